@@ -1,0 +1,267 @@
+//! What this broker offers. Ids are for ever: platforms know services and plans by nothing else.
+
+use std::fmt::Write as _;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::Error;
+
+/// What an instance of a plan is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A database of its own.
+    Database(Size),
+    /// A schema in a database that is shared with others.
+    Schema,
+}
+
+/// How much of the server a database may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Connections at the same time, unless the user asks for another number.
+    pub connections: u32,
+    /// As many as a user may ask for.
+    pub connections_at_most: u32,
+    /// `work_mem` of its sessions.
+    pub work_mem: &'static str,
+}
+
+/// The part of a plan that the broker acts on; the rest is only shown ([`document`]).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub service_id: &'static str,
+    pub id: &'static str,
+    pub kind: Kind,
+    /// Operations on instances take long, and are answered before they are done.
+    pub asynchronous: bool,
+    /// Instances may change to another plan of the service.
+    pub updateable: bool,
+    /// The version of what the plan sets up; instances of an older one can be brought up to it.
+    pub maintenance_version: Option<&'static str>,
+}
+
+/// The service of databases.
+pub const POSTGRESQL: &str = "cd17e389-fe20-4767-bfe0-33bc6c124f00";
+/// The service of schemas.
+pub const POSTGRESQL_SCHEMA: &str = "829968ff-f190-44af-9c75-a27a2402b2e5";
+
+/// A database of moderate size.
+pub static SMALL: Plan = Plan {
+    service_id: POSTGRESQL,
+    id: "fec349c1-f63e-4e6f-b4a9-a282e6937edc",
+    kind: Kind::Database(Size {
+        connections: 20,
+        connections_at_most: 100,
+        work_mem: "4MB",
+    }),
+    asynchronous: false,
+    updateable: true,
+    maintenance_version: None,
+};
+/// A database of some size.
+pub static LARGE: Plan = Plan {
+    service_id: POSTGRESQL,
+    id: "90cf174e-b34e-4d58-a707-7ad42ffb03de",
+    kind: Kind::Database(Size {
+        connections: 200,
+        connections_at_most: 1000,
+        work_mem: "32MB",
+    }),
+    asynchronous: true,
+    updateable: true,
+    maintenance_version: Some("1.1.0"),
+};
+/// A schema in the shared database.
+pub static SHARED: Plan = Plan {
+    service_id: POSTGRESQL_SCHEMA,
+    id: "3a1b7156-df3c-4090-a20a-7e492f29e096",
+    kind: Kind::Schema,
+    asynchronous: false,
+    updateable: false,
+    maintenance_version: None,
+};
+
+/// The plan with these ids.
+pub fn plan(service_id: &str, plan_id: &str) -> Result<&'static Plan, Error> {
+    [&SMALL, &LARGE, &SHARED]
+        .into_iter()
+        .find(|plan| plan.service_id == service_id && plan.id == plan_id)
+        .ok_or_else(|| Error::BadRequest("the catalog has no such service_id and plan_id".to_owned()))
+}
+
+impl Plan {
+    /// Whether the plan has room for these parameters; [`document`] says the same as a JSON schema.
+    pub fn check(&self, parameters: InstanceParameters) -> Result<(), Error> {
+        let reason = match (self.kind, parameters.connection_limit) {
+            (_, None) => return Ok(()),
+            (Kind::Database(size), Some(limit)) if (1..=size.connections_at_most).contains(&limit) => {
+                return Ok(());
+            }
+            (Kind::Database(size), Some(_)) => {
+                format!(
+                    "connectionLimit must be between 1 and {}",
+                    size.connections_at_most
+                )
+            }
+            (Kind::Schema, Some(_)) => "this plan has no parameter connectionLimit".to_owned(),
+        };
+        Err(Error::BadRequest(reason))
+    }
+
+    /// Whether the platform, if it says anything about it, knows the present version of the plan.
+    pub fn check_maintenance(&self, version: Option<&str>) -> Result<(), Error> {
+        if version.is_none() || version == self.maintenance_version {
+            return Ok(());
+        }
+        Err(Error::MaintenanceInfoConflict)
+    }
+}
+
+/// What a user can say about an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstanceParameters {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_limit: Option<u32>,
+}
+
+/// What a user can say about a binding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BindingParameters {
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// The body of `GET /v2/catalog`.
+pub fn document() -> Value {
+    json!({ "services": [
+        {
+            "id": POSTGRESQL,
+            "name": "postgresql",
+            "description": "A PostgreSQL database of your own",
+            "tags": ["postgresql", "relational", "sql"],
+            "bindable": true,
+            "plan_updateable": true,
+            "instances_retrievable": true,
+            "bindings_retrievable": true,
+            "metadata": metadata("PostgreSQL", "A database of your own, with a role for each binding."),
+            "plans": [small(), large()],
+        },
+        {
+            "id": POSTGRESQL_SCHEMA,
+            "name": "postgresql-schema",
+            "description": "A schema in a PostgreSQL database that is shared with others",
+            "tags": ["postgresql", "relational", "sql"],
+            "bindable": true,
+            "instances_retrievable": true,
+            "bindings_retrievable": true,
+            "metadata": metadata("PostgreSQL schema", "A schema of your own, with a role for each binding."),
+            "plans": [shared()],
+        },
+    ]})
+}
+
+fn small() -> Value {
+    json!({
+        "id": SMALL.id,
+        "name": "small",
+        "description": "A database for up to 100 connections, at once",
+        "free": true,
+        "binding_rotatable": true,
+        "metadata": { "displayName": "Small", "bullets": ["20 to 100 connections", "Ready at once"] },
+        "schemas": schemas(&SMALL),
+    })
+}
+
+fn large() -> Value {
+    json!({
+        "id": LARGE.id,
+        "name": "large",
+        "description": "A database for up to 1000 connections, after a moment",
+        "free": false,
+        "binding_rotatable": true,
+        "plan_updateable": LARGE.updateable,
+        "maximum_polling_duration": 600,
+        "maintenance_info": {
+            "version": LARGE.maintenance_version,
+            "description": "Sorting and hashing may use 32 MB instead of 4 MB.",
+        },
+        "metadata": {
+            "displayName": "Large",
+            "bullets": ["200 to 1000 connections", "More memory for each query"],
+            "costs": [{ "amount": { "usd": 49.0, "eur": 45.0 }, "unit": "MONTHLY" }],
+        },
+        "schemas": schemas(&LARGE),
+    })
+}
+
+fn shared() -> Value {
+    json!({
+        "id": SHARED.id,
+        "name": "shared",
+        "description": "A schema next to those of others",
+        "free": true,
+        "binding_rotatable": true,
+        "metadata": { "displayName": "Shared", "bullets": ["For tests and small things", "Ready at once"] },
+        "schemas": schemas(&SHARED),
+    })
+}
+
+fn schemas(plan: &Plan) -> Value {
+    let instance = match plan.kind {
+        Kind::Database(size) => json!({ "connectionLimit": {
+            "description": format!("Connections at the same time. Default: {}", size.connections),
+            "type": "integer",
+            "minimum": 1,
+            "maximum": size.connections_at_most,
+        }}),
+        Kind::Schema => json!({}),
+    };
+    let binding = json!({ "readOnly": {
+        "description": "The role can read but not change anything",
+        "type": "boolean",
+        "default": false,
+    }});
+    json!({
+        "service_instance": {
+            "create": { "parameters": schema(&instance) },
+            "update": { "parameters": schema(&instance) },
+        },
+        "service_binding": { "create": { "parameters": schema(&binding) } },
+    })
+}
+
+fn schema(properties: &Value) -> Value {
+    json!({
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn metadata(display_name: &str, long_description: &str) -> Value {
+    json!({
+        "displayName": display_name,
+        "longDescription": long_description,
+        "providerDisplayName": "The example broker of the service catalog",
+        "documentationUrl": "https://www.postgresql.org/docs/",
+        "supportUrl": "https://www.postgresql.org/support/",
+        "imageUrl": icon(),
+    })
+}
+
+/// Three disks: a database, as everybody draws it.
+fn icon() -> String {
+    let mut svg =
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#336791">"##.to_owned();
+    for y in [3, 12, 21] {
+        // Writing to a `String` cannot fail.
+        let _ = write!(svg, r#"<rect x="4" y="{y}" width="24" height="8" rx="4"/>"#);
+    }
+    svg.push_str("</svg>");
+    format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(svg))
+}

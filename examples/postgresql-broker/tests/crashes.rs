@@ -1,0 +1,86 @@
+//! The broker is killed somewhere in the middle of everything that it does, and the platform, which never got
+//! an answer, asks again.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    application::Credentials,
+    platform::{Platform, binding, deletion, instance},
+};
+use crate::catalog::{Plan, SHARED, SMALL};
+
+/// How long the broker lives after a request was sent: from before it has seen it to after it has answered.
+const LIVES: [u64; 6] = [0, 5, 20, 60, 150, 400];
+
+async fn survives(plan: &Plan) {
+    let mut platform = Platform::new(Duration::ZERO).await;
+    for life in LIVES {
+        let path = format!("{life}");
+        let bound = format!("{path}/service_bindings/b");
+        let wish = binding(plan, &json!({}));
+        interrupt(
+            &mut platform,
+            life,
+            Method::PUT,
+            &path,
+            Some(&instance(plan, &json!({}))),
+        )
+        .await;
+        interrupt(&mut platform, life, Method::PUT, &bound, Some(&wish)).await;
+
+        let credentials = Credentials(platform.put(&bound, &wish).await.body["credentials"].clone());
+        credentials
+            .connect()
+            .await
+            .unwrap()
+            .run("CREATE TABLE t AS SELECT 1")
+            .await;
+
+        interrupt(&mut platform, life, Method::DELETE, &deletion(&bound, plan), None).await;
+        assert!(credentials.connect().await.is_err());
+        interrupt(&mut platform, life, Method::DELETE, &deletion(&path, plan), None).await;
+        assert_eq!(platform.postgres.leftovers().await, "", "after {life} ms");
+    }
+}
+
+/// Sends a request, kills the broker, and sends it to another one until it is fulfilled.
+async fn interrupt(platform: &mut Platform, life: u64, method: Method, path: &str, body: Option<&Value>) {
+    let request = platform.try_send(method.clone(), path, body);
+    let _ = tokio::time::timeout(Duration::from_millis(life), request).await;
+    platform.restart(Duration::ZERO).await;
+    let answer = platform.send(method.clone(), path, body).await;
+    let fulfilled: &[u16] = if method == Method::PUT {
+        &[200, 201]
+    } else {
+        &[200, 410]
+    };
+    assert!(
+        fulfilled.contains(&answer.status),
+        "{method} {path} after {life} ms: {answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_database_survives_a_broker_that_is_killed_anywhere() {
+    survives(&SMALL).await;
+}
+
+#[tokio::test]
+async fn a_schema_survives_a_broker_that_is_killed_anywhere() {
+    survives(&SHARED).await;
+}
+
+#[tokio::test]
+async fn two_brokers_can_share_the_work() {
+    let one = Platform::new(Duration::ZERO).await;
+    let two = one.beside().await;
+    let (both, request) = ([&one, &two], instance(&SMALL, &json!({})));
+    let requests = (0..8).map(|n| both[n % 2].put("one", &request));
+    let answers = futures::future::join_all(requests).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 200, 200, 201]);
+}

@@ -1,0 +1,98 @@
+//! Names that other programs depend on: finalizer, labels, annotations, and the Kubernetes names of classes and plans.
+
+use std::fmt::Write as _;
+
+use md5::Md5;
+use sha2::{Digest as _, Sha224};
+
+/// Holds an object until what it stands for is gone at the broker. `svcat … --abandon` removes exactly this string.
+pub const FINALIZER: &str = "kubernetes-incubator/service-catalog";
+
+/// The field manager of everything that is applied server-side.
+pub const FIELD_MANAGER: &str = "service-catalog";
+
+/// The CRD label by which tools find our definitions.
+pub const CRD_LABEL: &str = "svcat";
+
+/// On every Secret that holds credentials; its value is empty.
+pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
+
+/// On every binding that injects into pods, so that admission only looks at these. Kept by the admission policy.
+pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
+
+/// `Retain`: the deletion of an instance forgets the service without asking the broker to remove it.
+pub const ANNOTATION_DELETION_POLICY: &str = "servicecatalog.k8s.io/deletion-policy";
+
+/// `"true"`: the broker is not called for this object.
+pub const ANNOTATION_PAUSED: &str = "servicecatalog.k8s.io/paused";
+
+/// Label keys by which clients list classes, plans and instances; the values are [`label_value`]s.
+pub mod label {
+    /// The id that the broker gave.
+    pub const EXTERNAL_ID: &str = "servicecatalog.k8s.io/spec.externalID";
+    /// The name that the broker gave.
+    pub const EXTERNAL_NAME: &str = "servicecatalog.k8s.io/spec.externalName";
+    /// The cluster-wide broker of a class or plan.
+    pub const CLUSTER_SERVICE_BROKER_NAME: &str = "servicecatalog.k8s.io/spec.clusterServiceBrokerName";
+    /// The namespaced broker of a class or plan.
+    pub const SERVICE_BROKER_NAME: &str = "servicecatalog.k8s.io/spec.serviceBrokerName";
+    /// The cluster-wide class of a plan or an instance.
+    pub const CLUSTER_SERVICE_CLASS_REF: &str = "servicecatalog.k8s.io/spec.clusterServiceClassRef.name";
+    /// The namespaced class of a plan or an instance.
+    pub const SERVICE_CLASS_REF: &str = "servicecatalog.k8s.io/spec.serviceClassRef.name";
+    /// The cluster-wide plan of an instance.
+    pub const CLUSTER_SERVICE_PLAN_REF: &str = "servicecatalog.k8s.io/spec.clusterServicePlanRef.name";
+    /// The namespaced plan of an instance.
+    pub const SERVICE_PLAN_REF: &str = "servicecatalog.k8s.io/spec.servicePlanRef.name";
+}
+
+/// The value of a label that stands for a name of any length and any characters: SHA-224 in hexadecimal.
+pub fn label_value(name: &str) -> String {
+    hex(&Sha224::digest(name.as_bytes()))
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+/// The longest name that [`escaped`] returns, in bytes.
+const LONGEST: usize = 63;
+
+/// The Kubernetes name of a class or plan, from the id that the broker gave it.
+///
+/// Letters `a` to `y`, digits, and dots and hyphens where a name may hold them, stay; everything else becomes
+/// `z<code point>z`. What is then too long is cut and ends in a hash of the id. Stored objects of service-catalog
+/// carry these names, so not one character may change.
+pub fn escaped(external_id: &str) -> String {
+    let last = external_id.len().saturating_sub(1);
+    let mut name = String::with_capacity(external_id.len());
+    let mut previous = ' ';
+    for (index, character) in external_id.char_indices() {
+        let inside = index != 0 && index != last;
+        let kept = match character {
+            'a'..='y' | '0'..='9' => true,
+            '.' => inside && previous != '.' && previous != '-',
+            '-' => inside && previous != '.',
+            _ => false,
+        };
+        if kept {
+            name.push(character);
+            previous = character;
+        } else {
+            let _ = write!(name, "z{:x}z", u32::from(character));
+            previous = ' ';
+        }
+    }
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let head: String = name.chars().take(30).collect();
+    let head = head.strip_suffix('.').unwrap_or(&head);
+    format!("{head}-{}", hex(&Md5::digest(external_id.as_bytes())))
+}

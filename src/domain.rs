@@ -1,0 +1,145 @@
+//! The pure core: what an object means, and the one next step. No I/O, no clock, no randomness; time and
+//! everything that was read come in as data.
+//!
+//! An instance and a binding live through two functions each: `decide` looks at all that is known and answers
+//! with one step; `settle` turns what came of a call to the broker into the new status. What a call will do is
+//! written to the status before it is made, so every moment at which the operator can die is a state that
+//! `decide` knows how to go on from.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `instance`, `binding` | what is the next step, and what came of the last one? |
+//! | `progress` | what do the two have in common: intent, polling, retries, orphans, conditions? |
+//! | `orphan` | what came of the removal of something left behind? |
+//! | `verdict` | what does the broker's failure mean for what was asked? |
+//! | `schedule` | when is it tried again? |
+//! | `plan_reference` | which class and plan does an instance name? |
+//! | `request` | what is the broker asked? |
+//! | `parameters` | what are the parameters, and which of them may be shown? |
+//! | `credentials` | what goes into the Secret? |
+//! | `catalog`, `restriction` | which classes and plans should there be? |
+//! | `broker` | when is a catalog due? |
+//! | `reason` | what is the word for it? |
+
+pub mod binding;
+pub mod broker;
+pub mod catalog;
+pub mod credentials;
+pub mod instance;
+pub mod orphan;
+pub mod parameters;
+pub mod plan_reference;
+pub mod progress;
+pub mod reason;
+pub mod request;
+pub mod restriction;
+pub mod schedule;
+pub mod verdict;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
+use crate::osb;
+
+/// The one next thing to do for an object; `S` is its status, `C` a call to its broker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step<S, C> {
+    /// Nothing, before this moment or before something changes.
+    Wait(Option<Time>),
+    /// Write this status, then decide again.
+    Write(Box<S>),
+    /// Ask the broker. That it is asked is in the status already.
+    Call(C),
+    /// Remove the finalizer: nothing is left at the broker, or it is to be left there.
+    Release,
+}
+
+/// What came of a call to the broker, whichever it was.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is done.
+    Done {
+        /// A page on which the instance can be managed, if the broker named one.
+        dashboard_url: Option<String>,
+    },
+    /// The broker has begun, and has to be asked how far it is.
+    InProgress {
+        /// What the broker calls it.
+        operation: Option<String>,
+        /// As for `Done`.
+        dashboard_url: Option<String>,
+    },
+    /// How far the broker is.
+    Polled(osb::LastOperation),
+    /// It failed, or nobody knows.
+    Failed(osb::Error),
+    /// The broker was not asked, as something of ours stands in the way.
+    NotAsked(String),
+    /// The credentials are in the Secret, whose entries have this digest.
+    Stored {
+        /// See [`credentials::digest`].
+        digest: String,
+    },
+    /// The operator's own part failed after the broker had done its own: what exists there is of no use.
+    Unusable(String),
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Done { .. } => f.write_str("done"),
+            Self::InProgress { .. } => f.write_str("in progress"),
+            Self::Polled(last) => write!(f, "{:?}", last.state),
+            Self::Stored { .. } => f.write_str("the credentials are in the Secret"),
+            Self::Failed(error) => write!(f, "{error}"),
+            Self::NotAsked(why) | Self::Unusable(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Something to tell the user with an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Whether somebody should look at it.
+    pub warning: bool,
+    /// One word.
+    pub reason: &'static str,
+    /// A sentence.
+    pub message: String,
+}
+
+/// What is so after a call.
+#[derive(Debug)]
+pub struct Settled<S> {
+    /// The new status.
+    pub status: S,
+    /// The object can be let go.
+    pub release: bool,
+    /// What to tell.
+    pub note: Option<Note>,
+    /// When the broker may be asked again how far it is.
+    pub next_poll: Option<Time>,
+}
+
+/// Whether our finalizer holds the object.
+pub fn has_finalizer(meta: &ObjectMeta) -> bool {
+    meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
+
+fn is_paused(meta: &ObjectMeta) -> bool {
+    annotation(meta, ANNOTATION_PAUSED) == Some("true")
+}
+
+fn is_retained(meta: &ObjectMeta) -> bool {
+    annotation(meta, ANNOTATION_DELETION_POLICY) == Some("Retain")
+}
+
+fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    meta.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// The id of the n-th attempt for an object: known without being written, different for each attempt.
+fn attempt_id(meta: &ObjectMeta, attempt: i64) -> String {
+    let object = meta.uid.as_deref().and_then(|uid| uuid::Uuid::parse_str(uid).ok()).unwrap_or_default();
+    uuid::Uuid::new_v5(&object, attempt.to_string().as_bytes()).to_string()
+}

@@ -1,0 +1,396 @@
+//! The life of a binding: what is the next step, and what came of the last one?
+
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sha2::{Digest as _, Sha256};
+
+use super::parameters::Parameters;
+use super::progress::{InProgress as _, is_overdue, not_before};
+use super::{attempt_id, has_finalizer, is_paused, reason};
+use crate::crd::binding::{BindingOperation, BindingProperties, BoundInstance};
+use crate::crd::condition::{self, Status};
+use crate::crd::instance::Orphan;
+use crate::crd::names::hex;
+use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
+
+pub use settle::settle;
+
+/// All that is known of a binding.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// The object.
+    pub binding: &'a ServiceBinding,
+    /// The time.
+    pub now: Time,
+    /// The instance that it names.
+    pub instance: Option<&'a ServiceInstance>,
+    /// What class and plan of the instance say of bindings.
+    pub offering: Offering,
+    /// The parameters that the spec asks for.
+    pub parameters: Result<Parameters, String>,
+    /// The digest of its Secret's entries, if there is one that is the binding's.
+    pub secret: Option<String>,
+    /// When the broker may be asked again how far it is.
+    pub next_poll: Option<Time>,
+}
+
+/// What class and plan say of bindings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offering {
+    /// Whether there are any.
+    pub bindable: bool,
+    /// Whether the broker tells the credentials again, and so can make bindings asynchronously.
+    pub retrievable: bool,
+    /// How long asynchronous operations may take.
+    pub maximum_polling_duration: Option<Duration>,
+}
+
+/// A call to the broker of a binding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// What is asked.
+    pub verb: Verb,
+    /// The binding's id at the broker.
+    pub binding_id: String,
+    /// The instance, as the broker knows it.
+    pub instance: BoundInstance,
+}
+
+/// What is asked of a broker, or of the Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Make the binding, and write its credentials to the Secret.
+    Bind,
+    /// Tell the credentials again, and write them to the Secret.
+    Fetch,
+    /// Take over a Secret that service-catalog wrote.
+    Adopt,
+    /// Remove it.
+    Unbind,
+    /// How far is the operation of this name? If a binding is done, write its credentials to the Secret.
+    Poll(Option<String>),
+    /// Remove what a failed attempt may have left.
+    Mitigate,
+    /// How far is that removal?
+    PollMitigation(Option<String>),
+}
+
+impl Verb {
+    /// Whether the broker is asked to change something, not only to tell.
+    pub fn changes_something(&self) -> bool {
+        matches!(self, Self::Bind | Self::Unbind | Self::Mitigate)
+    }
+
+    /// One word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Bind => "bind",
+            Self::Fetch => "fetch",
+            Self::Adopt => "adopt",
+            Self::Unbind => "unbind",
+            Self::Poll(_) => "poll",
+            Self::Mitigate => "mitigate",
+            Self::PollMitigation(_) => "poll mitigation",
+        }
+    }
+}
+
+/// The next thing to do for a binding.
+pub type Step = super::Step<ServiceBindingStatus, Call>;
+
+/// The one next step.
+pub fn decide(observed: &Observed<'_>) -> Step {
+    let meta = &observed.binding.metadata;
+    let before = observed.binding.status.clone().unwrap_or_default();
+    let deleting = meta.deletion_timestamp.is_some();
+    if deleting && !has_finalizer(meta) {
+        return Step::Wait(None);
+    }
+    let mut status = adopt(observed, before.clone());
+    if is_paused(meta) {
+        let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
+        let mut progress = status.progress();
+        progress.report(condition::PAUSED, Status::True, reason::PAUSED_BY_ANNOTATION, message, &observed.now);
+        return write_or(&before, status, Step::Wait(None));
+    }
+    status.progress().withdraw(condition::PAUSED);
+    let removing = status.current_operation == Some(BindingOperation::Unbind);
+    if status.async_op_in_progress && (removing || !deleting) {
+        return poll(observed, &before, status);
+    }
+    if let Some(orphan) = status.orphans.first().cloned() {
+        return mitigate(observed, &before, status, &orphan);
+    }
+    if deleting { remove(observed, &before, status) } else { keep(observed, &before, status) }
+}
+
+fn write_or(before: &ServiceBindingStatus, after: ServiceBindingStatus, step: Step) -> Step {
+    if *before == after { step } else { Step::Write(Box::new(after)) }
+}
+
+/// Objects that service-catalog stored lack what it looked up each time.
+fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBindingStatus {
+    let external_id = &observed.binding.spec.external_id;
+    let began = status.current_operation.is_some() || status.external_properties.is_some();
+    let left = status.unbind_status == "Required" || status.orphan_mitigation_in_progress;
+    if status.binding_id.is_empty() && (began || left) && !external_id.is_empty() {
+        status.binding_id.clone_from(external_id);
+    }
+    let bound = observed.instance.and_then(bound_instance);
+    if left && !began {
+        status.in_progress_properties.get_or_insert_default();
+    }
+    for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
+        if let Some(properties) = properties.as_mut().filter(|properties| properties.instance.is_none()) {
+            properties.instance.clone_from(&bound);
+        }
+    }
+    if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
+        if let Some(orphan) = orphan(&status, "the bind call of an earlier version had an ambiguous end") {
+            status.orphans.push(orphan);
+        }
+    }
+    status
+}
+
+/// The instance as its broker knows it, once the broker has confirmed it.
+fn bound_instance(instance: &ServiceInstance) -> Option<BoundInstance> {
+    let status = instance.status.as_ref()?;
+    let properties = status.external_properties.as_ref().filter(|properties| !properties.service_id.is_empty())?;
+    Some(BoundInstance {
+        id: status.instance_id.clone(),
+        service_id: properties.service_id.clone(),
+        plan_id: properties.plan_id().to_owned(),
+        broker_name: properties.broker_name.clone(),
+        namespaced: !properties.service_plan_external_id.is_empty(),
+    })
+}
+
+fn asked(status: &ServiceBindingStatus) -> Option<&BoundInstance> {
+    let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref())?;
+    properties.instance.as_ref()
+}
+
+/// What the attempt under way would leave at the broker.
+fn orphan(status: &ServiceBindingStatus, reason: &str) -> Option<Orphan> {
+    let instance = asked(status)?;
+    Some(Orphan {
+        id: status.binding_id.clone(),
+        service_id: instance.service_id.clone(),
+        plan_id: instance.plan_id.clone(),
+        broker_name: instance.broker_name.clone(),
+        reason: reason.to_owned(),
+        instance: Some(instance.clone()),
+        ..Orphan::default()
+    })
+}
+
+fn poll(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus) -> Step {
+    if is_overdue(status.operation.as_ref(), &observed.now) {
+        return Step::Write(Box::new(settle::overdue(observed, status)));
+    }
+    if let Some(next) = observed.next_poll.as_ref().filter(|next| next.0 > observed.now.0) {
+        return write_or(before, status, Step::Wait(Some(next.clone())));
+    }
+    let verb = Verb::Poll(status.last_operation.clone());
+    ask(observed, before, status, verb)
+}
+
+fn mitigate(
+    observed: &Observed<'_>,
+    before: &ServiceBindingStatus,
+    status: ServiceBindingStatus,
+    orphan: &Orphan,
+) -> Step {
+    let polled = observed.next_poll.as_ref().filter(|next| orphan.async_op_in_progress && next.0 > observed.now.0);
+    if let Some(next) = not_before(status.operation.as_ref(), &observed.now).or(polled).cloned() {
+        return write_or(before, status, Step::Wait(Some(next)));
+    }
+    let verb = if orphan.async_op_in_progress {
+        Verb::PollMitigation(orphan.last_operation.clone())
+    } else {
+        Verb::Mitigate
+    };
+    let Some(instance) = orphan.instance.clone() else { return lost(observed, before, status) };
+    write_or(before, status, Step::Call(Call { verb, binding_id: orphan.id.clone(), instance }))
+}
+
+fn remove(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
+    let now = &observed.now;
+    let exists = status.external_properties.is_some()
+        || status.current_operation.is_some()
+        || status.unbind_status == "Required";
+    if !exists {
+        return Step::Release;
+    }
+    if status.current_operation != Some(BindingOperation::Unbind) {
+        status.current_operation = Some(BindingOperation::Unbind);
+        status.observed_generation = generation(observed);
+        let mut progress = status.progress();
+        progress.start(now);
+        let message = "Unbind request for ServiceBinding in-flight to Broker";
+        progress.report(condition::READY, Status::False, reason::UNBINDING_REQUEST_IN_FLIGHT, message, now);
+        return Step::Write(Box::new(status));
+    }
+    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
+        return write_or(before, status, Step::Wait(Some(next)));
+    }
+    ask(observed, before, status, Verb::Unbind)
+}
+
+fn ask(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus, verb: Verb) -> Step {
+    match asked(&status).cloned() {
+        Some(instance) => {
+            let binding_id = status.binding_id.clone();
+            write_or(before, status, Step::Call(Call { verb, binding_id, instance }))
+        }
+        None => lost(observed, before, status),
+    }
+}
+
+/// An object of an earlier version whose instance is gone, so that nobody knows what to ask the broker.
+fn lost(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
+    let message = format!(
+        "The instance {} is gone, and with it the ids that are needed to ask the broker. Remove the finalizer to let \
+         the binding go",
+        observed.binding.spec.instance_ref.name
+    );
+    let reason = reason::REFERENCES_NONEXISTENT_INSTANCE;
+    status.progress().report(condition::READY, Status::Unknown, reason, &message, &observed.now);
+    write_or(before, status, Step::Wait(None))
+}
+
+fn keep(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus) -> Step {
+    if status.external_properties.is_some() && status.current_operation.is_none() {
+        return guard(observed, before, status);
+    }
+    create(observed, before, status)
+}
+
+/// A bound binding: its Secret must hold what the broker gave.
+fn guard(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
+    let now = &observed.now;
+    status.observed_generation = generation(observed);
+    status.reconciled_generation = generation(observed);
+    if !status.secret_digest.is_empty() && observed.secret.as_ref() == Some(&status.secret_digest) {
+        return write_or(before, status, Step::Wait(None));
+    }
+    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
+        return write_or(before, status, Step::Wait(Some(next)));
+    }
+    if status.secret_digest.is_empty() && observed.secret.is_some() {
+        return ask(observed, before, status, Verb::Adopt);
+    }
+    if observed.offering.retrievable {
+        return ask(observed, before, status, Verb::Fetch);
+    }
+    // The same request once more gets the same binding (OSB, “Binding”, 200 OK), credentials included.
+    status.current_operation = Some(BindingOperation::Bind);
+    status.in_progress_properties.clone_from(&status.external_properties);
+    let mut progress = status.progress();
+    progress.start(now);
+    let message = "The Secret was changed or deleted; the broker is asked for the credentials again";
+    progress.report(condition::READY, Status::False, reason::BINDING_REQUEST_IN_FLIGHT, message, now);
+    Step::Write(Box::new(status))
+}
+
+fn create(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
+    let now = &observed.now;
+    let desired = match wish(observed) {
+        Ok(desired) => desired,
+        Err((reason, message)) => return blocked(observed, before, status, (reason, &message)),
+    };
+    let wanted = fingerprint(&desired);
+    if status.refused == wanted {
+        return write_or(before, status, Step::Wait(None));
+    }
+    if status.current_operation == Some(BindingOperation::Bind) {
+        if status.in_progress_properties.as_ref().map(fingerprint) != Some(wanted) {
+            settle::mitigate(observed, &mut status, "what is asked for changed while it was unknown what the broker had done");
+            return Step::Write(Box::new(status));
+        }
+        if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
+            return write_or(before, status, Step::Wait(Some(next)));
+        }
+        return ask(observed, before, status, Verb::Bind);
+    }
+    if !observed.offering.bindable {
+        status.refused = wanted;
+        let message = "The class or plan of the instance is not bindable";
+        let reason = reason::ERROR_NONBINDABLE_SERVICE_CLASS;
+        status.progress().report(condition::FAILED, Status::True, reason, message, now);
+        return blocked(observed, before, status, (reason, message));
+    }
+    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
+        return write_or(before, status, Step::Wait(Some(next)));
+    }
+    let external_id = &observed.binding.spec.external_id;
+    status.binding_id = if external_id.is_empty() {
+        attempt_id(&observed.binding.metadata, status.abandoned_attempts)
+    } else {
+        external_id.clone()
+    };
+    status.current_operation = Some(BindingOperation::Bind);
+    status.in_progress_properties = Some(desired);
+    status.unbind_status = "Required".to_owned();
+    status.refused.clear();
+    status.observed_generation = generation(observed);
+    let mut progress = status.progress();
+    progress.start(now);
+    let message = "Binding request for ServiceBinding in-flight to Broker";
+    progress.report(condition::READY, Status::False, reason::BINDING_REQUEST_IN_FLIGHT, message, now);
+    Step::Write(Box::new(status))
+}
+
+/// Something that the user or the instance has to put right first.
+fn blocked(
+    observed: &Observed<'_>,
+    before: &ServiceBindingStatus,
+    mut status: ServiceBindingStatus,
+    (reason, message): (&str, &str),
+) -> Step {
+    status.observed_generation = generation(observed);
+    status.progress().report(condition::READY, Status::False, reason, message, &observed.now);
+    write_or(before, status, Step::Wait(None))
+}
+
+/// What the broker is to be asked for, if it can be asked.
+fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
+    let name = &observed.binding.spec.instance_ref.name;
+    let Some(instance) = observed.instance else {
+        return Err((reason::REFERENCES_NONEXISTENT_INSTANCE, format!("There is no ServiceInstance {name:?} in the namespace")));
+    };
+    let not_ready = |why: &str| (reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"));
+    if instance.metadata.deletion_timestamp.is_some() {
+        return Err(not_ready("is being deleted"));
+    }
+    let status = instance.status.as_ref();
+    let ready = status.is_some_and(|status| condition::is_true(&status.conditions, condition::READY));
+    let bound = bound_instance(instance).filter(|_| ready).ok_or_else(|| not_ready("is not ready"))?;
+    if status.is_some_and(|status| status.async_op_in_progress) {
+        return Err(not_ready("is being changed by the broker"));
+    }
+    let parameters =
+        observed.parameters.as_ref().map_err(|error| (reason::ERROR_WITH_PARAMETERS, error.clone()))?;
+    Ok(BindingProperties {
+        parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
+        parameter_checksum: parameters.checksum(),
+        user_info: observed.binding.spec.user_info.clone(),
+        instance: Some(bound),
+    })
+}
+
+/// Tells wishes apart: two with the same fingerprint ask the broker for the same.
+fn fingerprint(properties: &BindingProperties) -> String {
+    let instance = properties.instance.as_ref().map_or("", |instance| &instance.id);
+    hex(&Sha256::digest([instance, &properties.parameter_checksum].join("\n")))
+}
+
+fn generation(observed: &Observed<'_>) -> i64 {
+    observed.binding.metadata.generation.unwrap_or_default()
+}

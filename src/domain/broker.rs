@@ -1,0 +1,118 @@
+//! When is a broker's catalog due?
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::schedule;
+use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec, RelistBehavior};
+use crate::crd::condition;
+
+/// When the catalog is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relist {
+    /// Now.
+    Now,
+    /// Then.
+    At(Time),
+    /// When somebody asks for it.
+    OnRequest,
+}
+
+/// When the catalog is due: at once for a new spec or new credentials, else when the duration has passed. A request
+/// (`relistRequests`) is a new spec.
+pub fn relist(
+    spec: &CommonServiceBrokerSpec,
+    status: &BrokerStatus,
+    (generation, auth_secret_version): (i64, &str),
+    (now, default): (&Time, Duration),
+) -> Relist {
+    let changed = status.reconciled_generation != generation || status.auth_secret_version != auth_secret_version;
+    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(|_| !changed) else { return Relist::Now };
+    if !condition::is_true(&status.conditions, condition::READY) {
+        return Relist::Now;
+    }
+    if spec.relist_behavior == Some(RelistBehavior::Manual) {
+        return Relist::OnRequest;
+    }
+    let duration = spec.relist_duration.as_deref().and_then(duration).unwrap_or(default);
+    let due = schedule::after(last, duration);
+    if due.0 <= now.0 { Relist::Now } else { Relist::At(due) }
+}
+
+/// A duration as Go writes it: `15m0s`, `1h30m`, `1.5s`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
+    let mut total = Duration::ZERO;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
+        let (number, tail) = rest.split_at(digits);
+        let unit = tail.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit);
+        let seconds = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        total = total.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?)?;
+        rest = tail;
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::condition::Status;
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        for (text, seconds) in [("15m0s", 900.0), ("1h", 3600.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("100ms", 0.1), ("24h0m0s", 86400.0)] {
+            assert_eq!(duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for text in ["", "5", "5x", "m", "-5m", "1..5s", "5m3"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_catalog_is_due() {
+        let at = |second| Time(jiff::Timestamp::from_second(second).unwrap());
+        let mut ready = BrokerStatus {
+            reconciled_generation: 1,
+            auth_secret_version: "d".into(),
+            last_catalog_retrieval_time: Some(at(0)),
+            ..BrokerStatus::default()
+        };
+        condition::set(&mut ready.conditions, condition::READY, Status::True, "", "", &at(0));
+        let spec = |behavior, duration: Option<&str>| CommonServiceBrokerSpec {
+            relist_behavior: behavior,
+            relist_duration: duration.map(str::to_owned),
+            ..CommonServiceBrokerSpec::default()
+        };
+        let day = Duration::from_hours(24);
+        let manual = spec(Some(RelistBehavior::Manual), Some("1s"));
+        let quick = spec(Some(RelistBehavior::Duration), Some("10m"));
+        let failing = BrokerStatus { conditions: Vec::new(), ..ready.clone() };
+        for (what, spec, status, known, now, expected) in [
+            ("new", &quick, &BrokerStatus::default(), (1, ""), 5, Relist::Now),
+            ("settled", &quick, &ready, (1, "d"), 5, Relist::At(at(600))),
+            ("time has passed", &quick, &ready, (1, "d"), 600, Relist::Now),
+            ("operator's duration", &spec(None, None), &ready, (1, "d"), 5, Relist::At(at(86400))),
+            ("new spec or request", &quick, &ready, (2, "d"), 5, Relist::Now),
+            ("new credentials", &quick, &ready, (1, "e"), 5, Relist::Now),
+            ("manual", &manual, &ready, (1, "d"), 5_000_000, Relist::OnRequest),
+            ("manual, requested", &manual, &ready, (2, "d"), 5, Relist::Now),
+            ("failed last time", &manual, &failing, (1, "d"), 5, Relist::Now),
+        ] {
+            assert_eq!(relist(spec, status, known, (&at(now), day)), expected, "{what}");
+        }
+    }
+}

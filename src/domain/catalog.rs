@@ -1,0 +1,206 @@
+//! Which classes and plans should there be, and what has to change for it?
+//!
+//! [`desired`] is what the broker offers, as far as its restrictions admit it; [`diff`] compares that with what
+//! there is. One body for both scopes.
+
+mod diff;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use kube::Resource;
+use serde_json::Value;
+
+use crate::crd::broker::CatalogRestrictions;
+use crate::crd::class::CommonServiceClassSpec;
+use crate::crd::names::escaped;
+use crate::crd::plan::CommonServicePlanSpec;
+use crate::crd::role;
+use crate::domain::restriction::{Properties, Restriction, RestrictionError};
+use crate::osb;
+
+pub use crate::osb::Rejected as Rejection;
+pub use diff::{Change, Diff, diff};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a summary of rejections may be, in bytes, before the rest is only counted.
+const LONGEST_SUMMARY: usize = 1000;
+
+/// How much is said of a single one, in characters.
+const LONGEST_REJECTION: usize = 240;
+
+/// What there is: all classes and plans of the broker's cluster or namespace, whosever they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Existing<'a, C, P> {
+    /// The broker's name.
+    pub broker: &'a str,
+    /// The classes.
+    pub classes: &'a [Arc<C>],
+    /// The plans.
+    pub plans: &'a [Arc<P>],
+}
+
+/// What there should be.
+#[derive(Clone, Debug)]
+pub struct Desired<C, P> {
+    /// The classes.
+    pub classes: Vec<C>,
+    /// The plans.
+    pub plans: Vec<P>,
+    /// What is in the catalog, but cannot be used.
+    pub rejected: Vec<Rejection>,
+}
+
+/// What there should be for this catalog.
+pub fn desired<C, P>(
+    catalog: &osb::Catalog,
+    restrictions: Option<&CatalogRestrictions>,
+    existing: &Existing<C, P>,
+) -> Result<Desired<C, P>, RestrictionError>
+where
+    C: role::Class + Resource,
+    P: role::Plan + Resource,
+{
+    let lists = |list: fn(&CatalogRestrictions) -> &[String]| restrictions.map(list).unwrap_or_default();
+    let of_classes = Restriction::of_classes(lists(|lists| &lists.service_class))?;
+    let of_plans = Restriction::of_plans(lists(|lists| &lists.service_plan))?;
+    let names = Names::of(existing);
+
+    let mut desired = Desired {
+        classes: Vec::new(),
+        plans: Vec::new(),
+        rejected: catalog.rejected.clone(),
+    };
+    for service in &catalog.services {
+        let class = names.class(&service.id);
+        let admitted = of_classes.admits(&Properties {
+            name: &class,
+            external_name: &service.name,
+            external_id: &service.id,
+            ..Properties::default()
+        });
+        if !admitted {
+            continue;
+        }
+        let before = desired.plans.len();
+        for plan in &service.plans {
+            let name = names.plan(&plan.id);
+            let admitted = of_plans.admits(&Properties {
+                name: &name,
+                external_name: &plan.name,
+                external_id: &plan.id,
+                free: plan.free,
+                class: &class,
+            });
+            if admitted {
+                desired
+                    .plans
+                    .push(P::new(&name, plan_spec(plan), existing.broker, &class));
+            }
+        }
+        if desired.plans.len() > before {
+            desired
+                .classes
+                .push(C::new(&class, class_spec(service), existing.broker));
+        }
+    }
+    Ok(desired)
+}
+
+/// The names of the broker's objects. Some old ones are named by the id as it is, and stay so.
+struct Names<'a> {
+    classes: BTreeSet<&'a str>,
+    plans: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn of<C, P>(existing: &Existing<'a, C, P>) -> Self
+    where
+        C: role::Class + Resource,
+        P: role::Plan + Resource,
+    {
+        let classes = existing
+            .classes
+            .iter()
+            .filter(|class| class.broker_name() == existing.broker);
+        let plans = existing
+            .plans
+            .iter()
+            .filter(|plan| plan.broker_name() == existing.broker);
+        Self {
+            classes: classes.filter_map(|class| class.meta().name.as_deref()).collect(),
+            plans: plans.filter_map(|plan| plan.meta().name.as_deref()).collect(),
+        }
+    }
+
+    fn class(&self, id: &str) -> String {
+        if self.classes.contains(id) {
+            id.to_owned()
+        } else {
+            escaped(id)
+        }
+    }
+
+    fn plan(&self, id: &str) -> String {
+        if self.plans.contains(id) {
+            id.to_owned()
+        } else {
+            escaped(id)
+        }
+    }
+}
+
+fn class_spec(service: &osb::Service) -> CommonServiceClassSpec {
+    CommonServiceClassSpec {
+        external_name: service.name.clone(),
+        external_id: service.id.clone(),
+        description: service.description.clone(),
+        bindable: service.bindable,
+        binding_retrievable: service.bindings_retrievable,
+        plan_updatable: service.plan_updateable,
+        external_metadata: service.metadata.clone().map(Value::Object),
+        tags: service.tags.clone(),
+        requires: service.requires.clone(),
+        default_provision_parameters: None,
+    }
+}
+
+fn plan_spec(plan: &osb::Plan) -> CommonServicePlanSpec {
+    let schemas = plan.schemas.clone().unwrap_or_default();
+    let instance = schemas.service_instance.unwrap_or_default();
+    let binding = schemas.service_binding.unwrap_or_default();
+    CommonServicePlanSpec {
+        external_name: plan.name.clone(),
+        external_id: plan.id.clone(),
+        description: plan.description.clone(),
+        bindable: plan.bindable,
+        plan_updatable: plan.plan_updateable,
+        free: plan.free,
+        maximum_polling_duration: plan
+            .maximum_polling_duration
+            .and_then(|seconds| seconds.try_into().ok()),
+        external_metadata: plan.metadata.clone().map(Value::Object),
+        instance_create_parameter_schema: instance.create.and_then(|schema| schema.parameters),
+        instance_update_parameter_schema: instance.update.and_then(|schema| schema.parameters),
+        service_binding_create_parameter_schema: binding.create.and_then(|schema| schema.parameters),
+        default_provision_parameters: None,
+    }
+}
+
+/// The rejections in one text for a condition: the first ones, and how many more there are.
+pub fn summary(rejected: &[Rejection]) -> String {
+    let mut text = String::new();
+    for (index, Rejection { what, why }) in rejected.iter().enumerate() {
+        let entry: String = format!("{what}: {why}").chars().take(LONGEST_REJECTION).collect();
+        let separator = if index == 0 { "" } else { "; " };
+        if text.len() + entry.len() > LONGEST_SUMMARY {
+            let _ = write!(text, "{separator}and {} more", rejected.len() - index);
+            break;
+        }
+        text = text + separator + &entry;
+    }
+    text
+}

@@ -1,0 +1,482 @@
+//! The life of an instance: what is the next step, and what came of the last one?
+
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::parameters::Parameters;
+use super::plan_reference::{References, Target, Unresolved};
+use super::progress::{InProgress as _, is_overdue, not_before};
+use super::{attempt_id, has_finalizer, is_paused, is_retained, reason, schedule};
+use crate::crd::condition::{self, Status};
+use crate::crd::instance::{InstanceOperation, InstanceProperties, Orphan};
+use crate::crd::names::hex;
+use crate::crd::{ServiceInstance, ServiceInstanceStatus};
+
+pub use settle::settle;
+
+/// All that is known of an instance.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// The object.
+    pub instance: &'a ServiceInstance,
+    /// The time.
+    pub now: Time,
+    /// The class, plan and broker that the spec names.
+    pub target: Result<Target, Unresolved>,
+    /// The parameters that the spec asks for.
+    pub parameters: Result<Parameters, String>,
+    /// The names of the bindings to it.
+    pub bindings: &'a [String],
+    /// When the broker may be asked again how far it is.
+    pub next_poll: Option<Time>,
+}
+
+/// A call to the broker of an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// What is asked.
+    pub verb: Verb,
+    /// The instance's id at the broker.
+    pub instance_id: String,
+    /// The class's id at the broker.
+    pub service_id: String,
+    /// The plan's id at the broker.
+    pub plan_id: String,
+    /// The name of the broker.
+    pub broker: String,
+    /// How long the broker may take if it works asynchronously.
+    pub maximum_polling_duration: Option<Duration>,
+}
+
+/// What is asked of a broker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verb {
+    /// Make the instance.
+    Provision,
+    /// Make it as the spec says now; with the plan and the parameters only where they change.
+    Update {
+        /// The plan to change to.
+        plan_id: Option<String>,
+        /// Whether the parameters change.
+        parameters: bool,
+    },
+    /// Remove it.
+    Deprovision,
+    /// How far is the operation of this name?
+    Poll(Option<String>),
+    /// Remove what a failed attempt may have left.
+    Mitigate,
+    /// How far is that removal?
+    PollMitigation(Option<String>),
+}
+
+impl Verb {
+    /// Whether the broker is asked to change something, not only to tell.
+    pub fn changes_something(&self) -> bool {
+        !matches!(self, Self::Poll(_) | Self::PollMitigation(_))
+    }
+
+    /// One word for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Update { .. } => "update",
+            Self::Deprovision => "deprovision",
+            Self::Poll(_) => "poll",
+            Self::Mitigate => "mitigate",
+            Self::PollMitigation(_) => "poll mitigation",
+        }
+    }
+}
+
+/// The next thing to do for an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Write to the spec which class and plan were found.
+    Resolve(References),
+    /// As for every object.
+    Common(super::Step<ServiceInstanceStatus, Call>),
+}
+
+impl From<super::Step<ServiceInstanceStatus, Call>> for Step {
+    fn from(step: super::Step<ServiceInstanceStatus, Call>) -> Self {
+        Self::Common(step)
+    }
+}
+
+type Common = super::Step<ServiceInstanceStatus, Call>;
+
+/// The one next step.
+pub fn decide(observed: &Observed<'_>) -> Step {
+    let meta = &observed.instance.metadata;
+    let before = observed.instance.status.clone().unwrap_or_default();
+    let deleting = meta.deletion_timestamp.is_some();
+    if deleting && !has_finalizer(meta) {
+        return Common::Wait(None).into();
+    }
+    let mut status = adopt(observed, before.clone());
+    if is_paused(meta) {
+        let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
+        let mut progress = status.progress();
+        progress.report(condition::PAUSED, Status::True, reason::PAUSED_BY_ANNOTATION, message, &observed.now);
+        return write_or(&before, status, Common::Wait(None)).into();
+    }
+    status.progress().withdraw(condition::PAUSED);
+    if status.async_op_in_progress && !(deleting && is_creation(&status)) {
+        return poll(observed, &before, status).into();
+    }
+    if let Some(orphan) = status.orphans.first().cloned() {
+        return mitigate(observed, &before, status, &orphan).into();
+    }
+    if deleting { remove(observed, &before, status).into() } else { keep(observed, &before, status) }
+}
+
+/// The status is written if it changed; otherwise the step is taken.
+fn write_or(before: &ServiceInstanceStatus, after: ServiceInstanceStatus, step: Common) -> Common {
+    if *before == after { step } else { Common::Write(Box::new(after)) }
+}
+
+/// A deletion does not wait until a creation or an update has ended: the broker is told at once.
+fn is_creation(status: &ServiceInstanceStatus) -> bool {
+    status.current_operation != Some(InstanceOperation::Deprovision)
+}
+
+/// Objects that service-catalog stored lack what it looked up each time.
+fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> ServiceInstanceStatus {
+    let external_id = &observed.instance.spec.external_id;
+    let began = status.current_operation.is_some() || status.external_properties.is_some();
+    let left = status.deprovision_status == "Required" || status.orphan_mitigation_in_progress;
+    if status.instance_id.is_empty() && (began || left) && !external_id.is_empty() {
+        status.instance_id.clone_from(external_id);
+    }
+    if let Ok(target) = &observed.target {
+        for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
+            if let Some(properties) = properties.as_mut().filter(|properties| properties.service_id.is_empty()) {
+                properties.service_id.clone_from(&target.service_id);
+                properties.broker_name.clone_from(&target.broker);
+                properties.update_requests = observed.instance.spec.update_requests;
+            }
+        }
+    }
+    if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
+        let why = "the provision call of an earlier version had an ambiguous end";
+        if let Some(orphan) = orphan(&status, why) {
+            status.orphans.push(orphan);
+        }
+    }
+    status
+}
+
+/// What the attempt under way would leave at the broker.
+fn orphan(status: &ServiceInstanceStatus, reason: &str) -> Option<Orphan> {
+    let properties = asked(status)?;
+    Some(Orphan {
+        id: status.instance_id.clone(),
+        service_id: properties.service_id.clone(),
+        plan_id: properties.plan_id().to_owned(),
+        broker_name: properties.broker_name.clone(),
+        reason: reason.to_owned(),
+        ..Orphan::default()
+    })
+}
+
+/// What the broker has confirmed, or else has been asked for.
+fn asked(status: &ServiceInstanceStatus) -> Option<&InstanceProperties> {
+    status.external_properties.as_ref().or(status.in_progress_properties.as_ref())
+}
+
+fn poll(observed: &Observed<'_>, before: &ServiceInstanceStatus, status: ServiceInstanceStatus) -> Common {
+    if is_overdue(status.operation.as_ref(), &observed.now) {
+        return Common::Write(Box::new(settle::overdue(observed, status)));
+    }
+    if let Some(next) = later(observed.next_poll.as_ref(), &observed.now) {
+        return write_or(before, status, Common::Wait(Some(next.clone())));
+    }
+    match call(&status, Verb::Poll(status.last_operation.clone()), observed) {
+        Some(call) => write_or(before, status, Common::Call(call)),
+        None => lost(observed, before, status),
+    }
+}
+
+fn mitigate(
+    observed: &Observed<'_>,
+    before: &ServiceInstanceStatus,
+    status: ServiceInstanceStatus,
+    orphan: &Orphan,
+) -> Common {
+    let wait = not_before(status.operation.as_ref(), &observed.now);
+    let wait = wait.or_else(|| later(observed.next_poll.as_ref(), &observed.now).filter(|_| orphan.async_op_in_progress));
+    if let Some(next) = wait.cloned() {
+        return write_or(before, status, Common::Wait(Some(next)));
+    }
+    let call = Call {
+        verb: if orphan.async_op_in_progress {
+            Verb::PollMitigation(orphan.last_operation.clone())
+        } else {
+            Verb::Mitigate
+        },
+        instance_id: orphan.id.clone(),
+        service_id: orphan.service_id.clone(),
+        plan_id: orphan.plan_id.clone(),
+        broker: orphan.broker_name.clone(),
+        maximum_polling_duration: None,
+    };
+    write_or(before, status, Common::Call(call))
+}
+
+fn remove(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Common {
+    let now = &observed.now;
+    let exists = status.external_properties.is_some()
+        || status.current_operation.is_some()
+        || status.deprovision_status == "Required";
+    if !exists || is_retained(&observed.instance.metadata) {
+        return Common::Release;
+    }
+    if !observed.bindings.is_empty() {
+        let message = format!(
+            "All associated ServiceBindings must be removed before this ServiceInstance can be deleted: {}",
+            observed.bindings.join(", ")
+        );
+        status.progress().report(condition::READY, Status::False, reason::DEPROVISION_BLOCKED, &message, now);
+        return write_or(before, status, Common::Wait(None));
+    }
+    if status.current_operation != Some(InstanceOperation::Deprovision) {
+        status.current_operation = Some(InstanceOperation::Deprovision);
+        status.observed_generation = generation(observed);
+        status.progress().start(now);
+        let message = "Deprovision request for ServiceInstance in-flight to Broker";
+        let mut progress = status.progress();
+        progress.report(condition::READY, Status::False, reason::DEPROVISION_REQUEST_IN_FLIGHT, message, now);
+        return Common::Write(Box::new(status));
+    }
+    if let Some(next) = not_before(status.operation.as_ref(), now) {
+        let next = next.clone();
+        return write_or(before, status, Common::Wait(Some(next)));
+    }
+    match call(&status, Verb::Deprovision, observed) {
+        Some(call) => write_or(before, status, Common::Call(call)),
+        None => lost(observed, before, status),
+    }
+}
+
+/// An object of an earlier version whose class is gone, so that nobody knows what to ask the broker.
+fn lost(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Common {
+    let why = observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
+    let message = format!(
+        "The id of the class at the broker is not known ({why}); it is needed to ask the broker. Bring the class \
+         back, or set the annotation servicecatalog.k8s.io/deletion-policy to Retain to let the instance go"
+    );
+    let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
+    status.progress().report(condition::READY, Status::Unknown, reason, &message, &observed.now);
+    write_or(before, status, Common::Wait(None))
+}
+
+fn keep(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Step {
+    let target = match &observed.target {
+        Ok(target) => target,
+        Err(unresolved) => {
+            blocked(observed, &mut status, unresolved.reason, &unresolved.message);
+            return write_or(before, status, Common::Wait(None)).into();
+        }
+    };
+    if let Some(references) = target.references_to_write(observed.instance) {
+        return Step::Resolve(references);
+    }
+    status.user_specified_class_name.clone_from(&target.user_specified_class);
+    status.user_specified_plan_name.clone_from(&target.user_specified_plan);
+    let parameters = match &observed.parameters {
+        Ok(parameters) => parameters,
+        Err(error) => {
+            blocked(observed, &mut status, reason::ERROR_WITH_PARAMETERS, error);
+            return write_or(before, status, Common::Wait(None)).into();
+        }
+    };
+    let desired = properties(observed, target, parameters);
+    match status.external_properties.clone() {
+        None => create(observed, before, status, target, desired).into(),
+        Some(external) => change(observed, before, status, (target, desired, &external)).into(),
+    }
+}
+
+/// Something that the user or the broker has to put right first.
+fn blocked(observed: &Observed<'_>, status: &mut ServiceInstanceStatus, reason: &str, message: &str) {
+    let condition = if status.external_properties.is_some() { condition::UPDATED } else { condition::READY };
+    status.observed_generation = generation(observed);
+    status.progress().report(condition, Status::False, reason, message, &observed.now);
+}
+
+fn create(
+    observed: &Observed<'_>,
+    before: &ServiceInstanceStatus,
+    mut status: ServiceInstanceStatus,
+    target: &Target,
+    desired: InstanceProperties,
+) -> Common {
+    let now = &observed.now;
+    if status.refused == fingerprint(&desired) {
+        status.observed_generation = generation(observed);
+        return write_or(before, status, Common::Wait(None));
+    }
+    if status.current_operation == Some(InstanceOperation::Provision) {
+        let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(fingerprint(&desired));
+        if same && !status.instance_id.is_empty() {
+            return retry(observed, before, status, Verb::Provision);
+        }
+        settle::mitigate(observed, &mut status, "the spec changed while it was unknown what the broker had done");
+        return Common::Write(Box::new(status));
+    }
+    if let Some((reason, message)) = target.removed() {
+        blocked(observed, &mut status, reason, &message);
+        return write_or(before, status, Common::Wait(None));
+    }
+    let edited = status.observed_generation < generation(observed);
+    if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| !edited) {
+        let next = next.clone();
+        return write_or(before, status, Common::Wait(Some(next)));
+    }
+    let meta = &observed.instance.metadata;
+    let external_id = &observed.instance.spec.external_id;
+    status.instance_id =
+        if external_id.is_empty() { attempt_id(meta, status.abandoned_attempts) } else { external_id.clone() };
+    status.current_operation = Some(InstanceOperation::Provision);
+    status.in_progress_properties = Some(desired);
+    status.default_provision_parameters = target.defaults();
+    status.deprovision_status = "Required".to_owned();
+    status.provision_status = "NotProvisioned".to_owned();
+    status.refused.clear();
+    status.observed_generation = generation(observed);
+    status.progress().start(now);
+    let message = "Provision request for ServiceInstance in-flight to Broker";
+    status.progress().report(condition::READY, Status::False, reason::PROVISION_REQUEST_IN_FLIGHT, message, now);
+    Common::Write(Box::new(status))
+}
+
+fn change(
+    observed: &Observed<'_>,
+    before: &ServiceInstanceStatus,
+    mut status: ServiceInstanceStatus,
+    (target, desired, external): (&Target, InstanceProperties, &InstanceProperties),
+) -> Common {
+    let now = &observed.now;
+    let updating = status.current_operation == Some(InstanceOperation::Update);
+    let plan_changes = desired.plan_id() != external.plan_id();
+    let wanted = fingerprint(&desired);
+    if wanted == fingerprint(external) && !updating {
+        status.refused.clear();
+        status.observed_generation = generation(observed);
+        status.reconciled_generation = generation(observed);
+        status.progress().withdraw(condition::UPDATED);
+        return write_or(before, status, Common::Wait(None));
+    }
+    if status.refused == wanted {
+        status.observed_generation = generation(observed);
+        return write_or(before, status, Common::Wait(None));
+    }
+    if plan_changes && let Some((reason, message)) = target.change_refused() {
+        blocked(observed, &mut status, reason, &message);
+        return write_or(before, status, Common::Wait(None));
+    }
+    let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(wanted);
+    if updating && same {
+        let verb = Verb::Update {
+            plan_id: plan_changes.then(|| desired.plan_id().to_owned()),
+            parameters: desired.parameter_checksum != external.parameter_checksum,
+        };
+        return retry(observed, before, status, verb);
+    }
+    let edited = status.observed_generation < generation(observed);
+    if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| !edited) {
+        let next = next.clone();
+        return write_or(before, status, Common::Wait(Some(next)));
+    }
+    status.current_operation = Some(InstanceOperation::Update);
+    status.in_progress_properties = Some(desired);
+    status.refused.clear();
+    status.observed_generation = generation(observed);
+    status.progress().start(now);
+    let message = "Update request for ServiceInstance in-flight to Broker";
+    let reason = reason::UPDATE_INSTANCE_REQUEST_IN_FLIGHT;
+    status.progress().report(condition::UPDATED, Status::False, reason, message, now);
+    Common::Write(Box::new(status))
+}
+
+/// The intent is written: the broker is asked, now or when its turn comes.
+fn retry(
+    observed: &Observed<'_>,
+    before: &ServiceInstanceStatus,
+    status: ServiceInstanceStatus,
+    verb: Verb,
+) -> Common {
+    if let Some(next) = not_before(status.operation.as_ref(), &observed.now) {
+        let next = next.clone();
+        return write_or(before, status, Common::Wait(Some(next)));
+    }
+    match call(&status, verb, observed) {
+        Some(call) => write_or(before, status, Common::Call(call)),
+        None => lost(observed, before, status),
+    }
+}
+
+/// A call about the instance itself. The plan is the one that the broker has confirmed, if it has one.
+fn call(status: &ServiceInstanceStatus, verb: Verb, observed: &Observed<'_>) -> Option<Call> {
+    let properties = asked(status).filter(|properties| !properties.service_id.is_empty())?;
+    Some(Call {
+        verb,
+        instance_id: status.instance_id.clone(),
+        service_id: properties.service_id.clone(),
+        plan_id: properties.plan_id().to_owned(),
+        broker: properties.broker_name.clone(),
+        maximum_polling_duration: observed.target.as_ref().ok().and_then(|target| target.maximum_polling_duration),
+    })
+}
+
+fn properties(observed: &Observed<'_>, target: &Target, parameters: &Parameters) -> InstanceProperties {
+    let spec = &observed.instance.spec;
+    let mut properties = InstanceProperties {
+        parameters: some(parameters.redacted.clone()),
+        parameter_checksum: parameters.checksum(),
+        user_info: spec.user_info.clone(),
+        broker_name: target.broker.clone(),
+        service_id: target.service_id.clone(),
+        update_requests: spec.update_requests,
+        ..InstanceProperties::default()
+    };
+    let (name, id) = if target.namespaced {
+        (&mut properties.service_plan_external_name, &mut properties.service_plan_external_id)
+    } else {
+        (&mut properties.cluster_service_plan_external_name, &mut properties.cluster_service_plan_external_id)
+    };
+    name.clone_from(&target.plan_name);
+    id.clone_from(&target.plan_id);
+    properties
+}
+
+/// Tells wishes apart: two with the same fingerprint ask the broker for the same.
+fn fingerprint(properties: &InstanceProperties) -> String {
+    let wish = [
+        &properties.service_id,
+        properties.plan_id(),
+        &properties.parameter_checksum,
+        &properties.update_requests.to_string(),
+    ];
+    hex(&Sha256::digest(wish.join("\n")))
+}
+
+fn some(object: Map<String, Value>) -> Option<Map<String, Value>> {
+    (!object.is_empty()).then_some(object)
+}
+
+fn later<'a>(time: Option<&'a Time>, now: &Time) -> Option<&'a Time> {
+    time.filter(|time| time.0 > now.0)
+}
+
+fn generation(observed: &Observed<'_>) -> i64 {
+    observed.instance.metadata.generation.unwrap_or_default()
+}

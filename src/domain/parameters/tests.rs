@@ -1,0 +1,189 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn map(value: &Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn secret(name: &str, text: &str) -> (String, Vec<u8>) {
+    (format!("secret \"{name}\" key \"p\""), text.as_bytes().to_vec())
+}
+
+fn inline(value: &Value) -> Parameters {
+    merge([None, None], Some(&map(value)), &[]).unwrap()
+}
+
+#[test]
+fn checksums_are_those_of_service_catalog() {
+    let cases = [
+        (json!({}), ""),
+        (
+            json!({"param-2": "value-2", "param-1": "value-1"}),
+            "4fa544b50ca7a33fe5e8bc0780f1f36aa0c2c7098242db27bc8a3e21f4b4ab55",
+        ),
+        (
+            json!({"é": "<a href=\"x\">&\u{2028}\u{2029}\n\t/\u{1}", "a<b": [1, null, true, {}]}),
+            "60895703233c53139511eb9ce98420738bdfa0d721e9c87086b0da90f64bf7e2",
+        ),
+    ];
+    for (parameters, expected) in cases {
+        assert_eq!(inline(&parameters).checksum(), expected, "{parameters}");
+    }
+}
+
+#[test]
+fn backspace_and_form_feed_are_written_as_old_go_does() {
+    let parameters = inline(&json!({"a": "\u{8}\u{c}\r"}));
+    let expected = hex(&Sha256::digest(br#"{"a":"\u0008\u000c\r"}"#));
+    assert_eq!(parameters.checksum(), expected);
+}
+
+#[test]
+fn the_user_wins_over_the_plan_and_the_plan_over_the_class() {
+    let class =
+        map(&json!({"size": 1, "region": "eu", "backup": {"daily": true, "keep": {"days": 7}}, "x": {}}));
+    let plan = map(&json!({"size": 2, "backup": {"keep": {"days": 14, "months": 1}}, "y": "plan"}));
+    let user = map(&json!({"backup": {"keep": {"days": 30}}, "x": "mine", "y": {"z": null}}));
+    let merged = merge([Some(&class), Some(&plan)], Some(&user), &[]).unwrap();
+    let expected = json!({
+        "size": 2,
+        "region": "eu",
+        "backup": {"daily": true, "keep": {"days": 30, "months": 1}},
+        "x": "mine",
+        "y": {"z": null},
+    });
+    assert_eq!(Value::Object(merged.values.0), expected);
+    assert_eq!(Value::Object(merged.redacted), expected);
+}
+
+#[test]
+fn values_from_secrets_are_not_shown() {
+    let defaults = map(&json!({"tls": {"verify": true}, "size": 1}));
+    let user = map(&json!({"size": 2}));
+    let from = [
+        secret("s", r#"{"password": "hunter2", "tls": {"key": "hunter3"}}"#),
+        secret("t", "{}"),
+    ];
+    let merged = merge([None, Some(&defaults)], Some(&user), &from).unwrap();
+    let values = json!({"size": 2, "password": "hunter2", "tls": {"verify": true, "key": "hunter3"}});
+    let redacted = json!({"size": 2, "password": REDACTED, "tls": REDACTED});
+    assert!(!format!("{merged:?}").contains("hunter"));
+    assert_eq!(Value::Object(merged.values.0), values);
+    assert_eq!(Value::Object(merged.redacted), redacted);
+}
+
+#[test]
+fn what_cannot_be_put_together_is_explained() {
+    let cases: &[(&[(String, Vec<u8>)], &str)] = &[
+        (
+            &[secret("s", r#"{"a": "hunter2"}"#)],
+            r#"conflict: duplicate entry for parameter "a", in secret "s" key "p" and in spec.parameters"#,
+        ),
+        (
+            &[
+                secret("s", r#"{"b": "hunter2"}"#),
+                secret("t", r#"{"b": "hunter2"}"#),
+            ],
+            r#"conflict: duplicate entry for parameter "b", in secret "s" key "p" and in secret "t" key "p""#,
+        ),
+        (
+            &[secret("s", r#""hunter2""#)],
+            r#"secret "s" key "p" is not a JSON object"#,
+        ),
+        (
+            &[secret("s", "null")],
+            r#"secret "s" key "p" is not a JSON object"#,
+        ),
+        (
+            &[secret("s", "password: hunter2")],
+            r#"secret "s" key "p" is not JSON: expected value at line 1 column 1"#,
+        ),
+        (
+            &[secret("s", "")],
+            r#"secret "s" key "p" is not JSON: EOF while parsing a value at line 1 column 0"#,
+        ),
+    ];
+    for (from, expected) in cases {
+        let error = merge([None, None], Some(&map(&json!({"a": 1}))), from).unwrap_err();
+        assert_eq!(error.to_string(), *expected);
+    }
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let text = r#"{"big":12345678901234567890,"price":1.10}"#;
+    let merged = merge([None, None], None, &[secret("s", text)]).unwrap();
+    assert_eq!(serde_json::to_string(&merged.values).unwrap(), text);
+    assert_eq!(merged.checksum(), hex(&Sha256::digest(text)));
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[a-z<&\"\u{8}é]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-e]", inner, 0..4).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+fn any_object() -> impl Strategy<Value = Map<String, Value>> {
+    prop::collection::btree_map("[a-e]", any_json(), 0..5).prop_map(|map| map.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_members_does_not_matter(object in any_object(), seed in any::<usize>()) {
+        let mut members: Vec<_> = object.iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+        if !members.is_empty() {
+            let middle = seed % members.len();
+            members.rotate_left(middle);
+        }
+        let text = format!("{{{}}}", members.join(", "));
+        let merged = merge([None, None], None, &[secret("s", &text)]).unwrap();
+        prop_assert_eq!(merged.checksum(), inline(&Value::Object(object)).checksum());
+    }
+
+    #[test]
+    fn different_parameters_have_different_checksums(one in any_object(), other in any_object()) {
+        let [first, second] = [&one, &other].map(|object| inline(&Value::Object(object.clone())).checksum());
+        prop_assert_eq!(first == second, one == other);
+    }
+
+    #[test]
+    fn no_value_of_a_secret_is_ever_shown(
+        defaults in any_object(),
+        user in any_object(),
+        names in prop::collection::btree_set("[a-j]", 1..5),
+        nested in any::<bool>(),
+    ) {
+        let value = if nested { json!({"a": ["Hunter2"]}) } else { json!("Hunter2") };
+        let object: Map<_, _> = names.into_iter().map(|name| (name, value.clone())).collect();
+        let text = Value::Object(object.clone()).to_string();
+        match merge([Some(&defaults), None], Some(&user), &[secret("s", &text)]) {
+            Ok(merged) => {
+                prop_assert!(!Value::Object(merged.redacted.clone()).to_string().contains("Hunter2"));
+                prop_assert!(merged.redacted.keys().eq(merged.values.keys()));
+                prop_assert!(object.keys().all(|name| merged.values[name].to_string().contains("Hunter2")));
+            }
+            Err(error) => {
+                prop_assert!(object.keys().any(|name| user.contains_key(name)));
+                prop_assert!(!error.to_string().contains("Hunter2"));
+            }
+        }
+    }
+
+    #[test]
+    fn broken_json_is_not_quoted(text in "[{}\\[\\]:,\"\\\\]{0,5}hunter2[{}\\[\\]:,\" ]{0,5}") {
+        if let Err(error) = merge([None, None], None, &[secret("s", &text)]) {
+            prop_assert!(!error.to_string().contains("hunter2"));
+        }
+    }
+}

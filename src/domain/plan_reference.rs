@@ -1,0 +1,283 @@
+//! Which class, plan and broker does an instance name?
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::{Resource, ResourceExt as _};
+use serde_json::{Map, Value};
+
+use super::reason;
+use crate::crd::names::{label, label_value};
+use crate::crd::reference::LocalObjectReference;
+use crate::crd::role::{Class, Plan};
+use crate::crd::{ServiceInstance, ServiceInstanceSpec};
+
+/// Class and plan as the user named them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanReference<'a> {
+    /// Whether kinds of the namespace are meant, not cluster-wide ones.
+    pub namespaced: bool,
+    by: By,
+    class: &'a str,
+    plan: Option<&'a str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    ExternalName,
+    ExternalId,
+    Name,
+}
+
+impl<'a> PlanReference<'a> {
+    /// The first way of naming a class that the spec uses; the API server accepts one only.
+    pub fn of(spec: &'a ServiceInstanceSpec) -> Self {
+        let ways = [
+            (false, By::ExternalName, &spec.cluster_service_class_external_name, &spec.cluster_service_plan_external_name),
+            (false, By::ExternalId, &spec.cluster_service_class_external_id, &spec.cluster_service_plan_external_id),
+            (false, By::Name, &spec.cluster_service_class_name, &spec.cluster_service_plan_name),
+            (true, By::ExternalName, &spec.service_class_external_name, &spec.service_plan_external_name),
+            (true, By::ExternalId, &spec.service_class_external_id, &spec.service_plan_external_id),
+            (true, By::Name, &spec.service_class_name, &spec.service_plan_name),
+        ];
+        let [first, ..] = ways;
+        let (namespaced, by, class, plan) = ways.into_iter().find(|way| !way.2.is_empty()).unwrap_or(first);
+        Self { namespaced, by, class, plan: Some(plan.as_str()).filter(|plan| !plan.is_empty()) }
+    }
+
+    fn means(&self, given: &str, name: &str, external_name: &str, external_id: &str) -> bool {
+        given
+            == match self.by {
+                By::ExternalName => external_name,
+                By::ExternalId => external_id,
+                By::Name => name,
+            }
+    }
+}
+
+/// What an instance names, found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    /// Whether class, plan and broker are the namespace's.
+    pub namespaced: bool,
+    /// The broker's name.
+    pub broker: String,
+    /// The class's name in Kubernetes.
+    pub class_object: String,
+    /// The class's name at the broker.
+    pub class_name: String,
+    /// The class's id at the broker.
+    pub service_id: String,
+    /// The plan's name in Kubernetes.
+    pub plan_object: String,
+    /// The plan's name at the broker.
+    pub plan_name: String,
+    /// The plan's id at the broker.
+    pub plan_id: String,
+    /// Whether the broker offers the class no more.
+    pub class_removed: bool,
+    /// Whether the broker offers the plan no more.
+    pub plan_removed: bool,
+    /// Whether the plan that the instance has can be left for another.
+    pub plan_updatable: bool,
+    /// How long the plan's asynchronous operations may take.
+    pub maximum_polling_duration: Option<Duration>,
+    /// The parameters that the class gives to every instance.
+    pub class_defaults: Option<Map<String, Value>>,
+    /// The parameters that the plan gives to every instance.
+    pub plan_defaults: Option<Map<String, Value>>,
+    /// The `Class` column.
+    pub user_specified_class: String,
+    /// The `Plan` column.
+    pub user_specified_plan: String,
+}
+
+/// Why class or plan was not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// The word.
+    pub reason: &'static str,
+    /// The sentence.
+    pub message: String,
+}
+
+/// Finds class and plan. `current_plan` is the id of the plan that the instance has at the broker, if it has one.
+pub fn resolve<'a, C, P>(
+    reference: PlanReference<'_>,
+    classes: impl Iterator<Item = &'a C>,
+    plans: impl Iterator<Item = &'a P>,
+    current_plan: Option<&str>,
+) -> Result<Target, Unresolved>
+where
+    C: Class + Resource<DynamicType = ()> + 'a,
+    P: Plan + Resource<DynamicType = ()> + 'a,
+{
+    let means = |given: &str, name: &str, external_name: &str, external_id: &str| {
+        reference.means(given, name, external_name, external_id)
+    };
+    let found: Vec<&C> = classes
+        .filter(|class| {
+            let common = class.common();
+            means(reference.class, &class.name_any(), &common.external_name, &common.external_id)
+        })
+        .collect();
+    let class = one_class(&found, reference)?;
+    let plans: Vec<&P> =
+        plans.filter(|plan| plan.class_name() == class.name_any() && plan.broker_name() == class.broker_name()).collect();
+    let plan = one_plan(&plans, class, reference)?;
+    let current = plans.iter().find(|plan| Some(plan.common().external_id.as_str()) == current_plan).unwrap_or(&plan);
+    Ok(target(reference, class, plan, *current))
+}
+
+fn one_class<'a, C>(found: &[&'a C], reference: PlanReference<'_>) -> Result<&'a C, Unresolved>
+where
+    C: Class + Resource<DynamicType = ()>,
+{
+    let kind = C::kind(&());
+    let given = reference.class;
+    let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
+    match found {
+        [class] => Ok(class),
+        [] => Err(Unresolved { reason, message: format!("The instance references a {kind} {given:?} that does not exist") }),
+        several => {
+            let brokers = several.iter().map(|class| class.broker_name()).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "The instance references a {kind} {given:?}, which several brokers offer ({brokers}): name the \
+                 class by its Kubernetes name instead"
+            );
+            Err(Unresolved { reason, message })
+        }
+    }
+}
+
+fn one_plan<'a, C, P>(plans: &[&'a P], class: &C, reference: PlanReference<'_>) -> Result<&'a P, Unresolved>
+where
+    C: Class + Resource<DynamicType = ()>,
+    P: Plan + Resource<DynamicType = ()>,
+{
+    let kind = P::kind(&());
+    let class = &class.common().external_name;
+    let reason = reason::REFERENCES_NONEXISTENT_SERVICE_PLAN;
+    let found: Vec<&&P> = match reference.plan {
+        Some(given) => plans
+            .iter()
+            .filter(|plan| {
+                let common = plan.common();
+                reference.means(given, &plan.name_any(), &common.external_name, &common.external_id)
+            })
+            .collect(),
+        None => plans.iter().filter(|plan| !plan.is_removed()).collect(),
+    };
+    match (found.as_slice(), reference.plan) {
+        ([plan], _) => Ok(plan),
+        (_, Some(given)) => {
+            let message = format!("The instance references a {kind} {given:?} that the class {class:?} does not have");
+            Err(Unresolved { reason, message })
+        }
+        (several, None) => {
+            let names = several.iter().map(|plan| plan.common().external_name.as_str()).collect::<Vec<_>>().join(", ");
+            let message = format!(
+                "The instance names no plan, which is possible only if the class has exactly one; {class:?} has {}: {names}",
+                several.len()
+            );
+            Err(Unresolved { reason, message })
+        }
+    }
+}
+
+fn target<C, P>(reference: PlanReference<'_>, class: &C, plan: &P, current: &P) -> Target
+where
+    C: Class + Resource<DynamicType = ()>,
+    P: Plan + Resource<DynamicType = ()>,
+{
+    let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
+    Target {
+        namespaced: reference.namespaced,
+        broker: class.broker_name().to_owned(),
+        class_object: class.name_any(),
+        class_name: class.common().external_name.clone(),
+        service_id: class.common().external_id.clone(),
+        plan_object: plan.name_any(),
+        plan_name: plan.common().external_name.clone(),
+        plan_id: plan.common().external_id.clone(),
+        class_removed: class.is_removed(),
+        plan_removed: plan.is_removed(),
+        plan_updatable: current.common().plan_updatable.unwrap_or(class.common().plan_updatable),
+        maximum_polling_duration: seconds.map(Duration::from_secs),
+        class_defaults: class.common().default_provision_parameters.clone(),
+        plan_defaults: plan.common().default_provision_parameters.clone(),
+        user_specified_class: format!("{}/{}", C::kind(&()), reference.class),
+        user_specified_plan: reference.plan.map_or_else(|| plan.common().external_name.clone(), str::to_owned),
+    }
+}
+
+/// What the operator writes to an instance's spec and labels, as service-catalog did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct References {
+    /// Members of `spec`.
+    pub spec: BTreeMap<&'static str, Option<LocalObjectReference>>,
+    /// Labels, by which clients find instances.
+    pub labels: BTreeMap<&'static str, String>,
+}
+
+impl Target {
+    /// References and labels, unless the instance has them already.
+    pub fn references_to_write(&self, instance: &ServiceInstance) -> Option<References> {
+        let spec = &instance.spec;
+        let reference = |name: &str, here: bool| here.then(|| LocalObjectReference { name: name.to_owned() });
+        let wanted = BTreeMap::from([
+            ("clusterServiceClassRef", reference(&self.class_object, !self.namespaced)),
+            ("clusterServicePlanRef", reference(&self.plan_object, !self.namespaced)),
+            ("serviceClassRef", reference(&self.class_object, self.namespaced)),
+            ("servicePlanRef", reference(&self.plan_object, self.namespaced)),
+        ]);
+        let present = BTreeMap::from([
+            ("clusterServiceClassRef", spec.cluster_service_class_ref.clone()),
+            ("clusterServicePlanRef", spec.cluster_service_plan_ref.clone()),
+            ("serviceClassRef", spec.service_class_ref.clone()),
+            ("servicePlanRef", spec.service_plan_ref.clone()),
+        ]);
+        let (class_label, plan_label) = if self.namespaced {
+            (label::SERVICE_CLASS_REF, label::SERVICE_PLAN_REF)
+        } else {
+            (label::CLUSTER_SERVICE_CLASS_REF, label::CLUSTER_SERVICE_PLAN_REF)
+        };
+        let labels = BTreeMap::from([
+            (class_label, label_value(&self.class_object)),
+            (plan_label, label_value(&self.plan_object)),
+        ]);
+        let labelled = labels.iter().all(|(key, value)| instance.labels().get(*key) == Some(value));
+        (wanted != present || !labelled).then_some(References { spec: wanted, labels })
+    }
+
+    /// Why nothing new can be made of it.
+    pub fn removed(&self) -> Option<(&'static str, String)> {
+        if self.class_removed {
+            let message = format!("The broker {} offers the class {:?} no more", self.broker, self.class_name);
+            return Some((reason::REFERENCES_DELETED_SERVICE_CLASS, message));
+        }
+        self.plan_removed.then(|| {
+            let message = format!("The broker {} offers the plan {:?} no more", self.broker, self.plan_name);
+            (reason::REFERENCES_DELETED_SERVICE_PLAN, message)
+        })
+    }
+
+    /// Why an instance that has another plan cannot change to this one.
+    pub fn change_refused(&self) -> Option<(&'static str, String)> {
+        if self.plan_updatable {
+            return self.removed();
+        }
+        let message = format!(
+            "The Service Class {} does not allow plan changes. Name the former plan again, or make a new instance",
+            self.class_name
+        );
+        Some((reason::PLAN_CHANGE_NOT_ALLOWED, message))
+    }
+
+    /// The defaults that an instance gets.
+    pub fn defaults(&self) -> Option<Map<String, Value>> {
+        let mut defaults = self.class_defaults.clone().unwrap_or_default();
+        defaults.extend(self.plan_defaults.clone().unwrap_or_default());
+        (!defaults.is_empty()).then_some(defaults)
+    }
+}

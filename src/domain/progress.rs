@@ -1,0 +1,173 @@
+//! What the statuses of instances and bindings have in common, and how it changes.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::schedule;
+use crate::crd::condition::{self, Condition, Status};
+use crate::crd::instance::{Orphan, Schedule};
+use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
+
+/// The common part of a status, to be changed.
+pub struct Progress<'a> {
+    conditions: &'a mut Vec<Condition>,
+    async_op_in_progress: &'a mut bool,
+    last_operation: &'a mut Option<String>,
+    operation_start_time: &'a mut Option<Time>,
+    orphan_mitigation_in_progress: &'a mut bool,
+    orphans: &'a mut Vec<Orphan>,
+    operation: &'a mut Option<Schedule>,
+    last_condition_state: &'a mut String,
+    abandoned_attempts: &'a mut i64,
+}
+
+/// A status with that common part.
+pub trait InProgress {
+    /// The common part.
+    fn progress(&mut self) -> Progress<'_>;
+}
+
+macro_rules! in_progress {
+    ($status:ty) => {
+        impl InProgress for $status {
+            fn progress(&mut self) -> Progress<'_> {
+                Progress {
+                    conditions: &mut self.conditions,
+                    async_op_in_progress: &mut self.async_op_in_progress,
+                    last_operation: &mut self.last_operation,
+                    operation_start_time: &mut self.operation_start_time,
+                    orphan_mitigation_in_progress: &mut self.orphan_mitigation_in_progress,
+                    orphans: &mut self.orphans,
+                    operation: &mut self.operation,
+                    last_condition_state: &mut self.last_condition_state,
+                    abandoned_attempts: &mut self.abandoned_attempts,
+                }
+            }
+        }
+    };
+}
+in_progress!(ServiceInstanceStatus);
+in_progress!(ServiceBindingStatus);
+
+impl Progress<'_> {
+    /// States a condition, and keeps the `Status` column in step.
+    pub fn report(&mut self, type_: &str, status: Status, reason: &str, message: &str, now: &Time) {
+        condition::set(self.conditions, type_, status, reason, message, now);
+        *self.last_condition_state = condition::summary(self.conditions);
+    }
+
+    /// Takes a condition away, and keeps the `Status` column in step.
+    pub fn withdraw(&mut self, type_: &str) {
+        condition::remove(self.conditions, type_);
+        *self.last_condition_state = condition::summary(self.conditions);
+    }
+
+    /// An operation is about to begin.
+    pub fn start(&mut self, now: &Time) {
+        *self.async_op_in_progress = false;
+        *self.last_operation = None;
+        *self.operation_start_time = Some(now.clone());
+        self.withdraw(condition::FAILED);
+        if let Some(schedule) = self.operation {
+            schedule.next_attempt_time = None;
+            schedule.deadline = None;
+        }
+    }
+
+    /// The broker has begun and will be asked how far it is.
+    pub fn poll(&mut self, operation: Option<String>, now: &Time, maximum: Option<Duration>) {
+        *self.async_op_in_progress = true;
+        *self.last_operation = operation;
+        self.operation_start_time.get_or_insert_with(|| now.clone());
+        let schedule = self.operation.get_or_insert_default();
+        schedule.next_attempt_time = None;
+        schedule.deadline = Some(schedule::deadline(now, maximum));
+    }
+
+    /// The operation is over, one way or the other.
+    pub fn end(&mut self) {
+        *self.async_op_in_progress = false;
+        *self.last_operation = None;
+        *self.operation_start_time = None;
+    }
+
+    /// All is well: what is known of failures is forgotten.
+    pub fn forget_failures(&mut self) {
+        *self.operation = None;
+    }
+
+    /// One more failure; returns when to try again. The broker is not being polled then.
+    pub fn fail(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
+        *self.async_op_in_progress = false;
+        *self.last_operation = None;
+        let schedule = self.operation.get_or_insert_default();
+        schedule.failures += 1;
+        let next = schedule::retry(now, schedule.failures, seed, retry_after);
+        schedule.next_attempt_time = Some(next.clone());
+        schedule.deadline = None;
+        next
+    }
+
+    /// The next attempt waits as long as the failures so far ask for.
+    pub fn back_off(&mut self, now: &Time, seed: &str) {
+        if let Some(schedule) = self.operation {
+            schedule.next_attempt_time =
+                (schedule.failures > 0).then(|| schedule::retry(now, schedule.failures, seed, None));
+            schedule.deadline = None;
+        }
+    }
+
+    /// Something may be left at the broker: it will be removed before anything else, and its id is not used again.
+    pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time) {
+        let message = format!("{} may exist at the broker ({}) and is being removed", orphan.id, orphan.reason);
+        self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
+        self.orphans.push(orphan);
+        *self.orphan_mitigation_in_progress = true;
+        *self.abandoned_attempts += 1;
+        if let Some(schedule) = self.operation {
+            schedule.next_attempt_time = None;
+        }
+    }
+
+    /// The first orphan is gone.
+    pub fn orphan_is_gone(&mut self) {
+        if !self.orphans.is_empty() {
+            self.orphans.remove(0);
+        }
+        if self.orphans.is_empty() {
+            *self.orphan_mitigation_in_progress = false;
+            self.withdraw(condition::ORPHAN_MITIGATION);
+        }
+    }
+
+    /// The broker has begun to remove the first orphan.
+    pub fn orphan_is_going(&mut self, operation: Option<String>, now: &Time) {
+        if let Some(orphan) = self.orphans.first_mut() {
+            orphan.async_op_in_progress = true;
+            orphan.last_operation = operation;
+        }
+        let schedule = self.operation.get_or_insert_default();
+        schedule.next_attempt_time = None;
+        schedule.deadline = Some(schedule::deadline(now, None));
+    }
+
+    /// The first orphan could not be removed; returns when that is tried again.
+    pub fn orphan_stays(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
+        if let Some(orphan) = self.orphans.first_mut() {
+            orphan.async_op_in_progress = false;
+            orphan.last_operation = None;
+        }
+        self.fail(now, seed, retry_after)
+    }
+}
+
+/// The next attempt, if it is not due yet.
+pub fn not_before<'a>(schedule: Option<&'a Schedule>, now: &Time) -> Option<&'a Time> {
+    schedule?.next_attempt_time.as_ref().filter(|next| next.0 > now.0)
+}
+
+/// Whether an asynchronous operation has taken too long.
+pub fn is_overdue(schedule: Option<&Schedule>, now: &Time) -> bool {
+    schedule.and_then(|schedule| schedule.deadline.as_ref()).is_some_and(|deadline| deadline.0 <= now.0)
+}

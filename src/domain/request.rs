@@ -1,0 +1,97 @@
+//! What is the broker asked?
+
+use serde_json::{Map, Value, json};
+
+use super::instance::Call;
+use crate::crd::ServiceInstanceStatus;
+use crate::crd::reference::UserInfo;
+use crate::osb::{
+    BindRequest, BindResource, OriginatingIdentity, PreviousValues, ProvisionRequest, SecretObject, UpdateRequest,
+};
+
+/// Where a request comes from (OSB profile, “Kubernetes”).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The id of this cluster.
+    pub cluster_id: String,
+    /// The namespace's name.
+    pub namespace: String,
+    /// The namespace's UID.
+    pub namespace_uid: String,
+    /// The name of the instance.
+    pub instance_name: String,
+}
+
+impl Origin {
+    fn context(&self) -> Value {
+        json!({
+            "platform": "kubernetes",
+            "clusterid": self.cluster_id,
+            "namespace": self.namespace,
+            "instance_name": self.instance_name,
+        })
+    }
+}
+
+fn given(parameters: &Map<String, Value>) -> Option<SecretObject> {
+    (!parameters.is_empty()).then(|| SecretObject(parameters.clone()))
+}
+
+/// The body of a provision request.
+pub fn provision(call: &Call, origin: &Origin, parameters: &Map<String, Value>) -> ProvisionRequest {
+    ProvisionRequest {
+        service_id: call.service_id.clone(),
+        plan_id: call.plan_id.clone(),
+        context: origin.context(),
+        organization_guid: origin.cluster_id.clone(),
+        space_guid: origin.namespace_uid.clone(),
+        parameters: given(parameters),
+        maintenance_info: None,
+    }
+}
+
+/// The body of an update request: plan and parameters only where they change, and no parameters as `{}`.
+pub fn update(
+    call: &Call,
+    origin: &Origin,
+    status: &ServiceInstanceStatus,
+    (plan_id, parameters): (Option<&str>, Option<&Map<String, Value>>),
+) -> UpdateRequest {
+    let confirmed = status.external_properties.as_ref();
+    UpdateRequest {
+        service_id: call.service_id.clone(),
+        plan_id: plan_id.map(str::to_owned),
+        parameters: parameters.cloned().map(SecretObject),
+        context: Some(origin.context()),
+        previous_values: confirmed.map(|confirmed| PreviousValues {
+            service_id: Some(confirmed.service_id.clone()),
+            plan_id: Some(confirmed.plan_id().to_owned()),
+            ..PreviousValues::default()
+        }),
+        maintenance_info: None,
+    }
+}
+
+/// The body of a bind request.
+pub fn bind(service_id: &str, plan_id: &str, origin: &Origin, parameters: &Map<String, Value>) -> BindRequest {
+    let app_guid = Some(origin.namespace_uid.clone());
+    BindRequest {
+        service_id: service_id.to_owned(),
+        plan_id: plan_id.to_owned(),
+        context: Some(origin.context()),
+        app_guid: app_guid.clone(),
+        bind_resource: Some(BindResource { app_guid, route: None }),
+        parameters: given(parameters),
+        predecessor_binding_id: None,
+    }
+}
+
+/// The user on whose behalf the broker is asked.
+pub fn identity(user: Option<&UserInfo>) -> Option<OriginatingIdentity> {
+    user.map(|user| OriginatingIdentity {
+        username: user.username.clone(),
+        uid: user.uid.clone(),
+        groups: user.groups.clone(),
+        extra: user.extra.clone(),
+    })
+}

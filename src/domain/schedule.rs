@@ -1,0 +1,88 @@
+//! When something is tried again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sha2::{Digest as _, Sha256};
+
+/// The delay after the first failure; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest delay between two attempts.
+const LONGEST_RETRY: Duration = Duration::from_mins(10);
+/// The shortest and the longest time between two questions how far the broker is.
+const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+/// How long an asynchronous operation may take if the plan does not say.
+const LONGEST_OPERATION: Duration = Duration::from_hours(24);
+
+/// When to try again after so many failures in a row. Objects (`seed`) that fail together come back apart; what
+/// the broker asked for (`Retry-After`) is kept.
+pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration>) -> Time {
+    let doublings = u32::try_from(failures.saturating_sub(1).clamp(0, 16)).unwrap_or_default();
+    let delay = FIRST_RETRY.saturating_mul(1 << doublings).min(LONGEST_RETRY);
+    let digest = Sha256::digest(format!("{seed}/{failures}"));
+    let spread = f64::from(digest.first().copied().unwrap_or_default()) / 255.0 * 0.2;
+    after(now, delay.mul_f64(1.0 + spread).max(retry_after.unwrap_or_default()))
+}
+
+/// When to ask again how far an operation is: the longer it runs, the less often, so that its end is noticed
+/// within a tenth of its time.
+pub fn poll(now: &Time, started: Option<&Time>, retry_after: Option<Duration>) -> Time {
+    let running = started.map_or(Duration::ZERO, |started| elapsed(started, now));
+    after(now, retry_after.unwrap_or_else(|| (running / 10).clamp(POLL.0, POLL.1)))
+}
+
+/// When an asynchronous operation that begins now is given up (OSB, `maximum_polling_duration`).
+pub fn deadline(now: &Time, maximum_polling_duration: Option<Duration>) -> Time {
+    after(now, maximum_polling_duration.map_or(LONGEST_OPERATION, |plan| plan.min(LONGEST_OPERATION)))
+}
+
+/// This much later.
+pub fn after(time: &Time, delay: Duration) -> Time {
+    let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+    Time(time.0.checked_add(delay).unwrap_or(Timestamp::MAX))
+}
+
+/// How long ago; nothing if it is still to come.
+pub fn elapsed(since: &Time, now: &Time) -> Duration {
+    now.0.duration_since(since.0).try_into().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn retries_double_up_to_ten_minutes_and_spread() {
+        for (failures, least, most) in [(1, 1.0, 1.2), (2, 2.0, 2.4), (5, 16.0, 19.2), (30, 600.0, 720.0), (i64::MAX, 600.0, 720.0)] {
+            let delay = elapsed(&at(0), &retry(&at(0), failures, "uid", None)).as_secs_f64();
+            assert!((least..=most).contains(&delay), "{failures} failures: {delay} s");
+        }
+        assert_ne!(retry(&at(0), 10, "a", None), retry(&at(0), 10, "b", None));
+    }
+
+    #[test]
+    fn the_broker_is_not_asked_before_it_said() {
+        let asked = Duration::from_secs(50);
+        assert_eq!(retry(&at(0), 1, "uid", Some(asked)), at(50));
+        assert_eq!(poll(&at(100), Some(&at(0)), Some(asked)), at(150));
+    }
+
+    #[test]
+    fn polls_come_less_often_the_longer_it_takes() {
+        for (running, delay) in [(0, 1), (5, 1), (100, 10), (100_000, 60)] {
+            assert_eq!(poll(&at(running), Some(&at(0)), None), at(running + delay));
+        }
+    }
+
+    #[test]
+    fn the_plan_can_only_shorten_an_operation() {
+        assert_eq!(deadline(&at(0), None), at(86_400));
+        assert_eq!(deadline(&at(0), Some(Duration::from_secs(60))), at(60));
+        assert_eq!(deadline(&at(0), Some(Duration::from_hours(100))), at(86_400));
+    }
+}

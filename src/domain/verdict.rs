@@ -1,0 +1,47 @@
+//! What the broker's failure means for what was asked (OSB, “Orphan Mitigation” and “Service Broker Errors”).
+
+use crate::osb;
+
+/// What to do after a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The broker will not do this; it is not asked again until something else is wanted.
+    Refused,
+    /// Nothing has happened at the broker; the same is tried again later.
+    Retry,
+    /// It may have happened; sending the same again finds out and does no harm.
+    Repeat,
+    /// It may have happened halfway; what may be left is removed before anything is tried again.
+    Orphan,
+    /// It has already been done, or is being done: ask how far it is.
+    Poll,
+}
+
+/// What to do after a failed provision or bind.
+pub fn of_creation(error: &osb::Error) -> Verdict {
+    if error.status() == Some(200) {
+        return Verdict::Repeat;
+    }
+    if error.may_have_happened() {
+        return Verdict::Orphan;
+    }
+    if error.is_conflict() {
+        return Verdict::Poll;
+    }
+    if is_refusal(error) { Verdict::Refused } else { Verdict::Retry }
+}
+
+/// What to do after a failed update. An update is never undone.
+pub fn of_update(error: &osb::Error) -> Verdict {
+    if error.update_repeatable() == Some(false) || is_refusal(error) {
+        return Verdict::Refused;
+    }
+    if error.may_have_happened() { Verdict::Repeat } else { Verdict::Retry }
+}
+
+/// What was sent is wrong, and will be as wrong the next time. Everything else that a broker answers with 4xx is
+/// about the broker, its credentials or the moment.
+fn is_refusal(error: &osb::Error) -> bool {
+    let passing = error.is_concurrency_error() || error.is_maintenance_info_conflict();
+    matches!(error.status(), Some(400 | 422)) && !passing
+}

@@ -1,0 +1,17 @@
+//! The Kubernetes service catalog: Open Service Broker brokers as custom resources, in one binary.
+//!
+//! The rooms, and what may go from one to another:
+//!
+//! * [`crd`] — what the objects look like. Types only.
+//! * [`osb`] — how a broker is spoken to. Knows nothing of Kubernetes.
+//! * [`domain`] — what an object means and what is next. Pure: uses `crd` and `osb`'s types, nothing else.
+//! * [`reconcilers`] — reads, calls and writes what `domain` decides.
+//! * [`metrics`] — what is measured.
+//! * [`run`] — the process: settings, probes, start and stop.
+
+pub mod crd;
+pub mod domain;
+pub mod metrics;
+pub mod osb;
+pub mod reconcilers;
+pub mod run;

@@ -1,0 +1,60 @@
+//! The command line: `service-catalog run` is the operator, the rest prints what an installation needs.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use service_catalog::{crd, run};
+
+/// The Kubernetes service catalog: Open Service Broker brokers as custom resources.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the operator, with KUBECONFIG or inside the cluster.
+    Run(Box<run::Options>),
+    /// Prints the custom resource definitions as YAML, or writes them to a directory, a file for each kind.
+    Crds {
+        /// Where to write the files.
+        #[arg(long)]
+        directory: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(options) => operate(*options),
+        Command::Crds { directory } => write_crds(directory.as_deref()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "service-catalog: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn operate(options: run::Options) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    Ok(runtime.block_on(run::run(options))?)
+}
+
+fn write_crds(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    for definition in crd::all() {
+        let text = crd::to_yaml(&definition)?;
+        match directory {
+            Some(directory) => std::fs::write(directory.join(crd::file_name(&definition)), text)?,
+            None => writeln!(out, "---\n{text}")?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! What can be measured of the operator. Names that service-catalog had are kept.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::osb::Observation;
+use crate::reconcilers::Error;
+
+/// A broker.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct BrokerLabels {
+    broker: String,
+    namespace: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    broker: String,
+    method: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PassLabels {
+    controller: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ControllerLabels {
+    controller: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct WriteLabels {
+    method: String,
+}
+
+/// All metrics, and how they are written.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    classes: Family<BrokerLabels, Gauge>,
+    plans: Family<BrokerLabels, Gauge>,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RequestLabels, Histogram>,
+    passes: Family<PassLabels, Counter>,
+    pass_seconds: Family<ControllerLabels, Histogram>,
+    writes: Family<WriteLabels, Counter>,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            classes: Family::default(),
+            plans: Family::default(),
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
+            passes: Family::default(),
+            pass_seconds: Family::new_with_constructor(seconds),
+            writes: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        let name = "servicecatalog_broker_service_class_count";
+        registry.register(name, "Classes in a broker's catalog", self.classes.clone());
+        let name = "servicecatalog_broker_service_plan_count";
+        registry.register(name, "Plans in a broker's catalog", self.plans.clone());
+        let name = "servicecatalog_osb_request_count";
+        registry.register(name, "Requests to brokers, by method and kind of answer", self.requests.clone());
+        let name = "servicecatalog_osb_request_seconds";
+        registry.register(name, "How long brokers take to answer", self.request_seconds.clone());
+        let name = "controller_runtime_reconcile";
+        registry.register(name, "Passes over objects, by result", self.passes.clone());
+        let name = "controller_runtime_reconcile_time_seconds";
+        registry.register(name, "How long passes take", self.pass_seconds.clone());
+        let name = "servicecatalog_api_write_count";
+        registry.register(name, "Requests to the Kubernetes API that change something", self.writes.clone());
+    }
+
+    /// As Prometheus reads them.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// The size of a broker's published catalog.
+    pub fn catalog(&self, broker: &str, namespace: Option<&str>, classes: usize, plans: usize) {
+        let labels = Self::broker(broker, namespace);
+        self.classes.get_or_create(&labels).set(i64::try_from(classes).unwrap_or(i64::MAX));
+        self.plans.get_or_create(&labels).set(i64::try_from(plans).unwrap_or(i64::MAX));
+    }
+
+    /// A broker is gone.
+    pub fn forget_broker(&self, broker: &str, namespace: Option<&str>) {
+        let labels = Self::broker(broker, namespace);
+        self.classes.remove(&labels);
+        self.plans.remove(&labels);
+    }
+
+    fn broker(broker: &str, namespace: Option<&str>) -> BrokerLabels {
+        BrokerLabels { broker: broker.to_owned(), namespace: namespace.unwrap_or_default().to_owned() }
+    }
+
+    /// A broker has answered, or has not.
+    pub fn request(&self, broker: &str, observation: &Observation) {
+        let Observation { method, status, duration } = *observation;
+        let labels = RequestLabels { broker: broker.to_owned(), method, status };
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// The Kubernetes API is asked to change something.
+    pub fn write(&self, method: &str) {
+        self.writes.get_or_create(&WriteLabels { method: method.to_owned() }).inc();
+    }
+
+    /// A pass begins.
+    pub fn pass(self: &Arc<Self>, controller: &str) -> Pass {
+        Pass { metrics: Arc::clone(self), controller: controller.to_lowercase(), began: Instant::now() }
+    }
+}
+
+/// A pass under way.
+pub struct Pass {
+    metrics: Arc<Metrics>,
+    controller: String,
+    began: Instant,
+}
+
+impl Pass {
+    /// It is over.
+    pub fn end<T>(self, result: &Result<T, Error>) {
+        let took: Duration = self.began.elapsed();
+        let result = match result {
+            Ok(_) => "success",
+            Err(error) if error.is_conflict() => "conflict",
+            Err(_) => "error",
+        };
+        let labels = ControllerLabels { controller: self.controller.clone() };
+        self.metrics.pass_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.metrics.passes.get_or_create(&PassLabels { controller: self.controller, result }).inc();
+    }
+}

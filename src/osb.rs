@@ -1,0 +1,60 @@
+//! The Open Service Broker API, version 2.17, from the platform's side.
+//!
+//! [`Client`] has one method for each endpoint of a broker. It sends a request once, reads the answer within
+//! limits of time and size, and says precisely what happened: a [`Reply`], a document, or an [`Error`] that can
+//! be asked the questions on which the next step depends. It keeps no state, retries nothing and knows nothing
+//! of Kubernetes; what to do about an answer is decided elsewhere.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `client` | which request does an operation make, which answers does it accept? |
+//! | `config` | where is the broker and how is it spoken to? |
+//! | `request` | which URL and which body make a request? |
+//! | `transport` | how is one request carried out: headers, redirects, limits? |
+//! | `answer` | which answers are successes, and what do they say? |
+//! | `identity` | on whose behalf is a request made? |
+//! | `catalog` | what does a broker offer, and which of it cannot be used? |
+//! | `instance`, `binding`, `operation` | what do requests and answers look like on the wire? |
+//! | `error` | what went wrong, and what does it mean? |
+//! | `json`, `text`, `retry_after` | how is what brokers write read safely? |
+//!
+//! Section names in the documentation are those of the specification, `spec.md` and `profile.md`.
+
+mod answer;
+mod binding;
+mod catalog;
+mod client;
+mod config;
+mod error;
+mod identity;
+mod instance;
+mod json;
+mod operation;
+mod request;
+mod retry_after;
+mod text;
+mod transport;
+
+#[cfg(test)]
+mod tests;
+
+pub use binding::{BindRequest, BindResource, BindResponse, BindingMetadata, Device, Endpoint, VolumeMount};
+pub use catalog::{
+    Catalog, DashboardClient, InputParametersSchema, MaintenanceInfo, Plan, Rejected, Schemas, Service,
+    ServiceBindingSchema, ServiceInstanceSchema,
+};
+pub use client::Client;
+pub use config::{
+    Authentication, Config, ConfigError, DEFAULT_TIMEOUT, Observation, Observer, install_tls_provider,
+};
+pub use error::Error;
+pub use identity::OriginatingIdentity;
+pub use instance::{
+    InstanceMetadata, InstanceResponse, PreviousValues, ProvisionRequest, ProvisionResponse, UpdateRequest,
+    UpdateResponse,
+};
+pub use json::SecretObject;
+pub use operation::{LastOperation, LastOperationQuery, PlanQuery, Reply, State};
+
+/// The version of the API that every request announces (“API Version Header”).
+pub const API_VERSION: &str = "2.17";

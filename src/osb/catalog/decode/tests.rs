@@ -1,0 +1,344 @@
+use serde_json::json;
+
+use super::*;
+use crate::osb::{
+    DashboardClient, InputParametersSchema, MaintenanceInfo, Schemas, ServiceBindingSchema,
+    ServiceInstanceSchema,
+};
+
+fn catalog(services: &Value) -> Catalog {
+    decode(json!({"services": services}).to_string().as_bytes()).unwrap()
+}
+
+fn plan(name: &str) -> Value {
+    json!({"id": format!("{name}-id"), "name": name, "description": "d"})
+}
+
+fn service(name: &str, plans: &[Value]) -> Value {
+    json!({"id": format!("{name}-id"), "name": name, "description": "d", "bindable": true, "plans": plans})
+}
+
+/// `base` with some members replaced.
+fn with(mut base: Value, changes: Value) -> Value {
+    let Value::Object(changes) = changes else {
+        panic!("changes are an object")
+    };
+    base.as_object_mut().unwrap().extend(changes);
+    base
+}
+
+fn without(mut base: Value, member: &str) -> Value {
+    base.as_object_mut().unwrap().remove(member).unwrap();
+    base
+}
+
+fn names(catalog: &Catalog) -> Vec<String> {
+    let of_service = |service: &Service| {
+        let plans: Vec<&str> = service.plans.iter().map(|plan| plan.name.as_str()).collect();
+        format!("{}: {}", service.name, plans.join(" "))
+    };
+    catalog.services.iter().map(of_service).collect()
+}
+
+fn rejections(catalog: &Catalog) -> Vec<String> {
+    catalog
+        .rejected
+        .iter()
+        .map(|rejected| format!("{}: {}", rejected.what, rejected.why))
+        .collect()
+}
+
+#[test]
+fn every_field_of_an_offering_is_read() {
+    let service = with(
+        service("mysql", &[plan("small")]),
+        json!({
+            "tags": ["mysql"], "requires": ["volume_mount"], "instances_retrievable": true,
+            "bindings_retrievable": true, "allow_context_updates": true, "metadata": {"displayName": "MySQL"},
+            "dashboard_client": {"id": "dash", "secret": "hunter2", "redirect_uri": "http://dash"},
+            "plan_updateable": true, "binding_rotatable": false, "vendor": {"x": 1},
+        }),
+    );
+    let catalog = catalog(&json!([service]));
+    let expected = Service {
+        name: "mysql".to_owned(),
+        id: "mysql-id".to_owned(),
+        description: "d".to_owned(),
+        tags: vec!["mysql".to_owned()],
+        requires: vec!["volume_mount".to_owned()],
+        bindable: true,
+        instances_retrievable: true,
+        bindings_retrievable: true,
+        allow_context_updates: true,
+        metadata: json!({"displayName": "MySQL"}).as_object().cloned(),
+        dashboard_client: Some(DashboardClient {
+            id: Some("dash".to_owned()),
+            redirect_uri: Some("http://dash".to_owned()),
+        }),
+        plan_updateable: true,
+        binding_rotatable: Some(false),
+        plans: catalog.services[0].plans.clone(),
+    };
+    assert_eq!(
+        catalog,
+        Catalog {
+            services: vec![expected],
+            rejected: vec![]
+        }
+    );
+    assert!(!format!("{catalog:?}").contains("hunter2"));
+}
+
+#[test]
+fn every_field_of_a_plan_is_read() {
+    let parameters = json!({"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 1.5});
+    let metadata = json!({"costs": [{"amount": {"usd": 99.10}, "unit": "MONTHLY"}]});
+    let schema = InputParametersSchema {
+        parameters: Some(parameters.clone()),
+    };
+    let plan = with(
+        plan("small"),
+        json!({
+            "metadata": metadata, "free": false, "bindable": false, "binding_rotatable": true,
+            "plan_updateable": false, "maximum_polling_duration": 3600,
+            "schemas": {
+                "service_instance": {"create": {"parameters": parameters}, "update": {}},
+                "service_binding": {"create": {"parameters": parameters}},
+            },
+            "maintenance_info": {"version": "2.1.1+abc", "description": "faster"},
+        }),
+    );
+    let expected = Plan {
+        id: "small-id".to_owned(),
+        name: "small".to_owned(),
+        description: "d".to_owned(),
+        metadata: metadata.as_object().cloned(),
+        free: false,
+        bindable: Some(false),
+        binding_rotatable: Some(true),
+        plan_updateable: Some(false),
+        schemas: Some(Schemas {
+            service_instance: Some(ServiceInstanceSchema {
+                create: Some(schema.clone()),
+                update: Some(InputParametersSchema::default()),
+            }),
+            service_binding: Some(ServiceBindingSchema { create: Some(schema) }),
+        }),
+        maximum_polling_duration: Some(3600),
+        maintenance_info: Some(MaintenanceInfo {
+            version: "2.1.1+abc".to_owned(),
+            description: Some("faster".to_owned()),
+        }),
+    };
+    assert_eq!(
+        catalog(&json!([service("s", &[plan])])).services[0].plans,
+        [expected]
+    );
+}
+
+#[test]
+fn absent_and_null_fields_have_the_defaults_of_the_specification() {
+    let nulls = [
+        "description",
+        "tags",
+        "requires",
+        "bindable",
+        "instances_retrievable",
+        "bindings_retrievable",
+        "allow_context_updates",
+        "metadata",
+        "dashboard_client",
+        "plan_updateable",
+        "binding_rotatable",
+        "free",
+        "schemas",
+        "maximum_polling_duration",
+        "maintenance_info",
+    ]
+    .map(|name| (name.to_owned(), Value::Null));
+    let nulls = Value::Object(nulls.into_iter().collect());
+    let bare = json!({"id": "p-id", "name": "p"});
+    for plan in [bare.clone(), with(bare, nulls.clone())] {
+        let bare = json!({"id": "s-id", "name": "s", "plans": [plan]});
+        for service in [bare.clone(), with(bare, nulls.clone())] {
+            let catalog = catalog(&json!([service]));
+            assert_eq!(rejections(&catalog), [""; 0]);
+            let service = &catalog.services[0];
+            assert!(service.plans[0].free);
+            assert_eq!(service.plans[0].bindable, None);
+            assert_eq!(
+                *service,
+                Service {
+                    id: "s-id".to_owned(),
+                    name: "s".to_owned(),
+                    plans: service.plans.clone(),
+                    ..Service::default()
+                },
+            );
+        }
+    }
+}
+
+fn assert_offering_is_left_out(bad: &Value, expected: &str) {
+    let catalog = catalog(&json!([
+        service("good", &[plan("small")]),
+        bad,
+        service("other", &[plan("large")])
+    ]));
+    assert_eq!(rejections(&catalog), [expected]);
+    assert_eq!(names(&catalog), ["good: small", "other: large"]);
+}
+
+#[test]
+fn an_offering_without_identifiers_is_left_out_alone() {
+    let bad = service("bad", &[plan("big")]);
+    let wrong = "services[1]: a value is not as it has to be, expected a string";
+    let cases = [
+        (json!("x"), "services[1]: it is not an object"),
+        (json!(["bad-id", "bad"]), "services[1]: it is not an object"),
+        (without(bad.clone(), "id"), r#"service "bad": missing field `id`"#),
+        (without(bad.clone(), "name"), "services[1]: missing field `name`"),
+        (
+            with(bad.clone(), json!({"id": ""})),
+            r#"service "bad": its id is empty"#,
+        ),
+        (
+            with(bad.clone(), json!({"name": ""})),
+            "services[1]: its name is empty",
+        ),
+        (with(bad, json!({"name": 5})), wrong),
+    ];
+    for (bad, expected) in cases {
+        assert_offering_is_left_out(&bad, expected);
+    }
+}
+
+#[test]
+fn an_offering_with_wrong_or_taken_values_is_left_out_alone() {
+    let wrong = "a value is not as it has to be, expected";
+    let taken = "is already taken by another one";
+    let cases = [
+        (
+            json!({"bindable": "yes"}),
+            format!(r#"service "bad": {wrong} a boolean"#),
+        ),
+        (
+            json!({"tags": "x"}),
+            format!(r#"service "bad": {wrong} a sequence"#),
+        ),
+        (
+            json!({"plans": null}),
+            r#"service "bad": its plans are not a list"#.to_owned(),
+        ),
+        (
+            json!({"plans": {}}),
+            r#"service "bad": its plans are not a list"#.to_owned(),
+        ),
+        (
+            json!({"plans": []}),
+            r#"service "bad": it has no plan that can be used"#.to_owned(),
+        ),
+        (
+            json!({"id": "good-id"}),
+            format!(r#"service "bad": its id {taken}"#),
+        ),
+        (
+            json!({"name": "good"}),
+            format!(r#"service "good": its name {taken}"#),
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_offering_is_left_out(&with(service("bad", &[plan("big")]), change), &expected);
+    }
+    let bad = without(service("bad", &[]), "plans");
+    assert_offering_is_left_out(&bad, r#"service "bad": its plans are not a list"#);
+}
+
+#[test]
+fn an_unusable_plan_is_left_out_alone() {
+    let wrong = "a value is not as it has to be, expected";
+    let bad = plan("bad");
+    let cases = [
+        (
+            json!(null),
+            r#"plans[1] of service "s": it is not an object"#.to_owned(),
+        ),
+        (
+            without(bad.clone(), "id"),
+            r#"plan "bad" of service "s": missing field `id`"#.to_owned(),
+        ),
+        (
+            without(bad.clone(), "name"),
+            r#"plans[1] of service "s": missing field `name`"#.to_owned(),
+        ),
+        (
+            with(bad.clone(), json!({"free": 1})),
+            format!(r#"plan "bad" of service "s": {wrong} a boolean"#),
+        ),
+        (
+            with(bad.clone(), json!({"maximum_polling_duration": -1})),
+            r#"plan "bad" of service "s": invalid number"#.to_owned(),
+        ),
+        (
+            with(bad.clone(), json!({"maintenance_info": {}})),
+            r#"plan "bad" of service "s": missing field `version`"#.to_owned(),
+        ),
+        (
+            with(bad.clone(), json!({"name": "first"})),
+            r#"plan "first" of service "s": its name is already taken by another one"#.to_owned(),
+        ),
+        (
+            with(bad, json!({"id": "elsewhere-id"})),
+            r#"plan "bad" of service "s": its id is already taken by another one"#.to_owned(),
+        ),
+    ];
+    for (bad, expected) in cases {
+        let elsewhere = service("e", &[plan("elsewhere")]);
+        let catalog = catalog(&json!([
+            elsewhere,
+            service("s", &[plan("first"), bad, plan("last")])
+        ]));
+        assert_eq!(rejections(&catalog), [expected]);
+        assert_eq!(names(&catalog), ["e: elsewhere", "s: first last"]);
+    }
+}
+
+#[test]
+fn an_offering_left_without_plans_is_left_out_and_takes_no_name() {
+    let catalog = catalog(&json!([service("s", &[json!({})]), service("s", &[plan("p")])]));
+    assert_eq!(names(&catalog), ["s: p"]);
+    assert_eq!(
+        rejections(&catalog),
+        [
+            r#"plans[0] of service "s": missing field `id`"#,
+            r#"service "s": it has no plan that can be used"#
+        ],
+    );
+}
+
+#[test]
+fn offerings_may_share_plan_names_and_names_differ_by_case() {
+    let shared = with(plan("p"), json!({"id": "other"}));
+    let catalog = catalog(&json!([
+        service("s", &[plan("p"), plan("P")]),
+        service("S", &[shared])
+    ]));
+    assert_eq!(rejections(&catalog), [""; 0]);
+    assert_eq!(names(&catalog), ["s: p P", "S: p"]);
+}
+
+#[test]
+fn a_catalog_may_be_empty_but_has_to_be_one() {
+    assert_eq!(catalog(&json!([])), Catalog::default());
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        r#"{"services": null}"#,
+        r#"{"services": {}}"#,
+        "{\"services\": []",
+    ] {
+        assert!(decode(body.as_bytes()).is_err(), "{body}");
+    }
+}

@@ -1,0 +1,201 @@
+//! Which request does an operation make, which answers does it accept?
+
+use std::time::Instant;
+
+use reqwest::Method;
+
+use super::{
+    BindRequest, BindResponse, Catalog, Config, ConfigError, Error, InstanceResponse, LastOperation,
+    LastOperationQuery, Observation, Observer, OriginatingIdentity, PlanQuery, ProvisionRequest,
+    ProvisionResponse, Reply, UpdateRequest, UpdateResponse, answer::Answer, catalog, request::Request,
+    transport::Transport,
+};
+
+/// A client of one broker; clones share its connections.
+#[derive(Clone)]
+pub struct Client {
+    transport: Transport,
+    observer: Option<Observer>,
+}
+
+impl Client {
+    /// A client as configured. Nothing is sent.
+    pub fn new(config: &Config) -> Result<Self, ConfigError> {
+        Ok(Self {
+            transport: Transport::new(config)?,
+            observer: config.observer.clone(),
+        })
+    }
+
+    /// What the broker offers (“Catalog Management”).
+    pub async fn catalog(&self) -> Result<Catalog, Error> {
+        self.call(Request::catalog(), |answer| answer.read(catalog::decode))
+            .await
+    }
+
+    /// Creates an instance (“Provisioning”).
+    pub async fn provision(
+        &self,
+        instance_id: &str,
+        body: &ProvisionRequest,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Reply<ProvisionResponse>, Error> {
+        let request = Request::of_instance("ProvisionInstance", Method::PUT, instance_id)?
+            .on_behalf_of(identity)
+            .accepting_incomplete()
+            .with_body(body);
+        self.call(request, Answer::reply).await
+    }
+
+    /// Fetches an instance; only for offerings with `instances_retrievable` (“Fetching a Service Instance”).
+    pub async fn fetch_instance(
+        &self,
+        instance_id: &str,
+        query: &PlanQuery,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<InstanceResponse, Error> {
+        let request = Request::of_instance("GetInstance", Method::GET, instance_id)?
+            .on_behalf_of(identity)
+            .with_plan(query);
+        self.call(request, Answer::document).await
+    }
+
+    /// Changes an instance (“Updating a Service Instance”).
+    pub async fn update(
+        &self,
+        instance_id: &str,
+        body: &UpdateRequest,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Reply<UpdateResponse>, Error> {
+        let request = Request::of_instance("UpdateInstance", Method::PATCH, instance_id)?
+            .on_behalf_of(identity)
+            .accepting_incomplete()
+            .with_body(body);
+        self.call(request, Answer::reply).await
+    }
+
+    /// Deletes an instance (“Deprovisioning”). That it [is gone](Error::is_gone) already is an error here.
+    pub async fn deprovision(
+        &self,
+        instance_id: &str,
+        query: &PlanQuery,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Reply<()>, Error> {
+        let request = Request::of_instance("DeprovisionInstance", Method::DELETE, instance_id)?
+            .on_behalf_of(identity)
+            .accepting_incomplete()
+            .with_plan(query);
+        self.call(request, Answer::deletion).await
+    }
+
+    /// Asks how an operation on an instance goes on (“Polling Last Operation for Service Instances”).
+    pub async fn poll_instance(
+        &self,
+        instance_id: &str,
+        query: &LastOperationQuery,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<LastOperation, Error> {
+        let request = Request::of_instance("PollLastOperation", Method::GET, instance_id)?
+            .on_behalf_of(identity)
+            .polling(query);
+        self.call(request, Answer::last_operation).await
+    }
+
+    /// Creates a binding, or the successor of one (“Binding”, “Binding Rotation”).
+    ///
+    /// Only if bindings can be fetched is there a use for `accepts_incomplete`: the credentials of a binding that
+    /// is made asynchronously have to be fetched.
+    pub async fn bind(
+        &self,
+        instance_id: &str,
+        binding_id: &str,
+        body: &BindRequest,
+        accepts_incomplete: bool,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Reply<BindResponse>, Error> {
+        let mut request = Request::of_binding("Bind", Method::PUT, (instance_id, binding_id))?
+            .on_behalf_of(identity)
+            .with_body(body);
+        if accepts_incomplete {
+            request = request.accepting_incomplete();
+        }
+        self.call(request, |answer| answer.binding(accepts_incomplete))
+            .await
+    }
+
+    /// Fetches a binding; only for offerings with `bindings_retrievable` (“Fetching a Service Binding”).
+    pub async fn fetch_binding(
+        &self,
+        instance_id: &str,
+        binding_id: &str,
+        query: &PlanQuery,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<BindResponse, Error> {
+        let request = Request::of_binding("GetBinding", Method::GET, (instance_id, binding_id))?
+            .on_behalf_of(identity)
+            .with_plan(query);
+        self.call(request, Answer::document).await
+    }
+
+    /// Deletes a binding (“Unbinding”). That it [is gone](Error::is_gone) already is an error here.
+    pub async fn unbind(
+        &self,
+        instance_id: &str,
+        binding_id: &str,
+        query: &PlanQuery,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Reply<()>, Error> {
+        let request = Request::of_binding("Unbind", Method::DELETE, (instance_id, binding_id))?
+            .on_behalf_of(identity)
+            .accepting_incomplete()
+            .with_plan(query);
+        self.call(request, Answer::deletion).await
+    }
+
+    /// Asks how an operation on a binding goes on (“Polling Last Operation for Service Bindings”).
+    pub async fn poll_binding(
+        &self,
+        instance_id: &str,
+        binding_id: &str,
+        query: &LastOperationQuery,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<LastOperation, Error> {
+        let request =
+            Request::of_binding("PollBindingLastOperation", Method::GET, (instance_id, binding_id))?
+                .on_behalf_of(identity)
+                .polling(query);
+        self.call(request, Answer::last_operation).await
+    }
+
+    async fn call<T>(
+        &self,
+        request: Request<'_>,
+        read: impl FnOnce(&Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let start = Instant::now();
+        let answer = self.transport.exchange(&request).await;
+        if let Some(observer) = &self.observer {
+            let status = answer
+                .as_ref()
+                .map_or_else(Error::status, |answer| Some(answer.status));
+            observer(&Observation {
+                method: request.name,
+                status: class(status),
+                duration: start.elapsed(),
+            });
+        }
+        read(&answer?)
+    }
+}
+
+/// The class of a status, as metrics have it.
+fn class(status: Option<u16>) -> &'static str {
+    match status.map(|status| status / 100) {
+        Some(1) => "1xx",
+        Some(2) => "2xx",
+        Some(3) => "3xx",
+        Some(4) => "4xx",
+        Some(5) => "5xx",
+        _ => "client-error",
+    }
+}

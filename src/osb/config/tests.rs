@@ -1,0 +1,131 @@
+use super::*;
+
+fn config(url: &str) -> Config {
+    Config {
+        url: url.to_owned(),
+        authentication: Authentication::None,
+        ca_bundle: None,
+        insecure_skip_tls_verify: false,
+        timeout: DEFAULT_TIMEOUT,
+        observer: None,
+    }
+}
+
+fn complaint(config: &Config) -> String {
+    crate::osb::Client::new(config).err().unwrap().to_string()
+}
+
+#[test]
+fn unusable_urls_are_explained_without_repeating_them() {
+    let scheme = "it must begin with http:// or https://";
+    let cases = [
+        ("", "relative URL without a base"),
+        ("broker", "relative URL without a base"),
+        ("broker.example:8080", scheme),
+        ("ftp://jane:secret@broker", scheme),
+        ("unix:/var/run/broker", scheme),
+        ("http://", "empty host"),
+        ("http://broker:port", "invalid port number"),
+        (
+            "http://broker?secret=1",
+            "it must have neither a query nor a fragment",
+        ),
+        (
+            "http://broker#fragment",
+            "it must have neither a query nor a fragment",
+        ),
+    ];
+    for (url, reason) in cases {
+        assert_eq!(
+            complaint(&config(url)),
+            format!("the URL of the broker is not usable: {reason}"),
+            "{url}"
+        );
+    }
+}
+
+#[test]
+fn usable_urls_are_accepted() {
+    for url in [
+        "http://broker",
+        "https://broker:8443/prefix/",
+        " http://broker\n",
+        "http://jane:secret@[::1]:80",
+    ] {
+        assert!(crate::osb::Client::new(&config(url)).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn unusable_credentials_are_explained_without_repeating_them() {
+    let basic = |username: &str| Authentication::Basic {
+        username: username.to_owned(),
+        password: SecretString::from("any\nthing:ü"),
+    };
+    let bearer = |token: &str| Authentication::Bearer {
+        token: SecretString::from(token),
+    };
+    let cases = [
+        (basic("jane"), None),
+        (basic("ja:ne"), Some("the user name must not contain a colon")),
+        (bearer("abc.def-~+/="), None),
+        (
+            bearer("abc\n"),
+            Some("the token has characters, such as a line break, that cannot be sent"),
+        ),
+    ];
+    for (authentication, reason) in cases {
+        let config = Config {
+            authentication,
+            ..config("http://broker")
+        };
+        let expected =
+            reason.map(|reason| format!("the credentials for the broker are not usable: {reason}"));
+        assert_eq!(
+            crate::osb::Client::new(&config)
+                .err()
+                .map(|error| error.to_string()),
+            expected
+        );
+    }
+}
+
+#[test]
+fn unusable_ca_bundles_are_explained() {
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+    for bundle in [
+        "",
+        "no PEM",
+        "-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n",
+        garbage,
+        broken,
+    ] {
+        for url in ["http://broker", "https://broker"] {
+            let config = Config {
+                ca_bundle: Some(bundle.into()),
+                ..config(url)
+            };
+            let complaint = complaint(&config);
+            assert!(
+                complaint.starts_with("the CA bundle of the broker is not usable: "),
+                "{complaint}"
+            );
+        }
+    }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let bearer = Authentication::Bearer {
+        token: SecretString::from("s3cret"),
+    };
+    let value = Config {
+        authentication: bearer.clone(),
+        ..config("http://b")
+    }
+    .authorization()
+    .unwrap()
+    .unwrap();
+    assert!(!format!("{bearer:?} {value:?}").contains("s3cret"));
+}

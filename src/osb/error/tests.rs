@@ -1,0 +1,218 @@
+use super::*;
+
+fn refusal(status: u16, body: &str) -> Error {
+    Error::refusal(status, None, body.as_bytes())
+}
+
+#[test]
+fn questions_about_the_status() {
+    type Question = fn(&Error) -> bool;
+    let questions: [(&[u16], Question); 5] = [
+        (&[410], Error::is_gone),
+        (&[404], Error::is_not_found),
+        (&[409], Error::is_conflict),
+        (&[401, 403], Error::is_unauthorized),
+        (&[412], Error::is_unsupported_version),
+    ];
+    for status in 100..600 {
+        for (yes, question) in questions {
+            assert_eq!(question(&refusal(status, "")), yes.contains(&status), "{status}");
+        }
+    }
+}
+
+#[test]
+fn codes_count_only_as_the_error_of_a_422() {
+    type Question = fn(&Error) -> bool;
+    let questions: [(&str, Question); 4] = [
+        ("ConcurrencyError", Error::is_concurrency_error),
+        ("AsyncRequired", Error::is_async_required),
+        ("RequiresApp", Error::requires_app),
+        ("MaintenanceInfoConflict", Error::is_maintenance_info_conflict),
+    ];
+    for (code, _) in questions {
+        for (wanted, question) in questions {
+            let body = format!(r#"{{"error": "{code}", "description": "words"}}"#);
+            assert_eq!(question(&refusal(422, &body)), code == wanted);
+            assert!(!question(&refusal(400, &body)));
+            assert!(!question(&refusal(
+                422,
+                &format!(r#"{{"description": "{wanted}"}}"#)
+            )));
+            assert!(!question(&refusal(422, &body.to_lowercase())));
+        }
+    }
+}
+
+#[test]
+fn what_may_have_happened() {
+    let network = "x".to_owned();
+    let cases = [
+        (Error::InvalidId { id: "..".to_owned() }, false),
+        (
+            Error::Unreachable {
+                reason: network.clone(),
+            },
+            false,
+        ),
+        (
+            Error::NoAnswer {
+                reason: network.clone(),
+            },
+            true,
+        ),
+        (
+            Error::Redirected {
+                status: 307,
+                location: None,
+            },
+            false,
+        ),
+        (
+            Error::Malformed {
+                status: 200,
+                reason: network.clone(),
+            },
+            true,
+        ),
+        (
+            Error::Malformed {
+                status: 201,
+                reason: network.clone(),
+            },
+            true,
+        ),
+        (
+            Error::Malformed {
+                status: 202,
+                reason: network,
+            },
+            true,
+        ),
+        (refusal(101, ""), true),
+        (refusal(204, ""), true),
+        (refusal(400, ""), false),
+        (refusal(408, ""), false),
+        (refusal(422, ""), false),
+        (refusal(499, ""), false),
+        (refusal(500, ""), true),
+        (refusal(599, ""), true),
+    ];
+    for (error, expected) in cases {
+        assert_eq!(error.may_have_happened(), expected, "{error:?}");
+    }
+}
+
+#[test]
+fn bodies_of_every_kind_become_a_sentence() {
+    let cases = [
+        (
+            422,
+            r#"{"error": "ConcurrencyError", "description": "busy"}"#,
+            " ConcurrencyError: busy",
+        ),
+        (422, r#"{"error": "AsyncRequired"}"#, " AsyncRequired"),
+        (400, r#"{"description": "no\nsuch\tplan"}"#, ": no such plan"),
+        (412, r#"{"Description": "wrong version"}"#, ": wrong version"),
+        (409, "{}", ""),
+        (409, " { } ", ": { }"),
+        (500, "", ""),
+        (500, "null", ": null"),
+        (
+            400,
+            r#"{"message": "other convention"}"#,
+            r#": {"message": "other convention"}"#,
+        ),
+        (
+            400,
+            r#"{"error": {"code": 1}, "description": 2}"#,
+            r#": {"error": {"code": 1}, "description": 2}"#,
+        ),
+        (401, "Not Authorized\n", ": Not Authorized"),
+        (
+            502,
+            "<html>\n<h1>502 Bad Gateway</h1></html>",
+            ": 502 Bad Gateway",
+        ),
+        (500, "\u{0}\u{1b}[31mred", ": [31mred"),
+    ];
+    for (status, body, expected) in cases {
+        assert_eq!(
+            refusal(status, body).to_string(),
+            format!("the broker answered status {status}{expected}")
+        );
+    }
+    let error = Error::refusal(500, None, b"\xff\xfe ok");
+    assert_eq!(error.description(), Some("\u{fffd}\u{fffd} ok"));
+}
+
+#[test]
+fn long_texts_are_cut_between_characters() {
+    let long = "ä".repeat(10_000);
+    let described = refusal(400, &format!(r#"{{"description": "{long}"}}"#));
+    assert_eq!(described.description().unwrap(), format!("{}…", "ä".repeat(500)));
+    assert_eq!(
+        refusal(400, &long).description().unwrap(),
+        format!("{}…", "ä".repeat(200))
+    );
+}
+
+#[test]
+fn flags_and_delays_are_kept() {
+    let delay = Some(Duration::from_secs(7));
+    let body = br#"{"instance_usable": false, "update_repeatable": true, "description": "d"}"#;
+    let error = Error::refusal(500, delay, body);
+    assert_eq!(error.instance_usable(), Some(false));
+    assert_eq!(error.update_repeatable(), Some(true));
+    assert_eq!(error.retry_after(), delay);
+    assert_eq!(error.description(), Some("d"));
+
+    let error = Error::refusal(
+        500,
+        None,
+        br#"{"instance_usable": "no", "update_repeatable": null}"#,
+    );
+    assert_eq!(
+        (
+            error.instance_usable(),
+            error.update_repeatable(),
+            error.retry_after()
+        ),
+        (None, None, None)
+    );
+    let error = Error::NoAnswer {
+        reason: String::new(),
+    };
+    assert_eq!(
+        (error.instance_usable(), error.status(), error.description()),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn redirects_and_malformed_answers_are_explained() {
+    let error = Error::Redirected {
+        status: 302,
+        location: Some("http://b/x".to_owned()),
+    };
+    assert_eq!(
+        error.to_string(),
+        "the broker answered status 302, a redirect that is not followed, to http://b/x"
+    );
+    let error = Error::Redirected {
+        status: 304,
+        location: None,
+    };
+    assert_eq!(
+        error.to_string(),
+        "the broker answered status 304, a redirect that is not followed"
+    );
+    let error = Error::Malformed {
+        status: 201,
+        reason: "it is not a JSON object".to_owned(),
+    };
+    assert_eq!(
+        error.to_string(),
+        "the broker answered status 201, but its answer cannot be used: it is not a JSON object",
+    );
+}

@@ -1,0 +1,223 @@
+//! What is sent to a broker, before headers? (“URL Properties”, “Characters in IDs”)
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::json;
+use url::Url;
+
+use super::{Error, LastOperationQuery, OriginatingIdentity, PlanQuery};
+
+/// One request to a broker.
+pub(super) struct Request<'a> {
+    /// The name of the call in metrics.
+    pub(super) name: &'static str,
+    pub(super) method: Method,
+    path: String,
+    query: Vec<(&'static str, &'a str)>,
+    pub(super) body: Option<Bytes>,
+    pub(super) identity: Option<&'a OriginatingIdentity>,
+    /// The greatest number of bytes that the body of the answer may have.
+    pub(super) limit: usize,
+}
+
+const LIMIT: usize = 4 * 1024 * 1024;
+const CATALOG_LIMIT: usize = 10 * 1024 * 1024;
+
+impl<'a> Request<'a> {
+    fn new(name: &'static str, method: Method, path: String) -> Self {
+        Self {
+            name,
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            identity: None,
+            limit: LIMIT,
+        }
+    }
+
+    pub(super) fn catalog() -> Self {
+        Self {
+            limit: CATALOG_LIMIT,
+            ..Self::new("GetCatalog", Method::GET, "catalog".to_owned())
+        }
+    }
+
+    pub(super) fn of_instance(name: &'static str, method: Method, id: &str) -> Result<Self, Error> {
+        Ok(Self::new(
+            name,
+            method,
+            format!("service_instances/{}", segment(id)?),
+        ))
+    }
+
+    pub(super) fn of_binding(name: &'static str, method: Method, ids: (&str, &str)) -> Result<Self, Error> {
+        let (instance, binding) = (segment(ids.0)?, segment(ids.1)?);
+        Ok(Self::new(
+            name,
+            method,
+            format!("service_instances/{instance}/service_bindings/{binding}"),
+        ))
+    }
+
+    pub(super) fn on_behalf_of(self, identity: Option<&'a OriginatingIdentity>) -> Self {
+        Self { identity, ..self }
+    }
+
+    pub(super) fn with_body(self, body: &impl Serialize) -> Self {
+        Self {
+            body: Some(json!(body).to_string().into()),
+            ..self
+        }
+    }
+
+    pub(super) fn accepting_incomplete(mut self) -> Self {
+        self.query.push(("accepts_incomplete", "true"));
+        self
+    }
+
+    pub(super) fn with_plan(mut self, query: &'a PlanQuery) -> Self {
+        self.query.extend([
+            ("service_id", query.service_id.as_str()),
+            ("plan_id", &query.plan_id),
+        ]);
+        self
+    }
+
+    pub(super) fn polling(mut self, query: &'a LastOperationQuery) -> Self {
+        self.path.push_str("/last_operation");
+        self.query.extend([
+            ("service_id", query.service_id.as_str()),
+            ("plan_id", &query.plan_id),
+        ]);
+        self.query.extend(
+            query
+                .operation
+                .as_deref()
+                .map(|operation| ("operation", operation)),
+        );
+        self
+    }
+
+    /// The URL at a broker. Empty values are not sent: the specification has no use for them.
+    pub(super) fn url(&self, base: &Url) -> Url {
+        let mut url = base.clone();
+        url.set_path(&format!("{}/v2/{}", base.path().trim_end_matches('/'), self.path));
+        let query: Vec<String> = self
+            .query
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        url.set_query((!query.is_empty()).then(|| query.join("&")).as_deref());
+        url
+    }
+}
+
+/// An id as a part of a path. Some cannot be one, because they would make it the path of something else.
+fn segment(id: &str) -> Result<String, Error> {
+    match id {
+        "" | "." | ".." => Err(Error::InvalidId { id: id.to_owned() }),
+        id => Ok(encode(id)),
+    }
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986.
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // A `String` takes everything.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base(url: &str) -> Url {
+        Url::parse(url).unwrap()
+    }
+
+    #[test]
+    fn the_base_url_may_have_a_path() {
+        let cases = [
+            ("http://b", "http://b/v2/catalog"),
+            ("http://b/", "http://b/v2/catalog"),
+            ("http://b:81/one/two", "http://b:81/one/two/v2/catalog"),
+            ("https://b/one//", "https://b/one/v2/catalog"),
+            ("https://b/a%2Fb", "https://b/a%2Fb/v2/catalog"),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(Request::catalog().url(&base(url)).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn ids_are_encoded_in_paths_and_queries() {
+        let id = "aZ09-._~ +/?#%&=:@!'ä";
+        let encoded = "aZ09-._~%20%2B%2F%3F%23%25%26%3D%3A%40%21%27%C3%A4";
+        let query = LastOperationQuery {
+            service_id: id.to_owned(),
+            plan_id: String::new(),
+            operation: Some(id.to_owned()),
+        };
+        let request = Request::of_binding("", Method::GET, (id, id))
+            .unwrap()
+            .polling(&query);
+        assert_eq!(
+            request.url(&base("http://b/")).as_str(),
+            format!(
+                "http://b/v2/service_instances/{encoded}/service_bindings/{encoded}/last_operation\
+                 ?service_id={encoded}&operation={encoded}"
+            ),
+        );
+    }
+
+    #[test]
+    fn ids_that_would_change_the_path_are_refused() {
+        for id in ["", ".", ".."] {
+            let refused = Error::InvalidId { id: id.to_owned() };
+            assert_eq!(
+                Request::of_instance("", Method::DELETE, id).err(),
+                Some(refused.clone())
+            );
+            assert_eq!(
+                Request::of_binding("", Method::DELETE, ("i", id)).err(),
+                Some(refused.clone())
+            );
+            assert_eq!(
+                Request::of_binding("", Method::DELETE, (id, "b")).err(),
+                Some(refused)
+            );
+        }
+        let request = Request::of_instance("", Method::GET, "...").unwrap();
+        assert_eq!(request.url(&base("http://b")).path(), "/v2/service_instances/...");
+    }
+
+    #[test]
+    fn no_operation_is_sent_if_the_broker_gave_none() {
+        for operation in [None, Some(String::new())] {
+            let query = LastOperationQuery {
+                service_id: "s".to_owned(),
+                plan_id: "p".to_owned(),
+                operation,
+            };
+            let request = Request::of_instance("", Method::GET, "i")
+                .unwrap()
+                .polling(&query);
+            assert_eq!(
+                request.url(&base("http://b")).query(),
+                Some("service_id=s&plan_id=p")
+            );
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The client against scripted brokers.
+
+mod broker;
+mod documents;
+mod endpoints;
+mod headers;
+mod hostile;
+mod observations;
+mod redirects;
+mod tls;
+
+use std::time::Duration;
+
+use super::*;
+
+fn config(url: &str) -> Config {
+    Config {
+        url: url.to_owned(),
+        authentication: Authentication::None,
+        ca_bundle: None,
+        insecure_skip_tls_verify: false,
+        timeout: Duration::from_secs(20),
+        observer: None,
+    }
+}
+
+fn client(url: &str) -> Client {
+    Client::new(&config(url)).unwrap()
+}
+
+fn plan_query() -> PlanQuery {
+    PlanQuery {
+        service_id: "s".to_owned(),
+        plan_id: "p".to_owned(),
+    }
+}
+
+fn poll_query(operation: Option<&str>) -> LastOperationQuery {
+    LastOperationQuery {
+        service_id: "s".to_owned(),
+        plan_id: "p".to_owned(),
+        operation: operation.map(str::to_owned),
+    }
+}

@@ -1,0 +1,75 @@
+//! Whom the client trusts.
+
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    sync::Arc,
+};
+
+use rustls::{
+    ServerConfig, ServerConnection, Stream,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+use super::*;
+
+// A CA and a certificate of it for 127.0.0.1, both valid for a century and used nowhere else.
+const CA: &[u8] = include_bytes!("tls/ca.pem");
+const CERTIFICATE: &[u8] = include_bytes!("tls/server.pem");
+const KEY: &[u8] = include_bytes!("tls/server.key");
+
+/// A broker behind TLS with an empty catalog.
+fn broker() -> String {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let server = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], PrivateKeyDer::from_pem_slice(KEY).unwrap())
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let mut connection = ServerConnection::new(Arc::new(server)).unwrap();
+        let mut stream = Stream::new(&mut connection, &mut tcp);
+        if stream.read(&mut [0; 4096]).is_ok() {
+            let answer =
+                b"HTTP/1.1 200 OK\r\ncontent-length: 16\r\nconnection: close\r\n\r\n{\"services\": []}";
+            stream.write_all(answer).unwrap();
+        }
+    });
+    url
+}
+
+async fn catalog(ca_bundle: Option<&[u8]>, insecure_skip_tls_verify: bool) -> Result<Catalog, Error> {
+    let ca_bundle = ca_bundle.map(<[u8]>::to_vec);
+    let config = Config {
+        ca_bundle,
+        insecure_skip_tls_verify,
+        ..config(&broker())
+    };
+    Client::new(&config).unwrap().catalog().await
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_configured_ca_is_trusted() {
+    catalog(Some(CA), false).await.unwrap();
+    let bundle = [CERTIFICATE, b"\nand a comment\n", CA].concat();
+    catalog(Some(&bundle), false).await.unwrap();
+}
+
+#[tokio::test]
+async fn any_certificate_is_trusted_if_told_so() {
+    catalog(None, true).await.unwrap();
+    catalog(Some(CA), true).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unknown_certificate_is_not_trusted_and_nothing_is_sent() {
+    let error = catalog(None, false).await.unwrap_err();
+    assert!(!error.may_have_happened());
+    let text = error.to_string();
+    assert!(text.contains("certificate"), "{text}");
+}

@@ -1,0 +1,371 @@
+//! Bindings: observe, decide, execute, settle, write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::{Map, Value};
+use tracing::{debug, info};
+
+use super::brokers::{Brokers, Connection};
+use super::clock;
+use super::context::Context;
+use super::error::Error;
+use super::instance::done;
+use super::queue::Queue;
+use super::scope::{Cluster, Namespaced, Scope, is_beside};
+use super::secrets::{self, Place};
+use crate::crd::binding::{BoundInstance, SecretData};
+use crate::crd::role::{Class as _, Plan as _};
+use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
+use crate::domain::binding::{Call, Observed, Offering, Verb, decide, settle};
+use crate::domain::credentials::{Meta, digest, secret_data, sources};
+use crate::domain::parameters::{self, Parameters};
+use crate::domain::{self, Outcome, Step, request};
+use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
+
+/// One pass over a binding: step after step until there is nothing to do now.
+pub async fn reconcile(
+    binding: Arc<ServiceBinding>,
+    context: Arc<Context>,
+    queue: Queue<ServiceBinding>,
+) -> Result<Action, Error> {
+    let mut binding = Arc::unwrap_or_clone(binding);
+    watch_secrets(&context, &binding, queue);
+    // Whether `binding` is surely the newest version: what is only in the cache may have been carried out already.
+    let mut fresh = false;
+    if binding.status.is_none() && binding.metadata.deletion_timestamp.is_none() && !domain::has_finalizer(&binding.metadata) {
+        binding = context.hold(&binding).await?;
+    }
+    loop {
+        let facts = Facts::gather(&context, &binding).await?;
+        let observed = facts.observed(&context, &binding);
+        let status = match decide(&observed) {
+            Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
+            Step::Release => None,
+            Step::Write(status) => Some(*status),
+            Step::Call(call) if !fresh && call.verb.changes_something() => {
+                binding = context.read(&binding).await?;
+                fresh = true;
+                continue;
+            }
+            Step::Call(call) => act(&context, &observed, &facts, &call).await?,
+        };
+        let Some(status) = status else {
+            context.forget(&binding);
+            context.release(&binding).await?;
+            return Ok(Action::await_change());
+        };
+        if binding.status.as_ref() != Some(&status) {
+            binding.status = Some(status);
+            binding = context.write_status(&binding).await?;
+            fresh = true;
+        }
+    }
+}
+
+/// The Secrets that give parameters are watched until the binding is made: after that it does not change.
+fn watch_secrets(context: &Context, binding: &ServiceBinding, queue: Queue<ServiceBinding>) {
+    let namespace = binding.namespace().unwrap_or_default();
+    let made = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
+    let used = if made || binding.metadata.deletion_timestamp.is_some() {
+        BTreeSet::new()
+    } else {
+        secrets::referred(&namespace, &binding.spec.parameters_from)
+    };
+    let object = ObjectRef::from_obj(binding);
+    let user = format!("binding/{namespace}/{}", binding.name_any());
+    context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
+}
+
+/// What was found out about a binding.
+struct Facts {
+    instance: Option<Arc<ServiceInstance>>,
+    offering: Offering,
+    described: Described,
+    parameters: Result<Parameters, String>,
+    secret: Option<String>,
+}
+
+impl Facts {
+    async fn gather(context: &Context, binding: &ServiceBinding) -> Result<Self, Error> {
+        let namespace = binding.namespace().unwrap_or_default();
+        let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(&namespace);
+        let instance = context.instances.get(&reference);
+        let (offering, described) = match instance.as_deref() {
+            Some(instance) => offering(context, binding, instance),
+            None => unknown(String::new()),
+        };
+        let from = secrets::parameters(context, &namespace, &binding.spec.parameters_from).await?;
+        let parameters = from.and_then(|from| {
+            let merged = parameters::merge([None, None], binding.spec.parameters.as_ref(), &from);
+            merged.map_err(|error| error.to_string())
+        });
+        let secret = secret(context, binding).await?;
+        Ok(Self { instance, offering, described, parameters, secret })
+    }
+
+    fn observed<'a>(&'a self, context: &Context, binding: &'a ServiceBinding) -> Observed<'a> {
+        Observed {
+            binding,
+            now: clock::now(),
+            instance: self.instance.as_deref(),
+            offering: self.offering,
+            parameters: self.parameters.clone(),
+            secret: self.secret.clone(),
+            next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
+        }
+    }
+}
+
+/// The digest of the binding's Secret. One that service-catalog wrote has no label of ours, and is looked for once.
+async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<String>, Error> {
+    let known = context.own_secrets.digest(binding);
+    let status = binding.status.as_ref();
+    let inherited = status.is_some_and(|status| status.external_properties.is_some() && status.secret_digest.is_empty());
+    if known.is_some() || !inherited {
+        return Ok(known);
+    }
+    Ok(match secrets::place(context, binding).await? {
+        Place::Own(secret) => Some(digest(&secret.data.unwrap_or_default())),
+        Place::Free | Place::Taken => None,
+    })
+}
+
+/// What class, plan and broker say about themselves, for the entries `type` and `provider`.
+#[derive(Default)]
+struct Described {
+    service: String,
+    tags: Vec<String>,
+    class_metadata: Option<Value>,
+    plan_metadata: Option<Value>,
+    broker: String,
+}
+
+fn offering(context: &Context, binding: &ServiceBinding, instance: &ServiceInstance) -> (Offering, Described) {
+    let properties = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
+    let Some(properties) = properties else { return unknown(String::new()) };
+    let ids = (properties.broker_name.as_str(), properties.service_id.as_str(), properties.plan_id());
+    let found = if properties.service_plan_external_id.is_empty() {
+        offering_in::<Cluster>(context, binding, ids)
+    } else {
+        offering_in::<Namespaced>(context, binding, ids)
+    };
+    found.unwrap_or_else(|| unknown(properties.broker_name.clone()))
+}
+
+fn offering_in<S: Scope>(
+    context: &Context,
+    binding: &ServiceBinding,
+    (broker, service_id, plan_id): (&str, &str, &str),
+) -> Option<(Offering, Described)> {
+    let catalog = S::catalog(context);
+    let class = catalog.classes.find(|class| {
+        class.common().external_id == service_id
+            && class.broker_name() == broker
+            && (!S::NAMESPACED || is_beside(class, binding))
+    })?;
+    let plan = catalog.plans.find(|plan| {
+        plan.common().external_id == plan_id
+            && plan.class_name() == class.name_any()
+            && (!S::NAMESPACED || is_beside(plan, binding))
+    })?;
+    let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
+    let offering = Offering {
+        bindable: plan.common().bindable.unwrap_or(class.common().bindable),
+        retrievable: class.common().binding_retrievable,
+        maximum_polling_duration: seconds.map(Duration::from_secs),
+    };
+    let described = Described {
+        service: class.common().external_name.clone(),
+        tags: class.common().tags.clone(),
+        class_metadata: class.common().external_metadata.clone(),
+        plan_metadata: plan.common().external_metadata.clone(),
+        broker: broker.to_owned(),
+    };
+    Some((offering, described))
+}
+
+/// The class is gone from the catalog; what was made of it can still be bound (OSB, “Catalog Management”).
+fn unknown(broker: String) -> (Offering, Described) {
+    let offering = Offering { bindable: true, retrievable: false, maximum_polling_duration: None };
+    (offering, Described { broker, ..Described::default() })
+}
+
+/// Asks the broker, and takes the answer into the status; `None` if the binding can be let go.
+async fn act(
+    context: &Context,
+    observed: &Observed<'_>,
+    facts: &Facts,
+    call: &Call,
+) -> Result<Option<ServiceBindingStatus>, Error> {
+    let binding = observed.binding;
+    let namespace = binding.namespace().unwrap_or_default();
+    let outcome = {
+        let _turn = context.locks.lock(&namespace, &binding.spec.instance_ref.name).await;
+        debug!(verb = ?call.verb, id = call.binding_id, broker = call.instance.broker_name, "asking the broker");
+        Execution { context, observed, facts, namespace: &namespace }.run(call).await?
+    };
+    info!(verb = call.verb.name(), id = call.binding_id, broker = call.instance.broker_name, %outcome, "the broker was asked");
+    let settled = settle(observed, call, outcome);
+    context.polls.set(&binding.uid().unwrap_or_default(), settled.next_poll);
+    if let Some(note) = settled.note {
+        context.tell(binding, note).await;
+    }
+    Ok((!settled.release).then_some(settled.status))
+}
+
+/// What came of a call that gives credentials.
+enum Given {
+    Credentials(Box<BindResponse>),
+    Outcome(Outcome),
+}
+
+struct Execution<'a> {
+    context: &'a Context,
+    observed: &'a Observed<'a>,
+    facts: &'a Facts,
+    namespace: &'a str,
+}
+
+impl Execution<'_> {
+    async fn run(&self, call: &Call) -> Result<Outcome, Error> {
+        if call.verb == Verb::Adopt {
+            return self.adopt().await;
+        }
+        if call.verb == Verb::Bind
+            && let Place::Taken = secrets::place(self.context, self.observed.binding).await?
+        {
+            let name = self.observed.binding.secret_name();
+            return Ok(Outcome::NotAsked(format!("the Secret {name:?} exists and is not this binding's: it is left alone")));
+        }
+        let BoundInstance { broker_name, namespaced, .. } = &call.instance;
+        let connection = match Brokers::find(self.context, (*namespaced, self.namespace, broker_name)).await {
+            Ok(connection) => connection,
+            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(error) => return Err(error),
+        };
+        match self.ask(&connection, call).await {
+            Err(error) => Ok(Outcome::Failed(error)),
+            Ok(Given::Outcome(outcome)) => Ok(outcome),
+            Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0)).await,
+        }
+    }
+
+    async fn ask(&self, connection: &Connection, call: &Call) -> Result<Given, osb::Error> {
+        let identity = request::identity(self.observed.binding.spec.user_info.as_ref());
+        let identity = identity.as_ref();
+        let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
+        let plan = PlanQuery { service_id: call.instance.service_id.clone(), plan_id: call.instance.plan_id.clone() };
+        connection
+            .call(async |broker| match &call.verb {
+                Verb::Bind => self.bind(broker, call, identity).await,
+                Verb::Fetch | Verb::Adopt => {
+                    let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                    Ok(Given::Credentials(Box::new(body)))
+                }
+                Verb::Unbind | Verb::Mitigate => {
+                    Ok(Given::Outcome(done(broker.unbind(instance, id, &plan, identity).await?, |()| None)))
+                }
+                Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                    let PlanQuery { service_id, plan_id } = plan.clone();
+                    let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                    let last = broker.poll_binding(instance, id, &query, identity).await?;
+                    if last.state == State::Succeeded && self.is_being_made(call) {
+                        let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                        return Ok(Given::Credentials(Box::new(body)));
+                    }
+                    Ok(Given::Outcome(Outcome::Polled(last)))
+                }
+            })
+            .await
+    }
+
+    fn is_being_made(&self, call: &Call) -> bool {
+        let status = self.observed.binding.status.as_ref();
+        let operation = status.and_then(|status| status.current_operation);
+        matches!(call.verb, Verb::Poll(_)) && operation == Some(crate::crd::binding::BindingOperation::Bind)
+    }
+
+    async fn bind(
+        &self,
+        broker: &osb::Client,
+        call: &Call,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Given, osb::Error> {
+        let origin = request::Origin {
+            cluster_id: self.context.settings.cluster_id.clone(),
+            namespace: self.namespace.to_owned(),
+            namespace_uid: self.context.namespace_uid(self.namespace).unwrap_or_default(),
+            instance_name: self.observed.binding.spec.instance_ref.name.clone(),
+        };
+        let parameters = self.observed.parameters.as_ref().map(|parameters| parameters.values.0.clone());
+        let BoundInstance { service_id, plan_id, .. } = &call.instance;
+        let body = request::bind(service_id, plan_id, &origin, &parameters.unwrap_or_default());
+        let retrievable = self.observed.offering.retrievable;
+        match broker.bind(&call.instance.id, &call.binding_id, &body, retrievable, identity).await? {
+            Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),
+            Reply::InProgress { operation, .. } => {
+                Ok(Given::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
+            }
+        }
+    }
+
+    /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
+    async fn store(&self, credentials: Option<Map<String, Value>>) -> Result<Outcome, Error> {
+        let binding = self.observed.binding;
+        let mut found = BTreeMap::new();
+        let names = match sources(&binding.spec.secret_transforms, self.namespace) {
+            Ok(names) => names,
+            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
+        };
+        for name in names {
+            if let Some(entries) = secrets::entries(self.context, self.namespace, name).await? {
+                found.insert(name.to_owned(), entries);
+            }
+        }
+        let credentials = credentials.unwrap_or_default();
+        let described = &self.facts.described;
+        let meta = Meta {
+            namespace: self.namespace,
+            type_: &binding.spec.type_,
+            provider: &binding.spec.provider,
+            service: &described.service,
+            tags: &described.tags,
+            plan_metadata: described.plan_metadata.as_ref(),
+            class_metadata: described.class_metadata.as_ref(),
+            broker: &described.broker,
+        };
+        let entries = match secret_data(&credentials, &binding.spec.secret_transforms, &found, &meta) {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
+        };
+        for warning in &entries.warnings {
+            info!(warning, "the credentials were changed to fit a Secret");
+        }
+        self.write(secrets::place(self.context, binding).await?, entries.data).await
+    }
+
+    async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
+        if let Place::Taken = place {
+            let name = self.observed.binding.secret_name();
+            return Ok(Outcome::Unusable(format!("the Secret {name:?} exists and is not this binding's: it is left alone")));
+        }
+        let digest = secrets::write(self.context, self.observed.binding, place, data).await?;
+        Ok(Outcome::Stored { digest })
+    }
+
+    /// Puts our label on a Secret that service-catalog wrote; its entries stay as they are.
+    async fn adopt(&self) -> Result<Outcome, Error> {
+        match secrets::place(self.context, self.observed.binding).await? {
+            Place::Own(secret) => {
+                let data = secret.data.clone().unwrap_or_default();
+                self.write(Place::Own(secret), data).await
+            }
+            Place::Free | Place::Taken => Ok(Outcome::NotAsked("the Secret is gone".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Brokers: fetch the catalog when it is due, and make classes and plans of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Resource as _, ResourceExt as _};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::json;
+use tracing::info;
+
+use super::brokers::{Brokers, Connection};
+use super::clock;
+use super::context::Context;
+use super::error::{During as _, Error};
+use super::queue::Queue;
+use super::scope::{Kind, Scope, is_beside, owner};
+use crate::crd::broker::BrokerStatus;
+use crate::crd::condition::{self, Status};
+use crate::crd::role::{AuthSecret, Broker as _, Class as _, Plan as _};
+use crate::domain::broker::{Relist, relist};
+use crate::domain::catalog::{Change, Desired, Existing, desired, diff, summary};
+use crate::domain::plan_reference::PlanReference;
+use crate::domain::{self, Note, reason};
+use crate::osb;
+
+/// How many classes or plans are written at once.
+const WRITES: usize = 16;
+
+/// One pass over a broker of either kind.
+pub async fn reconcile<S: Scope>(
+    broker: Arc<S::Broker>,
+    context: Arc<Context>,
+    queue: Queue<S::Broker>,
+) -> Result<Action, Error> {
+    let mut broker = Arc::unwrap_or_clone(broker);
+    watch_secret(&context, &broker, queue);
+    if broker.meta().deletion_timestamp.is_some() {
+        return remove::<S>(&context, broker).await;
+    }
+    if broker.status().is_none() && !domain::has_finalizer(broker.meta()) {
+        broker = context.hold(&broker).await?;
+    }
+    let connection = match Brokers::connect::<S>(&context, &broker).await {
+        Ok(connection) => connection,
+        Err(Error::Broker(why)) => return unusable::<S>(&context, broker, &why).await,
+        Err(error) => return Err(error),
+    };
+    let status = broker.status().cloned().unwrap_or_default();
+    let known = (broker.meta().generation.unwrap_or_default(), connection.secret_version.as_str());
+    match relist(broker.common(), &status, known, (&clock::now(), context.settings.relist_interval)) {
+        Relist::OnRequest => Ok(Action::await_change()),
+        Relist::At(time) => Ok(clock::wait(Some(&time))),
+        Relist::Now => fetch::<S>(&context, broker, &connection).await,
+    }
+}
+
+/// The Secret with the credentials is watched as long as the broker names it.
+fn watch_secret<B: crate::crd::role::Broker + Kind>(context: &Context, broker: &B, queue: Queue<B>) {
+    let deleting = broker.meta().deletion_timestamp.is_some();
+    let used = match broker.auth() {
+        AuthSecret::Basic(secret) | AuthSecret::Bearer(secret) if !deleting => {
+            BTreeSet::from([(secret.namespace, secret.name)])
+        }
+        AuthSecret::Basic(_) | AuthSecret::Bearer(_) | AuthSecret::None => BTreeSet::new(),
+    };
+    let object = ObjectRef::from_obj(broker);
+    let user = format!("broker/{}/{}", broker.namespace().unwrap_or_default(), broker.name_any());
+    context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
+}
+
+async fn fetch<S: Scope>(context: &Context, broker: S::Broker, connection: &Connection) -> Result<Action, Error> {
+    let catalog = match connection.call(osb::Client::catalog).await {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
+            return failed::<S>(context, broker, reason::ERROR_FETCHING_CATALOG, &why).await;
+        }
+    };
+    let published = match publish::<S>(context, &broker, &catalog).await {
+        Ok(published) => published,
+        Err(Error::Broker(why)) => return failed::<S>(context, broker, reason::ERROR_SYNCING_CATALOG, &why).await,
+        Err(error) => return Err(error),
+    };
+    let (name, namespace) = (broker.name_any(), broker.namespace());
+    context.metrics.catalog(&name, namespace.as_deref(), published.classes, published.plans);
+    info!(classes = published.classes, plans = published.plans, changes = published.changes, "the catalog is published");
+    let now = clock::now();
+    let mut status = BrokerStatus {
+        reconciled_generation: broker.meta().generation.unwrap_or_default(),
+        last_catalog_retrieval_time: Some(now.clone()),
+        auth_secret_version: connection.secret_version.clone(),
+        operation_start_time: None,
+        ..broker.status().cloned().unwrap_or_default()
+    };
+    if published.rejected.is_empty() {
+        condition::remove(&mut status.conditions, condition::CATALOG_REJECTED);
+    } else {
+        let (type_, reason) = (condition::CATALOG_REJECTED, reason::INVALID_CATALOG_ENTRIES);
+        condition::set(&mut status.conditions, type_, Status::True, reason, &published.rejected, &now);
+    }
+    let message = "Successfully fetched catalog entries from broker.";
+    report(&mut status, (Status::True, reason::FETCHED_CATALOG, message), &now);
+    write::<S>(context, broker, status).await?;
+    // The status that was just written wakes this broker, which then waits for its next time.
+    Ok(Action::await_change())
+}
+
+/// What became of a catalog.
+struct Published {
+    classes: usize,
+    plans: usize,
+    changes: usize,
+    rejected: String,
+}
+
+async fn publish<S: Scope>(context: &Context, broker: &S::Broker, catalog: &osb::Catalog) -> Result<Published, Error> {
+    let name = broker.name_any();
+    let beside = |object: &dyn Fn() -> bool| !S::NAMESPACED || object();
+    let stores = S::catalog(context);
+    let classes: Vec<_> = stores.classes.state().into_iter().filter(|class| beside(&|| is_beside(class.as_ref(), broker))).collect();
+    let plans: Vec<_> = stores.plans.state().into_iter().filter(|plan| beside(&|| is_beside(plan.as_ref(), broker))).collect();
+    let existing = Existing { broker: &name, classes: &classes, plans: &plans };
+    let desired: Desired<S::Class, S::Plan> = desired(catalog, broker.common().catalog_restrictions.as_ref(), &existing)
+        .map_err(|error| Error::Broker(format!("catalogRestrictions: {error}")))?;
+    let (class_count, plan_count) = (desired.classes.len(), desired.plans.len());
+    let diff = diff(desired, &existing, &owner(broker));
+    let changes = diff.classes.len() + diff.plans.len();
+    let namespace = broker.namespace();
+    apply(context, namespace.as_deref(), diff.classes).await?;
+    apply(context, namespace.as_deref(), diff.plans).await?;
+    Ok(Published { classes: class_count, plans: plan_count, changes, rejected: summary(&diff.rejected) })
+}
+
+async fn apply<K: Kind>(context: &Context, namespace: Option<&str>, changes: Vec<Change<K>>) -> Result<(), Error> {
+    stream::iter(changes).map(|change| write_entry(context, namespace, change)).buffer_unordered(WRITES).try_collect().await
+}
+
+async fn write_entry<K: Kind>(context: &Context, namespace: Option<&str>, change: Change<K>) -> Result<(), Error> {
+    let api = K::api(context.client.clone(), namespace);
+    let _permit = context.requests.acquire().await;
+    let parameters = PostParams::default();
+    match change {
+        Change::Create(mut object) => {
+            object.meta_mut().namespace = namespace.map(str::to_owned);
+            api.create(&parameters, &object).await.during("creating a class or plan")?;
+        }
+        Change::Update(object) => {
+            api.replace(&object.name_any(), &parameters, &object).await.during("updating a class or plan")?;
+        }
+        Change::Mark { object, removed } => {
+            let status = Patch::Merge(json!({"status": {"removedFromBrokerCatalog": removed}}));
+            let name = object.name_any();
+            api.patch_status(&name, &PatchParams::default(), &status).await.during("marking a class or plan")?;
+        }
+    }
+    Ok(())
+}
+
+fn report(status: &mut BrokerStatus, (is, reason, message): (Status, &str, &str), now: &Time) {
+    condition::set(&mut status.conditions, condition::READY, is, reason, message, now);
+    status.last_condition_state = condition::summary(&status.conditions);
+}
+
+async fn write<S: Scope>(context: &Context, mut broker: S::Broker, status: BrokerStatus) -> Result<S::Broker, Error> {
+    if broker.status() == Some(&status) {
+        return Ok(broker);
+    }
+    broker.set_status(status);
+    context.write_status(&broker).await
+}
+
+/// The broker object or its Secret has to be put right.
+async fn unusable<S: Scope>(context: &Context, broker: S::Broker, why: &str) -> Result<Action, Error> {
+    context.brokers.forget(broker.namespace().as_deref(), &broker.name_any());
+    let why = format!("Error getting broker auth credentials: {why}");
+    failed::<S>(context, broker, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why).await
+}
+
+/// Tells why there is no (new) catalog, and has it tried again. The last good one stays.
+async fn failed<S: Scope>(
+    context: &Context,
+    broker: S::Broker,
+    reason: &'static str,
+    why: &str,
+) -> Result<Action, Error> {
+    let now = clock::now();
+    let mut status = broker.status().cloned().unwrap_or_default();
+    status.operation_start_time.get_or_insert_with(|| now.clone());
+    let condition = if reason == reason::ERROR_SYNCING_CATALOG { reason } else { reason::ERROR_FETCHING_CATALOG };
+    report(&mut status, (Status::False, condition, why), &now);
+    let news = broker.status().is_none_or(|old| old.conditions != status.conditions);
+    let broker = write::<S>(context, broker, status).await?;
+    if news {
+        context.tell(&broker, Note { warning: true, reason, message: why.to_owned() }).await;
+    }
+    Err(Error::Broker(why.to_owned()))
+}
+
+/// A broker goes when no instance needs it any more; its classes and plans go with it.
+async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action, Error> {
+    if !domain::has_finalizer(broker.meta()) {
+        return Ok(Action::await_change());
+    }
+    let users = instances_of::<S>(context, &broker);
+    if !users.is_empty() {
+        let shown = users.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        let message = format!("{} instances must be deleted first: {shown}{}", users.len(), if users.len() > 5 { ", …" } else { "" });
+        let mut status = broker.status().cloned().unwrap_or_default();
+        report(&mut status, (Status::False, reason::DELETION_BLOCKED_BY_INSTANCES, &message), &clock::now());
+        write::<S>(context, broker, status).await?;
+        return Ok(Action::await_change());
+    }
+    let (name, stores) = (broker.name_any(), S::catalog(context));
+    for plan in stores.plans.state() {
+        if plan.broker_name() == name && (!S::NAMESPACED || is_beside(plan.as_ref(), &broker)) {
+            delete(context, plan.as_ref()).await?;
+        }
+    }
+    for class in stores.classes.state() {
+        if class.broker_name() == name && (!S::NAMESPACED || is_beside(class.as_ref(), &broker)) {
+            delete(context, class.as_ref()).await?;
+        }
+    }
+    context.metrics.forget_broker(&name, broker.namespace().as_deref());
+    context.brokers.forget(broker.namespace().as_deref(), &name);
+    context.release(&broker).await?;
+    Ok(Action::await_change())
+}
+
+async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
+    let _permit = context.requests.acquire().await;
+    let deleted = entry.api_of(&context.client).delete(&entry.name_any(), &DeleteParams::default()).await;
+    match deleted.during("deleting a class or plan") {
+        Err(error) if !error.is_not_found() => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The instances that the broker holds, or may hold.
+fn instances_of<S: Scope>(context: &Context, broker: &S::Broker) -> Vec<String> {
+    let name = broker.name_any();
+    let uses = |instance: &crate::crd::ServiceInstance| {
+        let status = instance.status.as_ref()?;
+        let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref());
+        let asked = properties.map(|properties| properties.broker_name.as_str());
+        let left = status.orphans.iter().map(|orphan| orphan.broker_name.as_str());
+        asked.into_iter().chain(left).any(|broker| broker == name).then_some(())
+    };
+    let mut users: Vec<String> = context
+        .instances
+        .state()
+        .iter()
+        .filter(|instance| PlanReference::of(&instance.spec).namespaced == S::NAMESPACED)
+        .filter(|instance| !S::NAMESPACED || is_beside(instance.as_ref(), broker))
+        .filter(|instance| uses(instance.as_ref()).is_some())
+        .map(|instance| format!("{}/{}", instance.namespace().unwrap_or_default(), instance.name_any()))
+        .collect();
+    users.sort();
+    users
+}

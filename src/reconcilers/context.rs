@@ -1,0 +1,223 @@
+//! What all reconcilers share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::events::{Event, EventType, Recorder};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource, ResourceExt as _};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use super::brokers::Brokers;
+use super::error::{During as _, Error};
+use super::scope::{Catalog, Cluster, Kind, Namespaced};
+use super::secrets::{OwnSecrets, UsedSecrets};
+use crate::crd::names::FINALIZER;
+use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::domain::Note;
+use crate::metrics::Metrics;
+
+/// The longest note of an event, in bytes (Kubernetes' limit is 1024).
+const LONGEST_NOTE: usize = 1000;
+/// How many requests of ours the API server has to work on at once, at most.
+const API_REQUESTS: usize = 32;
+
+/// What the command line sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The id by which brokers know this cluster.
+    pub cluster_id: String,
+    /// How often catalogs are fetched if the broker does not say.
+    pub relist_interval: Duration,
+    /// How long a broker may take to answer.
+    pub broker_timeout: Duration,
+}
+
+/// What all reconcilers share.
+pub struct Context {
+    /// The Kubernetes API.
+    pub client: Client,
+    /// What the command line sets.
+    pub settings: Settings,
+    /// The cluster-wide catalog.
+    pub cluster: Catalog<Cluster>,
+    /// The catalogs of namespaces.
+    pub namespaced: Catalog<Namespaced>,
+    /// All instances.
+    pub instances: Store<ServiceInstance>,
+    /// All bindings.
+    pub bindings: Store<ServiceBinding>,
+    /// The names and UIDs of namespaces.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Connections to brokers.
+    pub brokers: Brokers,
+    /// The Secrets that hold credentials of ours.
+    pub own_secrets: Arc<OwnSecrets>,
+    /// The Secrets of others that objects of ours refer to.
+    pub used_secrets: UsedSecrets,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// Where events are written.
+    pub recorder: Recorder,
+    /// When brokers may be asked again how far they are, by the object's UID.
+    pub polls: Memory<Time>,
+    /// Instances that wait for a class or plan to appear.
+    pub unresolved: Memory<ObjectRef<ServiceInstance>>,
+    /// Locks of instances.
+    pub locks: Locks,
+    /// Limits the requests to the Kubernetes API.
+    pub requests: Semaphore,
+}
+
+impl Context {
+    /// The limit of [`Self::requests`].
+    pub fn request_limit() -> Semaphore {
+        Semaphore::new(API_REQUESTS)
+    }
+
+    /// Forgets what is known of an object that is let go.
+    pub fn forget<K: Kind>(&self, object: &K) {
+        let uid = object.uid().unwrap_or_default();
+        self.polls.set(&uid, None);
+        self.unresolved.set(&uid, None);
+    }
+
+    /// The UID of a namespace.
+    pub fn namespace_uid(&self, name: &str) -> Option<String> {
+        self.namespaces.get(&ObjectRef::new(name))?.uid()
+    }
+
+    /// Writes a whole status, if nobody else has written since `object` was read.
+    pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
+        let _permit = self.requests.acquire().await;
+        let api = object.api_of(&self.client);
+        api.replace_status(&object.name_any(), &PostParams::default(), object).await.during("writing the status")
+    }
+
+    /// Changes an object, if nobody else has written since it was read.
+    pub async fn patch<K: Kind>(&self, object: &K, mut patch: Value, doing: &'static str) -> Result<K, Error> {
+        if let Some(version) = object.resource_version() {
+            merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
+        }
+        let _permit = self.requests.acquire().await;
+        let api = object.api_of(&self.client);
+        api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.during(doing)
+    }
+
+    /// Removes our finalizer.
+    pub async fn release<K: Kind>(&self, object: &K) -> Result<(), Error> {
+        let others: Vec<&String> = object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+        let patch = json!({"metadata": {"finalizers": others}});
+        self.patch(object, patch, "removing the finalizer").await?;
+        info!("nothing is left at the broker: the object is let go");
+        Ok(())
+    }
+
+    /// Adds our finalizer, which admission does unless the object is older than the policy.
+    pub async fn hold<K: Kind>(&self, object: &K) -> Result<K, Error> {
+        let mut finalizers = object.finalizers().to_vec();
+        finalizers.push(FINALIZER.to_owned());
+        self.patch(object, json!({"metadata": {"finalizers": finalizers}}), "adding the finalizer").await
+    }
+
+    /// The object as it is now, not as the cache has it.
+    pub async fn read<K: Kind>(&self, object: &K) -> Result<K, Error> {
+        let _permit = self.requests.acquire().await;
+        object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")
+    }
+
+    /// Tells the user with an event. That an event is lost is no reason to fail.
+    pub async fn tell<K: Resource<DynamicType = ()>>(&self, object: &K, note: Note) {
+        let type_ = if note.warning { EventType::Warning } else { EventType::Normal };
+        let event = Event {
+            type_,
+            reason: note.reason.to_owned(),
+            note: Some(truncate(&note.message, LONGEST_NOTE)),
+            action: note.reason.to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+            warn!(%error, reason = note.reason, "an event was lost");
+        }
+    }
+}
+
+fn merge(patch: &mut Value, more: &Value) {
+    match (patch, more) {
+        (Value::Object(patch), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(patch.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (patch, more) => *patch = more.clone(),
+    }
+}
+
+fn truncate(text: &str, longest: usize) -> String {
+    let end = (0..=longest.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    let (head, tail) = text.split_at(end);
+    if tail.is_empty() { head.to_owned() } else { format!("{head}…") }
+}
+
+/// Something that is known of an object for as long as the operator runs; losing it costs no more than time.
+#[derive(Debug)]
+pub struct Memory<T>(Mutex<HashMap<String, T>>);
+
+impl<T> Default for Memory<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Memory<T> {
+    /// What is known of the object with this UID.
+    pub fn get(&self, uid: &str) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
+    }
+
+    /// Remembers or forgets.
+    pub fn set(&self, uid: &str, value: Option<T>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match value {
+            Some(value) => {
+                known.insert(uid.to_owned(), value);
+            }
+            None => {
+                known.remove(uid);
+            }
+        }
+    }
+
+    /// All that is known.
+    pub fn all(&self) -> Vec<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+}
+
+/// One lock for each instance: a broker gets one request at a time that changes the instance or its bindings.
+#[derive(Debug, Default)]
+pub struct Locks(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Locks {
+    /// Waits until nobody else changes the instance.
+    pub async fn lock(&self, namespace: &str, instance: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.retain(|_, lock| lock.strong_count() > 0);
+            let slot = locks.entry(format!("{namespace}/{instance}")).or_default();
+            slot.upgrade().unwrap_or_else(|| {
+                let lock = Arc::default();
+                *slot = Arc::downgrade(&lock);
+                lock
+            })
+        };
+        lock.lock_owned().await
+    }
+}

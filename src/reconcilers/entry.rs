@@ -1,0 +1,59 @@
+//! Classes and plans: an entry that the broker offers no more goes with its last instance.
+
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::api::{DeleteParams, Preconditions};
+use kube::runtime::controller::Action;
+use tracing::info;
+
+use super::context::Context;
+use super::error::{During as _, Error};
+use super::scope::{Kind, Scope, is_beside};
+use crate::crd::{ServiceInstance, role};
+
+/// One pass over a class.
+pub async fn reconcile_class<S: Scope>(class: Arc<S::Class>, context: Arc<Context>) -> Result<Action, Error> {
+    use role::Class as _;
+    if class.is_removed() && !is_used::<S, _>(&context, class.as_ref(), |instance| class_of::<S>(instance)) {
+        delete(&context, class.as_ref()).await?;
+    }
+    Ok(Action::await_change())
+}
+
+/// One pass over a plan.
+pub async fn reconcile_plan<S: Scope>(plan: Arc<S::Plan>, context: Arc<Context>) -> Result<Action, Error> {
+    use role::Plan as _;
+    if plan.is_removed() && !is_used::<S, _>(&context, plan.as_ref(), |instance| plan_of::<S>(instance)) {
+        delete(&context, plan.as_ref()).await?;
+    }
+    Ok(Action::await_change())
+}
+
+/// The name of the class of this scope that an instance was found to have.
+pub fn class_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
+    let spec = &instance.spec;
+    let reference = if S::NAMESPACED { &spec.service_class_ref } else { &spec.cluster_service_class_ref };
+    reference.as_ref().map(|reference| reference.name.as_str())
+}
+
+/// The name of the plan of this scope that an instance was found to have.
+pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
+    let spec = &instance.spec;
+    let reference = if S::NAMESPACED { &spec.service_plan_ref } else { &spec.cluster_service_plan_ref };
+    reference.as_ref().map(|reference| reference.name.as_str())
+}
+
+fn is_used<S: Scope, K: Kind>(context: &Context, entry: &K, of: impl Fn(&ServiceInstance) -> Option<&str>) -> bool {
+    let name = entry.name_any();
+    context.instances.find(|instance| of(instance) == Some(&name) && (!S::NAMESPACED || is_beside(instance, entry))).is_some()
+}
+
+async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
+    let version = Preconditions { uid: entry.uid(), resource_version: entry.resource_version() };
+    let parameters = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
+    let _permit = context.requests.acquire().await;
+    entry.api_of(&context.client).delete(&entry.name_any(), &parameters).await.during("deleting a class or plan")?;
+    info!("the broker offers it no more and nothing uses it: deleted");
+    Ok(())
+}

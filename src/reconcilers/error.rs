@@ -1,0 +1,51 @@
+//! What went wrong in a pass, by what to do about it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A pass that did not come to its end. It is repeated: whatever it had begun is in the object's status.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The Kubernetes API did not do what it was asked.
+    #[error("{doing}: {source}")]
+    Api {
+        /// What it was asked.
+        doing: &'static str,
+        /// What it answered.
+        source: Box<kube::Error>,
+    },
+    /// The broker cannot be spoken to: its object, its Secret or its settings are in the way.
+    #[error("{0}")]
+    Broker(String),
+    /// A pass took too long.
+    #[error("the pass took longer than {} s", .0.as_secs())]
+    TooLong(Duration),
+    /// A defect: a pass panicked.
+    #[error("internal error: {0}")]
+    Panic(String),
+}
+
+impl Error {
+    /// Whether somebody else wrote in between: nothing is wrong, the pass begins anew with what is there now.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.is_conflict()))
+    }
+
+    /// Whether the object is not there (any more).
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.is_not_found()))
+    }
+}
+
+/// Says what the API was asked when it failed.
+pub trait During<T> {
+    /// `doing`: a verb and its object, like "writing the status".
+    fn during(self, doing: &'static str) -> Result<T, Error>;
+}
+
+impl<T> During<T> for Result<T, kube::Error> {
+    fn during(self, doing: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::Api { doing, source: Box::new(source) })
+    }
+}

@@ -1,0 +1,258 @@
+//! Instances: observe, decide, execute, settle, write.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::json;
+use tracing::{debug, info};
+
+use super::brokers::Brokers;
+use super::clock;
+use super::context::Context;
+use super::error::Error;
+use super::queue::Queue;
+use super::scope::{Cluster, Namespaced, Scope, is_beside};
+use super::secrets;
+use crate::crd::{ServiceInstance, ServiceInstanceStatus};
+use crate::domain::instance::{Call, Observed, Step, Verb, decide, settle};
+use crate::domain::parameters::{self, Parameters};
+use crate::domain::plan_reference::{PlanReference, References, Target, Unresolved, resolve};
+use crate::domain::{self, Outcome, request};
+use crate::osb::{LastOperationQuery, PlanQuery, Reply};
+
+/// One pass over an instance: step after step until there is nothing to do now.
+pub async fn reconcile(
+    instance: Arc<ServiceInstance>,
+    context: Arc<Context>,
+    queue: Queue<ServiceInstance>,
+) -> Result<Action, Error> {
+    let mut instance = Arc::unwrap_or_clone(instance);
+    watch_secrets(&context, &instance, queue);
+    // Whether `instance` is surely the newest version: what is only in the cache may have been carried out already.
+    let mut fresh = false;
+    if instance.status.is_none() && instance.metadata.deletion_timestamp.is_none() && !domain::has_finalizer(&instance.metadata) {
+        instance = context.hold(&instance).await?;
+    }
+    loop {
+        let facts = Facts::gather(&context, &instance).await?;
+        let observed = facts.observed(&context, &instance);
+        let status = match decide(&observed) {
+            Step::Resolve(references) => {
+                instance = write_references(&context, &instance, &references).await?;
+                fresh = true;
+                continue;
+            }
+            Step::Common(domain::Step::Wait(until)) => return Ok(clock::wait(until.as_ref())),
+            Step::Common(domain::Step::Release) => None,
+            Step::Common(domain::Step::Write(status)) => Some(*status),
+            Step::Common(domain::Step::Call(call)) if !fresh && call.verb.changes_something() => {
+                instance = context.read(&instance).await?;
+                fresh = true;
+                continue;
+            }
+            Step::Common(domain::Step::Call(call)) => act(&context, &observed, &call).await?,
+        };
+        let Some(status) = status else {
+            context.forget(&instance);
+            context.release(&instance).await?;
+            return Ok(Action::await_change());
+        };
+        if instance.status.as_ref() != Some(&status) {
+            instance.status = Some(status);
+            instance = context.write_status(&instance).await?;
+            fresh = true;
+        }
+    }
+}
+
+/// The Secrets that give parameters are watched as long as the instance refers to them.
+fn watch_secrets(context: &Context, instance: &ServiceInstance, queue: Queue<ServiceInstance>) {
+    let namespace = instance.namespace().unwrap_or_default();
+    let used = match instance.metadata.deletion_timestamp {
+        None => secrets::referred(&namespace, &instance.spec.parameters_from),
+        Some(_) => BTreeSet::new(),
+    };
+    let object = ObjectRef::from_obj(instance);
+    let user = format!("instance/{namespace}/{}", instance.name_any());
+    context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
+}
+
+/// What was found out about an instance.
+struct Facts {
+    target: Result<Target, Unresolved>,
+    parameters: Result<Parameters, String>,
+    bindings: Vec<String>,
+}
+
+impl Facts {
+    async fn gather(context: &Context, instance: &ServiceInstance) -> Result<Self, Error> {
+        let target = find(context, instance);
+        let uid = instance.uid().unwrap_or_default();
+        context.unresolved.set(&uid, target.is_err().then(|| ObjectRef::from_obj(instance)));
+        let deleting = instance.metadata.deletion_timestamp.is_some();
+        let parameters = match &target {
+            Ok(target) if !deleting => gather_parameters(context, instance, target).await?,
+            _ => Ok(Parameters::default()),
+        };
+        let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
+        Ok(Self { target, parameters, bindings })
+    }
+
+    fn observed<'a>(&'a self, context: &Context, instance: &'a ServiceInstance) -> Observed<'a> {
+        Observed {
+            instance,
+            now: clock::now(),
+            target: self.target.clone(),
+            parameters: self.parameters.clone(),
+            bindings: &self.bindings,
+            next_poll: context.polls.get(&instance.uid().unwrap_or_default()),
+        }
+    }
+}
+
+fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
+    let reference = PlanReference::of(&instance.spec);
+    if reference.namespaced {
+        find_in::<Namespaced>(context, instance, reference)
+    } else {
+        find_in::<Cluster>(context, instance, reference)
+    }
+}
+
+fn find_in<S: Scope>(
+    context: &Context,
+    instance: &ServiceInstance,
+    reference: PlanReference<'_>,
+) -> Result<Target, Unresolved> {
+    let catalog = S::catalog(context);
+    let (classes, plans) = (catalog.classes.state(), catalog.plans.state());
+    let current = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
+    resolve(
+        reference,
+        classes.iter().map(Arc::as_ref).filter(|class| !S::NAMESPACED || is_beside(*class, instance)),
+        plans.iter().map(Arc::as_ref).filter(|plan| !S::NAMESPACED || is_beside(*plan, instance)),
+        current.map(|properties| properties.plan_id()),
+    )
+}
+
+/// The parameters that the spec asks for. An instance keeps the defaults that it was provisioned with.
+async fn gather_parameters(
+    context: &Context,
+    instance: &ServiceInstance,
+    target: &Target,
+) -> Result<Result<Parameters, String>, Error> {
+    let namespace = instance.namespace().unwrap_or_default();
+    let from = match secrets::parameters(context, &namespace, &instance.spec.parameters_from).await? {
+        Ok(from) => from,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let provisioned = instance.status.as_ref().filter(|status| status.external_properties.is_some());
+    let defaults = match provisioned {
+        Some(status) => [None, status.default_provision_parameters.as_ref()],
+        None => [target.class_defaults.as_ref(), target.plan_defaults.as_ref()],
+    };
+    let merged = parameters::merge(defaults, instance.spec.parameters.as_ref(), &from);
+    Ok(merged.map_err(|error| error.to_string()))
+}
+
+fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
+    let bindings = context.bindings.state();
+    let of_it = bindings
+        .iter()
+        .filter(|binding| is_beside(binding.as_ref(), instance) && binding.spec.instance_ref.name == instance.name_any());
+    let mut names: Vec<String> = of_it.map(|binding| binding.name_any()).collect();
+    names.sort();
+    names
+}
+
+async fn write_references(
+    context: &Context,
+    instance: &ServiceInstance,
+    references: &References,
+) -> Result<ServiceInstance, Error> {
+    let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
+    context.patch(instance, patch, "writing the references to class and plan").await
+}
+
+/// Asks the broker, and takes the answer into the status; `None` if the instance can be let go.
+async fn act(
+    context: &Context,
+    observed: &Observed<'_>,
+    call: &Call,
+) -> Result<Option<ServiceInstanceStatus>, Error> {
+    let instance = observed.instance;
+    let namespace = instance.namespace().unwrap_or_default();
+    let outcome = {
+        let _turn = context.locks.lock(&namespace, &instance.name_any()).await;
+        debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
+        execute(context, observed, call, &namespace).await?
+    };
+    info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
+    let settled = settle(observed, call, outcome);
+    context.polls.set(&instance.uid().unwrap_or_default(), settled.next_poll);
+    if let Some(note) = settled.note {
+        context.tell(instance, note).await;
+    }
+    Ok((!settled.release).then_some(settled.status))
+}
+
+async fn execute(
+    context: &Context,
+    observed: &Observed<'_>,
+    call: &Call,
+    namespace: &str,
+) -> Result<Outcome, Error> {
+    let instance = observed.instance;
+    let namespaced = PlanReference::of(&instance.spec).namespaced;
+    let connection = match Brokers::find(context, (namespaced, namespace, &call.broker)).await {
+        Ok(connection) => connection,
+        Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+        Err(error) => return Err(error),
+    };
+    let Some(namespace_uid) = context.namespace_uid(namespace) else {
+        return Ok(Outcome::NotAsked(format!("the namespace {namespace} is not known yet")));
+    };
+    let cluster_id = context.settings.cluster_id.clone();
+    let origin = request::Origin { cluster_id, namespace: namespace.to_owned(), namespace_uid, instance_name: instance.name_any() };
+    let identity = request::identity(instance.spec.user_info.as_ref());
+    let identity = identity.as_ref();
+    let id = call.instance_id.as_str();
+    let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
+    let parameters = observed.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+    Ok(connection
+        .call(async |broker| match &call.verb {
+            Verb::Provision => {
+                let body = request::provision(call, &origin, &parameters);
+                Ok(done(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
+            }
+            Verb::Update { plan_id, parameters: changed } => {
+                let status = instance.status.clone().unwrap_or_default();
+                let change = (plan_id.as_deref(), changed.then_some(&parameters));
+                let body = request::update(call, &origin, &status, change);
+                Ok(done(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
+            }
+            Verb::Deprovision | Verb::Mitigate => {
+                Ok(done(broker.deprovision(id, &plan, identity).await?, |()| None))
+            }
+            Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                let PlanQuery { service_id, plan_id } = plan;
+                let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                Ok(Outcome::Polled(broker.poll_instance(id, &query, identity).await?))
+            }
+        })
+        .await
+        .unwrap_or_else(Outcome::Failed))
+}
+
+/// What a reply means, whichever call it answers.
+pub(super) fn done<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
+    match reply {
+        Reply::Done(body) => Outcome::Done { dashboard_url: dashboard_url(body) },
+        Reply::InProgress { operation, body } => {
+            Outcome::InProgress { operation, dashboard_url: dashboard_url(body) }
+        }
+    }
+}

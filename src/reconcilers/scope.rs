@@ -1,0 +1,109 @@
+//! Our kinds as the API serves them, and the two halves of a catalog: cluster-wide and namespaced.
+
+use std::fmt::Debug;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::runtime::reflector::Store;
+use kube::{Api, Client, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::Context;
+use crate::crd::{
+    ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker, ServiceClass,
+    ServiceInstance, ServicePlan, role,
+};
+
+/// One of our kinds: it reaches its own collection, whatever its scope.
+pub trait Kind:
+    Resource<DynamicType = ()> + Clone + PartialEq + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+{
+    /// The collection that the object is in.
+    fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
+
+    /// The collection that this object is in.
+    fn api_of(&self, client: &Client) -> Api<Self> {
+        Self::api(client.clone(), self.namespace().as_deref())
+    }
+}
+
+macro_rules! kinds {
+    (cluster: $($cluster:ty),*; namespaced: $($namespaced:ty),*) => {
+        $(impl Kind for $cluster {
+            fn api(client: Client, _: Option<&str>) -> Api<Self> {
+                Api::all(client)
+            }
+        })*
+        $(impl Kind for $namespaced {
+            fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
+                namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+            }
+        })*
+    };
+}
+kinds!(
+    cluster: ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan;
+    namespaced: ServiceBroker, ServiceClass, ServicePlan, ServiceInstance, ServiceBinding
+);
+
+/// One half of the catalog.
+pub trait Scope: Send + Sync + 'static {
+    /// Whether its kinds are in namespaces.
+    const NAMESPACED: bool;
+    /// Its brokers.
+    type Broker: role::Broker + Kind;
+    /// Its classes.
+    type Class: role::Class + Kind;
+    /// Its plans.
+    type Plan: role::Plan + Kind;
+    /// What is known of them.
+    fn catalog(context: &Context) -> &Catalog<Self>;
+}
+
+/// The cluster-wide kinds.
+#[derive(Debug)]
+pub enum Cluster {}
+
+/// The kinds of a namespace.
+#[derive(Debug)]
+pub enum Namespaced {}
+
+impl Scope for Cluster {
+    const NAMESPACED: bool = false;
+    type Broker = ClusterServiceBroker;
+    type Class = ClusterServiceClass;
+    type Plan = ClusterServicePlan;
+    fn catalog(context: &Context) -> &Catalog<Self> {
+        &context.cluster
+    }
+}
+
+impl Scope for Namespaced {
+    const NAMESPACED: bool = true;
+    type Broker = ServiceBroker;
+    type Class = ServiceClass;
+    type Plan = ServicePlan;
+    fn catalog(context: &Context) -> &Catalog<Self> {
+        &context.namespaced
+    }
+}
+
+/// What the watches know of one half of the catalog.
+pub struct Catalog<S: Scope + ?Sized> {
+    /// Its brokers.
+    pub brokers: Store<S::Broker>,
+    /// Its classes.
+    pub classes: Store<S::Class>,
+    /// Its plans.
+    pub plans: Store<S::Plan>,
+}
+
+/// Whether both are in one namespace, or cluster-wide.
+pub fn is_beside(one: &impl Resource, other: &impl Resource) -> bool {
+    one.meta().namespace == other.meta().namespace
+}
+
+/// The owner that a class or plan has: its broker.
+pub fn owner<K: Kind>(broker: &K) -> OwnerReference {
+    OwnerReference { block_owner_deletion: Some(false), ..broker.controller_owner_ref(&()).unwrap_or_default() }
+}

@@ -1,0 +1,210 @@
+//! `service-catalog run`: starts the operator, serves probes and metrics, stops cleanly.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use clap::{Args, ValueEnum};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kube::client::ClientBuilder;
+use kube::{Api, Client, ResourceExt as _};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tower::util::MapRequestLayer;
+use tracing::info;
+use tracing_subscriber::EnvFilter;
+
+use crate::domain::broker::duration;
+use crate::metrics::Metrics;
+use crate::osb;
+use crate::reconcilers::{Operator, Settings};
+
+/// The oldest Kubernetes that can inject into pods without a webhook: `MutatingAdmissionPolicy` v1.
+const OLDEST: (u32, u32) = (1, 36);
+/// The ConfigMap in which service-catalog kept the id of the cluster.
+const CLUSTER_INFO: &str = "cluster-info";
+/// How long an unanswered request to the Kubernetes API keeps a pass waiting; watches are renewed more often.
+const API_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How the operator runs.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// How logs are written; RUST_LOG chooses which.
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// The namespace that the operator runs in.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "service-catalog")]
+    namespace: String,
+    /// The id by which brokers know this cluster [default: that of the ConfigMap cluster-info, which service-catalog made, or the UID of the namespace kube-system]
+    #[arg(long, env = "CLUSTER_ID")]
+    cluster_id: Option<String>,
+    /// How often a catalog is fetched if the broker's spec does not say.
+    #[arg(long, env = "BROKER_RELIST_INTERVAL", default_value = "24h", value_parser = parse_duration)]
+    broker_relist_interval: Duration,
+    /// How long a broker may take to answer.
+    #[arg(long, env = "OSB_API_REQUEST_TIMEOUT", default_value = "60s", value_parser = parse_duration)]
+    osb_api_request_timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "a duration like 90s, 15m or 24h is wanted".to_owned())
+}
+
+/// Why the operator does not start.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// There is no way to the Kubernetes API.
+    #[error("the Kubernetes API cannot be reached: {0}")]
+    Config(#[from] kube::config::InferConfigError),
+    /// The Kubernetes API does not answer, or refuses.
+    #[error("{0}: {1}")]
+    Api(&'static str, Box<kube::Error>),
+    /// The cluster is too old.
+    #[error("this cluster runs Kubernetes {0}; 1.36 is the oldest that has MutatingAdmissionPolicy v1, by which pods get their credentials")]
+    TooOld(String),
+    /// The port is taken, or the like.
+    #[error("{0} cannot be listened on: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The system does not let the operator wait for signals.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(std::io::Error),
+    /// The logs cannot be set up.
+    #[error("RUST_LOG: {0}")]
+    Logs(#[from] tracing_subscriber::filter::FromEnvError),
+}
+
+/// Runs the operator until SIGTERM or SIGINT.
+pub async fn run(options: Options) -> Result<(), Error> {
+    logs(options.log_format)?;
+    osb::install_tls_provider();
+    let metrics = Arc::new(Metrics::default());
+    let client = client(&metrics).await?;
+    check_version(&client).await?;
+    let settings = Settings {
+        cluster_id: cluster_id(&client, &options).await?,
+        relist_interval: options.broker_relist_interval,
+        broker_timeout: options.osb_api_request_timeout,
+    };
+    info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting");
+
+    let stop = CancellationToken::new();
+    let ready = Arc::new(AtomicBool::new(false));
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
+    let server = serve(listener, Arc::clone(&metrics), Arc::clone(&ready), stop.clone());
+    let operator = Operator::new(client, settings, metrics).run(stop.clone(), move || {
+        ready.store(true, Ordering::Relaxed);
+        info!("ready");
+    });
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let stopper = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping");
+        stop.cancel();
+    };
+    let (served, (), ()) = tokio::join!(server, operator, stopper);
+    served.map_err(|error| Error::Listen(options.listen, error))
+}
+
+fn logs(format: LogFormat) -> Result<(), Error> {
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env()?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.with_target(false).init(),
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// A client that counts what it changes.
+async fn client(metrics: &Arc<Metrics>) -> Result<Client, Error> {
+    let mut config = kube::Config::infer().await?;
+    config.read_timeout = Some(API_TIMEOUT);
+    let metrics = Arc::clone(metrics);
+    let count = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
+        if !request.method().is_safe() {
+            metrics.write(request.method().as_str());
+        }
+        request
+    });
+    let builder = ClientBuilder::try_from(config).map_err(|error| Error::Api("TLS to the Kubernetes API", Box::new(error)))?;
+    Ok(builder.with_layer(&count).build())
+}
+
+async fn check_version(client: &Client) -> Result<(), Error> {
+    let version = client
+        .apiserver_version()
+        .await
+        .map_err(|error| Error::Api("asking the Kubernetes API for its version", Box::new(error)))?;
+    let number = |text: &str| text.trim_end_matches(|character: char| !character.is_ascii_digit()).parse::<u32>().ok();
+    let known = number(&version.major).zip(number(&version.minor));
+    if known.is_some_and(|version| version < OLDEST) {
+        return Err(Error::TooOld(version.git_version));
+    }
+    Ok(())
+}
+
+/// The id by which brokers know this cluster: changing it would break their records.
+async fn cluster_id(client: &Client, options: &Options) -> Result<String, Error> {
+    if let Some(id) = &options.cluster_id {
+        return Ok(id.clone());
+    }
+    let failed = |error| Error::Api("finding the id of the cluster", Box::new(error));
+    let maps = Api::<ConfigMap>::namespaced(client.clone(), &options.namespace);
+    let former = maps.get_opt(CLUSTER_INFO).await.map_err(failed)?;
+    if let Some(id) = former.and_then(|map| map.data?.remove("id")) {
+        return Ok(id);
+    }
+    let system = Api::<Namespace>::all(client.clone()).get("kube-system").await.map_err(failed)?;
+    Ok(system.uid().unwrap_or_default())
+}
+
+#[derive(Clone)]
+struct Shown {
+    metrics: Arc<Metrics>,
+    ready: Arc<AtomicBool>,
+}
+
+async fn serve(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    ready: Arc<AtomicBool>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let readyz = async |State(shown): State<Shown>| {
+        if shown.ready.load(Ordering::Relaxed) {
+            (StatusCode::OK, "ok\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "what there is has not been read yet\n")
+        }
+    };
+    let router = Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(async |State(shown): State<Shown>| shown.metrics.text()))
+        .with_state(Shown { metrics, ready });
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}

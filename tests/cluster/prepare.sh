@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Prepares what sandbox.sh needs: the binaries of build.sh, a container runtime, and the images no cluster is without.
+# Installs missing Debian packages when it may.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+built=$(cd "$here/../.." && pwd)/target/cluster
+KUBEBUILDER_ASSETS='' "$here/build.sh" # only ours have all it takes to run a node
+
+packages=(runc busybox-static containernetworking-plugins iproute2 iptables util-linux openssl python3)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
+# containerd is only unpacked: its package would start a service.
+[ -x "$built/node/usr/bin/containerd" ] || missing+=(containerd)
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "a cluster with pods needs root on Debian, and of its packages: ${missing[*]}" >&2
+    exit 1
+  fi
+  apt-get -qq update
+  apt-get -qq install -y --no-install-recommends "${packages[@]}" >/dev/null
+  unpack=$(mktemp -d)
+  trap 'rm -rf "$unpack"' EXIT
+  (cd "$unpack" && apt-get -qq -o APT::Sandbox::User=root download containerd)
+  dpkg -x "$unpack"/containerd_*.deb "$built/node"
+fi
+
+# pause keeps the namespaces of a pod open; containerd wants one by this name.
+mkdir -p "$built/images"
+"$here/image.py" "$built/images/pause.tar" --name localhost/pause:1 --busybox --entrypoint '["/bin/sleep", "2147483647"]'
+"$here/image.py" "$built/images/busybox.tar" --name localhost/busybox:1 --busybox --entrypoint '["/bin/sh"]'

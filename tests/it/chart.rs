@@ -1,0 +1,294 @@
+//! The chart: what it installs, what it refuses, and what remains.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use service_catalog::crd;
+
+use crate::cluster::{CHART, Cluster, NAMESPACE, binary, cluster};
+use crate::namespace::{PATIENCE, eventually, namespace, user};
+use crate::process::{directory, text};
+
+fn helm(arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary("helm"));
+    command.env("HOME", directory()).env("KUBECONFIG", "/dev/null").args(arguments).output().unwrap()
+}
+
+/// Renders the chart for a cluster that has what it needs.
+fn template(arguments: &[&str]) -> Output {
+    let policies = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
+    let rest = ["template", "service-catalog", CHART, "--namespace", NAMESPACE, "--api-versions", policies];
+    helm(&[&rest, arguments].concat())
+}
+
+fn rendered(arguments: &[&str]) -> Vec<Value> {
+    let output = template(arguments);
+    assert!(output.status.success(), "{}", text(&output));
+    serde_saphyr::from_multiple(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
+}
+
+fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    let first = found.next().unwrap_or_else(|| panic!("no {kind}"));
+    assert!(found.next().is_none(), "more than one {kind}");
+    first
+}
+
+#[test]
+fn it_has_no_faults() {
+    let output = helm(&["lint", "--strict", CHART]);
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn a_cluster_without_the_policies_is_refused_with_the_reason() {
+    let old = text(&template(&["--kube-version", "1.35.4"]));
+    assert!(old.contains("service-catalog needs Kubernetes 1.36 or newer; this cluster has v1.35.4"), "{old}");
+    let without = text(&helm(&["template", "service-catalog", CHART, "--kube-version", "1.36.0"]));
+    let reason = "service-catalog needs admissionregistration.k8s.io/v1/MutatingAdmissionPolicy, which this cluster does not serve";
+    assert!(without.contains(reason), "{without}");
+}
+
+#[test]
+fn values_that_nobody_reads_are_refused() {
+    for (value, complaint) in [
+        ("replica=2", "additional properties 'replica' not allowed"),
+        ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
+        ("brokerRelistInterval=daily", "/brokerRelistInterval"),
+    ] {
+        let output = template(&["--set", value]);
+        assert!(!output.status.success(), "{value} was accepted");
+        assert!(text(&output).contains(complaint), "{value}: {}", text(&output));
+    }
+}
+
+#[test]
+fn every_value_has_its_effect() {
+    let default = rendered(&[]);
+    let deployment = only(&default, "Deployment");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], "ghcr.io/service-catalog/service-catalog:0.1.0");
+    let arguments = json!([
+        "run", "--listen=0.0.0.0:8080", "--log-format=json", "--broker-relist-interval=24h", "--osb-api-request-timeout=60s"
+    ]);
+    assert_eq!(container["args"], arguments);
+    assert_eq!(only(&default, "Service")["metadata"]["annotations"], Value::Null);
+
+    let values = json!({
+        "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
+        "imagePullSecrets": [{"name": "registry"}], "replicas": 2, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
+        "osbApiRequestTimeout": "5s", "logLevel": "debug", "prometheusScrape": true,
+        "resources": {"limits": {"memory": "1Gi"}}, "priorityClassName": "high", "nodeSelector": {"a": "b"},
+        "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
+        "podLabels": {"team": "platform"}, "podAnnotations": {"note": "x"},
+    });
+    let file = directory().join("values.json");
+    std::fs::write(&file, values.to_string()).unwrap();
+    let given = rendered(&["--values", file.to_str().unwrap()]);
+    let deployment = only(&given, "Deployment");
+    let pod = &deployment["spec"]["template"];
+    let container = &pod["spec"]["containers"][0];
+    let defaults: Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(format!("{CHART}/values.yaml")).unwrap()).unwrap();
+    let seen = json!({
+        "image": {
+            "repository": container["image"].as_str().unwrap().split(':').next(),
+            "tag": container["image"].as_str().unwrap().split(':').next_back(),
+            "pullPolicy": container["imagePullPolicy"],
+        },
+        "imagePullSecrets": pod["spec"]["imagePullSecrets"], "replicas": deployment["spec"]["replicas"],
+        "clusterID": flag(container, "--cluster-id"),
+        "brokerRelistInterval": flag(container, "--broker-relist-interval"),
+        "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
+        "logLevel": container["env"][1]["value"],
+        "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
+        "resources": {"limits": {"memory": container["resources"]["limits"]["memory"]}},
+        "priorityClassName": pod["spec"]["priorityClassName"], "nodeSelector": pod["spec"]["nodeSelector"],
+        "tolerations": pod["spec"]["tolerations"], "affinity": pod["spec"]["affinity"],
+        "podLabels": {"team": pod["metadata"]["labels"]["team"]}, "podAnnotations": pod["metadata"]["annotations"],
+    });
+    assert_eq!(seen, values);
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&defaults), names(&values), "a value of values.yaml is not tested here");
+}
+
+fn flag(container: &Value, name: &str) -> String {
+    let arguments = container["args"].as_array().unwrap().iter().map(|argument| argument.as_str().unwrap());
+    let mut values = arguments.filter_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
+    values.next().unwrap().to_owned()
+}
+
+/// The strictest of the Pod Security Standards.
+#[tokio::test]
+async fn the_operators_pod_is_restricted() {
+    let namespace = namespace().await;
+    let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    namespace.patch("Namespace", &namespace.name, labels).await.unwrap();
+    let mut pod = only(&rendered(&[]), "Deployment")["spec"]["template"].clone();
+    pod["kind"] = "Pod".into();
+    pod["metadata"]["name"] = "operator".into();
+    pod["spec"]["serviceAccountName"] = "default".into();
+    namespace.try_create(pod.clone()).await.unwrap();
+    pod["spec"]["securityContext"]["runAsNonRoot"] = false.into();
+    let refused = namespace.try_create(pod).await.unwrap_err();
+    assert!(refused.contains("violates PodSecurity"), "{refused}");
+}
+
+/// Helm deletes all the rest of a release; see also [`uninstalling_keeps_what_users_made`].
+#[test]
+fn the_definitions_are_kept_when_the_release_goes() {
+    let objects = rendered(&[]);
+    let definitions: Vec<&Value> =
+        objects.iter().filter(|object| object["kind"] == "CustomResourceDefinition").collect();
+    assert_eq!(definitions.len(), crd::all().len());
+    for definition in definitions {
+        assert_eq!(definition["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        assert_eq!(definition["metadata"]["labels"]["svcat"], "true");
+    }
+}
+
+/// On a control plane of its own, because it takes the policies away.
+#[test]
+fn uninstalling_keeps_what_users_made() {
+    let cluster = Cluster::start("uninstall");
+    cluster.install();
+    let helm = |arguments: &[&str]| {
+        let output = cluster.helm(&[arguments, &["--namespace", NAMESPACE]].concat());
+        assert!(output.status.success(), "{}", text(&output));
+    };
+    let kubectl = |arguments: &[&str]| {
+        let output = cluster.kubectl(arguments);
+        assert!(output.status.success(), "{}", text(&output));
+        text(&output)
+    };
+    helm(&["upgrade", "service-catalog", CHART, "--set", "replicas=0"]);
+    let file = directory().join("instance.json");
+    let instance = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": "kept"},
+        "spec": {"clusterServiceClassName": "class"},
+    });
+    std::fs::write(&file, instance.to_string()).unwrap();
+    kubectl(&["create", "-f", file.to_str().unwrap()]);
+    let find = ["get", "serviceinstance", "kept", "-o", "jsonpath={.metadata.uid}"];
+    let before = kubectl(&find);
+
+    helm(&["uninstall", "service-catalog"]);
+    assert_eq!(kubectl(&find), before);
+    let policies = kubectl(&["get", "mutatingadmissionpolicies,validatingadmissionpolicies,clusterroles", "-o", "name"]);
+    assert!(!policies.contains("servicecatalog"), "{policies}");
+
+    cluster.install();
+    assert_eq!(kubectl(&find), before);
+}
+
+/// Whether a user may do something, as the API server itself would decide. A resource is written `group/resource`,
+/// a subresource `group/resource/sub`, and one of core `/resource`.
+async fn may(user: &str, verb: &str, resource: &str, namespace: &str, name: &str) -> bool {
+    let (group, resource) = resource.split_once('/').unwrap();
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let review = json!({"kind": "SubjectAccessReview", "spec": {"user": user, "groups": ["system:authenticated"],
+        "resourceAttributes": {"verb": verb, "group": group, "resource": resource, "subresource": subresource,
+            "namespace": namespace, "name": name}}});
+    let reviewer =
+        crate::namespace::Namespace { name: namespace.to_owned(), client: cluster().client().await };
+    reviewer.create(review).await.unwrap()["status"]["allowed"] == true
+}
+
+#[tokio::test]
+async fn the_operator_may_do_its_work_and_nothing_else() {
+    let operator = format!("system:serviceaccount:{NAMESPACE}:service-catalog");
+    let ours = |kind: &str| format!("servicecatalog.k8s.io/{kind}");
+    for kind in ["clusterservicebrokers", "servicebrokers", "serviceinstances", "servicebindings"] {
+        for verb in ["get", "list", "watch", "patch", "update"] {
+            assert!(may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
+        }
+        for verb in ["create", "delete", "deletecollection"] {
+            assert!(!may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
+        }
+    }
+    for kind in ["clusterserviceclasses", "clusterserviceplans", "serviceclasses", "serviceplans"] {
+        for verb in ["get", "list", "watch", "create", "patch", "update", "delete"] {
+            assert!(may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
+        }
+    }
+    for definition in crd::all() {
+        let status = ours(&format!("{}/status", definition.spec.names.plural));
+        assert!(may(&operator, "patch", &status, "team", "").await, "{status}");
+    }
+    for (allowed, verb, resource, namespace, name) in [
+        (true, "update", "servicecatalog.k8s.io/servicebindings/finalizers", "team", ""),
+        (true, "get", "/secrets", "team", ""),
+        (true, "list", "/secrets", "", ""),
+        (true, "watch", "/secrets", "", ""),
+        (true, "create", "/secrets", "team", ""),
+        (true, "patch", "/secrets", "team", ""),
+        (false, "update", "/secrets", "team", ""),
+        (false, "delete", "/secrets", "team", ""),
+        (false, "deletecollection", "/secrets", "team", ""),
+        (true, "get", "/namespaces", "", "team"),
+        (false, "list", "/namespaces", "", ""),
+        (false, "get", "/pods", "team", ""),
+        (false, "list", "/pods", "", ""),
+        (false, "get", "/configmaps", "team", ""),
+        (true, "get", "/configmaps", NAMESPACE, "cluster-info"),
+        (false, "get", "/configmaps", NAMESPACE, "another"),
+        (true, "create", "coordination.k8s.io/leases", NAMESPACE, ""),
+        (true, "update", "coordination.k8s.io/leases", NAMESPACE, "service-catalog"),
+        (false, "create", "coordination.k8s.io/leases", "kube-system", ""),
+        (true, "create", "events.k8s.io/events", "team", ""),
+        (true, "patch", "events.k8s.io/events", "team", ""),
+        (false, "escalate", "rbac.authorization.k8s.io/clusterroles", "", ""),
+        (false, "impersonate", "/users", "", ""),
+    ] {
+        assert_eq!(may(&operator, verb, resource, namespace, name).await, allowed, "{verb} {resource} in {namespace}");
+    }
+}
+
+#[tokio::test]
+async fn the_roles_of_the_cluster_include_ours() {
+    let namespace = namespace().await;
+    for role in ["view", "edit", "admin"] {
+        let binding = json!({
+            "kind": "RoleBinding", "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": role}],
+        });
+        namespace.create(binding).await.unwrap();
+    }
+    // A controller puts them together.
+    let admin = namespace.as_user(user("admin")).await;
+    eventually("the roles are aggregated", PATIENCE, async || admin.get("ServiceBroker", "x").await.map_or_else(
+        |message| if message.contains("not found") { Ok(()) } else { Err(message) },
+        |_| Ok(()),
+    ))
+    .await;
+    for (role, verb, kind, allowed) in [
+        ("view", "list", "serviceinstances", true),
+        ("view", "get", "servicebrokers", true),
+        ("view", "list", "serviceclasses", true),
+        ("view", "create", "serviceinstances", false),
+        ("edit", "list", "servicebindings", true),
+        ("edit", "create", "serviceinstances", true),
+        ("edit", "delete", "servicebindings", true),
+        ("edit", "create", "servicebrokers", false),
+        ("edit", "patch", "serviceinstances/status", false),
+        ("admin", "create", "serviceinstances", true),
+        ("admin", "create", "servicebrokers", true),
+        ("admin", "delete", "serviceclasses", false),
+        ("admin", "create", "clusterservicebrokers", false),
+    ] {
+        let resource = format!("servicecatalog.k8s.io/{kind}");
+        assert_eq!(may(role, verb, &resource, &namespace.name, "").await, allowed, "{role} may {verb} {kind}");
+    }
+}
+
+/// What other systems find by label.
+#[tokio::test]
+async fn implementations_of_service_binding_may_read_bindings() {
+    let namespace = namespace().await;
+    let role = namespace.get("ClusterRole", "service-catalog-provisioned-service").await.unwrap();
+    assert_eq!(role["metadata"]["labels"]["servicebinding.io/controller"], "true");
+    let rules = json!([{"apiGroups": ["servicecatalog.k8s.io"], "resources": ["servicebindings"],
+        "verbs": ["get", "list", "watch"]}]);
+    assert_eq!(role["rules"], rules);
+}

@@ -1,0 +1,216 @@
+//! The control plane: etcd, API server and controller manager, started by the first test that wants them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+
+use crate::process::{Process, directory, free_address, run, text, until};
+
+/// Where the chart is installed.
+pub const NAMESPACE: &str = "service-catalog";
+/// The chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/service-catalog");
+
+/// A control plane.
+pub struct Cluster {
+    directory: PathBuf,
+    processes: Vec<Process>,
+}
+
+/// The one that the tests share, with the chart installed.
+pub fn cluster() -> &'static Cluster {
+    static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
+        let cluster = Cluster::start("cluster");
+        cluster.install();
+        cluster.write_kubeconfig("operator", &cluster.token_of_operator());
+        cluster
+    });
+    &CLUSTER
+}
+
+impl Cluster {
+    /// Starts a control plane; its files are in the run's directory, below `name`.
+    pub fn start(name: &str) -> Self {
+        let began = Instant::now();
+        let mut cluster = Self { directory: directory().join(name), processes: Vec::new() };
+        std::fs::create_dir(&cluster.directory).unwrap();
+        cluster.start_api_server();
+        cluster.start_controller_manager();
+        eprintln!("control plane ready after {:?}; logs in {}", began.elapsed(), cluster.directory.display());
+        cluster
+    }
+
+    fn start_api_server(&mut self) {
+        let address = free_address();
+        // One key does for TLS and for ServiceAccount tokens, and its certificate, signed by itself, is the CA of both.
+        run(self.command("openssl").args([
+            "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj",
+            "/CN=kube-apiserver", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+            "subjectAltName=IP:127.0.0.1", "-keyout", "api.key", "-out", "api.crt",
+        ]));
+        let token = uuid::Uuid::new_v4().to_string();
+        std::fs::write(self.path("tokens.csv"), format!("{token},admin,admin,system:masters\n")).unwrap();
+        std::fs::write(self.path("server"), format!("https://{address}")).unwrap();
+        self.write_kubeconfig("admin", &token);
+        // Sockets, so that clusters do not meet; relative, as their paths must be short.
+        self.component("etcd", &[
+            "--data-dir=etcd", "--unsafe-no-fsync", "--log-level=warn",
+            "--listen-client-urls=unix://etcd.sock", "--advertise-client-urls=unix://etcd.sock",
+            "--listen-peer-urls=unix://peer.sock", "--initial-advertise-peer-urls=unix://peer.sock",
+            "--initial-cluster=default=unix://peer.sock",
+        ]);
+        // OwnerReferencesPermissionEnforcement is what strict clusters have.
+        self.component("kube-apiserver", &[
+            "--etcd-servers=unix://etcd.sock", "--bind-address=127.0.0.1",
+            &format!("--secure-port={}", address.port()), "--service-cluster-ip-range=10.0.0.0/24",
+            "--endpoint-reconciler-type=none", "--tls-cert-file=api.crt", "--tls-private-key-file=api.key",
+            "--cert-dir=certs", "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-key-file=api.crt", "--service-account-signing-key-file=api.key",
+            "--authorization-mode=RBAC", "--token-auth-file=tokens.csv",
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement", "--profiling=false",
+        ]);
+        self.until_kubectl("the API server is ready", &["get", "--raw=/readyz"]);
+    }
+
+    fn start_controller_manager(&mut self) {
+        self.component("kube-controller-manager", &[
+            "--kubeconfig=admin.kubeconfig", "--secure-port=0", "--leader-elect=false", "--root-ca-file=api.crt",
+            "--service-account-private-key-file=api.key", "--controllers=*,-nodeipam", "--kube-api-qps=200",
+            "--kube-api-burst=400", "--profiling=false",
+        ]);
+        self.until_kubectl("the controller manager works", &["get", "serviceaccount", "default"]);
+    }
+
+    /// Installs the chart, without the operator's pod, and waits until it is in force.
+    pub fn install(&self) {
+        let output = self.helm(&[
+            "install", "service-catalog", CHART, "--namespace", NAMESPACE, "--create-namespace", "--set", "replicas=0",
+        ]);
+        assert!(output.status.success(), "{}", text(&output));
+        let output = self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+        assert!(output.status.success(), "{}", text(&output));
+        self.until_policies_are_in_force();
+    }
+
+    /// The API server takes new policies up within a second, all at once or some before others. So each is tried.
+    fn until_policies_are_in_force(&self) {
+        let probe = directory().join("probe.yaml");
+        std::fs::write(&probe, include_str!("probe.yaml")).unwrap();
+        let probe = probe.to_str().unwrap();
+        until("all admission policies are in force", || {
+            let _ = self.kubectl(&["delete", "--wait=false", "--ignore-not-found", "-f", probe]);
+            let _ = self.kubectl(&["create", "-f", probe]);
+            let edit = r#"{"spec": {"relistRequests": 0, "updateRequests": 0, "userInfo": {"username": "forged"}}}"#;
+            let seen: String = ["clusterservicebroker", "serviceinstance", "servicebinding"]
+                .map(|kind| {
+                    text(&self.kubectl(&["patch", kind, "probe", "--type=merge", "-p", edit, "-o", "json"]))
+                })
+                .concat();
+            let forged = self.kubectl(&[
+                "patch", "clusterservicebroker", "probe", "--as=system:serviceaccount:default:probe", "--type=merge",
+                "-p", r#"{"spec": {"url": "http://elsewhere"}}"#, "--dry-run=server",
+            ]);
+            let _ = self.kubectl(&["patch", "-f", probe, "--type=merge", "-p", r#"{"metadata": {"finalizers": []}}"#]);
+            let in_force = seen.matches("kubernetes-incubator/service-catalog").count() == 3
+                && seen.contains("\"secretName\": \"probe\"")
+                && seen.contains("\"relistRequests\": 1")
+                && seen.contains("\"updateRequests\": 1")
+                && !seen.contains("forged")
+                && text(&forged).contains("may not read Secret");
+            if in_force { Ok(()) } else { Err(seen + &text(&forged)) }
+        });
+        let _ = self.kubectl(&["delete", "--ignore-not-found", "-f", probe]);
+    }
+
+    /// A client with all rights. Every test needs its own: a client lives on the runtime that made it.
+    pub async fn client(&self) -> Client {
+        self.client_as("admin", AuthInfo::default()).await
+    }
+
+    /// A client that uses the kubeconfig called `name`, and impersonates whom `user` says.
+    pub async fn client_as(&self, name: &str, user: AuthInfo) -> Client {
+        // May have been done by another test.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let kubeconfig = Kubeconfig::read_from(self.kubeconfig(name)).unwrap();
+        let mut config =
+            Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        config.auth_info.impersonate = user.impersonate;
+        config.auth_info.impersonate_uid = user.impersonate_uid;
+        config.auth_info.impersonate_groups = user.impersonate_groups;
+        config.auth_info.impersonate_user_extra = user.impersonate_user_extra;
+        Client::try_from(config).unwrap()
+    }
+
+    /// The kubeconfig of `admin`, who has all rights, or of `operator`, who has those of its ServiceAccount.
+    pub fn kubeconfig(&self, name: &str) -> PathBuf {
+        self.path(&format!("{name}.kubeconfig"))
+    }
+
+    /// Runs kubectl as admin.
+    pub fn kubectl(&self, arguments: &[&str]) -> Output {
+        self.command(binary("kubectl")).args(arguments).output().unwrap()
+    }
+
+    /// Runs helm as admin.
+    pub fn helm(&self, arguments: &[&str]) -> Output {
+        self.command(binary("helm")).args(arguments).output().unwrap()
+    }
+
+    fn token_of_operator(&self) -> String {
+        let arguments = ["create", "token", "service-catalog", "--namespace", NAMESPACE, "--duration=24h"];
+        run(self.command(binary("kubectl")).args(arguments)).trim().to_owned()
+    }
+
+    fn write_kubeconfig(&self, name: &str, token: &str) {
+        let server = std::fs::read_to_string(self.path("server")).unwrap();
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+            "clusters": [{"name": "it", "cluster": {"server": server, "certificate-authority": self.path("api.crt")}}],
+            "users": [{"name": "it", "user": {"token": token}}],
+        });
+        std::fs::write(self.kubeconfig(name), kubeconfig.to_string()).unwrap();
+    }
+
+    fn component(&mut self, name: &str, flags: &[&str]) {
+        let mut command = self.command(binary(name));
+        self.processes.push(Process::start(command.args(flags), self.path(&format!("{name}.log"))));
+    }
+
+    fn until_kubectl(&mut self, what: &str, arguments: &[&str]) {
+        let mut processes = std::mem::take(&mut self.processes);
+        until(what, || {
+            processes.iter_mut().for_each(Process::must_live);
+            let output = self.kubectl(arguments);
+            if output.status.success() { Ok(()) } else { Err(text(&output)) }
+        });
+        self.processes = processes;
+    }
+
+    /// A command in the cluster's directory, which is also the home of what it caches.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.directory).env("HOME", &self.directory).env("KUBECONFIG", self.kubeconfig("admin"));
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+}
+
+/// A program of the control plane, or a client of it.
+pub fn binary(name: &str) -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster/bin");
+    let given = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
+    given
+        .into_iter()
+        .chain([built])
+        .map(|directory| directory.join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("there is no {name} in $KUBEBUILDER_ASSETS or target/cluster/bin: run `make cluster`"))
+}

@@ -1,0 +1,21 @@
+//! Tests on a real Kubernetes control plane: etcd, API server and controller manager, with the chart installed.
+//!
+//! [`cluster`] starts it once for all tests, in about eight seconds; they run in parallel, each in a namespace of its own.
+//! What needs no API server is tested beside the code. Logs are in `target/it/<process id>`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+//mod admission;
+mod chart;
+mod cluster;
+mod generated;
+//mod injection;
+mod namespace;
+mod operator;
+mod process;

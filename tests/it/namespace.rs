@@ -1,0 +1,155 @@
+//! A namespace for each test, and requests in it as plain JSON: exactly what is written here is sent.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{Method, Request};
+use kube::Client;
+use kube::config::AuthInfo;
+use serde_json::{Value, json};
+
+use crate::cluster::cluster;
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A namespace, and who makes the requests in it. The methods fail with the message of the API server.
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// As admin, or whom [`as_user`](Self::as_user) has named.
+    pub client: Client,
+}
+
+/// A fresh namespace, which has the name of the test.
+pub async fn namespace() -> Namespace {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let client = cluster().client().await;
+    let test = std::thread::current().name().unwrap_or_default().replace("::", "-").replace('_', "-");
+    let test = test.get(..50).unwrap_or(&test).trim_end_matches('-');
+    let name = format!("{test}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let namespace = Namespace { name, client };
+    namespace.create(json!({"kind": "Namespace", "metadata": {"name": namespace.name}})).await.unwrap();
+    // No pod is admitted without it.
+    eventually("the namespace has its ServiceAccount", PATIENCE, async || {
+        namespace.get("ServiceAccount", "default").await
+    })
+    .await;
+    namespace
+}
+
+impl Namespace {
+    /// The same namespace, for requests of another user.
+    pub async fn as_user(&self, user: AuthInfo) -> Self {
+        Self { name: self.name.clone(), client: cluster().client_as("admin", user).await }
+    }
+
+    /// Creates an object; `apiVersion` is known from the kind.
+    pub async fn create(&self, object: Value) -> Result<Value, String> {
+        let path = self.path(kind(&object), "");
+        self.send(Method::POST, &path, "application/json", with_version(object)).await
+    }
+
+    /// What [`create`](Self::create) would answer.
+    pub async fn try_create(&self, object: Value) -> Result<Value, String> {
+        let path = self.path(kind(&object), "?dryRun=All");
+        self.send(Method::POST, &path, "application/json", with_version(object)).await
+    }
+
+    /// Writes a whole object, like a client that has read it.
+    pub async fn replace(&self, object: Value) -> Result<Value, String> {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let path = self.path(kind(&object), &format!("/{name}"));
+        self.send(Method::PUT, &path, "application/json", with_version(object)).await
+    }
+
+    /// Applies a merge patch.
+    pub async fn patch(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
+        self.send(Method::PATCH, &self.path(kind, &format!("/{name}")), "application/merge-patch+json", patch).await
+    }
+
+    /// What [`patch`](Self::patch) would answer.
+    pub async fn try_patch(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
+        let path = self.path(kind, &format!("/{name}?dryRun=All"));
+        self.send(Method::PATCH, &path, "application/merge-patch+json", patch).await
+    }
+
+    /// Reads an object.
+    pub async fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
+        self.send(Method::GET, &self.path(kind, &format!("/{name}")), "application/json", Value::Null).await
+    }
+
+    /// Lists objects.
+    pub async fn list(&self, kind: &str) -> Vec<Value> {
+        let list = self.send(Method::GET, &self.path(kind, ""), "application/json", Value::Null).await.unwrap();
+        list["items"].as_array().unwrap().clone()
+    }
+
+    /// Deletes an object.
+    pub async fn delete(&self, kind: &str, name: &str) -> Result<Value, String> {
+        self.send(Method::DELETE, &self.path(kind, &format!("/{name}")), "application/json", Value::Null).await
+    }
+
+    async fn send(&self, method: Method, path: &str, content: &str, body: Value) -> Result<Value, String> {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let request = Request::builder().method(method).uri(path).header("Content-Type", content).body(body).unwrap();
+        self.client.request(request).await.map_err(|error| match error {
+            kube::Error::Api(status) => status.message,
+            error => panic!("{path}: {error}"),
+        })
+    }
+
+    fn path(&self, kind: &str, rest: &str) -> String {
+        let root = match version(kind) {
+            "v1" => "/api/v1".to_owned(),
+            version => format!("/apis/{version}"),
+        };
+        let scope = match kind {
+            kind if kind.starts_with("Cluster") || kind == "Namespace" || kind == "SubjectAccessReview" => String::new(),
+            _ => format!("/namespaces/{}", self.name),
+        };
+        let plural = if kind.ends_with("Class") { "es" } else { "s" };
+        format!("{root}{scope}/{}{plural}{rest}", kind.to_lowercase())
+    }
+}
+
+fn kind(object: &Value) -> &str {
+    object["kind"].as_str().expect("an object needs its kind")
+}
+
+fn version(kind: &str) -> &'static str {
+    match kind {
+        "Namespace" | "Pod" | "Secret" | "ServiceAccount" => "v1",
+        "Deployment" => "apps/v1",
+        "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
+        "SubjectAccessReview" => "authorization.k8s.io/v1",
+        _ => "servicecatalog.k8s.io/v1beta1",
+    }
+}
+
+fn with_version(mut object: Value) -> Value {
+    object["apiVersion"] = version(kind(&object)).into();
+    object
+}
+
+/// Somebody who is nobody in particular.
+pub fn user(name: &str) -> AuthInfo {
+    AuthInfo { impersonate: Some(name.to_owned()), ..AuthInfo::default() }
+}
+
+/// Tries until it is so, and panics with what was seen last if that takes too long.
+pub async fn eventually<T>(what: &str, patience: Duration, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let start = Instant::now();
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(seen) if start.elapsed() > patience => panic!("{what}: not within {patience:?}. Last seen:\n{seen}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// For [`eventually`]: the object if it is as wanted, or else how it looks.
+pub fn wanted(object: Value, is_as_wanted: impl FnOnce(&Value) -> bool) -> Result<Value, String> {
+    if is_as_wanted(&object) { Ok(object) } else { Err(format!("{object:#}")) }
+}

@@ -1,0 +1,60 @@
+//! The operator under test: the real binary, with the rights that the chart gives it and no others.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::cluster::{NAMESPACE, cluster};
+use crate::process::{Process, directory, free_address, until};
+
+/// A running operator. It is killed, as by `kill -9`, when this is dropped.
+pub struct Operator {
+    /// Where it serves its probes and metrics.
+    pub address: SocketAddr,
+    _process: Process,
+}
+
+/// The one that the tests share.
+pub fn operator() -> &'static Operator {
+    static OPERATOR: LazyLock<Operator> = LazyLock::new(Operator::start);
+    &OPERATOR
+}
+
+impl Operator {
+    /// Starts an operator and waits until it is ready.
+    pub fn start() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let address = free_address();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
+        command
+            .args(["run", "--listen", &address.to_string(), "--log-format", "text"])
+            .env("KUBECONFIG", cluster().kubeconfig("operator"))
+            .env("POD_NAMESPACE", NAMESPACE)
+            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()));
+        let log = directory().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
+        let mut process = Process::start(&command, log);
+        until("the operator is ready", || {
+            process.must_live();
+            let answer = get(address, "/readyz").map_err(|error| error.to_string())?;
+            if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
+        });
+        Self { address, _process: process }
+    }
+
+    /// What it says of itself.
+    pub fn metrics(&self) -> String {
+        get(self.address, "/metrics").unwrap()
+    }
+}
+
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

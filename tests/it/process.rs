@@ -1,0 +1,112 @@
+//! Programs that tests start: they write logs, and end with the tests.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::sync::LazyLock;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running program. It ends when this is dropped, or when the tests end, whatever ends them.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `command` with its output in `log`.
+    pub fn start(command: &Command, log: PathBuf) -> Self {
+        let file = File::create(&log).unwrap();
+        let mut guarded = Command::new("setpriv");
+        guarded.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+        guarded.stdout(file.try_clone().unwrap()).stderr(file);
+        for (name, value) in command.get_envs() {
+            guarded.env(name, value.unwrap_or_default());
+        }
+        if let Some(directory) = command.get_current_dir() {
+            guarded.current_dir(directory);
+        }
+        Self { child: spawn(guarded), log }
+    }
+
+    /// Panics with the end of the log if the program has ended by itself.
+    pub fn must_live(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let end: Vec<&str> = log.lines().rev().take(20).collect();
+            let end = end.into_iter().rev().collect::<Vec<_>>().join("\n");
+            panic!("it ended with {status}; {}:\n{end}", self.log.display());
+        }
+    }
+}
+
+impl Drop for Process {
+    /// `kill -9`: there is nothing to tidy up.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The kernel kills a child when the thread that started it ends, and every test has a thread of its own. So all are
+/// started by one that never ends.
+fn spawn(command: Command) -> Child {
+    static STARTER: LazyLock<Sender<(Command, Sender<Child>)>> = LazyLock::new(|| {
+        let (sender, orders) = channel::<(Command, Sender<Child>)>();
+        thread::spawn(move || {
+            for (mut command, customer) in orders {
+                let _ = customer.send(command.spawn().expect("setpriv, of util-linux, is needed"));
+            }
+        });
+        sender
+    });
+    let (sender, child) = channel();
+    STARTER.send((command, sender)).unwrap();
+    child.recv().unwrap()
+}
+
+/// Runs a program to its end, which must be a good one.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// All that a program has printed.
+pub fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+/// Tries until it is so. Only for starting up: tests have [`eventually`](crate::namespace::eventually).
+pub fn until(what: &str, mut attempt: impl FnMut() -> Result<(), String>) {
+    let start = Instant::now();
+    while let Err(seen) = attempt() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}: not within a minute. Last seen: {seen}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// An address of this machine that nobody listens on.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+/// A directory for what this run of the tests leaves behind. Those of earlier runs are removed.
+pub fn directory() -> &'static Path {
+    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+        let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/it");
+        std::fs::create_dir_all(&all).unwrap();
+        for entry in std::fs::read_dir(&all).unwrap() {
+            let entry = entry.unwrap();
+            if !Path::new("/proc").join(entry.file_name()).exists() {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let own = all.join(std::process::id().to_string());
+        std::fs::create_dir(&own).unwrap();
+        own
+    });
+    &DIRECTORY
+}
