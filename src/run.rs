@@ -1,5 +1,6 @@
 //! `service-catalog run`: starts the operator, serves probes and metrics, stops cleanly.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,8 @@ use crate::reconcilers::{Operator, Settings};
 const OLDEST: (u32, u32) = (1, 36);
 /// The ConfigMap in which service-catalog kept the id of the cluster.
 const CLUSTER_INFO: &str = "cluster-info";
+/// What is logged unless RUST_LOG says otherwise. Interrupted watches are reported by us.
+const LOGGED: &str = "info,kube_runtime=error";
 /// How long an unanswered request to the Kubernetes API keeps a pass waiting; watches are renewed more often.
 const API_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -90,7 +93,7 @@ pub enum Error {
     Signals(std::io::Error),
     /// The logs cannot be set up.
     #[error("RUST_LOG: {0}")]
-    Logs(#[from] tracing_subscriber::filter::FromEnvError),
+    Logs(#[from] tracing_subscriber::filter::ParseError),
 }
 
 /// Runs the operator until SIGTERM or SIGINT.
@@ -130,8 +133,12 @@ pub async fn run(options: Options) -> Result<(), Error> {
 }
 
 fn logs(format: LogFormat) -> Result<(), Error> {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env()?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives)?,
+        _ => EnvFilter::new(LOGGED),
+    };
+    let colours = std::io::stderr().is_terminal();
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Text => logs.with_target(false).init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),

@@ -32,7 +32,7 @@ const LIMIT: usize = 1024 * 1024;
 /// Why credentials cannot be written. No message repeats a value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CredentialsError {
-    /// A JSONPath template cannot be filled in.
+    /// A `JSONPath` template cannot be filled in.
     #[error("secretTransforms: cannot add key {key:?}: {source}")]
     Template {
         /// The key that it was to be the value of.
@@ -103,7 +103,7 @@ pub fn secret_data(
     for transform in transforms {
         draft.apply(transform, secrets, meta.namespace)?;
     }
-    let Draft { entries, removed } = draft;
+    let Draft { entries, removed, .. } = draft;
     let mut entries = keys::legal(entries);
     well_known::add(&mut entries.data, &removed, credentials, meta);
     let size = entries

@@ -7,10 +7,11 @@ built=$(cd "$here/../.." && pwd)/target/cluster
 export PATH="${KUBEBUILDER_ASSETS:+$KUBEBUILDER_ASSETS:}$built/bin:$PATH"
 export KUBECONFIG="$DIR/kubeconfig"
 
-# Runs a component in the background, with its log in DIR. It dies when this shell does, even by kill -9.
+# Runs a component in the background, with its log in DIR. It dies when this shell does, even by kill -9, but does not
+# hear a Ctrl-C: that is for the command.
 components=()
 component() {
-  setpriv --pdeathsig KILL "$@" >"$DIR/log/$1" 2>&1 &
+  setpriv --pdeathsig KILL setsid "$@" >"$DIR/log/$1" 2>&1 &
   components[$!]=$1
 }
 

@@ -11,7 +11,7 @@
     reason = "a panic is how a test fails"
 )]
 
-//mod admission;
+mod admission;
 mod chart;
 mod cluster;
 mod generated;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
 use serde::Serialize;
 use serde_json::Value;
@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::{Desired, Existing, Rejection};
 use crate::crd::names::{label, label_value};
 use crate::crd::role;
+
+#[cfg(test)]
+mod tests;
 
 /// One change of a class or of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,6 +186,11 @@ impl Broker<'_> {
                 continue;
             }
             let Some(found) = found else {
+                // The labels and annotations of a fresh object are those of its definition.
+                *object.meta_mut() = ObjectMeta {
+                    name: object.meta_mut().name.take(),
+                    ..ObjectMeta::default()
+                };
                 self.stamp::<K>(&mut object);
                 compared.changes.push(Change::Create(object));
                 continue;

@@ -1,4 +1,4 @@
-//! How is a JSONPath template, in the dialect of kubectl, filled in?
+//! How is a `JSONPath` template, in the dialect of kubectl, filled in?
 //!
 //! Text with expressions in braces: `jdbc:postgresql://{.host}:{.port}/{.names[0]}`. Expressions are written by
 //! users and answered from what brokers sent, so those whose cost could explode are refused.
@@ -10,8 +10,14 @@ use jsonpath_rust::JsonPath as _;
 use serde_json::Value;
 use thiserror::Error;
 
+#[cfg(test)]
+mod tests;
+
 /// How long an expression may be, in bytes.
 const LONGEST: usize = 512;
+
+/// How much of an expression is shown, in characters.
+const SHOWN: usize = 60;
 
 /// How deeply brackets and parentheses may be nested.
 const DEEPEST: usize = 3;
@@ -20,12 +26,12 @@ const DEEPEST: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
     /// A brace is open at the end.
-    #[error("a closing brace is missing in {0:?}")]
-    Unclosed(String),
+    #[error("a closing brace is missing")]
+    Unclosed,
     /// An expression is not understood, or not allowed.
     #[error("{{{expression}}} is not a JSONPath expression: {reason}")]
     Invalid {
-        /// What is between the braces.
+        /// The beginning of what is between the braces.
         expression: String,
         /// What is wrong with it.
         reason: &'static str,
@@ -33,29 +39,32 @@ pub enum TemplateError {
     /// An expression finds nothing.
     #[error("{{{0}}} is not found in the credentials")]
     Missing(String),
+    /// The text would be too long for a Secret.
+    #[error("what the templates give does not fit into a Secret")]
+    TooLarge,
 }
 
-/// Fills a template in.
-pub(super) fn render(template: &str, data: &Value) -> Result<String, TemplateError> {
+/// Fills a template in; the text may be as long as there is `room`, in bytes.
+pub(super) fn render(template: &str, data: &Value, room: usize) -> Result<String, TemplateError> {
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        let (expression, after) =
-            until('}', after).ok_or_else(|| TemplateError::Unclosed(template.to_owned()))?;
+        let (expression, after) = until('}', after).ok_or(TemplateError::Unclosed)?;
         text.push_str(before);
-        text.push_str(&evaluate(expression.trim(), data)?);
+        evaluate(expression.trim_matches(' '), data, room, &mut text)?;
         rest = after;
     }
     text.push_str(rest);
     Ok(text)
 }
 
-fn evaluate(expression: &str, data: &Value) -> Result<String, TemplateError> {
+fn evaluate(expression: &str, data: &Value, room: usize, text: &mut String) -> Result<(), TemplateError> {
     if let Ok(literal) = serde_json::from_str::<String>(expression) {
-        return Ok(literal);
+        text.push_str(&literal);
+        return Ok(());
     }
     let invalid = |reason| TemplateError::Invalid {
-        expression: expression.to_owned(),
+        expression: expression.chars().take(SHOWN).collect(),
         reason,
     };
     let query = standard(expression).map_err(invalid)?;
@@ -63,15 +72,21 @@ fn evaluate(expression: &str, data: &Value) -> Result<String, TemplateError> {
     if found.is_empty() {
         return Err(TemplateError::Missing(expression.to_owned()));
     }
-    Ok(found.into_iter().map(shown).collect::<Vec<_>>().join(" "))
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+    for (index, value) in found.into_iter().enumerate() {
+        if index > 0 {
+            text.push(' ');
+        }
+        match value {
+            Value::Null => {}
+            Value::String(value) => text.push_str(value),
+            other => text.push_str(&other.to_string()),
+        }
+        // Checked each time: templates can refer to what other templates gave, and so double it again and again.
+        if text.len() > room {
+            return Err(TemplateError::TooLarge);
+        }
     }
+    Ok(())
 }
 
 /// The expression as RFC 9535 writes it: kubectl needs no `$`, and no quotes around names.
@@ -136,20 +151,17 @@ fn member(text: &str) -> (String, &str) {
     (name.replace('\\', ""), rest)
 }
 
-/// What is before, and what is after, the character that closes the text.
+/// What is before, and what is after, the character that closes the text, outside brackets.
 fn until(close: char, text: &str) -> Option<(&str, &str)> {
     let mut depth = 0;
-    let (end, _) = unquoted(text).find(|&(_, character)| match character {
-        _ if depth == 0 && character == close => true,
-        '[' => {
-            depth += 1;
-            false
-        }
-        ']' => {
-            depth -= 1;
-            false
-        }
-        _ => false,
+    let (end, _) = unquoted(text).find(|&(_, character)| {
+        let found = depth == 0 && character == close;
+        depth += match character {
+            '[' => 1,
+            ']' => -1,
+            _ => 0,
+        };
+        found
     })?;
     let (before, after) = text.split_at(end);
     Some((before, after.strip_prefix(close)?))

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value};
 
-use super::{CredentialsError, template};
+use super::{CredentialsError, LIMIT, template};
 use crate::crd::binding::{
     AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretData,
     SecretTransform,
 };
+
+#[cfg(test)]
+mod tests;
 
 /// The value of an entry while it is worked on.
 #[derive(Clone)]
@@ -51,6 +54,8 @@ pub(super) struct Draft {
     pub(super) entries: BTreeMap<String, Entry>,
     /// The names that the user took away: they stay away.
     pub(super) removed: BTreeSet<String>,
+    /// How much text the templates may still give, in bytes.
+    room: usize,
 }
 
 impl Draft {
@@ -61,6 +66,7 @@ impl Draft {
         Self {
             entries: entries.collect(),
             removed: BTreeSet::new(),
+            room: LIMIT,
         }
     }
 
@@ -102,14 +108,16 @@ impl Draft {
         entry
     }
 
-    fn value(&self, add: &AddKeyTransform) -> Result<Entry, CredentialsError> {
+    fn value(&mut self, add: &AddKeyTransform) -> Result<Entry, CredentialsError> {
         if let Some(expression) = &add.json_path_expression {
-            return template::render(expression, &self.json())
-                .map(|text| Entry::Json(text.into()))
-                .map_err(|source| CredentialsError::Template {
+            let text = template::render(expression, &self.json(), self.room).map_err(|source| {
+                CredentialsError::Template {
                     key: add.key.clone(),
                     source,
-                });
+                }
+            })?;
+            self.room = self.room.saturating_sub(text.len());
+            return Ok(Entry::Json(text.into()));
         }
         Ok(match (&add.string_value, &add.value) {
             (Some(text), _) => Entry::Json(text.as_str().into()),

@@ -12,6 +12,9 @@ use url::Url;
 use super::Meta;
 use crate::crd::binding::SecretData;
 
+#[cfg(test)]
+mod tests;
+
 /// Types, and the URI schemes, tags and offering names that tell them.
 const TYPES: &[(&str, &[&str])] = &[
     ("cassandra", &["cassandra"]),
@@ -39,8 +42,10 @@ const DATABASES: &[&str] = &["couchbase", "db2", "mongodb", "mysql", "postgresql
 /// The credentials that are looked at for a URI scheme.
 const URIS: &[&str] = &["uri", "url", "jdbcUrl", "jdbc_url", "connection_string"];
 
-/// Well-known names, what brokers call the same, and what the value has to look like.
-const ALIASES: &[(&str, &[&str], fn(&str) -> bool)] = &[
+/// A well-known name, what brokers call the same, and what the value has to look like.
+type Alias = (&'static str, &'static [&'static str], fn(&str) -> bool);
+
+const ALIASES: &[Alias] = &[
     ("host", &["hostname", "server"], is_host),
     ("username", &["user", "user_name", "login"], is_given),
     ("password", &["pass", "passwd"], is_given),
@@ -142,7 +147,7 @@ fn known(word: &str) -> Option<String> {
 
 /// Lower-case letters and digits, with hyphens between the words; `None` if nothing remains.
 fn slug(text: &str) -> Option<String> {
-    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '.');
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric());
     let words: Vec<_> = words
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)

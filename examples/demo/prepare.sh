@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# prepare.sh pods|processes: builds what the demo and the end-to-end tests run, and for pods puts it into images, in
+# target/demo/images. What is there already is not built again.
+set -eu
+cd "$(dirname "$0")/../.."
+
+hack/require.sh cc=build-essential openssl python3 setpriv=util-linux postgres=postgresql
+if [ "$1" = pods ]; then tests/cluster/prepare.sh; else tests/cluster/build.sh; fi
+[ -x target/debug/service-catalog ] || echo "building the operator and the broker: about 3 minutes on two cores the first time"
+cargo build --locked --quiet --bin service-catalog --example postgresql-broker
+[ "$1" = pods ] || exit 0
+
+image() { # NAME ARGUMENT…
+  tests/cluster/image.py "target/demo/images/$(basename "${1%:*}").tar" --name "$@"
+}
+mkdir -p target/demo/images
+image localhost/service-catalog:demo --binary target/debug/service-catalog --entrypoint '["/service-catalog"]' \
+  --file /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt
+image localhost/postgresql-broker:demo --binary target/debug/examples/postgresql-broker --entrypoint '["/postgresql-broker"]'
+
+# The server wants the rest of itself where it was built for.
+version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)
+bin=/usr/lib/postgresql/$version/bin lib=/usr/lib/postgresql/$version/lib share=/usr/share/postgresql/$version
+image localhost/postgresql:demo --busybox --binary "$bin/initdb:/bin/initdb" --binary "$bin/postgres:/bin/postgres" \
+  --binary "$bin/psql:/bin/psql" --file "$share:$share" \
+  --file "$lib/plpgsql.so:$lib/plpgsql.so" --file "$lib/dict_snowball.so:$lib/dict_snowball.so"
+# The example application's image by its public name: no more of it than the shell and the client that are used.
+image docker.io/library/postgres:17 --busybox --binary "$bin/psql:/bin/psql"

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# The story that run.sh tells, inside of a cluster: story.sh pods|processes.
+set -eu
+cd "$(dirname "$0")/../.."
+# What kubectl and helm remember goes with the cluster.
+HOME=$(dirname "$KUBECONFIG")
+export HOME
+# What differs between the two: install, start_broker, register_broker, sql, show_application.
+source "examples/demo/$1.sh"
+
+chapter() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+show() { echo "$ $*"; } # a command, as one would type it
+run() {
+  show "$@"
+  "$@"
+}
+ready() { run kubectl wait --for=condition=Ready --timeout=90s "$@"; }
+# What the broker has made in PostgreSQL.
+made() {
+  sql "SELECT 'database' AS kind, datname AS name FROM pg_database WHERE datname LIKE 'osb%'
+    UNION SELECT 'role', rolname FROM pg_roles WHERE rolname LIKE 'osb%' ORDER BY 1, 2"
+}
+
+chapter "1. A Kubernetes cluster, and the service catalog in it"
+run kubectl version
+install
+
+chapter "2. Somewhere there is a PostgreSQL server, and a service broker for it"
+start_broker
+
+chapter "3. The platform team registers the broker: its catalog becomes classes and plans"
+register_broker
+ready clusterservicebroker/postgresql
+run kubectl get clusterservicebrokers,clusterserviceclasses,clusterserviceplans
+
+chapter "4. An application team asks for a database: a ServiceInstance"
+run kubectl apply -f examples/instance.yaml
+ready serviceinstance/guestbook-db
+run kubectl get serviceinstances
+
+chapter "5. … and for credentials: a ServiceBinding"
+run kubectl apply -f examples/binding.yaml
+ready servicebinding/guestbook-db
+run kubectl get servicebindings
+run kubectl describe secret guestbook-db
+echo
+echo "The broker has made, in PostgreSQL:"
+made
+
+chapter "6. The application's pod is given the credentials, because the binding selects its label"
+run kubectl apply -f examples/application.yaml
+show_application
+
+if [ -n "${KEEP-}" ]; then
+  chapter "Everything is left running, until Ctrl-C. From another terminal, for example:"
+  echo "  $ENTER${ENTER_SEPARATOR}kubectl get all"
+  exec sleep infinity
+fi
+
+chapter "7. All of it is deleted again"
+run kubectl delete -f examples/application.yaml -f examples/binding.yaml -f examples/instance.yaml
+run kubectl delete -f examples/broker.yaml
+run kubectl get clusterserviceclasses,clusterserviceplans,serviceinstances,servicebindings,secrets
+echo
+echo "What the broker had made in PostgreSQL is gone:"
+made

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# require.sh COMMAND[=PACKAGE]…: makes sure that there are these commands. As root on Debian, installs the packages that
+# are missing (named like the command, unless told), otherwise names them.
+set -eu
+PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)
+missing=()
+for command; do
+  command -v "${command%=*}" >/dev/null || missing+=("${command#*=}")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+  echo "please install (the names are Debian's): ${missing[*]}" >&2
+  exit 1
+fi
+echo "installing ${missing[*]}"
+# Debian's PostgreSQL would start a server for the whole machine; only its programs are needed.
+[[ " ${missing[*]} " != *" postgresql "* ]] || [ -e /etc/postgresql-common/createcluster.conf ] || {
+  mkdir -p /etc/postgresql-common
+  echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+}
+apt-get -qq update
+DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
