@@ -27,8 +27,8 @@ mod secrets;
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Recorder, Reporter};
@@ -102,7 +102,8 @@ impl Operator {
 
         let (instance_queue, instance_requests) = Queue::new();
         let (binding_queue, binding_requests) = Queue::new();
-        let mut operator = Self { context: Arc::clone(&context), watches: Vec::new(), reconcilers: Vec::new() };
+        let mut operator =
+            Self { context: Arc::clone(&context), watches: Vec::new(), reconcilers: Vec::new() };
         let cluster = operator.catalog::<Cluster>(cluster_feeds, &instance_queue);
         let namespaced = operator.catalog::<Namespaced>(namespaced_feeds, &instance_queue);
 
@@ -114,7 +115,9 @@ impl Operator {
         operator.watches.push(Arc::clone(&context.own_secrets).follow(client, binding_queue.clone()).boxed());
 
         let pass = move |object, context| instance::reconcile(object, context, instance_queue.clone());
-        operator.reconcilers.push(harness::run(instances, instance_requests, Arc::clone(&context), pass).boxed());
+        operator
+            .reconcilers
+            .push(harness::run(instances, instance_requests, Arc::clone(&context), pass).boxed());
         let pass = move |object, context| binding::reconcile(object, context, binding_queue.clone());
         operator.reconcilers.push(harness::run(bindings, binding_requests, context, pass).boxed());
         operator
@@ -130,11 +133,13 @@ impl Operator {
 
         let queue = queues.brokers.clone();
         let itself: Listener<S::Broker> = Box::new(move |broker| queue.wake_object(broker));
-        self.watches.push(feeds.brokers.follow(S::Broker::api(client.clone(), None), config(), vec![itself]).boxed());
+        self.watches
+            .push(feeds.brokers.follow(S::Broker::api(client.clone(), None), config(), vec![itself]).boxed());
         let queue = queues.classes.clone();
         let itself: Listener<S::Class> = Box::new(move |class| queue.wake_object(class));
         let listeners = vec![itself, self.unresolved(instances)];
-        self.watches.push(feeds.classes.follow(S::Class::api(client.clone(), None), config(), listeners).boxed());
+        self.watches
+            .push(feeds.classes.follow(S::Class::api(client.clone(), None), config(), listeners).boxed());
         let queue = queues.plans.clone();
         let itself: Listener<S::Plan> = Box::new(move |plan| queue.wake_object(plan));
         let listeners = vec![itself, self.unresolved(instances)];
@@ -146,8 +151,20 @@ impl Operator {
         let context = &self.context;
         self.reconcilers.extend([
             harness::run(catalog.brokers.clone(), broker_requests, Arc::clone(context), pass).boxed(),
-            harness::run(catalog.classes.clone(), class_requests, Arc::clone(context), entry::reconcile_class::<S>).boxed(),
-            harness::run(catalog.plans.clone(), plan_requests, Arc::clone(context), entry::reconcile_plan::<S>).boxed(),
+            harness::run(
+                catalog.classes.clone(),
+                class_requests,
+                Arc::clone(context),
+                entry::reconcile_class::<S>,
+            )
+            .boxed(),
+            harness::run(
+                catalog.plans.clone(),
+                plan_requests,
+                Arc::clone(context),
+                entry::reconcile_plan::<S>,
+            )
+            .boxed(),
         ]);
         queues
     }
@@ -206,7 +223,10 @@ fn half<S: Scope>() -> (Catalog<S>, Feeds<S>) {
     let (broker_feed, brokers) = Feed::new();
     let (class_feed, classes) = Feed::new();
     let (plan_feed, plans) = Feed::new();
-    (Catalog { brokers, classes, plans }, Feeds { brokers: broker_feed, classes: class_feed, plans: plan_feed })
+    (
+        Catalog { brokers, classes, plans },
+        Feeds { brokers: broker_feed, classes: class_feed, plans: plan_feed },
+    )
 }
 
 /// An instance concerns itself, its bindings, and, when it goes, its class, plan and broker.
@@ -262,7 +282,11 @@ fn on_binding(
     let instance: Listener<ServiceBinding> = Box::new(move |binding| {
         let namespace = binding.namespace().unwrap_or_default();
         let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(&namespace);
-        if context.instances.get(&reference).is_some_and(|instance| instance.metadata.deletion_timestamp.is_some()) {
+        if context
+            .instances
+            .get(&reference)
+            .is_some_and(|instance| instance.metadata.deletion_timestamp.is_some())
+        {
             instances.wake(reference);
         }
     });

@@ -29,12 +29,12 @@ use crate::reconcilers::{Operator, Settings};
 
 /// The oldest Kubernetes that can inject into pods without a webhook: `MutatingAdmissionPolicy` v1.
 const OLDEST: (u32, u32) = (1, 36);
-/// The ConfigMap in which service-catalog kept the id of the cluster.
+/// The `ConfigMap` in which service-catalog kept the id of the cluster.
 const CLUSTER_INFO: &str = "cluster-info";
-/// What is logged unless RUST_LOG says otherwise. Interrupted watches are reported by us.
+/// What is logged unless `RUST_LOG` says otherwise. Interrupted watches are reported by us.
 const LOGGED: &str = "info,kube_runtime=error";
 /// How long an unanswered request to the Kubernetes API keeps a pass waiting; watches are renewed more often.
-const API_TIMEOUT: Duration = Duration::from_secs(300);
+const API_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How the operator runs.
 #[derive(Args, Clone, Debug)]
@@ -83,7 +83,9 @@ pub enum Error {
     #[error("{0}: {1}")]
     Api(&'static str, Box<kube::Error>),
     /// The cluster is too old.
-    #[error("this cluster runs Kubernetes {0}; 1.36 is the oldest that has MutatingAdmissionPolicy v1, by which pods get their credentials")]
+    #[error(
+        "this cluster runs Kubernetes {0}; 1.36 is the oldest that has MutatingAdmissionPolicy v1, by which pods get their credentials"
+    )]
     TooOld(String),
     /// The port is taken, or the like.
     #[error("{0} cannot be listened on: {1}")]
@@ -112,7 +114,8 @@ pub async fn run(options: Options) -> Result<(), Error> {
 
     let stop = CancellationToken::new();
     let ready = Arc::new(AtomicBool::new(false));
-    let listener = TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
+    let listener =
+        TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
     let server = serve(listener, Arc::clone(&metrics), Arc::clone(&ready), stop.clone());
     let operator = Operator::new(client, settings, metrics).run(stop.clone(), move || {
         ready.store(true, Ordering::Relaxed);
@@ -138,7 +141,8 @@ fn logs(format: LogFormat) -> Result<(), Error> {
         _ => EnvFilter::new(LOGGED),
     };
     let colours = std::io::stderr().is_terminal();
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Text => logs.with_target(false).init(),
         LogFormat::Json => logs.json().flatten_event(true).init(),
@@ -157,7 +161,8 @@ async fn client(metrics: &Arc<Metrics>) -> Result<Client, Error> {
         }
         request
     });
-    let builder = ClientBuilder::try_from(config).map_err(|error| Error::Api("TLS to the Kubernetes API", Box::new(error)))?;
+    let builder = ClientBuilder::try_from(config)
+        .map_err(|error| Error::Api("TLS to the Kubernetes API", Box::new(error)))?;
     Ok(builder.with_layer(&count).build())
 }
 
@@ -166,7 +171,8 @@ async fn check_version(client: &Client) -> Result<(), Error> {
         .apiserver_version()
         .await
         .map_err(|error| Error::Api("asking the Kubernetes API for its version", Box::new(error)))?;
-    let number = |text: &str| text.trim_end_matches(|character: char| !character.is_ascii_digit()).parse::<u32>().ok();
+    let number =
+        |text: &str| text.trim_end_matches(|character: char| !character.is_ascii_digit()).parse::<u32>().ok();
     let known = number(&version.major).zip(number(&version.minor));
     if known.is_some_and(|version| version < OLDEST) {
         return Err(Error::TooOld(version.git_version));

@@ -2,7 +2,7 @@
 # Sourced by story.sh and the end-to-end tests: everything is a pod.
 
 install() {
-  run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --wait \
+  run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --wait --hide-notes \
     --set image.repository=localhost/service-catalog,image.tag=demo
 }
 
@@ -21,6 +21,13 @@ sql() {
 
 show_application() {
   run kubectl rollout status --timeout=90s deployment/guestbook
-  run kubectl exec deployment/guestbook -- sh -c 'echo $SERVICE_BINDING_ROOT/*/*'
+  run kubectl exec deployment/guestbook -- ls /bindings/guestbook-db
+  eventually has_logged
   run kubectl logs deployment/guestbook
+}
+
+has_logged() { kubectl logs deployment/guestbook | grep -q row; }
+
+how_to_enter() {
+  echo "  tests/cluster/sandbox.sh --enter target/demo/cluster kubectl get pods --all-namespaces"
 }

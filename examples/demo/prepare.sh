@@ -18,11 +18,11 @@ image localhost/service-catalog:demo --binary target/debug/service-catalog --ent
   --file /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt
 image localhost/postgresql-broker:demo --binary target/debug/examples/postgresql-broker --entrypoint '["/postgresql-broker"]'
 
-# The server wants the rest of itself where it was built for.
+# The server finds the rest of itself only where Debian has it.
 version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)
 bin=/usr/lib/postgresql/$version/bin lib=/usr/lib/postgresql/$version/lib share=/usr/share/postgresql/$version
-image localhost/postgresql:demo --busybox --binary "$bin/initdb:/bin/initdb" --binary "$bin/postgres:/bin/postgres" \
-  --binary "$bin/psql:/bin/psql" --file "$share:$share" \
+image localhost/postgresql:demo --busybox --binary "$bin/psql:/bin/psql" \
+  --binary "$bin/initdb:$bin/initdb" --binary "$bin/postgres:$bin/postgres" --file "$share:$share" \
   --file "$lib/plpgsql.so:$lib/plpgsql.so" --file "$lib/dict_snowball.so:$lib/dict_snowball.so"
 # The example application's image by its public name: no more of it than the shell and the client that are used.
 image docker.io/library/postgres:17 --busybox --binary "$bin/psql:/bin/psql"

@@ -6,12 +6,10 @@ cd "$(dirname "$0")/../.."
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && unshare --mount --net --pid --fork true 2>/dev/null; then
   examples/demo/prepare.sh pods
-  export ENTER="tests/cluster/sandbox.sh --enter target/demo/cluster"
   IMAGES=target/demo/images exec tests/cluster/sandbox.sh target/demo/cluster examples/demo/story.sh pods
 else
   echo "Pods need root on Debian, and the right to make namespaces. Without, this is a real control plane, but no pod runs:"
   echo "operator, broker and PostgreSQL are processes of this machine, and the application is admitted but never started."
   examples/demo/prepare.sh processes
-  export ENTER="env KUBECONFIG=target/demo/cluster/kubeconfig target/cluster/bin/"
   exec tests/cluster/controlplane.sh target/demo/cluster examples/demo/story.sh processes
 fi

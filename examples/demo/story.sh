@@ -5,8 +5,20 @@ cd "$(dirname "$0")/../.."
 # What kubectl and helm remember goes with the cluster.
 HOME=$(dirname "$KUBECONFIG")
 export HOME
-# What differs between the two: install, start_broker, register_broker, sql, show_application.
+eventually() {
+  local deadline=$((SECONDS + 60))
+  until "$@" >/dev/null 2>&1; do
+    [ $SECONDS -lt $deadline ] || { echo "never succeeded: $*"; return 1; }
+    sleep 0.2
+  done
+}
+
+# What differs between the two: install, start_broker, register_broker, sql, show_application,
+# how_to_enter.
+# shellcheck source=examples/demo/pods.sh
 source "examples/demo/$1.sh"
+
+trap 'echo "It went wrong. This is what there is:"; kubectl get svcat,pods,events --all-namespaces' ERR
 
 chapter() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 show() { echo "$ $*"; } # a command, as one would type it
@@ -15,10 +27,10 @@ run() {
   "$@"
 }
 ready() { run kubectl wait --for=condition=Ready --timeout=90s "$@"; }
-# What the broker has made in PostgreSQL.
+# What the broker has made in PostgreSQL; osb_shared is not for an instance.
 made() {
-  sql "SELECT 'database' AS kind, datname AS name FROM pg_database WHERE datname LIKE 'osb%'
-    UNION SELECT 'role', rolname FROM pg_roles WHERE rolname LIKE 'osb%' ORDER BY 1, 2"
+  sql "SELECT 'database' AS kind, datname AS name FROM pg_database WHERE datname ~ '^osb_.*[0-9]'
+    UNION SELECT 'role', rolname FROM pg_roles WHERE rolname ~ '^osb_.*[0-9]' ORDER BY 1, 2"
 }
 
 chapter "1. A Kubernetes cluster, and the service catalog in it"
@@ -53,7 +65,7 @@ show_application
 
 if [ -n "${KEEP-}" ]; then
   chapter "Everything is left running, until Ctrl-C. From another terminal, for example:"
-  echo "  $ENTER${ENTER_SEPARATOR}kubectl get all"
+  how_to_enter
   exec sleep infinity
 fi
 

@@ -34,14 +34,8 @@ pub fn router(broker: Arc<Broker>, credentials: Credentials) -> Router {
     Router::new()
         .route("/v2/catalog", get(catalog))
         .route("/v2/service_instances/{instance_id}", instance)
-        .route(
-            "/v2/service_instances/{instance_id}/last_operation",
-            get(instances::last_operation),
-        )
-        .route(
-            "/v2/service_instances/{instance_id}/service_bindings/{binding_id}",
-            binding,
-        )
+        .route("/v2/service_instances/{instance_id}/last_operation", get(instances::last_operation))
+        .route("/v2/service_instances/{instance_id}/service_bindings/{binding_id}", binding)
         .route(
             "/v2/service_instances/{instance_id}/service_bindings/{binding_id}/last_operation",
             get(bindings::last_operation),
@@ -57,28 +51,16 @@ pub fn router(broker: Arc<Broker>, credentials: Credentials) -> Router {
 /// The catalog, or `304` for a platform that has it.
 async fn catalog(headers: HeaderMap) -> Response {
     let body = catalog::document();
-    let etag = format!(
-        "\"{}\"",
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, body.to_string().as_bytes())
-    );
-    let known = headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let etag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_OID, body.to_string().as_bytes()));
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let tag = [(header::ETAG, etag)];
-    if known {
-        (StatusCode::NOT_MODIFIED, tag).into_response()
-    } else {
-        (tag, Json(body)).into_response()
-    }
+    if known { (StatusCode::NOT_MODIFIED, tag).into_response() } else { (tag, Json(body)).into_response() }
 }
 
 async fn healthz(State(broker): Shared) -> Response {
     match broker.check().await {
         Ok(()) => "ok\n".into_response(),
-        Err(error) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "description": error.to_string() })),
-        )
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "description": error.to_string() })))
             .into_response(),
     }
 }

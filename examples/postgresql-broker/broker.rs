@@ -42,11 +42,7 @@ pub enum Progress {
 
 impl Broker {
     pub fn new(server: Server, public: Address, async_delay: Duration) -> Self {
-        Self {
-            server,
-            public,
-            async_delay,
-        }
+        Self { server, public, async_delay }
     }
 
     /// Makes what is missing, and goes on with what was interrupted.
@@ -80,7 +76,5 @@ fn same_service(record: &Instance, service_id: &str) -> Result<(), Error> {
     if record.settings.service_id == service_id {
         return Ok(());
     }
-    Err(Error::BadRequest(
-        "the instance is of another service_id".to_owned(),
-    ))
+    Err(Error::BadRequest("the instance is of another service_id".to_owned()))
 }

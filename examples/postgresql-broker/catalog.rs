@@ -51,11 +51,7 @@ pub const POSTGRESQL_SCHEMA: &str = "829968ff-f190-44af-9c75-a27a2402b2e5";
 pub static SMALL: Plan = Plan {
     service_id: POSTGRESQL,
     id: "fec349c1-f63e-4e6f-b4a9-a282e6937edc",
-    kind: Kind::Database(Size {
-        connections: 20,
-        connections_at_most: 100,
-        work_mem: "4MB",
-    }),
+    kind: Kind::Database(Size { connections: 20, connections_at_most: 100, work_mem: "4MB" }),
     asynchronous: false,
     updateable: true,
     maintenance_version: None,
@@ -64,11 +60,7 @@ pub static SMALL: Plan = Plan {
 pub static LARGE: Plan = Plan {
     service_id: POSTGRESQL,
     id: "90cf174e-b34e-4d58-a707-7ad42ffb03de",
-    kind: Kind::Database(Size {
-        connections: 200,
-        connections_at_most: 1000,
-        work_mem: "32MB",
-    }),
+    kind: Kind::Database(Size { connections: 200, connections_at_most: 1000, work_mem: "32MB" }),
     asynchronous: true,
     updateable: true,
     maintenance_version: Some("1.1.0"),
@@ -100,10 +92,7 @@ impl Plan {
                 return Ok(());
             }
             (Kind::Database(size), Some(_)) => {
-                format!(
-                    "connectionLimit must be between 1 and {}",
-                    size.connections_at_most
-                )
+                format!("connectionLimit must be between 1 and {}", size.connections_at_most)
             }
             (Kind::Schema, Some(_)) => "this plan has no parameter connectionLimit".to_owned(),
         };

@@ -59,12 +59,7 @@ struct Args {
     #[arg(long, env = "BROKER_USERNAME", default_value = "broker")]
     username: String,
     /// The password of that user.
-    #[arg(
-        long,
-        env = "BROKER_PASSWORD",
-        hide_env_values = true,
-        required_unless_present = "password_file"
-    )]
+    #[arg(long, env = "BROKER_PASSWORD", hide_env_values = true, required_unless_present = "password_file")]
     password: Option<String>,
     /// A file with the password of that user; a line break at its end is ignored.
     #[arg(long, env = "BROKER_PASSWORD_FILE", conflicts_with = "password")]
@@ -113,10 +108,7 @@ async fn main() -> io::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,tokio_postgres=warn"));
     let colours = io::stdout().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).init();
     let args = Args::parse();
     let (credentials, broker) = (args.credentials()?, args.broker());
 
@@ -135,9 +127,7 @@ async fn main() -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
     // Requests are finished before the end; operations in the background need not be, the next start resumes
     // them.
-    axum::serve(listener, api::router(broker, credentials))
-        .with_graceful_shutdown(stop)
-        .await
+    axum::serve(listener, api::router(broker, credentials)).with_graceful_shutdown(stop).await
 }
 
 /// Prepares the server and resumes what was interrupted, as soon as PostgreSQL answers.

@@ -49,26 +49,14 @@ impl Home {
             Kind::Database(_) => (name.clone(), None),
             Kind::Schema => (Identifier::shared(), Some(name.clone())),
         };
-        Self {
-            database,
-            schema,
-            owner: name,
-            reader: Identifier::of_reader(instance_id),
-        }
+        Self { database, schema, owner: name, reader: Identifier::of_reader(instance_id) }
     }
 
     /// The SQL that makes the role of a binding.
     pub fn binding_role(&self, role: &Identifier, password: &str, read_only: bool) -> String {
-        let Self {
-            database,
-            schema,
-            owner,
-            reader,
-        } = self;
+        let Self { database, schema, owner, reader } = self;
         let group = if read_only { reader } else { owner };
-        let path = schema
-            .as_ref()
-            .map(|schema| format!("SET search_path TO {schema}"));
+        let path = schema.as_ref().map(|schema| format!("SET search_path TO {schema}"));
         let act_as_owner = (!read_only).then(|| format!("SET role TO {owner}"));
         let create = format!("CREATE ROLE {role} LOGIN PASSWORD '{password}' IN ROLE {group};");
         let settings = [path, act_as_owner].into_iter().flatten();
@@ -96,10 +84,7 @@ impl Server {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
-        Self {
-            config,
-            places: Arc::new(Semaphore::new(REQUESTS_AT_A_TIME)),
-        }
+        Self { config, places: Arc::new(Semaphore::new(REQUESTS_AT_A_TIME)) }
     }
 
     /// A connection of its own for one request: it holds the request's lock, and nothing of it is left over
@@ -130,8 +115,7 @@ impl Server {
              GRANT CONNECT, TEMPORARY ON DATABASE {shared} TO {shared};"
         );
         admin.batch_execute(&sql).await?;
-        self.execute_inside(&shared, "REVOKE ALL ON SCHEMA public FROM PUBLIC;")
-            .await
+        self.execute_inside(&shared, "REVOKE ALL ON SCHEMA public FROM PUBLIC;").await
     }
 
     /// Makes the instance.
@@ -139,12 +123,7 @@ impl Server {
         for role in home.groups() {
             unless_exists(admin, &format!("CREATE ROLE {role} NOLOGIN")).await?;
         }
-        let Home {
-            database,
-            owner,
-            reader,
-            ..
-        } = home;
+        let Home { database, owner, reader, .. } = home;
         let inside = match &home.schema {
             None => {
                 self.create_database(admin, home).await?;
@@ -155,32 +134,20 @@ impl Server {
             }
             Some(schema) => {
                 let shared = Identifier::shared();
-                admin
-                    .batch_execute(&format!("GRANT {shared} TO {owner}, {reader}"))
-                    .await?;
+                admin.batch_execute(&format!("GRANT {shared} TO {owner}, {reader}")).await?;
                 format!(
                     "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner};
                      GRANT USAGE ON SCHEMA {schema} TO {reader};"
                 )
             }
         };
-        self.execute_inside(database, &(inside + &home.default_privileges()))
-            .await
+        self.execute_inside(database, &(inside + &home.default_privileges())).await
     }
 
     async fn create_database(&self, admin: &Client, home: &Home) -> Result<(), Error> {
-        let Home {
-            database,
-            owner,
-            reader,
-            ..
-        } = home;
+        let Home { database, owner, reader, .. } = home;
         // `template0`, because nobody can be connected to it, which would make this fail.
-        unless_exists(
-            admin,
-            &format!("CREATE DATABASE {database} OWNER {owner} TEMPLATE template0"),
-        )
-        .await?;
+        unless_exists(admin, &format!("CREATE DATABASE {database} OWNER {owner} TEMPLATE template0")).await?;
         let sql = format!(
             "REVOKE ALL ON DATABASE {database} FROM PUBLIC;
              GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {reader};"
@@ -196,12 +163,7 @@ impl Server {
         plan: &Plan,
         parameters: InstanceParameters,
     ) -> Result<(), Error> {
-        let Kind::Database(Size {
-            connections,
-            work_mem,
-            ..
-        }) = plan.kind
-        else {
+        let Kind::Database(Size { connections, work_mem, .. }) = plan.kind else {
             return Ok(());
         };
         let (database, limit) = (&home.database, parameters.connection_limit.unwrap_or(connections));
@@ -216,9 +178,7 @@ impl Server {
     pub async fn retire(&self, admin: &Client, home: &Home, roles: &[Identifier]) -> Result<(), Error> {
         let roles = existing(admin, roles).await?;
         for role in &roles {
-            admin
-                .batch_execute(&format!("ALTER ROLE {role} NOLOGIN;"))
-                .await?;
+            admin.batch_execute(&format!("ALTER ROLE {role} NOLOGIN;")).await?;
             let sql =
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1::text::name";
             admin.query(sql, &[&role.as_str()]).await?;
@@ -227,10 +187,7 @@ impl Server {
             return Ok(());
         };
         for role in &roles {
-            let sql = format!(
-                "REASSIGN OWNED BY {role} TO {}; DROP OWNED BY {role};",
-                home.owner
-            );
+            let sql = format!("REASSIGN OWNED BY {role} TO {}; DROP OWNED BY {role};", home.owner);
             inside.batch_execute(&sql).await?;
         }
         Ok(())
@@ -243,10 +200,7 @@ impl Server {
             return Ok(admin.batch_execute(&sql).await?);
         };
         let groups = existing(admin, &home.groups()).await?;
-        let drop_owned: Vec<String> = groups
-            .iter()
-            .map(|role| format!("DROP OWNED BY {role};"))
-            .collect();
+        let drop_owned: Vec<String> = groups.iter().map(|role| format!("DROP OWNED BY {role};")).collect();
         let sql = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; {}", drop_owned.concat());
         self.execute_inside(&home.database, &sql).await
     }
@@ -262,9 +216,7 @@ impl Server {
 /// Drops those of the roles that exist. What they own elsewhere must be gone.
 pub async fn drop_roles(admin: &impl GenericClient, roles: &[Identifier]) -> Result<(), Error> {
     for role in existing(admin, roles).await? {
-        admin
-            .batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role};"))
-            .await?;
+        admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role};")).await?;
     }
     Ok(())
 }
@@ -274,11 +226,7 @@ async fn existing(admin: &impl GenericClient, roles: &[Identifier]) -> Result<Ve
     let query = "SELECT rolname::text FROM pg_roles WHERE rolname = ANY($1::text[])";
     let rows = admin.query(query, &[&names]).await?;
     let found: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    Ok(roles
-        .iter()
-        .filter(|role| found.iter().any(|name| name == role.as_str()))
-        .cloned()
-        .collect())
+    Ok(roles.iter().filter(|role| found.iter().any(|name| name == role.as_str())).cloned().collect())
 }
 
 /// Runs a `CREATE …`, which has no `IF NOT EXISTS` for roles and databases.

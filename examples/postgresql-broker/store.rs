@@ -89,12 +89,7 @@ impl Operation {
             Task::Update(_) => "update",
             Task::Deprovision => DEPROVISION,
         };
-        Self {
-            task,
-            state: State::InProgress,
-            key: format!("{name}-{}", Uuid::new_v4()),
-            failure: None,
-        }
+        Self { task, state: State::InProgress, key: format!("{name}-{}", Uuid::new_v4()), failure: None }
     }
 
     /// The task, while it is in progress.
@@ -152,16 +147,11 @@ impl Locked {
     /// Waits for whoever works on the instance, but not for ever.
     pub async fn new(server: &Server, id: &str) -> Result<Self, Error> {
         let admin = server.admin().await?;
-        let lock = admin
-            .execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&id])
-            .await;
+        let lock = admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&id]).await;
         match lock {
             Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Err(Error::Concurrency),
             Err(error) => Err(error.into()),
-            Ok(_) => Ok(Self {
-                admin,
-                id: id.to_owned(),
-            }),
+            Ok(_) => Ok(Self { admin, id: id.to_owned() }),
         }
     }
 
@@ -177,17 +167,13 @@ impl Locked {
     pub async fn binding_roles(&self) -> Result<Vec<Identifier>, Error> {
         let query = "SELECT id FROM service_broker.bindings WHERE instance_id = $1";
         let rows = self.admin.query(query, &[&self.id]).await?;
-        rows.iter()
-            .map(|row| Ok(Identifier::of_binding(&self.id, row.try_get(0)?)))
-            .collect()
+        rows.iter().map(|row| Ok(Identifier::of_binding(&self.id, row.try_get(0)?))).collect()
     }
 
     pub async fn save(&self, instance: &Instance) -> Result<(), Error> {
         let statement = "INSERT INTO service_broker.instances VALUES ($1, $2::text::jsonb)
             ON CONFLICT (id) DO UPDATE SET document = excluded.document";
-        self.admin
-            .execute(statement, &[&self.id, &text(instance)?])
-            .await?;
+        self.admin.execute(statement, &[&self.id, &text(instance)?]).await?;
         Ok(())
     }
 
@@ -195,9 +181,7 @@ impl Locked {
     pub async fn create_binding(&mut self, id: &str, binding: &Binding, role: &str) -> Result<(), Error> {
         let transaction = self.admin.transaction().await?;
         let statement = "INSERT INTO service_broker.bindings VALUES ($1, $2, $3::text::jsonb)";
-        transaction
-            .execute(statement, &[&self.id, &id, &text(binding)?])
-            .await?;
+        transaction.execute(statement, &[&self.id, &id, &text(binding)?]).await?;
         transaction.batch_execute(role).await?;
         Ok(transaction.commit().await?)
     }
@@ -213,9 +197,7 @@ impl Locked {
     /// Forgets the instance and its bindings and drops these roles, or nothing of it.
     pub async fn delete(&mut self, roles: &[Identifier]) -> Result<(), Error> {
         let transaction = self.admin.transaction().await?;
-        transaction
-            .execute("DELETE FROM service_broker.instances WHERE id = $1", &[&self.id])
-            .await?;
+        transaction.execute("DELETE FROM service_broker.instances WHERE id = $1", &[&self.id]).await?;
         finish(transaction, roles).await
     }
 }

@@ -28,17 +28,10 @@ use super::schema;
     category = "svcat",
     label("svcat", "true"),
     label("servicebinding.io/provisioned-service", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".spec.instanceRef.name",
     selectable = ".status.lastConditionState",
-    printcolumn(
-        name = "Service-Instance",
-        type_ = "string",
-        json_path = ".spec.instanceRef.name"
-    ),
+    printcolumn(name = "Service-Instance", type_ = "string", json_path = ".spec.instanceRef.name"),
     printcolumn(name = "Secret-Name", type_ = "string", json_path = ".spec.secretName"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -50,11 +43,11 @@ use super::schema;
     )
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rule::fixed("instanceRef"))]
-#[x_kube(validation = rule::fixed("parameters"))]
-#[x_kube(validation = rule::fixed("parametersFrom"))]
-#[x_kube(validation = rule::fixed("secretName"))]
-#[x_kube(validation = rule::fixed("externalID"))]
+#[x_kube(validation = rule::fixed("instanceRef", "null"))]
+#[x_kube(validation = rule::fixed("parameters", "null"))]
+#[x_kube(validation = rule::fixed("parametersFrom", "[]"))]
+#[x_kube(validation = rule::fixed("secretName", "''"))]
+#[x_kube(validation = rule::fixed("externalID", "''"))]
 pub struct ServiceBindingSpec {
     /// The instance, which is in the same namespace.
     #[x_kube(validation = Rule::new("has(self.name) && size(self.name) > 0").message("instanceRef needs a name"))]
@@ -64,11 +57,7 @@ pub struct ServiceBindingSpec {
     #[schemars(schema_with = "schema::object")]
     pub parameters: Option<Map<String, Value>>,
     /// Parameters that are kept in Secrets of the namespace.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 64))]
     pub parameters_from: Vec<ParametersFromSource>,
     /// The Secret that the credentials are written to. Absent: it has the binding's name.
@@ -76,11 +65,7 @@ pub struct ServiceBindingSpec {
     #[schemars(length(max = 253), regex(pattern = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
     pub secret_name: String,
     /// How the credentials are changed, step by step, before they are written.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 256))]
     pub secret_transforms: Vec<SecretTransform>,
     /// The id that the broker is to know the binding by. Absent: the operator chooses one.
@@ -134,7 +119,7 @@ pub struct Injection {
     pub containers: Vec<String>,
     /// Environment variables, each from one key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Vec<EnvMapping>,
     /// All keys as environment variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -262,11 +247,7 @@ pub struct ServiceBindingStatus {
     #[schemars(extend("nullable" = true))]
     pub last_operation: Option<String>,
     /// What the broker has been or is about to be asked to do.
-    #[serde(
-        default,
-        deserialize_with = "schema::empty_as_none",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "operation")]
     pub current_operation: Option<BindingOperation>,
     /// The generation that was carried out last.
@@ -303,11 +284,7 @@ pub struct ServiceBindingStatus {
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub abandoned_attempts: i64,
     /// What failed attempts may have left at the broker, until it is surely gone.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub orphans: Vec<Orphan>,
     /// When and how often.
@@ -377,13 +354,16 @@ mod rule {
              e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : \
              e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",
         )
-        .message("the operators are In and NotIn, which need values, and Exists and DoesNotExist, which take none")
+        .message(
+            "the operators are In and NotIn, which need values, and Exists and DoesNotExist, which take none",
+        )
     }
 
-    pub(super) fn fixed(field: &str) -> Rule {
-        Rule::new(format!(
-            "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    /// `empty` is how the field is read if it is absent: clients do not agree on whether they write it then.
+    pub(super) fn fixed(field: &str, empty: &str) -> Rule {
+        let value = |object: &str| format!("(has({object}.{field}) ? dyn({object}.{field}) : dyn({empty}))");
+        Rule::new(format!("{} == {}", value("self"), value("oldSelf"))).message(kube::core::Message::Message(
+            format!("{field} is immutable: create a new binding instead"),
         ))
-        .message(kube::core::Message::Message(format!("{field} is immutable: create a new binding instead")))
     }
 }

@@ -18,22 +18,14 @@ pub struct CommonServiceBrokerSpec {
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,
     /// Accept any TLS certificate. For tests: whoever sits in between reads the credentials.
-    #[serde(
-        default,
-        skip_serializing_if = "std::ops::Not::not",
-        rename = "insecureSkipTLSVerify"
-    )]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not", rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: bool,
     /// The certificates (PEM, base64-encoded) that sign the broker's, in place of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::bytes")]
     pub ca_bundle: Option<ByteString>,
     /// When the catalog is fetched again: `Duration` (the default), or `Manual`, which is only on request.
-    #[serde(
-        default,
-        deserialize_with = "schema::empty_as_none",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "relist_behavior")]
     pub relist_behavior: Option<RelistBehavior>,
     /// How long after a fetch the next one is due, like `15m` or `1h30m`. The operator's setting if absent.
@@ -70,19 +62,11 @@ fn relist_behavior(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 #[serde(rename_all = "camelCase")]
 pub struct CatalogRestrictions {
     /// On `name`, `spec.externalName` and `spec.externalID` of classes, like `spec.externalName in (mysql, redis)`.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub service_class: Vec<String>,
     /// On the same properties of plans, and on `spec.free`, `spec.clusterServiceClass.name` and `spec.serviceClass.name`.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub service_plan: Vec<String>,
 }
@@ -151,10 +135,7 @@ pub struct AuthConfig {
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -184,10 +165,7 @@ pub struct ClusterServiceBrokerSpec {
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

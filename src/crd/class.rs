@@ -33,19 +33,11 @@ pub struct CommonServiceClassSpec {
     #[schemars(schema_with = "schema::any")]
     pub external_metadata: Option<Value>,
     /// Words to find it by.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub tags: Vec<String>,
     /// What the broker wants of the platform: `syslog_drain`, `route_forwarding`, `volume_mount`.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub requires: Vec<String>,
     /// Parameters of every instance of the class that does not give its own. Yours to set; no catalog overwrites it.
@@ -76,19 +68,12 @@ pub struct CatalogEntryStatus {
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".spec.externalName",
     selectable = ".spec.externalID",
     selectable = ".spec.clusterServiceBrokerName",
     printcolumn(name = "External-Name", type_ = "string", json_path = ".spec.externalName"),
-    printcolumn(
-        name = "Broker",
-        type_ = "string",
-        json_path = ".spec.clusterServiceBrokerName"
-    ),
+    printcolumn(name = "Broker", type_ = "string", json_path = ".spec.clusterServiceBrokerName"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -116,10 +101,7 @@ pub struct ClusterServiceClassSpec {
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".spec.externalName",
     selectable = ".spec.externalID",
     selectable = ".spec.serviceBrokerName",

@@ -25,16 +25,9 @@ use super::schema;
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".status.lastConditionState",
-    printcolumn(
-        name = "Class",
-        type_ = "string",
-        json_path = ".status.userSpecifiedClassName"
-    ),
+    printcolumn(name = "Class", type_ = "string", json_path = ".status.userSpecifiedClassName"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".status.userSpecifiedPlanName"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -61,19 +54,11 @@ pub struct ServiceInstanceSpec {
     #[schemars(length(max = 1024))]
     pub cluster_service_plan_external_name: String,
     /// The ClusterServiceClass, by the id that the broker gave it.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        rename = "clusterServiceClassExternalID"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "clusterServiceClassExternalID")]
     #[schemars(length(max = 1024))]
     pub cluster_service_class_external_id: String,
     /// The ClusterServicePlan, by the id that the broker gave it.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        rename = "clusterServicePlanExternalID"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "clusterServicePlanExternalID")]
     #[schemars(length(max = 1024))]
     pub cluster_service_plan_external_id: String,
     /// The ClusterServiceClass, by its Kubernetes name.
@@ -93,19 +78,11 @@ pub struct ServiceInstanceSpec {
     #[schemars(length(max = 1024))]
     pub service_plan_external_name: String,
     /// The ServiceClass of the namespace, by the id that the broker gave it.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        rename = "serviceClassExternalID"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "serviceClassExternalID")]
     #[schemars(length(max = 1024))]
     pub service_class_external_id: String,
     /// The ServicePlan of the namespace, by the id that the broker gave it.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        rename = "servicePlanExternalID"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "servicePlanExternalID")]
     #[schemars(length(max = 1024))]
     pub service_plan_external_id: String,
     /// The ServiceClass of the namespace, by its Kubernetes name.
@@ -133,11 +110,7 @@ pub struct ServiceInstanceSpec {
     #[schemars(schema_with = "schema::object")]
     pub parameters: Option<Map<String, Value>>,
     /// Parameters that are kept in Secrets of the namespace.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub parameters_from: Vec<ParametersFromSource>,
     /// The id that the broker is to know the instance by. Absent: the operator chooses one.
@@ -193,11 +166,7 @@ pub struct ServiceInstanceStatus {
     #[schemars(extend("nullable" = true))]
     pub dashboard_url: Option<String>,
     /// What the broker has been or is about to be asked to do.
-    #[serde(
-        default,
-        deserialize_with = "schema::empty_as_none",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "operation")]
     pub current_operation: Option<InstanceOperation>,
     /// The generation that was carried out last.
@@ -244,11 +213,7 @@ pub struct ServiceInstanceStatus {
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub abandoned_attempts: i64,
     /// What failed attempts may have left at the broker, until it is surely gone.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_as_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub orphans: Vec<Orphan>,
     /// When and how often.
@@ -273,11 +238,7 @@ pub struct InstanceProperties {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_plan_external_name: String,
     /// The ServicePlan's id at the broker.
-    #[serde(
-        default,
-        skip_serializing_if = "String::is_empty",
-        rename = "servicePlanExternalID"
-    )]
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "servicePlanExternalID")]
     pub service_plan_external_id: String,
     /// The parameters; what came from Secrets is `<redacted>`.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
@@ -385,10 +346,7 @@ mod rule {
     }
 
     fn any<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
-        format!(
-            "({})",
-            fields.into_iter().map(given).collect::<Vec<_>>().join(" || ")
-        )
+        format!("({})", fields.into_iter().map(given).collect::<Vec<_>>().join(" || "))
     }
 
     fn classes() -> impl Iterator<Item = &'static str> {
@@ -401,10 +359,8 @@ mod rule {
     }
 
     pub(super) fn one_class() -> Rule {
-        let count = classes()
-            .map(|field| format!("({} ? 1 : 0)", given(field)))
-            .collect::<Vec<_>>()
-            .join(" + ");
+        let count =
+            classes().map(|field| format!("({} ? 1 : 0)", given(field))).collect::<Vec<_>>().join(" + ");
         Rule::new(format!("{count} == 1")).message(
             "exactly one class must be set: clusterServiceClassExternalName, clusterServiceClassExternalID, \
              clusterServiceClassName, serviceClassExternalName, serviceClassExternalID or serviceClassName",

@@ -34,11 +34,7 @@ pub struct CommonServicePlanSpec {
     #[serde(default)]
     pub free: bool,
     /// How long the broker allows an asynchronous operation to take, in seconds.
-    #[serde(
-        default,
-        deserialize_with = "schema::optional_integer",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "schema::optional_integer", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub maximum_polling_duration: Option<i64>,
     /// What the broker says for people and consoles: `displayName`, `bullets`, `costs`, …
@@ -75,25 +71,14 @@ pub struct CommonServicePlanSpec {
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".spec.externalName",
     selectable = ".spec.externalID",
     selectable = ".spec.clusterServiceBrokerName",
     selectable = ".spec.clusterServiceClassRef.name",
     printcolumn(name = "External-Name", type_ = "string", json_path = ".spec.externalName"),
-    printcolumn(
-        name = "Broker",
-        type_ = "string",
-        json_path = ".spec.clusterServiceBrokerName"
-    ),
-    printcolumn(
-        name = "Class",
-        type_ = "string",
-        json_path = ".spec.clusterServiceClassRef.name"
-    ),
+    printcolumn(name = "Broker", type_ = "string", json_path = ".spec.clusterServiceBrokerName"),
+    printcolumn(name = "Class", type_ = "string", json_path = ".spec.clusterServiceClassRef.name"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -124,10 +109,7 @@ pub struct ClusterServicePlanSpec {
     category = "all",
     category = "svcat",
     label("svcat", "true"),
-    annotation(
-        "api-approved.kubernetes.io",
-        "https://github.com/kubernetes-sigs/service-catalog"
-    ),
+    annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".spec.externalName",
     selectable = ".spec.externalID",
     selectable = ".spec.serviceBrokerName",

@@ -72,10 +72,7 @@ fn secret_of(secret: Option<&ClusterAuthConfig>) -> Option<ObjectReference> {
 
 fn local_secret_of(secret: Option<&AuthConfig>, namespace: &str) -> Option<ObjectReference> {
     let name = secret.and_then(|config| config.secret_ref.clone())?.name;
-    Some(ObjectReference {
-        namespace: namespace.to_owned(),
-        name,
-    })
+    Some(ObjectReference { namespace: namespace.to_owned(), name })
 }
 
 fn auth(basic: Option<ObjectReference>, bearer: Option<ObjectReference>) -> AuthSecret {
@@ -135,13 +132,7 @@ macro_rules! entries {
         impl Class for $class {
             const BROKER_LABEL: &'static str = label::$broker_label;
             fn new(name: &str, common: CommonServiceClassSpec, broker: &str) -> Self {
-                Self::new(
-                    name,
-                    super::class::$class_spec {
-                        common,
-                        $broker: broker.to_owned(),
-                    },
-                )
+                Self::new(name, super::class::$class_spec { common, $broker: broker.to_owned() })
             }
             fn common(&self) -> &CommonServiceClassSpec {
                 &self.spec.common
@@ -160,16 +151,10 @@ macro_rules! entries {
         impl Plan for $plan {
             const CLASS_LABEL: &'static str = label::$class_label;
             fn new(name: &str, common: CommonServicePlanSpec, broker: &str, class: &str) -> Self {
-                let class = LocalObjectReference {
-                    name: class.to_owned(),
-                };
+                let class = LocalObjectReference { name: class.to_owned() };
                 Self::new(
                     name,
-                    super::plan::$plan_spec {
-                        common,
-                        $broker: broker.to_owned(),
-                        $class_ref: class,
-                    },
+                    super::plan::$plan_spec { common, $broker: broker.to_owned(), $class_ref: class },
                 )
             }
             fn common(&self) -> &CommonServicePlanSpec {

@@ -45,18 +45,14 @@ pub fn empty_as_none<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     match Option::<String>::deserialize(input)? {
         None => Ok(None),
         Some(text) if text.is_empty() => Ok(None),
-        Some(text) => serde_json::from_value(Value::String(text))
-            .map(Some)
-            .map_err(D::Error::custom),
+        Some(text) => serde_json::from_value(Value::String(text)).map(Some).map_err(D::Error::custom),
     }
 }
 
 /// An integer in a flattened struct, where serde hands numbers of arbitrary precision over as a map.
 pub fn integer<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
     let number = Number::deserialize(input)?;
-    number
-        .as_i64()
-        .ok_or_else(|| D::Error::custom(format!("{number} is not a 64-bit integer")))
+    number.as_i64().ok_or_else(|| D::Error::custom(format!("{number} is not a 64-bit integer")))
 }
 
 /// Whether nothing is given: such an object is left out when it is written.
@@ -69,15 +65,12 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i6
     let number = Option::<Number>::deserialize(input)?;
     number
         .map(|number| {
-            number
-                .as_i64()
-                .ok_or_else(|| D::Error::custom(format!("{number} is not a 64-bit integer")))
+            number.as_i64().ok_or_else(|| D::Error::custom(format!("{number} is not a 64-bit integer")))
         })
         .transpose()
 }
 
 /// Whether a counter stands at its start: it is left out when it is written.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub fn is_zero(number: &i64) -> bool {
     *number == 0
 }

@@ -5,23 +5,11 @@ fn names_and_labels_are_those_of_stored_objects() {
     for (id, name) in [
         ("contains-escape-char-z", "contains-escape-char-z7az"),
         ("ContainsCaps", "z43zontainsz43zaps"),
-        (
-            ".starts-and-ends-with-periods.",
-            "z2ezstarts-and-ends-with-periodsz2ez",
-        ),
-        (
-            "-starts-and-ends-with-hyphens-",
-            "z2dzstarts-and-ends-with-hyphensz2dz",
-        ),
+        (".starts-and-ends-with-periods.", "z2ezstarts-and-ends-with-periodsz2ez"),
+        ("-starts-and-ends-with-hyphens-", "z2dzstarts-and-ends-with-hyphensz2dz"),
         ("adjacent.-specialchars", "adjacent.z2dzspecialchars"),
-        (
-            "otherorderadjacent-.specialchars",
-            "otherorderadjacent-z2ezspecialchars",
-        ),
-        (
-            "waytoomany-.-.-.-.-adjacentspecialchars",
-            "waytoomany-z2ez-z2ez-z2ez-z2ez-adjacentspecialchars",
-        ),
+        ("otherorderadjacent-.specialchars", "otherorderadjacent-z2ezspecialchars"),
+        ("waytoomany-.-.-.-.-adjacentspecialchars", "waytoomany-z2ez-z2ez-z2ez-z2ez-adjacentspecialchars"),
         (
             "thisnameisreallyreallywaytoolonghowcouldanyonepossiblyreadthisplansname",
             "thisnameisreallyreallywaytoolo-3f54131bf8c96c7d946ee1d7a32136dd",
@@ -31,10 +19,7 @@ fn names_and_labels_are_those_of_stored_objects() {
             "thisnameisreallyreallywaytool-84b392d072a2cbe3a18f87e7f7776d94",
         ),
         ("mysqlclass-1234-A", "mysqlclass-1234-z41z"),
-        (
-            "4f6e6cf6-ffdd-425f-a2c7-3c9258ad2468",
-            "4f6e6cf6-ffdd-425f-a2c7-3c9258ad2468",
-        ),
+        ("4f6e6cf6-ffdd-425f-a2c7-3c9258ad2468", "4f6e6cf6-ffdd-425f-a2c7-3c9258ad2468"),
     ] {
         assert_eq!(escaped(id), name);
     }
@@ -42,10 +27,7 @@ fn names_and_labels_are_those_of_stored_objects() {
         label_value("user-provided-service"),
         "730d36fa34c1b3308cbf85856900e29eac970fdb23febe2c193c4ea5"
     );
-    assert_eq!(
-        label_value("mariadb-10-3-22"),
-        "072b3cc44dcb5c918cbed7767b501e7734555e0134d21e08742498a4"
-    );
+    assert_eq!(label_value("mariadb-10-3-22"), "072b3cc44dcb5c918cbed7767b501e7734555e0134d21e08742498a4");
 }
 
 /// What Go clients serialise for structs they left empty.

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest as _, Sha256};
 
 use super::parameters::Parameters;
-use super::progress::{InProgress as _, is_overdue, not_before};
+use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{attempt_id, has_finalizer, is_paused, reason};
 use crate::crd::binding::{BindingOperation, BindingProperties, BoundInstance};
 use crate::crd::condition::{self, Status};
@@ -37,6 +37,8 @@ pub struct Observed<'a> {
     pub secret: Option<String>,
     /// When the broker may be asked again how far it is.
     pub next_poll: Option<Time>,
+    /// Whether the intent in the status may have been carried out already: it was not written just now.
+    pub repeated: bool,
 }
 
 /// What class and plan say of bindings.
@@ -115,7 +117,13 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if is_paused(meta) {
         let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
         let mut progress = status.progress();
-        progress.report(condition::PAUSED, Status::True, reason::PAUSED_BY_ANNOTATION, message, &observed.now);
+        progress.report(
+            condition::PAUSED,
+            Status::True,
+            reason::PAUSED_BY_ANNOTATION,
+            message,
+            &observed.now,
+        );
         return write_or(&before, status, Step::Wait(None));
     }
     status.progress().withdraw(condition::PAUSED);
@@ -150,10 +158,12 @@ fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBi
             properties.instance.clone_from(&bound);
         }
     }
-    if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
-        if let Some(orphan) = orphan(&status, "the bind call of an earlier version had an ambiguous end") {
-            status.orphans.push(orphan);
-        }
+    let why = "the bind call of an earlier version had an ambiguous end";
+    if status.orphan_mitigation_in_progress
+        && status.orphans.is_empty()
+        && let Some(orphan) = orphan(&status, why)
+    {
+        status.orphans.push(orphan);
     }
     status
 }
@@ -161,7 +171,8 @@ fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBi
 /// The instance as its broker knows it, once the broker has confirmed it.
 fn bound_instance(instance: &ServiceInstance) -> Option<BoundInstance> {
     let status = instance.status.as_ref()?;
-    let properties = status.external_properties.as_ref().filter(|properties| !properties.service_id.is_empty())?;
+    let properties =
+        status.external_properties.as_ref().filter(|properties| !properties.service_id.is_empty())?;
     Some(BoundInstance {
         id: status.instance_id.clone(),
         service_id: properties.service_id.clone(),
@@ -207,7 +218,8 @@ fn mitigate(
     status: ServiceBindingStatus,
     orphan: &Orphan,
 ) -> Step {
-    let polled = observed.next_poll.as_ref().filter(|next| orphan.async_op_in_progress && next.0 > observed.now.0);
+    let polled =
+        observed.next_poll.as_ref().filter(|next| orphan.async_op_in_progress && next.0 > observed.now.0);
     if let Some(next) = not_before(status.operation.as_ref(), &observed.now).or(polled).cloned() {
         return write_or(before, status, Step::Wait(Some(next)));
     }
@@ -216,7 +228,9 @@ fn mitigate(
     } else {
         Verb::Mitigate
     };
-    let Some(instance) = orphan.instance.clone() else { return lost(observed, before, status) };
+    let Some(instance) = orphan.instance.clone() else {
+        return lost(observed, before, status);
+    };
     write_or(before, status, Step::Call(Call { verb, binding_id: orphan.id.clone(), instance }))
 }
 
@@ -243,7 +257,12 @@ fn remove(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Se
     ask(observed, before, status, Verb::Unbind)
 }
 
-fn ask(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus, verb: Verb) -> Step {
+fn ask(
+    observed: &Observed<'_>,
+    before: &ServiceBindingStatus,
+    status: ServiceBindingStatus,
+    verb: Verb,
+) -> Step {
     match asked(&status).cloned() {
         Some(instance) => {
             let binding_id = status.binding_id.clone();
@@ -311,7 +330,11 @@ fn create(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Se
     }
     if status.current_operation == Some(BindingOperation::Bind) {
         if status.in_progress_properties.as_ref().map(fingerprint) != Some(wanted) {
-            settle::mitigate(observed, &mut status, "what is asked for changed while it was unknown what the broker had done");
+            settle::mitigate(
+                observed,
+                &mut status,
+                "what is asked for changed while it was unknown what the broker had done",
+            );
             return Step::Write(Box::new(status));
         }
         if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
@@ -363,9 +386,13 @@ fn blocked(
 fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
     let name = &observed.binding.spec.instance_ref.name;
     let Some(instance) = observed.instance else {
-        return Err((reason::REFERENCES_NONEXISTENT_INSTANCE, format!("There is no ServiceInstance {name:?} in the namespace")));
+        return Err((
+            reason::REFERENCES_NONEXISTENT_INSTANCE,
+            format!("There is no ServiceInstance {name:?} in the namespace"),
+        ));
     };
-    let not_ready = |why: &str| (reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"));
+    let not_ready =
+        |why: &str| (reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"));
     if instance.metadata.deletion_timestamp.is_some() {
         return Err(not_ready("is being deleted"));
     }

@@ -27,8 +27,11 @@ pub fn relist(
     (generation, auth_secret_version): (i64, &str),
     (now, default): (&Time, Duration),
 ) -> Relist {
-    let changed = status.reconciled_generation != generation || status.auth_secret_version != auth_secret_version;
-    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(|_| !changed) else { return Relist::Now };
+    let changed =
+        status.reconciled_generation != generation || status.auth_secret_version != auth_secret_version;
+    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(|_| !changed) else {
+        return Relist::Now;
+    };
     if !condition::is_true(&status.conditions, condition::READY) {
         return Relist::Now;
     }
@@ -50,7 +53,8 @@ pub fn duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
         let (number, tail) = rest.split_at(digits);
-        let unit = tail.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(tail.len());
+        let unit =
+            tail.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit);
         let seconds = match unit {
             "ns" => 1e-9,
@@ -61,7 +65,8 @@ pub fn duration(text: &str) -> Option<Duration> {
             "h" => 3600.0,
             _ => return None,
         };
-        total = total.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?)?;
+        total =
+            total.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?)?;
         rest = tail;
     }
     Some(total)
@@ -74,7 +79,14 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_go_writes_them() {
-        for (text, seconds) in [("15m0s", 900.0), ("1h", 3600.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("100ms", 0.1), ("24h0m0s", 86400.0)] {
+        for (text, seconds) in [
+            ("15m0s", 900.0),
+            ("1h", 3600.0),
+            ("1h30m", 5400.0),
+            ("1.5s", 1.5),
+            ("100ms", 0.1),
+            ("24h0m0s", 86400.0),
+        ] {
             assert_eq!(duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
         }
         for text in ["", "5", "5x", "m", "-5m", "1..5s", "5m3"] {

@@ -69,11 +69,7 @@ where
     let of_plans = Restriction::of_plans(lists(|lists| &lists.service_plan))?;
     let names = Names::of(existing);
 
-    let mut desired = Desired {
-        classes: Vec::new(),
-        plans: Vec::new(),
-        rejected: catalog.rejected.clone(),
-    };
+    let mut desired = Desired { classes: Vec::new(), plans: Vec::new(), rejected: catalog.rejected.clone() };
     for service in &catalog.services {
         let class = names.class(&service.id);
         let admitted = of_classes.admits(&Properties {
@@ -96,15 +92,11 @@ where
                 class: &class,
             });
             if admitted {
-                desired
-                    .plans
-                    .push(P::new(&name, plan_spec(plan), existing.broker, &class));
+                desired.plans.push(P::new(&name, plan_spec(plan), existing.broker, &class));
             }
         }
         if desired.plans.len() > before {
-            desired
-                .classes
-                .push(C::new(&class, class_spec(service), existing.broker));
+            desired.classes.push(C::new(&class, class_spec(service), existing.broker));
         }
     }
     Ok(desired)
@@ -122,14 +114,8 @@ impl<'a> Names<'a> {
         C: role::Class + Resource,
         P: role::Plan + Resource,
     {
-        let classes = existing
-            .classes
-            .iter()
-            .filter(|class| class.broker_name() == existing.broker);
-        let plans = existing
-            .plans
-            .iter()
-            .filter(|plan| plan.broker_name() == existing.broker);
+        let classes = existing.classes.iter().filter(|class| class.broker_name() == existing.broker);
+        let plans = existing.plans.iter().filter(|plan| plan.broker_name() == existing.broker);
         Self {
             classes: classes.filter_map(|class| class.meta().name.as_deref()).collect(),
             plans: plans.filter_map(|plan| plan.meta().name.as_deref()).collect(),
@@ -137,19 +123,11 @@ impl<'a> Names<'a> {
     }
 
     fn class(&self, id: &str) -> String {
-        if self.classes.contains(id) {
-            id.to_owned()
-        } else {
-            escaped(id)
-        }
+        if self.classes.contains(id) { id.to_owned() } else { escaped(id) }
     }
 
     fn plan(&self, id: &str) -> String {
-        if self.plans.contains(id) {
-            id.to_owned()
-        } else {
-            escaped(id)
-        }
+        if self.plans.contains(id) { id.to_owned() } else { escaped(id) }
     }
 }
 
@@ -179,9 +157,7 @@ fn plan_spec(plan: &osb::Plan) -> CommonServicePlanSpec {
         bindable: plan.bindable,
         plan_updatable: plan.plan_updateable,
         free: plan.free,
-        maximum_polling_duration: plan
-            .maximum_polling_duration
-            .and_then(|seconds| seconds.try_into().ok()),
+        maximum_polling_duration: plan.maximum_polling_duration.and_then(|seconds| seconds.try_into().ok()),
         external_metadata: plan.metadata.clone().map(Value::Object),
         instance_create_parameter_schema: instance.create.and_then(|schema| schema.parameters),
         instance_update_parameter_schema: instance.update.and_then(|schema| schema.parameters),

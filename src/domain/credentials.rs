@@ -106,11 +106,7 @@ pub fn secret_data(
     let Draft { entries, removed, .. } = draft;
     let mut entries = keys::legal(entries);
     well_known::add(&mut entries.data, &removed, credentials, meta);
-    let size = entries
-        .data
-        .iter()
-        .map(|(key, value)| key.len() + value.0.len())
-        .sum();
+    let size = entries.data.iter().map(|(key, value)| key.len() + value.0.len()).sum();
     if size > LIMIT {
         return Err(CredentialsError::TooLarge { size });
     }

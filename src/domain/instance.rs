@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::parameters::Parameters;
 use super::plan_reference::{References, Target, Unresolved};
-use super::progress::{InProgress as _, is_overdue, not_before};
+use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{attempt_id, has_finalizer, is_paused, is_retained, reason, schedule};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties, Orphan};
@@ -36,6 +36,8 @@ pub struct Observed<'a> {
     pub bindings: &'a [String],
     /// When the broker may be asked again how far it is.
     pub next_poll: Option<Time>,
+    /// Whether the intent in the status may have been carried out already: it was not written just now.
+    pub repeated: bool,
 }
 
 /// A call to the broker of an instance.
@@ -125,7 +127,13 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if is_paused(meta) {
         let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
         let mut progress = status.progress();
-        progress.report(condition::PAUSED, Status::True, reason::PAUSED_BY_ANNOTATION, message, &observed.now);
+        progress.report(
+            condition::PAUSED,
+            Status::True,
+            reason::PAUSED_BY_ANNOTATION,
+            message,
+            &observed.now,
+        );
         return write_or(&before, status, Common::Wait(None)).into();
     }
     status.progress().withdraw(condition::PAUSED);
@@ -158,18 +166,21 @@ fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> ServiceI
     }
     if let Ok(target) = &observed.target {
         for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
-            if let Some(properties) = properties.as_mut().filter(|properties| properties.service_id.is_empty()) {
+            if let Some(properties) =
+                properties.as_mut().filter(|properties| properties.service_id.is_empty())
+            {
                 properties.service_id.clone_from(&target.service_id);
                 properties.broker_name.clone_from(&target.broker);
                 properties.update_requests = observed.instance.spec.update_requests;
             }
         }
     }
-    if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
-        let why = "the provision call of an earlier version had an ambiguous end";
-        if let Some(orphan) = orphan(&status, why) {
-            status.orphans.push(orphan);
-        }
+    let why = "the provision call of an earlier version had an ambiguous end";
+    if status.orphan_mitigation_in_progress
+        && status.orphans.is_empty()
+        && let Some(orphan) = orphan(&status, why)
+    {
+        status.orphans.push(orphan);
     }
     status
 }
@@ -212,7 +223,9 @@ fn mitigate(
     orphan: &Orphan,
 ) -> Common {
     let wait = not_before(status.operation.as_ref(), &observed.now);
-    let wait = wait.or_else(|| later(observed.next_poll.as_ref(), &observed.now).filter(|_| orphan.async_op_in_progress));
+    let wait = wait.or_else(|| {
+        later(observed.next_poll.as_ref(), &observed.now).filter(|_| orphan.async_op_in_progress)
+    });
     if let Some(next) = wait.cloned() {
         return write_or(before, status, Common::Wait(Some(next)));
     }
@@ -231,7 +244,11 @@ fn mitigate(
     write_or(before, status, Common::Call(call))
 }
 
-fn remove(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Common {
+fn remove(
+    observed: &Observed<'_>,
+    before: &ServiceInstanceStatus,
+    mut status: ServiceInstanceStatus,
+) -> Common {
     let now = &observed.now;
     let exists = status.external_properties.is_some()
         || status.current_operation.is_some()
@@ -267,7 +284,11 @@ fn remove(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: S
 }
 
 /// An object of an earlier version whose class is gone, so that nobody knows what to ask the broker.
-fn lost(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Common {
+fn lost(
+    observed: &Observed<'_>,
+    before: &ServiceInstanceStatus,
+    mut status: ServiceInstanceStatus,
+) -> Common {
     let why = observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
     let message = format!(
         "The id of the class at the broker is not known ({why}); it is needed to ask the broker. Bring the class \
@@ -329,7 +350,11 @@ fn create(
         if same && !status.instance_id.is_empty() {
             return retry(observed, before, status, Verb::Provision);
         }
-        settle::mitigate(observed, &mut status, "the spec changed while it was unknown what the broker had done");
+        settle::mitigate(
+            observed,
+            &mut status,
+            "the spec changed while it was unknown what the broker had done",
+        );
         return Common::Write(Box::new(status));
     }
     if let Some((reason, message)) = target.removed() {
@@ -343,8 +368,11 @@ fn create(
     }
     let meta = &observed.instance.metadata;
     let external_id = &observed.instance.spec.external_id;
-    status.instance_id =
-        if external_id.is_empty() { attempt_id(meta, status.abandoned_attempts) } else { external_id.clone() };
+    status.instance_id = if external_id.is_empty() {
+        attempt_id(meta, status.abandoned_attempts)
+    } else {
+        external_id.clone()
+    };
     status.current_operation = Some(InstanceOperation::Provision);
     status.in_progress_properties = Some(desired);
     status.default_provision_parameters = target.defaults();
@@ -354,7 +382,13 @@ fn create(
     status.observed_generation = generation(observed);
     status.progress().start(now);
     let message = "Provision request for ServiceInstance in-flight to Broker";
-    status.progress().report(condition::READY, Status::False, reason::PROVISION_REQUEST_IN_FLIGHT, message, now);
+    status.progress().report(
+        condition::READY,
+        Status::False,
+        reason::PROVISION_REQUEST_IN_FLIGHT,
+        message,
+        now,
+    );
     Common::Write(Box::new(status))
 }
 
@@ -433,7 +467,11 @@ fn call(status: &ServiceInstanceStatus, verb: Verb, observed: &Observed<'_>) -> 
         service_id: properties.service_id.clone(),
         plan_id: properties.plan_id().to_owned(),
         broker: properties.broker_name.clone(),
-        maximum_polling_duration: observed.target.as_ref().ok().and_then(|target| target.maximum_polling_duration),
+        maximum_polling_duration: observed
+            .target
+            .as_ref()
+            .ok()
+            .and_then(|target| target.maximum_polling_duration),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::progress::InProgress;
+use super::progress::HasProgress;
 use super::{Note, Outcome, reason, schedule};
 use crate::crd::condition::{self, Status};
 use crate::osb::State;
@@ -31,7 +31,7 @@ pub struct After {
 }
 
 /// Takes the outcome of a deletion, or of a question how far it is, into the status.
-pub fn settle(status: &mut impl InProgress, removal: &Removal<'_>, outcome: Outcome) -> After {
+pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Outcome) -> After {
     let poll = |retry_after| Some(schedule::poll(removal.now, None, retry_after));
     match outcome {
         Outcome::Done { .. } => gone(status),
@@ -43,7 +43,9 @@ pub fn settle(status: &mut impl InProgress, removal: &Removal<'_>, outcome: Outc
         Outcome::Polled(last) => match last.state {
             State::Succeeded => gone(status),
             State::InProgress => After { next_poll: poll(last.retry_after), ..After::default() },
-            State::Failed => stays(status, removal, last.description.as_deref().unwrap_or("it gave no reason"), None),
+            State::Failed => {
+                stays(status, removal, last.description.as_deref().unwrap_or("it gave no reason"), None)
+            }
         },
         Outcome::Failed(error) => stays(status, removal, &error.to_string(), error.retry_after()),
         Outcome::NotAsked(why) => stays(status, removal, &why, None),
@@ -51,7 +53,7 @@ pub fn settle(status: &mut impl InProgress, removal: &Removal<'_>, outcome: Outc
     }
 }
 
-fn gone(status: &mut impl InProgress) -> After {
+fn gone(status: &mut impl HasProgress) -> After {
     status.progress().orphan_is_gone();
     let message = "Orphan mitigation was completed successfully".to_owned();
     let note = Note { warning: false, reason: reason::ORPHAN_MITIGATION_SUCCESSFUL, message };
@@ -59,7 +61,7 @@ fn gone(status: &mut impl InProgress) -> After {
 }
 
 fn stays(
-    status: &mut impl InProgress,
+    status: &mut impl HasProgress,
     removal: &Removal<'_>,
     why: &str,
     retry_after: Option<std::time::Duration>,

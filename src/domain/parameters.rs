@@ -99,10 +99,7 @@ pub fn merge(
     let mut redacted = values.clone();
     overlay(&mut values, given.values);
     overlay(&mut redacted, given.redacted);
-    Ok(Parameters {
-        values: values.into(),
-        redacted,
-    })
+    Ok(Parameters { values: values.into(), redacted })
 }
 
 /// What the user gives, and where.
@@ -123,11 +120,7 @@ impl<'a> Given<'a> {
     ) -> Result<(), ParametersError> {
         if let Some(first) = self.origins.insert(parameter.clone(), origin) {
             let (first, second) = (first.to_owned(), origin.to_owned());
-            return Err(ParametersError::Duplicate {
-                parameter,
-                first,
-                second,
-            });
+            return Err(ParametersError::Duplicate { parameter, first, second });
         }
         self.values.insert(parameter.clone(), value);
         self.redacted.insert(parameter, redacted);
@@ -140,10 +133,7 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Map<String, Value>, ParametersErr
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(ParametersError::NotAnObject(origin.to_owned())),
-        Err(error) => Err(ParametersError::NotJson {
-            origin: origin.to_owned(),
-            problem: error.to_string(),
-        }),
+        Err(error) => Err(ParametersError::NotJson { origin: origin.to_owned(), problem: error.to_string() }),
     }
 }
 

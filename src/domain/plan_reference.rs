@@ -33,8 +33,18 @@ impl<'a> PlanReference<'a> {
     /// The first way of naming a class that the spec uses; the API server accepts one only.
     pub fn of(spec: &'a ServiceInstanceSpec) -> Self {
         let ways = [
-            (false, By::ExternalName, &spec.cluster_service_class_external_name, &spec.cluster_service_plan_external_name),
-            (false, By::ExternalId, &spec.cluster_service_class_external_id, &spec.cluster_service_plan_external_id),
+            (
+                false,
+                By::ExternalName,
+                &spec.cluster_service_class_external_name,
+                &spec.cluster_service_plan_external_name,
+            ),
+            (
+                false,
+                By::ExternalId,
+                &spec.cluster_service_class_external_id,
+                &spec.cluster_service_plan_external_id,
+            ),
             (false, By::Name, &spec.cluster_service_class_name, &spec.cluster_service_plan_name),
             (true, By::ExternalName, &spec.service_class_external_name, &spec.service_plan_external_name),
             (true, By::ExternalId, &spec.service_class_external_id, &spec.service_plan_external_id),
@@ -57,6 +67,7 @@ impl<'a> PlanReference<'a> {
 
 /// What an instance names, found.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts of class and plan")]
 pub struct Target {
     /// Whether class, plan and broker are the namespace's.
     pub namespaced: bool,
@@ -122,10 +133,12 @@ where
         })
         .collect();
     let class = one_class(&found, reference)?;
-    let plans: Vec<&P> =
-        plans.filter(|plan| plan.class_name() == class.name_any() && plan.broker_name() == class.broker_name()).collect();
+    let plans: Vec<&P> = plans
+        .filter(|plan| plan.class_name() == class.name_any() && plan.broker_name() == class.broker_name())
+        .collect();
     let plan = one_plan(&plans, class, reference)?;
-    let current = plans.iter().find(|plan| Some(plan.common().external_id.as_str()) == current_plan).unwrap_or(&plan);
+    let current =
+        plans.iter().find(|plan| Some(plan.common().external_id.as_str()) == current_plan).unwrap_or(&plan);
     Ok(target(reference, class, plan, *current))
 }
 
@@ -138,7 +151,10 @@ where
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
     match found {
         [class] => Ok(class),
-        [] => Err(Unresolved { reason, message: format!("The instance references a {kind} {given:?} that does not exist") }),
+        [] => Err(Unresolved {
+            reason,
+            message: format!("The instance references a {kind} {given:?} that does not exist"),
+        }),
         several => {
             let brokers = several.iter().map(|class| class.broker_name()).collect::<Vec<_>>().join(", ");
             let message = format!(
@@ -171,11 +187,16 @@ where
     match (found.as_slice(), reference.plan) {
         ([plan], _) => Ok(plan),
         (_, Some(given)) => {
-            let message = format!("The instance references a {kind} {given:?} that the class {class:?} does not have");
+            let message =
+                format!("The instance references a {kind} {given:?} that the class {class:?} does not have");
             Err(Unresolved { reason, message })
         }
         (several, None) => {
-            let names = several.iter().map(|plan| plan.common().external_name.as_str()).collect::<Vec<_>>().join(", ");
+            let names = several
+                .iter()
+                .map(|plan| plan.common().external_name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
             let message = format!(
                 "The instance names no plan, which is possible only if the class has exactly one; {class:?} has {}: {names}",
                 several.len()
@@ -202,12 +223,14 @@ where
         plan_id: plan.common().external_id.clone(),
         class_removed: class.is_removed(),
         plan_removed: plan.is_removed(),
-        plan_updatable: current.common().plan_updatable.unwrap_or(class.common().plan_updatable),
+        plan_updatable: current.common().plan_updatable.unwrap_or_else(|| class.common().plan_updatable),
         maximum_polling_duration: seconds.map(Duration::from_secs),
         class_defaults: class.common().default_provision_parameters.clone(),
         plan_defaults: plan.common().default_provision_parameters.clone(),
         user_specified_class: format!("{}/{}", C::kind(&()), reference.class),
-        user_specified_plan: reference.plan.map_or_else(|| plan.common().external_name.clone(), str::to_owned),
+        user_specified_plan: reference
+            .plan
+            .map_or_else(|| plan.common().external_name.clone(), str::to_owned),
     }
 }
 
@@ -253,7 +276,8 @@ impl Target {
     /// Why nothing new can be made of it.
     pub fn removed(&self) -> Option<(&'static str, String)> {
         if self.class_removed {
-            let message = format!("The broker {} offers the class {:?} no more", self.broker, self.class_name);
+            let message =
+                format!("The broker {} offers the class {:?} no more", self.broker, self.class_name);
             return Some((reason::REFERENCES_DELETED_SERVICE_CLASS, message));
         }
         self.plan_removed.then(|| {

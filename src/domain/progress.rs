@@ -12,10 +12,10 @@ use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
 /// The common part of a status, to be changed.
 pub struct Progress<'a> {
     conditions: &'a mut Vec<Condition>,
-    async_op_in_progress: &'a mut bool,
+    polling: &'a mut bool,
     last_operation: &'a mut Option<String>,
     operation_start_time: &'a mut Option<Time>,
-    orphan_mitigation_in_progress: &'a mut bool,
+    mitigating: &'a mut bool,
     orphans: &'a mut Vec<Orphan>,
     operation: &'a mut Option<Schedule>,
     last_condition_state: &'a mut String,
@@ -23,21 +23,21 @@ pub struct Progress<'a> {
 }
 
 /// A status with that common part.
-pub trait InProgress {
+pub trait HasProgress {
     /// The common part.
     fn progress(&mut self) -> Progress<'_>;
 }
 
-macro_rules! in_progress {
+macro_rules! has_progress {
     ($status:ty) => {
-        impl InProgress for $status {
+        impl HasProgress for $status {
             fn progress(&mut self) -> Progress<'_> {
                 Progress {
                     conditions: &mut self.conditions,
-                    async_op_in_progress: &mut self.async_op_in_progress,
+                    polling: &mut self.async_op_in_progress,
                     last_operation: &mut self.last_operation,
                     operation_start_time: &mut self.operation_start_time,
-                    orphan_mitigation_in_progress: &mut self.orphan_mitigation_in_progress,
+                    mitigating: &mut self.orphan_mitigation_in_progress,
                     orphans: &mut self.orphans,
                     operation: &mut self.operation,
                     last_condition_state: &mut self.last_condition_state,
@@ -47,8 +47,8 @@ macro_rules! in_progress {
         }
     };
 }
-in_progress!(ServiceInstanceStatus);
-in_progress!(ServiceBindingStatus);
+has_progress!(ServiceInstanceStatus);
+has_progress!(ServiceBindingStatus);
 
 impl Progress<'_> {
     /// States a condition, and keeps the `Status` column in step.
@@ -65,7 +65,7 @@ impl Progress<'_> {
 
     /// An operation is about to begin.
     pub fn start(&mut self, now: &Time) {
-        *self.async_op_in_progress = false;
+        *self.polling = false;
         *self.last_operation = None;
         *self.operation_start_time = Some(now.clone());
         self.withdraw(condition::FAILED);
@@ -77,7 +77,7 @@ impl Progress<'_> {
 
     /// The broker has begun and will be asked how far it is.
     pub fn poll(&mut self, operation: Option<String>, now: &Time, maximum: Option<Duration>) {
-        *self.async_op_in_progress = true;
+        *self.polling = true;
         *self.last_operation = operation;
         self.operation_start_time.get_or_insert_with(|| now.clone());
         let schedule = self.operation.get_or_insert_default();
@@ -87,7 +87,7 @@ impl Progress<'_> {
 
     /// The operation is over, one way or the other.
     pub fn end(&mut self) {
-        *self.async_op_in_progress = false;
+        *self.polling = false;
         *self.last_operation = None;
         *self.operation_start_time = None;
     }
@@ -99,7 +99,7 @@ impl Progress<'_> {
 
     /// One more failure; returns when to try again. The broker is not being polled then.
     pub fn fail(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
-        *self.async_op_in_progress = false;
+        *self.polling = false;
         *self.last_operation = None;
         let schedule = self.operation.get_or_insert_default();
         schedule.failures += 1;
@@ -120,10 +120,11 @@ impl Progress<'_> {
 
     /// Something may be left at the broker: it will be removed before anything else, and its id is not used again.
     pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time) {
-        let message = format!("{} may exist at the broker ({}) and is being removed", orphan.id, orphan.reason);
+        let message =
+            format!("{} may exist at the broker ({}) and is being removed", orphan.id, orphan.reason);
         self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
         self.orphans.push(orphan);
-        *self.orphan_mitigation_in_progress = true;
+        *self.mitigating = true;
         *self.abandoned_attempts += 1;
         if let Some(schedule) = self.operation {
             schedule.next_attempt_time = None;
@@ -136,7 +137,7 @@ impl Progress<'_> {
             self.orphans.remove(0);
         }
         if self.orphans.is_empty() {
-            *self.orphan_mitigation_in_progress = false;
+            *self.mitigating = false;
             self.withdraw(condition::ORPHAN_MITIGATION);
         }
     }

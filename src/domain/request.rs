@@ -6,7 +6,8 @@ use super::instance::Call;
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::reference::UserInfo;
 use crate::osb::{
-    BindRequest, BindResource, OriginatingIdentity, PreviousValues, ProvisionRequest, SecretObject, UpdateRequest,
+    BindRequest, BindResource, OriginatingIdentity, PreviousValues, ProvisionRequest, SecretObject,
+    UpdateRequest,
 };
 
 /// Where a request comes from (OSB profile, “Kubernetes”).
@@ -73,7 +74,12 @@ pub fn update(
 }
 
 /// The body of a bind request.
-pub fn bind(service_id: &str, plan_id: &str, origin: &Origin, parameters: &Map<String, Value>) -> BindRequest {
+pub fn bind(
+    service_id: &str,
+    plan_id: &str,
+    origin: &Origin,
+    parameters: &Map<String, Value>,
+) -> BindRequest {
     let app_guid = Some(origin.namespace_uid.clone());
     BindRequest {
         service_id: service_id.to_owned(),

@@ -128,13 +128,8 @@ fn parse_requirement<'a>(
     text: &'a str,
     known: &[(&str, Property)],
 ) -> Result<(Requirement, Option<&'a str>), RestrictionError> {
-    let malformed = |reason| RestrictionError::Malformed {
-        requirement: text.to_owned(),
-        reason,
-    };
-    let end = text
-        .find(|c: char| c.is_whitespace() || "=!<>(),".contains(c))
-        .unwrap_or(text.len());
+    let malformed = |reason| RestrictionError::Malformed { requirement: text.to_owned(), reason };
+    let end = text.find(|c: char| c.is_whitespace() || "=!<>(),".contains(c)).unwrap_or(text.len());
     let (name, condition) = text.split_at(end);
     if name.is_empty() {
         return Err(malformed("it has to begin with the name of a property"));
@@ -144,35 +139,19 @@ fn parse_requirement<'a>(
         .find(|(known, _)| *known == name)
         .ok_or_else(|| RestrictionError::InvalidProperty(name.to_owned()))?;
     let (included, values, rest) = parse_condition(condition.trim_start()).map_err(malformed)?;
-    Ok((
-        Requirement {
-            property,
-            values,
-            included,
-        },
-        rest,
-    ))
+    Ok((Requirement { property, values, included }, rest))
 }
 
 type Condition<'a> = (bool, BTreeSet<String>, Option<&'a str>);
 
 fn parse_condition(text: &str) -> Result<Condition<'_>, &'static str> {
-    let operators = [
-        ("notin", false),
-        ("in", true),
-        ("!=", false),
-        ("==", true),
-        ("=", true),
-    ];
+    let operators = [("notin", false), ("in", true), ("!=", false), ("==", true), ("=", true)];
     let (operator, included, operand) = operators
         .into_iter()
         .find_map(|(operator, included)| Some((operator, included, text.strip_prefix(operator)?)))
         .ok_or("the property has to be followed by =, ==, !=, in or notin")?;
     let (values, rest) = if operator.ends_with("in") {
-        let set = operand
-            .trim_start()
-            .strip_prefix('(')
-            .ok_or("in and notin need values in parentheses")?;
+        let set = operand.trim_start().strip_prefix('(').ok_or("in and notin need values in parentheses")?;
         let (values, rest) = set.split_once(')').ok_or("a closing parenthesis is missing")?;
         let values = values.split(',').map(|value| value.trim().to_owned()).collect();
         (values, after_comma(rest)?)
@@ -189,9 +168,6 @@ fn parse_condition(text: &str) -> Result<Condition<'_>, &'static str> {
 fn after_comma(text: &str) -> Result<Option<&str>, &'static str> {
     match text.trim_start() {
         "" => Ok(None),
-        text => text
-            .strip_prefix(',')
-            .map(Some)
-            .ok_or("requirements have to be separated by commas"),
+        text => text.strip_prefix(',').map(Some).ok_or("requirements have to be separated by commas"),
     }
 }

@@ -58,7 +58,9 @@ mod tests {
 
     #[test]
     fn retries_double_up_to_ten_minutes_and_spread() {
-        for (failures, least, most) in [(1, 1.0, 1.2), (2, 2.0, 2.4), (5, 16.0, 19.2), (30, 600.0, 720.0), (i64::MAX, 600.0, 720.0)] {
+        for (failures, least, most) in
+            [(1, 1.0, 1.2), (2, 2.0, 2.4), (5, 16.0, 19.2), (30, 600.0, 720.0), (i64::MAX, 600.0, 720.0)]
+        {
             let delay = elapsed(&at(0), &retry(&at(0), failures, "uid", None)).as_secs_f64();
             assert!((least..=most).contains(&delay), "{failures} failures: {delay} s");
         }

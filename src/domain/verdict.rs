@@ -17,6 +17,19 @@ pub enum Verdict {
     Poll,
 }
 
+impl Verdict {
+    /// What it means if the same was, or may have been, asked before: that attempt may have been carried out, however
+    /// this one was answered.
+    #[must_use]
+    pub fn after_attempts(self, repeated: bool) -> Self {
+        match self {
+            Self::Refused if repeated => Self::Orphan,
+            Self::Retry if repeated => Self::Repeat,
+            Self::Refused | Self::Retry | Self::Repeat | Self::Orphan | Self::Poll => self,
+        }
+    }
+}
+
 /// What to do after a failed provision or bind.
 pub fn of_creation(error: &osb::Error) -> Verdict {
     if error.status() == Some(200) {

@@ -31,18 +31,12 @@ impl Answer {
 
     /// The state of an operation.
     pub(super) fn last_operation(&self) -> Result<LastOperation, Error> {
-        Ok(LastOperation {
-            retry_after: self.retry_after,
-            ..self.document()?
-        })
+        Ok(LastOperation { retry_after: self.retry_after, ..self.document()? })
     }
 
     /// The reply to a request to create or to change an instance, where everything is optional.
     pub(super) fn reply<T: DeserializeOwned>(&self) -> Result<Reply<T>, Error> {
-        self.done_or_accepted(
-            || self.decode(object_or_nothing),
-            || self.decode(object_or_nothing),
-        )
+        self.done_or_accepted(|| self.decode(object_or_nothing), || self.decode(object_or_nothing))
     }
 
     /// The reply to a request to delete, where the status says it all.
@@ -67,10 +61,7 @@ impl Answer {
             200 | 201 => Ok(Reply::Done(done()?)),
             202 => {
                 let operation = self.decode(|body| operation::operation(or_nothing(body)))?;
-                Ok(Reply::InProgress {
-                    operation,
-                    body: accepted()?,
-                })
+                Ok(Reply::InProgress { operation, body: accepted()? })
             }
             _ => Err(self.refusal()),
         }
@@ -84,10 +75,7 @@ impl Answer {
     }
 
     fn malformed(&self, reason: String) -> Error {
-        Error::Malformed {
-            status: self.status,
-            reason,
-        }
+        Error::Malformed { status: self.status, reason }
     }
 
     fn refusal(&self) -> Error {

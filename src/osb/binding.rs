@@ -112,8 +112,5 @@ fn ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
         Value::Number(port) => Ok(port.to_string()),
         _ => Err(D::Error::custom("a port is neither a string nor a number")),
     };
-    Vec::<Value>::deserialize(deserializer)?
-        .into_iter()
-        .map(port)
-        .collect()
+    Vec::<Value>::deserialize(deserializer)?.into_iter().map(port).collect()
 }

@@ -28,10 +28,7 @@ pub struct Rejected {
 
 /// A service offering (“Catalog Management”, “Service Offering Object”).
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "these are the fields of the specification"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the fields of the specification")]
 pub struct Service {
     /// The name, unique in the catalog.
     pub name: String,

@@ -21,16 +21,12 @@ pub struct Client {
 impl Client {
     /// A client as configured. Nothing is sent.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self {
-            transport: Transport::new(config)?,
-            observer: config.observer.clone(),
-        })
+        Ok(Self { transport: Transport::new(config)?, observer: config.observer.clone() })
     }
 
     /// What the broker offers (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
-        self.call(Request::catalog(), |answer| answer.read(catalog::decode))
-            .await
+        self.call(Request::catalog(), |answer| answer.read(catalog::decode)).await
     }
 
     /// Creates an instance (“Provisioning”).
@@ -119,8 +115,7 @@ impl Client {
         if accepts_incomplete {
             request = request.accepting_incomplete();
         }
-        self.call(request, |answer| answer.binding(accepts_incomplete))
-            .await
+        self.call(request, |answer| answer.binding(accepts_incomplete)).await
     }
 
     /// Fetches a binding; only for offerings with `bindings_retrievable` (“Fetching a Service Binding”).
@@ -175,14 +170,8 @@ impl Client {
         let start = Instant::now();
         let answer = self.transport.exchange(&request).await;
         if let Some(observer) = &self.observer {
-            let status = answer
-                .as_ref()
-                .map_or_else(Error::status, |answer| Some(answer.status));
-            observer(&Observation {
-                method: request.name,
-                status: class(status),
-                duration: start.elapsed(),
-            });
+            let status = answer.as_ref().map_or_else(Error::status, |answer| Some(answer.status));
+            observer(&Observation { method: request.name, status: class(status), duration: start.elapsed() });
         }
         read(&answer?)
     }

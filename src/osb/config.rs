@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 /// How long a request may take (“Orphan Mitigation”: typically 60 seconds).
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -103,14 +103,10 @@ impl Config {
     pub(super) fn base(&self) -> Result<Url, ConfigError> {
         let url = Url::parse(self.url.trim()).map_err(|error| ConfigError::Url(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(ConfigError::Url(
-                "it must begin with http:// or https://".to_owned(),
-            ));
+            return Err(ConfigError::Url("it must begin with http:// or https://".to_owned()));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(ConfigError::Url(
-                "it must have neither a query nor a fragment".to_owned(),
-            ));
+            return Err(ConfigError::Url("it must have neither a query nor a fragment".to_owned()));
         }
         Ok(url)
     }
@@ -123,10 +119,7 @@ impl Config {
                 return Err(ConfigError::Credentials("the user name must not contain a colon"));
             }
             Authentication::Basic { username, password } => {
-                format!(
-                    "Basic {}",
-                    STANDARD.encode(format!("{username}:{}", password.expose_secret()))
-                )
+                format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose_secret())))
             }
             Authentication::Bearer { token } => format!("Bearer {}", token.expose_secret()),
         };
@@ -165,9 +158,7 @@ impl Config {
         let certificates = Certificate::from_pem_bundle(bundle)
             .map_err(|error| ConfigError::CaBundle(super::error::reason(error)))?;
         if certificates.is_empty() {
-            return Err(ConfigError::CaBundle(
-                "it has no certificate in PEM format".to_owned(),
-            ));
+            return Err(ConfigError::CaBundle("it has no certificate in PEM format".to_owned()));
         }
         Ok(Some(certificates))
     }

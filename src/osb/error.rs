@@ -154,9 +154,7 @@ impl Error {
     /// Does the broker say whether the update makes sense once more? (“Service Broker Errors”)
     pub fn update_repeatable(&self) -> Option<bool> {
         match self {
-            Self::Status {
-                update_repeatable, ..
-            } => *update_repeatable,
+            Self::Status { update_repeatable, .. } => *update_repeatable,
             _ => None,
         }
     }
@@ -204,28 +202,20 @@ fn summary(body: &[u8]) -> Option<String> {
 
 fn told(code: Option<&str>, description: Option<&str>) -> String {
     let code = code.map(|code| format!(" {code}")).unwrap_or_default();
-    let description = description
-        .map(|description| format!(": {description}"))
-        .unwrap_or_default();
+    let description = description.map(|description| format!(": {description}")).unwrap_or_default();
     code + &description
 }
 
 fn to(location: Option<&str>) -> String {
-    location
-        .map(|location| format!(", to {location}"))
-        .unwrap_or_default()
+    location.map(|location| format!(", to {location}")).unwrap_or_default()
 }
 
 /// The error that the lack of an answer means: was a connection made at all?
 pub(super) fn not_answered(error: reqwest::Error) -> Error {
     if error.is_connect() || error.is_builder() {
-        Error::Unreachable {
-            reason: reason(error),
-        }
+        Error::Unreachable { reason: reason(error) }
     } else {
-        Error::NoAnswer {
-            reason: reason(error),
-        }
+        Error::NoAnswer { reason: reason(error) }
     }
 }
 
@@ -241,11 +231,7 @@ pub(super) fn reason(error: reqwest::Error) -> String {
             told.push(cause);
         }
     }
-    if told.is_empty() {
-        error.to_string()
-    } else {
-        told.join(": ")
-    }
+    if told.is_empty() { error.to_string() } else { told.join(": ") }
 }
 
 #[cfg(test)]

@@ -79,11 +79,8 @@ mod tests {
 
     #[test]
     fn a_long_identity_loses_extra_first_and_groups_last() {
-        let cases = [
-            (10, 10, json!(null)),
-            (10, 1000, json!(["extra"])),
-            (1000, 10, json!(["extra", "groups"])),
-        ];
+        let cases =
+            [(10, 10, json!(null)), (10, 1000, json!(["extra"])), (1000, 10, json!(["extra", "groups"]))];
         for (group_count, extra_count, truncated) in cases {
             let identity = OriginatingIdentity {
                 username: "jane".to_owned(),
@@ -97,22 +94,8 @@ mod tests {
             assert_eq!(value["truncated"], truncated);
             assert_eq!(value["username"], "jane");
             let lost = |member: &str| truncated.to_string().contains(member);
-            assert_eq!(
-                value["groups"],
-                if lost("groups") {
-                    json!([])
-                } else {
-                    json!(identity.groups)
-                }
-            );
-            assert_eq!(
-                value["extra"],
-                if lost("extra") {
-                    json!({})
-                } else {
-                    json!(identity.extra)
-                }
-            );
+            assert_eq!(value["groups"], if lost("groups") { json!([]) } else { json!(identity.groups) });
+            assert_eq!(value["extra"], if lost("extra") { json!({}) } else { json!(identity.extra) });
         }
     }
 }

@@ -73,13 +73,7 @@ mod tests {
     fn null_and_absence_are_the_same() {
         for text in ["{}", r#"{"names": null, "credentials": null, "other": 1}"#] {
             let sample: Sample = object(text.as_bytes()).unwrap();
-            assert_eq!(
-                sample,
-                Sample {
-                    names: vec![],
-                    credentials: None
-                }
-            );
+            assert_eq!(sample, Sample { names: vec![], credentials: None });
         }
     }
 

@@ -81,9 +81,9 @@ const LONGEST_OPERATION: usize = 10_000;
 pub(super) fn operation(body: &[u8]) -> Result<Option<String>, String> {
     let Accepted { operation } = super::json::object(body)?;
     match operation {
-        Some(operation) if operation.chars().count() > LONGEST_OPERATION => Err(format!(
-            "the operation is longer than {LONGEST_OPERATION} characters"
-        )),
+        Some(operation) if operation.chars().count() > LONGEST_OPERATION => {
+            Err(format!("the operation is longer than {LONGEST_OPERATION} characters"))
+        }
         operation => Ok(operation.filter(|operation| !operation.is_empty())),
     }
 }

@@ -28,39 +28,20 @@ const CATALOG_LIMIT: usize = 10 * 1024 * 1024;
 
 impl<'a> Request<'a> {
     fn new(name: &'static str, method: Method, path: String) -> Self {
-        Self {
-            name,
-            method,
-            path,
-            query: Vec::new(),
-            body: None,
-            identity: None,
-            limit: LIMIT,
-        }
+        Self { name, method, path, query: Vec::new(), body: None, identity: None, limit: LIMIT }
     }
 
     pub(super) fn catalog() -> Self {
-        Self {
-            limit: CATALOG_LIMIT,
-            ..Self::new("GetCatalog", Method::GET, "catalog".to_owned())
-        }
+        Self { limit: CATALOG_LIMIT, ..Self::new("GetCatalog", Method::GET, "catalog".to_owned()) }
     }
 
     pub(super) fn of_instance(name: &'static str, method: Method, id: &str) -> Result<Self, Error> {
-        Ok(Self::new(
-            name,
-            method,
-            format!("service_instances/{}", segment(id)?),
-        ))
+        Ok(Self::new(name, method, format!("service_instances/{}", segment(id)?)))
     }
 
     pub(super) fn of_binding(name: &'static str, method: Method, ids: (&str, &str)) -> Result<Self, Error> {
         let (instance, binding) = (segment(ids.0)?, segment(ids.1)?);
-        Ok(Self::new(
-            name,
-            method,
-            format!("service_instances/{instance}/service_bindings/{binding}"),
-        ))
+        Ok(Self::new(name, method, format!("service_instances/{instance}/service_bindings/{binding}")))
     }
 
     pub(super) fn on_behalf_of(self, identity: Option<&'a OriginatingIdentity>) -> Self {
@@ -68,10 +49,7 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn with_body(self, body: &impl Serialize) -> Self {
-        Self {
-            body: Some(json!(body).to_string().into()),
-            ..self
-        }
+        Self { body: Some(json!(body).to_string().into()), ..self }
     }
 
     pub(super) fn accepting_incomplete(mut self) -> Self {
@@ -80,25 +58,14 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn with_plan(mut self, query: &'a PlanQuery) -> Self {
-        self.query.extend([
-            ("service_id", query.service_id.as_str()),
-            ("plan_id", &query.plan_id),
-        ]);
+        self.query.extend([("service_id", query.service_id.as_str()), ("plan_id", &query.plan_id)]);
         self
     }
 
     pub(super) fn polling(mut self, query: &'a LastOperationQuery) -> Self {
         self.path.push_str("/last_operation");
-        self.query.extend([
-            ("service_id", query.service_id.as_str()),
-            ("plan_id", &query.plan_id),
-        ]);
-        self.query.extend(
-            query
-                .operation
-                .as_deref()
-                .map(|operation| ("operation", operation)),
-        );
+        self.query.extend([("service_id", query.service_id.as_str()), ("plan_id", &query.plan_id)]);
+        self.query.extend(query.operation.as_deref().map(|operation| ("operation", operation)));
         self
     }
 
@@ -170,9 +137,7 @@ mod tests {
             plan_id: String::new(),
             operation: Some(id.to_owned()),
         };
-        let request = Request::of_binding("", Method::GET, (id, id))
-            .unwrap()
-            .polling(&query);
+        let request = Request::of_binding("", Method::GET, (id, id)).unwrap().polling(&query);
         assert_eq!(
             request.url(&base("http://b/")).as_str(),
             format!(
@@ -186,18 +151,9 @@ mod tests {
     fn ids_that_would_change_the_path_are_refused() {
         for id in ["", ".", ".."] {
             let refused = Error::InvalidId { id: id.to_owned() };
-            assert_eq!(
-                Request::of_instance("", Method::DELETE, id).err(),
-                Some(refused.clone())
-            );
-            assert_eq!(
-                Request::of_binding("", Method::DELETE, ("i", id)).err(),
-                Some(refused.clone())
-            );
-            assert_eq!(
-                Request::of_binding("", Method::DELETE, (id, "b")).err(),
-                Some(refused)
-            );
+            assert_eq!(Request::of_instance("", Method::DELETE, id).err(), Some(refused.clone()));
+            assert_eq!(Request::of_binding("", Method::DELETE, ("i", id)).err(), Some(refused.clone()));
+            assert_eq!(Request::of_binding("", Method::DELETE, (id, "b")).err(), Some(refused));
         }
         let request = Request::of_instance("", Method::GET, "...").unwrap();
         assert_eq!(request.url(&base("http://b")).path(), "/v2/service_instances/...");
@@ -206,18 +162,9 @@ mod tests {
     #[test]
     fn no_operation_is_sent_if_the_broker_gave_none() {
         for operation in [None, Some(String::new())] {
-            let query = LastOperationQuery {
-                service_id: "s".to_owned(),
-                plan_id: "p".to_owned(),
-                operation,
-            };
-            let request = Request::of_instance("", Method::GET, "i")
-                .unwrap()
-                .polling(&query);
-            assert_eq!(
-                request.url(&base("http://b")).query(),
-                Some("service_id=s&plan_id=p")
-            );
+            let query = LastOperationQuery { service_id: "s".to_owned(), plan_id: "p".to_owned(), operation };
+            let request = Request::of_instance("", Method::GET, "i").unwrap().polling(&query);
+            assert_eq!(request.url(&base("http://b")).query(), Some("service_id=s&plan_id=p"));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// The delay that a `Retry-After` value asks for: seconds or an HTTP date. Anything else asks for nothing.
 pub(super) fn parse(value: &str, now: Timestamp) -> Option<Duration> {

@@ -29,10 +29,7 @@ fn client(url: &str) -> Client {
 }
 
 fn plan_query() -> PlanQuery {
-    PlanQuery {
-        service_id: "s".to_owned(),
-        plan_id: "p".to_owned(),
-    }
+    PlanQuery { service_id: "s".to_owned(), plan_id: "p".to_owned() }
 }
 
 fn poll_query(operation: Option<&str>) -> LastOperationQuery {

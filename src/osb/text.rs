@@ -4,10 +4,7 @@
 pub(super) fn excerpt(text: &str, max: usize) -> String {
     let mut excerpt = String::new();
     let mut length = 0;
-    for word in text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-    {
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         for c in (length > 0).then_some(' ').into_iter().chain(word.chars()) {
             if length == max {
                 excerpt.push('…');

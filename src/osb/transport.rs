@@ -20,7 +20,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const MOST_REDIRECTS: usize = 3;
 
 /// No request takes longer, whatever the configuration says.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// The way to one broker.
 #[derive(Clone)]
@@ -71,9 +71,7 @@ impl Transport {
         }
         let result = match timeout_at(deadline, message.send()).await {
             Ok(result) => result.map_err(error::not_answered),
-            Err(_) => Err(Error::NoAnswer {
-                reason: format!("it did not answer within {:?}", self.timeout),
-            }),
+            Err(_) => Err(Error::NoAnswer { reason: format!("it did not answer within {:?}", self.timeout) }),
         };
         let status = result.as_ref().map(|response| response.status().as_u16()).ok();
         let error = result.as_ref().err().map(ToString::to_string);
@@ -99,10 +97,7 @@ impl Transport {
 /// Where to go on, if that is allowed and on the same origin.
 fn redirection(from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
     let status = response.status().as_u16();
-    let location = response
-        .headers()
-        .get(header::LOCATION)
-        .and_then(|location| location.to_str().ok());
+    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
     match location.and_then(|location| from.join(location).ok()) {
         Some(target)
             if may_follow
@@ -127,12 +122,8 @@ async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| retry_after::parse(value.to_str().ok()?, Timestamp::now()));
-    let mut answer = Answer {
-        status: response.status().as_u16(),
-        retry_after,
-        body: Vec::new(),
-        defect: None,
-    };
+    let mut answer =
+        Answer { status: response.status().as_u16(), retry_after, body: Vec::new(), defect: None };
     loop {
         answer.defect = match timeout_at(deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) if chunk.len() <= limit - answer.body.len() => {

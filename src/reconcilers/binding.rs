@@ -24,7 +24,8 @@ use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use crate::domain::binding::{Call, Observed, Offering, Verb, decide, settle};
 use crate::domain::credentials::{Meta, digest, secret_data, sources};
 use crate::domain::parameters::{self, Parameters};
-use crate::domain::{self, Outcome, Step, request};
+use crate::domain::request::{self, Origin};
+use crate::domain::{self, Outcome, Step};
 use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
 
 /// One pass over a binding: step after step until there is nothing to do now.
@@ -37,22 +38,33 @@ pub async fn reconcile(
     watch_secrets(&context, &binding, queue);
     // Whether `binding` is surely the newest version: what is only in the cache may have been carried out already.
     let mut fresh = false;
-    if binding.status.is_none() && binding.metadata.deletion_timestamp.is_none() && !domain::has_finalizer(&binding.metadata) {
+    // Whether what is asked next was written just now, so that nobody can have asked it before.
+    let mut announced = false;
+    if binding.status.is_none()
+        && binding.metadata.deletion_timestamp.is_none()
+        && !domain::has_finalizer(&binding.metadata)
+    {
         binding = context.hold(&binding).await?;
     }
     loop {
         let facts = Facts::gather(&context, &binding).await?;
-        let observed = facts.observed(&context, &binding);
+        let observed = facts.observed(&context, &binding, !announced);
         let status = match decide(&observed) {
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
             Step::Release => None,
-            Step::Write(status) => Some(*status),
+            Step::Write(status) => {
+                announced = true;
+                Some(*status)
+            }
             Step::Call(call) if !fresh && call.verb.changes_something() => {
                 binding = context.read(&binding).await?;
                 fresh = true;
                 continue;
             }
-            Step::Call(call) => act(&context, &observed, &facts, &call).await?,
+            Step::Call(call) => {
+                announced = false;
+                act(&context, &observed, &facts, &call).await?
+            }
         };
         let Some(status) = status else {
             context.forget(&binding);
@@ -108,7 +120,12 @@ impl Facts {
         Ok(Self { instance, offering, described, parameters, secret })
     }
 
-    fn observed<'a>(&'a self, context: &Context, binding: &'a ServiceBinding) -> Observed<'a> {
+    fn observed<'a>(
+        &'a self,
+        context: &Context,
+        binding: &'a ServiceBinding,
+        repeated: bool,
+    ) -> Observed<'a> {
         Observed {
             binding,
             now: clock::now(),
@@ -117,6 +134,7 @@ impl Facts {
             parameters: self.parameters.clone(),
             secret: self.secret.clone(),
             next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
+            repeated,
         }
     }
 }
@@ -125,7 +143,8 @@ impl Facts {
 async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<String>, Error> {
     let known = context.own_secrets.digest(binding);
     let status = binding.status.as_ref();
-    let inherited = status.is_some_and(|status| status.external_properties.is_some() && status.secret_digest.is_empty());
+    let inherited =
+        status.is_some_and(|status| status.external_properties.is_some() && status.secret_digest.is_empty());
     if known.is_some() || !inherited {
         return Ok(known);
     }
@@ -145,9 +164,15 @@ struct Described {
     broker: String,
 }
 
-fn offering(context: &Context, binding: &ServiceBinding, instance: &ServiceInstance) -> (Offering, Described) {
+fn offering(
+    context: &Context,
+    binding: &ServiceBinding,
+    instance: &ServiceInstance,
+) -> (Offering, Described) {
     let properties = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
-    let Some(properties) = properties else { return unknown(String::new()) };
+    let Some(properties) = properties else {
+        return unknown(String::new());
+    };
     let ids = (properties.broker_name.as_str(), properties.service_id.as_str(), properties.plan_id());
     let found = if properties.service_plan_external_id.is_empty() {
         offering_in::<Cluster>(context, binding, ids)
@@ -175,7 +200,7 @@ fn offering_in<S: Scope>(
     })?;
     let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
     let offering = Offering {
-        bindable: plan.common().bindable.unwrap_or(class.common().bindable),
+        bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
         retrievable: class.common().binding_retrievable,
         maximum_polling_duration: seconds.map(Duration::from_secs),
     };
@@ -240,7 +265,9 @@ impl Execution<'_> {
             && let Place::Taken = secrets::place(self.context, self.observed.binding).await?
         {
             let name = self.observed.binding.secret_name();
-            return Ok(Outcome::NotAsked(format!("the Secret {name:?} exists and is not this binding's: it is left alone")));
+            return Ok(Outcome::NotAsked(format!(
+                "the Secret {name:?} exists and is not this binding's: it is left alone"
+            )));
         }
         let BoundInstance { broker_name, namespaced, .. } = &call.instance;
         let connection = match Brokers::find(self.context, (*namespaced, self.namespace, broker_name)).await {
@@ -248,21 +275,26 @@ impl Execution<'_> {
             Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
             Err(error) => return Err(error),
         };
-        match self.ask(&connection, call).await {
+        let name = self.observed.binding.spec.instance_ref.name.clone();
+        let origin = self.context.origin(self.namespace, name).await?;
+        match self.ask(&connection, call, &origin).await {
             Err(error) => Ok(Outcome::Failed(error)),
             Ok(Given::Outcome(outcome)) => Ok(outcome),
             Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0)).await,
         }
     }
 
-    async fn ask(&self, connection: &Connection, call: &Call) -> Result<Given, osb::Error> {
+    async fn ask(&self, connection: &Connection, call: &Call, origin: &Origin) -> Result<Given, osb::Error> {
         let identity = request::identity(self.observed.binding.spec.user_info.as_ref());
         let identity = identity.as_ref();
         let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
-        let plan = PlanQuery { service_id: call.instance.service_id.clone(), plan_id: call.instance.plan_id.clone() };
+        let plan = PlanQuery {
+            service_id: call.instance.service_id.clone(),
+            plan_id: call.instance.plan_id.clone(),
+        };
         connection
             .call(async |broker| match &call.verb {
-                Verb::Bind => self.bind(broker, call, identity).await,
+                Verb::Bind => self.bind(broker, call, origin, identity).await,
                 Verb::Fetch | Verb::Adopt => {
                     let body = broker.fetch_binding(instance, id, &plan, identity).await?;
                     Ok(Given::Credentials(Box::new(body)))
@@ -294,17 +326,12 @@ impl Execution<'_> {
         &self,
         broker: &osb::Client,
         call: &Call,
+        origin: &Origin,
         identity: Option<&OriginatingIdentity>,
     ) -> Result<Given, osb::Error> {
-        let origin = request::Origin {
-            cluster_id: self.context.settings.cluster_id.clone(),
-            namespace: self.namespace.to_owned(),
-            namespace_uid: self.context.namespace_uid(self.namespace).unwrap_or_default(),
-            instance_name: self.observed.binding.spec.instance_ref.name.clone(),
-        };
         let parameters = self.observed.parameters.as_ref().map(|parameters| parameters.values.0.clone());
         let BoundInstance { service_id, plan_id, .. } = &call.instance;
-        let body = request::bind(service_id, plan_id, &origin, &parameters.unwrap_or_default());
+        let body = request::bind(service_id, plan_id, origin, &parameters.unwrap_or_default());
         let retrievable = self.observed.offering.retrievable;
         match broker.bind(&call.instance.id, &call.binding_id, &body, retrievable, identity).await? {
             Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),
@@ -352,7 +379,9 @@ impl Execution<'_> {
     async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
         if let Place::Taken = place {
             let name = self.observed.binding.secret_name();
-            return Ok(Outcome::Unusable(format!("the Secret {name:?} exists and is not this binding's: it is left alone")));
+            return Ok(Outcome::Unusable(format!(
+                "the Secret {name:?} exists and is not this binding's: it is left alone"
+            )));
         }
         let digest = secrets::write(self.context, self.observed.binding, place, data).await?;
         Ok(Outcome::Stored { digest })

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{Resource as _, ResourceExt as _};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
 use tracing::info;
 
@@ -49,9 +49,18 @@ pub async fn reconcile<S: Scope>(
         Err(Error::Broker(why)) => return unusable::<S>(&context, broker, &why).await,
         Err(error) => return Err(error),
     };
-    let status = broker.status().cloned().unwrap_or_default();
-    let known = (broker.meta().generation.unwrap_or_default(), connection.secret_version.as_str());
-    match relist(broker.common(), &status, known, (&clock::now(), context.settings.relist_interval)) {
+    let due = |broker: &S::Broker| {
+        let status = broker.status().cloned().unwrap_or_default();
+        let known = (broker.meta().generation.unwrap_or_default(), connection.secret_version.as_str());
+        relist(broker.common(), &status, known, (&clock::now(), context.settings.relist_interval))
+    };
+    let mut relist = due(&broker);
+    if relist == Relist::Now {
+        // The cache may not have seen yet that it has been fetched.
+        broker = context.read(&broker).await?;
+        relist = due(&broker);
+    }
+    match relist {
         Relist::OnRequest => Ok(Action::await_change()),
         Relist::At(time) => Ok(clock::wait(Some(&time))),
         Relist::Now => fetch::<S>(&context, broker, &connection).await,
@@ -72,7 +81,11 @@ fn watch_secret<B: crate::crd::role::Broker + Kind>(context: &Context, broker: &
     context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
 }
 
-async fn fetch<S: Scope>(context: &Context, broker: S::Broker, connection: &Connection) -> Result<Action, Error> {
+async fn fetch<S: Scope>(
+    context: &Context,
+    broker: S::Broker,
+    connection: &Connection,
+) -> Result<Action, Error> {
     let catalog = match connection.call(osb::Client::catalog).await {
         Ok(catalog) => catalog,
         Err(error) => {
@@ -82,12 +95,19 @@ async fn fetch<S: Scope>(context: &Context, broker: S::Broker, connection: &Conn
     };
     let published = match publish::<S>(context, &broker, &catalog).await {
         Ok(published) => published,
-        Err(Error::Broker(why)) => return failed::<S>(context, broker, reason::ERROR_SYNCING_CATALOG, &why).await,
+        Err(Error::Broker(why)) => {
+            return failed::<S>(context, broker, reason::ERROR_SYNCING_CATALOG, &why).await;
+        }
         Err(error) => return Err(error),
     };
     let (name, namespace) = (broker.name_any(), broker.namespace());
     context.metrics.catalog(&name, namespace.as_deref(), published.classes, published.plans);
-    info!(classes = published.classes, plans = published.plans, changes = published.changes, "the catalog is published");
+    info!(
+        classes = published.classes,
+        plans = published.plans,
+        changes = published.changes,
+        "the catalog is published"
+    );
     let now = clock::now();
     let mut status = BrokerStatus {
         reconciled_generation: broker.meta().generation.unwrap_or_default(),
@@ -117,15 +137,30 @@ struct Published {
     rejected: String,
 }
 
-async fn publish<S: Scope>(context: &Context, broker: &S::Broker, catalog: &osb::Catalog) -> Result<Published, Error> {
+async fn publish<S: Scope>(
+    context: &Context,
+    broker: &S::Broker,
+    catalog: &osb::Catalog,
+) -> Result<Published, Error> {
     let name = broker.name_any();
     let beside = |object: &dyn Fn() -> bool| !S::NAMESPACED || object();
     let stores = S::catalog(context);
-    let classes: Vec<_> = stores.classes.state().into_iter().filter(|class| beside(&|| is_beside(class.as_ref(), broker))).collect();
-    let plans: Vec<_> = stores.plans.state().into_iter().filter(|plan| beside(&|| is_beside(plan.as_ref(), broker))).collect();
+    let classes: Vec<_> = stores
+        .classes
+        .state()
+        .into_iter()
+        .filter(|class| beside(&|| is_beside(class.as_ref(), broker)))
+        .collect();
+    let plans: Vec<_> = stores
+        .plans
+        .state()
+        .into_iter()
+        .filter(|plan| beside(&|| is_beside(plan.as_ref(), broker)))
+        .collect();
     let existing = Existing { broker: &name, classes: &classes, plans: &plans };
-    let desired: Desired<S::Class, S::Plan> = desired(catalog, broker.common().catalog_restrictions.as_ref(), &existing)
-        .map_err(|error| Error::Broker(format!("catalogRestrictions: {error}")))?;
+    let desired: Desired<S::Class, S::Plan> =
+        desired(catalog, broker.common().catalog_restrictions.as_ref(), &existing)
+            .map_err(|error| Error::Broker(format!("catalogRestrictions: {error}")))?;
     let (class_count, plan_count) = (desired.classes.len(), desired.plans.len());
     let diff = diff(desired, &existing, &owner(broker));
     let changes = diff.classes.len() + diff.plans.len();
@@ -135,11 +170,23 @@ async fn publish<S: Scope>(context: &Context, broker: &S::Broker, catalog: &osb:
     Ok(Published { classes: class_count, plans: plan_count, changes, rejected: summary(&diff.rejected) })
 }
 
-async fn apply<K: Kind>(context: &Context, namespace: Option<&str>, changes: Vec<Change<K>>) -> Result<(), Error> {
-    stream::iter(changes).map(|change| write_entry(context, namespace, change)).buffer_unordered(WRITES).try_collect().await
+async fn apply<K: Kind>(
+    context: &Context,
+    namespace: Option<&str>,
+    changes: Vec<Change<K>>,
+) -> Result<(), Error> {
+    stream::iter(changes)
+        .map(|change| write_entry(context, namespace, change))
+        .buffer_unordered(WRITES)
+        .try_collect()
+        .await
 }
 
-async fn write_entry<K: Kind>(context: &Context, namespace: Option<&str>, change: Change<K>) -> Result<(), Error> {
+async fn write_entry<K: Kind>(
+    context: &Context,
+    namespace: Option<&str>,
+    change: Change<K>,
+) -> Result<(), Error> {
     let api = K::api(context.client.clone(), namespace);
     let _permit = context.requests.acquire().await;
     let parameters = PostParams::default();
@@ -154,7 +201,9 @@ async fn write_entry<K: Kind>(context: &Context, namespace: Option<&str>, change
         Change::Mark { object, removed } => {
             let status = Patch::Merge(json!({"status": {"removedFromBrokerCatalog": removed}}));
             let name = object.name_any();
-            api.patch_status(&name, &PatchParams::default(), &status).await.during("marking a class or plan")?;
+            api.patch_status(&name, &PatchParams::default(), &status)
+                .await
+                .during("marking a class or plan")?;
         }
     }
     Ok(())
@@ -165,7 +214,11 @@ fn report(status: &mut BrokerStatus, (is, reason, message): (Status, &str, &str)
     status.last_condition_state = condition::summary(&status.conditions);
 }
 
-async fn write<S: Scope>(context: &Context, mut broker: S::Broker, status: BrokerStatus) -> Result<S::Broker, Error> {
+async fn write<S: Scope>(
+    context: &Context,
+    mut broker: S::Broker,
+    status: BrokerStatus,
+) -> Result<S::Broker, Error> {
     if broker.status() == Some(&status) {
         return Ok(broker);
     }
@@ -190,7 +243,8 @@ async fn failed<S: Scope>(
     let now = clock::now();
     let mut status = broker.status().cloned().unwrap_or_default();
     status.operation_start_time.get_or_insert_with(|| now.clone());
-    let condition = if reason == reason::ERROR_SYNCING_CATALOG { reason } else { reason::ERROR_FETCHING_CATALOG };
+    let condition =
+        if reason == reason::ERROR_SYNCING_CATALOG { reason } else { reason::ERROR_FETCHING_CATALOG };
     report(&mut status, (Status::False, condition, why), &now);
     let news = broker.status().is_none_or(|old| old.conditions != status.conditions);
     let broker = write::<S>(context, broker, status).await?;
@@ -208,7 +262,11 @@ async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action
     let users = instances_of::<S>(context, &broker);
     if !users.is_empty() {
         let shown = users.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        let message = format!("{} instances must be deleted first: {shown}{}", users.len(), if users.len() > 5 { ", …" } else { "" });
+        let message = format!(
+            "{} instances must be deleted first: {shown}{}",
+            users.len(),
+            if users.len() > 5 { ", …" } else { "" }
+        );
         let mut status = broker.status().cloned().unwrap_or_default();
         report(&mut status, (Status::False, reason::DELETION_BLOCKED_BY_INSTANCES, &message), &clock::now());
         write::<S>(context, broker, status).await?;

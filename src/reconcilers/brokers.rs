@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
@@ -38,7 +38,10 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Makes a call when it is this call's turn.
-    pub async fn call<T>(&self, call: impl AsyncFnOnce(&Client) -> Result<T, osb::Error>) -> Result<T, osb::Error> {
+    pub async fn call<T>(
+        &self,
+        call: impl AsyncFnOnce(&Client) -> Result<T, osb::Error>,
+    ) -> Result<T, osb::Error> {
         let _permit = self.permits.acquire().await;
         call(&self.client).await
     }
@@ -46,7 +49,9 @@ impl Connection {
 
 /// All connections, by namespace and name of the broker.
 #[derive(Debug, Default)]
-pub struct Brokers(Mutex<HashMap<(Option<String>, String), Arc<Connection>>>);
+pub struct Brokers(Mutex<Connections>);
+
+type Connections = HashMap<(Option<String>, String), Arc<Connection>>;
 
 impl Brokers {
     /// The connection to the broker of this name; `namespace` is that of its instances.
@@ -76,7 +81,11 @@ impl Brokers {
     pub async fn connect<S: Scope>(context: &Context, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
         let (namespace, name) = (broker.namespace(), broker.name_any());
         let (authentication, secret_version) = authentication(context, &broker.auth()).await?;
-        let made_from = format!("{}/{}/{secret_version}", broker.uid().unwrap_or_default(), broker.meta().generation.unwrap_or_default());
+        let made_from = format!(
+            "{}/{}/{secret_version}",
+            broker.uid().unwrap_or_default(),
+            broker.meta().generation.unwrap_or_default()
+        );
         if let Some(connection) = context.brokers.get(namespace.as_deref(), &name)
             && connection.made_from == made_from
         {
@@ -108,7 +117,7 @@ impl Brokers {
         self.lock().get(&(namespace.map(str::to_owned), name.to_owned())).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(Option<String>, String), Arc<Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, Connections> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,14 +142,18 @@ async fn authentication(context: &Context, auth: &AuthSecret) -> Result<(Authent
 
 async fn secret(context: &Context, reference: &ObjectReference) -> Result<Secret, Error> {
     let api = Api::<Secret>::namespaced(context.client.clone(), &reference.namespace);
-    let found = api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
-    found.ok_or_else(|| Error::Broker(format!("there is no Secret {}/{}", reference.namespace, reference.name)))
+    let found =
+        api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
+    found.ok_or_else(|| {
+        Error::Broker(format!("there is no Secret {}/{}", reference.namespace, reference.name))
+    })
 }
 
 fn entry(secret: &Secret, reference: &ObjectReference, key: &str) -> Result<String, Error> {
     let ObjectReference { namespace, name } = reference;
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    let bytes = bytes.ok_or_else(|| Error::Broker(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
+    let bytes =
+        bytes.ok_or_else(|| Error::Broker(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
     String::from_utf8(bytes.0.clone())
         .map_err(|_| Error::Broker(format!("the key {key:?} of the Secret {namespace}/{name} is not text")))
 }

@@ -10,7 +10,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Client, Resource, ResourceExt as _};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
@@ -22,6 +22,7 @@ use super::secrets::{OwnSecrets, UsedSecrets};
 use crate::crd::names::FINALIZER;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::Note;
+use crate::domain::request::Origin;
 use crate::metrics::Metrics;
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
@@ -89,20 +90,41 @@ impl Context {
         self.unresolved.set(&uid, None);
     }
 
-    /// The UID of a namespace.
-    pub fn namespace_uid(&self, name: &str) -> Option<String> {
-        self.namespaces.get(&ObjectRef::new(name))?.uid()
+    /// Where a request to a broker comes from.
+    pub async fn origin(&self, namespace: &str, instance_name: String) -> Result<Origin, Error> {
+        let uid = match self.namespaces.get(&ObjectRef::new(namespace)) {
+            Some(known) => known.uid(),
+            // It is as new as the instance: the watch has not seen it yet.
+            None => Api::<Namespace>::all(self.client.clone())
+                .get(namespace)
+                .await
+                .during("reading the namespace")?
+                .uid(),
+        };
+        Ok(Origin {
+            cluster_id: self.settings.cluster_id.clone(),
+            namespace: namespace.to_owned(),
+            namespace_uid: uid.unwrap_or_default(),
+            instance_name,
+        })
     }
 
     /// Writes a whole status, if nobody else has written since `object` was read.
     pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let _permit = self.requests.acquire().await;
         let api = object.api_of(&self.client);
-        api.replace_status(&object.name_any(), &PostParams::default(), object).await.during("writing the status")
+        api.replace_status(&object.name_any(), &PostParams::default(), object)
+            .await
+            .during("writing the status")
     }
 
     /// Changes an object, if nobody else has written since it was read.
-    pub async fn patch<K: Kind>(&self, object: &K, mut patch: Value, doing: &'static str) -> Result<K, Error> {
+    pub async fn patch<K: Kind>(
+        &self,
+        object: &K,
+        mut patch: Value,
+        doing: &'static str,
+    ) -> Result<K, Error> {
         if let Some(version) = object.resource_version() {
             merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
         }
@@ -113,7 +135,8 @@ impl Context {
 
     /// Removes our finalizer.
     pub async fn release<K: Kind>(&self, object: &K) -> Result<(), Error> {
-        let others: Vec<&String> = object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+        let others: Vec<&String> =
+            object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         self.patch(object, patch, "removing the finalizer").await?;
         info!("nothing is left at the broker: the object is let go");

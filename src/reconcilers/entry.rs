@@ -44,16 +44,27 @@ pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
     reference.as_ref().map(|reference| reference.name.as_str())
 }
 
-fn is_used<S: Scope, K: Kind>(context: &Context, entry: &K, of: impl Fn(&ServiceInstance) -> Option<&str>) -> bool {
+fn is_used<S: Scope, K: Kind>(
+    context: &Context,
+    entry: &K,
+    of: impl Fn(&ServiceInstance) -> Option<&str>,
+) -> bool {
     let name = entry.name_any();
-    context.instances.find(|instance| of(instance) == Some(&name) && (!S::NAMESPACED || is_beside(instance, entry))).is_some()
+    context
+        .instances
+        .find(|instance| of(instance) == Some(&name) && (!S::NAMESPACED || is_beside(instance, entry)))
+        .is_some()
 }
 
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
     let version = Preconditions { uid: entry.uid(), resource_version: entry.resource_version() };
     let parameters = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
     let _permit = context.requests.acquire().await;
-    entry.api_of(&context.client).delete(&entry.name_any(), &parameters).await.during("deleting a class or plan")?;
+    entry
+        .api_of(&context.client)
+        .delete(&entry.name_any(), &parameters)
+        .await
+        .during("deleting a class or plan")?;
     info!("the broker offers it no more and nothing uses it: deleted");
     Ok(())
 }

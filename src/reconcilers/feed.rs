@@ -59,7 +59,7 @@ where
                 Event::Apply(object) | Event::Delete(object) => tell(&object),
                 Event::InitDone => {
                     let after = index(&store);
-                    after.values().for_each(|object| tell(object));
+                    after.values().map(Arc::as_ref).for_each(tell);
                     before.extract_if(|key, _| !after.contains_key(key)).for_each(|(_, gone)| tell(&gone));
                     before = HashMap::new();
                 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{FutureExt as _, StreamExt as _};
+use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{applier, controller};
-use kube::ResourceExt as _;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
 use super::context::Context;
@@ -26,8 +26,12 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
 /// Runs a reconciler until its queue is closed.
-pub async fn run<K, F, P>(store: Store<K>, queue: UnboundedReceiver<ObjectRef<K>>, context: Arc<Context>, reconcile: F)
-where
+pub async fn run<K, F, P>(
+    store: Store<K>,
+    queue: UnboundedReceiver<ObjectRef<K>>,
+    context: Arc<Context>,
+    reconcile: F,
+) where
     K: Kind,
     F: Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
     P: Future<Output = Result<Action, Error>> + Send + 'static,
@@ -38,7 +42,9 @@ where
         move |object: Arc<K>, context: Arc<Context>| {
             pass(object, context, reconcile.clone(), failures.clone()).boxed()
         },
-        move |object, error: &Error, _| Action::requeue(counted.another(&object.uid().unwrap_or_default(), error)),
+        move |object, error: &Error, _| {
+            Action::requeue(counted.another(&object.uid().unwrap_or_default(), error))
+        },
         context,
         store,
         queue::requests(queue),
@@ -94,7 +100,8 @@ where
 
 fn describe(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 /// How often the passes of an object have failed in a row.

@@ -16,12 +16,14 @@ use super::error::Error;
 use super::queue::Queue;
 use super::scope::{Cluster, Namespaced, Scope, is_beside};
 use super::secrets;
+use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::instance::{Call, Observed, Step, Verb, decide, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{PlanReference, References, Target, Unresolved, resolve};
-use crate::domain::{self, Outcome, request};
-use crate::osb::{LastOperationQuery, PlanQuery, Reply};
+use crate::domain::request::{self, Origin};
+use crate::domain::{self, Outcome};
+use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
 
 /// One pass over an instance: step after step until there is nothing to do now.
 pub async fn reconcile(
@@ -33,12 +35,17 @@ pub async fn reconcile(
     watch_secrets(&context, &instance, queue);
     // Whether `instance` is surely the newest version: what is only in the cache may have been carried out already.
     let mut fresh = false;
-    if instance.status.is_none() && instance.metadata.deletion_timestamp.is_none() && !domain::has_finalizer(&instance.metadata) {
+    // Whether what is asked next was written just now, so that nobody can have asked it before.
+    let mut announced = false;
+    if instance.status.is_none()
+        && instance.metadata.deletion_timestamp.is_none()
+        && !domain::has_finalizer(&instance.metadata)
+    {
         instance = context.hold(&instance).await?;
     }
     loop {
         let facts = Facts::gather(&context, &instance).await?;
-        let observed = facts.observed(&context, &instance);
+        let observed = facts.observed(&context, &instance, !announced);
         let status = match decide(&observed) {
             Step::Resolve(references) => {
                 instance = write_references(&context, &instance, &references).await?;
@@ -47,13 +54,19 @@ pub async fn reconcile(
             }
             Step::Common(domain::Step::Wait(until)) => return Ok(clock::wait(until.as_ref())),
             Step::Common(domain::Step::Release) => None,
-            Step::Common(domain::Step::Write(status)) => Some(*status),
+            Step::Common(domain::Step::Write(status)) => {
+                announced = true;
+                Some(*status)
+            }
             Step::Common(domain::Step::Call(call)) if !fresh && call.verb.changes_something() => {
                 instance = context.read(&instance).await?;
                 fresh = true;
                 continue;
             }
-            Step::Common(domain::Step::Call(call)) => act(&context, &observed, &call).await?,
+            Step::Common(domain::Step::Call(call)) => {
+                announced = false;
+                act(&context, &observed, &call).await?
+            }
         };
         let Some(status) = status else {
             context.forget(&instance);
@@ -101,7 +114,12 @@ impl Facts {
         Ok(Self { target, parameters, bindings })
     }
 
-    fn observed<'a>(&'a self, context: &Context, instance: &'a ServiceInstance) -> Observed<'a> {
+    fn observed<'a>(
+        &'a self,
+        context: &Context,
+        instance: &'a ServiceInstance,
+        repeated: bool,
+    ) -> Observed<'a> {
         Observed {
             instance,
             now: clock::now(),
@@ -109,6 +127,7 @@ impl Facts {
             parameters: self.parameters.clone(),
             bindings: &self.bindings,
             next_poll: context.polls.get(&instance.uid().unwrap_or_default()),
+            repeated,
         }
     }
 }
@@ -134,7 +153,7 @@ fn find_in<S: Scope>(
         reference,
         classes.iter().map(Arc::as_ref).filter(|class| !S::NAMESPACED || is_beside(*class, instance)),
         plans.iter().map(Arc::as_ref).filter(|plan| !S::NAMESPACED || is_beside(*plan, instance)),
-        current.map(|properties| properties.plan_id()),
+        current.map(InstanceProperties::plan_id),
     )
 }
 
@@ -160,9 +179,9 @@ async fn gather_parameters(
 
 fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
     let bindings = context.bindings.state();
-    let of_it = bindings
-        .iter()
-        .filter(|binding| is_beside(binding.as_ref(), instance) && binding.spec.instance_ref.name == instance.name_any());
+    let of_it = bindings.iter().filter(|binding| {
+        is_beside(binding.as_ref(), instance) && binding.spec.instance_ref.name == instance.name_any()
+    });
     let mut names: Vec<String> = of_it.map(|binding| binding.name_any()).collect();
     names.sort();
     names
@@ -205,46 +224,50 @@ async fn execute(
     call: &Call,
     namespace: &str,
 ) -> Result<Outcome, Error> {
-    let instance = observed.instance;
-    let namespaced = PlanReference::of(&instance.spec).namespaced;
+    let namespaced = PlanReference::of(&observed.instance.spec).namespaced;
     let connection = match Brokers::find(context, (namespaced, namespace, &call.broker)).await {
         Ok(connection) => connection,
         Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
         Err(error) => return Err(error),
     };
-    let Some(namespace_uid) = context.namespace_uid(namespace) else {
-        return Ok(Outcome::NotAsked(format!("the namespace {namespace} is not known yet")));
-    };
-    let cluster_id = context.settings.cluster_id.clone();
-    let origin = request::Origin { cluster_id, namespace: namespace.to_owned(), namespace_uid, instance_name: instance.name_any() };
+    let origin = context.origin(namespace, observed.instance.name_any()).await?;
+    let asked = connection.call(async |broker| ask(broker, observed, call, &origin).await).await;
+    Ok(asked.unwrap_or_else(Outcome::Failed))
+}
+
+async fn ask(
+    broker: &osb::Client,
+    observed: &Observed<'_>,
+    call: &Call,
+    origin: &Origin,
+) -> Result<Outcome, osb::Error> {
+    let instance = observed.instance;
     let identity = request::identity(instance.spec.user_info.as_ref());
     let identity = identity.as_ref();
     let id = call.instance_id.as_str();
     let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
-    let parameters = observed.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
-    Ok(connection
-        .call(async |broker| match &call.verb {
-            Verb::Provision => {
-                let body = request::provision(call, &origin, &parameters);
-                Ok(done(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
-            }
-            Verb::Update { plan_id, parameters: changed } => {
-                let status = instance.status.clone().unwrap_or_default();
-                let change = (plan_id.as_deref(), changed.then_some(&parameters));
-                let body = request::update(call, &origin, &status, change);
-                Ok(done(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
-            }
-            Verb::Deprovision | Verb::Mitigate => {
-                Ok(done(broker.deprovision(id, &plan, identity).await?, |()| None))
-            }
-            Verb::Poll(operation) | Verb::PollMitigation(operation) => {
-                let PlanQuery { service_id, plan_id } = plan;
-                let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
-                Ok(Outcome::Polled(broker.poll_instance(id, &query, identity).await?))
-            }
-        })
-        .await
-        .unwrap_or_else(Outcome::Failed))
+    let parameters =
+        observed.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+    match &call.verb {
+        Verb::Provision => {
+            let body = request::provision(call, origin, &parameters);
+            Ok(done(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
+        }
+        Verb::Update { plan_id, parameters: changed } => {
+            let status = instance.status.clone().unwrap_or_default();
+            let change = (plan_id.as_deref(), changed.then_some(&parameters));
+            let body = request::update(call, origin, &status, change);
+            Ok(done(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
+        }
+        Verb::Deprovision | Verb::Mitigate => {
+            Ok(done(broker.deprovision(id, &plan, identity).await?, |()| None))
+        }
+        Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+            let PlanQuery { service_id, plan_id } = plan;
+            let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+            Ok(Outcome::Polled(broker.poll_instance(id, &query, identity).await?))
+        }
+    }
 }
 
 /// What a reply means, whichever call it answers.

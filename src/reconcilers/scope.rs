@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::context::Context;
 use crate::crd::{
-    ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker, ServiceClass,
-    ServiceInstance, ServicePlan, role,
+    ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker,
+    ServiceClass, ServiceInstance, ServicePlan, role,
 };
 
 /// One of our kinds: it reaches its own collection, whatever its scope.
@@ -105,5 +105,8 @@ pub fn is_beside(one: &impl Resource, other: &impl Resource) -> bool {
 
 /// The owner that a class or plan has: its broker.
 pub fn owner<K: Kind>(broker: &K) -> OwnerReference {
-    OwnerReference { block_owner_deletion: Some(false), ..broker.controller_owner_ref(&()).unwrap_or_default() }
+    OwnerReference {
+        block_owner_deletion: Some(false),
+        ..broker.controller_owner_ref(&()).unwrap_or_default()
+    }
 }

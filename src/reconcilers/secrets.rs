@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::PostParams;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
@@ -101,7 +101,9 @@ impl OwnSecrets {
 
     /// Takes note of a Secret; false if it is not news.
     fn know(&self, secret: &Secret) -> bool {
-        let Some(owner) = secret.controller() else { return false };
+        let Some(owner) = secret.controller() else {
+            return false;
+        };
         let version = secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default();
         let own = Own { binding: owner.uid.clone(), digest: digest(&data(secret)), version };
         let mut known = self.lock();
@@ -119,11 +121,11 @@ impl OwnSecrets {
 }
 
 trait Controlled {
-    fn controller(&self) -> Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>;
+    fn controller(&self) -> Option<&OwnerReference>;
 }
 
 impl Controlled for Secret {
-    fn controller(&self) -> Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference> {
+    fn controller(&self) -> Option<&OwnerReference> {
         self.owner_references().iter().find(|owner| owner.controller == Some(true))
     }
 }
@@ -155,22 +157,33 @@ pub enum Place {
 
 /// Looks at the place of the binding's Secret.
 pub async fn place(context: &Context, binding: &ServiceBinding) -> Result<Place, Error> {
-    let found = api(context, binding).get_opt(binding.secret_name()).await.during("looking for the Secret")?;
+    let found =
+        api(context, binding).get_opt(binding.secret_name()).await.during("looking for the Secret")?;
     Ok(match found {
         None => Place::Free,
         Some(secret) => {
             let owner = secret.controller().map(|owner| owner.uid.clone());
-            if owner.is_some() && owner == binding.uid() { Place::Own(Box::new(secret)) } else { Place::Taken }
+            if owner.is_some() && owner == binding.uid() {
+                Place::Own(Box::new(secret))
+            } else {
+                Place::Taken
+            }
         }
     })
 }
 
 /// Writes the binding's Secret: makes it where the place is free, replaces what is the binding's own. A Secret that
 /// somebody else makes in between is not touched, which server-side apply could not promise.
-pub async fn write(context: &Context, binding: &ServiceBinding, place: Place, data: SecretData) -> Result<String, Error> {
+pub async fn write(
+    context: &Context,
+    binding: &ServiceBinding,
+    place: Place,
+    data: SecretData,
+) -> Result<String, Error> {
     let api = api(context, binding);
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let owner = binding.controller_owner_ref(&());
+    let owner = owner.map(|owner| OwnerReference { block_owner_deletion: Some(true), ..owner });
     let labels = BTreeMap::from([(LABEL_CREDENTIALS.to_owned(), String::new())]);
     let _permit = context.requests.acquire().await;
     let written = match place {
@@ -219,7 +232,9 @@ pub async fn parameters(
             return Ok(Err(format!("parametersFrom names the Secret {name:?}, which does not exist")));
         };
         let Some(ByteString(value)) = secret.get(key).cloned() else {
-            return Ok(Err(format!("parametersFrom names the key {key:?} of the Secret {name:?}, which it does not have")));
+            return Ok(Err(format!(
+                "parametersFrom names the key {key:?} of the Secret {name:?}, which it does not have"
+            )));
         };
         values.push((format!("key {key:?} of Secret {name:?}"), value));
     }
@@ -258,7 +273,11 @@ impl UsedSecrets {
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         for name in secrets {
             let watch = watches.entry(name.clone()).or_insert_with(|| self.watch(name));
-            watch.users.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned(), Arc::clone(&wake));
+            watch
+                .users
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(user.to_owned(), Arc::clone(&wake));
         }
         watches.retain(|name, watch| {
             let mut users = watch.users.lock().unwrap_or_else(PoisonError::into_inner);
@@ -279,7 +298,9 @@ impl UsedSecrets {
             pin_mut!(touched);
             while let Some(event) = touched.next().await {
                 match event {
-                    Ok(_) => told.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|wake| wake()),
+                    Ok(_) => {
+                        told.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|wake| wake());
+                    }
                     Err(error) => warn!(%error, "the watch of a Secret was interrupted and begins anew"),
                 }
             }

@@ -60,7 +60,8 @@ async fn an_instance_names_one_class_and_a_plan_in_the_same_way() {
             expect(&class, try_create(json!({&class: "c", &plan: ""})).await, None);
             expect(&plan, try_create(json!({&plan: "p"})).await, one);
             expect(&class, try_create(json!({&class: "", &plan: "p"})).await, one);
-            for other in ["ExternalName", "ExternalID", "Name"].into_iter().filter(|other| *other != flavour) {
+            for other in ["ExternalName", "ExternalID", "Name"].into_iter().filter(|other| *other != flavour)
+            {
                 let (other_class, other_plan) =
                     (field(&format!("ServiceClass{other}")), field(&format!("ServicePlan{other}")));
                 expect(&class, try_create(json!({&class: "c", &other_class: "c"})).await, one);
@@ -86,8 +87,11 @@ async fn the_class_of_an_instance_is_fixed_and_its_plan_is_not() {
         (json!({"clusterServicePlanExternalName": null}), None),
         (json!({"parameters": {"a": [1, {"b": null}]}}), None),
         (json!({"clusterServiceClassExternalName": "d"}), class),
-        (json!({"clusterServiceClassExternalName": null, "clusterServiceClassName": "c",
-            "clusterServicePlanExternalName": null}), class),
+        (
+            json!({"clusterServiceClassExternalName": null, "clusterServiceClassName": "c",
+            "clusterServicePlanExternalName": null}),
+            class,
+        ),
         (json!({"externalID": "j"}), Some("externalID is immutable")),
         (json!({"externalID": null}), Some("externalID is immutable")),
         (json!({"updateRequests": -1}), Some("updateRequests")),
@@ -106,10 +110,14 @@ async fn what_the_broker_gets_of_a_binding_is_fixed_and_the_rest_is_not() {
         (json!({"secretTransforms": [{"removeKey": {"key": "a"}}], "type": "postgresql"}), None),
         (json!({"externalID": ""}), None),
         (json!({"parametersFrom": []}), None),
+        (json!({"parametersFrom": null}), None),
         (json!({"instanceRef": {"name": "other"}}), Some("instanceRef is immutable")),
         (json!({"parameters": {"a": 2}}), Some("parameters is immutable")),
         (json!({"parameters": null}), Some("parameters is immutable")),
-        (json!({"parametersFrom": [{"secretKeyRef": {"name": "s", "key": "k"}}]}), Some("parametersFrom is immutable")),
+        (
+            json!({"parametersFrom": [{"secretKeyRef": {"name": "s", "key": "k"}}]}),
+            Some("parametersFrom is immutable"),
+        ),
         (json!({"secretName": "t"}), Some("secretName is immutable")),
         (json!({"externalID": "e"}), Some("externalID is immutable")),
     ] {
@@ -124,14 +132,26 @@ async fn a_binding_that_cannot_be_injected_is_refused() {
     let namespace = namespace().await;
     let operators = Some("the operators are In and NotIn, which need values, and Exists and DoesNotExist");
     for (spec, error) in [
-        (json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}), None),
+        (
+            json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}),
+            None,
+        ),
         (json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}), None),
         (json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Near"}]}}), operators),
         (json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "NotIn"}]}}), operators),
-        (json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}}), operators),
+        (
+            json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}}),
+            operators,
+        ),
         (json!({"podSelector": null, "injection": null}), None),
-        (json!({"injection": {"env": [{"name": "A", "key": "a"}, {"name": "B", "key": ".a"}], "envFrom": {}}}), None),
-        (json!({"injection": {"env": [{"name": "A", "key": "a"}, {"name": "A", "key": "b"}]}}), Some("Duplicate value")),
+        (
+            json!({"injection": {"env": [{"name": "A", "key": "a"}, {"name": "B", "key": ".a"}], "envFrom": {}}}),
+            None,
+        ),
+        (
+            json!({"injection": {"env": [{"name": "A", "key": "a"}, {"name": "A", "key": "b"}]}}),
+            Some("Duplicate value"),
+        ),
         (json!({"injection": {"env": [{"name": "A=B", "key": "a"}]}}), Some("spec.injection.env[0].name")),
         (json!({"injection": {"env": [{"name": "", "key": "a"}]}}), Some("spec.injection.env[0].name")),
         (json!({"injection": {"env": [{"name": "A", "key": "../a"}]}}), Some("spec.injection.env[0].key")),
@@ -160,8 +180,10 @@ async fn a_broker_says_how_it_is_reached() {
             (json!({"insecureSkipTLSVerify": true}), None),
             (json!({"caBundle": "YQ=="}), None),
             (json!({"caBundle": "not base64!"}), Some("spec.caBundle")),
-            (json!({"insecureSkipTLSVerify": true, "caBundle": "YQ=="}),
-                Some("caBundle cannot be used when insecureSkipTLSVerify is true")),
+            (
+                json!({"insecureSkipTLSVerify": true, "caBundle": "YQ=="}),
+                Some("caBundle cannot be used when insecureSkipTLSVerify is true"),
+            ),
             (json!({"authInfo": {}}), Some("auth config is required")),
             (json!({"authInfo": null}), None),
             (json!({"authInfo": {"basic": {}}}), secret),
@@ -184,9 +206,16 @@ async fn a_catalog_entry_says_whose_it_is() {
         ("ClusterServiceClass", json!({}), Some("clusterServiceBrokerName is required")),
         ("ServiceClass", json!({"serviceBrokerName": "b"}), None),
         ("ServiceClass", json!({"serviceBrokerName": ""}), Some("serviceBrokerName is required")),
-        ("ClusterServicePlan", json!({"clusterServiceBrokerName": "b", "clusterServiceClassRef": {"name": "c"}}), None),
-        ("ClusterServicePlan", json!({"clusterServiceBrokerName": "b", "clusterServiceClassRef": {}}),
-            Some("an owning serviceclass is required")),
+        (
+            "ClusterServicePlan",
+            json!({"clusterServiceBrokerName": "b", "clusterServiceClassRef": {"name": "c"}}),
+            None,
+        ),
+        (
+            "ClusterServicePlan",
+            json!({"clusterServiceBrokerName": "b", "clusterServiceClassRef": {}}),
+            Some("an owning serviceclass is required"),
+        ),
         ("ServicePlan", json!({"serviceBrokerName": "b", "serviceClassRef": {"name": "c"}}), None),
         ("ServicePlan", json!({"serviceBrokerName": "b"}), Some("an owning serviceclass is required")),
     ] {
@@ -265,7 +294,8 @@ async fn what_stands_for_something_at_a_broker_gets_the_finalizer() {
         // This is how an object is abandoned. No later update puts the finalizer back.
         let abandon = json!({"metadata": {"finalizers": null}});
         namespace.patch(&kind, &name, abandon).await.unwrap();
-        let edited = namespace.patch(&kind, &name, json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+        let edited =
+            namespace.patch(&kind, &name, json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
         assert_eq!(edited["metadata"]["finalizers"], Value::Null, "{kind}");
         namespace.delete(&kind, &name).await.unwrap();
         assert!(namespace.get(&kind, &name).await.unwrap_err().contains("not found"), "{kind}");
@@ -278,7 +308,10 @@ fn alice() -> AuthInfo {
         impersonate: Some("alice".to_owned()),
         impersonate_uid: Some("42".to_owned()),
         impersonate_groups: Some(vec!["team".to_owned(), "system:masters".to_owned()]),
-        impersonate_user_extra: Some(HashMap::from([("scopes".to_owned(), vec!["a".to_owned(), "b".to_owned()])])),
+        impersonate_user_extra: Some(HashMap::from([(
+            "scopes".to_owned(),
+            vec!["a".to_owned(), "b".to_owned()],
+        )])),
         ..AuthInfo::default()
     }
 }
@@ -323,7 +356,8 @@ async fn who_changes_an_instance_is_written_down_unless_it_is_the_operator() {
     namespace.create(instance("x", json!({"clusterServiceClassName": "c"}))).await.unwrap();
 
     // Metadata are not the spec.
-    let labelled = alice.patch("ServiceInstance", "x", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    let labelled =
+        alice.patch("ServiceInstance", "x", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
     assert_eq!(labelled["spec"]["userInfo"], admin_as_brokers_see_them());
     // Nor is what the operator finds.
     let found = json!({"spec": {"clusterServiceClassRef": {"name": "c"}}});
@@ -331,7 +365,11 @@ async fn who_changes_an_instance_is_written_down_unless_it_is_the_operator() {
     assert_eq!(found["spec"]["clusterServiceClassRef"]["name"], "c");
     assert_eq!(found["spec"]["userInfo"], admin_as_brokers_see_them());
 
-    for edit in [json!({"parameters": {"a": 1}}), json!({"userInfo": {"username": "forged"}}), json!({"userInfo": null})] {
+    for edit in [
+        json!({"parameters": {"a": 1}}),
+        json!({"userInfo": {"username": "forged"}}),
+        json!({"userInfo": null}),
+    ] {
         let edited = alice.try_patch("ServiceInstance", "x", json!({"spec": edit})).await.unwrap();
         assert_eq!(edited["spec"]["userInfo"], alice_as_brokers_see_her());
     }
@@ -342,7 +380,9 @@ async fn a_binding_stays_with_who_created_it() {
     let namespace = namespace().await;
     namespace.create(binding("x", json!({}))).await.unwrap();
     let alice = namespace.as_user(alice()).await;
-    for edit in [json!({"type": "mysql"}), json!({"userInfo": {"username": "forged"}}), json!({"userInfo": null})] {
+    for edit in
+        [json!({"type": "mysql"}), json!({"userInfo": {"username": "forged"}}), json!({"userInfo": null})]
+    {
         let edited = alice.try_patch("ServiceBinding", "x", json!({"spec": edit})).await.unwrap();
         assert_eq!(edited["spec"]["userInfo"], admin_as_brokers_see_them());
     }
@@ -434,7 +474,9 @@ async fn broker_admin(namespace: &Namespace) -> Namespace {
     let limited = namespace.as_user(user(name)).await;
     // RBAC has caches, too.
     crate::namespace::eventually("the roles are in force", crate::namespace::PATIENCE, async || {
-        limited.try_create(broker("ServiceBroker", namespace, auth("ServiceBroker", name, "basic", "readable"))).await
+        limited
+            .try_create(broker("ServiceBroker", namespace, auth("ServiceBroker", name, "basic", "readable")))
+            .await
     })
     .await;
     limited

@@ -48,47 +48,95 @@ impl Cluster {
         let address = free_address();
         // One key does for TLS and for ServiceAccount tokens, and its certificate, signed by itself, is the CA of both.
         run(self.command("openssl").args([
-            "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj",
-            "/CN=kube-apiserver", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
-            "subjectAltName=IP:127.0.0.1", "-keyout", "api.key", "-out", "api.crt",
+            "req",
+            "-x509",
+            "-nodes",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-subj",
+            "/CN=kube-apiserver",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            "api.key",
+            "-out",
+            "api.crt",
         ]));
         let token = uuid::Uuid::new_v4().to_string();
         std::fs::write(self.path("tokens.csv"), format!("{token},admin,admin,system:masters\n")).unwrap();
         std::fs::write(self.path("server"), format!("https://{address}")).unwrap();
         self.write_kubeconfig("admin", &token);
         // Sockets, so that clusters do not meet; relative, as their paths must be short.
-        self.component("etcd", &[
-            "--data-dir=etcd", "--unsafe-no-fsync", "--log-level=warn",
-            "--listen-client-urls=unix://etcd.sock", "--advertise-client-urls=unix://etcd.sock",
-            "--listen-peer-urls=unix://peer.sock", "--initial-advertise-peer-urls=unix://peer.sock",
-            "--initial-cluster=default=unix://peer.sock",
-        ]);
+        self.component(
+            "etcd",
+            &[
+                "--data-dir=etcd",
+                "--unsafe-no-fsync",
+                "--log-level=warn",
+                "--listen-client-urls=unix://etcd.sock",
+                "--advertise-client-urls=unix://etcd.sock",
+                "--listen-peer-urls=unix://peer.sock",
+                "--initial-advertise-peer-urls=unix://peer.sock",
+                "--initial-cluster=default=unix://peer.sock",
+            ],
+        );
         // OwnerReferencesPermissionEnforcement is what strict clusters have.
-        self.component("kube-apiserver", &[
-            "--etcd-servers=unix://etcd.sock", "--bind-address=127.0.0.1",
-            &format!("--secure-port={}", address.port()), "--service-cluster-ip-range=10.0.0.0/24",
-            "--endpoint-reconciler-type=none", "--tls-cert-file=api.crt", "--tls-private-key-file=api.key",
-            "--cert-dir=certs", "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-account-key-file=api.crt", "--service-account-signing-key-file=api.key",
-            "--authorization-mode=RBAC", "--token-auth-file=tokens.csv",
-            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement", "--profiling=false",
-        ]);
+        self.component(
+            "kube-apiserver",
+            &[
+                "--etcd-servers=unix://etcd.sock",
+                "--bind-address=127.0.0.1",
+                &format!("--secure-port={}", address.port()),
+                "--service-cluster-ip-range=10.0.0.0/24",
+                "--endpoint-reconciler-type=none",
+                "--tls-cert-file=api.crt",
+                "--tls-private-key-file=api.key",
+                "--cert-dir=certs",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                "--service-account-key-file=api.crt",
+                "--service-account-signing-key-file=api.key",
+                "--authorization-mode=RBAC",
+                "--token-auth-file=tokens.csv",
+                "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+                "--profiling=false",
+            ],
+        );
         self.until_kubectl("the API server is ready", &["get", "--raw=/readyz"]);
     }
 
     fn start_controller_manager(&mut self) {
-        self.component("kube-controller-manager", &[
-            "--kubeconfig=admin.kubeconfig", "--secure-port=0", "--leader-elect=false", "--root-ca-file=api.crt",
-            "--service-account-private-key-file=api.key", "--controllers=*,-nodeipam", "--kube-api-qps=200",
-            "--kube-api-burst=400", "--profiling=false",
-        ]);
+        self.component(
+            "kube-controller-manager",
+            &[
+                "--kubeconfig=admin.kubeconfig",
+                "--secure-port=0",
+                "--leader-elect=false",
+                "--root-ca-file=api.crt",
+                "--service-account-private-key-file=api.key",
+                "--controllers=*,-nodeipam",
+                "--kube-api-qps=200",
+                "--kube-api-burst=400",
+                "--profiling=false",
+            ],
+        );
         self.until_kubectl("the controller manager works", &["get", "serviceaccount", "default"]);
     }
 
     /// Installs the chart, without the operator's pod, and waits until it is in force.
     pub fn install(&self) {
         let output = self.helm(&[
-            "install", "service-catalog", CHART, "--namespace", NAMESPACE, "--create-namespace", "--set", "replicas=0",
+            "install",
+            "service-catalog",
+            CHART,
+            "--namespace",
+            NAMESPACE,
+            "--create-namespace",
+            "--set",
+            "replicas=0",
         ]);
         assert!(output.status.success(), "{}", text(&output));
         let output = self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
@@ -104,17 +152,31 @@ impl Cluster {
         until("all admission policies are in force", || {
             let _ = self.kubectl(&["delete", "--wait=false", "--ignore-not-found", "-f", probe]);
             let _ = self.kubectl(&["create", "-f", probe]);
-            let edit = r#"{"spec": {"relistRequests": 0, "updateRequests": 0, "userInfo": {"username": "forged"}}}"#;
+            let edit =
+                r#"{"spec": {"relistRequests": 0, "updateRequests": 0, "userInfo": {"username": "forged"}}}"#;
             let seen: String = ["clusterservicebroker", "serviceinstance", "servicebinding"]
                 .map(|kind| {
                     text(&self.kubectl(&["patch", kind, "probe", "--type=merge", "-p", edit, "-o", "json"]))
                 })
                 .concat();
             let forged = self.kubectl(&[
-                "patch", "clusterservicebroker", "probe", "--as=system:serviceaccount:default:probe", "--type=merge",
-                "-p", r#"{"spec": {"url": "http://elsewhere"}}"#, "--dry-run=server",
+                "patch",
+                "clusterservicebroker",
+                "probe",
+                "--as=system:serviceaccount:default:probe",
+                "--type=merge",
+                "-p",
+                r#"{"spec": {"url": "http://elsewhere"}}"#,
+                "--dry-run=server",
             ]);
-            let _ = self.kubectl(&["patch", "-f", probe, "--type=merge", "-p", r#"{"metadata": {"finalizers": []}}"#]);
+            let _ = self.kubectl(&[
+                "patch",
+                "-f",
+                probe,
+                "--type=merge",
+                "-p",
+                r#"{"metadata": {"finalizers": []}}"#,
+            ]);
             let in_force = seen.matches("kubernetes-incubator/service-catalog").count() == 3
                 && seen.contains("\"secretName\": \"probe\"")
                 && seen.contains("\"relistRequests\": 1")
@@ -194,7 +256,10 @@ impl Cluster {
     /// A command in the cluster's directory, which is also the home of what it caches.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(&self.directory).env("HOME", &self.directory).env("KUBECONFIG", self.kubeconfig("admin"));
+        command
+            .current_dir(&self.directory)
+            .env("HOME", &self.directory)
+            .env("KUBECONFIG", self.kubeconfig("admin"));
         command
     }
 
@@ -212,5 +277,7 @@ pub fn binary(name: &str) -> PathBuf {
         .chain([built])
         .map(|directory| directory.join(name))
         .find(|path| path.exists())
-        .unwrap_or_else(|| panic!("there is no {name} in $KUBEBUILDER_ASSETS or target/cluster/bin: run `make cluster`"))
+        .unwrap_or_else(|| {
+            panic!("there is no {name} in $KUBEBUILDER_ASSETS or target/cluster/bin: run `make cluster`")
+        })
 }

@@ -15,7 +15,7 @@ mod admission;
 mod chart;
 mod cluster;
 mod generated;
-//mod injection;
+mod injection;
 mod namespace;
 mod operator;
 mod process;

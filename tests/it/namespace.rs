@@ -65,7 +65,8 @@ impl Namespace {
 
     /// Applies a merge patch.
     pub async fn patch(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
-        self.send(Method::PATCH, &self.path(kind, &format!("/{name}")), "application/merge-patch+json", patch).await
+        self.send(Method::PATCH, &self.path(kind, &format!("/{name}")), "application/merge-patch+json", patch)
+            .await
     }
 
     /// What [`patch`](Self::patch) would answer.
@@ -81,18 +82,21 @@ impl Namespace {
 
     /// Lists objects.
     pub async fn list(&self, kind: &str) -> Vec<Value> {
-        let list = self.send(Method::GET, &self.path(kind, ""), "application/json", Value::Null).await.unwrap();
+        let list =
+            self.send(Method::GET, &self.path(kind, ""), "application/json", Value::Null).await.unwrap();
         list["items"].as_array().unwrap().clone()
     }
 
     /// Deletes an object.
     pub async fn delete(&self, kind: &str, name: &str) -> Result<Value, String> {
-        self.send(Method::DELETE, &self.path(kind, &format!("/{name}")), "application/json", Value::Null).await
+        self.send(Method::DELETE, &self.path(kind, &format!("/{name}")), "application/json", Value::Null)
+            .await
     }
 
     async fn send(&self, method: Method, path: &str, content: &str, body: Value) -> Result<Value, String> {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
-        let request = Request::builder().method(method).uri(path).header("Content-Type", content).body(body).unwrap();
+        let request =
+            Request::builder().method(method).uri(path).header("Content-Type", content).body(body).unwrap();
         self.client.request(request).await.map_err(|error| match error {
             kube::Error::Api(status) => status.message,
             error => panic!("{path}: {error}"),
@@ -105,7 +109,9 @@ impl Namespace {
             version => format!("/apis/{version}"),
         };
         let scope = match kind {
-            kind if kind.starts_with("Cluster") || kind == "Namespace" || kind == "SubjectAccessReview" => String::new(),
+            kind if kind.starts_with("Cluster") || kind == "Namespace" || kind == "SubjectAccessReview" => {
+                String::new()
+            }
             _ => format!("/namespaces/{}", self.name),
         };
         let plural = if kind.ends_with("Class") { "es" } else { "s" };
@@ -138,12 +144,18 @@ pub fn user(name: &str) -> AuthInfo {
 }
 
 /// Tries until it is so, and panics with what was seen last if that takes too long.
-pub async fn eventually<T>(what: &str, patience: Duration, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
+pub async fn eventually<T>(
+    what: &str,
+    patience: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, String>,
+) -> T {
     let start = Instant::now();
     loop {
         match attempt().await {
             Ok(done) => return done,
-            Err(seen) if start.elapsed() > patience => panic!("{what}: not within {patience:?}. Last seen:\n{seen}"),
+            Err(seen) if start.elapsed() > patience => {
+                panic!("{what}: not within {patience:?}. Last seen:\n{seen}")
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }

@@ -33,7 +33,10 @@ impl Operator {
             .args(["run", "--listen", &address.to_string(), "--log-format", "text"])
             .env("KUBECONFIG", cluster().kubeconfig("operator"))
             .env("POD_NAMESPACE", NAMESPACE)
-            .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()));
+            .env(
+                "RUST_LOG",
+                std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()),
+            );
         let log = directory().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let mut process = Process::start(&command, log);
         until("the operator is ready", || {

@@ -35,9 +35,7 @@ impl BindRequest {
     fn into_wish(self) -> Result<Wish, Error> {
         let rotation = self.predecessor_binding_id.is_some();
         if rotation && self.parameters.is_some() {
-            return Err(Error::BadRequest(
-                "a binding is rotated with the parameters that it has".to_owned(),
-            ));
+            return Err(Error::BadRequest("a binding is rotated with the parameters that it has".to_owned()));
         }
         // A rotation is not obliged to name the plan.
         if !rotation || self.service_id.is_some() || self.plan_id.is_some() {
@@ -56,14 +54,8 @@ pub async fn bind(
     ids: Ids,
     Body(request): Body<BindRequest>,
 ) -> Result<Response, Error> {
-    let (progress, home, binding) = broker
-        .bind(&ids.instance, &ids.binding, request.into_wish()?)
-        .await?;
-    let status = if progress == Progress::Unchanged {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
+    let (progress, home, binding) = broker.bind(&ids.instance, &ids.binding, request.into_wish()?).await?;
+    let status = if progress == Progress::Unchanged { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(described(&broker.public, &home, &ids, &binding))).into_response())
 }
 
@@ -77,18 +69,14 @@ pub async fn fetch(State(broker): Shared, ids: Ids) -> Result<Json<Value>, Error
 }
 
 pub async fn unbind(State(broker): Shared, ids: Ids, options: Options) -> Result<Json<Value>, Error> {
-    broker
-        .unbind(&ids.instance, &ids.binding, options.plan()?.service_id)
-        .await?;
+    broker.unbind(&ids.instance, &ids.binding, options.plan()?.service_id).await?;
     Ok(Json(json!({})))
 }
 
 /// A binding is there or not, never in the making; a platform that lost an answer can still ask.
 pub async fn last_operation(State(broker): Shared, ids: Ids) -> Result<Json<Value>, Error> {
     broker.fetch_binding(&ids.instance, &ids.binding).await?;
-    Ok(Json(
-        json!({ "state": OperationState::Succeeded, "description": "the role can log in" }),
-    ))
+    Ok(Json(json!({ "state": OperationState::Succeeded, "description": "the role can log in" })))
 }
 
 fn described(public: &Address, home: &Home, ids: &Ids, binding: &Binding) -> Value {
@@ -114,11 +102,7 @@ fn described(public: &Address, home: &Home, ids: &Ids, binding: &Binding) -> Val
 
 fn uri(public: &Address, username: &str, password: &str, database: &str) -> String {
     let Address { host, port } = public;
-    let host = if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.clone()
-    };
+    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
     let [username, password, database] = [username, password, database].map(percent_encoded);
     format!("postgresql://{username}:{password}@{host}:{port}/{database}")
 }
@@ -137,10 +121,7 @@ mod tests {
 
     #[test]
     fn a_uri_can_hold_any_text() {
-        let address = |host: &str| Address {
-            host: host.to_owned(),
-            port: 5432,
-        };
+        let address = |host: &str| Address { host: host.to_owned(), port: 5432 };
         let plain = uri(&address("db.example"), "user", "secret", "data");
         assert_eq!(plain, "postgresql://user:secret@db.example:5432/data");
         let odd = uri(&address("::1"), "a b", "p@ss:/?#%", "ü");

@@ -24,9 +24,7 @@ impl Credentials {
     }
 
     fn are_in(&self, headers: &HeaderMap) -> bool {
-        let authorization = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some((scheme, value)) = authorization.and_then(|value| value.split_once(' ')) else {
             return false;
         };
@@ -37,11 +35,7 @@ impl Credentials {
 /// Compares in a time that does not tell how much was right.
 fn equal(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
-        && left
-            .iter()
-            .zip(right)
-            .fold(0, |difference, (a, b)| difference | (a ^ b))
-            == 0
+        && left.iter().zip(right).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 /// Lets requests in that authenticate and speak a version of the API that we understand.
@@ -58,23 +52,17 @@ pub async fn admit(State(credentials): State<Arc<Credentials>>, request: Request
 
 fn check_version(headers: &HeaderMap) -> Result<(), Error> {
     let version = headers.get(VERSION).and_then(|value| value.to_str().ok());
-    let (major, minor) = version
-        .and_then(|version| version.split_once('.'))
-        .unwrap_or_default();
+    let (major, minor) = version.and_then(|version| version.split_once('.')).unwrap_or_default();
     match (major.parse::<u16>(), minor.parse::<u16>()) {
         (Ok(2), Ok(_)) => Ok(()),
         (Ok(_), Ok(_)) => Err(Error::Version(format!("{major}.{minor}"))),
-        _ => Err(Error::BadRequest(format!(
-            "the header {VERSION} must be present, as MAJOR.MINOR"
-        ))),
+        _ => Err(Error::BadRequest(format!("the header {VERSION} must be present, as MAJOR.MINOR"))),
     }
 }
 
 /// Goes on with a request even if the platform hangs up: half of a request is worse than an unheard answer.
 pub async fn finish(request: Request, next: Next) -> Result<Response, Error> {
-    tokio::spawn(next.run(request))
-        .await
-        .map_err(|error| Error::Internal(error.to_string()))
+    tokio::spawn(next.run(request)).await.map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// One line for each request, without queries and bodies, which may hold secrets; and the request's identity
@@ -122,10 +110,8 @@ mod tests {
             (None, false),
         ];
         for (value, expected) in cases {
-            let headers: HeaderMap = value
-                .map(|v| (header::AUTHORIZATION, v.parse().unwrap()))
-                .into_iter()
-                .collect();
+            let headers: HeaderMap =
+                value.map(|v| (header::AUTHORIZATION, v.parse().unwrap())).into_iter().collect();
             assert_eq!(credentials.are_in(&headers), expected, "{value:?}");
         }
     }

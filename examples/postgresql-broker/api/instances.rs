@@ -51,30 +51,17 @@ pub async fn provision(
     Body(request): Body<ProvisionRequest>,
 ) -> Result<Response, Error> {
     if request.organization_guid.is_empty() || request.space_guid.is_empty() {
-        return Err(Error::BadRequest(
-            "organization_guid and space_guid must not be empty".to_owned(),
-        ));
+        return Err(Error::BadRequest("organization_guid and space_guid must not be empty".to_owned()));
     }
     let plan = catalog::plan(&request.service_id, &request.plan_id)?;
-    plan.check_maintenance(
-        request
-            .maintenance_info
-            .as_ref()
-            .map(|info| info.version.as_str()),
-    )?;
+    plan.check_maintenance(request.maintenance_info.as_ref().map(|info| info.version.as_str()))?;
     let settings = Settings {
         service_id: request.service_id,
         plan_id: request.plan_id,
         parameters: request.parameters.unwrap_or_default(),
     };
-    let progress = broker
-        .provision(&ids.instance, settings, options.accepts_incomplete)
-        .await?;
-    Ok(answer(
-        progress,
-        StatusCode::CREATED,
-        described(plan, &ids.instance),
-    ))
+    let progress = broker.provision(&ids.instance, settings, options.accepts_incomplete).await?;
+    Ok(answer(progress, StatusCode::CREATED, described(plan, &ids.instance)))
 }
 
 pub async fn update(
@@ -89,17 +76,13 @@ pub async fn update(
         parameters: request.parameters,
         maintenance_version: request.maintenance_info.map(|info| info.version),
     };
-    let progress = broker
-        .update(&ids.instance, change, options.accepts_incomplete)
-        .await?;
+    let progress = broker.update(&ids.instance, change, options.accepts_incomplete).await?;
     Ok(answer(progress, StatusCode::OK, Map::new()))
 }
 
 pub async fn deprovision(State(broker): Shared, ids: Ids, options: Options) -> Result<Response, Error> {
     let plan = options.plan()?;
-    let progress = broker
-        .deprovision(&ids.instance, plan.service_id, options.accepts_incomplete)
-        .await?;
+    let progress = broker.deprovision(&ids.instance, plan.service_id, options.accepts_incomplete).await?;
     Ok(answer(progress, StatusCode::OK, Map::new()))
 }
 
@@ -117,9 +100,7 @@ pub async fn fetch(State(broker): Shared, ids: Ids) -> Result<Json<Map<String, V
 }
 
 pub async fn last_operation(State(broker): Shared, ids: Ids, options: Options) -> Result<Response, Error> {
-    let record = broker
-        .last_operation(&ids.instance, options.operation.as_deref())
-        .await?;
+    let record = broker.last_operation(&ids.instance, options.operation.as_deref()).await?;
     let operation = record.operation;
     let name = match operation.task {
         Task::Provision => "provisioning",

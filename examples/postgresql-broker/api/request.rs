@@ -22,8 +22,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         let body = Json::from_request(request, state).await;
-        body.map(|Json(body)| Self(body))
-            .map_err(|rejection| Error::BadRequest(rejection.body_text()))
+        body.map(|Json(body)| Self(body)).map_err(|rejection| Error::BadRequest(rejection.body_text()))
     }
 }
 
@@ -45,10 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Ids {
             return Err(Error::BadRequest("an id contains a NUL character".to_owned()));
         }
         let mut take = |name| ids.remove(name).unwrap_or_default();
-        Ok(Self {
-            instance: take("instance_id"),
-            binding: take("binding_id"),
-        })
+        Ok(Self { instance: take("instance_id"), binding: take("binding_id") })
     }
 }
 
@@ -74,9 +70,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Options {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let query = Query::from_request_parts(parts, state).await;
-        query
-            .map(|Query(options)| options)
-            .map_err(|rejection| Error::BadRequest(rejection.body_text()))
+        query.map(|Query(options)| options).map_err(|rejection| Error::BadRequest(rejection.body_text()))
     }
 }
 
@@ -89,9 +83,7 @@ pub struct MaintenanceInfo {
 /// The plan of the catalog with these ids, which must be there.
 pub fn plan(service_id: Option<&str>, plan_id: Option<&str>) -> Result<&'static Plan, Error> {
     let (Some(service_id), Some(plan_id)) = (service_id, plan_id) else {
-        return Err(Error::BadRequest(
-            "service_id and plan_id are required".to_owned(),
-        ));
+        return Err(Error::BadRequest("service_id and plan_id are required".to_owned()));
     };
     catalog::plan(service_id, plan_id)
 }

@@ -39,10 +39,7 @@ impl Broker {
         wish: Wish,
     ) -> Result<(Progress, Home, Binding), Error> {
         let mut instance = Locked::new(&self.server, instance_id).await?;
-        let record = instance
-            .instance()
-            .await?
-            .ok_or(Error::NotFound("the instance"))?;
+        let record = instance.instance().await?.ok_or(Error::NotFound("the instance"))?;
         if let Some(service_id) = &wish.service_id {
             same_service(&record, service_id)?;
         }
@@ -63,17 +60,11 @@ impl Broker {
             Some(predecessor) => match instance.binding(predecessor).await? {
                 Some(predecessor) => predecessor.parameters,
                 None => {
-                    return Err(Error::BadRequest(
-                        "predecessor_binding_id does not exist".to_owned(),
-                    ));
+                    return Err(Error::BadRequest("predecessor_binding_id does not exist".to_owned()));
                 }
             },
         };
-        let binding = Binding {
-            parameters,
-            predecessor: wish.predecessor,
-            password: password(),
-        };
+        let binding = Binding { parameters, predecessor: wish.predecessor, password: password() };
         let role = Identifier::of_binding(instance_id, id);
         let sql = home.binding_role(&role, &binding.password, parameters.read_only);
         instance.create_binding(id, &binding, &sql).await?;
@@ -91,21 +82,15 @@ impl Broker {
         }
         let role = Identifier::of_binding(instance_id, id);
         let home = home_of(&record, instance_id)?;
-        self.server
-            .retire(&instance.admin, &home, slice::from_ref(&role))
-            .await?;
+        self.server.retire(&instance.admin, &home, slice::from_ref(&role)).await?;
         instance.delete_binding(id, &role).await
     }
 
     /// The binding, with where its instance is.
     pub async fn fetch_binding(&self, instance_id: &str, id: &str) -> Result<(Home, Binding), Error> {
         let admin = self.server.admin().await?;
-        let record = store::instance(&admin, instance_id)
-            .await?
-            .ok_or(Error::NotFound("the instance"))?;
-        let binding = store::binding(&admin, instance_id, id)
-            .await?
-            .ok_or(Error::NotFound("the binding"))?;
+        let record = store::instance(&admin, instance_id).await?.ok_or(Error::NotFound("the instance"))?;
+        let binding = store::binding(&admin, instance_id, id).await?.ok_or(Error::NotFound("the binding"))?;
         Ok((home_of(&record, instance_id)?, binding))
     }
 }

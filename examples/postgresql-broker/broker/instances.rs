@@ -43,14 +43,7 @@ impl Broker {
             }
             Some(unfinished) => unfinished,
         };
-        self.begin(
-            instance,
-            record,
-            Task::Provision,
-            plan.asynchronous,
-            accepts_incomplete,
-        )
-        .await
+        self.begin(instance, record, Task::Provision, plan.asynchronous, accepts_incomplete).await
     }
 
     /// Changes an instance.
@@ -61,10 +54,7 @@ impl Broker {
         accepts_incomplete: bool,
     ) -> Result<Progress, Error> {
         let instance = Locked::new(&self.server, id).await?;
-        let record = instance
-            .instance()
-            .await?
-            .ok_or(Error::NotFound("the instance"))?;
+        let record = instance.instance().await?.ok_or(Error::NotFound("the instance"))?;
         same_service(&record, &change.service_id)?;
         let plan = plan_of(&record)?;
         let (target, settings) = changed(plan, &record.settings, &change)?;
@@ -81,8 +71,7 @@ impl Broker {
             _ => {}
         }
         let asynchronous = plan.asynchronous || target.asynchronous;
-        self.begin(instance, record, task, asynchronous, accepts_incomplete)
-            .await
+        self.begin(instance, record, task, asynchronous, accepts_incomplete).await
     }
 
     /// Removes an instance, also one that is just being made.
@@ -100,14 +89,7 @@ impl Broker {
         }
         let plan = plan_of(&record)?;
         record.provisioned = false;
-        self.begin(
-            instance,
-            record,
-            Task::Deprovision,
-            plan.asynchronous,
-            accepts_incomplete,
-        )
-        .await
+        self.begin(instance, record, Task::Deprovision, plan.asynchronous, accepts_incomplete).await
     }
 
     /// The instance, while it is as it should be.
@@ -142,9 +124,7 @@ fn changed(
         None => plan,
     };
     if target != plan && !plan.updateable {
-        return Err(Error::Unprocessable(
-            "instances of this plan stay on it".to_owned(),
-        ));
+        return Err(Error::Unprocessable("instances of this plan stay on it".to_owned()));
     }
     target.check_maintenance(change.maintenance_version.as_deref())?;
     let asked = change.parameters.unwrap_or_default();
@@ -152,11 +132,8 @@ fn changed(
         connection_limit: asked.connection_limit.or(settings.parameters.connection_limit),
     };
     target.check(parameters)?;
-    let settings = Settings {
-        service_id: settings.service_id.clone(),
-        plan_id: target.id.to_owned(),
-        parameters,
-    };
+    let settings =
+        Settings { service_id: settings.service_id.clone(), plan_id: target.id.to_owned(), parameters };
     Ok((target, settings))
 }
 
@@ -171,11 +148,7 @@ mod tests {
 
     fn settings(plan: &Plan, connection_limit: Option<u32>) -> Settings {
         let parameters = InstanceParameters { connection_limit };
-        Settings {
-            service_id: plan.service_id.to_owned(),
-            plan_id: plan.id.to_owned(),
-            parameters,
-        }
+        Settings { service_id: plan.service_id.to_owned(), plan_id: plan.id.to_owned(), parameters }
     }
 
     fn change(plan_id: Option<&str>, connection_limit: Option<u32>, version: Option<&str>) -> Change {
@@ -193,14 +166,8 @@ mod tests {
         let cases = [
             (change(None, None, None), settings(&SMALL, Some(30))),
             (change(None, Some(40), None), settings(&SMALL, Some(40))),
-            (
-                change(Some(LARGE.id), None, Some("1.1.0")),
-                settings(&LARGE, Some(30)),
-            ),
-            (
-                change(Some(LARGE.id), Some(500), None),
-                settings(&LARGE, Some(500)),
-            ),
+            (change(Some(LARGE.id), None, Some("1.1.0")), settings(&LARGE, Some(30))),
+            (change(Some(LARGE.id), Some(500), None), settings(&LARGE, Some(500))),
         ];
         for (change, expected) in cases {
             assert_eq!(changed(&SMALL, &before, &change).unwrap().1, expected);
@@ -210,14 +177,8 @@ mod tests {
     #[test]
     fn a_change_that_no_plan_can_satisfy_is_refused() {
         let refuse = |plan, limit, change| changed(plan, &settings(plan, limit), &change).unwrap_err();
-        assert!(matches!(
-            refuse(&SMALL, None, change(Some(SHARED.id), None, None)),
-            Error::BadRequest(_)
-        ));
-        assert!(matches!(
-            refuse(&SMALL, None, change(None, Some(101), None)),
-            Error::BadRequest(_)
-        ));
+        assert!(matches!(refuse(&SMALL, None, change(Some(SHARED.id), None, None)), Error::BadRequest(_)));
+        assert!(matches!(refuse(&SMALL, None, change(None, Some(101), None)), Error::BadRequest(_)));
         assert!(matches!(
             refuse(&LARGE, Some(500), change(Some(SMALL.id), None, None)),
             Error::BadRequest(_)

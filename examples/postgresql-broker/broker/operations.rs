@@ -98,9 +98,7 @@ impl Broker {
             Task::Update(settings) => settings,
         };
         let plan = catalog::plan(&settings.service_id, &settings.plan_id)?;
-        self.server
-            .configure(&instance.admin, &home, plan, settings.parameters)
-            .await?;
+        self.server.configure(&instance.admin, &home, plan, settings.parameters).await?;
         record.provisioned = true;
         record.maintenance_version = plan.maintenance_version.map(str::to_owned);
         record.settings = settings;

@@ -18,9 +18,7 @@ impl Credentials {
     pub async fn connect_to(&self, database: &str) -> Result<Application, SqlState> {
         let mut config: Config = self.text("uri").parse().unwrap();
         let client = connect(config.dbname(database)).await;
-        client
-            .map(Application)
-            .map_err(|error| error.code().unwrap().clone())
+        client.map(Application).map_err(|error| error.code().unwrap().clone())
     }
 
     pub fn text(&self, name: &str) -> &str {
@@ -45,18 +43,11 @@ impl Application {
     /// Tries something that must be forbidden.
     pub async fn is_denied(&self, sql: &str) {
         let error = self.0.batch_execute(sql).await.expect_err(sql);
-        assert_eq!(
-            error.code(),
-            Some(&SqlState::INSUFFICIENT_PRIVILEGE),
-            "{sql}: {error:?}"
-        );
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
     }
 
     /// Finds that the server has ended the session.
     pub async fn is_over(&self) {
-        self.0
-            .batch_execute("SELECT 1")
-            .await
-            .expect_err("the session goes on");
+        self.0.batch_execute("SELECT 1").await.expect_err("the session goes on");
     }
 }

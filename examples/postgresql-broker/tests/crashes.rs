@@ -21,23 +21,11 @@ async fn survives(plan: &Plan) {
         let path = format!("{life}");
         let bound = format!("{path}/service_bindings/b");
         let wish = binding(plan, &json!({}));
-        interrupt(
-            &mut platform,
-            life,
-            Method::PUT,
-            &path,
-            Some(&instance(plan, &json!({}))),
-        )
-        .await;
+        interrupt(&mut platform, life, Method::PUT, &path, Some(&instance(plan, &json!({})))).await;
         interrupt(&mut platform, life, Method::PUT, &bound, Some(&wish)).await;
 
         let credentials = Credentials(platform.put(&bound, &wish).await.body["credentials"].clone());
-        credentials
-            .connect()
-            .await
-            .unwrap()
-            .run("CREATE TABLE t AS SELECT 1")
-            .await;
+        credentials.connect().await.unwrap().run("CREATE TABLE t AS SELECT 1").await;
 
         interrupt(&mut platform, life, Method::DELETE, &deletion(&bound, plan), None).await;
         assert!(credentials.connect().await.is_err());
@@ -52,15 +40,8 @@ async fn interrupt(platform: &mut Platform, life: u64, method: Method, path: &st
     let _ = tokio::time::timeout(Duration::from_millis(life), request).await;
     platform.restart(Duration::ZERO).await;
     let answer = platform.send(method.clone(), path, body).await;
-    let fulfilled: &[u16] = if method == Method::PUT {
-        &[200, 201]
-    } else {
-        &[200, 410]
-    };
-    assert!(
-        fulfilled.contains(&answer.status),
-        "{method} {path} after {life} ms: {answer:?}"
-    );
+    let fulfilled: &[u16] = if method == Method::PUT { &[200, 201] } else { &[200, 410] };
+    assert!(fulfilled.contains(&answer.status), "{method} {path} after {life} ms: {answer:?}");
 }
 
 #[tokio::test]

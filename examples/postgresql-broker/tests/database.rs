@@ -19,37 +19,22 @@ async fn bindings_share_a_database() {
     let platform = Platform::new(Duration::ZERO).await;
     platform.provision(INSTANCE, &SMALL).await;
     let writer = platform.bind(WRITER, &SMALL, &json!({})).await;
-    let other = platform
-        .bind("one/service_bindings/other", &SMALL, &json!({}))
-        .await;
-    let reader = platform
-        .bind(
-            "one/service_bindings/reader",
-            &SMALL,
-            &json!({ "readOnly": true }),
-        )
-        .await;
+    let other = platform.bind("one/service_bindings/other", &SMALL, &json!({})).await;
+    let reader = platform.bind("one/service_bindings/reader", &SMALL, &json!({ "readOnly": true })).await;
 
     let writing = writer.connect().await.unwrap();
-    writing
-        .run("CREATE TABLE t (id serial, x text); INSERT INTO t (x) VALUES ('one')")
-        .await;
+    writing.run("CREATE TABLE t (id serial, x text); INSERT INTO t (x) VALUES ('one')").await;
     writing.run("CREATE SCHEMA s; CREATE TABLE s.t ()").await;
     let changing = other.connect().await.unwrap();
-    changing
-        .run("INSERT INTO t (x) VALUES ('two'); ALTER TABLE t ADD y int; DROP TABLE s.t")
-        .await;
+    changing.run("INSERT INTO t (x) VALUES ('two'); ALTER TABLE t ADD y int; DROP TABLE s.t").await;
     changing.run("CREATE TABLE s.u AS SELECT 3").await;
 
     let reading = reader.connect().await.unwrap();
     assert_eq!(reading.rows("SELECT x FROM t").await, 2);
     assert_eq!(reading.rows("SELECT * FROM s.u").await, 1);
-    for sql in [
-        "INSERT INTO t (x) VALUES ('no')",
-        "DROP TABLE t",
-        "CREATE TABLE mine ()",
-        "CREATE SCHEMA mine",
-    ] {
+    for sql in
+        ["INSERT INTO t (x) VALUES ('no')", "DROP TABLE t", "CREATE TABLE mine ()", "CREATE SCHEMA mine"]
+    {
         reading.is_denied(sql).await;
     }
 }
@@ -59,22 +44,15 @@ async fn what_is_removed_is_really_gone() {
     let platform = Platform::new(Duration::ZERO).await;
     platform.provision(INSTANCE, &SMALL).await;
     let writer = platform.bind(WRITER, &SMALL, &json!({})).await;
-    let other = platform
-        .bind("one/service_bindings/other", &SMALL, &json!({}))
-        .await;
+    let other = platform.bind("one/service_bindings/other", &SMALL, &json!({})).await;
     let (writing, reading) = (writer.connect().await.unwrap(), other.connect().await.unwrap());
     // What a role owns beside the common property does not keep it from being dropped.
-    writing
-        .run("CREATE TABLE common AS SELECT 1; SET ROLE NONE; CREATE TABLE own AS SELECT 1")
-        .await;
+    writing.run("CREATE TABLE common AS SELECT 1; SET ROLE NONE; CREATE TABLE own AS SELECT 1").await;
 
     assert_eq!(platform.delete(WRITER, &SMALL).await.status, 200);
     writing.is_over().await;
     assert_eq!(writer.connect().await.err(), Some(SqlState::INVALID_PASSWORD));
-    let roles = format!(
-        "SELECT count(*) FROM pg_roles WHERE rolname = '{}'",
-        writer.text("username")
-    );
+    let roles = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{}'", writer.text("username"));
     assert_eq!(platform.postgres.ask(&roles).await, "0");
     assert_eq!(reading.rows("SELECT FROM common, own").await, 1);
     assert_eq!(platform.delete(WRITER, &SMALL).await.status, 410);
@@ -96,39 +74,22 @@ async fn requests_may_be_repeated_but_not_changed() {
     let again = platform.put(INSTANCE, &request).await;
     assert_eq!((made.status, again.status), (201, 200));
     assert_eq!(made.body, again.body);
-    assert_eq!(
-        platform
-            .put(INSTANCE, &instance(&SMALL, &json!({ "connectionLimit": 8 })))
-            .await
-            .status,
-        409
-    );
+    assert_eq!(platform.put(INSTANCE, &instance(&SMALL, &json!({ "connectionLimit": 8 }))).await.status, 409);
 
     let request = binding(&SMALL, &json!({}));
     let made = platform.put(WRITER, &request).await;
     let again = platform.put(WRITER, &request).await;
     assert_eq!((made.status, again.status), (201, 200));
     assert_eq!(made.body, again.body);
-    let explicit = platform
-        .put(WRITER, &binding(&SMALL, &json!({ "readOnly": false })))
-        .await;
+    let explicit = platform.put(WRITER, &binding(&SMALL, &json!({ "readOnly": false }))).await;
     assert_eq!(explicit.status, 200, "the default, spelt out");
-    assert_eq!(
-        platform
-            .put(WRITER, &binding(&SMALL, &json!({ "readOnly": true })))
-            .await
-            .status,
-        409
-    );
+    assert_eq!(platform.put(WRITER, &binding(&SMALL, &json!({ "readOnly": true }))).await.status, 409);
 
     let fetched = platform.get(WRITER).await;
     assert_eq!(fetched.status, 200);
     assert_eq!(fetched.body["credentials"], made.body["credentials"]);
     assert_eq!(fetched.body["parameters"], json!({ "readOnly": false }));
-    assert_eq!(
-        platform.get(&format!("{WRITER}/last_operation")).await.body["state"],
-        "succeeded"
-    );
+    assert_eq!(platform.get(&format!("{WRITER}/last_operation")).await.body["state"], "succeeded");
 }
 
 #[tokio::test]
@@ -181,31 +142,18 @@ async fn rotation_makes_a_second_role_with_the_same_rights() {
     let platform = Platform::new(Duration::ZERO).await;
     platform.provision(INSTANCE, &SMALL).await;
     let old = platform.bind(WRITER, &SMALL, &json!({ "readOnly": true })).await;
-    let (successor, request) = (
-        "one/service_bindings/successor",
-        json!({ "predecessor_binding_id": "writer" }),
-    );
+    let (successor, request) =
+        ("one/service_bindings/successor", json!({ "predecessor_binding_id": "writer" }));
     let made = platform.put(successor, &request).await;
     assert_eq!(made.status, 201, "{}", made.body);
     let new = Credentials(made.body["credentials"].clone());
     assert_ne!(old.text("username"), new.text("username"));
     old.connect().await.unwrap();
-    new.connect()
-        .await
-        .unwrap()
-        .is_denied("CREATE TABLE mine ()")
-        .await;
+    new.connect().await.unwrap().is_denied("CREATE TABLE mine ()").await;
 
     assert_eq!(platform.delete(WRITER, &SMALL).await.status, 200);
-    assert_eq!(
-        platform.put(successor, &request).await.status,
-        200,
-        "repeated when the predecessor is gone"
-    );
-    assert_eq!(
-        platform.put("one/service_bindings/third", &request).await.status,
-        400
-    );
+    assert_eq!(platform.put(successor, &request).await.status, 200, "repeated when the predecessor is gone");
+    assert_eq!(platform.put("one/service_bindings/third", &request).await.status, 400);
     new.connect().await.unwrap();
 }
 

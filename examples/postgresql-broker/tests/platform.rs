@@ -38,17 +38,9 @@ impl Platform {
             let provider = rustls::crypto::ring::default_provider();
             provider.install_default().unwrap();
         });
-        let http = reqwest::Client::builder()
-            .pool_max_idle_per_host(0)
-            .build()
-            .unwrap();
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
         let postgres = Arc::new(Postgres::start().await);
-        let mut platform = Self {
-            postgres,
-            url: String::new(),
-            http,
-            broker: None,
-        };
+        let mut platform = Self { postgres, url: String::new(), http, broker: None };
         platform.restart(async_delay).await;
         platform
     }
@@ -56,12 +48,7 @@ impl Platform {
     /// With another broker on the same server.
     pub async fn beside(&self) -> Self {
         let (postgres, http) = (Arc::clone(&self.postgres), self.http.clone());
-        let mut platform = Self {
-            postgres,
-            url: String::new(),
-            http,
-            broker: None,
-        };
+        let mut platform = Self { postgres, url: String::new(), http, broker: None };
         platform.restart(Duration::ZERO).await;
         platform
     }
@@ -69,20 +56,9 @@ impl Platform {
     /// Kills the broker, wherever it is, and starts another one.
     pub async fn restart(&mut self, async_delay: Duration) {
         self.kill();
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let public = Address {
-            host: "127.0.0.1".to_owned(),
-            port: self.postgres.port(),
-        };
-        let broker = Arc::new(Broker::new(
-            Server::new(self.postgres.config()),
-            public,
-            async_delay,
-        ));
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let public = Address { host: "127.0.0.1".to_owned(), port: self.postgres.port() };
+        let broker = Arc::new(Broker::new(Server::new(self.postgres.config()), public, async_delay));
         let started = runtime.spawn(async move {
             broker.start().await.unwrap();
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -114,16 +90,10 @@ impl Platform {
         path: &str,
         body: Option<&Value>,
     ) -> reqwest::Result<Answer> {
-        let request = self
-            .http
-            .request(method, format!("{}/v2/service_instances/{path}", self.url));
-        let request = request
-            .basic_auth("user", Some("password"))
-            .header("X-Broker-API-Version", "2.17");
+        let request = self.http.request(method, format!("{}/v2/service_instances/{path}", self.url));
+        let request = request.basic_auth("user", Some("password")).header("X-Broker-API-Version", "2.17");
         let request = match body {
-            Some(body) => request
-                .header("Content-Type", "application/json")
-                .body(body.to_string()),
+            Some(body) => request.header("Content-Type", "application/json").body(body.to_string()),
             None => request,
         };
         Answer::read(request.send().await?).await
@@ -161,21 +131,14 @@ impl Platform {
 
     /// Asks until the operation has ended, one way or the other.
     pub async fn poll(&self, instance: &str, operation: &str) -> Answer {
-        let path = format!(
-            "{instance}/last_operation?operation={operation}&plan_id={}",
-            LARGE.id
-        );
+        let path = format!("{instance}/last_operation?operation={operation}&plan_id={}", LARGE.id);
         let begin = Instant::now();
         loop {
             let answer = self.get(&path).await;
             if answer.body["state"] != "in progress" {
                 return answer;
             }
-            assert!(
-                begin.elapsed() < DEADLINE,
-                "the operation never ended: {}",
-                answer.body
-            );
+            assert!(begin.elapsed() < DEADLINE, "the operation never ended: {}", answer.body);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -198,10 +161,7 @@ impl Answer {
     async fn read(response: Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let text = response.text().await?;
-        Ok(Self {
-            status,
-            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
-        })
+        Ok(Self { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
     /// The key of the operation that this began.
@@ -218,10 +178,7 @@ impl Answer {
 
 /// The address of a deletion.
 pub fn deletion(path: &str, plan: &Plan) -> String {
-    format!(
-        "{path}?service_id={}&plan_id={}&accepts_incomplete=true",
-        plan.service_id, plan.id
-    )
+    format!("{path}?service_id={}&plan_id={}&accepts_incomplete=true", plan.service_id, plan.id)
 }
 
 /// The body of a provision request.

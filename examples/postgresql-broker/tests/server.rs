@@ -29,48 +29,22 @@ impl Postgres {
         let directory = env::temp_dir().join(format!("postgresql-broker-{}", Uuid::new_v4()));
         let mut initdb = unprivileged("initdb");
         initdb.arg("--pgdata").arg(&directory);
-        initdb.args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-        ]);
+        initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
         let output = initdb.output().unwrap();
-        assert!(
-            output.status.success(),
-            "initdb: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         fs::write(directory.join("pg_hba.conf"), AUTHENTICATION).unwrap();
 
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut postgres = unprivileged("postgres");
-        postgres
-            .arg("-D")
-            .arg(&directory)
-            .arg("-k")
-            .arg(&directory)
-            .args(["-p", &port.to_string()]);
-        for setting in [
-            "fsync=off",
-            "listen_addresses=127.0.0.1",
-            "shared_buffers=16MB",
-            "max_connections=60",
-        ] {
+        postgres.arg("-D").arg(&directory).arg("-k").arg(&directory).args(["-p", &port.to_string()]);
+        for setting in
+            ["fsync=off", "listen_addresses=127.0.0.1", "shared_buffers=16MB", "max_connections=60"]
+        {
             postgres.args(["-c", setting]);
         }
         let log = fs::File::create(directory.with_extension("log")).unwrap();
         let process = postgres.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let mut server = Self {
-            process,
-            directory,
-            port,
-        };
+        let mut server = Self { process, directory, port };
         server.wait_until_ready().await;
         server
     }
@@ -78,11 +52,7 @@ impl Postgres {
     /// How the superuser connects.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
-        config
-            .host("127.0.0.1")
-            .port(self.port)
-            .user("postgres")
-            .dbname("postgres");
+        config.host("127.0.0.1").port(self.port).user("postgres").dbname("postgres");
         config
     }
 
@@ -93,11 +63,7 @@ impl Postgres {
     /// The single value that a query of the superuser returns.
     pub async fn ask(&self, query: &str) -> String {
         let client = connect(&self.config()).await.unwrap();
-        client
-            .query_one(&format!("SELECT ({query})::text"), &[])
-            .await
-            .unwrap()
-            .get(0)
+        client.query_one(&format!("SELECT ({query})::text"), &[]).await.unwrap().get(0)
     }
 
     /// The names of everything in the server that belongs to an instance or a binding.
@@ -121,11 +87,7 @@ impl Postgres {
             if let Some(status) = self.process.try_wait().unwrap() {
                 panic!("postgres ended with {status}: {}", log());
             }
-            assert!(
-                begin.elapsed() < DEADLINE,
-                "postgres is not ready: {error}: {}",
-                log()
-            );
+            assert!(begin.elapsed() < DEADLINE, "postgres is not ready: {error}: {}", log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -134,10 +96,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // Not `kill()`, which would leave processes and shared memory behind.
-        let _ = unprivileged("pg_ctl")
-            .args(["stop", "-m", "immediate", "-D"])
-            .arg(&self.directory)
-            .output();
+        let _ = unprivileged("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(&self.directory).output();
         let _ = self.process.wait();
         let _ = fs::remove_file(self.directory.with_extension("log"));
         let _ = fs::remove_dir_all(&self.directory);
@@ -168,10 +127,8 @@ fn find(program: &str) -> PathBuf {
     let version = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
     let mut versions: Vec<u32> = versions.filter_map(version).collect();
     versions.sort_unstable();
-    let debian = versions
-        .iter()
-        .rev()
-        .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")));
+    let debian =
+        versions.iter().rev().map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")));
     let path = env::var_os("PATH").unwrap_or_default();
     debian
         .chain(env::split_paths(&path))

@@ -10,7 +10,7 @@ use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
 use crate::crd::reference::LocalObjectReference;
 use crate::domain::orphan::Removal;
-use crate::domain::progress::InProgress as _;
+use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 use crate::osb::{self, State};
@@ -19,7 +19,8 @@ use crate::osb::{self, State};
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceBindingStatus> {
     let mut status = observed.binding.status.clone().unwrap_or_default();
     let broker = &call.instance.broker_name;
-    let mut after = After { observed, broker, status: &mut status, note: None, release: false, next_poll: None };
+    let mut after =
+        After { observed, broker, status: &mut status, note: None, release: false, next_poll: None };
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => after.mitigation(call, outcome),
         (verb, Outcome::NotAsked(why)) => after.not_asked(verb, &why),
@@ -99,7 +100,7 @@ impl<'a> After<'a, '_> {
 
     fn bound(&mut self, digest: String) {
         self.status.external_properties =
-            self.status.in_progress_properties.take().or(self.status.external_properties.take());
+            self.status.in_progress_properties.take().or_else(|| self.status.external_properties.take());
         self.status.current_operation = None;
         self.status.secret_digest = digest;
         self.status.binding =
@@ -132,7 +133,7 @@ impl<'a> After<'a, '_> {
 
     fn bind_failed(&mut self, error: &osb::Error) {
         let message = format!("The broker {} did not make the binding: {error}", self.broker);
-        match verdict::of_creation(error) {
+        match verdict::of_creation(error).after_attempts(self.observed.repeated) {
             Verdict::Refused if self.status.external_properties.is_none() => self.refused(&message),
             Verdict::Poll if self.observed.offering.retrievable => {
                 let message = "The broker has the binding already; it is asked how far it is";
@@ -162,7 +163,13 @@ impl<'a> After<'a, '_> {
         self.tell(true, reason, &message);
     }
 
-    fn try_again(&mut self, status: Status, reason: &'static str, message: &str, retry_after: Option<Duration>) {
+    fn try_again(
+        &mut self,
+        status: Status,
+        reason: &'static str,
+        message: &str,
+        retry_after: Option<Duration>,
+    ) {
         let seed = self.seed();
         let next = self.status.progress().fail(&self.observed.now, seed, retry_after);
         let message = format!("{message}; it is tried again at {}", next.0);
@@ -172,7 +179,8 @@ impl<'a> After<'a, '_> {
 
     /// The broker will not have it: nothing more happens until something else is asked for.
     fn refused(&mut self, message: &str) {
-        self.status.refused = self.status.in_progress_properties.as_ref().map(fingerprint).unwrap_or_default();
+        self.status.refused =
+            self.status.in_progress_properties.as_ref().map(fingerprint).unwrap_or_default();
         self.nothing_happened();
         let mut progress = self.status.progress();
         progress.end();
@@ -188,11 +196,20 @@ impl<'a> After<'a, '_> {
         match outcome {
             Outcome::Stored { digest } => self.bound(digest),
             Outcome::Failed(error) => {
-                let message = format!("The broker {} does not tell the credentials again: {error}", self.broker);
-                self.try_again(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, error.retry_after());
+                let message =
+                    format!("The broker {} does not tell the credentials again: {error}", self.broker);
+                self.try_again(
+                    Status::False,
+                    reason::ERROR_INJECTING_BIND_RESULT,
+                    &message,
+                    error.retry_after(),
+                );
             }
-            Outcome::Unusable(why) => self.try_again(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &why, None),
-            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::Polled(_) | Outcome::NotAsked(_) => {}
+            Outcome::Unusable(why) => {
+                self.try_again(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &why, None);
+            }
+            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::Polled(_) | Outcome::NotAsked(_) => {
+            }
         }
     }
 
@@ -239,7 +256,10 @@ impl<'a> After<'a, '_> {
                 self.operation_failed("The broker does not know the operation");
             }
             Outcome::Failed(error) => {
-                let message = format!("The broker {} does not say how far it is: {error}; it is asked again", self.broker);
+                let message = format!(
+                    "The broker {} does not say how far it is: {error}; it is asked again",
+                    self.broker
+                );
                 self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
                 let started = self.status.operation_start_time.as_ref();
                 self.next_poll = Some(schedule::poll(&self.observed.now, started, error.retry_after()));
@@ -251,8 +271,12 @@ impl<'a> After<'a, '_> {
 
     fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
         let (reason, message) = match self.status.current_operation {
-            Some(BindingOperation::Unbind) => (reason::UNBINDING, "The binding is being deleted asynchronously"),
-            Some(BindingOperation::Bind) | None => (reason::BINDING, "The binding is being created asynchronously"),
+            Some(BindingOperation::Unbind) => {
+                (reason::UNBINDING, "The binding is being deleted asynchronously")
+            }
+            Some(BindingOperation::Bind) | None => {
+                (reason::BINDING, "The binding is being created asynchronously")
+            }
         };
         let message = match description.filter(|text| !text.is_empty()) {
             Some(text) => format!("{message} ({text})"),

@@ -56,29 +56,14 @@ where
     C: role::Class + Object,
     P: role::Plan + Object,
 {
-    let Desired {
-        classes,
-        plans,
-        mut rejected,
-    } = desired;
-    let owner = OwnerReference {
-        controller: Some(true),
-        block_owner_deletion: Some(false),
-        ..owner.clone()
-    };
-    let broker = Broker {
-        name: existing.broker,
-        owner,
-    };
+    let Desired { classes, plans, mut rejected } = desired;
+    let owner = OwnerReference { controller: Some(true), block_owner_deletion: Some(false), ..owner.clone() };
+    let broker = Broker { name: existing.broker, owner };
     let classes = broker.compare::<Classes<C>>(classes, existing.classes, &BTreeSet::new());
     let plans = broker.compare::<Plans<C, P>>(plans, existing.plans, &classes.refused);
     rejected.extend(classes.rejected);
     rejected.extend(plans.rejected);
-    Diff {
-        classes: classes.changes,
-        plans: plans.changes,
-        rejected,
-    }
+    Diff { classes: classes.changes, plans: plans.changes, rejected }
 }
 
 /// What the comparison has to know of classes and of plans.
@@ -174,23 +159,19 @@ impl Broker<'_> {
         existing: &[Arc<K::Object>],
         refused: &BTreeSet<String>,
     ) -> Compared<K::Object> {
-        let mut compared = Compared {
-            changes: Vec::new(),
-            rejected: Vec::new(),
-            refused: BTreeSet::new(),
-        };
+        let mut compared = Compared { changes: Vec::new(), rejected: Vec::new(), refused: BTreeSet::new() };
         let mut others: BTreeMap<&str, _> = existing.iter().map(|object| (name(&**object), object)).collect();
+        let is_refused =
+            |object: &K::Object| K::class(object).is_some_and(|(_, class)| refused.contains(class));
         for mut object in wanted {
             let found = others.remove(name(&object));
-            if K::class(&object).is_some_and(|(_, class)| refused.contains(class)) {
+            if is_refused(&object) {
                 continue;
             }
             let Some(found) = found else {
                 // The labels and annotations of a fresh object are those of its definition.
-                *object.meta_mut() = ObjectMeta {
-                    name: object.meta_mut().name.take(),
-                    ..ObjectMeta::default()
-                };
+                *object.meta_mut() =
+                    ObjectMeta { name: object.meta_mut().name.take(), ..ObjectMeta::default() };
                 self.stamp::<K>(&mut object);
                 compared.changes.push(Change::Create(object));
                 continue;
@@ -203,13 +184,11 @@ impl Broker<'_> {
                 compared.changes.extend(self.update::<K>(&object, found));
             }
         }
-        let gone = others
-            .into_values()
-            .filter(|object| self.manages::<K>(object) && !K::is_removed(object));
-        compared.changes.extend(gone.map(|object| Change::Mark {
-            object: Arc::clone(object),
-            removed: true,
-        }));
+        let is_gone =
+            |object: &K::Object| self.manages::<K>(object) && !K::is_removed(object) && !is_refused(object);
+        for object in others.into_values().filter(|object| is_gone(object)) {
+            compared.changes.push(Change::Mark { object: Arc::clone(object), removed: true });
+        }
         compared
     }
 
@@ -220,10 +199,7 @@ impl Broker<'_> {
             return Some(format!("{exists} for broker {:?}", K::broker_name(found)));
         }
         if K::external_id(found) != K::external_id(wanted) {
-            return Some(format!(
-                "{exists} with the external ID {:?}",
-                K::external_id(found)
-            ));
+            return Some(format!("{exists} with the external ID {:?}", K::external_id(found)));
         }
         let class = K::class(found).filter(|class| K::class(wanted) != Some(*class));
         class.map(|(_, class)| format!("{exists} for class {class:?}"))
@@ -239,10 +215,7 @@ impl Broker<'_> {
         K::take_spec(&mut updated, wanted);
         self.stamp::<K>(&mut updated);
         let update = (!is_same(&updated, found)).then_some(Change::Update(updated));
-        let mark = K::is_removed(found).then(|| Change::Mark {
-            object: Arc::clone(found),
-            removed: false,
-        });
+        let mark = K::is_removed(found).then(|| Change::Mark { object: Arc::clone(found), removed: false });
         update.into_iter().chain(mark)
     }
 
@@ -274,13 +247,8 @@ impl Broker<'_> {
         let owners = meta.owner_references.as_deref().unwrap_or_default();
         let is_old = meta.namespace.is_some()
             && owners.is_empty()
-            && meta
-                .labels
-                .as_ref()
-                .is_some_and(|labels| labels.contains_key(K::BROKER_LABEL));
-        let is_owned = owners
-            .iter()
-            .any(|owner| owner.controller == Some(true) && self.is_owner(owner));
+            && meta.labels.as_ref().is_some_and(|labels| labels.contains_key(K::BROKER_LABEL));
+        let is_owned = owners.iter().any(|owner| owner.controller == Some(true) && self.is_owner(owner));
         K::broker_name(object) == self.name && (is_owned || is_old)
     }
 
@@ -315,10 +283,7 @@ fn is_same_json(one: &Value, other: &Value) -> bool {
         }
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
-                && one
-                    .iter()
-                    .zip(other)
-                    .all(|(one, other)| one.0 == other.0 && is_same_json(one.1, other.1))
+                && one.iter().zip(other).all(|(one, other)| one.0 == other.0 && is_same_json(one.1, other.1))
         }
         _ => one == other,
     }

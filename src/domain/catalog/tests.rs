@@ -34,10 +34,7 @@ fn what_is_absent_has_the_meaning_of_the_specification() {
     let cluster = Namespaced::of(&catalog(&[("a", &["p"])]));
     let (class, plan) = (&cluster.classes[0].spec.common, &cluster.plans[0].spec.common);
     assert!(plan.free);
-    assert_eq!(
-        (plan.bindable, plan.plan_updatable, plan.maximum_polling_duration),
-        (None, None, None)
-    );
+    assert_eq!((plan.bindable, plan.plan_updatable, plan.maximum_polling_duration), (None, None, None));
     assert!(!class.plan_updatable && !class.binding_retrievable && class.external_metadata.is_none());
 }
 
@@ -54,72 +51,39 @@ fn restrictions_filter_classes_then_plans_then_classes_without_plans() {
         [&[], &["spec.free=true"], &["a", "c", "z42z"], &["a2", "b1", "c1"]],
         [&[], &["spec.free=false"], &["a"], &["a1"]],
         [&[], &["spec.clusterServiceClass.name=z42z"], &["z42z"], &["b1"]],
-        [
-            &["name!=c"],
-            &["spec.externalName notin (b1-name)"],
-            &["a"],
-            &["a1", "a2"],
-        ],
+        [&["name!=c"], &["spec.externalName notin (b1-name)"], &["a"], &["a1", "a2"]],
         [&[], &["name in (a1, c1)", "spec.externalID=c1"], &["c"], &["c1"]],
     ];
     for [classes, plans, expected_classes, expected_plans] in cases {
-        let restrictions = CatalogRestrictions {
-            service_class: names(classes),
-            service_plan: names(plans),
-        };
+        let restrictions = CatalogRestrictions { service_class: names(classes), service_plan: names(plans) };
         let diff = ClusterWide::new().diff_restricted(&catalog, &restrictions);
         let mut cluster = ClusterWide::new();
         apply(&mut cluster.classes, diff.classes);
         apply(&mut cluster.plans, diff.plans);
-        assert_eq!(
-            cluster.offered(),
-            (names(expected_classes), names(expected_plans)),
-            "{restrictions:?}"
-        );
+        assert_eq!(cluster.offered(), (names(expected_classes), names(expected_plans)), "{restrictions:?}");
     }
-    let restrictions = CatalogRestrictions {
-        service_class: names(&["spec.free=true"]),
-        service_plan: Vec::new(),
-    };
+    let restrictions =
+        CatalogRestrictions { service_class: names(&["spec.free=true"]), service_plan: Vec::new() };
     let cluster = ClusterWide::new();
-    let existing = Existing {
-        broker: BROKER,
-        classes: &cluster.classes,
-        plans: &cluster.plans,
-    };
+    let existing = Existing { broker: BROKER, classes: &cluster.classes, plans: &cluster.plans };
     let error = desired(&catalog, Some(&restrictions), &existing).unwrap_err();
     assert_eq!(error.to_string(), "Invalid property: spec.free");
 }
 
 #[test]
 fn summaries_are_bounded() {
-    let rejection = |index| Rejection {
-        what: format!("service \"{index}\""),
-        why: "x".repeat(1000),
-    };
+    let rejection = |index| Rejection { what: format!("service \"{index}\""), why: "x".repeat(1000) };
     let rejected: Vec<_> = (0..50).map(rejection).collect();
     let text = summary(&rejected);
-    assert!(
-        text.len() < LONGEST_SUMMARY + 50 && text.ends_with("; and 46 more"),
-        "{text}"
-    );
+    assert!(text.len() < LONGEST_SUMMARY + 50 && text.ends_with("; and 46 more"), "{text}");
     assert_eq!(summary(&[]), "");
-    let rejected = Rejection {
-        what: "plan \"p\"".to_owned(),
-        why: "its id is empty".to_owned(),
-    };
+    let rejected = Rejection { what: "plan \"p\"".to_owned(), why: "its id is empty".to_owned() };
     assert_eq!(summary(&[rejected]), "plan \"p\": its id is empty");
 }
 
 #[test]
 fn rejections_of_the_catalog_are_passed_on() {
-    let rejected = vec![Rejection {
-        what: "service \"x\"".to_owned(),
-        why: "no plan".to_owned(),
-    }];
-    let catalog = osb::Catalog {
-        services: Vec::new(),
-        rejected: rejected.clone(),
-    };
+    let rejected = vec![Rejection { what: "service \"x\"".to_owned(), why: "no plan".to_owned() }];
+    let catalog = osb::Catalog { services: Vec::new(), rejected: rejected.clone() };
     assert_eq!(ClusterWide::new().sync(&catalog), rejected);
 }

@@ -26,9 +26,7 @@ pub(super) fn legal(entries: BTreeMap<String, Entry>) -> Entries {
     for (key, bytes) in illegal {
         let name = free(&legalised(&key), |name| !legal.data.contains_key(name));
         let shown: String = key.chars().take(60).collect();
-        legal.warnings.push(format!(
-            "the key {shown:?} is not possible in a Secret and became {name:?}"
-        ));
+        legal.warnings.push(format!("the key {shown:?} is not possible in a Secret and became {name:?}"));
         legal.data.insert(name, bytes);
     }
     legal

@@ -63,10 +63,8 @@ fn evaluate(expression: &str, data: &Value, room: usize, text: &mut String) -> R
         text.push_str(&literal);
         return Ok(());
     }
-    let invalid = |reason| TemplateError::Invalid {
-        expression: expression.chars().take(SHOWN).collect(),
-        reason,
-    };
+    let invalid =
+        |reason| TemplateError::Invalid { expression: expression.chars().take(SHOWN).collect(), reason };
     let query = standard(expression).map_err(invalid)?;
     let found = data.query(&query).map_err(|_| invalid("it cannot be parsed"))?;
     if found.is_empty() {
@@ -101,9 +99,7 @@ fn standard(expression: &str) -> Result<String, &'static str> {
             rest = after;
             continue;
         }
-        rest = rest
-            .strip_prefix('.')
-            .ok_or("it has to begin with a dot or a bracket")?;
+        rest = rest.strip_prefix('.').ok_or("it has to begin with a dot or a bracket")?;
         if let Some(after) = rest.strip_prefix('.') {
             query.push_str("..");
             rest = after;

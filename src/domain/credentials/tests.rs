@@ -20,12 +20,7 @@ pub fn written(credentials: &Value, transforms: &Value, meta: &Meta) -> Result<E
     let credentials = credentials.as_object().unwrap();
     let transforms: Vec<SecretTransform> = serde_json::from_value(transforms.clone()).unwrap();
     let extra = data(&json!({"MORE": "more", "a": "from extra"}));
-    secret_data(
-        &credentials.clone(),
-        &transforms,
-        &BTreeMap::from([("extra".to_owned(), extra)]),
-        meta,
-    )
+    secret_data(credentials, &transforms, &BTreeMap::from([("extra".to_owned(), extra)]), meta)
 }
 
 /// The entries but for `type` and `provider`.
@@ -40,11 +35,7 @@ pub fn entries(credentials: &Value, transforms: &Value) -> Value {
 pub fn all_entries(credentials: &Value, transforms: &Value, meta: &Meta) -> Value {
     let entries = written(credentials, transforms, meta).ok().unwrap();
     let text = |bytes: ByteString| String::from_utf8(bytes.0).unwrap();
-    entries
-        .data
-        .into_iter()
-        .map(|(key, value)| (key, text(value)))
-        .collect()
+    entries.data.into_iter().map(|(key, value)| (key, text(value))).collect()
 }
 
 /// Why nothing is written.
@@ -110,12 +101,7 @@ fn digests_tell_entries_apart() {
     let one = data(&json!({"a": "bc", "d": ""}));
     assert_eq!(digest(&one), digest(&one.clone()));
     assert_eq!(digest(&one).len(), 64);
-    let others = [
-        json!({"ab": "c", "d": ""}),
-        json!({"a": "bcd"}),
-        json!({"a": "b", "d": "c"}),
-        json!({}),
-    ];
+    let others = [json!({"ab": "c", "d": ""}), json!({"a": "bcd"}), json!({"a": "b", "d": "c"}), json!({})];
     for other in others {
         assert_ne!(digest(&one), digest(&data(&other)), "{other}");
     }

@@ -60,14 +60,8 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(credentials: &Map<String, Value>) -> Self {
-        let entries = credentials
-            .iter()
-            .map(|(key, value)| (key.clone(), Entry::Json(value.clone())));
-        Self {
-            entries: entries.collect(),
-            removed: BTreeSet::new(),
-            room: LIMIT,
-        }
+        let entries = credentials.iter().map(|(key, value)| (key.clone(), Entry::Json(value.clone())));
+        Self { entries: entries.collect(), removed: BTreeSet::new(), room: LIMIT }
     }
 
     /// Makes one change.
@@ -91,8 +85,7 @@ impl Draft {
                 let name = source(from, namespace)?;
                 let missing = || CredentialsError::MissingSecret(name.to_owned());
                 let data = secrets.get(name).ok_or_else(missing)?;
-                self.entries
-                    .extend(data.iter().map(|(key, value)| (key.clone(), Entry::of(value))));
+                self.entries.extend(data.iter().map(|(key, value)| (key.clone(), Entry::of(value))));
             }
             Some(Step::Remove(remove)) => {
                 self.take(&remove.key);
@@ -110,12 +103,8 @@ impl Draft {
 
     fn value(&mut self, add: &AddKeyTransform) -> Result<Entry, CredentialsError> {
         if let Some(expression) = &add.json_path_expression {
-            let text = template::render(expression, &self.json(), self.room).map_err(|source| {
-                CredentialsError::Template {
-                    key: add.key.clone(),
-                    source,
-                }
-            })?;
+            let text = template::render(expression, &self.json(), self.room)
+                .map_err(|source| CredentialsError::Template { key: add.key.clone(), source })?;
             self.room = self.room.saturating_sub(text.len());
             return Ok(Entry::Json(text.into()));
         }

@@ -52,11 +52,7 @@ const ALIASES: &[Alias] = &[
     ("database", &["dbname", "db", "db_name"], is_given),
     ("uri", &["url", "connection_string"], is_uri),
     ("jdbc-url", &["jdbcUrl", "jdbc_url", "jdbcurl"], is_jdbc),
-    (
-        "certificates",
-        &["ca_cert", "ca", "cacert", "sslrootcert", "tls_ca"],
-        is_certificate,
-    ),
+    ("certificates", &["ca_cert", "ca", "cacert", "sslrootcert", "tls_ca"], is_certificate),
     ("private-key", &["client_key", "tls_key"], is_private_key),
 ];
 
@@ -70,10 +66,7 @@ pub(super) fn add(
     describe(data, "type", meta.type_, || type_of(credentials, meta));
     describe(data, "provider", meta.provider, || provider_of(meta));
     for (name, others, fits) in ALIASES {
-        let value = others
-            .iter()
-            .filter_map(|other| text(data, other))
-            .find(|value| fits(value));
+        let value = others.iter().filter_map(|other| text(data, other)).find(|value| fits(value));
         if let Some(value) = value.map(str::to_owned) {
             add_free(data, removed, name, value);
         }
@@ -95,8 +88,7 @@ fn describe(data: &mut SecretData, name: &str, wanted: &str, told: impl FnOnce()
 
 fn add_free(data: &mut SecretData, removed: &BTreeSet<String>, name: &str, value: String) {
     if !removed.contains(name) {
-        data.entry(name.to_owned())
-            .or_insert_with(|| ByteString(value.into_bytes()));
+        data.entry(name.to_owned()).or_insert_with(|| ByteString(value.into_bytes()));
     }
 }
 
@@ -128,9 +120,7 @@ fn provider_of(meta: &Meta) -> String {
 
 fn metadata<'a>(meta: &Meta<'a>, key: &str) -> Option<&'a str> {
     let entries = [meta.plan_metadata, meta.class_metadata].into_iter().flatten();
-    entries
-        .filter_map(|entry| entry.get(key)?.as_str())
-        .find(|value| !value.is_empty())
+    entries.filter_map(|entry| entry.get(key)?.as_str()).find(|value| !value.is_empty())
 }
 
 /// The scheme of a URI; of `jdbc:postgresql:…` the second one.
@@ -140,27 +130,20 @@ fn scheme(uri: &str) -> Option<&str> {
 
 fn known(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase();
-    TYPES
-        .iter()
-        .find_map(|(name, words)| words.contains(&word.as_str()).then(|| (*name).to_owned()))
+    TYPES.iter().find_map(|(name, words)| words.contains(&word.as_str()).then(|| (*name).to_owned()))
 }
 
 /// Lower-case letters and digits, with hyphens between the words; `None` if nothing remains.
 fn slug(text: &str) -> Option<String> {
     let words = text.split(|character: char| !character.is_ascii_alphanumeric());
-    let words: Vec<_> = words
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).map(str::to_ascii_lowercase).collect();
     (!words.is_empty()).then(|| words.join("-"))
 }
 
 /// What a URI tells of the well-known names.
 fn parts(uri: &Url) -> impl Iterator<Item = (&'static str, String)> {
     let given = |text: &str| (!text.is_empty()).then(|| percent_decoded(text)).flatten();
-    let host = uri
-        .host_str()
-        .map(|host| host.trim_start_matches('[').trim_end_matches(']'));
+    let host = uri.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
     let database = uri.path().strip_prefix('/').filter(|path| !path.contains('/'));
     let is_database = known(uri.scheme()).is_some_and(|name| DATABASES.contains(&name.as_str()));
     [

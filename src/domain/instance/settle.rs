@@ -7,7 +7,7 @@ use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceOperation;
 use crate::domain::orphan::Removal;
-use crate::domain::progress::InProgress as _;
+use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Note, Outcome, Settled, reason};
 use crate::osb::{self, State};
@@ -17,7 +17,8 @@ type Status_ = ServiceInstanceStatus;
 /// The status after a call, from the one before and what came of it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<Status_> {
     let mut status = observed.instance.status.clone().unwrap_or_default();
-    let mut after = After { observed, call, status: &mut status, note: None, release: false, next_poll: None };
+    let mut after =
+        After { observed, call, status: &mut status, note: None, release: false, next_poll: None };
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => after.mitigation(outcome),
         (_, Outcome::NotAsked(why)) => after.not_asked(&why),
@@ -41,7 +42,8 @@ pub(super) fn overdue(observed: &Observed<'_>, mut status: Status_) -> Status_ {
         broker: String::new(),
         maximum_polling_duration: None,
     };
-    let mut after = After { observed, call: &call, status: &mut status, note: None, release: false, next_poll: None };
+    let mut after =
+        After { observed, call: &call, status: &mut status, note: None, release: false, next_poll: None };
     after.operation_failed(&message, None);
     status
 }
@@ -87,7 +89,8 @@ impl After<'_, '_> {
         let why = format!("The broker {} cannot be asked: {why}", self.call.broker);
         if matches!(self.call.verb, Verb::Poll(_)) {
             self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &why);
-            self.next_poll = Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), None));
+            self.next_poll =
+                Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), None));
         } else {
             self.try_again(type_, Status::False, reason::REFERENCES_NONEXISTENT_BROKER, (&why, None));
         }
@@ -139,7 +142,7 @@ impl After<'_, '_> {
         let message = format!("The broker {} did not provision the instance: {error}", self.call.broker);
         let first = self.status.operation.as_ref().is_none_or(|operation| operation.failures == 0);
         let foreign = error.is_conflict() && first && !self.observed.instance.spec.external_id.is_empty();
-        match verdict::of_creation(error) {
+        match verdict::of_creation(error).after_attempts(self.observed.repeated) {
             Verdict::Refused => self.refused(&message),
             Verdict::Poll if foreign => self.refused(&message),
             Verdict::Poll => {
@@ -150,8 +153,16 @@ impl After<'_, '_> {
                 let seed = self.seed().to_owned();
                 let next = self.status.progress().fail(&self.observed.now, &seed, error.retry_after());
                 mitigate(self.observed, self.status, &message);
-                let text = format!("{message}; what may exist is removed, then it is tried again, not before {}", next.0);
-                self.report(condition::READY, Status::False, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &text);
+                let text = format!(
+                    "{message}; what may exist is removed, then it is tried again, not before {}",
+                    next.0
+                );
+                self.report(
+                    condition::READY,
+                    Status::False,
+                    reason::STARTING_INSTANCE_ORPHAN_MITIGATION,
+                    &text,
+                );
                 self.tell(true, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &text);
             }
             verdict @ (Verdict::Retry | Verdict::Repeat) => {
@@ -187,7 +198,8 @@ impl After<'_, '_> {
     /// The broker will not have it: nothing more happens until the spec changes.
     fn refused(&mut self, message: &str) {
         let provision = self.status.external_properties.is_none();
-        self.status.refused = self.status.in_progress_properties.take().map(|wish| fingerprint(&wish)).unwrap_or_default();
+        self.status.refused =
+            self.status.in_progress_properties.take().map(|wish| fingerprint(&wish)).unwrap_or_default();
         self.status.current_operation = None;
         let mut progress = self.status.progress();
         progress.end();
@@ -208,7 +220,7 @@ impl After<'_, '_> {
         match outcome {
             Outcome::Done { dashboard_url } => self.updated(dashboard_url),
             Outcome::InProgress { operation, dashboard_url } => {
-                self.status.dashboard_url = dashboard_url.or(self.status.dashboard_url.take());
+                self.status.dashboard_url = dashboard_url.or_else(|| self.status.dashboard_url.take());
                 let message = "The instance is being updated asynchronously";
                 self.begun(operation, condition::UPDATED, reason::UPDATING_INSTANCE, message);
             }
@@ -218,7 +230,12 @@ impl After<'_, '_> {
                     Verdict::Refused => self.refused(&message),
                     Verdict::Retry | Verdict::Repeat | Verdict::Orphan | Verdict::Poll => {
                         let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
-                        self.try_again(condition::UPDATED, Status::False, reason, (&message, error.retry_after()));
+                        self.try_again(
+                            condition::UPDATED,
+                            Status::False,
+                            reason,
+                            (&message, error.retry_after()),
+                        );
                     }
                 }
             }
@@ -244,7 +261,8 @@ impl After<'_, '_> {
                 self.begun(operation, condition::READY, reason::DEPROVISIONING, message);
             }
             Outcome::Failed(error) => {
-                let message = format!("The broker {} did not deprovision the instance: {error}", self.call.broker);
+                let message =
+                    format!("The broker {} did not deprovision the instance: {error}", self.call.broker);
                 let reason = reason::DEPROVISION_CALL_FAILED;
                 self.try_again(condition::READY, Status::Unknown, reason, (&message, error.retry_after()));
             }
@@ -273,7 +291,10 @@ impl After<'_, '_> {
                 State::Succeeded => self.operation_succeeded(),
                 State::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
-                    self.operation_failed(&format!("The broker reports a failure: {description}"), last.update_repeatable);
+                    self.operation_failed(
+                        &format!("The broker reports a failure: {description}"),
+                        last.update_repeatable,
+                    );
                 }
             },
             Outcome::Failed(error) => self.poll_failed(&error),
@@ -294,9 +315,11 @@ impl After<'_, '_> {
             return self.operation_failed("The broker does not know the operation", None);
         }
         let type_ = self.condition_of_operation();
-        let message = format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
+        let message =
+            format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
         self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
-        self.next_poll = Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), error.retry_after()));
+        self.next_poll =
+            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), error.retry_after()));
     }
 
     fn condition_of_operation(&self) -> &'static str {
@@ -308,7 +331,9 @@ impl After<'_, '_> {
 
     fn going_on(&mut self, description: Option<&str>, retry_after: Option<std::time::Duration>) {
         let (reason, message) = match self.status.current_operation {
-            Some(InstanceOperation::Update) => (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously"),
+            Some(InstanceOperation::Update) => {
+                (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
+            }
             Some(InstanceOperation::Deprovision) => {
                 (reason::DEPROVISIONING, "The instance is being deprovisioned asynchronously")
             }
@@ -321,19 +346,28 @@ impl After<'_, '_> {
             None => message.to_owned(),
         };
         self.report(self.condition_of_operation(), Status::False, reason, &message);
-        self.next_poll = Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), retry_after));
+        self.next_poll =
+            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), retry_after));
     }
 
     fn operation_succeeded(&mut self) {
         match self.status.current_operation {
             Some(InstanceOperation::Update) => {
                 self.updated(None);
-                self.tell(false, reason::INSTANCE_UPDATED_SUCCESSFULLY, "The instance was updated successfully");
+                self.tell(
+                    false,
+                    reason::INSTANCE_UPDATED_SUCCESSFULLY,
+                    "The instance was updated successfully",
+                );
             }
             Some(InstanceOperation::Deprovision) => self.deprovisioned(),
             Some(InstanceOperation::Provision) | None => {
                 self.provisioned(None);
-                self.tell(false, reason::PROVISIONED_SUCCESSFULLY, "The instance was provisioned successfully");
+                self.tell(
+                    false,
+                    reason::PROVISIONED_SUCCESSFULLY,
+                    "The instance was provisioned successfully",
+                );
             }
         }
     }

@@ -62,10 +62,7 @@ fn the_user_wins_over_the_plan_and_the_plan_over_the_class() {
 fn values_from_secrets_are_not_shown() {
     let defaults = map(&json!({"tls": {"verify": true}, "size": 1}));
     let user = map(&json!({"size": 2}));
-    let from = [
-        secret("s", r#"{"password": "hunter2", "tls": {"key": "hunter3"}}"#),
-        secret("t", "{}"),
-    ];
+    let from = [secret("s", r#"{"password": "hunter2", "tls": {"key": "hunter3"}}"#), secret("t", "{}")];
     let merged = merge([None, Some(&defaults)], Some(&user), &from).unwrap();
     let values = json!({"size": 2, "password": "hunter2", "tls": {"verify": true, "key": "hunter3"}});
     let redacted = json!({"size": 2, "password": REDACTED, "tls": REDACTED});
@@ -78,38 +75,20 @@ fn values_from_secrets_are_not_shown() {
 fn what_cannot_be_put_together_is_explained() {
     let first = r#"secret "s" key "p""#;
     let cases: &[(&[&str], &str)] = &[
-        (
-            &[r#"{"a": "hunter2"}"#],
-            r#"duplicate entry for parameter "a", in SECRET and in spec.parameters"#,
-        ),
+        (&[r#"{"a": "hunter2"}"#], r#"duplicate entry for parameter "a", in SECRET and in spec.parameters"#),
         (
             &[r#"{"b": "hunter2"}"#, r#"{"b": "hunter2"}"#],
             r#"duplicate entry for parameter "b", in SECRET and in secret "t" key "p""#,
         ),
         (&[r#""hunter2""#], "SECRET is not a JSON object"),
         (&["null"], "SECRET is not a JSON object"),
-        (
-            &["password: hunter2"],
-            "SECRET is not JSON: expected value at line 1 column 1",
-        ),
-        (
-            &[""],
-            "SECRET is not JSON: EOF while parsing a value at line 1 column 0",
-        ),
+        (&["password: hunter2"], "SECRET is not JSON: expected value at line 1 column 1"),
+        (&[""], "SECRET is not JSON: EOF while parsing a value at line 1 column 0"),
     ];
     for (texts, expected) in cases {
-        let from: Vec<_> = ["s", "t"]
-            .iter()
-            .zip(*texts)
-            .map(|(name, text)| secret(name, text))
-            .collect();
-        let error = merge([None, None], Some(&map(&json!({"a": 1}))), &from)
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error.trim_start_matches("conflict: "),
-            expected.replace("SECRET", first)
-        );
+        let from: Vec<_> = ["s", "t"].iter().zip(*texts).map(|(name, text)| secret(name, text)).collect();
+        let error = merge([None, None], Some(&map(&json!({"a": 1}))), &from).unwrap_err().to_string();
+        assert_eq!(error.trim_start_matches("conflict: "), expected.replace("SECRET", first));
     }
 }
 

@@ -15,9 +15,7 @@ fn elements(elements: &[&str]) -> Vec<String> {
 }
 
 fn admits(restriction: &[&str]) -> bool {
-    Restriction::of_plans(&elements(restriction))
-        .unwrap()
-        .admits(&SMALL)
+    Restriction::of_plans(&elements(restriction)).unwrap().admits(&SMALL)
 }
 
 #[test]
@@ -40,10 +38,7 @@ fn requirements_are_judged() {
         (&["spec.serviceClass.name!=mysql-id"], false),
         (&["name=small-id", "spec.free=false"], false),
         (&["name=small-id", "spec.free=true"], true),
-        (
-            &["name in (small-id, x),spec.free=true, spec.externalName!=x"],
-            true,
-        ),
+        (&["name in (small-id, x),spec.free=true, spec.externalName!=x"], true),
         (&["name in (a)", "name in (b)"], false),
         (&["spec.externalName="], false),
         (&["spec.externalName in ()"], false),
@@ -55,14 +50,8 @@ fn requirements_are_judged() {
 
 #[test]
 fn values_may_hold_what_labels_may_not() {
-    let properties = Properties {
-        external_name: "Größe L (v2)/a=b",
-        ..Properties::default()
-    };
-    for requirement in [
-        "spec.externalName=Größe L (v2)/a=b",
-        "spec.externalName notin (Größe L)",
-    ] {
+    let properties = Properties { external_name: "Größe L (v2)/a=b", ..Properties::default() };
+    for requirement in ["spec.externalName=Größe L (v2)/a=b", "spec.externalName notin (Größe L)"] {
         let restriction = Restriction::of_classes(&elements(&[requirement])).unwrap();
         assert!(restriction.admits(&properties), "{requirement}");
     }
@@ -88,9 +77,7 @@ fn nonsense_is_refused_and_explained() {
         ("name in (x) name in (y)", "separated by commas"),
     ];
     for (text, expected) in cases {
-        let error = Restriction::of_classes(&elements(&[text]))
-            .unwrap_err()
-            .to_string();
+        let error = Restriction::of_classes(&elements(&[text])).unwrap_err().to_string();
         assert!(error.contains(expected), "{text:?}: {error}");
     }
 }

@@ -26,14 +26,8 @@ fn unusable_urls_are_explained_without_repeating_them() {
         ("unix:/var/run/broker", scheme),
         ("http://", "empty host"),
         ("http://broker:port", "invalid port number"),
-        (
-            "http://broker?secret=1",
-            "it must have neither a query nor a fragment",
-        ),
-        (
-            "http://broker#fragment",
-            "it must have neither a query nor a fragment",
-        ),
+        ("http://broker?secret=1", "it must have neither a query nor a fragment"),
+        ("http://broker#fragment", "it must have neither a query nor a fragment"),
     ];
     for (url, reason) in cases {
         assert_eq!(
@@ -46,12 +40,9 @@ fn unusable_urls_are_explained_without_repeating_them() {
 
 #[test]
 fn usable_urls_are_accepted() {
-    for url in [
-        "http://broker",
-        "https://broker:8443/prefix/",
-        " http://broker\n",
-        "http://jane:secret@[::1]:80",
-    ] {
+    for url in
+        ["http://broker", "https://broker:8443/prefix/", " http://broker\n", "http://jane:secret@[::1]:80"]
+    {
         assert!(crate::osb::Client::new(&config(url)).is_ok(), "{url}");
     }
 }
@@ -62,31 +53,18 @@ fn unusable_credentials_are_explained_without_repeating_them() {
         username: username.to_owned(),
         password: SecretString::from("any\nthing:ü"),
     };
-    let bearer = |token: &str| Authentication::Bearer {
-        token: SecretString::from(token),
-    };
+    let bearer = |token: &str| Authentication::Bearer { token: SecretString::from(token) };
     let cases = [
         (basic("jane"), None),
         (basic("ja:ne"), Some("the user name must not contain a colon")),
         (bearer("abc.def-~+/="), None),
-        (
-            bearer("abc\n"),
-            Some("the token has characters, such as a line break, that cannot be sent"),
-        ),
+        (bearer("abc\n"), Some("the token has characters, such as a line break, that cannot be sent")),
     ];
     for (authentication, reason) in cases {
-        let config = Config {
-            authentication,
-            ..config("http://broker")
-        };
+        let config = Config { authentication, ..config("http://broker") };
         let expected =
             reason.map(|reason| format!("the credentials for the broker are not usable: {reason}"));
-        assert_eq!(
-            crate::osb::Client::new(&config)
-                .err()
-                .map(|error| error.to_string()),
-            expected
-        );
+        assert_eq!(crate::osb::Client::new(&config).err().map(|error| error.to_string()), expected);
     }
 }
 
@@ -94,38 +72,19 @@ fn unusable_credentials_are_explained_without_repeating_them() {
 fn unusable_ca_bundles_are_explained() {
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-    for bundle in [
-        "",
-        "no PEM",
-        "-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n",
-        garbage,
-        broken,
-    ] {
+    for bundle in ["", "no PEM", "-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n", garbage, broken] {
         for url in ["http://broker", "https://broker"] {
-            let config = Config {
-                ca_bundle: Some(bundle.into()),
-                ..config(url)
-            };
+            let config = Config { ca_bundle: Some(bundle.into()), ..config(url) };
             let complaint = complaint(&config);
-            assert!(
-                complaint.starts_with("the CA bundle of the broker is not usable: "),
-                "{complaint}"
-            );
+            assert!(complaint.starts_with("the CA bundle of the broker is not usable: "), "{complaint}");
         }
     }
 }
 
 #[test]
 fn secrets_are_not_shown() {
-    let bearer = Authentication::Bearer {
-        token: SecretString::from("s3cret"),
-    };
-    let value = Config {
-        authentication: bearer.clone(),
-        ..config("http://b")
-    }
-    .authorization()
-    .unwrap()
-    .unwrap();
+    let bearer = Authentication::Bearer { token: SecretString::from("s3cret") };
+    let value =
+        Config { authentication: bearer.clone(), ..config("http://b") }.authorization().unwrap().unwrap();
     assert!(!format!("{bearer:?} {value:?}").contains("s3cret"));
 }

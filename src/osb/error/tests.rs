@@ -35,10 +35,7 @@ fn codes_count_only_as_the_error_of_a_422() {
             let body = format!(r#"{{"error": "{code}", "description": "words"}}"#);
             assert_eq!(question(&refusal(422, &body)), code == wanted);
             assert!(!question(&refusal(400, &body)));
-            assert!(!question(&refusal(
-                422,
-                &format!(r#"{{"description": "{wanted}"}}"#)
-            )));
+            assert!(!question(&refusal(422, &format!(r#"{{"description": "{wanted}"}}"#))));
             assert!(!question(&refusal(422, &body.to_lowercase())));
         }
     }
@@ -49,46 +46,12 @@ fn what_may_have_happened() {
     let network = "x".to_owned();
     let cases = [
         (Error::InvalidId { id: "..".to_owned() }, false),
-        (
-            Error::Unreachable {
-                reason: network.clone(),
-            },
-            false,
-        ),
-        (
-            Error::NoAnswer {
-                reason: network.clone(),
-            },
-            true,
-        ),
-        (
-            Error::Redirected {
-                status: 307,
-                location: None,
-            },
-            false,
-        ),
-        (
-            Error::Malformed {
-                status: 200,
-                reason: network.clone(),
-            },
-            true,
-        ),
-        (
-            Error::Malformed {
-                status: 201,
-                reason: network.clone(),
-            },
-            true,
-        ),
-        (
-            Error::Malformed {
-                status: 202,
-                reason: network,
-            },
-            true,
-        ),
+        (Error::Unreachable { reason: network.clone() }, false),
+        (Error::NoAnswer { reason: network.clone() }, true),
+        (Error::Redirected { status: 307, location: None }, false),
+        (Error::Malformed { status: 200, reason: network.clone() }, true),
+        (Error::Malformed { status: 201, reason: network.clone() }, true),
+        (Error::Malformed { status: 202, reason: network }, true),
         (refusal(101, ""), true),
         (refusal(204, ""), true),
         (refusal(400, ""), false),
@@ -106,11 +69,7 @@ fn what_may_have_happened() {
 #[test]
 fn bodies_of_every_kind_become_a_sentence() {
     let cases = [
-        (
-            422,
-            r#"{"error": "ConcurrencyError", "description": "busy"}"#,
-            " ConcurrencyError: busy",
-        ),
+        (422, r#"{"error": "ConcurrencyError", "description": "busy"}"#, " ConcurrencyError: busy"),
         (422, r#"{"error": "AsyncRequired"}"#, " AsyncRequired"),
         (400, r#"{"description": "no\nsuch\tplan"}"#, ": no such plan"),
         (412, r#"{"Description": "wrong version"}"#, ": wrong version"),
@@ -118,22 +77,10 @@ fn bodies_of_every_kind_become_a_sentence() {
         (409, " { } ", ": { }"),
         (500, "", ""),
         (500, "null", ": null"),
-        (
-            400,
-            r#"{"message": "other convention"}"#,
-            r#": {"message": "other convention"}"#,
-        ),
-        (
-            400,
-            r#"{"error": {"code": 1}, "description": 2}"#,
-            r#": {"error": {"code": 1}, "description": 2}"#,
-        ),
+        (400, r#"{"message": "other convention"}"#, r#": {"message": "other convention"}"#),
+        (400, r#"{"error": {"code": 1}, "description": 2}"#, r#": {"error": {"code": 1}, "description": 2}"#),
         (401, "Not Authorized\n", ": Not Authorized"),
-        (
-            502,
-            "<html>\n<h1>502 Bad Gateway</h1></html>",
-            ": 502 Bad Gateway",
-        ),
+        (502, "<html>\n<h1>502 Bad Gateway</h1></html>", ": 502 Bad Gateway"),
         (500, "\u{0}\u{1b}[31mred", ": [31mred"),
     ];
     for (status, body, expected) in cases {
@@ -151,10 +98,7 @@ fn long_texts_are_cut_between_characters() {
     let long = "ä".repeat(10_000);
     let described = refusal(400, &format!(r#"{{"description": "{long}"}}"#));
     assert_eq!(described.description().unwrap(), format!("{}…", "ä".repeat(500)));
-    assert_eq!(
-        refusal(400, &long).description().unwrap(),
-        format!("{}…", "ä".repeat(200))
-    );
+    assert_eq!(refusal(400, &long).description().unwrap(), format!("{}…", "ä".repeat(200)));
 }
 
 #[test]
@@ -167,50 +111,22 @@ fn flags_and_delays_are_kept() {
     assert_eq!(error.retry_after(), delay);
     assert_eq!(error.description(), Some("d"));
 
-    let error = Error::refusal(
-        500,
-        None,
-        br#"{"instance_usable": "no", "update_repeatable": null}"#,
-    );
-    assert_eq!(
-        (
-            error.instance_usable(),
-            error.update_repeatable(),
-            error.retry_after()
-        ),
-        (None, None, None)
-    );
-    let error = Error::NoAnswer {
-        reason: String::new(),
-    };
-    assert_eq!(
-        (error.instance_usable(), error.status(), error.description()),
-        (None, None, None)
-    );
+    let error = Error::refusal(500, None, br#"{"instance_usable": "no", "update_repeatable": null}"#);
+    assert_eq!((error.instance_usable(), error.update_repeatable(), error.retry_after()), (None, None, None));
+    let error = Error::NoAnswer { reason: String::new() };
+    assert_eq!((error.instance_usable(), error.status(), error.description()), (None, None, None));
 }
 
 #[test]
 fn redirects_and_malformed_answers_are_explained() {
-    let error = Error::Redirected {
-        status: 302,
-        location: Some("http://b/x".to_owned()),
-    };
+    let error = Error::Redirected { status: 302, location: Some("http://b/x".to_owned()) };
     assert_eq!(
         error.to_string(),
         "the broker answered status 302, a redirect that is not followed, to http://b/x"
     );
-    let error = Error::Redirected {
-        status: 304,
-        location: None,
-    };
-    assert_eq!(
-        error.to_string(),
-        "the broker answered status 304, a redirect that is not followed"
-    );
-    let error = Error::Malformed {
-        status: 201,
-        reason: "it is not a JSON object".to_owned(),
-    };
+    let error = Error::Redirected { status: 304, location: None };
+    assert_eq!(error.to_string(), "the broker answered status 304, a redirect that is not followed");
+    let error = Error::Malformed { status: 201, reason: "it is not a JSON object".to_owned() };
     assert_eq!(
         error.to_string(),
         "the broker answered status 201, but its answer cannot be used: it is not a JSON object",

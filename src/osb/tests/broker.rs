@@ -40,11 +40,7 @@ impl Broker {
             let (head, body) = request.into_parts();
             let body = body::to_bytes(body, usize::MAX).await.unwrap();
             record.lock().unwrap().push((head, body));
-            script
-                .lock()
-                .unwrap()
-                .pop_front()
-                .unwrap_or_else(|| answer(500, "the script is over"))
+            script.lock().unwrap().pop_front().unwrap_or_else(|| answer(500, "the script is over"))
         });
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -65,19 +61,13 @@ impl Broker {
         let asked = self.asked();
         assert_eq!(asked.len(), 1);
         let (head, body) = &asked[0];
-        (
-            format!("{} {}", head.method, head.uri),
-            String::from_utf8(body.to_vec()).unwrap(),
-        )
+        (format!("{} {}", head.method, head.uri), String::from_utf8(body.to_vec()).unwrap())
     }
 }
 
 /// An answer without further headers.
 pub(super) fn answer(status: u16, body: &str) -> Response {
-    Response::builder()
-        .status(status)
-        .body(Body::from(body.to_owned()))
-        .unwrap()
+    Response::builder().status(status).body(Body::from(body.to_owned())).unwrap()
 }
 
 /// A TCP server that treats its only connection as told, after the head of a request has arrived.

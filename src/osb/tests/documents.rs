@@ -10,9 +10,7 @@ use super::{
 };
 
 fn map(value: Value) -> SecretObject {
-    let Value::Object(map) = value else {
-        panic!("{value} is no object")
-    };
+    let Value::Object(map) = value else { panic!("{value} is no object") };
     map.into()
 }
 
@@ -39,10 +37,8 @@ async fn a_provision_request_and_its_reply_lose_nothing() {
             description: Some("told by the catalog".to_owned()),
         }),
     };
-    let metadata = InstanceMetadata {
-        labels: map(json!({"a": "b", "n": 1})).0,
-        attributes: map(json!({"exact": 1})).0,
-    };
+    let metadata =
+        InstanceMetadata { labels: map(json!({"a": "b", "n": 1})).0, attributes: map(json!({"exact": 1})).0 };
     assert_eq!(
         broker.client().provision("i", &request, None).await.unwrap(),
         Reply::InProgress {
@@ -87,11 +83,8 @@ async fn an_update_sends_only_what_changes() {
     let done = Reply::Done(UpdateResponse::default());
     assert_eq!(client.update("i", &small, None).await.unwrap(), done);
     assert_eq!(client.update("i", &large, None).await.unwrap(), done);
-    let bodies: Vec<Value> = broker
-        .asked()
-        .iter()
-        .map(|(_, body)| serde_json::from_slice(body).unwrap())
-        .collect();
+    let bodies: Vec<Value> =
+        broker.asked().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
     assert_eq!(bodies[0], json!({"service_id": "s", "parameters": {}}));
     assert_eq!(
         bodies[1],
@@ -119,40 +112,22 @@ async fn a_binding_is_read_whole_and_the_same_when_fetched() {
         plan_id: "p".to_owned(),
         context: Some(json!({"platform": "kubernetes"})),
         app_guid: Some("app".to_owned()),
-        bind_resource: Some(BindResource {
-            app_guid: Some("app".to_owned()),
-            route: None,
-        }),
+        bind_resource: Some(BindResource { app_guid: Some("app".to_owned()), route: None }),
         parameters: None,
         predecessor_binding_id: Some("old".to_owned()),
     };
-    let Reply::Done(bound) = broker
-        .client()
-        .bind("i", "b", &request, true, None)
-        .await
-        .unwrap()
-    else {
+    let Reply::Done(bound) = broker.client().bind("i", "b", &request, true, None).await.unwrap() else {
         panic!("a 201 is done")
     };
     let credentials = bound.credentials.as_ref().unwrap();
     assert_eq!(credentials["ratio"].to_string(), "0.10000000000000000001");
-    assert_eq!(
-        bound.metadata.as_ref().unwrap().renew_before.as_deref(),
-        Some("2029-12-01T00:00:00.0Z")
-    );
+    assert_eq!(bound.metadata.as_ref().unwrap().renew_before.as_deref(), Some("2029-12-01T00:00:00.0Z"));
     assert_eq!(bound.endpoints[0].ports, ["443", "9000-9010", "5432"]);
     assert_eq!(bound.volume_mounts[0].device.volume_id, "v");
     assert_eq!(bound.syslog_drain_url.as_deref(), Some("syslog://logs"));
     assert!(!format!("{bound:?}").contains("hunter2"));
 
-    assert_eq!(
-        broker
-            .client()
-            .fetch_binding("i", "b", &plan_query(), None)
-            .await
-            .unwrap(),
-        bound
-    );
+    assert_eq!(broker.client().fetch_binding("i", "b", &plan_query(), None).await.unwrap(), bound);
     assert_eq!(
         serde_json::from_slice::<Value>(&broker.asked()[0].1).unwrap(),
         json!({
@@ -165,10 +140,7 @@ async fn a_binding_is_read_whole_and_the_same_when_fetched() {
 #[tokio::test]
 async fn a_binding_may_consist_of_anything_or_nothing() {
     let nothing = Reply::Done(BindResponse::default());
-    let in_progress = Reply::InProgress {
-        operation: None,
-        body: BindResponse::default(),
-    };
+    let in_progress = Reply::InProgress { operation: None, body: BindResponse::default() };
     let cases = [
         (201, "{}", nothing.clone()),
         (
@@ -176,18 +148,11 @@ async fn a_binding_may_consist_of_anything_or_nothing() {
             r#"{"credentials": null, "endpoints": null, "volume_mounts": null, "metadata": null}"#,
             nothing,
         ),
-        (
-            202,
-            r#"{"credentials": {"password": "too early"}, "endpoints": "nonsense"}"#,
-            in_progress,
-        ),
+        (202, r#"{"credentials": {"password": "too early"}, "endpoints": "nonsense"}"#, in_progress),
     ];
     for (status, body, expected) in cases {
         let broker = Broker::answering([answer(status, body)]).await;
-        let bound = broker
-            .client()
-            .bind("i", "b", &BindRequest::default(), true, None)
-            .await;
+        let bound = broker.client().bind("i", "b", &BindRequest::default(), true, None).await;
         assert_eq!(bound.unwrap(), expected, "{body}");
     }
 }
@@ -195,11 +160,7 @@ async fn a_binding_may_consist_of_anything_or_nothing() {
 #[tokio::test]
 async fn credentials_that_are_no_object_are_malformed_and_not_repeated() {
     let broker = Broker::answering([answer(201, r#"{"credentials": "hunter2"}"#)]).await;
-    let error = broker
-        .client()
-        .bind("i", "b", &BindRequest::default(), true, None)
-        .await
-        .unwrap_err();
+    let error = broker.client().bind("i", "b", &BindRequest::default(), true, None).await.unwrap_err();
     assert_eq!(error.status(), Some(201));
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
@@ -214,16 +175,8 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
         retry_after,
     };
     let cases = [
-        (
-            r#"{"state": "in progress"}"#,
-            "15",
-            Some(state(State::InProgress, Some(Duration::from_secs(15)))),
-        ),
-        (
-            r#"{"state": "succeeded", "description": null}"#,
-            "soon",
-            Some(state(State::Succeeded, None)),
-        ),
+        (r#"{"state": "in progress"}"#, "15", Some(state(State::InProgress, Some(Duration::from_secs(15))))),
+        (r#"{"state": "succeeded", "description": null}"#, "soon", Some(state(State::Succeeded, None))),
         (
             r#"{"state": "failed", "description": "", "instance_usable": false, "update_repeatable": true}"#,
             "0",
@@ -242,9 +195,7 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
     for (body, retry_after, expected) in cases {
         let answers = [(); 2].map(|()| {
             let mut answer = answer(200, body);
-            answer
-                .headers_mut()
-                .insert("retry-after", retry_after.parse().unwrap());
+            answer.headers_mut().insert("retry-after", retry_after.parse().unwrap());
             answer
         });
         let client = Broker::answering(answers).await.client();
@@ -253,10 +204,9 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
         assert_eq!(of_instance, of_binding);
         match expected {
             Some(expected) => assert_eq!(of_instance.unwrap(), expected),
-            None => assert!(
-                matches!(of_instance, Err(Error::Malformed { status: 200, .. })),
-                "{of_instance:?}"
-            ),
+            None => {
+                assert!(matches!(of_instance, Err(Error::Malformed { status: 200, .. })), "{of_instance:?}")
+            }
         }
     }
 }
@@ -272,20 +222,13 @@ async fn an_instance_is_fetched_with_whatever_the_broker_tells() {
     assert_eq!(fetched.maintenance_info.unwrap().version, "1.0.0");
     assert_eq!(fetched.metadata, Some(InstanceMetadata::default()));
     assert_eq!(fetched.parameters, Some(map(json!({"a": null}))));
-    assert_eq!(
-        client.fetch_instance("i", &plan_query(), None).await,
-        Ok(InstanceResponse::default())
-    );
+    assert_eq!(client.fetch_instance("i", &plan_query(), None).await, Ok(InstanceResponse::default()));
 }
 
 #[tokio::test]
 async fn an_unusable_id_is_not_sent() {
     let broker = Broker::answering([answer(200, "{}")]).await;
-    let error = broker
-        .client()
-        .deprovision("..", &plan_query(), None)
-        .await
-        .unwrap_err();
+    let error = broker.client().deprovision("..", &plan_query(), None).await.unwrap_err();
     assert_eq!(error.to_string(), r#"the id ".." cannot be part of a URL"#);
     assert!(broker.asked().is_empty());
 }

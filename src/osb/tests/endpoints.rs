@@ -40,35 +40,20 @@ async fn run(operation: Operation, client: &Client) -> Result<String, Error> {
     fn document<T>(_: T) -> String {
         "document".to_owned()
     }
-    let (provision, update, bind) = (
-        ProvisionRequest::default(),
-        UpdateRequest::default(),
-        BindRequest::default(),
-    );
+    let (provision, update, bind) =
+        (ProvisionRequest::default(), UpdateRequest::default(), BindRequest::default());
     match operation {
         GetCatalog => client.catalog().await.map(document),
         Provision => client.provision("i", &provision, None).await.map(told),
-        FetchInstance => client
-            .fetch_instance("i", &plan_query(), None)
-            .await
-            .map(document),
+        FetchInstance => client.fetch_instance("i", &plan_query(), None).await.map(document),
         Update => client.update("i", &update, None).await.map(told),
         Deprovision => client.deprovision("i", &plan_query(), None).await.map(told),
-        PollInstance => client
-            .poll_instance("i", &poll_query(None), None)
-            .await
-            .map(document),
+        PollInstance => client.poll_instance("i", &poll_query(None), None).await.map(document),
         Bind => client.bind("i", "b", &bind, true, None).await.map(told),
         BindSynchronously => client.bind("i", "b", &bind, false, None).await.map(told),
-        FetchBinding => client
-            .fetch_binding("i", "b", &plan_query(), None)
-            .await
-            .map(document),
+        FetchBinding => client.fetch_binding("i", "b", &plan_query(), None).await.map(document),
         Unbind => client.unbind("i", "b", &plan_query(), None).await.map(told),
-        PollBinding => client
-            .poll_binding("i", "b", &poll_query(None), None)
-            .await
-            .map(document),
+        PollBinding => client.poll_binding("i", "b", &poll_query(None), None).await.map(document),
     }
 }
 
@@ -116,26 +101,14 @@ async fn success_is_200_or_201_and_for_mutations_202() {
     let body = r#"{"services": [], "state": "succeeded", "operation": "op"}"#;
     for operation in MUTATIONS {
         for status in [200, 201] {
-            assert_eq!(
-                outcome(operation, status, body).await,
-                "done",
-                "{operation:?} {status}"
-            );
+            assert_eq!(outcome(operation, status, body).await, "done", "{operation:?} {status}");
         }
-        let accepted = if operation == BindSynchronously {
-            "malformed"
-        } else {
-            "in progress op"
-        };
+        let accepted = if operation == BindSynchronously { "malformed" } else { "in progress op" };
         assert_eq!(outcome(operation, 202, body).await, accepted, "{operation:?}");
     }
     for operation in READS {
         for (status, expected) in [(200, "document"), (201, "document"), (202, "refused")] {
-            assert_eq!(
-                outcome(operation, status, body).await,
-                expected,
-                "{operation:?} {status}"
-            );
+            assert_eq!(outcome(operation, status, body).await, expected, "{operation:?} {status}");
         }
     }
 }
@@ -150,11 +123,7 @@ async fn every_other_status_is_refused_whatever_the_body() {
         for status in statuses {
             for body in [r#"{"services": [], "state": "succeeded"}"#, "<html>", "[1]", ""] {
                 let body = if status == 204 { "" } else { body };
-                assert_eq!(
-                    outcome(operation, status, body).await,
-                    "refused",
-                    "{operation:?} {status}"
-                );
+                assert_eq!(outcome(operation, status, body).await, "refused", "{operation:?} {status}");
             }
         }
     }
@@ -177,32 +146,16 @@ async fn successes_without_a_usable_body_are_malformed_unless_none_is_needed() {
         for body in broken {
             for status in [200, 201] {
                 let expected = if deletes { "done" } else { "malformed" };
-                assert_eq!(
-                    outcome(operation, status, body).await,
-                    expected,
-                    "{operation:?} {status} {body}"
-                );
+                assert_eq!(outcome(operation, status, body).await, expected, "{operation:?} {status} {body}");
             }
         }
         for body in broken.into_iter().filter(|_| MUTATIONS.contains(&operation)) {
-            assert_eq!(
-                outcome(operation, 202, body).await,
-                "malformed",
-                "{operation:?} {body}"
-            );
+            assert_eq!(outcome(operation, 202, body).await, "malformed", "{operation:?} {body}");
         }
         let everything_is_optional = matches!(operation, Provision | Update) || deletes;
         for body in ["", " \n"] {
-            let expected = if everything_is_optional {
-                "done"
-            } else {
-                "malformed"
-            };
-            assert_eq!(
-                outcome(operation, 200, body).await,
-                expected,
-                "{operation:?} {body:?}"
-            );
+            let expected = if everything_is_optional { "done" } else { "malformed" };
+            assert_eq!(outcome(operation, 200, body).await, expected, "{operation:?} {body:?}");
         }
     }
 }

@@ -21,42 +21,15 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// Makes one call of each kind.
 async fn call_everything(client: &Client, identity: Option<&OriginatingIdentity>) {
     client.catalog().await.unwrap_err();
-    client
-        .provision("i", &ProvisionRequest::default(), identity)
-        .await
-        .unwrap_err();
-    client
-        .fetch_instance("i", &plan_query(), identity)
-        .await
-        .unwrap_err();
-    client
-        .update("i", &UpdateRequest::default(), identity)
-        .await
-        .unwrap_err();
-    client
-        .deprovision("i", &plan_query(), identity)
-        .await
-        .unwrap_err();
-    client
-        .poll_instance("i", &poll_query(None), identity)
-        .await
-        .unwrap_err();
-    client
-        .bind("i", "b", &BindRequest::default(), true, identity)
-        .await
-        .unwrap_err();
-    client
-        .fetch_binding("i", "b", &plan_query(), identity)
-        .await
-        .unwrap_err();
-    client
-        .unbind("i", "b", &plan_query(), identity)
-        .await
-        .unwrap_err();
-    client
-        .poll_binding("i", "b", &poll_query(None), identity)
-        .await
-        .unwrap_err();
+    client.provision("i", &ProvisionRequest::default(), identity).await.unwrap_err();
+    client.fetch_instance("i", &plan_query(), identity).await.unwrap_err();
+    client.update("i", &UpdateRequest::default(), identity).await.unwrap_err();
+    client.deprovision("i", &plan_query(), identity).await.unwrap_err();
+    client.poll_instance("i", &poll_query(None), identity).await.unwrap_err();
+    client.bind("i", "b", &BindRequest::default(), true, identity).await.unwrap_err();
+    client.fetch_binding("i", "b", &plan_query(), identity).await.unwrap_err();
+    client.unbind("i", "b", &plan_query(), identity).await.unwrap_err();
+    client.poll_binding("i", "b", &poll_query(None), identity).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -77,26 +50,18 @@ async fn every_request_has_the_headers_that_the_specification_demands() {
         assert_eq!(header(&head.headers, "accept"), Some("application/json"));
         assert_eq!(header(&head.headers, "authorization"), None);
         let has_body = matches!(head.method, Method::PUT | Method::PATCH);
-        assert_eq!(
-            header(&head.headers, "content-type"),
-            has_body.then_some("application/json")
-        );
+        assert_eq!(header(&head.headers, "content-type"), has_body.then_some("application/json"));
         assert_eq!(!body.is_empty(), has_body);
     }
     for (head, _) in &asked[1..] {
         let identity = header(&head.headers, "x-broker-api-originating-identity").unwrap();
-        let value = STANDARD
-            .decode(identity.strip_prefix("kubernetes ").unwrap())
-            .unwrap();
+        let value = STANDARD.decode(identity.strip_prefix("kubernetes ").unwrap()).unwrap();
         assert_eq!(
             serde_json::from_slice::<Value>(&value).unwrap(),
             json!({"username": "jane", "uid": "c2dd", "groups": ["admin"], "extra": {"mydata": ["data1"]}}),
         );
     }
-    assert_eq!(
-        header(&asked[0].0.headers, "x-broker-api-originating-identity"),
-        None
-    );
+    assert_eq!(header(&asked[0].0.headers, "x-broker-api-originating-identity"), None);
 }
 
 #[tokio::test]
@@ -106,12 +71,7 @@ async fn every_request_has_an_identity_of_its_own() {
     let ids: HashSet<Uuid> = broker
         .asked()
         .iter()
-        .map(|(head, _)| {
-            header(&head.headers, "x-broker-api-request-identity")
-                .unwrap()
-                .parse()
-                .unwrap()
-        })
+        .map(|(head, _)| header(&head.headers, "x-broker-api-request-identity").unwrap().parse().unwrap())
         .collect();
     assert_eq!(ids.len(), 10);
     assert!(ids.iter().all(|id| id.get_version_num() == 4));
@@ -125,45 +85,21 @@ async fn every_request_has_an_identity_of_its_own() {
 
 #[tokio::test]
 async fn credentials_are_sent_as_configured() {
-    let basic = Authentication::Basic {
-        username: "jäne".to_owned(),
-        password: SecretString::from("a:b"),
-    };
-    let bearer = Authentication::Bearer {
-        token: SecretString::from("t0ken"),
-    };
+    let basic = Authentication::Basic { username: "jäne".to_owned(), password: SecretString::from("a:b") };
+    let bearer = Authentication::Bearer { token: SecretString::from("t0ken") };
     let cases = [
         ("", Authentication::None, None),
-        (
-            "",
-            basic.clone(),
-            Some(format!("Basic {}", STANDARD.encode("jäne:a:b"))),
-        ),
+        ("", basic.clone(), Some(format!("Basic {}", STANDARD.encode("jäne:a:b")))),
         ("", bearer.clone(), Some("Bearer t0ken".to_owned())),
-        (
-            "url:p%40ss@",
-            Authentication::None,
-            Some(format!("Basic {}", STANDARD.encode("url:p@ss"))),
-        ),
+        ("url:p%40ss@", Authentication::None, Some(format!("Basic {}", STANDARD.encode("url:p@ss")))),
         ("url:p%40ss@", bearer, Some("Bearer t0ken".to_owned())),
-        (
-            "url:p%40ss@",
-            basic,
-            Some(format!("Basic {}", STANDARD.encode("jäne:a:b"))),
-        ),
+        ("url:p%40ss@", basic, Some(format!("Basic {}", STANDARD.encode("jäne:a:b")))),
     ];
     for (userinfo, authentication, expected) in cases {
         let broker = Broker::answering([answer(200, r#"{"services": []}"#)]).await;
         let url = broker.url.replace("http://", &format!("http://{userinfo}"));
-        let client = Client::new(&Config {
-            authentication,
-            ..config(&url)
-        })
-        .unwrap();
+        let client = Client::new(&Config { authentication, ..config(&url) }).unwrap();
         client.catalog().await.unwrap();
-        assert_eq!(
-            header(&broker.asked()[0].0.headers, "authorization"),
-            expected.as_deref()
-        );
+        assert_eq!(header(&broker.asked()[0].0.headers, "authorization"), expected.as_deref());
     }
 }

@@ -12,11 +12,7 @@ use super::{
 const ENDLESS: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn impatient(url: &str) -> Client {
-    Client::new(&Config {
-        timeout: Duration::from_millis(300),
-        ..config(url)
-    })
-    .unwrap()
+    Client::new(&Config { timeout: Duration::from_millis(300), ..config(url) }).unwrap()
 }
 
 async fn provision(client: &Client) -> Result<Reply<ProvisionResponse>, Error> {
@@ -38,10 +34,7 @@ async fn refused_connections_are_surely_without_effect() {
     let error = provision(&client(&url)).await.unwrap_err();
     assert!(!error.may_have_happened());
     let text = error.to_string();
-    assert!(
-        text.starts_with("the broker cannot be reached: tcp connect error: "),
-        "{text}"
-    );
+    assert!(text.starts_with("the broker cannot be reached: tcp connect error: "), "{text}");
     assert!(text.contains("refused"), "{text}");
     assert!(!text.contains("secret"), "{text}");
 }
@@ -58,15 +51,9 @@ async fn a_server_that_does_not_speak_tls_is_surely_without_effect() {
     let url = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     });
-    let config = Config {
-        insecure_skip_tls_verify: true,
-        ..config(&url)
-    };
+    let config = Config { insecure_skip_tls_verify: true, ..config(&url) };
     let error = provision(&Client::new(&config).unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
 }
@@ -87,12 +74,7 @@ async fn a_broker_that_hangs_is_left_at_the_timeout() {
         drop(stream);
     });
     let error = provision(&impatient(&url.await)).await.unwrap_err();
-    assert_eq!(
-        error,
-        Error::NoAnswer {
-            reason: "it did not answer within 300ms".to_owned()
-        }
-    );
+    assert_eq!(error, Error::NoAnswer { reason: "it did not answer within 300ms".to_owned() });
 }
 
 #[tokio::test]
@@ -106,10 +88,7 @@ async fn a_body_that_ends_early_is_malformed() {
 #[tokio::test]
 async fn a_body_that_does_not_end_is_malformed() {
     let url = raw(async |mut stream| {
-        stream
-            .write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\n{")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
         std::future::pending::<()>().await;
     });
     let (status, reason) = malformed(provision(&impatient(&url.await)).await);
@@ -146,18 +125,12 @@ async fn endless() -> (String, tokio::sync::oneshot::Receiver<usize>) {
 async fn answers_without_end_are_given_up_at_the_limit() {
     let (url, written) = endless().await;
     let (status, reason) = malformed(client(&url).catalog().await);
-    assert_eq!(
-        (status, reason.as_str()),
-        (200, "it is longer than the limit of 10 MiB")
-    );
+    assert_eq!((status, reason.as_str()), (200, "it is longer than the limit of 10 MiB"));
     assert!((10..30).contains(&written.await.unwrap()));
 
     let (url, written) = endless().await;
     let (status, reason) = malformed(provision(&client(&url)).await);
-    assert_eq!(
-        (status, reason.as_str()),
-        (200, "it is longer than the limit of 4 MiB")
-    );
+    assert_eq!((status, reason.as_str()), (200, "it is longer than the limit of 4 MiB"));
     assert!((4..24).contains(&written.await.unwrap()));
 }
 

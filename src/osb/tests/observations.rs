@@ -15,13 +15,7 @@ fn observed(url: &str) -> (Config, Seen) {
     let record = seen.clone();
     let observer: Observer =
         Arc::new(move |seen: &Observation| record.lock().unwrap().push((seen.method, seen.status)));
-    (
-        Config {
-            observer: Some(observer),
-            ..config(url)
-        },
-        seen,
-    )
+    (Config { observer: Some(observer), ..config(url) }, seen)
 }
 
 #[tokio::test]

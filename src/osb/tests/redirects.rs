@@ -10,9 +10,7 @@ use super::{
 
 fn redirect(status: u16, location: &str) -> Response {
     let mut response = answer(status, "");
-    response
-        .headers_mut()
-        .insert("location", location.parse().unwrap());
+    response.headers_mut().insert("location", location.parse().unwrap());
     response
 }
 
@@ -21,38 +19,24 @@ fn catalog() -> Response {
 }
 
 fn redirected(status: u16, location: &str) -> Error {
-    Error::Redirected {
-        status,
-        location: Some(location.to_owned()),
-    }
+    Error::Redirected { status, location: Some(location.to_owned()) }
 }
 
 #[tokio::test]
 async fn a_get_is_led_up_to_three_times_on_the_same_origin() {
     for (hops, succeeds) in [(1, true), (3, true), (4, false)] {
-        let mut script: Vec<_> = [301, 302, 307, 308][..hops]
-            .iter()
-            .map(|status| redirect(*status, "/elsewhere?a=b"))
-            .collect();
+        let mut script: Vec<_> =
+            [301, 302, 307, 308][..hops].iter().map(|status| redirect(*status, "/elsewhere?a=b")).collect();
         script.push(catalog());
         let broker = Broker::answering(script).await;
-        let authentication = Authentication::Bearer {
-            token: SecretString::from("t0ken"),
-        };
-        let client = Client::new(&Config {
-            authentication,
-            ..config(&broker.url)
-        })
-        .unwrap();
+        let authentication = Authentication::Bearer { token: SecretString::from("t0ken") };
+        let client = Client::new(&Config { authentication, ..config(&broker.url) }).unwrap();
 
         let result = client.catalog().await;
         if succeeds {
             result.unwrap();
         } else {
-            assert_eq!(
-                result.unwrap_err(),
-                redirected(308, &format!("{}/elsewhere", broker.url))
-            );
+            assert_eq!(result.unwrap_err(), redirected(308, &format!("{}/elsewhere", broker.url)));
         }
         let asked = broker.asked();
         assert_eq!(asked.len(), hops.min(3) + 1);
@@ -71,14 +55,8 @@ async fn a_get_is_led_up_to_three_times_on_the_same_origin() {
 async fn credentials_of_the_url_remain_on_the_way() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let broker = Broker::on(
-        listener,
-        [redirect(302, &format!("{origin}/elsewhere")), catalog()],
-    );
-    client(&origin.replace("http://", "http://jane:secret@"))
-        .catalog()
-        .await
-        .unwrap();
+    let broker = Broker::on(listener, [redirect(302, &format!("{origin}/elsewhere")), catalog()]);
+    client(&origin.replace("http://", "http://jane:secret@")).catalog().await.unwrap();
     let [first, second] = [0, 1].map(|n| broker.asked()[n].0.headers["authorization"].clone());
     assert_eq!(first, second);
 }
@@ -101,19 +79,10 @@ async fn mutations_are_never_led_elsewhere() {
         let client = broker.client();
         let expected = redirected(status, &format!("{}/elsewhere", broker.url));
         let errors = [
-            client
-                .provision("i", &ProvisionRequest::default(), None)
-                .await
-                .unwrap_err(),
-            client
-                .update("i", &UpdateRequest::default(), None)
-                .await
-                .unwrap_err(),
+            client.provision("i", &ProvisionRequest::default(), None).await.unwrap_err(),
+            client.update("i", &UpdateRequest::default(), None).await.unwrap_err(),
             client.deprovision("i", &plan_query(), None).await.unwrap_err(),
-            client
-                .bind("i", "b", &BindRequest::default(), true, None)
-                .await
-                .unwrap_err(),
+            client.bind("i", "b", &BindRequest::default(), true, None).await.unwrap_err(),
             client.unbind("i", "b", &plan_query(), None).await.unwrap_err(),
         ];
         assert!(errors.iter().all(|error| *error == expected), "{errors:?}");

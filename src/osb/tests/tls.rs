@@ -45,11 +45,7 @@ fn broker() -> String {
 
 async fn catalog(ca_bundle: Option<&[u8]>, insecure_skip_tls_verify: bool) -> Result<Catalog, Error> {
     let ca_bundle = ca_bundle.map(<[u8]>::to_vec);
-    let config = Config {
-        ca_bundle,
-        insecure_skip_tls_verify,
-        ..config(&broker())
-    };
+    let config = Config { ca_bundle, insecure_skip_tls_verify, ..config(&broker()) };
     Client::new(&config).unwrap().catalog().await
 }
 

@@ -16,10 +16,7 @@ use crate::osb;
 fn objects_are_named_labelled_and_owned() {
     let cluster = ClusterWide::of(&rich_catalog());
     let (class, plan) = (&cluster.classes[0], &cluster.plans[0]);
-    assert_eq!(
-        (class.name_any(), plan.name_any()),
-        ("mysql-z49zz44z".to_owned(), "small".to_owned())
-    );
+    assert_eq!((class.name_any(), plan.name_any()), ("mysql-z49zz44z".to_owned(), "small".to_owned()));
     let labels = [
         (label::EXTERNAL_ID, "mysql-ID"),
         (label::EXTERNAL_NAME, "mysql"),
@@ -35,25 +32,13 @@ fn objects_are_named_labelled_and_owned() {
     ];
     let expected = labels.map(|(key, value)| (key.to_owned(), label_value(value)));
     assert_eq!(*plan.labels(), expected.into());
-    let expected = OwnerReference {
-        controller: Some(true),
-        block_owner_deletion: Some(false),
-        ..owner()
-    };
+    let expected = OwnerReference { controller: Some(true), block_owner_deletion: Some(false), ..owner() };
     assert_eq!(class.owner_references(), std::slice::from_ref(&expected));
     assert_eq!(plan.owner_references(), [expected]);
 
     let namespaced = Namespaced::of(&rich_catalog());
-    assert!(
-        namespaced.classes[0]
-            .labels()
-            .contains_key(label::SERVICE_BROKER_NAME)
-    );
-    assert!(
-        namespaced.plans[0]
-            .labels()
-            .contains_key(label::SERVICE_CLASS_REF)
-    );
+    assert!(namespaced.classes[0].labels().contains_key(label::SERVICE_BROKER_NAME));
+    assert!(namespaced.plans[0].labels().contains_key(label::SERVICE_CLASS_REF));
     assert_eq!(namespaced.plans[0].owner_references().len(), 1);
 }
 
@@ -68,28 +53,16 @@ fn only_what_changed_is_written() {
     assert_eq!(words(&diff.classes), ["update a", "create c", "mark b removed"]);
     assert_eq!(
         words(&diff.plans),
-        [
-            "update a1",
-            "create a3",
-            "create c1",
-            "mark a2 removed",
-            "mark b1 removed"
-        ]
+        ["update a1", "create a3", "create c1", "mark a2 removed", "mark b1 removed"]
     );
 
     cluster.sync(&after);
     let diff = cluster.diff(&before);
-    assert_eq!(
-        words(&diff.classes),
-        ["update a", "mark b offered", "mark c removed"]
-    );
+    assert_eq!(words(&diff.classes), ["update a", "mark b offered", "mark c removed"]);
     cluster.sync(&osb::Catalog::default());
     assert_eq!(cluster.offered(), (Vec::new(), Vec::new()));
     cluster.sync(&before);
-    assert_eq!(
-        cluster.offered(),
-        (names(&["a", "b"]), names(&["a1", "a2", "b1"]))
-    );
+    assert_eq!(cluster.offered(), (names(&["a", "b"]), names(&["a1", "a2", "b1"])));
 }
 
 #[test]
@@ -98,63 +71,38 @@ fn what_users_wrote_is_kept_and_labels_are_repaired() {
     let class = Arc::make_mut(&mut cluster.classes[0]);
     class.labels_mut().clear();
     class.labels_mut().insert("team".to_owned(), "shop".to_owned());
-    class
-        .annotations_mut()
-        .insert("note".to_owned(), "mine".to_owned());
+    class.annotations_mut().insert("note".to_owned(), "mine".to_owned());
     let defaults = json!({"size": 1}).as_object().cloned();
-    class
-        .spec
-        .common
-        .default_provision_parameters
-        .clone_from(&defaults);
+    class.spec.common.default_provision_parameters.clone_from(&defaults);
     let plan = Arc::make_mut(&mut cluster.plans[0]);
-    plan.spec
-        .common
-        .default_provision_parameters
-        .clone_from(&defaults);
+    plan.spec.common.default_provision_parameters.clone_from(&defaults);
     assert_eq!(words(&cluster.diff(&rich_catalog()).plans), [""; 0]);
 
     cluster.sync(&rich_catalog());
     let class = &cluster.classes[0];
-    assert_eq!(
-        (class.labels().len(), class.labels()["team"].as_str()),
-        (4, "shop")
-    );
+    assert_eq!((class.labels().len(), class.labels()["team"].as_str()), (4, "shop"));
     assert_eq!(class.annotations()["note"], "mine");
     assert_eq!(class.spec.common.default_provision_parameters, defaults);
-    assert_eq!(
-        cluster.plans[0].spec.common.default_provision_parameters,
-        defaults
-    );
+    assert_eq!(cluster.plans[0].spec.common.default_provision_parameters, defaults);
 }
 
 #[test]
 fn what_belongs_to_others_is_not_touched() {
     let offer = catalog(&[("a", &["a1"]), ("b", &["b1"]), ("c", &["c1"])]);
     let mut cluster = ClusterWide::of(&offer);
-    Arc::make_mut(&mut cluster.classes[0])
-        .spec
-        .cluster_service_broker_name = "other".to_owned();
+    Arc::make_mut(&mut cluster.classes[0]).spec.cluster_service_broker_name = "other".to_owned();
     Arc::make_mut(&mut cluster.classes[1]).spec.common.external_id = "other".to_owned();
-    Arc::make_mut(&mut cluster.plans[2])
-        .spec
-        .cluster_service_class_ref
-        .name = "other".to_owned();
+    Arc::make_mut(&mut cluster.plans[2]).spec.cluster_service_class_ref.name = "other".to_owned();
+    let offer = catalog(&[("a", &["a2"]), ("b", &["b1"]), ("c", &["c1"])]);
     let diff = cluster.diff(&offer);
-    assert_eq!(
-        (words(&diff.classes), words(&diff.plans)),
-        (Vec::new(), Vec::new())
-    );
+    assert_eq!((words(&diff.classes), words(&diff.plans)), (Vec::new(), Vec::new()));
     assert_eq!(
         summary(&diff.rejected),
         "class \"a-name\": class \"a\" already exists for broker \"other\"; \
          class \"b-name\": class \"b\" already exists with the external ID \"other\"; \
          plan \"c1-name\": plan \"c1\" already exists for class \"other\""
     );
-    assert_eq!(
-        words(&cluster.diff(&osb::Catalog::default()).classes),
-        ["mark b removed", "mark c removed"]
-    );
+    assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), ["mark b removed", "mark c removed"]);
 }
 
 #[test]
@@ -164,16 +112,10 @@ fn what_users_made_is_adopted_when_offered_and_never_marked() {
     Arc::make_mut(&mut cluster.classes[0]).metadata.owner_references = None;
     Arc::make_mut(&mut cluster.plans[0]).metadata.owner_references = None;
     let diff = cluster.diff(&osb::Catalog::default());
-    assert_eq!(
-        (words(&diff.classes), words(&diff.plans)),
-        (Vec::new(), Vec::new())
-    );
+    assert_eq!((words(&diff.classes), words(&diff.plans)), (Vec::new(), Vec::new()));
     cluster.sync(&offer);
     assert_eq!(cluster.classes[0].owner_references().len(), 1);
-    assert_eq!(
-        words(&cluster.diff(&osb::Catalog::default()).classes),
-        ["mark a removed"]
-    );
+    assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), ["mark a removed"]);
 }
 
 #[test]
@@ -183,10 +125,7 @@ fn namespaced_objects_of_old_installations_are_ours() {
         Arc::make_mut(class).metadata.owner_references = None;
     }
     Arc::make_mut(&mut cluster.classes[1]).metadata.labels = None;
-    assert_eq!(
-        words(&cluster.diff(&osb::Catalog::default()).classes),
-        ["mark a removed"]
-    );
+    assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), ["mark a removed"]);
 }
 
 #[test]
@@ -196,10 +135,7 @@ fn another_controller_stays_and_a_former_broker_of_the_name_does_not() {
     Arc::make_mut(&mut cluster.classes[0]).owner_references_mut()[0].uid = "0".to_owned();
     Arc::make_mut(&mut cluster.plans[0]).owner_references_mut()[0].kind = "Tool".to_owned();
     let diff = cluster.diff(&offer);
-    assert_eq!(
-        (words(&diff.classes), words(&diff.plans)),
-        (names(&["update a"]), Vec::new())
-    );
+    assert_eq!((words(&diff.classes), words(&diff.plans)), (names(&["update a"]), Vec::new()));
     cluster.sync(&offer);
     assert_eq!(cluster.classes[0].owner_references().len(), 1);
     assert_eq!(cluster.classes[0].owner_references()[0].uid, "1");
@@ -210,20 +146,14 @@ fn objects_that_are_named_by_their_id_keep_their_names() {
     let offer = catalog(&[("ab-z", &["P.z"])]);
     let mut cluster = ClusterWide::new();
     let class = class_spec(&offer.services[0]);
-    cluster
-        .classes
-        .push(<ClusterServiceClass as role::Class>::new("ab-z", class, BROKER).stored());
+    cluster.classes.push(<ClusterServiceClass as role::Class>::new("ab-z", class, BROKER).stored());
     let diff = cluster.diff(&offer);
     assert_eq!(words(&diff.classes), ["update ab-z"]);
     assert_eq!(words(&diff.plans), ["create z50z.z7az"]);
-    let Change::Create(plan) = &diff.plans[0] else {
-        panic!()
-    };
+    let Change::Create(plan) = &diff.plans[0] else { panic!() };
     assert_eq!(plan.spec.cluster_service_class_ref.name, "ab-z");
 
-    Arc::make_mut(&mut cluster.classes[0])
-        .spec
-        .cluster_service_broker_name = "other".to_owned();
+    Arc::make_mut(&mut cluster.classes[0]).spec.cluster_service_broker_name = "other".to_owned();
     assert_eq!(words(&cluster.diff(&offer).classes), ["create ab-z7az"]);
 }
 
@@ -231,53 +161,32 @@ fn objects_that_are_named_by_their_id_keep_their_names() {
 fn any_plan() -> impl Strategy<Value = osb::Plan> {
     let cost =
         any::<u8>().prop_map(|cost| serde_json::from_str(&format!(r#"{{"cost": {cost}.50}}"#)).unwrap());
-    let properties = (
-        any::<bool>(),
-        prop::option::of(any::<bool>()),
-        prop::option::of(cost),
-    );
+    let properties = (any::<bool>(), prop::option::of(any::<bool>()), prop::option::of(cost));
     properties.prop_map(|(free, bindable, metadata)| {
         let plan = service("any", &["any"]).plans.remove(0);
-        osb::Plan {
-            metadata,
-            free,
-            bindable,
-            ..plan
-        }
+        osb::Plan { metadata, free, bindable, ..plan }
     })
 }
 
 fn any_service() -> impl Strategy<Value = osb::Service> {
     let plans = prop::collection::btree_map("[p-rZ]", any_plan(), 1..4);
     (any::<bool>(), plans).prop_map(|(bindable, plans)| {
-        let plans = plans
-            .into_iter()
-            .map(|(id, plan)| osb::Plan { id, ..plan })
-            .collect();
-        osb::Service {
-            bindable,
-            plans,
-            ..service("any", &[])
-        }
+        let plans = plans.into_iter().map(|(id, plan)| osb::Plan { id, ..plan }).collect();
+        osb::Service { bindable, plans, ..service("any", &[]) }
     })
 }
 
 /// Catalogs over few ids, so that they overlap.
 fn any_catalog() -> impl Strategy<Value = osb::Catalog> {
     prop::collection::btree_map("[a-cZ]", any_service(), 0..4).prop_map(|services| {
-        let mut services: Vec<_> = services
-            .into_iter()
-            .map(|(id, service)| osb::Service { id, ..service })
-            .collect();
+        let mut services: Vec<_> =
+            services.into_iter().map(|(id, service)| osb::Service { id, ..service }).collect();
         for service in &mut services {
             for plan in &mut service.plans {
                 plan.id = format!("{}-{}", service.id, plan.id);
             }
         }
-        osb::Catalog {
-            services,
-            rejected: Vec::new(),
-        }
+        osb::Catalog { services, rejected: Vec::new() }
     })
 }
 
@@ -286,15 +195,8 @@ fn converges<C: role::Class + Stored, P: role::Plan + Stored>(catalogs: &[osb::C
     for catalog in catalogs {
         assert_eq!(cluster.sync(catalog), []);
         let again = cluster.diff(catalog);
-        assert_eq!(
-            (words(&again.classes), words(&again.plans)),
-            (Vec::new(), Vec::new())
-        );
-        let mut classes: Vec<_> = catalog
-            .services
-            .iter()
-            .map(|service| escaped(&service.id))
-            .collect();
+        assert_eq!((words(&again.classes), words(&again.plans)), (Vec::new(), Vec::new()));
+        let mut classes: Vec<_> = catalog.services.iter().map(|service| escaped(&service.id)).collect();
         let plans = catalog.services.iter().flat_map(|service| &service.plans);
         let mut plans: Vec<_> = plans.map(|plan| escaped(&plan.id)).collect();
         classes.sort();

@@ -72,10 +72,7 @@ pub type Namespaced = Cluster<ServiceClass, ServicePlan>;
 
 impl<C: role::Class + Stored, P: role::Plan + Stored> Cluster<C, P> {
     pub fn new() -> Self {
-        Self {
-            classes: Vec::new(),
-            plans: Vec::new(),
-        }
+        Self { classes: Vec::new(), plans: Vec::new() }
     }
 
     pub fn of(catalog: &osb::Catalog) -> Self {
@@ -89,11 +86,7 @@ impl<C: role::Class + Stored, P: role::Plan + Stored> Cluster<C, P> {
     }
 
     pub fn diff_restricted(&self, catalog: &osb::Catalog, restrictions: &CatalogRestrictions) -> Diff<C, P> {
-        let existing = Existing {
-            broker: BROKER,
-            classes: &self.classes,
-            plans: &self.plans,
-        };
+        let existing = Existing { broker: BROKER, classes: &self.classes, plans: &self.plans };
         let desired = desired(catalog, Some(restrictions), &existing).unwrap();
         diff(desired, &existing, &owner())
     }
@@ -107,18 +100,10 @@ impl<C: role::Class + Stored, P: role::Plan + Stored> Cluster<C, P> {
 
     /// The names of what is on offer.
     pub fn offered(&self) -> (Vec<String>, Vec<String>) {
-        let mut classes: Vec<_> = self
-            .classes
-            .iter()
-            .filter(|class| !class.is_removed())
-            .map(|class| class.name_any())
-            .collect();
-        let mut plans: Vec<_> = self
-            .plans
-            .iter()
-            .filter(|plan| !plan.is_removed())
-            .map(|plan| plan.name_any())
-            .collect();
+        let mut classes: Vec<_> =
+            self.classes.iter().filter(|class| !class.is_removed()).map(|class| class.name_any()).collect();
+        let mut plans: Vec<_> =
+            self.plans.iter().filter(|plan| !plan.is_removed()).map(|plan| plan.name_any()).collect();
         classes.sort();
         plans.sort();
         (classes, plans)
@@ -144,10 +129,7 @@ pub fn apply<T: Stored>(objects: &mut Vec<Arc<T>>, changes: Vec<Change<T>>) {
 }
 
 fn find<'a, T: Stored>(objects: &'a mut [Arc<T>], name: &str) -> &'a mut Arc<T> {
-    objects
-        .iter_mut()
-        .find(|object| object.name_any() == name)
-        .unwrap()
+    objects.iter_mut().find(|object| object.name_any() == name).unwrap()
 }
 
 /// Each change in a word, like `create x` or `mark x removed`.
@@ -155,14 +137,8 @@ pub fn words<T: Stored>(changes: &[Change<T>]) -> Vec<String> {
     let word = |change: &Change<T>| match change {
         Change::Create(object) => format!("create {}", object.name_any()),
         Change::Update(object) => format!("update {}", object.name_any()),
-        Change::Mark {
-            object,
-            removed: true,
-        } => format!("mark {} removed", object.name_any()),
-        Change::Mark {
-            object,
-            removed: false,
-        } => format!("mark {} offered", object.name_any()),
+        Change::Mark { object, removed: true } => format!("mark {} removed", object.name_any()),
+        Change::Mark { object, removed: false } => format!("mark {} offered", object.name_any()),
     };
     changes.iter().map(word).collect()
 }

@@ -11,18 +11,12 @@ pub fn service(id: &str, plans: &[&str]) -> osb::Service {
         serde_json::from_value(text).unwrap()
     };
     let plans = plans.iter().map(plan).collect();
-    osb::Service {
-        plans,
-        ..serde_json::from_value(text).unwrap()
-    }
+    osb::Service { plans, ..serde_json::from_value(text).unwrap() }
 }
 
 pub fn catalog(services: &[(&str, &[&str])]) -> osb::Catalog {
     let services = services.iter().map(|(id, plans)| service(id, plans)).collect();
-    osb::Catalog {
-        services,
-        rejected: Vec::new(),
-    }
+    osb::Catalog { services, rejected: Vec::new() }
 }
 
 pub fn names(names: &[&str]) -> Vec<String> {
@@ -50,8 +44,5 @@ pub fn rich_service() -> osb::Service {
 }
 
 pub fn rich_catalog() -> osb::Catalog {
-    osb::Catalog {
-        services: vec![rich_service()],
-        rejected: Vec::new(),
-    }
+    osb::Catalog { services: vec![rich_service()], rejected: Vec::new() }
 }

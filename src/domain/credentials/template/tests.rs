@@ -21,10 +21,7 @@ fn templates_are_filled_in_as_kubectl_does() {
         ("{['name']}", "db"),
         ("just text", "just text"),
         ("", ""),
-        (
-            "x://{.nodes[0].host}:{.nodes[0].port}/{.name}?a=b",
-            "x://h1:1/db?a=b",
-        ),
+        ("x://{.nodes[0].host}:{.nodes[0].port}/{.name}?a=b", "x://h1:1/db?a=b"),
         ("{.nodes[-1].host}", "h2"),
         ("{.nodes[*].host}", "h1 h2"),
         ("{.nodes[0:1].host}", "h1"),
@@ -32,6 +29,7 @@ fn templates_are_filled_in_as_kubectl_does() {
         ("{..host}", "h1 h2"),
         ("{.nodes[?(@.port==2)].host}", "h2"),
         ("{.nodes[?(@.host==\"h1\")].port}", "1"),
+        ("{.nodes[?((@.port==2))].host}", "h2"),
         ("{.private-key}", "k"),
         ("{.a\\.b}", "dotted"),
         ("{['a.b']}", "dotted"),
@@ -43,11 +41,7 @@ fn templates_are_filled_in_as_kubectl_does() {
         ("{.name}{\"\\n\"}{.name}", "db\ndb"),
     ];
     for (template, expected) in cases {
-        assert_eq!(
-            render(template, &data, ROOM).as_deref(),
-            Ok(expected),
-            "{template}"
-        );
+        assert_eq!(render(template, &data, ROOM).as_deref(), Ok(expected), "{template}");
     }
 }
 
@@ -67,15 +61,14 @@ fn what_cannot_be_filled_in_is_explained() {
         ("{.a[?(]}", "cannot be parsed"),
         ("{.a[b]}", "cannot be parsed"),
         ("{..b..c}", "only once"),
+        ("{.a[?(((@.a)))]}", "nested too deeply"),
         (&lists, "may not contain lists"),
         (&parentheses, "nested too deeply"),
         (&functions, "nested too deeply"),
         (&long, "too long"),
     ];
     for (template, expected) in cases {
-        let message = render(template, &json!({"a": "hunter2"}), ROOM)
-            .unwrap_err()
-            .to_string();
+        let message = render(template, &json!({"a": "hunter2"}), ROOM).unwrap_err().to_string();
         assert!(message.contains(expected), "{template}: {message}");
         assert!(!message.contains("hunter2"));
     }
@@ -84,12 +77,7 @@ fn what_cannot_be_filled_in_is_explained() {
 #[test]
 fn texts_have_to_fit() {
     let data = json!({"a": ["12345", "12345"]});
-    let cases = [
-        ("{.a[0]}", 5, true),
-        ("{.a[0]}", 4, false),
-        ("{.a[*]}", 11, true),
-        ("{.a[*]}", 10, false),
-    ];
+    let cases = [("{.a[0]}", 5, true), ("{.a[0]}", 4, false), ("{.a[*]}", 11, true), ("{.a[*]}", 10, false)];
     for (template, room, fits) in cases {
         let text = render(template, &data, room);
         assert_eq!(text.is_ok(), fits, "{template} {room} {text:?}");

@@ -8,15 +8,9 @@ fn keys_are_added() {
     let cases = [
         (json!({"value": "Ynl0ZXM="}), "bytes"),
         (json!({"value": "Ynl0ZXM=", "stringValue": "text"}), "text"),
-        (
-            json!({"value": "Ynl0ZXM=", "stringValue": "text", "jsonPathExpression": "{.a}!"}),
-            "1!",
-        ),
+        (json!({"value": "Ynl0ZXM=", "stringValue": "text", "jsonPathExpression": "{.a}!"}), "1!"),
         (json!({"stringValue": "", "value": "Ynl0ZXM="}), ""),
-        (
-            json!({"value": null, "stringValue": null, "jsonPathExpression": null}),
-            "",
-        ),
+        (json!({"value": null, "stringValue": null, "jsonPathExpression": null}), ""),
     ];
     for (mut add, expected) in cases {
         add["key"] = json!("b");
@@ -32,6 +26,11 @@ fn templates_cannot_double_a_text_for_ever() {
     let expected =
         "secretTransforms: cannot add key \"a\": what the templates give does not fit into a Secret";
     assert_eq!(message, expected);
+
+    let copy = |key: &str| json!({"addKey": {"key": key, "jsonPathExpression": "{.a}"}});
+    let large = json!({"a": "x".repeat(LIMIT / 2)});
+    let message = failure(&large, &json!([copy("b"), copy("c"), copy("d"), {"removeKey": {"key": "a"}}]));
+    assert_eq!(message, expected.replace("\"a\"", "\"d\""));
 }
 
 #[test]
@@ -46,18 +45,11 @@ fn keys_are_renamed_and_removed() {
         (json!([rename("a", "a")]), json!({"a": "1", "b": "2"})),
         (json!([rename("x", "b")]), json!({"a": "1", "b": "2"})),
         (json!([remove("a"), remove("x")]), json!({"b": "2"})),
-        (
-            json!([rename("a", "c"), rename("c", "d"), remove("b")]),
-            json!({"d": "1"}),
-        ),
+        (json!([rename("a", "c"), rename("c", "d"), remove("b")]), json!({"d": "1"})),
         (json!([remove("a"), rename("a", "c")]), json!({"b": "2"})),
     ];
     for (transforms, expected) in cases {
-        assert_eq!(
-            entries(&json!({"a": "1", "b": "2"}), &transforms),
-            expected,
-            "{transforms}"
-        );
+        assert_eq!(entries(&json!({"a": "1", "b": "2"}), &transforms), expected, "{transforms}");
     }
 }
 
@@ -82,18 +74,11 @@ fn a_transform_does_one_thing() {
     let expected = [
         ("addKey", json!({"a": "1", "r": "1", "b": "2"})),
         ("renameKey", json!({"A": "1", "r": "1"})),
-        (
-            "addKeysFrom",
-            json!({"a": "from extra", "r": "1", "MORE": "more"}),
-        ),
+        ("addKeysFrom", json!({"a": "from extra", "r": "1", "MORE": "more"})),
         ("removeKey", json!({"a": "1"})),
     ];
     for (first, expected) in expected {
-        assert_eq!(
-            entries(&json!({"a": "1", "r": "1"}), &json!([transform])),
-            expected,
-            "{first}"
-        );
+        assert_eq!(entries(&json!({"a": "1", "r": "1"}), &json!([transform])), expected, "{first}");
         transform.as_object_mut().unwrap().remove(first);
     }
 }
@@ -104,21 +89,12 @@ fn only_secrets_of_the_own_namespace_are_read() {
         "secretTransforms: addKeysFrom may only name a Secret of namespace \"shop\", not of \"other\"";
     let missing = "secretTransforms: addKeysFrom: there is no Secret ";
     let cases = [
-        (
-            json!({"secretRef": {"namespace": "other", "name": "extra"}}),
-            foreign.to_owned(),
-        ),
-        (
-            json!({"secretRef": {"namespace": "shop", "name": "absent"}}),
-            format!("{missing}\"absent\""),
-        ),
+        (json!({"secretRef": {"namespace": "other", "name": "extra"}}), foreign.to_owned()),
+        (json!({"secretRef": {"namespace": "shop", "name": "absent"}}), format!("{missing}\"absent\"")),
         (json!({"secretRef": null}), format!("{missing}\"\"")),
     ];
     for (add_keys_from, expected) in cases {
-        assert_eq!(
-            failure(&json!({}), &json!([{"addKeysFrom": add_keys_from}])),
-            expected
-        );
+        assert_eq!(failure(&json!({}), &json!([{"addKeysFrom": add_keys_from}])), expected);
     }
 }
 

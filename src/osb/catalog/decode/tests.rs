@@ -20,9 +20,7 @@ fn service(name: &str, plans: &[Value]) -> Value {
 
 /// `base` with some members replaced.
 fn with(mut base: Value, changes: Value) -> Value {
-    let Value::Object(changes) = changes else {
-        panic!("changes are an object")
-    };
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
     base.as_object_mut().unwrap().extend(changes);
     base
 }
@@ -41,11 +39,7 @@ fn names(catalog: &Catalog) -> Vec<String> {
 }
 
 fn rejections(catalog: &Catalog) -> Vec<String> {
-    catalog
-        .rejected
-        .iter()
-        .map(|rejected| format!("{}: {}", rejected.what, rejected.why))
-        .collect()
+    catalog.rejected.iter().map(|rejected| format!("{}: {}", rejected.what, rejected.why)).collect()
 }
 
 #[test]
@@ -79,13 +73,7 @@ fn every_field_of_an_offering_is_read() {
         binding_rotatable: Some(false),
         plans: catalog.services[0].plans.clone(),
     };
-    assert_eq!(
-        catalog,
-        Catalog {
-            services: vec![expected],
-            rejected: vec![]
-        }
-    );
+    assert_eq!(catalog, Catalog { services: vec![expected], rejected: vec![] });
     assert!(!format!("{catalog:?}").contains("hunter2"));
 }
 
@@ -93,9 +81,7 @@ fn every_field_of_an_offering_is_read() {
 fn every_field_of_a_plan_is_read() {
     let parameters = json!({"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 1.5});
     let metadata = json!({"costs": [{"amount": {"usd": 99.10}, "unit": "MONTHLY"}]});
-    let schema = InputParametersSchema {
-        parameters: Some(parameters.clone()),
-    };
+    let schema = InputParametersSchema { parameters: Some(parameters.clone()) };
     let plan = with(
         plan("small"),
         json!({
@@ -130,10 +116,7 @@ fn every_field_of_a_plan_is_read() {
             description: Some("faster".to_owned()),
         }),
     };
-    assert_eq!(
-        catalog(&json!([service("s", &[plan])])).services[0].plans,
-        [expected]
-    );
+    assert_eq!(catalog(&json!([service("s", &[plan])])).services[0].plans, [expected]);
 }
 
 #[test]
@@ -180,11 +163,8 @@ fn absent_and_null_fields_have_the_defaults_of_the_specification() {
 }
 
 fn assert_offering_is_left_out(bad: &Value, expected: &str) {
-    let catalog = catalog(&json!([
-        service("good", &[plan("small")]),
-        bad,
-        service("other", &[plan("large")])
-    ]));
+    let catalog =
+        catalog(&json!([service("good", &[plan("small")]), bad, service("other", &[plan("large")])]));
     assert_eq!(rejections(&catalog), [expected]);
     assert_eq!(names(&catalog), ["good: small", "other: large"]);
 }
@@ -198,14 +178,8 @@ fn an_offering_without_identifiers_is_left_out_alone() {
         (json!(["bad-id", "bad"]), "services[1]: it is not an object"),
         (without(bad.clone(), "id"), r#"service "bad": missing field `id`"#),
         (without(bad.clone(), "name"), "services[1]: missing field `name`"),
-        (
-            with(bad.clone(), json!({"id": ""})),
-            r#"service "bad": its id is empty"#,
-        ),
-        (
-            with(bad.clone(), json!({"name": ""})),
-            "services[1]: its name is empty",
-        ),
+        (with(bad.clone(), json!({"id": ""})), r#"service "bad": its id is empty"#),
+        (with(bad.clone(), json!({"name": ""})), "services[1]: its name is empty"),
         (with(bad, json!({"name": 5})), wrong),
     ];
     for (bad, expected) in cases {
@@ -218,34 +192,13 @@ fn an_offering_with_wrong_or_taken_values_is_left_out_alone() {
     let wrong = "a value is not as it has to be, expected";
     let taken = "is already taken by another one";
     let cases = [
-        (
-            json!({"bindable": "yes"}),
-            format!(r#"service "bad": {wrong} a boolean"#),
-        ),
-        (
-            json!({"tags": "x"}),
-            format!(r#"service "bad": {wrong} a sequence"#),
-        ),
-        (
-            json!({"plans": null}),
-            r#"service "bad": its plans are not a list"#.to_owned(),
-        ),
-        (
-            json!({"plans": {}}),
-            r#"service "bad": its plans are not a list"#.to_owned(),
-        ),
-        (
-            json!({"plans": []}),
-            r#"service "bad": it has no plan that can be used"#.to_owned(),
-        ),
-        (
-            json!({"id": "good-id"}),
-            format!(r#"service "bad": its id {taken}"#),
-        ),
-        (
-            json!({"name": "good"}),
-            format!(r#"service "good": its name {taken}"#),
-        ),
+        (json!({"bindable": "yes"}), format!(r#"service "bad": {wrong} a boolean"#)),
+        (json!({"tags": "x"}), format!(r#"service "bad": {wrong} a sequence"#)),
+        (json!({"plans": null}), r#"service "bad": its plans are not a list"#.to_owned()),
+        (json!({"plans": {}}), r#"service "bad": its plans are not a list"#.to_owned()),
+        (json!({"plans": []}), r#"service "bad": it has no plan that can be used"#.to_owned()),
+        (json!({"id": "good-id"}), format!(r#"service "bad": its id {taken}"#)),
+        (json!({"name": "good"}), format!(r#"service "good": its name {taken}"#)),
     ];
     for (change, expected) in cases {
         assert_offering_is_left_out(&with(service("bad", &[plan("big")]), change), &expected);
@@ -259,22 +212,10 @@ fn an_unusable_plan_is_left_out_alone() {
     let wrong = "a value is not as it has to be, expected";
     let bad = plan("bad");
     let cases = [
-        (
-            json!(null),
-            r#"plans[1] of service "s": it is not an object"#.to_owned(),
-        ),
-        (
-            without(bad.clone(), "id"),
-            r#"plan "bad" of service "s": missing field `id`"#.to_owned(),
-        ),
-        (
-            without(bad.clone(), "name"),
-            r#"plans[1] of service "s": missing field `name`"#.to_owned(),
-        ),
-        (
-            with(bad.clone(), json!({"free": 1})),
-            format!(r#"plan "bad" of service "s": {wrong} a boolean"#),
-        ),
+        (json!(null), r#"plans[1] of service "s": it is not an object"#.to_owned()),
+        (without(bad.clone(), "id"), r#"plan "bad" of service "s": missing field `id`"#.to_owned()),
+        (without(bad.clone(), "name"), r#"plans[1] of service "s": missing field `name`"#.to_owned()),
+        (with(bad.clone(), json!({"free": 1})), format!(r#"plan "bad" of service "s": {wrong} a boolean"#)),
         (
             with(bad.clone(), json!({"maximum_polling_duration": -1})),
             r#"plan "bad" of service "s": invalid number"#.to_owned(),
@@ -294,10 +235,7 @@ fn an_unusable_plan_is_left_out_alone() {
     ];
     for (bad, expected) in cases {
         let elsewhere = service("e", &[plan("elsewhere")]);
-        let catalog = catalog(&json!([
-            elsewhere,
-            service("s", &[plan("first"), bad, plan("last")])
-        ]));
+        let catalog = catalog(&json!([elsewhere, service("s", &[plan("first"), bad, plan("last")])]));
         assert_eq!(rejections(&catalog), [expected]);
         assert_eq!(names(&catalog), ["e: elsewhere", "s: first last"]);
     }
@@ -309,20 +247,14 @@ fn an_offering_left_without_plans_is_left_out_and_takes_no_name() {
     assert_eq!(names(&catalog), ["s: p"]);
     assert_eq!(
         rejections(&catalog),
-        [
-            r#"plans[0] of service "s": missing field `id`"#,
-            r#"service "s": it has no plan that can be used"#
-        ],
+        [r#"plans[0] of service "s": missing field `id`"#, r#"service "s": it has no plan that can be used"#],
     );
 }
 
 #[test]
 fn offerings_may_share_plan_names_and_names_differ_by_case() {
     let shared = with(plan("p"), json!({"id": "other"}));
-    let catalog = catalog(&json!([
-        service("s", &[plan("p"), plan("P")]),
-        service("S", &[shared])
-    ]));
+    let catalog = catalog(&json!([service("s", &[plan("p"), plan("P")]), service("S", &[shared])]));
     assert_eq!(rejections(&catalog), [""; 0]);
     assert_eq!(names(&catalog), ["s: p P", "S: p"]);
 }
@@ -330,15 +262,8 @@ fn offerings_may_share_plan_names_and_names_differ_by_case() {
 #[test]
 fn a_catalog_may_be_empty_but_has_to_be_one() {
     assert_eq!(catalog(&json!([])), Catalog::default());
-    for body in [
-        "",
-        "{}",
-        "[]",
-        "null",
-        r#"{"services": null}"#,
-        r#"{"services": {}}"#,
-        "{\"services\": []",
-    ] {
+    for body in ["", "{}", "[]", "null", r#"{"services": null}"#, r#"{"services": {}}"#, "{\"services\": []"]
+    {
         assert!(decode(body.as_bytes()).is_err(), "{body}");
     }
 }

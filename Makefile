@@ -1,0 +1,37 @@
+# The commands of this project. `make` alone lists them.
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## watch it work: a cluster, a broker, a database, an application; KEEP=1 leaves it running
+	@examples/demo/run.sh
+
+test: cluster check ## formatting, lints, unit tests, and integration tests on a real control plane
+	cargo test --locked
+
+e2e: ## the whole cluster, with pods; needs root on Debian
+	tests/e2e/run.sh
+
+bench: cluster ## time N instances and bindings (default 500)
+	cargo run --locked --release --example bench -- $(N)
+
+check: requirements
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	! command -v shellcheck >/dev/null || shellcheck -x -P SCRIPTDIR $$(git ls-files -co --exclude-standard '*.sh' .ci/run)
+	! command -v cargo-deny >/dev/null || cargo deny --locked check bans licenses sources
+
+deny: ## licences, duplicates and known vulnerabilities of the dependencies
+	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --locked check
+
+generate: ## write crds/ anew, from the types
+	cargo run --locked -- crds --directory crds
+
+cluster: requirements ## build the Kubernetes that tests and demo run on, once
+	tests/cluster/build.sh
+
+requirements:
+	@hack/require.sh cc=build-essential openssl python3 setpriv=util-linux postgres=postgresql
+
+.PHONY: help demo test e2e bench check deny generate cluster requirements

@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# Sourced by story.sh: there is a control plane but no node. What would be pods are processes, which end with the story.
+
+ports=()
+for _ in 1 2 3; do
+  ports+=("$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')")
+done
+database_url=postgresql://postgres:another-example@127.0.0.1:${ports[0]}/postgres
+broker_url=http://127.0.0.1:${ports[1]}
+PATH=$PATH:$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -1)
+
+data=$(mktemp -d)
+trap 'kill $(jobs -p); wait; rm -rf "$data"' EXIT
+# PostgreSQL refuses to run as root.
+unprivileged=()
+if [ "$(id -u)" = 0 ]; then
+  unprivileged=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+  chown 65534:65534 "$data"
+fi
+process() { # NAME COMMAND…, with its log beside those of the cluster
+  local name=$1
+  shift
+  setpriv --pdeathsig KILL "$@" >"$HOME/log/$name" 2>&1 &
+}
+install() {
+  run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --hide-notes \
+    --set replicas=0
+  # The operator has the rights that its pod would have.
+  kubectl config view --raw >"$HOME/operator"
+  kubectl config --kubeconfig "$HOME/operator" set-credentials admin >/dev/null \
+    --token "$(kubectl create token service-catalog --namespace service-catalog --duration 24h)"
+  show "service-catalog run --listen 127.0.0.1:${ports[2]} &"
+  process service-catalog env KUBECONFIG="$HOME/operator" \
+    target/debug/service-catalog run --listen "127.0.0.1:${ports[2]}"
+  eventually curl -sf "http://127.0.0.1:${ports[2]}/readyz"
+}
+
+start_broker() {
+  "${unprivileged[@]}" initdb -D "$data/pg" -U postgres -A scram-sha-256 --pwfile <(echo another-example) -E UTF8 \
+    --no-locale --no-sync >"$HOME/log/initdb"
+  show "postgres -p ${ports[0]} &"
+  process postgresql "${unprivileged[@]}" postgres -D "$data/pg" -h 127.0.0.1 -p "${ports[0]}" -k '' -F
+  show "postgresql-broker --listen 127.0.0.1:${ports[1]} --database-url $database_url &"
+  process postgresql-broker target/debug/examples/postgresql-broker --listen "127.0.0.1:${ports[1]}" \
+    --database-url "$database_url" --password an-example
+  eventually curl -sf "$broker_url/healthz"
+  run kubectl create namespace postgresql-broker
+}
+
+register_broker() {
+  show "sed 's|url: .*|url: $broker_url|' examples/broker.yaml | kubectl apply -f -"
+  sed "s|url: .*|url: $broker_url|" examples/broker.yaml | kubectl apply -f -
+}
+
+sql() { psql "$database_url" -c "$1"; }
+
+show_application() {
+  eventually kubectl wait --for=create pod --selector app=guestbook
+  run kubectl get pods --selector app=guestbook --output \
+    'custom-columns=POD:.metadata.name,FILES:..mountPath,VARIABLES:..env[*].name'
+  echo
+  echo "No pod runs here. What the application would do with what it has been given:"
+  local uri
+  uri=$(kubectl get secret guestbook-db --output 'jsonpath={.data.uri}' | base64 -d)
+  run psql "$uri" -c "SELECT current_user, current_database()"
+}
+
+how_to_enter() {
+  echo "  KUBECONFIG=target/demo/cluster/kubeconfig target/cluster/bin/kubectl get svcat"
+}

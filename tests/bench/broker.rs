@@ -1,0 +1,74 @@
+//! A broker that answers at once. How large a catalog it has is said in its URL.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::extract::{Path, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// A running broker.
+pub struct Broker {
+    address: SocketAddr,
+    calls: Arc<AtomicU32>,
+}
+
+impl Broker {
+    /// Starts it.
+    pub async fn start() -> Self {
+        let calls = Arc::new(AtomicU32::new(0));
+        let router = Router::new()
+            .route("/{classes}/{plans}/v2/catalog", get(async |Path(size)| Json(catalog(size))))
+            .fallback(answer)
+            .with_state(Arc::clone(&calls));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        Self { address, calls }
+    }
+
+    /// Where it offers so many classes with so many plans each.
+    pub fn url(&self, classes: u32, plans: u32) -> String {
+        format!("http://{}/{classes}/{plans}", self.address)
+    }
+
+    /// How often it was asked to do something.
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+async fn answer(State(calls): State<Arc<AtomicU32>>, method: Method, uri: Uri) -> (StatusCode, Json<Value>) {
+    calls.fetch_add(1, Ordering::Relaxed);
+    match method {
+        Method::PUT if uri.path().contains("/service_bindings/") => {
+            let credentials =
+                json!({"host": "db.example.com", "port": 5432, "username": "user", "password": "secret"});
+            (StatusCode::CREATED, Json(json!({"credentials": credentials})))
+        }
+        Method::PUT => (StatusCode::CREATED, Json(json!({}))),
+        _ => (StatusCode::OK, Json(json!({}))),
+    }
+}
+
+fn catalog((classes, plans): (u32, u32)) -> Value {
+    let plan = |class, plan| {
+        json!({
+            "id": format!("plan-id-{classes}-{class}-{plan}"), "name": format!("plan-{plan}"), "free": true,
+            "description": "A plan that is described in about as many words as plans usually are",
+            "metadata": {"displayName": format!("Plan {plan}"), "bullets": ["One thing", "Another thing"]},
+        })
+    };
+    let class = |class| {
+        json!({
+            "id": format!("class-id-{classes}-{class}"), "name": format!("class-{classes}-{class}"), "bindable": true,
+            "description": "A service that is described in about as many words as services usually are",
+            "plans": (0..plans).map(|number| plan(class, number)).collect::<Vec<_>>(),
+        })
+    };
+    json!({"services": (0..classes).map(class).collect::<Vec<_>>()})
+}

@@ -1,0 +1,187 @@
+//! What users do: they create and delete, and wait until it has happened.
+
+use std::collections::HashSet;
+use std::io::{IsTerminal as _, stderr};
+use std::time::Duration;
+
+use futures::{StreamExt as _, pin_mut, stream};
+use http::{Method, Request};
+use kube::api::{ApiResource, DynamicObject};
+use kube::runtime::watcher::{Config, Event, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::{Value, json};
+use service_catalog::crd::{ServiceBinding, ServiceInstance};
+use tokio::sync::watch;
+
+/// The namespace of instances and bindings.
+pub const NAMESPACE: &str = "bench";
+/// How many requests the users make at once.
+const REQUESTS: usize = 32;
+/// How long nothing may happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is done to all objects of a kind, and measured.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Phase {
+    Provision,
+    Bind,
+    Unbind,
+    Deprovision,
+}
+
+impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 4] = [Self::Provision, Self::Bind, Self::Unbind, Self::Deprovision];
+
+    /// What has happened at its end.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Provision => "instances Ready",
+            Self::Bind => "bindings Ready",
+            Self::Unbind => "bindings gone",
+            Self::Deprovision => "instances gone",
+        }
+    }
+
+    /// The user's request.
+    pub fn request(self, name: &str) -> Write {
+        let of_instance = matches!(self, Self::Provision | Self::Deprovision);
+        let (kind, plural) = if of_instance {
+            ("ServiceInstance", "serviceinstances")
+        } else {
+            ("ServiceBinding", "servicebindings")
+        };
+        let spec = if of_instance {
+            json!({"clusterServiceClassExternalName": "class-1-0", "clusterServicePlanExternalName": "plan-0",
+                   "parameters": {"size": "small"}})
+        } else {
+            json!({"instanceRef": {"name": name}})
+        };
+        let collection = format!("/apis/servicecatalog.k8s.io/v1beta1/namespaces/{NAMESPACE}/{plural}");
+        let content = "application/json".to_owned();
+        match self {
+            Self::Provision | Self::Bind => {
+                let object = json!({
+                    "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": kind, "metadata": {"name": name}, "spec": spec,
+                });
+                Write { method: Method::POST, path: collection, content, body: object.to_string() }
+            }
+            Self::Unbind | Self::Deprovision => Write {
+                method: Method::DELETE,
+                path: format!("{collection}/{name}"),
+                content,
+                body: String::new(),
+            },
+        }
+    }
+}
+
+/// A request that changes something.
+#[derive(Clone)]
+pub struct Write {
+    pub method: Method,
+    pub path: String,
+    pub content: String,
+    pub body: String,
+}
+
+impl Write {
+    /// Makes the request; it has to be granted.
+    pub async fn send(self, client: &Client) -> Value {
+        let Self { method, path, content, body } = self;
+        let what = format!("{method} {path}");
+        let request = Request::builder().method(method).uri(path).header("Content-Type", content);
+        let answer = client.request(request.body(body.into_bytes()).unwrap()).await;
+        answer.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+}
+
+/// Follows instances and bindings.
+pub struct Watch {
+    instances: watch::Receiver<Counts>,
+    bindings: watch::Receiver<Counts>,
+}
+
+/// How many objects there are, and how many of them are Ready.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    present: usize,
+    ready: usize,
+}
+
+impl Watch {
+    /// Begins to.
+    pub fn start(client: &Client) -> Self {
+        let follow = |resource: ApiResource| {
+            let (sender, receiver) = watch::channel(Counts::default());
+            let api = Api::<DynamicObject>::namespaced_with(client.clone(), NAMESPACE, &resource);
+            tokio::spawn(follow(api, sender));
+            receiver
+        };
+        Self {
+            instances: follow(ApiResource::erase::<ServiceInstance>(&())),
+            bindings: follow(ApiResource::erase::<ServiceBinding>(&())),
+        }
+    }
+
+    /// Returns when the phase has come to its end for so many objects.
+    pub async fn until(&self, phase: Phase, objects: u32) {
+        let mut seen = match phase {
+            Phase::Provision | Phase::Deprovision => self.instances.clone(),
+            Phase::Bind | Phase::Unbind => self.bindings.clone(),
+        };
+        let all = usize::try_from(objects).unwrap();
+        loop {
+            let Counts { present, ready } = *seen.borrow_and_update();
+            let done = match phase {
+                Phase::Provision | Phase::Bind => ready,
+                Phase::Unbind | Phase::Deprovision => all.saturating_sub(present),
+            };
+            if stderr().is_terminal() {
+                eprint!("\r\x1b[K{}: {done} of {all}", phase.name());
+            }
+            if done == all {
+                return;
+            }
+            let news = tokio::time::timeout(PATIENCE, seen.changed()).await;
+            news.unwrap_or_else(|_| panic!("{}: nothing happens any more at {done} of {all}", phase.name()))
+                .unwrap();
+        }
+    }
+}
+
+async fn follow(api: Api<DynamicObject>, counts: watch::Sender<Counts>) {
+    let events = watcher(api, Config::default());
+    pin_mut!(events);
+    let (mut present, mut ready) = (HashSet::new(), HashSet::new());
+    while let Some(event) = events.next().await {
+        match event.unwrap() {
+            Event::InitApply(object) | Event::Apply(object) => {
+                if is_ready(&object) {
+                    ready.insert(object.name_any());
+                } else {
+                    ready.remove(&object.name_any());
+                }
+                present.insert(object.name_any());
+            }
+            Event::Delete(object) => {
+                ready.remove(&object.name_any());
+                present.remove(&object.name_any());
+            }
+            Event::Init | Event::InitDone => {}
+        }
+        counts.send_replace(Counts { present: present.len(), ready: ready.len() });
+    }
+}
+
+/// Whether the newest condition says so.
+pub fn is_ready(object: &DynamicObject) -> bool {
+    let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
+
+/// Does it for every object, some at once.
+pub async fn each(objects: u32, work: impl AsyncFn(u32)) {
+    stream::iter(0..objects).for_each_concurrent(REQUESTS, |number| work(number)).await;
+}

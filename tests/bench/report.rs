@@ -1,0 +1,121 @@
+//! What the bench prints.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::load::Phase;
+use crate::operator::Usage;
+
+/// How many classes, and how many plans each, the large catalog has.
+pub const LARGE: (u32, u32) = (40, 100);
+
+/// All that was measured.
+pub struct Report {
+    /// How many instances, and how many bindings.
+    pub objects: u32,
+    /// The phases, in their order.
+    pub phases: Vec<Measured>,
+    /// How fast a bare client was in each phase, the best of its runs.
+    pub floor: [Duration; 4],
+    /// The publishing of the large catalog.
+    pub publish: Span,
+    /// The same catalog once more.
+    pub relist: Span,
+    /// The load of the machine just before, and its processors.
+    pub machine: String,
+}
+
+/// A phase.
+pub struct Measured {
+    /// Which.
+    pub phase: Phase,
+    /// What it took.
+    pub span: Span,
+    /// How often the broker was asked.
+    pub calls: u32,
+}
+
+/// What something took.
+pub struct Span {
+    /// The time.
+    pub time: Duration,
+    /// The operator before.
+    pub before: Usage,
+    /// The operator after.
+    pub after: Usage,
+}
+
+impl Span {
+    fn writes(&self) -> u32 {
+        self.after.writes - self.before.writes
+    }
+
+    fn cpu(&self) -> f64 {
+        self.after.cpu - self.before.cpu
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let objects = self.objects;
+        writeln!(
+            f,
+            "{objects} instances and {objects} bindings, a broker that answers at once; {}\n",
+            self.machine
+        )?;
+        writeln!(
+            f,
+            "                  seconds  objects/s  API writes  broker calls  operator CPU   floor, s  ours is"
+        )?;
+        writeln!(
+            f,
+            "                                       an object     an object   ms an object             of it"
+        )?;
+        for (measured, floor) in self.phases.iter().zip(self.floor) {
+            let (seconds, floor) = (measured.span.time.as_secs_f64(), floor.as_secs_f64());
+            let per_object = |number: f64| number / f64::from(objects);
+            writeln!(
+                f,
+                "{:16} {seconds:8.2}  {:9.0}  {:10.2}  {:12.2}  {:12.2}  {floor:9.2}  {:5.0} %",
+                measured.phase.name(),
+                f64::from(objects) / seconds,
+                per_object(measured.span.writes().into()),
+                per_object(measured.calls.into()),
+                per_object(measured.span.cpu() * 1000.0),
+                floor / seconds * 100.0,
+            )?;
+        }
+        writeln!(
+            f,
+            "\nThe floor: a bare client makes the same writes, with the same number of requests at once.\n"
+        )?;
+        self.catalog(f)?;
+        self.operator(f)
+    }
+}
+
+impl Report {
+    fn catalog(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (classes, plans) = LARGE;
+        writeln!(f, "catalog of {} plans  seconds  API writes", classes * plans)?;
+        for (name, span) in [("published", &self.publish), ("fetched again", &self.relist)] {
+            writeln!(f, "{name:21}  {:7.2}  {:10}", span.time.as_secs_f64(), span.writes())?;
+        }
+        writeln!(f, "Fetched again without a change, the one write is the broker's own status.\n")
+    }
+
+    fn operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [provision, bind, _, deprovision] = self.phases.as_slice() else { return Ok(()) };
+        writeln!(f, "operator                           memory, MiB  CPU so far, s")?;
+        let states = [
+            ("empty", provision.span.before.resident, provision.span.before.cpu),
+            ("with all instances and bindings", bind.span.after.resident, bind.span.after.cpu),
+            ("at most until all were gone", deprovision.span.after.peak, deprovision.span.after.cpu),
+            ("at most with the large catalog", self.relist.after.peak, self.relist.after.cpu),
+        ];
+        for (name, memory, cpu) in states {
+            writeln!(f, "{name:33}  {memory:11.1}  {cpu:13.2}")?;
+        }
+        Ok(())
+    }
+}

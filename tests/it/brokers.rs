@@ -1,0 +1,348 @@
+//! Brokers: how their catalogs become classes and plans, and what happens when something is wrong with them.
+
+use serde_json::{Value, json};
+use service_catalog::crd::names::{escaped, label, label_value};
+
+use crate::namespace::{Namespace, namespace};
+use crate::operator::operator;
+use crate::process::free_address;
+use crate::scripted::{
+    Broker, Endpoint, Fault, INSTANCE, Stage, answer, catalog, condition, refusal, stage, versions,
+};
+
+const BROKER: &str = "ServiceBroker";
+const CLASS: &str = "ServiceClass";
+const PLAN: &str = "ServicePlan";
+const TWENTY_MEGABYTES: usize = 20_000_000;
+
+/// A broker that nobody has registered yet.
+async fn unregistered() -> Stage {
+    operator();
+    Stage::new(namespace().await, Broker::start())
+}
+
+/// What is published, with the versions.
+async fn published(namespace: &Namespace) -> [Vec<Value>; 2] {
+    [namespace.list(CLASS).await, namespace.list(PLAN).await]
+}
+
+/// Asks for the catalog once more, and waits until it has been published.
+async fn relist(stage: &Stage) {
+    request_relist(stage).await;
+    stage.until_ready(BROKER, "broker").await;
+}
+
+async fn request_relist(stage: &Stage) {
+    let broker = stage.get(BROKER, "broker").await.unwrap();
+    let requests = broker["spec"]["relistRequests"].as_i64().unwrap_or_default() + 1;
+    stage.patch(BROKER, "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
+}
+
+fn basic_auth() -> Value {
+    json!({"authInfo": {"basic": {"secretRef": {"name": "auth"}}}})
+}
+
+fn has_entry(broker: &Value, says: &str, part: &str) -> bool {
+    condition(broker, says).is_some_and(|message| message.contains(part))
+}
+
+#[tokio::test]
+async fn a_catalog_becomes_classes_and_plans() {
+    let stage = stage().await;
+    assert_eq!(stage.list(CLASS).await.len(), 3);
+    assert_eq!(stage.list(PLAN).await.len(), 8);
+    let broker = stage.get(BROKER, "broker").await.unwrap();
+    let owner = json!([{
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": BROKER, "name": "broker",
+        "uid": broker["metadata"]["uid"], "controller": true, "blockOwnerDeletion": false,
+    }]);
+
+    let class = stage.get(CLASS, &escaped("database-ID")).await.unwrap();
+    assert_eq!(class["metadata"]["name"], "database-z49zz44z");
+    assert_eq!(class["metadata"]["ownerReferences"], owner);
+    let labels = &class["metadata"]["labels"];
+    assert_eq!(labels[label::EXTERNAL_NAME], label_value("database"));
+    assert_eq!(labels[label::EXTERNAL_ID], label_value("database-ID"));
+    assert_eq!(labels[label::SERVICE_BROKER_NAME], label_value("broker"));
+    assert_eq!(class["spec"]["externalName"], "database");
+    assert_eq!(class["spec"]["externalID"], "database-ID");
+    assert_eq!(class["spec"]["serviceBrokerName"], "broker");
+    assert_eq!(class["spec"]["bindable"], true);
+    assert_eq!(class["spec"]["planUpdatable"], true);
+
+    let plan = stage.get(PLAN, "unbound").await.unwrap();
+    assert_eq!(plan["metadata"]["ownerReferences"], owner);
+    let labels = &plan["metadata"]["labels"];
+    assert_eq!(labels[label::SERVICE_CLASS_REF], label_value("database-z49zz44z"));
+    assert_eq!(plan["spec"]["serviceClassRef"]["name"], "database-z49zz44z");
+    assert_eq!(plan["spec"]["bindable"], false);
+    assert_eq!(stage.broker.calls(Endpoint::Catalog), 1);
+}
+
+#[tokio::test]
+async fn the_classes_of_a_cluster_wide_broker_are_cluster_wide() {
+    operator();
+    let namespace = namespace().await;
+    let name = namespace.name.clone();
+    let stage = Stage::new(namespace, Broker::offering(catalog(&format!("{name}-"))));
+    let spec = json!({"url": stage.broker.url});
+    stage
+        .create(json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec}))
+        .await
+        .unwrap();
+    stage.until_ready("ClusterServiceBroker", &name).await;
+
+    let class = stage.get("ClusterServiceClass", &escaped(&format!("{name}-queue-ID"))).await.unwrap();
+    assert_eq!(class["spec"]["clusterServiceBrokerName"], name.as_str());
+    assert_eq!(class["metadata"]["ownerReferences"][0]["kind"], "ClusterServiceBroker");
+    assert_eq!(class["metadata"]["labels"][label::CLUSTER_SERVICE_BROKER_NAME], label_value(&name));
+    let plan = stage.get("ClusterServicePlan", &escaped(&format!("{name}-only"))).await.unwrap();
+    assert_eq!(plan["spec"]["clusterServiceClassRef"]["name"], class["metadata"]["name"]);
+    assert_eq!(stage.list(CLASS).await, Vec::<Value>::new());
+
+    stage.remove("ClusterServiceBroker", &name).await;
+    stage.until_gone("ClusterServiceClass", class["metadata"]["name"].as_str().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_catalog_that_is_the_same_is_not_written_again() {
+    let stage = stage().await;
+    let before = published(&stage).await;
+    relist(&stage).await;
+    assert_eq!(stage.broker.calls(Endpoint::Catalog), 2);
+    assert_eq!(published(&stage).await, before);
+}
+
+#[tokio::test]
+async fn only_what_has_changed_in_a_catalog_is_written() {
+    let stage = stage().await;
+    let before = versions(&stage.list(PLAN).await);
+    stage.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["description"] = "tiny".into());
+    relist(&stage).await;
+    assert_eq!(stage.get(PLAN, "small").await.unwrap()["spec"]["description"], "tiny");
+    let after = versions(&stage.list(PLAN).await);
+    let changed: Vec<_> = after.iter().filter(|(name, version)| before[*name] != **version).collect();
+    assert_eq!(changed.len(), 1, "{changed:?}");
+}
+
+#[tokio::test]
+async fn the_catalog_is_fetched_again_when_the_spec_of_the_broker_changes() {
+    let stage = stage().await;
+    let restrictions = json!({"serviceClass": ["spec.externalName=queue"]});
+    stage.patch(BROKER, "broker", json!({"spec": {"catalogRestrictions": restrictions}})).await.unwrap();
+    stage.until_gone(CLASS, &escaped("database-ID")).await;
+    stage.until_ready(BROKER, "broker").await;
+    assert_eq!(stage.broker.calls(Endpoint::Catalog), 2);
+    assert_eq!(stage.list(CLASS).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_catalog_is_fetched_again_when_its_duration_has_passed() {
+    let stage = stage().await;
+    let before = published(&stage).await;
+    stage.patch(BROKER, "broker", json!({"spec": {"relistDuration": "1s"}})).await.unwrap();
+    stage.until_broker("the catalog is fetched often", |broker| broker.calls(Endpoint::Catalog) >= 4).await;
+    assert_eq!(published(&stage).await, before);
+    stage.patch(BROKER, "broker", json!({"spec": {"relistBehavior": "Manual"}})).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_catalog_is_fetched_again_when_the_credentials_change() {
+    let stage = unregistered().await;
+    stage.broker.require("Basic dXNlcjpuZXc=");
+    stage.secret("auth", json!({"username": "user", "password": "old"})).await;
+    stage.register(basic_auth()).await;
+    let message = stage.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
+    assert!(message.contains("status 401: who are you?"), "{message}");
+    assert!(!message.contains("old"), "{message}");
+
+    stage.patch("Secret", "auth", json!({"stringData": {"password": "new"}})).await.unwrap();
+    stage.until_ready(BROKER, "broker").await;
+    assert_eq!(stage.list(CLASS).await.len(), 3);
+
+    let calls = stage.broker.calls(Endpoint::Catalog);
+    stage.patch("Secret", "auth", json!({"metadata": {"labels": {"rotated": "true"}}})).await.unwrap();
+    stage
+        .until_broker("the changed Secret is tried", |broker| broker.calls(Endpoint::Catalog) > calls)
+        .await;
+}
+
+#[tokio::test]
+async fn a_broker_without_its_credentials_says_what_is_missing() {
+    let stage = unregistered().await;
+    stage.register(basic_auth()).await;
+    let says = "Ready=False ErrorFetchingCatalog";
+    let message = stage.until_says(BROKER, "broker", says).await;
+    let missing = format!("Error getting broker auth credentials: there is no Secret {}/auth", stage.name);
+    assert_eq!(message, missing);
+    stage.until_event("broker", "ErrorGettingAuthCredentials").await;
+
+    stage.secret("auth", json!({"username": "user"})).await;
+    let missing = format!("the Secret {}/auth has no key \"password\"", stage.name);
+    stage.until(BROKER, "broker", |broker| has_entry(broker, says, &missing)).await;
+    assert_eq!(stage.broker.all_calls(), 0);
+
+    stage.patch("Secret", "auth", json!({"stringData": {"password": "p"}})).await.unwrap();
+    stage.until_ready(BROKER, "broker").await;
+}
+
+#[tokio::test]
+async fn a_broker_that_cannot_be_reached_keeps_its_classes_and_is_tried_again() {
+    let stage = stage().await;
+    let before = published(&stage).await;
+    let url = format!("http://{}", free_address());
+    stage.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
+    let message = stage.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
+    assert!(message.contains("the broker cannot be reached: "), "{message}");
+    assert_eq!(stage.until_event("broker", "ErrorFetchingCatalog").await, message);
+    assert_eq!(published(&stage).await, before);
+
+    stage.patch(BROKER, "broker", json!({"spec": {"url": stage.broker.url}})).await.unwrap();
+    stage.until_ready(BROKER, "broker").await;
+    assert_eq!(published(&stage).await, before);
+}
+
+#[tokio::test]
+async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
+    let stage = stage().await;
+    let before = published(&stage).await;
+    let html = "<html><title>Sign in</title><body>Sign in to go on</body></html>";
+    let huge = format!("{{\"services\": [], \"filling\": \"{}\"}}", "x".repeat(TWENTY_MEGABYTES));
+    for (fault, complaint) in [
+        (Fault::Answer(200, html.to_owned()), "status 200, but its answer cannot be used: "),
+        (Fault::Answer(502, html.to_owned()), "the broker answered status 502: Sign in Sign in to go on"),
+        (Fault::Answer(200, "{\"services\": [".to_owned()), "status 200, but its answer cannot be used: "),
+        (answer(200, &json!({"services": null})), "status 200, but its answer cannot be used: "),
+        (answer(200, &json!({})), "status 200, but its answer cannot be used: "),
+        (Fault::Answer(200, huge), "it is longer than the limit of 10 MiB"),
+        (refusal(500, "out of order"), "the broker answered status 500: out of order"),
+        (refusal(403, "not you"), "the broker answered status 403: not you"),
+        (refusal(412, "too new"), "the broker answered status 412: too new"),
+        (Fault::Close, "the broker did not answer: "),
+    ] {
+        stage.broker.before(Endpoint::Catalog, fault);
+        request_relist(&stage).await;
+        let says = "Ready=False ErrorFetchingCatalog";
+        let broker = stage.until(BROKER, "broker", |broker| has_entry(broker, says, complaint)).await;
+        assert_eq!(published(&stage).await, before, "{complaint}: {broker:#}");
+        // It is tried again without anybody's doing.
+        stage.until_ready(BROKER, "broker").await;
+    }
+    assert_eq!(published(&stage).await, before);
+}
+
+#[tokio::test]
+async fn a_broker_that_offers_nothing_any_more_has_no_classes() {
+    let stage = stage().await;
+    stage.broker.change_catalog(|catalog| catalog["services"] = json!([]));
+    relist(&stage).await;
+    for entry in published(&stage).await.concat() {
+        stage.until_gone(entry["kind"].as_str().unwrap(), entry["metadata"]["name"].as_str().unwrap()).await;
+    }
+    assert_eq!(published(&stage).await, [[], []]);
+}
+
+#[tokio::test]
+async fn one_bad_entry_does_not_spoil_the_catalog() {
+    let stage = unregistered().await;
+    stage.broker.change_catalog(|catalog| {
+        let services = catalog["services"].as_array_mut().unwrap();
+        services[0]["plans"][1]["name"] = Value::Null;
+        services[1]["id"] = "".into();
+        services.push(json!({"id": "bare", "name": "bare", "description": "", "bindable": true, "plans": []}));
+        services.push(json!("not an offering"));
+    });
+    stage.register(json!({})).await;
+    let broker = stage.until_ready(BROKER, "broker").await;
+    let message = condition(&broker, "CatalogEntriesRejected=True InvalidCatalogEntries").unwrap();
+    for part in [
+        "plans[1] of service \"database\": ",
+        "service \"queue\": its id is empty",
+        "service \"bare\": it has no plan that can be used",
+        "services[4]: it is not an object",
+    ] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert_eq!(stage.list(CLASS).await.len(), 2);
+    assert_eq!(stage.list(PLAN).await.len(), 6);
+
+    stage.broker.change_catalog(|offered| *offered = catalog(""));
+    relist(&stage).await;
+    let broker = stage.get(BROKER, "broker").await.unwrap();
+    assert_eq!(condition(&broker, "CatalogEntriesRejected=True"), None);
+    assert_eq!(stage.list(PLAN).await.len(), 8);
+}
+
+#[tokio::test]
+async fn a_class_of_another_broker_is_left_alone() {
+    let stage = stage().await;
+    let before = published(&stage).await;
+    let other = Broker::start();
+    stage
+        .create(json!({"kind": BROKER, "metadata": {"name": "other"}, "spec": {"url": other.url}}))
+        .await
+        .unwrap();
+    let broker = stage.until_ready(BROKER, "other").await;
+    let message = condition(&broker, "CatalogEntriesRejected=True").unwrap();
+    assert!(message.contains("already exists for broker \"broker\""), "{message}");
+    stage.remove(BROKER, "other").await;
+    assert_eq!(published(&stage).await, before);
+}
+
+#[tokio::test]
+async fn what_is_offered_no_more_is_marked_and_goes_with_its_last_instance() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    let class = escaped("database-ID");
+    stage.broker.change_catalog(|catalog| {
+        catalog["services"].as_array_mut().unwrap().remove(0);
+    });
+    relist(&stage).await;
+    let is_removed = |object: &Value| object["status"]["removedFromBrokerCatalog"] == true;
+    stage.until(CLASS, &class, is_removed).await;
+    stage.until(PLAN, "small", is_removed).await;
+    stage.until_gone(PLAN, "large").await;
+
+    stage.instance("late", json!({})).await;
+    let message = stage.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
+    assert_eq!(message, "The broker broker offers the class \"database\" no more");
+    stage.remove(INSTANCE, "late").await;
+    assert!(is_removed(&stage.get(CLASS, &class).await.unwrap()));
+
+    stage.remove(INSTANCE, "db").await;
+    stage.until_gone(CLASS, &class).await;
+    stage.until_gone(PLAN, "small").await;
+    assert!(stage.broker.instances().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_offered_again_can_be_used_again() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    stage.broker.change_catalog(|catalog| catalog["services"] = json!([]));
+    relist(&stage).await;
+    let class = escaped("database-ID");
+    stage.until(CLASS, &class, |class| class["status"]["removedFromBrokerCatalog"] == true).await;
+    stage.instance("late", json!({})).await;
+    stage.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
+
+    stage.broker.change_catalog(|offered| *offered = catalog(""));
+    relist(&stage).await;
+    stage.until(CLASS, &class, |class| class["status"]["removedFromBrokerCatalog"] == false).await;
+    stage.until_ready(INSTANCE, "late").await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_deleted_waits_for_its_instances_and_says_which() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    stage.delete(BROKER, "broker").await.unwrap();
+    let message = stage.until_says(BROKER, "broker", "Ready=False DeletionBlockedByInstances").await;
+    assert_eq!(message, format!("1 instances must be deleted first: {}/db", stage.name));
+    assert_eq!(stage.list(CLASS).await.len(), 3);
+
+    stage.remove(INSTANCE, "db").await;
+    stage.until_gone(BROKER, "broker").await;
+    assert!(stage.broker.instances().is_empty());
+    assert_eq!(published(&stage).await, [[], []]);
+}

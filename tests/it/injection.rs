@@ -1,0 +1,435 @@
+//! Pods and the credentials that they get at admission. No kubelet is needed to see them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
+
+/// A pod with one container, and labels.
+fn pod(labels: Value) -> Value {
+    json!({
+        "kind": "Pod", "metadata": {"name": "pod", "labels": labels},
+        "spec": {"containers": [{"name": "main", "image": "image"}]},
+    })
+}
+
+fn web() -> Value {
+    pod(json!({"app": "web"}))
+}
+
+fn volume(binding: &Value) -> String {
+    format!("osb-{}", binding["metadata"]["uid"].as_str().unwrap())
+}
+
+fn has_volume(pod: &Value, binding: &Value) -> bool {
+    pod["spec"]["volumes"].as_array().unwrap().iter().any(|each| each["name"] == volume(binding))
+}
+
+impl Namespace {
+    /// Creates a binding and waits until pods get it; the API server needs a moment. The pod that tries it has to be one
+    /// that gets it.
+    async fn bind_probed(&self, name: &str, spec: Value, probe: &Value) -> Value {
+        let mut binding = json!({"kind": "ServiceBinding", "metadata": {"name": name}, "spec": spec});
+        binding["spec"]["instanceRef"] = json!({"name": "instance"});
+        let binding = self.create(binding).await.unwrap();
+        eventually("pods get the binding", PATIENCE, async || {
+            wanted(self.try_create(probe.clone()).await?, |pod| has_volume(pod, &binding))
+        })
+        .await;
+        binding
+    }
+
+    /// A binding for the pods of `app: web`.
+    async fn bind(&self, name: &str, injection: Value) -> Value {
+        let spec = json!({"podSelector": {"matchLabels": {"app": "web"}}, "injection": injection});
+        let mut probe = web();
+        if let Some(container) = injection["containers"][0].as_str() {
+            probe["spec"]["containers"][0]["name"] = container.into();
+        }
+        self.bind_probed(name, spec, &probe).await
+    }
+
+    /// What becomes of a pod.
+    async fn admitted(&self, pod: &Value) -> Value {
+        self.try_create(pod.clone()).await.unwrap_or_else(|error| panic!("{error}\n{pod:#}"))
+    }
+}
+
+/// What has been mounted into a container, apart from its ServiceAccount.
+fn mounts(container: &Value) -> Vec<&str> {
+    let mounts = container["volumeMounts"].as_array().unwrap().iter();
+    let paths = mounts.map(|mount| mount["mountPath"].as_str().unwrap());
+    paths.filter(|path| *path != "/var/run/secrets/kubernetes.io/serviceaccount").collect()
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().map(|each| each["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_pod_gets_the_secret_as_files_and_learns_where_they_are() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let pod = namespace.admitted(&web()).await;
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    let ours = volumes.iter().find(|each| each["name"] == volume(&binding)).unwrap();
+    assert_eq!(ours["secret"], json!({"secretName": "db", "optional": false, "defaultMode": 420}));
+    let container = &pod["spec"]["containers"][0];
+    let mount = json!({"name": volume(&binding), "mountPath": "/bindings/db", "readOnly": true});
+    assert!(container["volumeMounts"].as_array().unwrap().contains(&mount), "{container:#}");
+    assert_eq!(container["env"], json!([{"name": "SERVICE_BINDING_ROOT", "value": "/bindings"}]));
+    assert_eq!(container["envFrom"], Value::Null);
+}
+
+#[tokio::test]
+async fn only_selected_pods_are_injected() {
+    let namespace = namespace().await;
+    let requirement = |operator: &str, values: Value| json!({"matchExpressions": [{"key": "tier", "operator": operator, "values": values}]});
+    let (front, back, plain, empty) = (
+        json!({"app": "web", "tier": "front"}),
+        json!({"app": "web", "tier": "back"}),
+        json!({"app": "web"}),
+        json!({"app": "web", "tier": ""}),
+    );
+    // Of each, the first gets it.
+    let cases = [
+        (
+            "labels",
+            json!({"matchLabels": {"app": "web", "tier": "front"}}),
+            vec![&front],
+            vec![&back, &plain, &Value::Null],
+        ),
+        (
+            "empty-value",
+            json!({"matchLabels": {"tier": ""}}),
+            vec![&empty],
+            vec![&plain, &front, &Value::Null],
+        ),
+        (
+            "in",
+            requirement("In", json!(["front", "middle"])),
+            vec![&front],
+            vec![&back, &plain, &empty, &Value::Null],
+        ),
+        (
+            "not-in",
+            requirement("NotIn", json!(["front"])),
+            vec![&back, &plain, &empty, &Value::Null],
+            vec![&front],
+        ),
+        ("exists", requirement("Exists", json!([])), vec![&front, &back, &empty], vec![&plain, &Value::Null]),
+        (
+            "does-not-exist",
+            requirement("DoesNotExist", Value::Null),
+            vec![&plain, &Value::Null],
+            vec![&front, &empty],
+        ),
+        (
+            "both",
+            json!({"matchLabels": {"app": "web"}, "matchExpressions":
+            [{"key": "tier", "operator": "Exists"}, {"key": "tier", "operator": "NotIn", "values": ["back"]}]}),
+            vec![&front, &empty],
+            vec![&back, &plain, &Value::Null],
+        ),
+    ];
+    for (name, selector, selected, others) in cases {
+        let probe = pod(selected[0].clone());
+        let binding = namespace.bind_probed(name, json!({"podSelector": selector}), &probe).await;
+        for labels in selected {
+            let pod = namespace.admitted(&pod(labels.clone())).await;
+            assert!(has_volume(&pod, &binding), "{name} should select {labels}");
+        }
+        for labels in others {
+            let pod = namespace.admitted(&pod(labels.clone())).await;
+            assert!(!has_volume(&pod, &binding), "{name} should not select {labels}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_namespace_is_not_concerned() {
+    let (namespace, other) = (namespace().await, namespace().await);
+    let binding = namespace.bind("db", json!(null)).await;
+    assert!(!has_volume(&other.admitted(&web()).await, &binding));
+}
+
+#[tokio::test]
+async fn the_system_and_the_operator_are_not_concerned() {
+    let namespace = namespace().await;
+    for name in ["kube-system", "service-catalog"] {
+        let system = Namespace { name: name.to_owned(), client: namespace.client.clone() };
+        let binding = json!({"kind": "ServiceBinding", "metadata": {"name": "db"}, "spec":
+            {"instanceRef": {"name": "i"}, "podSelector": {"matchLabels": {"app": "web"}}}});
+        let binding = system.create(binding).await.unwrap();
+        // Bindings are seen in the order of their creation.
+        namespace.bind(name, json!(null)).await;
+        assert!(!has_volume(&system.admitted(&web()).await, &binding), "{name}");
+        system.patch("ServiceBinding", "db", json!({"metadata": {"finalizers": null}})).await.unwrap();
+        system.delete("ServiceBinding", "db").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn init_containers_and_sidecars_get_it_too() {
+    let namespace = namespace().await;
+    namespace.bind("db", json!({"env": [{"name": "URI", "key": "uri"}]})).await;
+    let mut pod = web();
+    pod["spec"]["initContainers"] = json!([{"name": "migrate", "image": "i"}, {"name": "proxy", "image": "i", "restartPolicy": "Always"}]);
+    let pod = namespace.admitted(&pod).await;
+    for container in
+        [&pod["spec"]["containers"][0], &pod["spec"]["initContainers"][0], &pod["spec"]["initContainers"][1]]
+    {
+        assert_eq!(mounts(container), ["/bindings/db"], "{container:#}");
+        assert_eq!(names(&container["env"]), ["SERVICE_BINDING_ROOT", "URI"], "{container:#}");
+    }
+}
+
+#[tokio::test]
+async fn containers_that_are_not_named_are_left_alone() {
+    let namespace = namespace().await;
+    let injection =
+        json!({"containers": ["main", "migrate"], "env": [{"name": "URI", "key": "uri"}], "envFrom": {}});
+    let binding = namespace.bind("db", injection).await;
+    let mut pod = web();
+    pod["spec"]["containers"] = json!([{"name": "proxy", "image": "i"}, {"name": "main", "image": "i"}]);
+    pod["spec"]["initContainers"] =
+        json!([{"name": "wait", "image": "i"}, {"name": "migrate", "image": "i"}]);
+    let pod = namespace.admitted(&pod).await;
+    for list in ["containers", "initContainers"] {
+        assert_eq!(mounts(&pod["spec"][list][1]), ["/bindings/db"]);
+        assert_eq!(mounts(&pod["spec"][list][0]), Vec::<&str>::new());
+        assert_eq!(pod["spec"][list][0]["env"], Value::Null);
+        assert_eq!(pod["spec"][list][0]["envFrom"], Value::Null);
+    }
+    // A pod without any of them does not wait for the Secret.
+    let mut pod = web();
+    pod["spec"]["containers"][0]["name"] = "other".into();
+    assert!(!has_volume(&namespace.admitted(&pod).await, &binding));
+}
+
+#[tokio::test]
+async fn variables_come_from_keys_if_the_container_does_not_set_them() {
+    let namespace = namespace().await;
+    let injection = json!({"env": [{"name": "URI", "key": "uri"}, {"name": "HOST", "key": "host"},
+        {"name": "SERVICE_BINDING_ROOT", "key": "root"}]});
+    namespace.bind("db", injection).await;
+    let variable = |name: &str, key: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": "db", "key": key, "optional": false}}});
+    let mut pod = web();
+    let own = json!({"name": "URI", "value": "$(HOST)/mine"});
+    pod["spec"]["containers"][0]["env"] = json!([own]);
+    let pod = namespace.admitted(&pod).await;
+    // In front, so that the container's own can refer to them.
+    let root = json!({"name": "SERVICE_BINDING_ROOT", "value": "/bindings"});
+    assert_eq!(pod["spec"]["containers"][0]["env"], json!([root, variable("HOST", "host"), own]));
+    let pod = namespace.admitted(&web()).await;
+    let all = json!([root, variable("URI", "uri"), variable("HOST", "host")]);
+    assert_eq!(pod["spec"]["containers"][0]["env"], all);
+}
+
+#[tokio::test]
+async fn all_keys_become_variables_before_what_the_container_takes_from_elsewhere() {
+    let namespace = namespace().await;
+    namespace.bind("db", json!({"envFrom": {"prefix": "DB_"}, "optional": true})).await;
+    let mut pod = web();
+    let own = json!({"configMapRef": {"name": "settings"}});
+    pod["spec"]["containers"][0]["envFrom"] = json!([own]);
+    let pod = namespace.admitted(&pod).await;
+    let ours = json!({"prefix": "DB_", "secretRef": {"name": "db", "optional": true}});
+    assert_eq!(pod["spec"]["containers"][0]["envFrom"], json!([ours, own]));
+    assert_eq!(namespace.admitted(&web()).await["spec"]["containers"][0]["envFrom"], json!([ours]));
+}
+
+#[tokio::test]
+async fn an_optional_secret_does_not_hold_the_pod() {
+    let namespace = namespace().await;
+    let binding =
+        namespace.bind("db", json!({"optional": true, "env": [{"name": "URI", "key": "uri"}]})).await;
+    let pod = namespace.admitted(&web()).await;
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    assert_eq!(
+        volumes.iter().find(|each| each["name"] == volume(&binding)).unwrap()["secret"]["optional"],
+        true
+    );
+    assert_eq!(pod["spec"]["containers"][0]["env"][1]["valueFrom"]["secretKeyRef"]["optional"], true);
+}
+
+#[tokio::test]
+async fn the_secret_may_have_another_name_than_the_binding() {
+    let namespace = namespace().await;
+    let spec = json!({"podSelector": {"matchLabels": {"app": "web"}}, "secretName": "credentials",
+        "injection": {"env": [{"name": "URI", "key": "uri"}]}});
+    let binding = namespace.bind_probed("db", spec, &web()).await;
+    let pod = namespace.admitted(&web()).await;
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    let ours = volumes.iter().find(|each| each["name"] == volume(&binding)).unwrap();
+    assert_eq!(ours["secret"]["secretName"], "credentials");
+    assert_eq!(mounts(&pod["spec"]["containers"][0]), ["/bindings/db"]);
+    assert_eq!(pod["spec"]["containers"][0]["env"][1]["valueFrom"]["secretKeyRef"]["name"], "credentials");
+}
+
+#[tokio::test]
+async fn the_root_of_the_container_counts() {
+    let namespace = namespace().await;
+    namespace.bind("db", json!(null)).await;
+    let set = |value: &str| json!({"name": "SERVICE_BINDING_ROOT", "value": value});
+    let elsewhere = json!({"name": "SERVICE_BINDING_ROOT", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}});
+    for (root, directory) in [
+        (vec![set("/custom")], "/custom/db"),
+        (vec![set("/custom/")], "/custom/db"),
+        (vec![set("/first"), set("/last")], "/last/db"),
+        // What is not known here, or could not be mounted.
+        (vec![set("")], "/bindings/db"),
+        (vec![set("$(HOME)/bindings")], "/bindings/db"),
+        (vec![set("c:/bindings")], "/bindings/db"),
+        (vec![elsewhere], "/bindings/db"),
+    ] {
+        let mut pod = web();
+        pod["spec"]["containers"][0]["env"] = json!(root);
+        let pod = namespace.admitted(&pod).await;
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(mounts(container), [directory], "{root:?}");
+        assert_eq!(container["env"].as_array().unwrap().len(), root.len(), "{root:?} stays as it is");
+    }
+}
+
+#[tokio::test]
+async fn several_bindings_go_into_one_pod() {
+    let namespace = namespace().await;
+    let bindings = [
+        namespace
+            .bind("db", json!({"env": [{"name": "URI", "key": "uri"}], "envFrom": {"prefix": "DB_"}}))
+            .await,
+        namespace.bind("cache", json!({"env": [{"name": "CACHE", "key": "uri"}], "envFrom": {}})).await,
+        namespace.bind("queue", json!({"env": [{"name": "URI", "key": "uri"}]})).await,
+    ];
+    let pod = namespace.admitted(&web()).await;
+    for binding in &bindings {
+        assert!(has_volume(&pod, binding), "{pod:#}");
+    }
+    let container = &pod["spec"]["containers"][0];
+    let set = |list: Vec<&'static str>| list.into_iter().collect::<BTreeSet<_>>();
+    let directories: BTreeSet<&str> = mounts(container).into_iter().collect();
+    assert_eq!(directories, set(vec!["/bindings/cache", "/bindings/db", "/bindings/queue"]));
+    let mut variables = names(&container["env"]);
+    variables.sort_unstable();
+    assert_eq!(variables, ["CACHE", "SERVICE_BINDING_ROOT", "URI"]);
+    assert_eq!(container["envFrom"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_pod_can_decline_and_a_mirror_cannot_be_changed() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    for (annotations, injected) in [
+        (json!({"servicecatalog.k8s.io/inject": "false"}), false),
+        (json!({"servicecatalog.k8s.io/inject": "true"}), true),
+        (json!({"other": "false"}), true),
+    ] {
+        let mut pod = web();
+        pod["metadata"]["annotations"] = annotations.clone();
+        assert_eq!(has_volume(&namespace.admitted(&pod).await, &binding), injected, "{annotations}");
+    }
+    // A mirror pod may not have a Secret, so it would be refused.
+    let mut pod = web();
+    pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+    pod["spec"]["nodeName"] = "node".into();
+    let answer = namespace.try_create(pod).await.map(|pod| pod["spec"]["containers"][0]["env"].clone());
+    assert_eq!(answer, Ok(Value::Null));
+}
+
+#[tokio::test]
+async fn a_binding_that_is_being_deleted_goes_into_no_new_pod() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    // Its finalizer holds it.
+    namespace.delete("ServiceBinding", "db").await.unwrap();
+    eventually("pods do without the binding", PATIENCE, async || {
+        wanted(namespace.admitted(&web()).await, |pod| pod["spec"]["containers"][0]["env"].is_null())
+    })
+    .await;
+    assert!(!has_volume(&namespace.admitted(&web()).await, &binding));
+}
+
+#[tokio::test]
+async fn what_the_pod_has_already_is_left_alone() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!({"env": [{"name": "URI", "key": "uri"}]})).await;
+    // The path is taken, with and without a slash at the end: two mounts at a path are refused.
+    for path in ["/bindings/db", "/bindings/db/"] {
+        let mut pod = web();
+        pod["spec"]["volumes"] = json!([{"name": "own", "emptyDir": {}}]);
+        pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "own", "mountPath": path}]);
+        let pod = namespace.admitted(&pod).await;
+        assert_eq!(mounts(&pod["spec"]["containers"][0]), [path]);
+        assert!(!has_volume(&pod, &binding), "a pod does not wait for a Secret that it does not mount");
+    }
+    let mut pod = web();
+    pod["spec"]["volumes"] = json!([{"name": "disk", "persistentVolumeClaim": {"claimName": "disk"}}]);
+    pod["spec"]["containers"][0]["volumeDevices"] = json!([{"name": "disk", "devicePath": "/bindings/db"}]);
+    let pod = namespace.admitted(&pod).await;
+    assert_eq!(mounts(&pod["spec"]["containers"][0]), Vec::<&str>::new());
+    // The volume is there, mounted elsewhere.
+    let mut pod = web();
+    pod["spec"]["volumes"] = json!([{"name": volume(&binding), "secret": {"secretName": "db"}}]);
+    pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": volume(&binding), "mountPath": "/own"}]);
+    let pod = namespace.admitted(&pod).await;
+    assert_eq!(mounts(&pod["spec"]["containers"][0]), ["/own"]);
+}
+
+/// What tools do that copy pods, and what happens if admission runs once more.
+#[tokio::test]
+async fn a_pod_that_is_injected_already_is_not_changed() {
+    let namespace = namespace().await;
+    namespace.bind("db", json!({"env": [{"name": "URI", "key": "uri"}], "envFrom": {"prefix": "DB_"}})).await;
+    namespace.bind("cache", json!({"envFrom": {}, "optional": true})).await;
+    let mut pod = web();
+    pod["spec"]["initContainers"] = json!([{"name": "migrate", "image": "i"}]);
+    let first = namespace.admitted(&pod).await;
+    let copy =
+        json!({"kind": "Pod", "metadata": {"name": "copy", "labels": {"app": "web"}}, "spec": first["spec"]});
+    let second = namespace.admitted(&copy).await;
+    assert_eq!(second["spec"], first["spec"]);
+}
+
+/// A policy that costs too much refuses the pod.
+#[tokio::test]
+async fn large_pods_and_large_bindings_are_affordable() {
+    let namespace = namespace().await;
+    let env = |prefix: &str, count| {
+        (0..count)
+            .map(|i| json!({"name": format!("{prefix}{i}"), "key": "k", "value": "v"}))
+            .collect::<Vec<_>>()
+    };
+    let mut keys = env("BINDING_VARIABLE_", 64);
+    keys.iter_mut().for_each(|each| drop(each.as_object_mut().unwrap().remove("value")));
+    namespace.bind("large", json!({"env": keys})).await;
+    let mut own = env("OWN_VARIABLE_", 100);
+    own.iter_mut().for_each(|each| drop(each.as_object_mut().unwrap().remove("key")));
+    let mut pod = web();
+    let containers = (0..20).map(|i| json!({"name": format!("c{i}"), "image": "i", "env": own}));
+    pod["spec"]["containers"] = containers.collect();
+    let pod = namespace.admitted(&pod).await;
+    assert_eq!(pod["spec"]["containers"][19]["env"].as_array().unwrap().len(), 1 + 64 + 100);
+}
+
+/// Whoever makes the pods, they are injected.
+#[tokio::test]
+async fn the_pods_of_a_deployment_are_injected() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let deployment = json!({
+        "kind": "Deployment", "metadata": {"name": "web"},
+        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {
+            "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "i"}]}}},
+    });
+    let deployment = namespace.create(deployment).await.unwrap();
+    let pod = eventually("the Deployment has a pod", PATIENCE, async || {
+        namespace.list("Pod").await.pop().ok_or_else(|| format!("{deployment:#}"))
+    })
+    .await;
+    assert!(has_volume(&pod, &binding), "{pod:#}");
+    // The template is its owner's: a change of it here would be a rollout there.
+    let deployment = namespace.get("Deployment", "web").await.unwrap();
+    assert_eq!(deployment["spec"]["template"]["spec"]["volumes"], Value::Null);
+}

@@ -1,0 +1,270 @@
+//! Instances: from the spec to the broker, and what the user is told.
+
+mod deletion;
+mod failures;
+mod updates;
+
+use kube::config::AuthInfo;
+use serde_json::{Value, json};
+
+use crate::cluster::cluster;
+use crate::namespace::{namespace, user};
+use crate::operator::operator;
+use crate::scripted::{
+    Broker, Endpoint, INSTANCE, Stage, answer, catalog, condition, json_secret, reference, refusal, stage,
+};
+
+fn identity(header: &str) -> Value {
+    let (platform, value) = header.split_once(' ').unwrap();
+    assert_eq!(platform, "kubernetes");
+    let decoded = json_secret(&json!({"data": {"identity": value}}));
+    serde_json::from_str(&decoded["identity"]).unwrap()
+}
+
+#[tokio::test]
+async fn an_instance_is_provisioned_as_the_spec_says() {
+    let stage = stage().await;
+    let object = stage.ready_instance(json!({"parameters": {"size": 3, "ratio": 0.1}})).await;
+    assert_eq!(condition(&object, "Ready=True ProvisionedSuccessfully"), Some("The instance was provisioned successfully"));
+    let status = &object["status"];
+    assert_eq!(status["observedGeneration"], object["metadata"]["generation"]);
+    assert_eq!(status["dashboardURL"], "http://dashboard");
+    assert_eq!(status["lastConditionState"], "Ready");
+    assert_eq!(status["userSpecifiedClassName"], "ServiceClass/database");
+    assert_eq!(status["userSpecifiedPlanName"], "small");
+    assert_eq!(object["spec"]["servicePlanRef"]["name"], "small");
+
+    let request = stage.broker.only(Endpoint::Provision);
+    let namespace = stage.get("Namespace", &stage.name).await.unwrap();
+    let cluster = stage.get("Namespace", "kube-system").await.unwrap()["metadata"]["uid"].clone();
+    assert_eq!(request.instance, status["instanceID"].as_str().unwrap());
+    assert_eq!(request.body, json!({
+        "service_id": "database-ID", "plan_id": "small", "parameters": {"size": 3, "ratio": 0.1},
+        "organization_guid": cluster, "space_guid": namespace["metadata"]["uid"],
+        "context": {
+            "platform": "kubernetes", "clusterid": cluster, "namespace": stage.name, "instance_name": "db",
+        },
+    }));
+    let instance = stage.broker.instance();
+    assert_eq!((instance.service.as_str(), instance.plan.as_str()), ("database-ID", "small"));
+    assert_eq!(stage.broker.all_calls(), 2, "the catalog and the instance");
+}
+
+#[tokio::test]
+async fn an_asynchronous_instance_says_how_far_it_is_until_it_is_ready() {
+    let stage = stage().await;
+    stage.broker.slow_down(2);
+    stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
+    stage
+        .until(INSTANCE, "db", |object| {
+            let going_on = "The instance is being provisioned asynchronously (step by step)";
+            condition(object, "Ready=False Provisioning") == Some(going_on)
+        })
+        .await;
+    stage.until_ready(INSTANCE, "db").await;
+    let polls = stage.broker.requests(Endpoint::PollInstance);
+    assert_eq!(polls.len(), 3);
+    assert!(polls.iter().all(|poll| poll.query("operation") == "operation 1"), "{polls:#?}");
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+}
+
+#[tokio::test]
+async fn the_broker_learns_who_asked() {
+    let stage = stage().await;
+    let groups = vec!["developers".to_owned(), "system:masters".to_owned()];
+    let anna = stage.as_user(AuthInfo { impersonate_groups: Some(groups), ..user("anna") }).await;
+    let spec = json!({"serviceClassExternalName": "database", "servicePlanExternalName": "small"});
+    anna.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    let request = stage.broker.only(Endpoint::Provision);
+    let identity = identity(request.header("X-Broker-API-Originating-Identity").unwrap());
+    assert_eq!(identity["username"], "anna");
+    let groups = identity["groups"].as_array().unwrap();
+    assert!(groups.contains(&"developers".into()), "{identity}");
+}
+
+#[tokio::test]
+async fn a_given_id_is_used() {
+    let stage = stage().await;
+    let object = stage.ready_instance(json!({"externalID": "the-one"})).await;
+    assert_eq!(object["status"]["instanceID"], "the-one");
+    assert!(stage.broker.instances().contains_key("the-one"));
+}
+
+#[tokio::test]
+async fn a_class_with_one_plan_needs_no_plan_named() {
+    let stage = stage().await;
+    let spec = |class: &str| json!({"serviceClassExternalName": class, "servicePlanExternalName": ""});
+    stage.ready_instance(spec("queue")).await;
+    assert_eq!(stage.broker.instance().plan, "only");
+
+    stage.instance("which", spec("database")).await;
+    let message = stage.until_says(INSTANCE, "which", "Ready=False ReferencesNonexistentServicePlan").await;
+    for plan in ["exactly one", "small", "large", "slow"] {
+        assert!(message.contains(plan), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_waits_for_a_class_and_a_plan_that_do_not_exist_yet() {
+    let stage = stage().await;
+    stage.instance("class", json!({"serviceClassExternalName": "files"})).await;
+    let message = stage.until_says(INSTANCE, "class", "Ready=False ReferencesNonexistentServiceClass").await;
+    assert_eq!(message, "The instance references a ServiceClass \"files\" that does not exist");
+    stage.instance("plan", json!({"servicePlanExternalName": "huge"})).await;
+    let message = stage.until_says(INSTANCE, "plan", "Ready=False ReferencesNonexistentServicePlan").await;
+    assert!(message.contains("ServicePlan \"huge\" that the class \"database\" does not have"), "{message}");
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
+
+    stage.broker.change_catalog(|catalog| {
+        let plan = json!([{"id": "files-small", "name": "small", "description": "small"}]);
+        let files = json!({"id": "files", "name": "files", "description": "", "bindable": true, "plans": plan});
+        catalog["services"].as_array_mut().unwrap().push(files);
+        let huge = json!({"id": "huge", "name": "huge", "description": "huge"});
+        catalog["services"][0]["plans"].as_array_mut().unwrap().push(huge);
+    });
+    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    stage.until_ready(INSTANCE, "class").await;
+    stage.until_ready(INSTANCE, "plan").await;
+}
+
+#[tokio::test]
+async fn a_class_that_two_brokers_offer_has_to_be_named_otherwise() {
+    operator();
+    let namespace = namespace().await;
+    let class = namespace.name.clone();
+    let offer = |prefix: &str| {
+        let broker = Broker::offering(catalog(&format!("{class}-{prefix}-")));
+        broker.change_catalog(|catalog| catalog["services"][1]["name"] = class.as_str().into());
+        broker
+    };
+    let stage = Stage::new(namespace, offer("a"));
+    let other = offer("b");
+    let [a, b] = ["a", "b"].map(|prefix| format!("{class}-{prefix}"));
+    for (name, broker) in [(&a, &stage.broker), (&b, &other)] {
+        let spec = json!({"url": broker.url});
+        let object = json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec});
+        stage.create(object).await.unwrap();
+        stage.until_ready("ClusterServiceBroker", name).await;
+    }
+    let spec = json!({"clusterServiceClassExternalName": class});
+    stage.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
+    let message = stage.until_says(INSTANCE, "db", "Ready=False ReferencesNonexistentServiceClass").await;
+    assert!(message.contains("several brokers offer") && message.contains(&a) && message.contains(&b), "{message}");
+
+    stage.remove("ClusterServiceBroker", &b).await;
+    stage.until_ready(INSTANCE, "db").await;
+    assert_eq!((stage.broker.instances().len(), other.instances().len()), (1, 0));
+    stage.remove(INSTANCE, "db").await;
+    stage.remove("ClusterServiceBroker", &a).await;
+}
+
+#[tokio::test]
+async fn parameters_come_from_the_spec_and_from_secrets() {
+    let stage = stage().await;
+    stage.secret("one", json!({"parameters": r#"{"password": "s3cret", "nested": {"a": [1]}}"#})).await;
+    stage.secret("two", json!({"parameters": r#"{"key": "als0 s3cret"}"#})).await;
+    let from = json!([reference("one"), reference("two")]);
+    let object = stage.ready_instance(json!({"parameters": {"size": 3}, "parametersFrom": from})).await;
+    let parameters = json!({"size": 3, "password": "s3cret", "nested": {"a": [1]}, "key": "als0 s3cret"});
+    assert_eq!(stage.broker.instance().parameters, parameters);
+    let shown = &object["status"]["externalProperties"]["parameters"];
+    let redacted = "<redacted>";
+    assert_eq!(*shown, json!({"size": 3, "password": redacted, "nested": redacted, "key": redacted}));
+    assert!(!object.to_string().contains("s3cret"), "{object:#}");
+}
+
+#[tokio::test]
+async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_asked() {
+    let stage = stage().await;
+    stage.secret("size", json!({"parameters": r#"{"size": 4}"#, "other": "[1]", "broken": "{s3cret"})).await;
+    let key = |key: &str| json!([{"secretKeyRef": {"name": "size", "key": key}}]);
+    for (name, spec, complaint) in [
+        (
+            "conflict",
+            json!({"parameters": {"size": 3}, "parametersFrom": key("parameters")}),
+            "duplicate entry for parameter \"size\"",
+        ),
+        ("list", json!({"parametersFrom": key("other")}), "key \"other\" of Secret \"size\" is not a JSON object"),
+        ("broken", json!({"parametersFrom": key("broken")}), "key \"broken\" of Secret \"size\" is not JSON"),
+        ("key", json!({"parametersFrom": key("none")}), "the key \"none\" of the Secret \"size\""),
+        ("secret", json!({"parametersFrom": [reference("late")]}), "the Secret \"late\", which does not exist"),
+    ] {
+        stage.instance(name, spec).await;
+        let message = stage.until_says(INSTANCE, name, "Ready=False ErrorWithParameters").await;
+        assert!(message.contains(complaint), "{name}: {message}");
+        assert!(!message.contains("s3cret"), "{name}: {message}");
+    }
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
+
+    stage.secret("late", json!({"parameters": "{}"})).await;
+    stage.until_ready(INSTANCE, "secret").await;
+    stage.patch("Secret", "size", json!({"stringData": {"none": "{}", "other": "{}", "broken": "{}"}})).await.unwrap();
+    for name in ["key", "list", "broken"] {
+        stage.until_ready(INSTANCE, name).await;
+    }
+    stage.patch(INSTANCE, "conflict", json!({"spec": {"parameters": null}})).await.unwrap();
+    stage.until_ready(INSTANCE, "conflict").await;
+    assert_eq!(stage.broker.instances().len(), 5);
+}
+
+#[tokio::test]
+async fn a_paused_instance_waits() {
+    let stage = stage().await;
+    let spec = json!({"serviceClassExternalName": "database", "servicePlanExternalName": "small"});
+    let paused = |value: Value| json!({"metadata": {"annotations": {"servicecatalog.k8s.io/paused": value}}});
+    let mut object = json!({"kind": INSTANCE, "spec": spec, "metadata": {"name": "db"}});
+    object["metadata"]["annotations"] = paused("true".into())["metadata"]["annotations"].clone();
+    stage.create(object).await.unwrap();
+    stage.until_says(INSTANCE, "db", "Paused=True PausedByAnnotation").await;
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
+
+    stage.patch(INSTANCE, "db", paused(Value::Null)).await.unwrap();
+    let object = stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(condition(&object, "Paused=True"), None);
+
+    stage.patch(INSTANCE, "db", paused("true".into())).await.unwrap();
+    stage.until_says(INSTANCE, "db", "Paused=True").await;
+    stage.delete(INSTANCE, "db").await.unwrap();
+    stage.patch(INSTANCE, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 0);
+    stage.patch(INSTANCE, "db", paused(Value::Null)).await.unwrap();
+    stage.until_gone(INSTANCE, "db").await;
+    assert!(stage.broker.instances().is_empty());
+}
+
+#[tokio::test]
+async fn kubectl_describe_tells_what_went_wrong() {
+    let stage = stage().await;
+    stage.broker.before(Endpoint::Provision, refusal(400, "size must be odd"));
+    stage.instance("db", json!({})).await;
+    stage.until_event("db", "ProvisionCallFailed").await;
+    let arguments = ["describe", "serviceinstance", "db", "--namespace", &stage.name];
+    let described = String::from_utf8(cluster().kubectl(&arguments).stdout).unwrap();
+    let events = described.split("Events:").nth(1).unwrap();
+    assert!(events.contains("Warning") && events.contains("size must be odd"), "{described}");
+}
+
+#[tokio::test]
+async fn kubectl_wait_and_get_show_an_instance() {
+    let stage = stage().await;
+    stage.instance("db", json!({})).await;
+    let kubectl = |arguments: &[&str]| {
+        let output = cluster().kubectl(&[arguments, &["--namespace", &stage.name]].concat());
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let waited = kubectl(&["wait", "--for=condition=Ready", "serviceinstance/db", "--timeout=30s"]);
+    assert!(waited.contains("condition met"), "{waited}");
+    let shown = kubectl(&["get", "serviceinstances"]);
+    let columns: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(columns[0], ["NAME", "CLASS", "PLAN", "STATUS", "AGE"]);
+    assert_eq!(columns[1][..4], ["db", "ServiceClass/database", "small", "Ready"]);
+}
+
+#[tokio::test]
+async fn an_asynchronous_operation_without_a_name_is_polled_without_one() {
+    let stage = stage().await;
+    stage.broker.after(Endpoint::Provision, answer(202, &json!({})));
+    stage.ready_instance(json!({"servicePlanExternalName": "slow"})).await;
+    assert!(stage.broker.only(Endpoint::PollInstance).query.get("operation").is_none());
+}

@@ -1,0 +1,337 @@
+//! A broker that lives in the test: it speaks the Open Service Broker API, keeps the truth, remembers whatever it was
+//! asked, watches its caller's manners, and misbehaves as scripted.
+//!
+//! Every test has one of its own. When it ends, a breach of the specification by the operator fails the test.
+
+mod request;
+mod rules;
+mod stage;
+mod truth;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::namespace::PATIENCE;
+
+pub use request::{Endpoint, Request};
+pub use stage::{BINDING, INSTANCE, Stage, condition, json_secret, reference, stage, versions};
+pub use truth::{Binding, Instance, Truth};
+
+/// What goes wrong with a request, or is done to it.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This is answered instead.
+    Answer(u16, String),
+    /// So it is, and the caller is asked to wait for so many seconds.
+    Later(u16, u32),
+    /// The connection is closed without an answer.
+    Close,
+    /// Nothing happens until the test lets it; then it goes on as it should.
+    Hold(Gate),
+}
+
+/// An answer with a JSON body.
+pub fn answer(status: u16, body: &Value) -> Fault {
+    Fault::Answer(status, body.to_string())
+}
+
+/// An error as the specification has it.
+pub fn refusal(status: u16, description: &str) -> Fault {
+    answer(status, &json!({"description": description}))
+}
+
+/// A place at which a request waits.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    reached: Arc<Semaphore>,
+    open: Arc<Semaphore>,
+}
+
+impl Gate {
+    /// Returns when a request waits here.
+    pub async fn reached(&self) {
+        let arrival = timeout(PATIENCE, self.reached.acquire()).await;
+        arrival.expect("no request has come to the gate").unwrap().forget();
+    }
+
+    /// Lets a request go on.
+    pub fn open(&self) {
+        self.open.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.reached.add_permits(1);
+        self.open.acquire().await.unwrap().forget();
+    }
+}
+
+/// Whether a fault comes before or after what was asked for has been done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// It is not done, or not yet.
+    Before,
+    /// It is done already.
+    After,
+}
+
+/// A broker. It ends with its test.
+pub struct Broker {
+    /// Where it is.
+    pub url: String,
+    state: Arc<Mutex<State>>,
+    server: JoinHandle<()>,
+}
+
+struct State {
+    catalog: Value,
+    authorization: Option<String>,
+    truth: Truth,
+    script: HashMap<Endpoint, VecDeque<(When, Fault)>>,
+    requests: Vec<Request>,
+    at_work: BTreeMap<String, usize>,
+    violations: Vec<String>,
+}
+
+impl Broker {
+    /// Starts a broker that offers [`catalog`].
+    pub fn start() -> Self {
+        Self::offering(catalog(""))
+    }
+
+    /// Starts a broker that offers this. All run beside the tests, so that a test which blocks its thread blocks no broker.
+    pub fn offering(catalog: Value) -> Self {
+        static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+        let state = Arc::new(Mutex::new(State {
+            catalog,
+            authorization: None,
+            truth: Truth::default(),
+            script: HashMap::new(),
+            requests: Vec::new(),
+            at_work: BTreeMap::new(),
+            violations: Vec::new(),
+        }));
+        let serving = Arc::clone(&state);
+        let router = Router::new().fallback(async move |request: axum::extract::Request| {
+            serve(&serving, Request::read(request).await).await
+        });
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = RUNTIME.spawn(async move {
+            axum::serve(TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+        });
+        Self { url, state, server }
+    }
+
+    /// From now on it wants these credentials: the value of `Authorization`.
+    pub fn require(&self, authorization: &str) {
+        self.lock().authorization = Some(authorization.to_owned());
+    }
+
+    /// Changes what it offers.
+    pub fn change_catalog(&self, change: impl FnOnce(&mut Value)) {
+        change(&mut self.lock().catalog);
+    }
+
+    /// So often it says “in progress” before an asynchronous operation ends.
+    pub fn slow_down(&self, polls: usize) {
+        self.lock().truth.polls = polls;
+    }
+
+    /// The next such request that has no fault yet gets this one, before it is done.
+    pub fn before(&self, endpoint: Endpoint, fault: Fault) {
+        self.script(endpoint, When::Before, fault);
+    }
+
+    /// The next such request that has no fault yet gets this one, after it was done.
+    pub fn after(&self, endpoint: Endpoint, fault: Fault) {
+        self.script(endpoint, When::After, fault);
+    }
+
+    /// The next such request that has no fault yet waits at this gate.
+    pub fn hold(&self, when: When, endpoint: Endpoint) -> Gate {
+        let gate = Gate { reached: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) };
+        self.script(endpoint, when, Fault::Hold(gate.clone()));
+        gate
+    }
+
+    fn script(&self, endpoint: Endpoint, when: When, fault: Fault) {
+        self.lock().script.entry(endpoint).or_default().push_back((when, fault));
+    }
+
+    /// All requests to an endpoint so far.
+    pub fn requests(&self, endpoint: Endpoint) -> Vec<Request> {
+        self.lock().requests.iter().filter(|request| request.endpoint == endpoint).cloned().collect()
+    }
+
+    /// The only request to an endpoint so far.
+    pub fn only(&self, endpoint: Endpoint) -> Request {
+        let mut requests = self.requests(endpoint);
+        assert_eq!(requests.len(), 1, "{requests:#?}");
+        requests.remove(0)
+    }
+
+    /// How many requests there were to an endpoint.
+    pub fn calls(&self, endpoint: Endpoint) -> usize {
+        self.requests(endpoint).len()
+    }
+
+    /// How many requests there were altogether.
+    pub fn all_calls(&self) -> usize {
+        self.lock().requests.len()
+    }
+
+    /// The instances that there are, by id.
+    pub fn instances(&self) -> BTreeMap<String, Instance> {
+        self.lock().truth.instances.clone()
+    }
+
+    /// The only instance that there is.
+    pub fn instance(&self) -> Instance {
+        let mut instances = self.instances();
+        assert_eq!(instances.len(), 1, "{instances:#?}");
+        instances.pop_first().unwrap().1
+    }
+
+    /// The only binding that there is, and its id.
+    pub fn binding(&self) -> (String, Binding) {
+        let mut bindings = self.instance().bindings;
+        assert_eq!(bindings.len(), 1, "{bindings:#?}");
+        bindings.pop_first().unwrap()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.server.abort();
+        if !std::thread::panicking() {
+            let violations = &self.lock().violations;
+            assert!(violations.is_empty(), "the operator does not keep to the specification: {violations:#?}");
+        }
+    }
+}
+
+async fn serve(state: &Mutex<State>, request: Request) -> Response {
+    let lock = || state.lock().unwrap();
+    let _turn = Turn::begin(state, &request);
+    let fault = match lock().receive(&request) {
+        Ok(fault) => fault,
+        Err(refused) => return refused,
+    };
+    let act = || lock().answer(&request);
+    match fault {
+        None => act(),
+        Some((When::Before, Fault::Hold(gate))) => {
+            gate.pass().await;
+            act()
+        }
+        Some((When::After, Fault::Hold(gate))) => {
+            let answer = act();
+            gate.pass().await;
+            answer
+        }
+        Some((when, fault)) => {
+            if when == When::After {
+                act();
+            }
+            match fault {
+                Fault::Answer(status, body) => respond(status, body),
+                Fault::Later(status, seconds) => {
+                    let mut response = respond(status, json!({}).to_string());
+                    response.headers_mut().insert("Retry-After", seconds.into());
+                    response
+                }
+                // This ends the task that serves the connection, without a word.
+                Fault::Close | Fault::Hold(_) => std::panic::resume_unwind(Box::new("closed")),
+            }
+        }
+    }
+}
+
+impl State {
+    /// Remembers a request, and finds the fault that is scripted for it.
+    fn receive(&mut self, request: &Request) -> Result<Option<(When, Fault)>, Response> {
+        if self.authorization.as_deref().is_some_and(|wanted| request.header("Authorization") != Some(wanted)) {
+            return Err(respond(401, json!({"description": "who are you?"}).to_string()));
+        }
+        self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
+        self.requests.push(request.clone());
+        Ok(self.script.get_mut(&request.endpoint).and_then(VecDeque::pop_front))
+    }
+
+    fn answer(&mut self, request: &Request) -> Response {
+        let (status, body) = match request.endpoint {
+            Endpoint::Catalog => (200, self.catalog.clone()),
+            _ => self.truth.answer(request),
+        };
+        respond(status, body.to_string())
+    }
+}
+
+fn respond(status: u16, body: String) -> Response {
+    Response::builder().status(status).body(Body::from(body)).unwrap()
+}
+
+/// A request that changes an instance or its bindings is being worked on, until the caller has its answer or has gone.
+struct Turn<'a>(Option<(&'a Mutex<State>, String)>);
+
+impl<'a> Turn<'a> {
+    fn begin(state: &'a Mutex<State>, request: &Request) -> Self {
+        if !request.endpoint.changes_something() {
+            return Self(None);
+        }
+        let mut state_now = state.lock().unwrap();
+        let at_work = state_now.at_work.entry(request.instance.clone()).or_default();
+        *at_work += 1;
+        if *at_work > 1 {
+            state_now.violations.push(format!("{request:?}: while another one changes the instance"));
+        }
+        Self(Some((state, request.instance.clone())))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some((state, instance)) = &self.0 {
+            *state.lock().unwrap().at_work.get_mut(instance).unwrap() -= 1;
+        }
+    }
+}
+
+/// What a broker offers unless told otherwise; `prefix` makes the ids its own. Plans whose id ends in `slow` work
+/// asynchronously.
+pub fn catalog(prefix: &str) -> Value {
+    let plan = |name: &str| json!({"id": format!("{prefix}{name}"), "name": name, "description": name});
+    let with = |mut plan: Value, member: &str, value: bool| {
+        plan[member] = value.into();
+        plan
+    };
+    let service = |name: &str, plans: Value| {
+        json!({
+            "id": format!("{prefix}{name}-ID"), "name": name, "description": name, "bindable": true,
+            "plan_updateable": true, "plans": plans,
+        })
+    };
+    let database = service("database", json!([
+        plan("small"), plan("large"), plan("slow"),
+        with(plan("fixed"), "plan_updateable", false), with(plan("unbound"), "bindable", false),
+    ]));
+    let queue = service("queue", json!([plan("only")]));
+    let cache = service("cache", json!([plan("cache"), plan("cache-slow")]));
+    json!({"services": [database, queue, with(cache, "bindings_retrievable", true)]})
+}

@@ -1,0 +1,233 @@
+//! What really exists at a broker, and how a broker that makes no mistakes answers.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::request::{Endpoint, Request};
+
+type Answer = (u16, Value);
+
+/// What exists.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// The instances, by id.
+    pub instances: BTreeMap<String, Instance>,
+    /// How often “in progress” is said of an asynchronous operation.
+    pub polls: usize,
+    counter: u64,
+}
+
+/// An instance.
+#[derive(Clone, Debug, Default)]
+pub struct Instance {
+    /// The class's id.
+    pub service: String,
+    /// The plan's id.
+    pub plan: String,
+    /// Its parameters; `null` if none were given.
+    pub parameters: Value,
+    /// Its bindings, by id.
+    pub bindings: BTreeMap<String, Binding>,
+    former_plan: Option<String>,
+    operation: Option<Operation>,
+}
+
+/// A binding.
+#[derive(Clone, Debug, Default)]
+pub struct Binding {
+    /// Its parameters; `null` if none were given.
+    pub parameters: Value,
+    /// What the application gets.
+    pub credentials: Value,
+    operation: Option<Operation>,
+}
+
+/// Something that takes a while.
+#[derive(Clone, Debug)]
+struct Operation {
+    name: String,
+    polls: usize,
+    removes: bool,
+}
+
+impl Instance {
+    /// The plan that an update under way has not changed yet.
+    pub fn confirmed_plan(&self) -> &str {
+        self.former_plan.as_ref().unwrap_or(&self.plan)
+    }
+
+    fn is_slow(&self) -> bool {
+        self.plan.ends_with("slow")
+    }
+}
+
+impl Truth {
+    /// Does what is asked, and answers.
+    pub fn answer(&mut self, request: &Request) -> Answer {
+        match request.endpoint {
+            Endpoint::Provision => self.provision(request),
+            Endpoint::Update => self.update(request),
+            Endpoint::Deprovision => self.deprovision(request),
+            Endpoint::PollInstance => self.poll_instance(request),
+            Endpoint::Bind => self.bind(request),
+            Endpoint::FetchBinding => self.fetch_binding(request),
+            Endpoint::Unbind => self.unbind(request),
+            Endpoint::PollBinding => self.poll_binding(request),
+            Endpoint::Catalog | Endpoint::FetchInstance | Endpoint::Unknown => (404, json!({})),
+        }
+    }
+
+    fn operation(&mut self, removes: bool) -> Operation {
+        self.counter += 1;
+        Operation { name: format!("operation {}", self.counter), polls: self.polls, removes }
+    }
+
+    fn provision(&mut self, request: &Request) -> Answer {
+        let asked = Instance {
+            service: text(&request.body["service_id"]),
+            plan: text(&request.body["plan_id"]),
+            parameters: request.body["parameters"].clone(),
+            ..Instance::default()
+        };
+        if let Some(there) = self.instances.get(&request.instance) {
+            let same = there.service == asked.service && there.plan == asked.plan;
+            return match &there.operation {
+                _ if !same || there.parameters != asked.parameters => (409, json!({})),
+                Some(operation) => accepted(operation),
+                None => (200, json!({})),
+            };
+        }
+        let operation = asked.is_slow().then(|| self.operation(false));
+        let answer = operation.as_ref().map_or((201, json!({"dashboard_url": "http://dashboard"})), accepted);
+        self.instances.insert(request.instance.clone(), Instance { operation, ..asked });
+        answer
+    }
+
+    fn update(&mut self, request: &Request) -> Answer {
+        let operation = self.operation(false);
+        let Some(instance) = self.instances.get_mut(&request.instance) else { return (404, json!({})) };
+        let slow = instance.is_slow();
+        let body = &request.body;
+        if let Some(plan) = body["plan_id"].as_str() {
+            let former = std::mem::replace(&mut instance.plan, plan.to_owned());
+            instance.former_plan = slow.then_some(former);
+        }
+        if !body["parameters"].is_null() {
+            instance.parameters = body["parameters"].clone();
+        }
+        instance.operation = slow.then_some(operation);
+        instance.operation.as_ref().map_or((200, json!({})), accepted)
+    }
+
+    fn deprovision(&mut self, request: &Request) -> Answer {
+        let operation = self.operation(true);
+        let Some(instance) = self.instances.get_mut(&request.instance) else { return (410, json!({})) };
+        if instance.is_slow() {
+            return accepted(instance.operation.insert(operation));
+        }
+        self.instances.remove(&request.instance);
+        (200, json!({}))
+    }
+
+    fn poll_instance(&mut self, request: &Request) -> Answer {
+        let Some(instance) = self.instances.get_mut(&request.instance) else { return (410, json!({})) };
+        let (answer, done, removes) = poll(&mut instance.operation, request);
+        if done {
+            instance.former_plan = None;
+        }
+        if removes {
+            self.instances.remove(&request.instance);
+        }
+        answer
+    }
+
+    fn bind(&mut self, request: &Request) -> Answer {
+        self.counter += 1;
+        let operation = self.operation(false);
+        let password = format!("password-{}", self.counter);
+        let Some(instance) = self.instances.get_mut(&request.instance) else { return (404, json!({})) };
+        if let Some(there) = instance.bindings.get(&request.binding) {
+            return match &there.operation {
+                _ if there.parameters != request.body["parameters"] => (409, json!({})),
+                Some(operation) => accepted(operation),
+                None => (200, json!({"credentials": there.credentials})),
+            };
+        }
+        let slow = instance.is_slow() && request.query("accepts_incomplete") == "true";
+        let credentials = json!({
+            "uri": format!("postgresql://user:{password}@db.example:5432/{}", request.instance),
+            "hostname": "db.example", "port": 5432, "user": request.binding, "password": password,
+        });
+        let parameters = request.body["parameters"].clone();
+        let answer = if slow { accepted(&operation) } else { (201, json!({"credentials": credentials})) };
+        let binding = Binding { parameters, credentials, operation: slow.then_some(operation) };
+        instance.bindings.insert(request.binding.clone(), binding);
+        answer
+    }
+
+    fn binding(&mut self, request: &Request) -> Option<&mut Binding> {
+        self.instances.get_mut(&request.instance)?.bindings.get_mut(&request.binding)
+    }
+
+    fn remove_binding(&mut self, request: &Request) {
+        if let Some(instance) = self.instances.get_mut(&request.instance) {
+            instance.bindings.remove(&request.binding);
+        }
+    }
+
+    fn fetch_binding(&mut self, request: &Request) -> Answer {
+        match self.binding(request) {
+            Some(binding) if binding.operation.is_none() => (200, json!({"credentials": binding.credentials})),
+            _ => (404, json!({})),
+        }
+    }
+
+    fn unbind(&mut self, request: &Request) -> Answer {
+        let operation = self.operation(true);
+        let slow = self.instances.get(&request.instance).is_some_and(Instance::is_slow);
+        let Some(binding) = self.binding(request) else { return (410, json!({})) };
+        if slow {
+            return accepted(binding.operation.insert(operation));
+        }
+        self.remove_binding(request);
+        (200, json!({}))
+    }
+
+    fn poll_binding(&mut self, request: &Request) -> Answer {
+        let Some(binding) = self.binding(request) else { return (410, json!({})) };
+        let (answer, _, removes) = poll(&mut binding.operation, request);
+        if removes {
+            self.remove_binding(request);
+        }
+        answer
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn accepted(operation: &Operation) -> Answer {
+    (202, json!({"operation": operation.name}))
+}
+
+/// The answer to a poll, whether the operation has ended with it, and whether what it worked on is gone then.
+fn poll(slot: &mut Option<Operation>, request: &Request) -> (Answer, bool, bool) {
+    let state = |state: &str| (200, json!({"state": state, "description": "step by step"}));
+    match slot {
+        None => (state("succeeded"), true, false),
+        Some(operation) if !["", &operation.name].contains(&request.query("operation")) => {
+            ((400, json!({"description": "another operation is in progress"})), false, false)
+        }
+        Some(operation) if operation.polls > 0 => {
+            operation.polls -= 1;
+            (state("in progress"), false, false)
+        }
+        Some(operation) => {
+            let removes = operation.removes;
+            *slot = None;
+            (state("succeeded"), true, removes)
+        }
+    }
+}
