@@ -10,6 +10,7 @@ broker_url=http://127.0.0.1:${ports[1]}
 PATH=$PATH:$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | tail -1)
 
 data=$(mktemp -d)
+echo another-example >"$data/password"
 trap 'kill $(jobs -p); wait; rm -rf "$data"' EXIT
 # PostgreSQL refuses to run as root.
 unprivileged=()
@@ -36,7 +37,7 @@ install() {
 }
 
 start_broker() {
-  "${unprivileged[@]}" initdb -D "$data/pg" -U postgres -A scram-sha-256 --pwfile <(echo another-example) -E UTF8 \
+  "${unprivileged[@]}" initdb -D "$data/pg" -U postgres -A scram-sha-256 --pwfile "$data/password" -E UTF8 \
     --no-locale --no-sync >"$HOME/log/initdb"
   show "postgres -p ${ports[0]} &"
   process postgresql "${unprivileged[@]}" postgres -D "$data/pg" -h 127.0.0.1 -p "${ports[0]}" -k '' -F

@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.."
 # What kubectl and helm remember goes with the cluster.
 HOME=$(dirname "$KUBECONFIG")
 export HOME
+
 eventually() {
   local deadline=$((SECONDS + 60))
   until "$@" >/dev/null 2>&1; do
@@ -13,8 +14,7 @@ eventually() {
   done
 }
 
-# What differs between the two: install, start_broker, register_broker, sql, show_application,
-# how_to_enter.
+# What differs between the two: install, start_broker, register_broker, sql, show_application, how_to_enter.
 # shellcheck source=examples/demo/pods.sh
 source "examples/demo/$1.sh"
 

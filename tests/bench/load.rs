@@ -18,7 +18,7 @@ pub const NAMESPACE: &str = "bench";
 /// How many requests the users make at once.
 const REQUESTS: usize = 32;
 /// How long nothing may happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What is done to all objects of a kind, and measured.
 #[derive(Clone, Copy, PartialEq)]

@@ -12,10 +12,15 @@
 )]
 
 mod admission;
+mod bindings;
+mod brokers;
 mod chart;
 mod cluster;
+mod examples;
 mod generated;
 mod injection;
+mod instances;
 mod namespace;
 mod operator;
 mod process;
+mod scripted;

@@ -125,7 +125,7 @@ fn kind(object: &Value) -> &str {
 
 fn version(kind: &str) -> &'static str {
     match kind {
-        "Namespace" | "Pod" | "Secret" | "ServiceAccount" => "v1",
+        "Event" | "Namespace" | "Pod" | "Secret" | "ServiceAccount" => "v1",
         "Deployment" => "apps/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "SubjectAccessReview" => "authorization.k8s.io/v1",

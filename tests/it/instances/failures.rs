@@ -56,7 +56,6 @@ async fn an_attempt_with_an_uncertain_end_is_removed_before_there_is_another() {
         (When::After, Fault::Answer(201, "<html>".to_owned())),
         (When::After, answer(202, &json!({"operation": ["?"]}))),
         (When::After, Fault::Answer(204, String::new())),
-        (When::After, Fault::Answer(0x1f3, String::new())),
     ];
     let count = faults.len();
     for (when, fault) in faults {

@@ -1,0 +1,82 @@
+//! The end of a binding.
+
+use serde_json::json;
+
+use crate::scripted::{BINDING, Endpoint, Fault, When, answer, refusal, stage};
+
+#[tokio::test]
+async fn a_deleted_binding_is_unbound_and_its_secret_goes() {
+    let stage = stage().await;
+    let object = stage.ready_binding(json!({}), json!({})).await;
+    stage.remove(BINDING, "db").await;
+    stage.until_gone("Secret", "db").await;
+    let request = stage.broker.only(Endpoint::Unbind);
+    assert_eq!(request.binding, object["status"]["bindingID"].as_str().unwrap());
+    assert!(stage.broker.instance().bindings.is_empty());
+}
+
+#[tokio::test]
+async fn unbind_is_retried_until_the_broker_says_gone() {
+    let stage = stage().await;
+    stage.ready_binding(json!({}), json!({})).await;
+    stage.broker.before(Endpoint::Unbind, refusal(500, "out of order"));
+    stage.broker.after(Endpoint::Unbind, Fault::Close);
+    stage.delete(BINDING, "db").await.unwrap();
+    let message = stage.until_says(BINDING, "db", "Ready=Unknown UnbindCallFailed").await;
+    assert!(message.contains("out of order; it is tried again at "), "{message}");
+    assert_eq!(stage.until_event("db", "UnbindCallFailed").await, message);
+    stage.until_gone(BINDING, "db").await;
+    // The last answer is 410: it was unbound when the answer was lost.
+    assert_eq!(stage.broker.calls(Endpoint::Unbind), 3);
+}
+
+#[tokio::test]
+async fn an_unbind_needs_no_body_in_the_answer() {
+    let stage = stage().await;
+    stage.ready_binding(json!({}), json!({})).await;
+    stage.broker.after(Endpoint::Unbind, Fault::Answer(200, String::new()));
+    stage.remove(BINDING, "db").await;
+    assert_eq!(stage.broker.calls(Endpoint::Unbind), 1);
+}
+
+#[tokio::test]
+async fn an_asynchronous_unbind_that_fails_is_repeated() {
+    let stage = stage().await;
+    let slow = json!({"serviceClassExternalName": "cache", "servicePlanExternalName": "cache-slow"});
+    stage.ready_binding(slow, json!({})).await;
+    let failed = json!({"state": "failed", "description": "in use"});
+    stage.broker.before(Endpoint::PollBinding, answer(200, &failed));
+    stage.delete(BINDING, "db").await.unwrap();
+    let message = stage.until_says(BINDING, "db", "Ready=Unknown UnbindCallFailed").await;
+    assert!(message.contains("in use"), "{message}");
+    stage.until_gone(BINDING, "db").await;
+    assert!(stage.broker.instance().bindings.is_empty());
+    assert_eq!(stage.broker.calls(Endpoint::Unbind), 2);
+}
+
+#[tokio::test]
+async fn a_deletion_does_not_wait_for_an_asynchronous_bind() {
+    let stage = stage().await;
+    let slow = json!({"serviceClassExternalName": "cache", "servicePlanExternalName": "cache-slow"});
+    stage.ready_instance(slow).await;
+    stage.broker.slow_down(1000);
+    stage.binding("db", json!({})).await;
+    stage.until_says(BINDING, "db", "Ready=False Binding").await;
+    stage.broker.slow_down(0);
+    stage.remove(BINDING, "db").await;
+    assert!(stage.broker.instance().bindings.is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_during_a_bind_leaves_nothing() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    let gate = stage.broker.hold(When::After, Endpoint::Bind);
+    stage.binding("db", json!({})).await;
+    gate.reached().await;
+    stage.delete(BINDING, "db").await.unwrap();
+    gate.open();
+    stage.until_gone(BINDING, "db").await;
+    assert!(stage.broker.instance().bindings.is_empty());
+    stage.until_gone("Secret", "db").await;
+}

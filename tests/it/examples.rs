@@ -1,0 +1,36 @@
+//! The examples are accepted as they are.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::cluster::cluster;
+use crate::namespace::namespace;
+use crate::process::text;
+
+fn manifests(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_manifest = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml");
+    let deeper = directories.iter().flat_map(|directory| manifests(directory));
+    files.into_iter().filter(is_manifest).chain(deeper).collect()
+}
+
+/// On the server, so that definitions and admission policies have their say; nothing is stored.
+#[tokio::test]
+async fn every_example_applies() {
+    let namespace = namespace().await;
+    let manifests = manifests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"));
+    assert!(!manifests.is_empty(), "there are no examples");
+    for manifest in manifests {
+        let objects: Vec<Value> =
+            serde_saphyr::from_multiple(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
+        for place in objects.iter().filter_map(|object| object["metadata"]["namespace"].as_str()) {
+            // Another example may have had it made already.
+            let _ = namespace.create(json!({"kind": "Namespace", "metadata": {"name": place}})).await;
+        }
+        let file = manifest.to_str().unwrap();
+        let output = cluster().kubectl(&["apply", "--dry-run=server", "-f", file]);
+        assert!(output.status.success(), "{file}: {}", text(&output));
+    }
+}
