@@ -1,5 +1,6 @@
 //! The life of an instance: what is the next step, and what came of the last one?
 
+mod keep;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -7,16 +8,13 @@ mod tests;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use super::parameters::Parameters;
 use super::plan_reference::{References, Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{attempt_id, has_finalizer, is_paused, is_retained, reason, schedule};
+use super::{has_finalizer, is_paused, is_retained, reason, schedule};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties, Orphan};
-use crate::crd::names::hex;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 
 pub use settle::settle;
@@ -143,7 +141,7 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if let Some(orphan) = status.orphans.first().cloned() {
         return mitigate(observed, &before, status, &orphan).into();
     }
-    if deleting { remove(observed, &before, status).into() } else { keep(observed, &before, status) }
+    if deleting { remove(observed, &before, status).into() } else { keep::keep(observed, &before, status) }
 }
 
 /// The status is written if it changed; otherwise the step is taken.
@@ -299,165 +297,6 @@ fn lost(
     write_or(before, status, Common::Wait(None))
 }
 
-fn keep(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Step {
-    let target = match &observed.target {
-        Ok(target) => target,
-        Err(unresolved) => {
-            blocked(observed, &mut status, unresolved.reason, &unresolved.message);
-            return write_or(before, status, Common::Wait(None)).into();
-        }
-    };
-    if let Some(references) = target.references_to_write(observed.instance) {
-        return Step::Resolve(references);
-    }
-    status.user_specified_class_name.clone_from(&target.user_specified_class);
-    status.user_specified_plan_name.clone_from(&target.user_specified_plan);
-    let parameters = match &observed.parameters {
-        Ok(parameters) => parameters,
-        Err(error) => {
-            blocked(observed, &mut status, reason::ERROR_WITH_PARAMETERS, error);
-            return write_or(before, status, Common::Wait(None)).into();
-        }
-    };
-    let desired = properties(observed, target, parameters);
-    match status.external_properties.clone() {
-        None => create(observed, before, status, target, desired).into(),
-        Some(external) => change(observed, before, status, (target, desired, &external)).into(),
-    }
-}
-
-/// Something that the user or the broker has to put right first.
-fn blocked(observed: &Observed<'_>, status: &mut ServiceInstanceStatus, reason: &str, message: &str) {
-    let condition = if status.external_properties.is_some() { condition::UPDATED } else { condition::READY };
-    status.observed_generation = generation(observed);
-    status.progress().report(condition, Status::False, reason, message, &observed.now);
-}
-
-fn create(
-    observed: &Observed<'_>,
-    before: &ServiceInstanceStatus,
-    mut status: ServiceInstanceStatus,
-    target: &Target,
-    desired: InstanceProperties,
-) -> Common {
-    let now = &observed.now;
-    if status.refused == fingerprint(&desired) {
-        status.observed_generation = generation(observed);
-        return write_or(before, status, Common::Wait(None));
-    }
-    if status.current_operation == Some(InstanceOperation::Provision) {
-        let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(fingerprint(&desired));
-        if same && !status.instance_id.is_empty() {
-            return retry(observed, before, status, Verb::Provision);
-        }
-        settle::mitigate(
-            observed,
-            &mut status,
-            "the spec changed while it was unknown what the broker had done",
-        );
-        return Common::Write(Box::new(status));
-    }
-    if let Some((reason, message)) = target.removed() {
-        blocked(observed, &mut status, reason, &message);
-        return write_or(before, status, Common::Wait(None));
-    }
-    let edited = status.observed_generation < generation(observed);
-    if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| !edited) {
-        let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
-    }
-    let meta = &observed.instance.metadata;
-    let external_id = &observed.instance.spec.external_id;
-    status.instance_id = if external_id.is_empty() {
-        attempt_id(meta, status.abandoned_attempts)
-    } else {
-        external_id.clone()
-    };
-    status.current_operation = Some(InstanceOperation::Provision);
-    status.in_progress_properties = Some(desired);
-    status.default_provision_parameters = target.defaults();
-    status.deprovision_status = "Required".to_owned();
-    status.provision_status = "NotProvisioned".to_owned();
-    status.refused.clear();
-    status.observed_generation = generation(observed);
-    status.progress().start(now);
-    let message = "Provision request for ServiceInstance in-flight to Broker";
-    status.progress().report(
-        condition::READY,
-        Status::False,
-        reason::PROVISION_REQUEST_IN_FLIGHT,
-        message,
-        now,
-    );
-    Common::Write(Box::new(status))
-}
-
-fn change(
-    observed: &Observed<'_>,
-    before: &ServiceInstanceStatus,
-    mut status: ServiceInstanceStatus,
-    (target, desired, external): (&Target, InstanceProperties, &InstanceProperties),
-) -> Common {
-    let now = &observed.now;
-    let updating = status.current_operation == Some(InstanceOperation::Update);
-    let plan_changes = desired.plan_id() != external.plan_id();
-    let wanted = fingerprint(&desired);
-    if wanted == fingerprint(external) && !updating {
-        status.refused.clear();
-        status.observed_generation = generation(observed);
-        status.reconciled_generation = generation(observed);
-        status.progress().withdraw(condition::UPDATED);
-        return write_or(before, status, Common::Wait(None));
-    }
-    if status.refused == wanted {
-        status.observed_generation = generation(observed);
-        return write_or(before, status, Common::Wait(None));
-    }
-    if plan_changes && let Some((reason, message)) = target.change_refused() {
-        blocked(observed, &mut status, reason, &message);
-        return write_or(before, status, Common::Wait(None));
-    }
-    let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(wanted);
-    if updating && same {
-        let verb = Verb::Update {
-            plan_id: plan_changes.then(|| desired.plan_id().to_owned()),
-            parameters: desired.parameter_checksum != external.parameter_checksum,
-        };
-        return retry(observed, before, status, verb);
-    }
-    let edited = status.observed_generation < generation(observed);
-    if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| !edited) {
-        let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
-    }
-    status.current_operation = Some(InstanceOperation::Update);
-    status.in_progress_properties = Some(desired);
-    status.refused.clear();
-    status.observed_generation = generation(observed);
-    status.progress().start(now);
-    let message = "Update request for ServiceInstance in-flight to Broker";
-    let reason = reason::UPDATE_INSTANCE_REQUEST_IN_FLIGHT;
-    status.progress().report(condition::UPDATED, Status::False, reason, message, now);
-    Common::Write(Box::new(status))
-}
-
-/// The intent is written: the broker is asked, now or when its turn comes.
-fn retry(
-    observed: &Observed<'_>,
-    before: &ServiceInstanceStatus,
-    status: ServiceInstanceStatus,
-    verb: Verb,
-) -> Common {
-    if let Some(next) = not_before(status.operation.as_ref(), &observed.now) {
-        let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
-    }
-    match call(&status, verb, observed) {
-        Some(call) => write_or(before, status, Common::Call(call)),
-        None => lost(observed, before, status),
-    }
-}
-
 /// A call about the instance itself. The plan is the one that the broker has confirmed, if it has one.
 fn call(status: &ServiceInstanceStatus, verb: Verb, observed: &Observed<'_>) -> Option<Call> {
     let properties = asked(status).filter(|properties| !properties.service_id.is_empty())?;
@@ -473,42 +312,6 @@ fn call(status: &ServiceInstanceStatus, verb: Verb, observed: &Observed<'_>) -> 
             .ok()
             .and_then(|target| target.maximum_polling_duration),
     })
-}
-
-fn properties(observed: &Observed<'_>, target: &Target, parameters: &Parameters) -> InstanceProperties {
-    let spec = &observed.instance.spec;
-    let mut properties = InstanceProperties {
-        parameters: some(parameters.redacted.clone()),
-        parameter_checksum: parameters.checksum(),
-        user_info: spec.user_info.clone(),
-        broker_name: target.broker.clone(),
-        service_id: target.service_id.clone(),
-        update_requests: spec.update_requests,
-        ..InstanceProperties::default()
-    };
-    let (name, id) = if target.namespaced {
-        (&mut properties.service_plan_external_name, &mut properties.service_plan_external_id)
-    } else {
-        (&mut properties.cluster_service_plan_external_name, &mut properties.cluster_service_plan_external_id)
-    };
-    name.clone_from(&target.plan_name);
-    id.clone_from(&target.plan_id);
-    properties
-}
-
-/// Tells wishes apart: two with the same fingerprint ask the broker for the same.
-fn fingerprint(properties: &InstanceProperties) -> String {
-    let wish = [
-        &properties.service_id,
-        properties.plan_id(),
-        &properties.parameter_checksum,
-        &properties.update_requests.to_string(),
-    ];
-    hex(&Sha256::digest(wish.join("\n")))
-}
-
-fn some(object: Map<String, Value>) -> Option<Map<String, Value>> {
-    (!object.is_empty()).then_some(object)
 }
 
 fn later<'a>(time: Option<&'a Time>, now: &Time) -> Option<&'a Time> {

@@ -298,6 +298,14 @@ impl Target {
         Some((reason::PLAN_CHANGE_NOT_ALLOWED, message))
     }
 
+    /// Whether the catalog stands in the way of an instance; `confirmed` is the id of the plan that it has, if any.
+    pub fn hinders(&self, confirmed: Option<&str>) -> bool {
+        match confirmed {
+            None => self.removed().is_some(),
+            Some(plan_id) => plan_id != self.plan_id && self.change_refused().is_some(),
+        }
+    }
+
     /// The defaults that an instance gets.
     pub fn defaults(&self) -> Option<Map<String, Value>> {
         let mut defaults = self.class_defaults.clone().unwrap_or_default();

@@ -104,7 +104,9 @@ impl Facts {
     async fn gather(context: &Context, instance: &ServiceInstance) -> Result<Self, Error> {
         let target = find(context, instance);
         let uid = instance.uid().unwrap_or_default();
-        context.unresolved.set(&uid, target.is_err().then(|| ObjectRef::from_obj(instance)));
+        let confirmed = confirmed(instance).map(InstanceProperties::plan_id);
+        let waits = target.as_ref().map_or(true, |target| target.hinders(confirmed));
+        context.unresolved.set(&uid, waits.then(|| ObjectRef::from_obj(instance)));
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match &target {
             Ok(target) if !deleting => gather_parameters(context, instance, target).await?,

@@ -33,10 +33,13 @@ async fn the_credentials_are_in_a_secret() {
         "platform": "kubernetes", "namespace": stage.name, "instance_name": "db",
         "clusterid": stage.get("Namespace", "kube-system").await.unwrap()["metadata"]["uid"],
     });
-    assert_eq!(request.body, json!({
-        "service_id": "database-ID", "plan_id": "small", "parameters": {"role": "reader"}, "context": context,
-        "app_guid": namespace, "bind_resource": {"app_guid": namespace},
-    }));
+    assert_eq!(
+        request.body,
+        json!({
+            "service_id": "database-ID", "plan_id": "small", "parameters": {"role": "reader"}, "context": context,
+            "app_guid": namespace, "bind_resource": {"app_guid": namespace},
+        })
+    );
 
     let secret = stage.get("Secret", "db").await.unwrap();
     let owner = json!([{
@@ -61,7 +64,10 @@ async fn the_credentials_are_in_a_secret() {
         ("database", request.instance.clone()),
     ]);
     let entries = stage.entries("db").await;
-    assert_eq!(entries.iter().map(|(key, value)| (key.as_str(), value.clone())).collect::<BTreeMap<_, _>>(), expected);
+    assert_eq!(
+        entries.iter().map(|(key, value)| (key.as_str(), value.clone())).collect::<BTreeMap<_, _>>(),
+        expected
+    );
 }
 
 #[tokio::test]
@@ -79,13 +85,16 @@ async fn the_credentials_are_transformed_as_the_spec_says() {
     let stage = stage().await;
     stage.secret("more", json!({"extra": "value"})).await;
     stage
-        .ready_binding(json!({}), json!({"secretTransforms": [
-            {"renameKey": {"from": "uri", "to": "DATABASE_URL"}},
-            {"addKey": {"key": "greeting", "stringValue": "hello"}},
-            {"addKey": {"key": "address", "jsonPathExpression": "{.hostname}:{.port}"}},
-            {"addKeysFrom": {"secretRef": {"name": "more", "namespace": stage.name}}},
-            {"removeKey": {"key": "user"}},
-        ]}))
+        .ready_binding(
+            json!({}),
+            json!({"secretTransforms": [
+                {"renameKey": {"from": "uri", "to": "DATABASE_URL"}},
+                {"addKey": {"key": "greeting", "stringValue": "hello"}},
+                {"addKey": {"key": "address", "jsonPathExpression": "{.hostname}:{.port}"}},
+                {"addKeysFrom": {"secretRef": {"name": "more", "namespace": stage.name}}},
+                {"removeKey": {"key": "user"}},
+            ]}),
+        )
         .await;
     let entries = stage.entries("db").await;
     assert!(entries["DATABASE_URL"].starts_with("postgresql://"), "{entries:?}");
@@ -117,7 +126,10 @@ async fn a_secret_of_somebody_else_is_left_alone_and_the_broker_is_not_asked() {
     let before = stage.get("Secret", "taken").await.unwrap();
     stage.binding("db", json!({"secretName": "taken"})).await;
     let message = stage.until_says(BINDING, "db", "Ready=False ErrorInjectingBindResult").await;
-    assert!(message.contains("the Secret \"taken\" exists and is not this binding's: it is left alone"), "{message}");
+    assert!(
+        message.contains("the Secret \"taken\" exists and is not this binding's: it is left alone"),
+        "{message}"
+    );
     assert_eq!(stage.until_event("db", "ErrorInjectingBindResult").await, message);
     assert_eq!(stage.broker.calls(Endpoint::Bind), 0);
     assert_eq!(stage.get("Secret", "taken").await.unwrap(), before);

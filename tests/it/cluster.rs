@@ -207,7 +207,7 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
-    /// The kubeconfig of `admin`, who has all rights, or of `operator`, who has those of its ServiceAccount.
+    /// The kubeconfig of `admin`, who has all rights, or of `operator`, who has those of its `ServiceAccount`.
     pub fn kubeconfig(&self, name: &str) -> PathBuf {
         self.path(&format!("{name}.kubeconfig"))
     }

@@ -25,7 +25,10 @@ fn identity(header: &str) -> Value {
 async fn an_instance_is_provisioned_as_the_spec_says() {
     let stage = stage().await;
     let object = stage.ready_instance(json!({"parameters": {"size": 3, "ratio": 0.1}})).await;
-    assert_eq!(condition(&object, "Ready=True ProvisionedSuccessfully"), Some("The instance was provisioned successfully"));
+    assert_eq!(
+        condition(&object, "Ready=True ProvisionedSuccessfully"),
+        Some("The instance was provisioned successfully")
+    );
     let status = &object["status"];
     assert_eq!(status["observedGeneration"], object["metadata"]["generation"]);
     assert_eq!(status["dashboardURL"], "http://dashboard");
@@ -38,13 +41,16 @@ async fn an_instance_is_provisioned_as_the_spec_says() {
     let namespace = stage.get("Namespace", &stage.name).await.unwrap();
     let cluster = stage.get("Namespace", "kube-system").await.unwrap()["metadata"]["uid"].clone();
     assert_eq!(request.instance, status["instanceID"].as_str().unwrap());
-    assert_eq!(request.body, json!({
-        "service_id": "database-ID", "plan_id": "small", "parameters": {"size": 3, "ratio": 0.1},
-        "organization_guid": cluster, "space_guid": namespace["metadata"]["uid"],
-        "context": {
-            "platform": "kubernetes", "clusterid": cluster, "namespace": stage.name, "instance_name": "db",
-        },
-    }));
+    assert_eq!(
+        request.body,
+        json!({
+            "service_id": "database-ID", "plan_id": "small", "parameters": {"size": 3, "ratio": 0.1},
+            "organization_guid": cluster, "space_guid": namespace["metadata"]["uid"],
+            "context": {
+                "platform": "kubernetes", "clusterid": cluster, "namespace": stage.name, "instance_name": "db",
+            },
+        })
+    );
     let instance = stage.broker.instance();
     assert_eq!((instance.service.as_str(), instance.plan.as_str()), ("database-ID", "small"));
     assert_eq!(stage.broker.all_calls(), 2, "the catalog and the instance");
@@ -118,7 +124,8 @@ async fn an_instance_waits_for_a_class_and_a_plan_that_do_not_exist_yet() {
 
     stage.broker.change_catalog(|catalog| {
         let plan = json!([{"id": "files-small", "name": "small", "description": "small"}]);
-        let files = json!({"id": "files", "name": "files", "description": "", "bindable": true, "plans": plan});
+        let files =
+            json!({"id": "files", "name": "files", "description": "", "bindable": true, "plans": plan});
         catalog["services"].as_array_mut().unwrap().push(files);
         let huge = json!({"id": "huge", "name": "huge", "description": "huge"});
         catalog["services"][0]["plans"].as_array_mut().unwrap().push(huge);
@@ -150,7 +157,10 @@ async fn a_class_that_two_brokers_offer_has_to_be_named_otherwise() {
     let spec = json!({"clusterServiceClassExternalName": class});
     stage.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
     let message = stage.until_says(INSTANCE, "db", "Ready=False ReferencesNonexistentServiceClass").await;
-    assert!(message.contains("several brokers offer") && message.contains(&a) && message.contains(&b), "{message}");
+    assert!(
+        message.contains("several brokers offer") && message.contains(&a) && message.contains(&b),
+        "{message}"
+    );
 
     stage.remove("ClusterServiceBroker", &b).await;
     stage.until_ready(INSTANCE, "db").await;
@@ -185,10 +195,18 @@ async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_aske
             json!({"parameters": {"size": 3}, "parametersFrom": key("parameters")}),
             "duplicate entry for parameter \"size\"",
         ),
-        ("list", json!({"parametersFrom": key("other")}), "key \"other\" of Secret \"size\" is not a JSON object"),
+        (
+            "list",
+            json!({"parametersFrom": key("other")}),
+            "key \"other\" of Secret \"size\" is not a JSON object",
+        ),
         ("broken", json!({"parametersFrom": key("broken")}), "key \"broken\" of Secret \"size\" is not JSON"),
         ("key", json!({"parametersFrom": key("none")}), "the key \"none\" of the Secret \"size\""),
-        ("secret", json!({"parametersFrom": [reference("late")]}), "the Secret \"late\", which does not exist"),
+        (
+            "secret",
+            json!({"parametersFrom": [reference("late")]}),
+            "the Secret \"late\", which does not exist",
+        ),
     ] {
         stage.instance(name, spec).await;
         let message = stage.until_says(INSTANCE, name, "Ready=False ErrorWithParameters").await;
@@ -199,7 +217,10 @@ async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_aske
 
     stage.secret("late", json!({"parameters": "{}"})).await;
     stage.until_ready(INSTANCE, "secret").await;
-    stage.patch("Secret", "size", json!({"stringData": {"none": "{}", "other": "{}", "broken": "{}"}})).await.unwrap();
+    stage
+        .patch("Secret", "size", json!({"stringData": {"none": "{}", "other": "{}", "broken": "{}"}}))
+        .await
+        .unwrap();
     for name in ["key", "list", "broken"] {
         stage.until_ready(INSTANCE, name).await;
     }

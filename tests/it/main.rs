@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     reason = "a panic is how a test fails"
 )]
+#![expect(clippy::needless_pass_by_value, reason = "JSON is written where it is passed")]
 
 mod admission;
 mod bindings;

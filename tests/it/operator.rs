@@ -53,6 +53,12 @@ impl Operator {
     }
 }
 
+#[test]
+fn it_serves_metrics() {
+    let metrics = operator().metrics();
+    assert!(metrics.contains("servicecatalog_"), "{metrics}");
+}
+
 fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;

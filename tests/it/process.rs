@@ -83,7 +83,7 @@ pub fn text(output: &Output) -> String {
 pub fn until(what: &str, mut attempt: impl FnMut() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(seen) = attempt() {
-        assert!(start.elapsed() < Duration::from_secs(60), "{what}: not within a minute. Last seen: {seen}");
+        assert!(start.elapsed() < Duration::from_mins(1), "{what}: not within a minute. Last seen: {seen}");
         thread::sleep(Duration::from_millis(50));
     }
 }

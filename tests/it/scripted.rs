@@ -221,7 +221,10 @@ impl Drop for Broker {
         self.server.abort();
         if !std::thread::panicking() {
             let violations = &self.lock().violations;
-            assert!(violations.is_empty(), "the operator does not keep to the specification: {violations:#?}");
+            assert!(
+                violations.is_empty(),
+                "the operator does not keep to the specification: {violations:#?}"
+            );
         }
     }
 }
@@ -266,7 +269,8 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
 impl State {
     /// Remembers a request, and finds the fault that is scripted for it.
     fn receive(&mut self, request: &Request) -> Result<Option<(When, Fault)>, Response> {
-        if self.authorization.as_deref().is_some_and(|wanted| request.header("Authorization") != Some(wanted)) {
+        if self.authorization.as_deref().is_some_and(|wanted| request.header("Authorization") != Some(wanted))
+        {
             return Err(respond(401, json!({"description": "who are you?"}).to_string()));
         }
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
@@ -327,10 +331,16 @@ pub fn catalog(prefix: &str) -> Value {
             "plan_updateable": true, "plans": plans,
         })
     };
-    let database = service("database", json!([
-        plan("small"), plan("large"), plan("slow"),
-        with(plan("fixed"), "plan_updateable", false), with(plan("unbound"), "bindable", false),
-    ]));
+    let database = service(
+        "database",
+        json!([
+            plan("small"),
+            plan("large"),
+            plan("slow"),
+            with(plan("fixed"), "plan_updateable", false),
+            with(plan("unbound"), "bindable", false),
+        ]),
+    );
     let queue = service("queue", json!([plan("only")]));
     let cache = service("cache", json!([plan("cache"), plan("cache-slow")]));
     json!({"services": [database, queue, with(cache, "bindings_retrievable", true)]})

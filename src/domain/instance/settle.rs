@@ -2,7 +2,8 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Call, Observed, Verb, fingerprint, orphan, schedule};
+use super::keep::fingerprint;
+use super::{Call, Observed, Verb, orphan, schedule};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceOperation;

@@ -55,7 +55,8 @@ async fn an_attempt_with_an_uncertain_end_is_unbound_before_there_is_another() {
         live.insert(object["status"]["bindingID"].as_str().unwrap().to_owned());
     }
     let instances = stage.broker.instances();
-    let bindings: BTreeSet<_> = instances.values().flat_map(|instance| instance.bindings.keys().cloned()).collect();
+    let bindings: BTreeSet<_> =
+        instances.values().flat_map(|instance| instance.bindings.keys().cloned()).collect();
     assert_eq!(bindings, live);
     let ids = |endpoint| {
         let requests = stage.broker.requests(endpoint).into_iter();

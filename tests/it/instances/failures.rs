@@ -127,9 +127,7 @@ async fn an_asynchronous_provision_that_fails_is_removed_and_not_repeated() {
     let message = stage.until_says(INSTANCE, "db", "Failed=True").await;
     assert!(message.contains("no disk left"), "{message}");
     stage.until_broker("nothing is left", |broker| broker.instances().is_empty()).await;
-    stage
-        .until(INSTANCE, "db", |object| condition(object, "OrphanMitigation=True").is_none())
-        .await;
+    stage.until(INSTANCE, "db", |object| condition(object, "OrphanMitigation=True").is_none()).await;
     assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
 
     stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
@@ -157,7 +155,9 @@ async fn a_busy_broker_is_asked_again_with_the_same_request() {
     let object = stage.ready_instance(json!({})).await;
     let requests = stage.broker.requests(Endpoint::Provision);
     assert_eq!(requests.len(), 3);
-    assert!(requests.iter().all(|request| request.instance == object["status"]["instanceID"].as_str().unwrap()));
+    assert!(
+        requests.iter().all(|request| request.instance == object["status"]["instanceID"].as_str().unwrap())
+    );
     assert_eq!(stage.broker.calls(Endpoint::Deprovision), 0);
 }
 
@@ -197,6 +197,7 @@ async fn an_edit_while_the_end_is_uncertain_starts_over() {
     stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
     gate.open();
     let object = stage.until_ready(INSTANCE, "db").await;
-    wanted(object, |object| object["status"]["observedGeneration"] == object["metadata"]["generation"]).unwrap();
+    wanted(object, |object| object["status"]["observedGeneration"] == object["metadata"]["generation"])
+        .unwrap();
     assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
 }

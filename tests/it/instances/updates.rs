@@ -35,7 +35,9 @@ async fn an_edit_of_a_secret_with_parameters_updates_the_instance() {
     let edit = json!({"stringData": {"parameters": r#"{"key": "second"}"#}});
     stage.patch("Secret", "more", edit).await.unwrap();
     stage
-        .until_broker("the parameters are new", |broker| broker.instance().parameters == json!({"key": "second"}))
+        .until_broker("the parameters are new", |broker| {
+            broker.instance().parameters == json!({"key": "second"})
+        })
         .await;
     assert_eq!(stage.broker.calls(Endpoint::Update), 1);
 }

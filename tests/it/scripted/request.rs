@@ -50,7 +50,9 @@ impl Endpoint {
             ("PUT", ["v2", "service_instances", _, "service_bindings", _]) => Self::Bind,
             ("GET", ["v2", "service_instances", _, "service_bindings", _]) => Self::FetchBinding,
             ("DELETE", ["v2", "service_instances", _, "service_bindings", _]) => Self::Unbind,
-            ("GET", ["v2", "service_instances", _, "service_bindings", _, "last_operation"]) => Self::PollBinding,
+            ("GET", ["v2", "service_instances", _, "service_bindings", _, "last_operation"]) => {
+                Self::PollBinding
+            }
             _ => Self::Unknown,
         }
     }

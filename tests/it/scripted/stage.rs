@@ -106,7 +106,8 @@ impl Stage {
         let what = format!("{kind} {name} is ready");
         let is_ready = |object: &Value| {
             let done = object["status"]["reconciledGeneration"] == object["metadata"]["generation"];
-            done && object["status"]["currentOperation"].is_null() && condition(object, "Ready=True").is_some()
+            done && object["status"]["currentOperation"].is_null()
+                && condition(object, "Ready=True").is_some()
         };
         eventually(&what, PATIENCE, async || wanted(self.get(kind, name).await?, is_ready)).await
     }
@@ -150,10 +151,12 @@ impl Stage {
     pub async fn until_event(&self, name: &str, reason: &str) -> String {
         eventually(&format!("an event says {reason} of {name}"), PATIENCE, async || {
             let events = self.list("Event").await;
-            let found = events.iter().find(|event| {
-                event["involvedObject"]["name"] == name && event["reason"] == reason
-            });
-            found.map(|event| event["message"].as_str().unwrap().to_owned()).ok_or_else(|| format!("{events:#?}"))
+            let found = events
+                .iter()
+                .find(|event| event["involvedObject"]["name"] == name && event["reason"] == reason);
+            found
+                .map(|event| event["message"].as_str().unwrap().to_owned())
+                .ok_or_else(|| format!("{events:#?}"))
         })
         .await
     }
@@ -187,7 +190,8 @@ pub fn versions(objects: &[Value]) -> BTreeMap<String, String> {
 /// The entries of a Secret, as text.
 pub fn json_secret(secret: &Value) -> BTreeMap<String, String> {
     use base64::Engine as _;
-    let decode = |value: &Value| base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let decode =
+        |value: &Value| base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
     let data = secret["data"].as_object().into_iter().flatten();
     data.map(|(key, value)| (key.clone(), String::from_utf8(decode(value)).unwrap())).collect()
 }

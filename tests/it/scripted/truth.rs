@@ -178,7 +178,9 @@ impl Truth {
 
     fn fetch_binding(&mut self, request: &Request) -> Answer {
         match self.binding(request) {
-            Some(binding) if binding.operation.is_none() => (200, json!({"credentials": binding.credentials})),
+            Some(binding) if binding.operation.is_none() => {
+                (200, json!({"credentials": binding.credentials}))
+            }
             _ => (404, json!({})),
         }
     }

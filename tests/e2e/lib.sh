@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# Sourced by the tests: checks, and ways to wait. Nothing sleeps for a fixed time; everything has a deadline.
+
+# What kubectl and helm remember goes with the cluster.
+HOME=$(dirname "$KUBECONFIG")
+export HOME
+passed=0
+failed=0
+
+section() { printf '\n%s\n' "$*"; }
+
+# check WHAT COMMAND…: passes if the command succeeds. What it says is shown if not.
+check() {
+  local what=$1 said
+  shift
+  if said=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    echo "  ok      $what"
+  else
+    failed=$((failed + 1))
+    echo "  FAILED  $what"
+    sed 's/^/            /' <<<"$said"
+  fi
+}
+
+# eventually COMMAND…: tries for a minute, and then says what was said last.
+eventually() {
+  local deadline=$((SECONDS + 60)) said
+  until said=$("$@" 2>&1); do
+    [ $SECONDS -lt $deadline ] || { echo "$said"; return 1; }
+    sleep 0.2
+  done
+}
+
+# equal EXPECTED COMMAND…: succeeds if that is what the command says.
+equal() {
+  local expected=$1 actual
+  shift
+  actual=$("$@") || return 1
+  [ "$actual" = "$expected" ] || { printf 'expected: %s\nactual:   %s\n' "$expected" "$actual"; return 1; }
+}
+
+# says TEXT COMMAND…: succeeds if the text is in what the command says.
+says() {
+  local text=$1 said
+  shift
+  said=$("$@" 2>&1)
+  [[ $said == *"$text"* ]] || { printf 'expected to see: %s\n%s\n' "$text" "$said"; return 1; }
+}
+not() { ! "$@"; }
+
+# ready OBJECT… [FLAG…], gone OBJECT… [FLAG…]: wait; the objects are shown if that takes too long.
+ready() { kubectl wait --for=condition=Ready --timeout=90s "$@" || { kubectl get --output yaml "$@"; return 1; }; }
+gone() { kubectl wait --for=delete --timeout=90s "$@" || { kubectl get --output yaml "$@"; return 1; }; }
+field() { kubectl get --output "jsonpath={$1}" "${@:2}"; }
+
+# sql QUERY: asks PostgreSQL, as its superuser.
+sql() {
+  kubectl exec --namespace postgresql-broker deployment/postgresql -- psql -h /tmp -U postgres -A -t -c "$1"
+}
+# Whether the broker has an instance for each ServiceInstance, a binding for each ServiceBinding, and PostgreSQL a
+# database (or schema) and a role for each of these; and nothing besides.
+nothing_is_orphaned() {
+  local instances bindings
+  instances=$(kubectl get serviceinstances --all-namespaces --output 'jsonpath={range .items[*]}{.status.instanceID}{"\n"}{end}' | sort)
+  bindings=$(kubectl get servicebindings --all-namespaces --output 'jsonpath={range .items[*]}{.status.bindingID}{"\n"}{end}' | sort)
+  equal "$instances" sql 'SELECT id FROM service_broker.instances ORDER BY id COLLATE "C"' &&
+    equal "$bindings" sql 'SELECT id FROM service_broker.bindings ORDER BY id COLLATE "C"' &&
+    equal "$(wc -w <<<"$instances")" sql "SELECT count(*) FROM pg_roles WHERE rolname ~ '^osb_[0-9a-f]{32}\$'" &&
+    equal "$(wc -w <<<"$bindings")" sql "SELECT count(*) FROM pg_roles WHERE rolname ~ '^osb_b_'" &&
+    equal "$(sql "SELECT count(*) FROM service_broker.instances WHERE document::text ~ 'cd17e389-fe20-4767-bfe0-33bc6c124f00'")" \
+      sql "SELECT count(*) FROM pg_database WHERE datname ~ '^osb_[0-9a-f]{32}\$'"
+}
+
+operator() { kubectl --namespace service-catalog "$@"; }
+stop_operator() {
+  operator scale deployment/service-catalog --replicas=0 && operator wait --for=delete --timeout=60s pod --all
+}
+start_operator() {
+  operator scale deployment/service-catalog --replicas=1 && operator rollout status --timeout=60s deployment/service-catalog
+}
+# As by a power failure. The pod is replaced, because kubelet would restart it with more and more delay.
+kill_operator() {
+  local process
+  for process in $(pgrep -x service-catalog); do kill -KILL "$process"; done
+  operator delete pod --all --force --grace-period=0 >/dev/null 2>&1
+}
+
+# For those who look for the cause of a failure.
+diagnose() {
+  kubectl get svcat,pods,events --all-namespaces
+  operator logs deployment/service-catalog
+  kubectl get svcat --all-namespaces --output yaml
+}

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The end-to-end tests: a whole cluster, the chart, real pods, a real PostgreSQL. Needs root on Debian.
+set -eu
+cd "$(dirname "$0")/../.."
+examples/demo/prepare.sh pods
+IMAGES=target/demo/images exec tests/cluster/sandbox.sh target/e2e tests/e2e/inside.sh
