@@ -69,7 +69,7 @@ pub struct Context {
     pub recorder: Recorder,
     /// When brokers may be asked again how far they are, by the object's UID.
     pub polls: Memory<Time>,
-    /// Instances that wait for a class or plan to appear.
+    /// Instances that wait for a class or plan to appear, or to be otherwise than it is.
     pub unresolved: Memory<ObjectRef<ServiceInstance>>,
     /// Locks of instances.
     pub locks: Locks,

@@ -102,11 +102,14 @@ struct Facts {
 
 impl Facts {
     async fn gather(context: &Context, instance: &ServiceInstance) -> Result<Self, Error> {
-        let target = find(context, instance);
         let uid = instance.uid().unwrap_or_default();
-        let confirmed = confirmed(instance).map(InstanceProperties::plan_id);
-        let waits = target.as_ref().map_or(true, |target| target.hinders(confirmed));
-        context.unresolved.set(&uid, waits.then(|| ObjectRef::from_obj(instance)));
+        // Before looking, so that what appears meanwhile wakes it.
+        context.unresolved.set(&uid, Some(ObjectRef::from_obj(instance)));
+        let target = find(context, instance);
+        let plan = confirmed(instance).map(InstanceProperties::plan_id);
+        if target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
+            context.unresolved.set(&uid, None);
+        }
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match &target {
             Ok(target) if !deleting => gather_parameters(context, instance, target).await?,
@@ -150,13 +153,17 @@ fn find_in<S: Scope>(
 ) -> Result<Target, Unresolved> {
     let catalog = S::catalog(context);
     let (classes, plans) = (catalog.classes.state(), catalog.plans.state());
-    let current = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
     resolve(
         reference,
         classes.iter().map(Arc::as_ref).filter(|class| !S::NAMESPACED || is_beside(*class, instance)),
         plans.iter().map(Arc::as_ref).filter(|plan| !S::NAMESPACED || is_beside(*plan, instance)),
-        current.map(InstanceProperties::plan_id),
+        confirmed(instance).map(InstanceProperties::plan_id),
     )
+}
+
+/// What the broker has confirmed.
+fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
+    instance.status.as_ref()?.external_properties.as_ref()
 }
 
 /// The parameters that the spec asks for. An instance keeps the defaults that it was provisioned with.

@@ -17,11 +17,10 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::broker::Broker;
-use crate::catalog;
-use crate::load::{Phase, Watch, Write, each};
+use crate::load::{Phase, Write, each};
 use crate::operator::Operator;
 use crate::process::directory;
+use crate::{Stage, catalog};
 
 /// The name of the objects of the rehearsal.
 const REHEARSED: &str = "rehearsal";
@@ -29,7 +28,7 @@ const REHEARSED: &str = "rehearsal";
 const AFTERMATH: Duration = Duration::from_millis(500);
 
 /// What the operator writes in each phase.
-pub struct Script([Scene; 4]);
+pub struct Script(Vec<Scene>);
 
 struct Scene {
     phase: Phase,
@@ -37,56 +36,49 @@ struct Scene {
     writes: Vec<Write>,
 }
 
-/// Rehearses; the clients are those of the user and of the operator.
-pub async fn rehearse(user: &Client, operator: &Client, watch: &Watch, broker: &Broker) -> Script {
-    let recorder = Recorder::start(operator.clone()).await;
+/// Rehearses.
+pub async fn rehearse(stage: &Stage) -> Script {
+    let recorder = Recorder::start(stage.operator.clone()).await;
     let _operator = Operator::start(&recorder.kubeconfig()).await;
-    catalog::publish(user, "bench", &broker.url(1, 1)).await;
+    catalog::publish(&stage.user, "small", &stage.broker.url(1, 1)).await;
     let mut scenes = Vec::new();
     for phase in Phase::ALL {
         recorder.take();
-        let object = phase.request(REHEARSED).send(user).await;
-        watch.until(phase, 1).await;
+        let object = phase.request(REHEARSED).send(&stage.user).await;
+        stage.watch.until(phase, 1).await;
         tokio::time::sleep(AFTERMATH).await;
         scenes.push(Scene { phase, uid: text(&object, "/metadata/uid"), writes: recorder.take() });
     }
-    Script(scenes.try_into().unwrap_or_else(|_| unreachable!("there are as many scenes as phases")))
+    Script(scenes)
 }
 
 impl Script {
     /// Plays it for so many objects whose names begin with `name`; returns how long each phase takes.
-    pub async fn play(
-        &self,
-        name: &str,
-        objects: u32,
-        user: &Client,
-        operator: &Client,
-        watch: &Watch,
-    ) -> [Duration; 4] {
-        let mut durations = [Duration::ZERO; 4];
-        for (scene, duration) in self.0.iter().zip(&mut durations) {
+    pub async fn play(&self, stage: &Stage, name: &str, objects: u32) -> Vec<Duration> {
+        let mut durations = Vec::new();
+        for scene in &self.0 {
             let began = Instant::now();
-            let all = each(objects, |number| scene.play(format!("{name}-{number}"), user, operator));
-            tokio::join!(all, watch.until(scene.phase, objects));
-            *duration = began.elapsed();
+            let all = each(objects, async |number| scene.play(stage, &format!("{name}-{number}")).await);
+            tokio::join!(all, stage.watch.until(scene.phase, objects));
+            durations.push(began.elapsed());
         }
         durations
     }
 }
 
 impl Scene {
-    async fn play(&self, name: String, user: &Client, operator: &Client) {
-        let object = self.phase.request(&name).send(user).await;
+    async fn play(&self, stage: &Stage, name: &str) {
+        let object = self.phase.request(name).send(&stage.user).await;
         let uid = text(&object, "/metadata/uid");
         let mut version = text(&object, "/metadata/resourceVersion");
         for write in &self.writes {
-            let rename = |text: &str| text.replace(REHEARSED, &name).replace(&self.uid, &uid);
+            let rename = |text: &str| text.replace(REHEARSED, name).replace(&self.uid, &uid);
             let mut body: Value = serde_json::from_str(&rename(&write.body)).unwrap();
             if let Some(expected) = body.pointer_mut("/metadata/resourceVersion") {
                 *expected = version.as_str().into();
             }
             let write = Write { path: rename(&write.path), body: body.to_string(), ..write.clone() };
-            let answer = write.send(operator).await;
+            let answer = write.send(&stage.operator).await;
             if text(&answer, "/metadata/uid") == uid {
                 version = text(&answer, "/metadata/resourceVersion");
             }

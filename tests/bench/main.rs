@@ -28,6 +28,7 @@ use std::io::{IsTerminal as _, stderr};
 use std::time::{Duration, Instant};
 
 use kube::Client;
+use kube::config::AuthInfo;
 
 use broker::Broker;
 use load::{NAMESPACE, Phase, Watch, each};
@@ -39,6 +40,16 @@ const OBJECTS: u32 = 500;
 /// How long an operator that has just started is left alone.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// What stays the same during the bench.
+struct Stage {
+    /// The client of the users.
+    user: Client,
+    /// A client with the operator's rights.
+    operator: Client,
+    broker: Broker,
+    watch: Watch,
+}
+
 /// Ctrl-C ends the bench; what it has started ends with it.
 #[tokio::main]
 async fn main() {
@@ -49,53 +60,47 @@ async fn main() {
     let machine = machine();
     progress("starting a control plane");
     let cluster = cluster::cluster();
-    let kubectl = cluster.kubectl(&["create", "namespace", NAMESPACE]);
-    assert!(kubectl.status.success(), "{}", process::text(&kubectl));
-    let (user, account) =
-        (cluster.client().await, cluster.client_as("operator", kube::config::AuthInfo::default()).await);
-    let (broker, watch) = (Broker::start().await, Watch::start(&user));
+    let made = cluster.kubectl(&["create", "namespace", NAMESPACE]);
+    assert!(made.status.success(), "{}", process::text(&made));
+    let user = cluster.client().await;
+    let operator = cluster.client_as("operator", AuthInfo::default()).await;
+    let stage = Stage { watch: Watch::start(&user), broker: Broker::start().await, user, operator };
 
     progress("learning what the operator writes");
-    let script = floor::rehearse(&user, &account, &watch, &broker).await;
+    let script = floor::rehearse(&stage).await;
     progress("measuring the floor");
-    let before = script.play("before", objects, &user, &account, &watch).await;
+    let before = script.play(&stage, "before", objects).await;
     progress("measuring the operator");
     let operator = Operator::start(&cluster.kubeconfig("operator")).await;
     tokio::time::sleep(IDLE).await;
     let mut phases = Vec::new();
     for phase in Phase::ALL {
-        phases.push(measure(phase, objects, &user, &broker, &operator, &watch).await);
+        phases.push(measure(&stage, &operator, phase, objects).await);
     }
     progress("publishing a large catalog");
-    let publish = spent(&operator, catalog::publish(&user, "large", &broker.url(LARGE.0, LARGE.1))).await;
-    let relist = spent(&operator, catalog::relist(&user, "large")).await;
+    let url = stage.broker.url(LARGE.0, LARGE.1);
+    let publish = spent(&operator, catalog::publish(&stage.user, "large", &url)).await;
+    let relist = spent(&operator, catalog::relist(&stage.user, "large")).await;
     drop(operator);
     progress("measuring the floor once more");
-    let after = script.play("after", objects, &user, &account, &watch).await;
+    let after = script.play(&stage, "after", objects).await;
     progress("");
 
-    let floor = std::array::from_fn(|phase| before[phase].min(after[phase]));
+    let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
     print!("{}", Report { objects, phases, floor, publish, relist, machine });
 }
 
-async fn measure(
-    phase: Phase,
-    objects: u32,
-    user: &Client,
-    broker: &Broker,
-    operator: &Operator,
-    watch: &Watch,
-) -> Measured {
-    let calls = broker.calls();
+async fn measure(stage: &Stage, operator: &Operator, phase: Phase, objects: u32) -> Measured {
+    let calls = stage.broker.calls();
     let span = spent(operator, async {
         let began = Instant::now();
         let all = each(objects, async |number| {
-            phase.request(&format!("ours-{number}")).send(user).await;
+            phase.request(&format!("ours-{number}")).send(&stage.user).await;
         });
-        tokio::join!(all, watch.until(phase, objects));
+        tokio::join!(all, stage.watch.until(phase, objects));
         began.elapsed()
     });
-    Measured { phase, span: span.await, calls: broker.calls() - calls }
+    Measured { phase, span: span.await, calls: stage.broker.calls() - calls }
 }
 
 /// What the operator spends on it.

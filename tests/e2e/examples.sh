@@ -4,5 +4,69 @@
 section "Examples"
 kubectl create namespace examples >/dev/null
 kubectl config set-context --current --namespace examples >/dev/null
-check "all of them are accepted" kubectl apply \
-  "${manifests[@]/#/--filename=}"
+
+check "all of them are accepted" kubectl apply -f examples
+check "the brokers become ready" ready clusterservicebroker/postgresql servicebroker/team-broker
+check "the instances become ready" ready serviceinstances --all
+check "the bindings become ready" ready servicebindings --all
+check "the broker has these and no others" nothing_is_orphaned
+check "a restricted catalog offers less" equal "shared small" \
+  eval 'field "{.items[*].spec.externalName}" serviceplans | tr " " "\n" | sort | xargs'
+
+# limited TO COUNT: how many databases have this limit.
+limited() { equal "$2" sql "SELECT count(*) FROM pg_database WHERE datconnlimit = $1"; }
+check "parameters reach the broker" limited 10 1
+check "parameters in a Secret do, too" limited 7 1
+check "these are not shown in the status" equal '"<redacted>"' \
+  eval 'field "{.status.externalProperties.parameters}" serviceinstance/parameters-from-secret | grep -o "\"<redacted>\""'
+kubectl patch serviceinstance/guestbook-db --type merge --patch '{"spec": {"parameters": {"connectionLimit": 11}}}' >/dev/null
+check "an edit of the parameters reaches the broker" eventually limited 11 1
+kubectl patch secret/secret-parameters --patch '{"stringData": {"parameters": "{\"connectionLimit\": 8}"}}' >/dev/null
+check "an edit of the Secret does, too" eventually limited 8 1
+
+entries() { kubectl get "secret/$1" --output json | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["data"]))'; }
+entry() { field "{.data.$2}" "secret/$1" | base64 -d; }
+check "credentials can be transformed" equal "address database host password port provider sslmode type user" entries guestbook-reader
+check "… with a JSONPath" equal "$(entry guestbook-reader host):5432" entry guestbook-reader address
+
+section "Pods"
+in_application() { kubectl exec deployment/guestbook -- "$@"; }
+check "the application starts" kubectl rollout status --timeout=90s deployment/guestbook
+check "it has written into the database" eventually says "row 1 in database osb_" kubectl logs deployment/guestbook
+check "it has the files" equal "$(entry guestbook-db username)" in_application cat /bindings/guestbook-db/username
+check "it has the variable" equal "$(entry guestbook-db uri)" in_application printenv DATABASE_URL
+check "the variable works" equal 1 eval "in_application sh -c 'psql \"\$DATABASE_URL\" -A -t -c \"SELECT 1\"'"
+
+pod() { kubectl run "$1" --image=localhost/busybox:1 --labels="$2" --restart=Never --command -- sleep 10000 >/dev/null; }
+# What a pod is injected with: the variables, and the volumes except for the one that each has.
+injected() { field '{.spec.containers[0].env[*].name} {.spec.containers[0].envFrom[*].prefix} {.spec.volumes[*].secret.secretName}' "pod/$1" | xargs; }
+pod stranger app=other
+check "a pod that no binding selects is left alone" equal "" injected stranger
+pod reader reads=guestbook
+check "all entries can be variables" eval 'ready pod/reader && equal "$(entry guestbook-reader user)" kubectl exec reader -- printenv PG_user'
+
+stop_operator >/dev/null
+pod late app=guestbook
+check "without the operator, pods are still injected" equal "SERVICE_BINDING_ROOT DATABASE_URL guestbook-db" injected late
+check "… and start" ready pod/late
+start_operator >/dev/null
+
+section "kubectl"
+check "explain says what a field is" says "by the name that the broker gave it" \
+  kubectl explain serviceinstance.spec.clusterServiceClassExternalName
+kubectl apply -f - >/dev/null <<'END'
+apiVersion: servicecatalog.k8s.io/v1beta1
+kind: ServiceInstance
+metadata: {name: mistaken}
+spec: {clusterServiceClassExternalName: postgrseql, clusterServicePlanExternalName: small}
+END
+check "describe shows an event that says what is wrong" eventually says "Warning  ReferencesNonexistentServiceClass" \
+  kubectl describe serviceinstance/mistaken
+check "what was never provisioned can be deleted" kubectl delete --timeout=60s serviceinstance/mistaken
+
+section "The end of it"
+kubectl delete --wait=false deployments,pods --all >/dev/null
+check "bindings and instances go" kubectl delete --timeout=90s servicebindings,serviceinstances --all
+check "brokers go" kubectl delete --timeout=90s -f examples/broker.yaml -f examples/namespaced-broker.yaml --ignore-not-found
+check "the catalog goes" equal "" kubectl get clusterserviceclasses,clusterserviceplans,serviceclasses,serviceplans --output name
+check "nothing is left at the broker" nothing_is_orphaned

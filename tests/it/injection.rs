@@ -393,6 +393,20 @@ async fn a_pod_that_is_injected_already_is_not_changed() {
     assert_eq!(second["spec"], first["spec"]);
 }
 
+/// Others add containers at admission, after ours.
+#[tokio::test]
+async fn a_container_that_is_added_later_is_injected_too() {
+    let namespace = namespace().await;
+    namespace.bind("db", json!(null)).await;
+    let mut spec = namespace.admitted(&web()).await["spec"].clone();
+    spec["containers"].as_array_mut().unwrap().push(json!({"name": "sidecar", "image": "i"}));
+    let volumes = spec["volumes"].clone();
+    let pod = json!({"kind": "Pod", "metadata": {"name": "pod", "labels": {"app": "web"}}, "spec": spec});
+    let pod = namespace.admitted(&pod).await;
+    assert_eq!(mounts(&pod["spec"]["containers"][1]), ["/bindings/db"]);
+    assert_eq!(pod["spec"]["volumes"], volumes);
+}
+
 /// A policy that costs too much refuses the pod.
 #[tokio::test]
 async fn large_pods_and_large_bindings_are_affordable() {

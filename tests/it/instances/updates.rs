@@ -87,6 +87,18 @@ async fn a_plan_that_cannot_be_left_is_kept_and_the_instance_stays_ready() {
 }
 
 #[tokio::test]
+async fn a_plan_is_left_as_soon_as_the_broker_allows_it() {
+    let stage = stage().await;
+    stage.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
+    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "small"}})).await.unwrap();
+    stage.until_says(INSTANCE, "db", "Updated=False PlanChangeNotAllowed").await;
+    stage.broker.change_catalog(|catalog| catalog["services"][0]["plans"][3]["plan_updateable"] = true.into());
+    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(stage.broker.instance().plan, "small");
+}
+
+#[tokio::test]
 async fn an_update_request_updates_the_instance_once_more() {
     let stage = stage().await;
     stage.ready_instance(json!({"parameters": {"size": 3}})).await;
