@@ -38,6 +38,7 @@ pub mod verdict;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use crate::crd::condition::{self, Condition};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 use crate::osb;
 
@@ -103,9 +104,32 @@ pub struct Note {
     /// Whether somebody should look at it.
     pub warning: bool,
     /// One word.
-    pub reason: &'static str,
+    pub reason: String,
     /// A sentence.
     pub message: String,
+}
+
+impl Note {
+    fn new(warning: bool, reason: &str, message: &str) -> Self {
+        Self { warning, reason: reason.to_owned(), message: message.to_owned() }
+    }
+
+    /// What is new in a status that is written without a call: something is in the way that somebody has to move.
+    pub fn of_news(before: &[Condition], after: &[Condition]) -> Option<Self> {
+        let new = |condition: &&Condition| {
+            condition::find(before, &condition.type_)
+                .is_none_or(|old| (&old.reason, &old.message) != (&condition.reason, &condition.message))
+        };
+        let told = |condition: &Condition| match condition.type_.as_str() {
+            condition::PAUSED => Some(false),
+            condition::READY | condition::UPDATED if condition.status != "True" => Some(true),
+            _ => None,
+        };
+        after.iter().filter(new).find_map(|condition| {
+            let warning = told(condition).filter(|_| !condition.reason.ends_with(reason::IN_FLIGHT))?;
+            Some(Self::new(warning, &condition.reason, &condition.message))
+        })
+    }
 }
 
 /// What is so after a call.

@@ -55,8 +55,8 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
 
 fn gone(status: &mut impl HasProgress) -> After {
     status.progress().orphan_is_gone();
-    let message = "Orphan mitigation was completed successfully".to_owned();
-    let note = Note { warning: false, reason: reason::ORPHAN_MITIGATION_SUCCESSFUL, message };
+    let message = "Orphan mitigation was completed successfully";
+    let note = Note::new(false, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
     After { gone: true, note: Some(note), next_poll: None }
 }
 
@@ -74,5 +74,5 @@ fn stays(
     );
     let reason = reason::ORPHAN_MITIGATION_FAILED;
     progress.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, removal.now);
-    After { note: Some(Note { warning: true, reason, message }), ..After::default() }
+    After { note: Some(Note::new(true, reason, &message)), ..After::default() }
 }

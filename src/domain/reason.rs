@@ -7,6 +7,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// How the reasons end that say that a broker is being asked.
+    IN_FLIGHT = "InFlight";
     /// A broker's catalog is published.
     FETCHED_CATALOG = "FetchedCatalog";
     /// The broker did not answer with a catalog.

@@ -25,7 +25,7 @@ use crate::domain::binding::{Call, Observed, Offering, Verb, decide, settle};
 use crate::domain::credentials::{Meta, digest, secret_data, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::request::{self, Origin};
-use crate::domain::{self, Outcome, Step};
+use crate::domain::{self, Note, Outcome, Step};
 use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
 
 /// One pass over a binding: step after step until there is nothing to do now.
@@ -54,6 +54,10 @@ pub async fn reconcile(
             Step::Release => None,
             Step::Write(status) => {
                 announced = true;
+                let before = binding.status.as_ref().map_or(&[][..], |status| &status.conditions);
+                if let Some(note) = Note::of_news(before, &status.conditions) {
+                    context.tell(&binding, note).await;
+                }
                 Some(*status)
             }
             Step::Call(call) if !fresh && call.verb.changes_something() => {

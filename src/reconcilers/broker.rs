@@ -122,8 +122,7 @@ async fn fetch<S: Scope>(
         let (type_, reason) = (condition::CATALOG_REJECTED, reason::INVALID_CATALOG_ENTRIES);
         condition::set(&mut status.conditions, type_, Status::True, reason, &published.rejected, &now);
     }
-    let message = "Successfully fetched catalog entries from broker.";
-    report(&mut status, (Status::True, reason::FETCHED_CATALOG, message), &now);
+    report(&mut status, (Status::True, reason::FETCHED_CATALOG, published.message), &now);
     write::<S>(context, broker, status).await?;
     // The status that was just written wakes this broker, which then waits for its next time.
     Ok(Action::await_change())
@@ -135,6 +134,7 @@ struct Published {
     plans: usize,
     changes: usize,
     rejected: String,
+    message: &'static str,
 }
 
 async fn publish<S: Scope>(
@@ -157,6 +157,19 @@ async fn publish<S: Scope>(
         .into_iter()
         .filter(|plan| beside(&|| is_beside(plan.as_ref(), broker)))
         .collect();
+    if catalog.services.is_empty() && catalog.rejected.is_empty() {
+        // More likely a broker that lost its configuration than one that withdraws everything at once.
+        let own = classes.iter().filter(|class| class.broker_name() == name).count();
+        let own_plans = plans.iter().filter(|plan| plan.broker_name() == name).count();
+        let message = "The broker's catalog is empty. What was published before stays.";
+        return Ok(Published {
+            classes: own,
+            plans: own_plans,
+            changes: 0,
+            rejected: String::new(),
+            message,
+        });
+    }
     let existing = Existing { broker: &name, classes: &classes, plans: &plans };
     let desired: Desired<S::Class, S::Plan> =
         desired(catalog, broker.common().catalog_restrictions.as_ref(), &existing)
@@ -167,7 +180,13 @@ async fn publish<S: Scope>(
     let namespace = broker.namespace();
     apply(context, namespace.as_deref(), diff.classes).await?;
     apply(context, namespace.as_deref(), diff.plans).await?;
-    Ok(Published { classes: class_count, plans: plan_count, changes, rejected: summary(&diff.rejected) })
+    Ok(Published {
+        classes: class_count,
+        plans: plan_count,
+        changes,
+        rejected: summary(&diff.rejected),
+        message: "Successfully fetched catalog entries from broker.",
+    })
 }
 
 async fn apply<K: Kind>(
@@ -249,7 +268,9 @@ async fn failed<S: Scope>(
     let news = broker.status().is_none_or(|old| old.conditions != status.conditions);
     let broker = write::<S>(context, broker, status).await?;
     if news {
-        context.tell(&broker, Note { warning: true, reason, message: why.to_owned() }).await;
+        context
+            .tell(&broker, Note { warning: true, reason: reason.to_owned(), message: why.to_owned() })
+            .await;
     }
     Err(Error::Broker(why.to_owned()))
 }

@@ -139,7 +139,7 @@ impl Context {
             object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         self.patch(object, patch, "removing the finalizer").await?;
-        info!("nothing is left at the broker: the object is let go");
+        info!("the object is let go");
         Ok(())
     }
 
@@ -161,9 +161,9 @@ impl Context {
         let type_ = if note.warning { EventType::Warning } else { EventType::Normal };
         let event = Event {
             type_,
-            reason: note.reason.to_owned(),
+            reason: note.reason.clone(),
             note: Some(truncate(&note.message, LONGEST_NOTE)),
-            action: note.reason.to_owned(),
+            action: note.reason.clone(),
             secondary: None,
         };
         if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {

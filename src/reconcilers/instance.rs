@@ -22,7 +22,7 @@ use crate::domain::instance::{Call, Observed, Step, Verb, decide, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{PlanReference, References, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
-use crate::domain::{self, Outcome};
+use crate::domain::{self, Note, Outcome};
 use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
 
 /// One pass over an instance: step after step until there is nothing to do now.
@@ -56,6 +56,10 @@ pub async fn reconcile(
             Step::Common(domain::Step::Release) => None,
             Step::Common(domain::Step::Write(status)) => {
                 announced = true;
+                let before = instance.status.as_ref().map_or(&[][..], |status| &status.conditions);
+                if let Some(note) = Note::of_news(before, &status.conditions) {
+                    context.tell(&instance, note).await;
+                }
                 Some(*status)
             }
             Step::Common(domain::Step::Call(call)) if !fresh && call.verb.changes_something() => {

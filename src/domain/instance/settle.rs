@@ -81,7 +81,7 @@ impl After<'_, '_> {
     }
 
     fn tell(&mut self, warning: bool, reason: &'static str, message: &str) {
-        self.note = Some(Note { warning, reason, message: message.to_owned() });
+        self.note = Some(Note::new(warning, reason, message));
     }
 
     /// The broker was not asked: what it may have done before stays as it is.

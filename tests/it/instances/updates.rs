@@ -92,7 +92,9 @@ async fn a_plan_is_left_as_soon_as_the_broker_allows_it() {
     stage.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
     stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "small"}})).await.unwrap();
     stage.until_says(INSTANCE, "db", "Updated=False PlanChangeNotAllowed").await;
-    stage.broker.change_catalog(|catalog| catalog["services"][0]["plans"][3]["plan_updateable"] = true.into());
+    stage
+        .broker
+        .change_catalog(|catalog| catalog["services"][0]["plans"][3]["plan_updateable"] = true.into());
     stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
     stage.until_ready(INSTANCE, "db").await;
     assert_eq!(stage.broker.instance().plan, "small");
