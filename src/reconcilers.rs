@@ -247,7 +247,8 @@ fn on_instance(
                 bindings.wake_object(&binding);
             }
         }
-        if instance.metadata.deletion_timestamp.is_some() {
+        let gone = context.instances.get(&ObjectRef::from_obj(instance)).is_none();
+        if gone || instance.metadata.deletion_timestamp.is_some() {
             wake_catalog(&context, &cluster, instance);
             wake_catalog(&context, &namespaced, instance);
         }

@@ -260,6 +260,9 @@ async fn failed<S: Scope>(
     why: &str,
 ) -> Result<Action, Error> {
     let now = clock::now();
+    let why = &format!(
+        "{why}; it is tried again, with pauses that grow to five minutes, and when something changes"
+    );
     let mut status = broker.status().cloned().unwrap_or_default();
     status.operation_start_time.get_or_insert_with(|| now.clone());
     let condition =

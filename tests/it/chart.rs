@@ -83,7 +83,7 @@ fn every_value_has_its_effect() {
 
     let values = json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
-        "imagePullSecrets": [{"name": "registry"}], "replicas": 2, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
+        "imagePullSecrets": [{"name": "registry"}], "replicas": 0, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "logLevel": "debug", "prometheusScrape": true,
         "resources": {"limits": {"memory": "1Gi"}}, "priorityClassName": "high", "nodeSelector": {"a": "b"},
         "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
@@ -241,9 +241,7 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         (false, "get", "/configmaps", "team", ""),
         (true, "get", "/configmaps", NAMESPACE, "cluster-info"),
         (false, "get", "/configmaps", NAMESPACE, "another"),
-        (true, "create", "coordination.k8s.io/leases", NAMESPACE, ""),
-        (true, "update", "coordination.k8s.io/leases", NAMESPACE, "service-catalog"),
-        (false, "create", "coordination.k8s.io/leases", "kube-system", ""),
+        (false, "create", "coordination.k8s.io/leases", NAMESPACE, ""),
         (true, "create", "events.k8s.io/events", "team", ""),
         (true, "patch", "events.k8s.io/events", "team", ""),
         (false, "escalate", "rbac.authorization.k8s.io/clusterroles", "", ""),

@@ -23,16 +23,19 @@ pub struct Cluster {
 
 /// The one that the tests share, with the chart installed.
 pub fn cluster() -> &'static Cluster {
-    static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| {
-        let cluster = Cluster::start("cluster");
-        cluster.install();
-        cluster.write_kubeconfig("operator", &cluster.token_of_operator());
-        cluster
-    });
+    static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::with_chart("cluster"));
     &CLUSTER
 }
 
 impl Cluster {
+    /// Starts a control plane that an operator can work on.
+    pub fn with_chart(name: &str) -> Self {
+        let cluster = Self::start(name);
+        cluster.install();
+        cluster.write_kubeconfig("operator", &cluster.token_of_operator());
+        cluster
+    }
+
     /// Starts a control plane; its files are in the run's directory, below `name`.
     pub fn start(name: &str) -> Self {
         let began = Instant::now();

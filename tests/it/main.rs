@@ -15,8 +15,10 @@
 mod admission;
 mod bindings;
 mod brokers;
+mod budget;
 mod chart;
 mod cluster;
+mod crash;
 mod examples;
 mod generated;
 mod injection;

@@ -8,7 +8,7 @@ use kube::Client;
 use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
-use crate::cluster::cluster;
+use crate::cluster::{Cluster, cluster};
 
 /// How long anything may take.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -21,10 +21,15 @@ pub struct Namespace {
     pub client: Client,
 }
 
-/// A fresh namespace, which has the name of the test.
+/// A fresh namespace of the shared cluster, which has the name of the test.
 pub async fn namespace() -> Namespace {
+    namespace_of(cluster()).await
+}
+
+/// A fresh namespace, which has the name of the test.
+pub async fn namespace_of(cluster: &Cluster) -> Namespace {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let client = cluster().client().await;
+    let client = cluster.client().await;
     let test = std::thread::current().name().unwrap_or_default().replace("::", "-").replace('_', "-");
     let test = test.get(..50).unwrap_or(&test).trim_end_matches('-');
     let name = format!("{test}-{}", COUNT.fetch_add(1, Ordering::Relaxed));

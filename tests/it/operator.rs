@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::cluster::{NAMESPACE, cluster};
+use crate::cluster::{Cluster, NAMESPACE, cluster};
 use crate::process::{Process, directory, free_address, until};
 
 /// A running operator. It is killed, as by `kill -9`, when this is dropped.
@@ -19,19 +19,20 @@ pub struct Operator {
 
 /// The one that the tests share.
 pub fn operator() -> &'static Operator {
-    static OPERATOR: LazyLock<Operator> = LazyLock::new(Operator::start);
+    static OPERATOR: LazyLock<Operator> = LazyLock::new(|| Operator::start(cluster(), &[]));
     &OPERATOR
 }
 
 impl Operator {
-    /// Starts an operator and waits until it is ready.
-    pub fn start() -> Self {
+    /// Starts an operator of a cluster, with options besides the usual ones, and waits until it is ready.
+    pub fn start(cluster: &Cluster, options: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
         command
             .args(["run", "--listen", &address.to_string(), "--log-format", "text"])
-            .env("KUBECONFIG", cluster().kubeconfig("operator"))
+            .args(options)
+            .env("KUBECONFIG", cluster.kubeconfig("operator"))
             .env("POD_NAMESPACE", NAMESPACE)
             .env(
                 "RUST_LOG",

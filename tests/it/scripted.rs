@@ -3,6 +3,7 @@
 //!
 //! Every test has one of its own. When it ends, a breach of the specification by the operator fails the test.
 
+mod alone;
 mod request;
 mod rules;
 mod stage;
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 
 use crate::namespace::PATIENCE;
 
+pub use alone::{Alone, alone};
 pub use request::{Endpoint, Request};
 pub use stage::{BINDING, INSTANCE, Stage, condition, json_secret, reference, stage, versions};
 pub use truth::{Binding, Instance, Truth};

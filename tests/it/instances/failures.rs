@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::namespace::wanted;
-use crate::scripted::{Endpoint, Fault, INSTANCE, When, answer, condition, refusal, stage};
+use crate::scripted::{Endpoint, Fault, INSTANCE, When, alone, answer, condition, refusal, stage};
 
 #[tokio::test]
 async fn a_refusal_is_final_until_the_spec_changes() {
@@ -200,4 +200,23 @@ async fn an_edit_while_the_end_is_uncertain_starts_over() {
     wanted(object, |object| object["status"]["observedGeneration"] == object["metadata"]["generation"])
         .unwrap();
     assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
+}
+
+#[tokio::test]
+async fn a_broker_that_hangs_is_given_up_and_keeps_nobody_else_waiting() {
+    let alone = alone(&["--osb-api-request-timeout", "2s"]).await;
+    let (hanging, other) = (alone.stage().await, alone.stage().await);
+    let gates = [When::Before, When::After].map(|when| hanging.broker.hold(when, Endpoint::Provision));
+    for name in ["one", "two"] {
+        hanging.instance(name, json!({})).await;
+    }
+    gates[0].reached().await;
+    other.ready_instance(json!({})).await;
+    for name in ["one", "two"] {
+        let note = hanging.until_event(name, "StartingInstanceOrphanMitigation").await;
+        assert!(note.contains("it did not answer within 2s"), "{note}");
+        hanging.until_ready(INSTANCE, name).await;
+    }
+    assert_eq!(hanging.broker.instances().len(), 2);
+    assert_eq!(hanging.broker.calls(Endpoint::Provision), 4);
 }
