@@ -1,7 +1,7 @@
 # The commands of this project. `make` alone lists them.
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: ## watch it work: a cluster, a broker, a database, an application; KEEP=1 leaves it running
 	@examples/demo/run.sh
@@ -15,10 +15,11 @@ e2e: ## the whole cluster, with pods; needs root on Debian
 bench: cluster ## time N instances and bindings (default 500)
 	cargo run --locked --release --example bench -- $(N)
 
+# The chart's lint, and whether crds/ is up to date, are among the tests.
 check: requirements
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	! command -v shellcheck >/dev/null || shellcheck -x -P SCRIPTDIR $$(git ls-files -co --exclude-standard '*.sh' .ci/run)
+	! command -v shellcheck >/dev/null || shellcheck .ci/run $$(find examples hack tests -name '*.sh')
 	! command -v cargo-deny >/dev/null || cargo deny --locked check bans licenses sources
 
 deny: ## licences, duplicates and known vulnerabilities of the dependencies

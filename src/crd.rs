@@ -11,6 +11,7 @@ pub mod class;
 pub mod condition;
 pub mod instance;
 pub mod names;
+pub mod operation;
 pub mod plan;
 pub mod reference;
 pub mod role;

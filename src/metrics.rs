@@ -1,7 +1,7 @@
 //! What can be measured of the operator. Names that service-catalog had are kept.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -12,7 +12,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::osb::Observation;
-use crate::reconcilers::Error;
 
 /// A broker.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -151,13 +150,8 @@ pub struct Pass {
 
 impl Pass {
     /// It is over.
-    pub fn end<T>(self, result: &Result<T, Error>) {
-        let took: Duration = self.began.elapsed();
-        let result = match result {
-            Ok(_) => "success",
-            Err(error) if error.is_conflict() => "conflict",
-            Err(_) => "error",
-        };
+    pub fn end(self, result: &'static str) {
+        let took = self.began.elapsed();
         let labels = ControllerLabels { controller: self.controller.clone() };
         self.metrics.pass_seconds.get_or_create(&labels).observe(took.as_secs_f64());
         self.metrics.passes.get_or_create(&PassLabels { controller: self.controller, result }).inc();

@@ -95,6 +95,7 @@ impl Operator {
             recorder: Recorder::new(client.clone(), reporter),
             polls: Memory::default(),
             unresolved: Memory::default(),
+            written: Memory::default(),
             locks: Locks::default(),
             requests: Context::request_limit(),
             client: client.clone(),

@@ -63,7 +63,7 @@ show_application() {
   echo "No pod runs here. What the application would do with what it has been given:"
   local uri
   uri=$(kubectl get secret guestbook-db --output 'jsonpath={.data.uri}' | base64 -d)
-  show psql '"$DATABASE_URL"' -c "'SELECT current_user, current_database()'"
+  show "psql \"\$DATABASE_URL\" -c 'SELECT current_user, current_database()'"
   psql "$uri" -c "SELECT current_user, current_database()"
 }
 

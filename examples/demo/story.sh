@@ -60,7 +60,7 @@ echo "The broker has made, in PostgreSQL:"
 made
 
 chapter "6. The application's pod is given the credentials, because the binding selects its label"
-run kubectl apply -f examples/application.yaml
+run kubectl apply -f examples/deployment.yaml
 show_application
 
 if [ -n "${KEEP-}" ]; then
@@ -70,7 +70,7 @@ if [ -n "${KEEP-}" ]; then
 fi
 
 chapter "7. All of it is deleted again"
-run kubectl delete -f examples/application.yaml -f examples/binding.yaml -f examples/instance.yaml
+run kubectl delete -f examples/deployment.yaml -f examples/binding.yaml -f examples/instance.yaml
 run kubectl delete -f examples/broker.yaml
 run kubectl get clusterserviceclasses,clusterserviceplans,serviceinstances,servicebindings,secrets
 echo

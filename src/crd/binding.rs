@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
-use super::instance::{Orphan, Schedule};
+use super::operation::{BoundInstance, Orphan, Schedule};
 use super::reference::{LocalObjectReference, ObjectReference, ParametersFromSource, UserInfo};
 use super::schema;
 
@@ -320,25 +320,6 @@ pub struct BindingProperties {
     /// The instance that was bound: the unbind goes to it whatever has become of the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<BoundInstance>,
-}
-
-/// The instance that a binding was made for, as the broker knows it.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct BoundInstance {
-    /// The instance's id.
-    pub id: String,
-    /// The class's id.
-    #[serde(rename = "serviceID")]
-    pub service_id: String,
-    /// The plan's id.
-    #[serde(rename = "planID")]
-    pub plan_id: String,
-    /// The broker's name.
-    pub broker_name: String,
-    /// Whether it is a broker of the namespace, not a cluster-wide one.
-    #[serde(default)]
-    pub namespaced: bool,
 }
 
 /// The entries of a Secret.

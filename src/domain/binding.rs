@@ -12,10 +12,10 @@ use sha2::{Digest as _, Sha256};
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{attempt_id, has_finalizer, is_paused, reason};
-use crate::crd::binding::{BindingOperation, BindingProperties, BoundInstance};
+use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::condition::{self, Status};
-use crate::crd::instance::Orphan;
 use crate::crd::names::hex;
+use crate::crd::operation::{BoundInstance, Orphan};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 
 pub use settle::settle;

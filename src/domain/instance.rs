@@ -14,7 +14,8 @@ use super::plan_reference::{References, Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{has_finalizer, is_paused, is_retained, reason, schedule};
 use crate::crd::condition::{self, Status};
-use crate::crd::instance::{InstanceOperation, InstanceProperties, Orphan};
+use crate::crd::instance::{InstanceOperation, InstanceProperties};
+use crate::crd::operation::Orphan;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 
 pub use settle::settle;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kube::{Resource, ResourceExt as _};
 use serde_json::{Map, Value};
 
-use super::reason;
+use super::{parameters, reason};
 use crate::crd::names::{label, label_value};
 use crate::crd::reference::LocalObjectReference;
 use crate::crd::role::{Class, Plan};
@@ -308,8 +308,8 @@ impl Target {
 
     /// The defaults that an instance gets.
     pub fn defaults(&self) -> Option<Map<String, Value>> {
-        let mut defaults = self.class_defaults.clone().unwrap_or_default();
-        defaults.extend(self.plan_defaults.clone().unwrap_or_default());
-        (!defaults.is_empty()).then_some(defaults)
+        let defaults = [self.class_defaults.as_ref(), self.plan_defaults.as_ref()];
+        let merged = parameters::merge(defaults, None, &[]).ok()?.redacted;
+        (!merged.is_empty()).then_some(merged)
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::schedule;
 use crate::crd::condition::{self, Condition, Status};
-use crate::crd::instance::{Orphan, Schedule};
+use crate::crd::operation::{Orphan, Schedule};
 use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
 
 /// The common part of a status, to be changed.

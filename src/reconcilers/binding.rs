@@ -18,7 +18,8 @@ use super::instance::done;
 use super::queue::Queue;
 use super::scope::{Cluster, Namespaced, Scope, is_beside};
 use super::secrets::{self, Place};
-use crate::crd::binding::{BoundInstance, SecretData};
+use crate::crd::binding::SecretData;
+use crate::crd::operation::BoundInstance;
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use crate::domain::binding::{Call, Observed, Offering, Verb, decide, settle};
@@ -71,7 +72,6 @@ pub async fn reconcile(
             }
         };
         let Some(status) = status else {
-            context.forget(&binding);
             context.release(&binding).await?;
             return Ok(Action::await_change());
         };

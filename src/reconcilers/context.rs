@@ -71,6 +71,8 @@ pub struct Context {
     pub polls: Memory<Time>,
     /// Instances that wait for a class or plan to appear, or to be otherwise than it is.
     pub unresolved: Memory<ObjectRef<ServiceInstance>>,
+    /// The version that we wrote last of objects whose cached copy may be older, by UID.
+    pub written: Memory<u64>,
     /// Locks of instances.
     pub locks: Locks,
     /// Limits the requests to the Kubernetes API.
@@ -88,6 +90,22 @@ impl Context {
         let uid = object.uid().unwrap_or_default();
         self.polls.set(&uid, None);
         self.unresolved.set(&uid, None);
+        self.written.set(&uid, None);
+    }
+
+    /// Whether the cache has not seen yet what was written last. It will, and then the object is looked at again.
+    pub fn is_behind<K: Kind>(&self, object: &K) -> bool {
+        let uid = object.uid().unwrap_or_default();
+        let behind = self.written.get(&uid).is_some_and(|written| version(object) < Some(written));
+        if !behind {
+            self.written.set(&uid, None);
+        }
+        behind
+    }
+
+    fn wrote<K: Kind>(&self, object: K) -> K {
+        self.written.set(&object.uid().unwrap_or_default(), version(&object));
+        object
     }
 
     /// Where a request to a broker comes from.
@@ -115,6 +133,7 @@ impl Context {
         let api = object.api_of(&self.client);
         api.replace_status(&object.name_any(), &PostParams::default(), object)
             .await
+            .map(|written| self.wrote(written))
             .during("writing the status")
     }
 
@@ -130,7 +149,10 @@ impl Context {
         }
         let _permit = self.requests.acquire().await;
         let api = object.api_of(&self.client);
-        api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.during(doing)
+        api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .map(|written| self.wrote(written))
+            .during(doing)
     }
 
     /// Removes our finalizer.
@@ -139,6 +161,7 @@ impl Context {
             object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         self.patch(object, patch, "removing the finalizer").await?;
+        self.forget(object);
         info!("the object is let go");
         Ok(())
     }
@@ -170,6 +193,11 @@ impl Context {
             warn!(%error, reason = note.reason, "an event was lost");
         }
     }
+}
+
+/// The version of an object; later ones are greater.
+fn version<K: Kind>(object: &K) -> Option<u64> {
+    object.resource_version()?.parse().ok()
 }
 
 fn merge(patch: &mut Value, more: &Value) {

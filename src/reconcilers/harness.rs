@@ -70,6 +70,9 @@ where
     F: Fn(Arc<K>, Arc<Context>) -> P,
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
+    if context.is_behind(object.as_ref()) {
+        return Ok(Action::await_change());
+    }
     let kind = K::kind(&());
     let uid = object.uid().unwrap_or_default();
     let span = info_span!("pass", %kind, namespace = object.namespace(), name = object.name_any());
@@ -80,7 +83,11 @@ where
         Ok(Err(panic)) => Err(Error::Panic(describe(panic.as_ref()))),
         Err(_) => Err(Error::TooLong(LONGEST_PASS)),
     };
-    timer.end(&result);
+    timer.end(match &result {
+        Ok(_) => "success",
+        Err(error) if error.is_conflict() => "conflict",
+        Err(_) => "error",
+    });
     match result {
         Ok(action) => {
             failures.forget(&uid);

@@ -73,7 +73,6 @@ pub async fn reconcile(
             }
         };
         let Some(status) = status else {
-            context.forget(&instance);
             context.release(&instance).await?;
             return Ok(Action::await_change());
         };

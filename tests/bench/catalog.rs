@@ -15,10 +15,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Registers the broker, and returns how long its catalog takes to be published.
 pub async fn publish(client: &Client, name: &str, url: &str) -> Duration {
-    let broker = json!({"metadata": {"name": name}, "spec": {"url": url}});
+    let resource = ApiResource::erase::<ClusterServiceBroker>(&());
+    let broker = DynamicObject::new(name, &resource).data(json!({"spec": {"url": url}}));
     let began = Instant::now();
-    let broker =
-        brokers(client).create(&PostParams::default(), &serde_json::from_value(broker).unwrap()).await;
+    let broker = brokers(client).create(&PostParams::default(), &broker).await;
     until_published(client, &broker.unwrap()).await;
     began.elapsed()
 }

@@ -17,7 +17,7 @@ use kube::Client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::load::{Phase, Write, each};
+use crate::load::{Phase, REQUESTS, Write, each};
 use crate::operator::Operator;
 use crate::process::directory;
 use crate::{Stage, catalog};
@@ -26,6 +26,9 @@ use crate::{Stage, catalog};
 const REHEARSED: &str = "rehearsal";
 /// How long a phase of the rehearsal has to be over for all of it to be recorded.
 const AFTERMATH: Duration = Duration::from_millis(500);
+
+/// How many requests are made at once: as many as by the users and the operator together.
+const AT_ONCE: usize = 2 * REQUESTS;
 
 /// What the operator writes in each phase.
 pub struct Script(Vec<Scene>);
@@ -58,7 +61,8 @@ impl Script {
         let mut durations = Vec::new();
         for scene in &self.0 {
             let began = Instant::now();
-            let all = each(objects, async |number| scene.play(stage, &format!("{name}-{number}")).await);
+            let all =
+                each(objects, AT_ONCE, async |number| scene.play(stage, &format!("{name}-{number}")).await);
             tokio::join!(all, stage.watch.until(scene.phase, objects));
             durations.push(began.elapsed());
         }

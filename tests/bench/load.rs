@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 /// The namespace of instances and bindings.
 pub const NAMESPACE: &str = "bench";
-/// How many requests the users make at once.
-const REQUESTS: usize = 32;
+/// How many requests the users make at once; the operator makes as many.
+pub const REQUESTS: usize = 32;
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -174,14 +174,14 @@ async fn follow(api: Api<DynamicObject>, counts: watch::Sender<Counts>) {
     }
 }
 
-/// Whether the newest condition says so.
+/// Whether it says so.
 pub fn is_ready(object: &DynamicObject) -> bool {
     let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
     let mut conditions = conditions.into_iter().flatten();
     conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
-/// Does it for every object, some at once.
-pub async fn each(objects: u32, work: impl AsyncFn(u32)) {
-    stream::iter(0..objects).for_each_concurrent(REQUESTS, |number| work(number)).await;
+/// Does it for every object, for so many at once.
+pub async fn each(objects: u32, at_once: usize, work: impl AsyncFn(u32)) {
+    stream::iter(0..objects).for_each_concurrent(at_once, |number| work(number)).await;
 }

@@ -31,7 +31,7 @@ use kube::Client;
 use kube::config::AuthInfo;
 
 use broker::Broker;
-use load::{NAMESPACE, Phase, Watch, each};
+use load::{NAMESPACE, Phase, REQUESTS, Watch, each};
 use operator::Operator;
 use report::{LARGE, Measured, Report, Span};
 
@@ -94,7 +94,7 @@ async fn measure(stage: &Stage, operator: &Operator, phase: Phase, objects: u32)
     let calls = stage.broker.calls();
     let span = spent(operator, async {
         let began = Instant::now();
-        let all = each(objects, async |number| {
+        let all = each(objects, REQUESTS, async |number| {
             phase.request(&format!("ours-{number}")).send(&stage.user).await;
         });
         tokio::join!(all, stage.watch.until(phase, objects));

@@ -4,7 +4,7 @@
 section "kill -9"
 kubectl create namespace crashes >/dev/null
 kubectl config set-context --current --namespace crashes >/dev/null
-manifests=(--filename=examples/{instance,asynchronous,parameters-from-secret,binding,secret-transforms,application}.yaml)
+manifests=(--filename=examples/{instance,asynchronous,parameters-from-secret,binding,secret-transforms,deployment}.yaml)
 
 everything_works() {
   ready clusterservicebroker/postgresql && ready serviceinstances --all && ready servicebindings --all &&
@@ -21,7 +21,7 @@ for moment in 0.1 0.3 0.6 1 1.5 3; do
   kill_operator
   wait
   check "killed after $moment s of making everything" everything_works
-  kubectl delete --wait=false "${manifests[@]}" clusterservicebroker/postgresql >/dev/null &
+  { kubectl delete --wait=false "${manifests[@]}"; kubectl delete --wait=false clusterservicebroker/postgresql; } >/dev/null &
   sleep "$moment"
   kill_operator
   wait

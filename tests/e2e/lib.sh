@@ -19,7 +19,7 @@ check() {
   else
     failed=$((failed + 1))
     echo "  FAILED  $what"
-    sed 's/^/            /' <<<"$said"
+    echo "            ${said//$'\n'/$'\n            '}"
   fi
 }
 
@@ -49,10 +49,15 @@ says() {
 }
 not() { ! "$@"; }
 
-# ready OBJECT… [FLAG…], gone OBJECT… [FLAG…]: wait; the objects are shown if that takes too long.
-ready() { kubectl wait --for=condition=Ready --timeout=90s "$@" || { kubectl get --output yaml "$@"; return 1; }; }
-gone() { kubectl wait --for=delete --timeout=90s "$@" || { kubectl get --output yaml "$@"; return 1; }; }
-field() { kubectl get --output "jsonpath={$1}" "${@:2}"; }
+# ready OBJECT…, gone OBJECT…: wait, with the flags of kubectl; what there is is shown if that takes too long.
+ready() { kubectl wait --for=condition=Ready --timeout=90s "$@" || { show_all; return 1; }; }
+gone() { kubectl wait --for=delete --timeout=90s "$@" || { show_all; return 1; }; }
+show_all() {
+  kubectl get pods --all-namespaces
+  kubectl describe clusterservicebrokers,servicebrokers,serviceinstances,servicebindings --all-namespaces
+}
+# field JSONPATH OBJECT…
+field() { kubectl get --output "jsonpath=$1" "${@:2}"; }
 
 # sql QUERY: asks PostgreSQL, as its superuser.
 sql() {
@@ -88,7 +93,7 @@ kill_operator() {
 
 # For those who look for the cause of a failure.
 diagnose() {
-  kubectl get svcat,pods,events --all-namespaces
+  kubectl get svcat,events --all-namespaces
+  show_all
   operator logs deployment/service-catalog
-  kubectl get svcat --all-namespaces --output yaml
 }

@@ -25,8 +25,10 @@ walkthrough() {
   in_namespace() { kubectl --namespace "$namespace" "$@"; }
   wait_ready() { ready --namespace "$namespace" "$@"; }
   wait_gone() { gone --namespace "$namespace" "$@"; }
+  register() { in_namespace apply -f - <<<"$broker" && wait_ready "$kind/walkthrough"; }
+  type_in_secret() { in_namespace get secret/my-secret --output 'jsonpath={.data.type}' | base64 -d; }
 
-  check "the broker becomes ready" eval 'in_namespace apply -f - <<<"$broker" && wait_ready "$kind/walkthrough"'
+  check "the broker becomes ready" register
   check "the broker's status says so in words" equal "Successfully fetched catalog entries from broker." \
     in_namespace get "$kind/walkthrough" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].message}'
   check "its classes are there" equal postgresql in_namespace get "$class/$postgresql" --output 'jsonpath={.spec.externalName}'
@@ -48,8 +50,7 @@ END
     in_namespace get serviceinstance/instance --output "jsonpath={.spec.${class}Ref.name} {.spec.${plan}Ref.name}"
   check "kubectl get shows class, plan and status" says "${class^}/postgresql" in_namespace get serviceinstances
   check "a binding becomes ready" wait_ready servicebinding/binding
-  check "the Secret is there, under the name asked for" equal postgresql \
-    eval 'in_namespace get secret/my-secret --output "jsonpath={.data.type}" | base64 -d'
+  check "the Secret is there, under the name asked for" equal postgresql type_in_secret
 
   in_namespace delete --wait=false serviceinstance/instance >/dev/null
   check "an instance is not deleted before its binding, and says so" eventually says DeprovisionBlockedByExistingCredentials \

@@ -130,7 +130,8 @@ async fn a_secret_of_somebody_else_is_left_alone_and_the_broker_is_not_asked() {
         message.contains("the Secret \"taken\" exists and is not this binding's: it is left alone"),
         "{message}"
     );
-    assert_eq!(stage.until_event("db", "ErrorInjectingBindResult").await, message);
+    let note = stage.until_event("db", "ErrorInjectingBindResult").await;
+    assert!(note.contains("is left alone"), "{note}");
     assert_eq!(stage.broker.calls(Endpoint::Bind), 0);
     assert_eq!(stage.get("Secret", "taken").await.unwrap(), before);
 
@@ -161,7 +162,7 @@ async fn a_binding_can_be_made_asynchronously_and_fetched() {
     let stage = stage().await;
     let slow = json!({"serviceClassExternalName": "cache", "servicePlanExternalName": "cache-slow"});
     stage.ready_instance(slow).await;
-    stage.broker.slow_down(1);
+    stage.broker.stall();
     stage.binding("db", json!({})).await;
     let says = "Ready=False Binding";
     stage
@@ -169,6 +170,7 @@ async fn a_binding_can_be_made_asynchronously_and_fetched() {
             condition(object, says) == Some("The binding is being created asynchronously (step by step)")
         })
         .await;
+    stage.broker.go_on();
     stage.until_ready(BINDING, "db").await;
     assert_in_step(&stage, "db").await;
     assert_eq!((stage.broker.calls(Endpoint::Bind), stage.broker.calls(Endpoint::FetchBinding)), (1, 1));
@@ -210,10 +212,11 @@ async fn a_binding_waits_for_its_instance() {
     stage.binding("db", json!({})).await;
     let message = stage.until_says(BINDING, "db", "Ready=False ReferencesNonexistentInstance").await;
     assert!(message.contains("db"), "{message}");
-    stage.broker.slow_down(1);
+    stage.broker.stall();
     stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
     stage.until_says(BINDING, "db", "Ready=False ErrorInstanceNotReady").await;
     assert_eq!(stage.broker.calls(Endpoint::Bind), 0);
+    stage.broker.go_on();
     stage.until_ready(BINDING, "db").await;
     assert_in_step(&stage, "db").await;
 }

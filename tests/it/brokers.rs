@@ -7,7 +7,7 @@ use crate::namespace::{Namespace, namespace};
 use crate::operator::operator;
 use crate::process::free_address;
 use crate::scripted::{
-    Broker, Endpoint, Fault, INSTANCE, Stage, answer, catalog, condition, refusal, stage, versions,
+    Broker, Endpoint, Fault, INSTANCE, Stage, When, answer, catalog, condition, refusal, stage, versions,
 };
 
 const BROKER: &str = "ServiceBroker";
@@ -113,15 +113,6 @@ async fn the_classes_of_a_cluster_wide_broker_are_cluster_wide() {
 }
 
 #[tokio::test]
-async fn a_catalog_that_is_the_same_is_not_written_again() {
-    let stage = stage().await;
-    let before = published(&stage).await;
-    relist(&stage).await;
-    assert_eq!(stage.broker.calls(Endpoint::Catalog), 2);
-    assert_eq!(published(&stage).await, before);
-}
-
-#[tokio::test]
 async fn only_what_has_changed_in_a_catalog_is_written() {
     let stage = stage().await;
     let before = versions(&stage.list(PLAN).await);
@@ -180,7 +171,7 @@ async fn a_broker_without_its_credentials_says_what_is_missing() {
     let says = "Ready=False ErrorFetchingCatalog";
     let message = stage.until_says(BROKER, "broker", says).await;
     let missing = format!("Error getting broker auth credentials: there is no Secret {}/auth", stage.name);
-    assert_eq!(message, missing);
+    assert!(message.starts_with(&missing), "{message}");
     stage.until_event("broker", "ErrorGettingAuthCredentials").await;
 
     stage.secret("auth", json!({"username": "user"})).await;
@@ -227,11 +218,13 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
         (Fault::Close, "the broker did not answer: "),
     ] {
         stage.broker.before(Endpoint::Catalog, fault);
+        let retry = stage.broker.hold(When::Before, Endpoint::Catalog);
         request_relist(&stage).await;
         let says = "Ready=False ErrorFetchingCatalog";
         let broker = stage.until(BROKER, "broker", |broker| has_entry(broker, says, complaint)).await;
         assert_eq!(published(&stage).await, before, "{complaint}: {broker:#}");
         // It is tried again without anybody's doing.
+        retry.open();
         stage.until_ready(BROKER, "broker").await;
     }
     assert_eq!(published(&stage).await, before);

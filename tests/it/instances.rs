@@ -59,7 +59,7 @@ async fn an_instance_is_provisioned_as_the_spec_says() {
 #[tokio::test]
 async fn an_asynchronous_instance_says_how_far_it_is_until_it_is_ready() {
     let stage = stage().await;
-    stage.broker.slow_down(2);
+    stage.broker.stall();
     stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
     stage
         .until(INSTANCE, "db", |object| {
@@ -67,9 +67,9 @@ async fn an_asynchronous_instance_says_how_far_it_is_until_it_is_ready() {
             condition(object, "Ready=False Provisioning") == Some(going_on)
         })
         .await;
+    stage.broker.go_on();
     stage.until_ready(INSTANCE, "db").await;
     let polls = stage.broker.requests(Endpoint::PollInstance);
-    assert_eq!(polls.len(), 3);
     assert!(polls.iter().all(|poll| poll.query("operation") == "operation 1"), "{polls:#?}");
     assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
 }
@@ -287,5 +287,5 @@ async fn an_asynchronous_operation_without_a_name_is_polled_without_one() {
     let stage = stage().await;
     stage.broker.after(Endpoint::Provision, answer(202, &json!({})));
     stage.ready_instance(json!({"servicePlanExternalName": "slow"})).await;
-    assert!(stage.broker.only(Endpoint::PollInstance).query.get("operation").is_none());
+    assert!(!stage.broker.only(Endpoint::PollInstance).query.contains_key("operation"));
 }

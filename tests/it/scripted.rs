@@ -4,6 +4,7 @@
 //! Every test has one of its own. When it ends, a breach of the specification by the operator fails the test.
 
 mod alone;
+mod fault;
 mod request;
 mod rules;
 mod stage;
@@ -19,73 +20,13 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
-
-use crate::namespace::PATIENCE;
 
 pub use alone::{Alone, alone};
+pub use fault::{Fault, Gate, When, answer, refusal};
 pub use request::{Endpoint, Request};
 pub use stage::{BINDING, INSTANCE, Stage, condition, json_secret, reference, stage, versions};
 pub use truth::{Binding, Instance, Truth};
-
-/// What goes wrong with a request, or is done to it.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// This is answered instead.
-    Answer(u16, String),
-    /// So it is, and the caller is asked to wait for so many seconds.
-    Later(u16, u32),
-    /// The connection is closed without an answer.
-    Close,
-    /// Nothing happens until the test lets it; then it goes on as it should.
-    Hold(Gate),
-}
-
-/// An answer with a JSON body.
-pub fn answer(status: u16, body: &Value) -> Fault {
-    Fault::Answer(status, body.to_string())
-}
-
-/// An error as the specification has it.
-pub fn refusal(status: u16, description: &str) -> Fault {
-    answer(status, &json!({"description": description}))
-}
-
-/// A place at which a request waits.
-#[derive(Clone, Debug)]
-pub struct Gate {
-    reached: Arc<Semaphore>,
-    open: Arc<Semaphore>,
-}
-
-impl Gate {
-    /// Returns when a request waits here.
-    pub async fn reached(&self) {
-        let arrival = timeout(PATIENCE, self.reached.acquire()).await;
-        arrival.expect("no request has come to the gate").unwrap().forget();
-    }
-
-    /// Lets a request go on.
-    pub fn open(&self) {
-        self.open.add_permits(1);
-    }
-
-    async fn pass(&self) {
-        self.reached.add_permits(1);
-        self.open.acquire().await.unwrap().forget();
-    }
-}
-
-/// Whether a fault comes before or after what was asked for has been done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// It is not done, or not yet.
-    Before,
-    /// It is done already.
-    After,
-}
 
 /// A broker. It ends with its test.
 pub struct Broker {
@@ -146,9 +87,14 @@ impl Broker {
         change(&mut self.lock().catalog);
     }
 
-    /// So often it says “in progress” before an asynchronous operation ends.
-    pub fn slow_down(&self, polls: usize) {
-        self.lock().truth.polls = polls;
+    /// From now on no asynchronous operation ends.
+    pub fn stall(&self) {
+        self.lock().truth.stalled = true;
+    }
+
+    /// Asynchronous operations end again, when the broker is asked how far they are.
+    pub fn go_on(&self) {
+        self.lock().truth.stalled = false;
     }
 
     /// The next such request that has no fault yet gets this one, before it is done.
@@ -163,7 +109,7 @@ impl Broker {
 
     /// The next such request that has no fault yet waits at this gate.
     pub fn hold(&self, when: When, endpoint: Endpoint) -> Gate {
-        let gate = Gate { reached: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) };
+        let gate = Gate::default();
         self.script(endpoint, when, Fault::Hold(gate.clone()));
         gate
     }
@@ -234,10 +180,7 @@ impl Drop for Broker {
 async fn serve(state: &Mutex<State>, request: Request) -> Response {
     let lock = || state.lock().unwrap();
     let _turn = Turn::begin(state, &request);
-    let fault = match lock().receive(&request) {
-        Ok(fault) => fault,
-        Err(refused) => return refused,
-    };
+    let fault = lock().receive(&request);
     let act = || lock().answer(&request);
     match fault {
         None => act(),
@@ -270,14 +213,14 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
 
 impl State {
     /// Remembers a request, and finds the fault that is scripted for it.
-    fn receive(&mut self, request: &Request) -> Result<Option<(When, Fault)>, Response> {
+    fn receive(&mut self, request: &Request) -> Option<(When, Fault)> {
         if self.authorization.as_deref().is_some_and(|wanted| request.header("Authorization") != Some(wanted))
         {
-            return Err(respond(401, json!({"description": "who are you?"}).to_string()));
+            return Some((When::Before, refusal(401, "who are you?")));
         }
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         self.requests.push(request.clone());
-        Ok(self.script.get_mut(&request.endpoint).and_then(VecDeque::pop_front))
+        self.script.get_mut(&request.endpoint).and_then(VecDeque::pop_front)
     }
 
     fn answer(&mut self, request: &Request) -> Response {

@@ -104,12 +104,13 @@ async fn what_may_be_left_is_named_until_the_broker_has_removed_it() {
 #[tokio::test]
 async fn the_removal_of_what_may_be_left_is_retried_and_may_be_asynchronous() {
     let stage = stage().await;
-    stage.broker.slow_down(1);
     stage.broker.after(Endpoint::Provision, refusal(500, "out of order"));
     stage.broker.before(Endpoint::Deprovision, refusal(500, "still out of order"));
+    let retry = stage.broker.hold(When::Before, Endpoint::Deprovision);
     stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
     let message = stage.until_says(INSTANCE, "db", "OrphanMitigation=True OrphanMitigationFailed").await;
     assert!(message.contains("still out of order"), "{message}");
+    retry.open();
     let object = stage.until_ready(INSTANCE, "db").await;
     let removed: BTreeSet<_> =
         stage.broker.requests(Endpoint::Deprovision).into_iter().map(|request| request.instance).collect();
@@ -139,9 +140,11 @@ async fn polls_that_fail_do_not_end_the_operation() {
     let stage = stage().await;
     stage.broker.before(Endpoint::PollInstance, refusal(500, "out of order"));
     stage.broker.before(Endpoint::PollInstance, answer(200, &json!({"state": "unheard of"})));
+    let third = stage.broker.hold(When::Before, Endpoint::PollInstance);
     stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
     let message = stage.until_says(INSTANCE, "db", "Ready=False ErrorPollingLastOperation").await;
     assert!(message.contains("it is asked again"), "{message}");
+    third.open();
     stage.until_ready(INSTANCE, "db").await;
     assert_eq!((stage.broker.calls(Endpoint::Provision), stage.broker.calls(Endpoint::PollInstance)), (1, 3));
 }

@@ -13,8 +13,8 @@ type Answer = (u16, Value);
 pub struct Truth {
     /// The instances, by id.
     pub instances: BTreeMap<String, Instance>,
-    /// How often “in progress” is said of an asynchronous operation.
-    pub polls: usize,
+    /// No asynchronous operation ends as long as this is so.
+    pub stalled: bool,
     counter: u64,
 }
 
@@ -47,7 +47,6 @@ pub struct Binding {
 #[derive(Clone, Debug)]
 struct Operation {
     name: String,
-    polls: usize,
     removes: bool,
 }
 
@@ -80,7 +79,7 @@ impl Truth {
 
     fn operation(&mut self, removes: bool) -> Operation {
         self.counter += 1;
-        Operation { name: format!("operation {}", self.counter), polls: self.polls, removes }
+        Operation { name: format!("operation {}", self.counter), removes }
     }
 
     fn provision(&mut self, request: &Request) -> Answer {
@@ -99,7 +98,8 @@ impl Truth {
             };
         }
         let operation = asked.is_slow().then(|| self.operation(false));
-        let answer = operation.as_ref().map_or((201, json!({"dashboard_url": "http://dashboard"})), accepted);
+        let answer =
+            operation.as_ref().map_or_else(|| (201, json!({"dashboard_url": "http://dashboard"})), accepted);
         self.instances.insert(request.instance.clone(), Instance { operation, ..asked });
         answer
     }
@@ -117,7 +117,7 @@ impl Truth {
             instance.parameters = body["parameters"].clone();
         }
         instance.operation = slow.then_some(operation);
-        instance.operation.as_ref().map_or((200, json!({})), accepted)
+        instance.operation.as_ref().map_or_else(|| (200, json!({})), accepted)
     }
 
     fn deprovision(&mut self, request: &Request) -> Answer {
@@ -132,7 +132,7 @@ impl Truth {
 
     fn poll_instance(&mut self, request: &Request) -> Answer {
         let Some(instance) = self.instances.get_mut(&request.instance) else { return (410, json!({})) };
-        let (answer, done, removes) = poll(&mut instance.operation, request);
+        let (answer, done, removes) = poll(&mut instance.operation, self.stalled, request);
         if done {
             instance.former_plan = None;
         }
@@ -197,8 +197,9 @@ impl Truth {
     }
 
     fn poll_binding(&mut self, request: &Request) -> Answer {
+        let stalled = self.stalled;
         let Some(binding) = self.binding(request) else { return (410, json!({})) };
-        let (answer, _, removes) = poll(&mut binding.operation, request);
+        let (answer, _, removes) = poll(&mut binding.operation, stalled, request);
         if removes {
             self.remove_binding(request);
         }
@@ -215,17 +216,14 @@ fn accepted(operation: &Operation) -> Answer {
 }
 
 /// The answer to a poll, whether the operation has ended with it, and whether what it worked on is gone then.
-fn poll(slot: &mut Option<Operation>, request: &Request) -> (Answer, bool, bool) {
+fn poll(slot: &mut Option<Operation>, stalled: bool, request: &Request) -> (Answer, bool, bool) {
     let state = |state: &str| (200, json!({"state": state, "description": "step by step"}));
     match slot {
         None => (state("succeeded"), true, false),
         Some(operation) if !["", &operation.name].contains(&request.query("operation")) => {
             ((400, json!({"description": "another operation is in progress"})), false, false)
         }
-        Some(operation) if operation.polls > 0 => {
-            operation.polls -= 1;
-            (state("in progress"), false, false)
-        }
+        Some(_) if stalled => (state("in progress"), false, false),
         Some(operation) => {
             let removes = operation.removes;
             *slot = None;
