@@ -3,14 +3,14 @@
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: ## watch it work: a cluster, a broker, a database, an application; KEEP=1 leaves it running
+demo: requirements ## watch it work: a cluster, a broker, a database, an application; KEEP=1 leaves it running
 	@examples/demo/run.sh
 
 test: cluster check ## formatting, lints, unit tests, and integration tests on a real control plane
 	cargo test --locked
 
-e2e: ## the whole cluster, with pods; needs root on Debian
-	tests/e2e/run.sh
+e2e: requirements ## the whole cluster, with pods; needs root on Debian
+	@tests/e2e/run.sh
 
 bench: cluster ## time N instances and bindings (default 500)
 	cargo run --locked --release --example bench -- $(N)
@@ -33,6 +33,6 @@ cluster: requirements ## build the Kubernetes that tests and demo run on, once
 	tests/cluster/build.sh
 
 requirements:
-	@hack/require.sh cc=build-essential openssl python3 setpriv=util-linux postgres=postgresql
+	@hack/require.sh cc=build-essential curl openssl pgrep=procps python3 setpriv=util-linux postgres=postgresql
 
 .PHONY: help demo test e2e bench check deny generate cluster requirements

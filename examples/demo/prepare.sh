@@ -4,7 +4,6 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-hack/require.sh cc=build-essential openssl python3 setpriv=util-linux postgres=postgresql
 if [ "$1" = pods ]; then tests/cluster/prepare.sh; else tests/cluster/build.sh; fi
 [ -x target/debug/service-catalog ] || echo "building the operator and the broker: about 3 minutes on two cores the first time"
 cargo build --locked --quiet --bin service-catalog --example postgresql-broker

@@ -20,7 +20,9 @@ source "examples/demo/$1.sh"
 
 trap 'echo "It went wrong. This is what there is:"; kubectl get svcat,pods,events --all-namespaces' ERR
 
-chapter() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+[ ! -t 1 ] || bold=$'\e[1m' plain=$'\e[0m'
+chapter() { printf '\n%s\n' "$bold$*$plain"; }
 show() { echo "$ $*"; } # a command, as one would type it
 run() {
   show "$@"
@@ -66,7 +68,9 @@ show_application
 if [ -n "${KEEP-}" ]; then
   chapter "Everything is left running, until Ctrl-C. From another terminal, for example:"
   how_to_enter
-  exec sleep infinity
+  # In the background, because the shell hears signals only while it waits.
+  sleep infinity &
+  wait
 fi
 
 chapter "7. All of it is deleted again"
