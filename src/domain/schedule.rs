@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn the_plan_can_only_shorten_an_operation() {
         assert_eq!(deadline(&at(0), None), at(86_400));
-        assert_eq!(deadline(&at(0), Some(Duration::from_secs(60))), at(60));
+        assert_eq!(deadline(&at(0), Some(Duration::from_mins(1))), at(60));
         assert_eq!(deadline(&at(0), Some(Duration::from_hours(100))), at(86_400));
     }
 }

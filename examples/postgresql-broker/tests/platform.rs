@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// Long enough for an operation not to begin before the broker is restarted.
-pub const NEVER: Duration = Duration::from_secs(3600);
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const NEVER: Duration = Duration::from_hours(1);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 pub struct Platform {
     pub postgres: Arc<Postgres>,

@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// not.
 const AUTHENTICATION: &str =
     "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 pub struct Postgres {
     process: Child,

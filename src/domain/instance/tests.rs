@@ -171,21 +171,30 @@ fn an_id_of_the_user_is_used_for_every_attempt() {
     assert_eq!(status.instance_id, "mine");
 }
 
+fn with_other_parameters<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
+    Observed { parameters: Ok(parameters("2")), ..observed(instance, now) }
+}
+
+fn with_other_plan<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
+    Observed { target: Ok(Target { plan_id: "big-id".into(), ..target() }), ..observed(instance, now) }
+}
+
 #[test]
 fn a_failing_update_does_not_take_ready_away() {
     let mut instance = asked();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     instance.metadata.generation = Some(2);
     let now = at(0);
-    fn changed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
-        Observed { parameters: Ok(parameters("2")), ..observed(instance, now) }
-    }
-    let Step::Common(Next::Write(status)) = decide(&changed(&instance, &now)) else { panic!("no intent") };
+    let Step::Common(Next::Write(status)) = decide(&with_other_parameters(&instance, &now)) else {
+        panic!("no intent")
+    };
     instance.status = Some(*status);
-    let Step::Common(Next::Call(call)) = decide(&changed(&instance, &now)) else { panic!("no call") };
+    let Step::Common(Next::Call(call)) = decide(&with_other_parameters(&instance, &now)) else {
+        panic!("no call")
+    };
     assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: true });
     for (error, refused) in [(error(400), true), (error(500), false), (error(429), false)] {
-        let status = settle(&changed(&instance, &now), &call, Outcome::Failed(error)).status;
+        let status = settle(&with_other_parameters(&instance, &now), &call, Outcome::Failed(error)).status;
         assert!(condition::is_true(&status.conditions, condition::READY));
         assert_eq!(condition::find(&status.conditions, condition::UPDATED).unwrap().status, "False");
         assert_eq!(!status.refused.is_empty(), refused);
@@ -198,15 +207,14 @@ fn polls_carry_the_plan_before_the_update() {
     let mut instance = asked();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     let now = at(0);
-    fn changed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
-        Observed { target: Ok(Target { plan_id: "big-id".into(), ..target() }), ..observed(instance, now) }
-    }
-    let Step::Common(Next::Write(status)) = decide(&changed(&instance, &now)) else { panic!("no intent") };
+    let Step::Common(Next::Write(status)) = decide(&with_other_plan(&instance, &now)) else {
+        panic!("no intent")
+    };
     instance.status = Some(*status);
-    let Step::Common(Next::Call(call)) = decide(&changed(&instance, &now)) else { panic!("no call") };
+    let Step::Common(Next::Call(call)) = decide(&with_other_plan(&instance, &now)) else { panic!("no call") };
     let begun = Outcome::InProgress { operation: Some("op".into()), dashboard_url: None };
-    instance.status = Some(settle(&changed(&instance, &now), &call, begun).status);
-    let Step::Common(Next::Call(poll)) = decide(&changed(&instance, &now)) else { panic!("no poll") };
+    instance.status = Some(settle(&with_other_plan(&instance, &now), &call, begun).status);
+    let Step::Common(Next::Call(poll)) = decide(&with_other_plan(&instance, &now)) else { panic!("no poll") };
     assert_eq!((poll.verb, poll.plan_id.as_str()), (Verb::Poll(Some("op".into())), "plan-id"));
 }
 
@@ -287,7 +295,7 @@ impl Broker {
             Verb::Provision => true,
             Verb::Deprovision | Verb::Mitigate => false,
             Verb::Update { .. } => return Some(Outcome::Done { dashboard_url: None }),
-            Verb::Poll(_) | Verb::PollMitigation(_) => return self.poll(&id, fault),
+            Verb::Poll(_) | Verb::PollMitigation(_) => return Some(self.poll(&id, fault)),
         };
         match fault {
             Fault::Refused => return Some(Outcome::Failed(error(400))),
@@ -318,21 +326,21 @@ impl Broker {
         if creates { !self.instances.insert(id.to_owned()) } else { self.instances.remove(id) }
     }
 
-    fn poll(&mut self, id: &str, fault: Fault) -> Option<Outcome> {
+    fn poll(&mut self, id: &str, fault: Fault) -> Outcome {
         let Some((_, creates)) = self.pending.iter().find(|(pending, _)| pending == id).cloned() else {
             let exists = self.instances.contains(id);
-            return Some(if exists { polled(State::Succeeded) } else { Outcome::Failed(error(410)) });
+            return if exists { polled(State::Succeeded) } else { Outcome::Failed(error(410)) };
         };
         match fault {
             Fault::PollFails => {
                 self.pending.retain(|(pending, _)| pending != id);
-                Some(polled(State::Failed))
+                polled(State::Failed)
             }
-            Fault::Asynchronous => Some(polled(State::InProgress)),
-            Fault::ErrorBefore | Fault::Busy => Some(Outcome::Failed(error(503))),
+            Fault::Asynchronous => polled(State::InProgress),
+            Fault::ErrorBefore | Fault::Busy => Outcome::Failed(error(503)),
             _ => {
                 self.apply(id, creates);
-                Some(polled(State::Succeeded))
+                polled(State::Succeeded)
             }
         }
     }

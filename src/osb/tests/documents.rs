@@ -205,7 +205,7 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
         match expected {
             Some(expected) => assert_eq!(of_instance.unwrap(), expected),
             None => {
-                assert!(matches!(of_instance, Err(Error::Malformed { status: 200, .. })), "{of_instance:?}")
+                assert!(matches!(of_instance, Err(Error::Malformed { status: 200, .. })), "{of_instance:?}");
             }
         }
     }
