@@ -13,7 +13,7 @@ e2e: requirements ## the whole cluster, with pods; needs root on Debian
 	@tests/e2e/run.sh
 
 bench: cluster ## time N instances and bindings (default 500)
-	cargo run --locked --release --example bench -- $(N)
+	cargo bench --locked --bench bench -- $(N)
 
 # The chart's lint, and whether crds/ is up to date, are among the tests.
 check: requirements
