@@ -11,7 +11,8 @@ PATH=$PATH:$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | 
 
 data=$(mktemp -d)
 echo another-example >"$data/password"
-trap 'kill $(jobs -p); wait; rm -rf "$data"' EXIT
+# Ctrl-C is followed by a SIGTERM from the cluster that is being ended.
+trap 'trap "" INT TERM; kill $(jobs -p); wait; rm -rf "$data"' EXIT
 # PostgreSQL refuses to run as root.
 unprivileged=()
 if [ "$(id -u)" = 0 ]; then
@@ -68,5 +69,5 @@ show_application() {
 }
 
 how_to_enter() {
-  echo "  KUBECONFIG=target/demo/cluster/kubeconfig target/cluster/bin/kubectl get svcat"
+  echo "  KUBECONFIG=target/demo/cluster/kubeconfig target/cluster/bin/kubectl get serviceinstances,servicebindings"
 }

@@ -265,13 +265,12 @@ impl Execution<'_> {
         if call.verb == Verb::Adopt {
             return self.adopt().await;
         }
-        if call.verb == Verb::Bind
-            && let Place::Taken = secrets::place(self.context, self.observed.binding).await?
-        {
-            let name = self.observed.binding.secret_name();
-            return Ok(Outcome::NotAsked(format!(
-                "the Secret {name:?} exists and is not this binding's: it is left alone"
-            )));
+        let place = match call.verb {
+            Verb::Bind => Some(secrets::place(self.context, self.observed.binding).await?),
+            _ => None,
+        };
+        if let Some(Place::Taken) = place {
+            return Ok(Outcome::NotAsked(self.taken()));
         }
         let BoundInstance { broker_name, namespaced, .. } = &call.instance;
         let connection = match Brokers::find(self.context, (*namespaced, self.namespace, broker_name)).await {
@@ -284,7 +283,7 @@ impl Execution<'_> {
         match self.ask(&connection, call, &origin).await {
             Err(error) => Ok(Outcome::Failed(error)),
             Ok(Given::Outcome(outcome)) => Ok(outcome),
-            Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0)).await,
+            Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0), place).await,
         }
     }
 
@@ -346,7 +345,11 @@ impl Execution<'_> {
     }
 
     /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
-    async fn store(&self, credentials: Option<Map<String, Value>>) -> Result<Outcome, Error> {
+    async fn store(
+        &self,
+        credentials: Option<Map<String, Value>>,
+        place: Option<Place>,
+    ) -> Result<Outcome, Error> {
         let binding = self.observed.binding;
         let mut found = BTreeMap::new();
         let names = match sources(&binding.spec.secret_transforms, self.namespace) {
@@ -377,18 +380,23 @@ impl Execution<'_> {
         for warning in &entries.warnings {
             info!(warning, "the credentials were changed to fit a Secret");
         }
-        self.write(secrets::place(self.context, binding).await?, entries.data).await
+        let place = match place {
+            Some(place) => place,
+            None => secrets::place(self.context, binding).await?,
+        };
+        self.write(place, entries.data).await
     }
 
     async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
-        if let Place::Taken = place {
-            let name = self.observed.binding.secret_name();
-            return Ok(Outcome::Unusable(format!(
-                "the Secret {name:?} exists and is not this binding's: it is left alone"
-            )));
-        }
-        let digest = secrets::write(self.context, self.observed.binding, place, data).await?;
-        Ok(Outcome::Stored { digest })
+        Ok(match secrets::write(self.context, self.observed.binding, place, data).await? {
+            Some(digest) => Outcome::Stored { digest },
+            None => Outcome::Unusable(self.taken()),
+        })
+    }
+
+    fn taken(&self) -> String {
+        let name = self.observed.binding.secret_name();
+        format!("the Secret {name:?} exists and is not this binding's: it is left alone")
     }
 
     /// Puts our label on a Secret that service-catalog wrote; its entries stay as they are.

@@ -103,7 +103,8 @@ impl Context {
         behind
     }
 
-    fn wrote<K: Kind>(&self, object: K) -> K {
+    fn wrote<K: Kind>(&self, mut object: K) -> K {
+        object.meta_mut().managed_fields = None;
         self.written.set(&object.uid().unwrap_or_default(), version(&object));
         object
     }

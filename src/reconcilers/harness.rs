@@ -85,6 +85,7 @@ where
     };
     timer.end(match &result {
         Ok(_) => "success",
+        Err(error) if error.is_not_found() => "success",
         Err(error) if error.is_conflict() => "conflict",
         Err(_) => "error",
     });

@@ -172,14 +172,15 @@ pub async fn place(context: &Context, binding: &ServiceBinding) -> Result<Place,
     })
 }
 
-/// Writes the binding's Secret: makes it where the place is free, replaces what is the binding's own. A Secret that
-/// somebody else makes in between is not touched, which server-side apply could not promise.
+/// Writes the binding's Secret: makes it where the place is free, replaces what is the binding's own; returns the
+/// digest of its entries. A Secret that somebody else makes in between is not touched, which server-side apply could
+/// not promise; then nothing is returned.
 pub async fn write(
     context: &Context,
     binding: &ServiceBinding,
     place: Place,
     data: SecretData,
-) -> Result<String, Error> {
+) -> Result<Option<String>, Error> {
     let api = api(context, binding);
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let owner = binding.controller_owner_ref(&());
@@ -192,7 +193,8 @@ pub async fn write(
             secret.data = Some(data);
             api.replace(binding.secret_name(), &parameters, &secret).await.during("replacing the Secret")?
         }
-        Place::Free | Place::Taken => {
+        Place::Taken => return Ok(None),
+        Place::Free => {
             let metadata = ObjectMeta {
                 name: Some(binding.secret_name().to_owned()),
                 namespace: binding.namespace(),
@@ -202,11 +204,14 @@ pub async fn write(
             };
             let secret =
                 Secret { metadata, data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() };
-            api.create(&parameters, &secret).await.during("making the Secret")?
+            match api.create(&parameters, &secret).await {
+                Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(None),
+                created => created.during("making the Secret")?,
+            }
         }
     };
     context.own_secrets.know(&written);
-    Ok(digest(&written.data.unwrap_or_default()))
+    Ok(Some(digest(&written.data.unwrap_or_default())))
 }
 
 fn api(context: &Context, binding: &ServiceBinding) -> Api<Secret> {
