@@ -41,6 +41,8 @@ install
 
 chapter "2. Somewhere there is a PostgreSQL server, and a service broker for it"
 start_broker
+# For some seconds the API server knows the new kinds, but refuses objects of them: its policies do not know them yet.
+eventually kubectl apply --dry-run=server -f examples
 
 chapter "3. The platform team registers the broker: its catalog becomes classes and plans"
 register_broker

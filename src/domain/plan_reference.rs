@@ -191,6 +191,10 @@ where
                 format!("The instance references a {kind} {given:?} that the class {class:?} does not have");
             Err(Unresolved { reason, message })
         }
+        ([], None) => {
+            let message = format!("The class {class:?} has no plan that the instance could have");
+            Err(Unresolved { reason, message })
+        }
         (several, None) => {
             let names = several
                 .iter()
