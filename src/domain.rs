@@ -25,6 +25,8 @@ pub mod binding;
 pub mod broker;
 pub mod catalog;
 pub mod credentials;
+#[cfg(test)]
+mod fixtures;
 pub mod instance;
 pub mod orphan;
 pub mod parameters;

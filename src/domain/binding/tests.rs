@@ -3,18 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::crd::names::FINALIZER;
+use crate::domain::fixtures::{at, error, polled};
 use crate::domain::{Outcome, Settled};
-use crate::osb::{Error, LastOperation, State};
-
-fn at(second: i64) -> Time {
-    Time(Timestamp::from_second(second).unwrap())
-}
+use crate::osb::{Error, State};
 
 fn binding() -> ServiceBinding {
     serde_json::from_value(json!({
@@ -72,17 +68,6 @@ fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
         secret: world.secret.clone(),
         next_poll: None,
         repeated: world.repeated,
-    }
-}
-
-fn error(status: u16) -> Error {
-    Error::Status {
-        status,
-        code: None,
-        description: None,
-        instance_usable: None,
-        update_repeatable: None,
-        retry_after: None,
     }
 }
 
@@ -220,7 +205,7 @@ impl Broker {
             Verb::Bind => true,
             Verb::Unbind | Verb::Mitigate => false,
             Verb::Fetch | Verb::Adopt => return Some(self.store(&id, secret)),
-            Verb::Poll(_) | Verb::PollMitigation(_) => return self.poll(&id, fault, secret),
+            Verb::Poll(_) | Verb::PollMitigation(_) => return Some(self.poll(&id, fault, secret)),
         };
         match fault {
             Fault::Refused => return Some(Outcome::Failed(error(400))),
@@ -268,23 +253,13 @@ impl Broker {
         Outcome::Stored { digest }
     }
 
-    fn poll(&mut self, id: &str, fault: Fault, secret: &mut Option<String>) -> Option<Outcome> {
-        let polled = |state| {
-            let last = LastOperation {
-                state,
-                description: None,
-                instance_usable: None,
-                update_repeatable: None,
-                retry_after: None,
-            };
-            Some(Outcome::Polled(last))
-        };
+    fn poll(&mut self, id: &str, fault: Fault, secret: &mut Option<String>) -> Outcome {
         let Some((_, creates)) = self.pending.iter().find(|(pending, _)| pending == id).cloned() else {
-            return Some(if self.bindings.contains_key(id) {
+            return if self.bindings.contains_key(id) {
                 self.store(id, secret)
             } else {
                 Outcome::Failed(error(410))
-            });
+            };
         };
         match fault {
             Fault::Refused => {
@@ -292,10 +267,10 @@ impl Broker {
                 polled(State::Failed)
             }
             Fault::Asynchronous => polled(State::InProgress),
-            Fault::ErrorBefore | Fault::Busy => Some(Outcome::Failed(error(503))),
+            Fault::ErrorBefore | Fault::Busy => Outcome::Failed(error(503)),
             _ => {
                 self.apply(id, creates);
-                if creates { Some(self.store(id, secret)) } else { polled(State::Succeeded) }
+                if creates { self.store(id, secret) } else { polled(State::Succeeded) }
             }
         }
     }

@@ -3,18 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
+use crate::domain::fixtures::{at, error, polled};
 use crate::domain::{Outcome, Settled, Step as Next};
-use crate::osb::{Error, LastOperation, State};
-
-fn at(second: i64) -> Time {
-    Time(Timestamp::from_second(second).unwrap())
-}
+use crate::osb::{Error, State};
 
 fn instance() -> ServiceInstance {
     let bare = ServiceInstance::new("db", crate::crd::ServiceInstanceSpec::default());
@@ -56,28 +52,6 @@ fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
         next_poll: None,
         repeated: false,
     }
-}
-
-fn error(status: u16) -> Error {
-    Error::Status {
-        status,
-        code: None,
-        description: Some("because".into()),
-        instance_usable: None,
-        update_repeatable: None,
-        retry_after: None,
-    }
-}
-
-fn polled(state: State) -> Outcome {
-    let last = LastOperation {
-        state,
-        description: None,
-        instance_usable: None,
-        update_repeatable: None,
-        retry_after: None,
-    };
-    Outcome::Polled(last)
 }
 
 /// The status with which an instance waits for the answer to a first provision.
