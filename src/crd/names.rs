@@ -11,9 +11,6 @@ pub const FINALIZER: &str = "kubernetes-incubator/service-catalog";
 /// The field manager of everything that is applied server-side.
 pub const FIELD_MANAGER: &str = "service-catalog";
 
-/// The CRD label by which tools find our definitions.
-pub const CRD_LABEL: &str = "svcat";
-
 /// On every Secret that holds credentials; its value is empty.
 pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 
