@@ -57,6 +57,11 @@ pub enum Step<S, C> {
     Release,
 }
 
+/// The status is written if it changed; otherwise the step is taken.
+fn write_or<S: PartialEq, C>(before: &S, after: S, step: Step<S, C>) -> Step<S, C> {
+    if *before == after { step } else { Step::Write(Box::new(after)) }
+}
+
 /// What came of a call to the broker, whichever it was.
 #[derive(Debug)]
 pub enum Outcome {

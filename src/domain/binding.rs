@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{attempt_id, has_finalizer, is_paused, reason};
+use super::{attempt_id, has_finalizer, is_paused, reason, write_or};
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::condition::{self, Status};
 use crate::crd::names::hex;
@@ -114,19 +114,11 @@ pub fn decide(observed: &Observed<'_>) -> Step {
         return Step::Wait(None);
     }
     let mut status = adopt(observed, before.clone());
-    if is_paused(meta) {
-        let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
-        let mut progress = status.progress();
-        progress.report(
-            condition::PAUSED,
-            Status::True,
-            reason::PAUSED_BY_ANNOTATION,
-            message,
-            &observed.now,
-        );
+    let paused = is_paused(meta);
+    status.progress().pause(paused, &observed.now);
+    if paused {
         return write_or(&before, status, Step::Wait(None));
     }
-    status.progress().withdraw(condition::PAUSED);
     let removing = status.current_operation == Some(BindingOperation::Unbind);
     if status.async_op_in_progress && (removing || !deleting) {
         return poll(observed, &before, status);
@@ -135,10 +127,6 @@ pub fn decide(observed: &Observed<'_>) -> Step {
         return mitigate(observed, &before, status, &orphan);
     }
     if deleting { remove(observed, &before, status) } else { keep(observed, &before, status) }
-}
-
-fn write_or(before: &ServiceBindingStatus, after: ServiceBindingStatus, step: Step) -> Step {
-    if *before == after { step } else { Step::Write(Box::new(after)) }
 }
 
 /// Objects that service-catalog stored lack what it looked up each time.

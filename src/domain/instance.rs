@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::parameters::Parameters;
 use super::plan_reference::{References, Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{has_finalizer, is_paused, is_retained, reason, schedule};
+use super::{has_finalizer, is_paused, is_retained, reason, schedule, write_or};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties};
 use crate::crd::operation::Orphan;
@@ -123,19 +123,11 @@ pub fn decide(observed: &Observed<'_>) -> Step {
         return Common::Wait(None).into();
     }
     let mut status = adopt(observed, before.clone());
-    if is_paused(meta) {
-        let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
-        let mut progress = status.progress();
-        progress.report(
-            condition::PAUSED,
-            Status::True,
-            reason::PAUSED_BY_ANNOTATION,
-            message,
-            &observed.now,
-        );
+    let paused = is_paused(meta);
+    status.progress().pause(paused, &observed.now);
+    if paused {
         return write_or(&before, status, Common::Wait(None)).into();
     }
-    status.progress().withdraw(condition::PAUSED);
     if status.async_op_in_progress && !(deleting && is_creation(&status)) {
         return poll(observed, &before, status).into();
     }
@@ -143,11 +135,6 @@ pub fn decide(observed: &Observed<'_>) -> Step {
         return mitigate(observed, &before, status, &orphan).into();
     }
     if deleting { remove(observed, &before, status).into() } else { keep::keep(observed, &before, status) }
-}
-
-/// The status is written if it changed; otherwise the step is taken.
-fn write_or(before: &ServiceInstanceStatus, after: ServiceInstanceStatus, step: Common) -> Common {
-    if *before == after { step } else { Common::Write(Box::new(after)) }
 }
 
 /// A deletion does not wait until a creation or an update has ended: the broker is told at once.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::schedule;
+use super::{reason, schedule};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::operation::{Orphan, Schedule};
 use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
@@ -61,6 +61,16 @@ impl Progress<'_> {
     pub fn withdraw(&mut self, type_: &str) {
         condition::remove(self.conditions, type_);
         *self.last_condition_state = condition::summary(self.conditions);
+    }
+
+    /// Says whether the annotation keeps the operator from calling the broker.
+    pub fn pause(&mut self, paused: bool, now: &Time) {
+        if paused {
+            let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
+            self.report(condition::PAUSED, Status::True, reason::PAUSED_BY_ANNOTATION, message, now);
+        } else {
+            self.withdraw(condition::PAUSED);
+        }
     }
 
     /// An operation is about to begin.

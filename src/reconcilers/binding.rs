@@ -16,7 +16,7 @@ use super::context::Context;
 use super::error::Error;
 use super::instance::done;
 use super::queue::Queue;
-use super::scope::{Cluster, Namespaced, Scope, is_beside};
+use super::scope::{Cluster, Namespaced, Scope, is_for};
 use super::secrets::{self, Place};
 use crate::crd::binding::SecretData;
 use crate::crd::operation::BoundInstance;
@@ -195,12 +195,12 @@ fn offering_in<S: Scope>(
     let class = catalog.classes.find(|class| {
         class.common().external_id == service_id
             && class.broker_name() == broker
-            && (!S::NAMESPACED || is_beside(class, binding))
+            && is_for::<S>(class, binding)
     })?;
     let plan = catalog.plans.find(|plan| {
         plan.common().external_id == plan_id
             && plan.class_name() == class.name_any()
-            && (!S::NAMESPACED || is_beside(plan, binding))
+            && is_for::<S>(plan, binding)
     })?;
     let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
     let offering = Offering {

@@ -17,7 +17,7 @@ use super::clock;
 use super::context::Context;
 use super::error::{During as _, Error};
 use super::queue::Queue;
-use super::scope::{Kind, Scope, is_beside, owner};
+use super::scope::{Kind, Scope, is_for, owner};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::role::{AuthSecret, Broker as _, Class as _, Plan as _};
@@ -143,20 +143,11 @@ async fn publish<S: Scope>(
     catalog: &osb::Catalog,
 ) -> Result<Published, Error> {
     let name = broker.name_any();
-    let beside = |object: &dyn Fn() -> bool| !S::NAMESPACED || object();
     let stores = S::catalog(context);
-    let classes: Vec<_> = stores
-        .classes
-        .state()
-        .into_iter()
-        .filter(|class| beside(&|| is_beside(class.as_ref(), broker)))
-        .collect();
-    let plans: Vec<_> = stores
-        .plans
-        .state()
-        .into_iter()
-        .filter(|plan| beside(&|| is_beside(plan.as_ref(), broker)))
-        .collect();
+    let classes: Vec<_> =
+        stores.classes.state().into_iter().filter(|class| is_for::<S>(class.as_ref(), broker)).collect();
+    let plans: Vec<_> =
+        stores.plans.state().into_iter().filter(|plan| is_for::<S>(plan.as_ref(), broker)).collect();
     if catalog.services.is_empty() && catalog.rejected.is_empty() {
         // More likely a broker that lost its configuration than one that withdraws everything at once.
         let own = classes.iter().filter(|class| class.broker_name() == name).count();
@@ -298,12 +289,12 @@ async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action
     }
     let (name, stores) = (broker.name_any(), S::catalog(context));
     for plan in stores.plans.state() {
-        if plan.broker_name() == name && (!S::NAMESPACED || is_beside(plan.as_ref(), &broker)) {
+        if plan.broker_name() == name && is_for::<S>(plan.as_ref(), &broker) {
             delete(context, plan.as_ref()).await?;
         }
     }
     for class in stores.classes.state() {
-        if class.broker_name() == name && (!S::NAMESPACED || is_beside(class.as_ref(), &broker)) {
+        if class.broker_name() == name && is_for::<S>(class.as_ref(), &broker) {
             delete(context, class.as_ref()).await?;
         }
     }
@@ -337,7 +328,7 @@ fn instances_of<S: Scope>(context: &Context, broker: &S::Broker) -> Vec<String> 
         .state()
         .iter()
         .filter(|instance| PlanReference::of(&instance.spec).namespaced == S::NAMESPACED)
-        .filter(|instance| !S::NAMESPACED || is_beside(instance.as_ref(), broker))
+        .filter(|instance| is_for::<S>(broker, instance.as_ref()))
         .filter(|instance| uses(instance.as_ref()).is_some())
         .map(|instance| format!("{}/{}", instance.namespace().unwrap_or_default(), instance.name_any()))
         .collect();

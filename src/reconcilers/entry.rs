@@ -9,7 +9,7 @@ use tracing::info;
 
 use super::context::Context;
 use super::error::{During as _, Error};
-use super::scope::{Kind, Scope, is_beside};
+use super::scope::{Kind, Scope, is_for};
 use crate::crd::{ServiceInstance, role};
 
 /// One pass over a class.
@@ -50,10 +50,7 @@ fn is_used<S: Scope, K: Kind>(
     of: impl Fn(&ServiceInstance) -> Option<&str>,
 ) -> bool {
     let name = entry.name_any();
-    context
-        .instances
-        .find(|instance| of(instance) == Some(&name) && (!S::NAMESPACED || is_beside(instance, entry)))
-        .is_some()
+    context.instances.find(|instance| of(instance) == Some(&name) && is_for::<S>(entry, instance)).is_some()
 }
 
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {

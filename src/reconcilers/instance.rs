@@ -14,7 +14,7 @@ use super::clock;
 use super::context::Context;
 use super::error::Error;
 use super::queue::Queue;
-use super::scope::{Cluster, Namespaced, Scope, is_beside};
+use super::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
 use super::secrets;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
@@ -158,8 +158,8 @@ fn find_in<S: Scope>(
     let (classes, plans) = (catalog.classes.state(), catalog.plans.state());
     resolve(
         reference,
-        classes.iter().map(Arc::as_ref).filter(|class| !S::NAMESPACED || is_beside(*class, instance)),
-        plans.iter().map(Arc::as_ref).filter(|plan| !S::NAMESPACED || is_beside(*plan, instance)),
+        classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
+        plans.iter().map(Arc::as_ref).filter(|plan| is_for::<S>(*plan, instance)),
         confirmed(instance).map(InstanceProperties::plan_id),
     )
 }

@@ -103,6 +103,12 @@ pub fn is_beside(one: &impl Resource, other: &impl Resource) -> bool {
     one.meta().namespace == other.meta().namespace
 }
 
+/// Whether an object of one half of the catalog is there for another object: cluster-wide ones are for all, namespaced
+/// ones for their own namespace.
+pub fn is_for<S: Scope>(entry: &impl Resource, object: &impl Resource) -> bool {
+    !S::NAMESPACED || is_beside(entry, object)
+}
+
 /// The owner that a class or plan has: its broker.
 pub fn owner<K: Kind>(broker: &K) -> OwnerReference {
     OwnerReference {

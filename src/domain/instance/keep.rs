@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{Common, Observed, Step, Verb, call, generation, lost, settle, write_or};
+use super::{Common, Observed, Step, Verb, call, generation, lost, settle};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties};
@@ -11,7 +11,7 @@ use crate::crd::names::hex;
 use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::{HasProgress as _, not_before};
-use crate::domain::{attempt_id, reason};
+use crate::domain::{attempt_id, reason, write_or};
 
 /// The next step towards what the spec says.
 pub(super) fn keep(
