@@ -27,6 +27,8 @@ mod client;
 mod config;
 mod error;
 mod identity;
+#[cfg(test)]
+pub(crate) mod in_process;
 mod instance;
 mod json;
 mod operation;

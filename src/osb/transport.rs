@@ -25,17 +25,35 @@ const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
 /// The way to one broker.
 #[derive(Clone)]
 pub(super) struct Transport {
-    http: reqwest::Client,
+    wire: Wire,
     base: Arc<Url>,
     authorization: Option<HeaderValue>,
     timeout: Duration,
+}
+
+/// What carries requests.
+#[derive(Clone)]
+enum Wire {
+    Http(reqwest::Client),
+    #[cfg(test)]
+    InProcess(super::in_process::Broker),
+}
+
+impl Wire {
+    fn new(config: &Config, base: &Url) -> Result<Self, ConfigError> {
+        #[cfg(test)]
+        if let Some(broker) = super::in_process::find(base) {
+            return Ok(Self::InProcess(broker));
+        }
+        Ok(Self::Http(config.http(base)?))
+    }
 }
 
 impl Transport {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
         let base = config.base()?;
         Ok(Self {
-            http: config.http(&base)?,
+            wire: Wire::new(config, &base)?,
             base: Arc::new(base),
             authorization: config.authorization()?,
             timeout: config.timeout.min(LONGEST_TIMEOUT),
@@ -44,11 +62,19 @@ impl Transport {
 
     /// Sends a request and reads the answer, within the timeout altogether.
     pub(super) async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Error> {
+        match &self.wire {
+            Wire::Http(http) => self.exchange_over(http, request).await,
+            #[cfg(test)]
+            Wire::InProcess(broker) => self.exchange_with(broker, request).await,
+        }
+    }
+
+    async fn exchange_over(&self, http: &reqwest::Client, request: &Request<'_>) -> Result<Answer, Error> {
         let deadline = Instant::now() + self.timeout;
         let mut url = request.url(&self.base);
         let mut followed = 0;
         loop {
-            let response = self.send(request, &url, deadline).await?;
+            let response = self.send(http, request, &url, deadline).await?;
             if !response.status().is_redirection() {
                 return Ok(read(response, request.limit, deadline).await);
             }
@@ -59,15 +85,18 @@ impl Transport {
     }
 
     /// Sends a request once, and waits for the head of the answer.
-    async fn send(&self, request: &Request<'_>, url: &Url, deadline: Instant) -> Result<Response, Error> {
+    async fn send(
+        &self,
+        http: &reqwest::Client,
+        request: &Request<'_>,
+        url: &Url,
+        deadline: Instant,
+    ) -> Result<Response, Error> {
         let request_id = Uuid::new_v4();
-        let mut message = self
-            .http
-            .request(request.method.clone(), url.clone())
-            .headers(self.headers(request))
-            .header(REQUEST_IDENTITY_HEADER, request_id.to_string());
+        let mut message =
+            http.request(request.method.clone(), url.clone()).headers(self.headers(request, request_id));
         if let Some(body) = &request.body {
-            message = message.header(header::CONTENT_TYPE, JSON).body(body.clone());
+            message = message.body(body.clone());
         }
         let result = match timeout_at(deadline, message.send()).await {
             Ok(result) => result.map_err(error::not_answered),
@@ -80,8 +109,14 @@ impl Transport {
         result
     }
 
-    fn headers(&self, request: &Request<'_>) -> HeaderMap {
+    fn headers(&self, request: &Request<'_>, request_id: Uuid) -> HeaderMap {
         let mut headers = HeaderMap::new();
+        if let Ok(request_id) = HeaderValue::try_from(request_id.to_string()) {
+            headers.insert(REQUEST_IDENTITY_HEADER, request_id);
+        }
+        if request.body.is_some() {
+            headers.insert(header::CONTENT_TYPE, JSON);
+        }
         headers.insert(API_VERSION_HEADER, HeaderValue::from_static(API_VERSION));
         headers.insert(header::ACCEPT, JSON);
         if let Some(authorization) = &self.authorization {
@@ -92,6 +127,33 @@ impl Transport {
         }
         headers
     }
+}
+
+#[cfg(test)]
+impl Transport {
+    async fn exchange_with(
+        &self,
+        broker: &super::in_process::Broker,
+        request: &Request<'_>,
+    ) -> Result<Answer, Error> {
+        let message =
+            http::Request::builder().method(request.method.clone()).uri(request.url(&self.base).as_str());
+        let mut message = message.body(request.body.clone().unwrap_or_default()).unwrap();
+        *message.headers_mut() = self.headers(request, Uuid::new_v4());
+        let answer = broker(message).await?;
+        let (head, body) = answer.head_and_body.into_parts();
+        let status = head.status.as_u16();
+        if head.status.is_redirection() {
+            return Err(Error::Redirected { status, location: None });
+        }
+        let retry_after = asked_to_wait(&head.headers);
+        Ok(Answer { status, retry_after, body: body.to_vec(), defect: answer.defect })
+    }
+}
+
+/// How long the headers of an answer ask to wait.
+fn asked_to_wait(headers: &HeaderMap) -> Option<Duration> {
+    retry_after::parse(headers.get(header::RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
 }
 
 /// Where to go on, if that is allowed and on the same origin.
@@ -118,10 +180,7 @@ fn redirection(from: &Url, response: &Response, may_follow: bool) -> Result<Url,
 
 /// Reads an answer to its end, but no further than `limit` bytes and not beyond the deadline.
 async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer {
-    let retry_after = response
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| retry_after::parse(value.to_str().ok()?, Timestamp::now()));
+    let retry_after = asked_to_wait(response.headers());
     let mut answer =
         Answer { status: response.status().as_u16(), retry_after, body: Vec::new(), defect: None };
     loop {

@@ -8,7 +8,17 @@ use kube::runtime::controller::Action;
 
 /// Now, to the microsecond that Kubernetes keeps.
 pub fn now() -> Time {
+    #[cfg(test)]
+    if let Some(simulated) = SIMULATED.get() {
+        return Time(simulated);
+    }
     Time(Timestamp::now())
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The time of a simulation on this thread.
+    pub static SIMULATED: std::cell::Cell<Option<Timestamp>> = const { std::cell::Cell::new(None) };
 }
 
 /// Come back then, or when something changes.
@@ -16,7 +26,7 @@ pub fn wait(until: Option<&Time>) -> Action {
     match until {
         None => Action::await_change(),
         Some(time) => {
-            let delay = Duration::try_from(time.0.duration_since(Timestamp::now())).unwrap_or_default();
+            let delay = Duration::try_from(time.0.duration_since(now().0)).unwrap_or_default();
             // Kubernetes keeps whole seconds: what is due within the next one is due.
             Action::requeue(delay.max(Duration::from_millis(10)))
         }

@@ -20,51 +20,60 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Told of every object that appeared, changed or went.
 pub type Listener<K> = Box<dyn Fn(&K) + Send + Sync>;
 
-/// The writing end of a store, before its watch has begun.
+/// One watch of a kind: what it brings fills a store and is told to the listeners.
 pub struct Feed<K: Resource<DynamicType = ()> + Clone + 'static> {
     store: Store<K>,
     writer: Writer<K>,
+    listeners: Vec<Listener<K>>,
+    /// What was known when a new list began.
+    before: HashMap<ObjectRef<K>, Arc<K>>,
 }
 
 impl<K> Feed<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    /// An empty store.
+    /// An empty store, and the feed that fills it.
     pub fn new() -> (Self, Store<K>) {
         let (store, writer) = store();
-        (Self { store: store.clone(), writer }, store)
+        (Self { store: store.clone(), writer, listeners: Vec::new(), before: HashMap::new() }, store)
+    }
+
+    /// Tells these, too.
+    pub fn tell(&mut self, listeners: impl IntoIterator<Item = Listener<K>>) {
+        self.listeners.extend(listeners);
     }
 
     /// Follows the collection for ever.
-    pub async fn follow(self, api: Api<K>, config: Config, listeners: Vec<Listener<K>>) {
-        let Self { store, mut writer } = self;
+    pub async fn follow(mut self, api: Api<K>, config: Config) {
         let events = watcher(api, config).default_backoff().modify(trim);
         pin_mut!(events);
-        let mut before = HashMap::new();
-        let tell = |object: &K| listeners.iter().for_each(|listener| listener(object));
         while let Some(event) = events.next().await {
-            let event = match event {
-                Ok(event) => event,
+            match event {
+                Ok(event) => self.apply(event),
                 Err(error) => {
                     warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins anew");
-                    continue;
                 }
-            };
-            if matches!(event, Event::Init) {
-                before = index(&store);
             }
-            writer.apply_watcher_event(&event);
-            match event {
-                Event::Apply(object) | Event::Delete(object) => tell(&object),
-                Event::InitDone => {
-                    let after = index(&store);
-                    after.values().map(Arc::as_ref).for_each(tell);
-                    before.extract_if(|key, _| !after.contains_key(key)).for_each(|(_, gone)| tell(&gone));
-                    before = HashMap::new();
-                }
-                Event::Init | Event::InitApply(_) => {}
+        }
+    }
+
+    /// Takes one event in. After an interruption, what is gone is told of as well.
+    pub fn apply(&mut self, event: Event<K>) {
+        if matches!(event, Event::Init) {
+            self.before = index(&self.store);
+        }
+        self.writer.apply_watcher_event(&event);
+        let tell = |object: &K| self.listeners.iter().for_each(|listener| listener(object));
+        match event {
+            Event::Apply(object) | Event::Delete(object) => tell(&object),
+            Event::InitDone => {
+                let after = index(&self.store);
+                after.values().map(Arc::as_ref).for_each(tell);
+                let gone = self.before.drain().filter(|(key, _)| !after.contains_key(key));
+                gone.for_each(|(_, gone)| tell(&gone));
             }
+            Event::Init | Event::InitApply(_) => {}
         }
     }
 }

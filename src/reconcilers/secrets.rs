@@ -36,19 +36,23 @@ pub type Name = (String, String);
 #[derive(Debug)]
 pub struct OwnSecrets {
     known: Mutex<HashMap<Name, Own>>,
+    /// What a new list has brought so far.
+    listed: Mutex<HashSet<Name>>,
     ready: watch::Sender<bool>,
 }
 
 #[derive(Clone, Debug)]
 struct Own {
+    /// The binding's UID.
     binding: String,
+    binding_name: String,
     digest: String,
     version: u64,
 }
 
 impl Default for OwnSecrets {
     fn default() -> Self {
-        Self { known: Mutex::default(), ready: watch::Sender::new(false) }
+        Self { known: Mutex::default(), listed: Mutex::default(), ready: watch::Sender::new(false) }
     }
 }
 
@@ -71,24 +75,38 @@ impl OwnSecrets {
         let config = Config::default().labels(LABEL_CREDENTIALS);
         let events = watcher(Api::<Secret>::all(client), config).default_backoff();
         pin_mut!(events);
-        let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Init) => listed.clear(),
-                Ok(Event::InitApply(secret)) => {
-                    listed.insert(name(&secret));
-                    self.saw(&secret, &bindings);
-                }
-                Ok(Event::InitDone) => {
-                    self.lock().retain(|name, _| listed.contains(name));
-                    self.ready.send_replace(true);
-                }
-                Ok(Event::Apply(secret)) => self.saw(&secret, &bindings),
-                Ok(Event::Delete(secret)) => {
-                    self.lock().remove(&name(&secret));
-                    wake(&secret, &bindings);
-                }
+                Ok(event) => self.apply(event, &bindings),
                 Err(error) => warn!(%error, "the watch of Secrets was interrupted and begins anew"),
+            }
+        }
+    }
+
+    /// Takes one event in.
+    pub fn apply(&self, event: Event<Secret>, bindings: &Queue<ServiceBinding>) {
+        let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Init => listed().clear(),
+            Event::InitApply(secret) => {
+                listed().insert(name(&secret));
+                self.saw(&secret, bindings);
+            }
+            Event::InitDone => {
+                let listed = listed();
+                for (name, gone) in self.lock().extract_if(|name, _| !listed.contains(name)) {
+                    bindings.wake_name(&gone.binding_name, Some(&name.0));
+                }
+                self.ready.send_replace(true);
+            }
+            Event::Apply(secret) => self.saw(&secret, bindings),
+            Event::Delete(secret) => {
+                // One that was made anew may be known already.
+                let (name, mut known) = (name(&secret), self.lock());
+                if known.get(&name).is_some_and(|own| own.version <= version(&secret)) {
+                    known.remove(&name);
+                    wake(&secret, bindings);
+                }
             }
         }
     }
@@ -104,8 +122,13 @@ impl OwnSecrets {
         let Some(owner) = secret.controller() else {
             return false;
         };
-        let version = secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default();
-        let own = Own { binding: owner.uid.clone(), digest: digest(&data(secret)), version };
+        let version = version(secret);
+        let own = Own {
+            binding: owner.uid.clone(),
+            binding_name: owner.name.clone(),
+            digest: digest(&data(secret)),
+            version,
+        };
         let mut known = self.lock();
         let old = known.get(&name(secret));
         if old.is_some_and(|old| old.version >= version) {
@@ -132,6 +155,10 @@ impl Controlled for Secret {
 
 fn name(secret: &Secret) -> Name {
     (secret.namespace().unwrap_or_default(), secret.name_any())
+}
+
+fn version(secret: &Secret) -> u64 {
+    secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 fn data(secret: &Secret) -> SecretData {

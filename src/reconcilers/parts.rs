@@ -1,0 +1,194 @@
+//! What the operator consists of, and whom a change concerns; nothing runs yet.
+
+use std::sync::Arc;
+
+use futures::channel::mpsc::UnboundedReceiver;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Client, Resource as _, ResourceExt as _};
+
+use super::brokers::Brokers;
+use super::context::{Context, Locks, Memory, Settings};
+use super::entry;
+use super::feed::{Feed, Listener};
+use super::queue::Queue;
+use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
+use super::secrets::{OwnSecrets, UsedSecrets};
+use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::metrics::Metrics;
+
+/// The name under which events are written.
+const REPORTER: &str = "service-catalog";
+
+/// Everything that the operator consists of.
+pub struct Parts {
+    /// What all reconcilers share.
+    pub context: Arc<Context>,
+    /// The cluster-wide half of the catalog.
+    pub cluster: Half<Cluster>,
+    /// The namespaced half.
+    pub namespaced: Half<Namespaced>,
+    /// Instances.
+    pub instances: Watched<ServiceInstance>,
+    /// Bindings.
+    pub bindings: Watched<ServiceBinding>,
+    /// What is known of namespaces.
+    pub namespaces: Feed<PartialObjectMeta<Namespace>>,
+}
+
+/// One half of the catalog.
+pub struct Half<S: Scope> {
+    /// Its brokers.
+    pub brokers: Watched<S::Broker>,
+    /// Its classes.
+    pub classes: Watched<S::Class>,
+    /// Its plans.
+    pub plans: Watched<S::Plan>,
+}
+
+/// A kind that is watched and reconciled.
+pub struct Watched<K: Kind> {
+    /// What is known of it.
+    pub feed: Feed<K>,
+    /// Wakes its reconciler.
+    pub queue: Queue<K>,
+    /// What its reconciler reads.
+    pub requests: UnboundedReceiver<ObjectRef<K>>,
+}
+
+impl<K: Kind> Watched<K> {
+    /// A change of an object wakes the reconciler of the object.
+    fn new() -> (Self, Store<K>) {
+        let (mut feed, store) = Feed::new();
+        let (queue, requests) = Queue::new();
+        let itself = queue.clone();
+        let itself: Listener<K> = Box::new(move |object| itself.wake_object(object));
+        feed.tell([itself]);
+        (Self { feed, queue, requests }, store)
+    }
+}
+
+impl<S: Scope> Half<S> {
+    fn new() -> (Self, Catalog<S>) {
+        let (brokers, broker_store) = Watched::new();
+        let (classes, class_store) = Watched::new();
+        let (plans, plan_store) = Watched::new();
+        let catalog = Catalog { brokers: broker_store, classes: class_store, plans: plan_store };
+        (Self { brokers, classes, plans }, catalog)
+    }
+}
+
+impl Parts {
+    /// Puts everything in its place.
+    pub fn new(client: Client, settings: Settings, metrics: Arc<Metrics>) -> Self {
+        let (cluster, cluster_catalog) = Half::new();
+        let (namespaced, namespaced_catalog) = Half::new();
+        let (instances, instance_store) = Watched::new();
+        let (bindings, binding_store) = Watched::new();
+        let (namespaces, namespace_store) = Feed::new();
+        let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
+        let context = Arc::new(Context {
+            settings,
+            cluster: cluster_catalog,
+            namespaced: namespaced_catalog,
+            instances: instance_store,
+            bindings: binding_store,
+            namespaces: namespace_store,
+            brokers: Brokers::default(),
+            own_secrets: Arc::new(OwnSecrets::default()),
+            used_secrets: UsedSecrets::new(client.clone()),
+            metrics,
+            recorder: Recorder::new(client.clone(), reporter),
+            polls: Memory::default(),
+            unresolved: Memory::default(),
+            written: Memory::default(),
+            locks: Locks::default(),
+            requests: Context::request_limit(),
+            client,
+        });
+        let mut parts = Self { context, cluster, namespaced, instances, bindings, namespaces };
+        parts.connect();
+        parts
+    }
+
+    /// Whom a change concerns besides the object itself.
+    fn connect(&mut self) {
+        let (context, instances, bindings) = (&self.context, &self.instances.queue, &self.bindings.queue);
+        self.cluster.classes.feed.tell([unresolved(context, instances)]);
+        self.cluster.plans.feed.tell([unresolved(context, instances)]);
+        self.namespaced.classes.feed.tell([unresolved(context, instances)]);
+        self.namespaced.plans.feed.tell([unresolved(context, instances)]);
+        self.bindings.feed.tell([instance_of_binding(context, instances)]);
+        let listeners = [
+            bindings_of_instance(context, bindings),
+            catalog_of_instance(context, &self.cluster),
+            catalog_of_instance(context, &self.namespaced),
+        ];
+        self.instances.feed.tell(listeners);
+    }
+}
+
+/// A class or plan concerns the instances that wait for one.
+fn unresolved<K>(context: &Arc<Context>, instances: &Queue<ServiceInstance>) -> Listener<K> {
+    let (context, instances) = (Arc::clone(context), instances.clone());
+    Box::new(move |_| context.unresolved.all().into_iter().for_each(|instance| instances.wake(instance)))
+}
+
+/// An instance concerns its bindings.
+fn bindings_of_instance(
+    context: &Arc<Context>,
+    bindings: &Queue<ServiceBinding>,
+) -> Listener<ServiceInstance> {
+    let (context, bindings) = (Arc::clone(context), bindings.clone());
+    Box::new(move |instance| {
+        for binding in context.bindings.state() {
+            let named = binding.spec.instance_ref.name == instance.name_any();
+            if named && scope::is_beside(binding.as_ref(), instance) {
+                bindings.wake_object(&binding);
+            }
+        }
+    })
+}
+
+/// An instance that goes concerns the class, plan and brokers that may have waited for it.
+fn catalog_of_instance<S: Scope>(context: &Arc<Context>, half: &Half<S>) -> Listener<ServiceInstance> {
+    let context = Arc::clone(context);
+    let (brokers, classes, plans) =
+        (half.brokers.queue.clone(), half.classes.queue.clone(), half.plans.queue.clone());
+    Box::new(move |instance| {
+        let gone = context.instances.get(&ObjectRef::from_obj(instance)).is_none();
+        if !gone && instance.metadata.deletion_timestamp.is_none() {
+            return;
+        }
+        let namespace = instance.namespace().filter(|_| S::NAMESPACED);
+        if let Some(class) = entry::class_of::<S>(instance) {
+            classes.wake_name(class, namespace.as_deref());
+        }
+        if let Some(plan) = entry::plan_of::<S>(instance) {
+            plans.wake_name(plan, namespace.as_deref());
+        }
+        for broker in S::catalog(&context).brokers.state() {
+            if broker.meta().deletion_timestamp.is_some() {
+                brokers.wake_object(&broker);
+            }
+        }
+    })
+}
+
+/// A binding concerns its instance, if that waits for it to go.
+fn instance_of_binding(
+    context: &Arc<Context>,
+    instances: &Queue<ServiceInstance>,
+) -> Listener<ServiceBinding> {
+    let (context, instances) = (Arc::clone(context), instances.clone());
+    Box::new(move |binding| {
+        let namespace = binding.namespace().unwrap_or_default();
+        let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(&namespace);
+        let instance = context.instances.get(&reference);
+        if instance.is_some_and(|instance| instance.metadata.deletion_timestamp.is_some()) {
+            instances.wake(reference);
+        }
+    })
+}
