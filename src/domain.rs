@@ -40,6 +40,7 @@ pub mod verdict;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
+use self::plan_reference::References;
 use crate::crd::condition::{self, Condition};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 use crate::osb;
@@ -49,6 +50,8 @@ use crate::osb;
 pub enum Step<S, C> {
     /// Nothing, before this moment or before something changes.
     Wait(Option<Time>),
+    /// Write to an instance's spec which class and plan were found.
+    Resolve(References),
     /// Write this status, then decide again.
     Write(Box<S>),
     /// Ask the broker. That it is asked is in the status already.

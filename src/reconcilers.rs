@@ -3,8 +3,10 @@
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `broker`, `entry`, `instance`, `binding` | what is a pass over an object of that kind? |
+//! | `broker`, `entry` | what is a pass over an object of that kind? |
+//! | `instance`, `binding` | what is found out about an object of that kind, and how is its broker asked? |
 //! | `parts` | what does the operator consist of, and whom does a change concern? |
+//! | `pass` | what is a pass over an instance or a binding? |
 //! | `feed`, `queue` | who looks at an object, and when? |
 //! | `harness` | what does every reconciler need besides its kind? |
 //! | `brokers` | how is a broker reached? |
@@ -23,9 +25,12 @@ mod feed;
 mod harness;
 mod instance;
 mod parts;
+mod pass;
 mod queue;
 mod scope;
 mod secrets;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 

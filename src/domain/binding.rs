@@ -219,6 +219,7 @@ fn mitigate(
     let Some(instance) = orphan.instance.clone() else {
         return lost(observed, before, status);
     };
+    let instance = as_it_is_now(observed, instance);
     write_or(before, status, Step::Call(Call { verb, binding_id: orphan.id.clone(), instance }))
 }
 
@@ -253,11 +254,18 @@ fn ask(
 ) -> Step {
     match asked(&status).cloned() {
         Some(instance) => {
+            let instance = as_it_is_now(observed, instance);
             let binding_id = status.binding_id.clone();
             write_or(before, status, Step::Call(Call { verb, binding_id, instance }))
         }
         None => lost(observed, before, status),
     }
+}
+
+/// The instance may have another plan than when it was bound: brokers are told the one that it has.
+fn as_it_is_now(observed: &Observed<'_>, bound: BoundInstance) -> BoundInstance {
+    let known = observed.instance.and_then(bound_instance).filter(|known| known.id == bound.id);
+    known.unwrap_or(bound)
 }
 
 /// An object of an earlier version whose instance is gone, so that nobody knows what to ask the broker.

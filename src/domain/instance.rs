@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::parameters::Parameters;
-use super::plan_reference::{References, Target, Unresolved};
+use super::plan_reference::{Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{has_finalizer, is_paused, is_retained, reason, schedule, write_or};
 use crate::crd::condition::{self, Status};
@@ -98,21 +98,7 @@ impl Verb {
 }
 
 /// The next thing to do for an instance.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Step {
-    /// Write to the spec which class and plan were found.
-    Resolve(References),
-    /// As for every object.
-    Common(super::Step<ServiceInstanceStatus, Call>),
-}
-
-impl From<super::Step<ServiceInstanceStatus, Call>> for Step {
-    fn from(step: super::Step<ServiceInstanceStatus, Call>) -> Self {
-        Self::Common(step)
-    }
-}
-
-type Common = super::Step<ServiceInstanceStatus, Call>;
+pub type Step = super::Step<ServiceInstanceStatus, Call>;
 
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
@@ -120,21 +106,21 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     let before = observed.instance.status.clone().unwrap_or_default();
     let deleting = meta.deletion_timestamp.is_some();
     if deleting && !has_finalizer(meta) {
-        return Common::Wait(None).into();
+        return Step::Wait(None);
     }
     let mut status = adopt(observed, before.clone());
     let paused = is_paused(meta);
     status.progress().pause(paused, &observed.now);
     if paused {
-        return write_or(&before, status, Common::Wait(None)).into();
+        return write_or(&before, status, Step::Wait(None));
     }
     if status.async_op_in_progress && !(deleting && is_creation(&status)) {
-        return poll(observed, &before, status).into();
+        return poll(observed, &before, status);
     }
     if let Some(orphan) = status.orphans.first().cloned() {
-        return mitigate(observed, &before, status, &orphan).into();
+        return mitigate(observed, &before, status, &orphan);
     }
-    if deleting { remove(observed, &before, status).into() } else { keep::keep(observed, &before, status) }
+    if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
 }
 
 /// A deletion does not wait until a creation or an update has ended: the broker is told at once.
@@ -189,15 +175,15 @@ fn asked(status: &ServiceInstanceStatus) -> Option<&InstanceProperties> {
     status.external_properties.as_ref().or(status.in_progress_properties.as_ref())
 }
 
-fn poll(observed: &Observed<'_>, before: &ServiceInstanceStatus, status: ServiceInstanceStatus) -> Common {
+fn poll(observed: &Observed<'_>, before: &ServiceInstanceStatus, status: ServiceInstanceStatus) -> Step {
     if is_overdue(status.operation.as_ref(), &observed.now) {
-        return Common::Write(Box::new(settle::overdue(observed, status)));
+        return Step::Write(Box::new(settle::overdue(observed, status)));
     }
     if let Some(next) = later(observed.next_poll.as_ref(), &observed.now) {
-        return write_or(before, status, Common::Wait(Some(next.clone())));
+        return write_or(before, status, Step::Wait(Some(next.clone())));
     }
     match call(&status, Verb::Poll(status.last_operation.clone()), observed) {
-        Some(call) => write_or(before, status, Common::Call(call)),
+        Some(call) => write_or(before, status, Step::Call(call)),
         None => lost(observed, before, status),
     }
 }
@@ -207,13 +193,13 @@ fn mitigate(
     before: &ServiceInstanceStatus,
     status: ServiceInstanceStatus,
     orphan: &Orphan,
-) -> Common {
+) -> Step {
     let wait = not_before(status.operation.as_ref(), &observed.now);
     let wait = wait.or_else(|| {
         later(observed.next_poll.as_ref(), &observed.now).filter(|_| orphan.async_op_in_progress)
     });
     if let Some(next) = wait.cloned() {
-        return write_or(before, status, Common::Wait(Some(next)));
+        return write_or(before, status, Step::Wait(Some(next)));
     }
     let call = Call {
         verb: if orphan.async_op_in_progress {
@@ -227,20 +213,20 @@ fn mitigate(
         broker: orphan.broker_name.clone(),
         maximum_polling_duration: None,
     };
-    write_or(before, status, Common::Call(call))
+    write_or(before, status, Step::Call(call))
 }
 
 fn remove(
     observed: &Observed<'_>,
     before: &ServiceInstanceStatus,
     mut status: ServiceInstanceStatus,
-) -> Common {
+) -> Step {
     let now = &observed.now;
     let exists = status.external_properties.is_some()
         || status.current_operation.is_some()
         || status.deprovision_status == "Required";
     if !exists || is_retained(&observed.instance.metadata) {
-        return Common::Release;
+        return Step::Release;
     }
     if !observed.bindings.is_empty() {
         let message = format!(
@@ -248,7 +234,7 @@ fn remove(
             observed.bindings.join(", ")
         );
         status.progress().report(condition::READY, Status::False, reason::DEPROVISION_BLOCKED, &message, now);
-        return write_or(before, status, Common::Wait(None));
+        return write_or(before, status, Step::Wait(None));
     }
     if status.current_operation != Some(InstanceOperation::Deprovision) {
         status.current_operation = Some(InstanceOperation::Deprovision);
@@ -257,24 +243,20 @@ fn remove(
         let message = "Deprovision request for ServiceInstance in-flight to Broker";
         let mut progress = status.progress();
         progress.report(condition::READY, Status::False, reason::DEPROVISION_REQUEST_IN_FLIGHT, message, now);
-        return Common::Write(Box::new(status));
+        return Step::Write(Box::new(status));
     }
     if let Some(next) = not_before(status.operation.as_ref(), now) {
         let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
+        return write_or(before, status, Step::Wait(Some(next)));
     }
     match call(&status, Verb::Deprovision, observed) {
-        Some(call) => write_or(before, status, Common::Call(call)),
+        Some(call) => write_or(before, status, Step::Call(call)),
         None => lost(observed, before, status),
     }
 }
 
 /// An object of an earlier version whose class is gone, so that nobody knows what to ask the broker.
-fn lost(
-    observed: &Observed<'_>,
-    before: &ServiceInstanceStatus,
-    mut status: ServiceInstanceStatus,
-) -> Common {
+fn lost(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Step {
     let why = observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
     let message = format!(
         "The id of the class at the broker is not known ({why}); it is needed to ask the broker. Bring the class \
@@ -282,7 +264,7 @@ fn lost(
     );
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
     status.progress().report(condition::READY, Status::Unknown, reason, &message, &observed.now);
-    write_or(before, status, Common::Wait(None))
+    write_or(before, status, Step::Wait(None))
 }
 
 /// A call about the instance itself. The plan is the one that the broker has confirmed, if it has one.

@@ -1,4 +1,4 @@
-//! Bindings: observe, decide, execute, settle, write.
+//! Bindings: what is found out about them, and how is their broker asked?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,71 +15,71 @@ use super::clock;
 use super::context::Context;
 use super::error::Error;
 use super::instance::done;
+use super::pass::{self, Life};
 use super::queue::Queue;
 use super::scope::{Cluster, Namespaced, Scope, is_for};
 use super::secrets::{self, Place};
-use crate::crd::binding::SecretData;
+use crate::crd::binding::{BindingOperation, SecretData};
+use crate::crd::condition::Condition;
 use crate::crd::operation::BoundInstance;
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Verb, decide, settle};
+use crate::domain::binding::{Call, Observed, Offering, Step, Verb, decide, settle};
 use crate::domain::credentials::{Meta, digest, secret_data, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::request::{self, Origin};
-use crate::domain::{self, Note, Outcome, Step};
+use crate::domain::{Outcome, Settled};
 use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
 
-/// One pass over a binding: step after step until there is nothing to do now.
+/// One pass over a binding.
 pub async fn reconcile(
     binding: Arc<ServiceBinding>,
     context: Arc<Context>,
     queue: Queue<ServiceBinding>,
 ) -> Result<Action, Error> {
-    let mut binding = Arc::unwrap_or_clone(binding);
     watch_secrets(&context, &binding, queue);
-    // Whether `binding` is surely the newest version: what is only in the cache may have been carried out already.
-    let mut fresh = false;
-    // Whether what is asked next was written just now, so that nobody can have asked it before.
-    let mut announced = false;
-    if binding.status.is_none()
-        && binding.metadata.deletion_timestamp.is_none()
-        && !domain::has_finalizer(&binding.metadata)
-    {
-        binding = context.hold(&binding).await?;
+    pass::run(binding, &context).await
+}
+
+impl Life for ServiceBinding {
+    type Call = Call;
+    type Facts = Facts;
+
+    fn observe(&self, context: &Context) -> impl Future<Output = Result<Facts, Error>> + Send {
+        Facts::gather(context, self)
     }
-    loop {
-        let facts = Facts::gather(&context, &binding).await?;
-        let observed = facts.observed(&context, &binding, !announced);
-        let status = match decide(&observed) {
-            Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
-            Step::Release => None,
-            Step::Write(status) => {
-                announced = true;
-                let before = binding.status.as_ref().map_or(&[][..], |status| &status.conditions);
-                if let Some(note) = Note::of_news(before, &status.conditions) {
-                    context.tell(&binding, note).await;
-                }
-                Some(*status)
-            }
-            Step::Call(call) if !fresh && call.verb.changes_something() => {
-                binding = context.read(&binding).await?;
-                fresh = true;
-                continue;
-            }
-            Step::Call(call) => {
-                announced = false;
-                act(&context, &observed, &facts, &call).await?
-            }
+
+    fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
+        decide(&facts.observed(context, self, repeated))
+    }
+
+    fn changes_something(call: &Call) -> bool {
+        call.verb.changes_something()
+    }
+
+    async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
+        let namespace = self.namespace().unwrap_or_default();
+        let (id, broker) = (&call.binding_id, &call.instance.broker_name);
+        let outcome = {
+            let _turn = context.locks.lock(&namespace, &self.spec.instance_ref.name).await;
+            debug!(verb = ?call.verb, id, broker, "asking the broker");
+            Execution { context, binding: self, facts, namespace: &namespace }.run(call).await?
         };
-        let Some(status) = status else {
-            context.release(&binding).await?;
-            return Ok(Action::await_change());
-        };
-        if binding.status.as_ref() != Some(&status) {
-            binding.status = Some(status);
-            binding = context.write_status(&binding).await?;
-            fresh = true;
-        }
+        info!(verb = call.verb.name(), id, broker, %outcome, "the broker was asked");
+        Ok(outcome)
+    }
+
+    fn settle(
+        &self,
+        context: &Context,
+        (facts, call, repeated): (&Facts, &Call, bool),
+        outcome: Outcome,
+    ) -> Settled<ServiceBindingStatus> {
+        settle(&facts.observed(context, self, repeated), call, outcome)
+    }
+
+    fn conditions(status: &ServiceBindingStatus) -> &[Condition] {
+        &status.conditions
     }
 }
 
@@ -98,7 +98,7 @@ fn watch_secrets(context: &Context, binding: &ServiceBinding, queue: Queue<Servi
 }
 
 /// What was found out about a binding.
-struct Facts {
+pub struct Facts {
     instance: Option<Arc<ServiceInstance>>,
     offering: Offering,
     described: Described,
@@ -224,29 +224,6 @@ fn unknown(broker: String) -> (Offering, Described) {
     (offering, Described { broker, ..Described::default() })
 }
 
-/// Asks the broker, and takes the answer into the status; `None` if the binding can be let go.
-async fn act(
-    context: &Context,
-    observed: &Observed<'_>,
-    facts: &Facts,
-    call: &Call,
-) -> Result<Option<ServiceBindingStatus>, Error> {
-    let binding = observed.binding;
-    let namespace = binding.namespace().unwrap_or_default();
-    let outcome = {
-        let _turn = context.locks.lock(&namespace, &binding.spec.instance_ref.name).await;
-        debug!(verb = ?call.verb, id = call.binding_id, broker = call.instance.broker_name, "asking the broker");
-        Execution { context, observed, facts, namespace: &namespace }.run(call).await?
-    };
-    info!(verb = call.verb.name(), id = call.binding_id, broker = call.instance.broker_name, %outcome, "the broker was asked");
-    let settled = settle(observed, call, outcome);
-    context.polls.set(&binding.uid().unwrap_or_default(), settled.next_poll);
-    if let Some(note) = settled.note {
-        context.tell(binding, note).await;
-    }
-    Ok((!settled.release).then_some(settled.status))
-}
-
 /// What came of a call that gives credentials.
 enum Given {
     Credentials(Box<BindResponse>),
@@ -255,7 +232,7 @@ enum Given {
 
 struct Execution<'a> {
     context: &'a Context,
-    observed: &'a Observed<'a>,
+    binding: &'a ServiceBinding,
     facts: &'a Facts,
     namespace: &'a str,
 }
@@ -266,7 +243,7 @@ impl Execution<'_> {
             return self.adopt().await;
         }
         let place = match call.verb {
-            Verb::Bind => Some(secrets::place(self.context, self.observed.binding).await?),
+            Verb::Bind => Some(secrets::place(self.context, self.binding).await?),
             _ => None,
         };
         if let Some(Place::Taken) = place {
@@ -278,7 +255,7 @@ impl Execution<'_> {
             Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
             Err(error) => return Err(error),
         };
-        let name = self.observed.binding.spec.instance_ref.name.clone();
+        let name = self.binding.spec.instance_ref.name.clone();
         let origin = self.context.origin(self.namespace, name).await?;
         match self.ask(&connection, call, &origin).await {
             Err(error) => Ok(Outcome::Failed(error)),
@@ -288,7 +265,7 @@ impl Execution<'_> {
     }
 
     async fn ask(&self, connection: &Connection, call: &Call, origin: &Origin) -> Result<Given, osb::Error> {
-        let identity = request::identity(self.observed.binding.spec.user_info.as_ref());
+        let identity = request::identity(self.binding.spec.user_info.as_ref());
         let identity = identity.as_ref();
         let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
         let plan = PlanQuery {
@@ -320,9 +297,9 @@ impl Execution<'_> {
     }
 
     fn is_being_made(&self, call: &Call) -> bool {
-        let status = self.observed.binding.status.as_ref();
+        let status = self.binding.status.as_ref();
         let operation = status.and_then(|status| status.current_operation);
-        matches!(call.verb, Verb::Poll(_)) && operation == Some(crate::crd::binding::BindingOperation::Bind)
+        matches!(call.verb, Verb::Poll(_)) && operation == Some(BindingOperation::Bind)
     }
 
     async fn bind(
@@ -332,10 +309,10 @@ impl Execution<'_> {
         origin: &Origin,
         identity: Option<&OriginatingIdentity>,
     ) -> Result<Given, osb::Error> {
-        let parameters = self.observed.parameters.as_ref().map(|parameters| parameters.values.0.clone());
+        let parameters = self.facts.parameters.as_ref().map(|parameters| parameters.values.0.clone());
         let BoundInstance { service_id, plan_id, .. } = &call.instance;
         let body = request::bind(service_id, plan_id, origin, &parameters.unwrap_or_default());
-        let retrievable = self.observed.offering.retrievable;
+        let retrievable = self.facts.offering.retrievable;
         match broker.bind(&call.instance.id, &call.binding_id, &body, retrievable, identity).await? {
             Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),
             Reply::InProgress { operation, .. } => {
@@ -350,7 +327,7 @@ impl Execution<'_> {
         credentials: Option<Map<String, Value>>,
         place: Option<Place>,
     ) -> Result<Outcome, Error> {
-        let binding = self.observed.binding;
+        let binding = self.binding;
         let mut found = BTreeMap::new();
         let names = match sources(&binding.spec.secret_transforms, self.namespace) {
             Ok(names) => names,
@@ -388,20 +365,20 @@ impl Execution<'_> {
     }
 
     async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
-        Ok(match secrets::write(self.context, self.observed.binding, place, data).await? {
+        Ok(match secrets::write(self.context, self.binding, place, data).await? {
             Some(digest) => Outcome::Stored { digest },
             None => Outcome::Unusable(self.taken()),
         })
     }
 
     fn taken(&self) -> String {
-        let name = self.observed.binding.secret_name();
+        let name = self.binding.secret_name();
         format!("the Secret {name:?} exists and is not this binding's: it is left alone")
     }
 
     /// Puts our label on a Secret that service-catalog wrote; its entries stay as they are.
     async fn adopt(&self) -> Result<Outcome, Error> {
-        match secrets::place(self.context, self.observed.binding).await? {
+        match secrets::place(self.context, self.binding).await? {
             Place::Own(secret) => {
                 let data = secret.data.clone().unwrap_or_default();
                 self.write(Place::Own(secret), data).await

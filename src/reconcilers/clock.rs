@@ -9,16 +9,17 @@ use kube::runtime::controller::Action;
 /// Now, to the microsecond that Kubernetes keeps.
 pub fn now() -> Time {
     #[cfg(test)]
-    if let Some(simulated) = SIMULATED.get() {
-        return Time(simulated);
+    if let Some(began) = SIMULATED.get() {
+        let passed = jiff::SignedDuration::try_from(began.elapsed()).unwrap();
+        return Time(Timestamp::from_second(1_767_225_600).unwrap() + passed);
     }
     Time(Timestamp::now())
 }
 
 #[cfg(test)]
 thread_local! {
-    /// The time of a simulation on this thread.
-    pub static SIMULATED: std::cell::Cell<Option<Timestamp>> = const { std::cell::Cell::new(None) };
+    /// When a simulation on this thread began: at the beginning of 2026.
+    pub static SIMULATED: std::cell::Cell<Option<tokio::time::Instant>> = const { std::cell::Cell::new(None) };
 }
 
 /// Come back then, or when something changes.

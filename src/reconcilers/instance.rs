@@ -1,4 +1,4 @@
-//! Instances: observe, decide, execute, settle, write.
+//! Instances: what is found out about them, and how is their broker asked?
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,81 +6,74 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use serde_json::json;
 use tracing::{debug, info};
 
 use super::brokers::Brokers;
 use super::clock;
 use super::context::Context;
 use super::error::Error;
+use super::pass::{self, Life};
 use super::queue::Queue;
 use super::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
 use super::secrets;
+use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::instance::{Call, Observed, Step, Verb, decide, settle};
 use crate::domain::parameters::{self, Parameters};
-use crate::domain::plan_reference::{PlanReference, References, Target, Unresolved, resolve};
+use crate::domain::plan_reference::{PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
-use crate::domain::{self, Note, Outcome};
+use crate::domain::{Outcome, Settled};
 use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
 
-/// One pass over an instance: step after step until there is nothing to do now.
+/// One pass over an instance.
 pub async fn reconcile(
     instance: Arc<ServiceInstance>,
     context: Arc<Context>,
     queue: Queue<ServiceInstance>,
 ) -> Result<Action, Error> {
-    let mut instance = Arc::unwrap_or_clone(instance);
     watch_secrets(&context, &instance, queue);
-    // Whether `instance` is surely the newest version: what is only in the cache may have been carried out already.
-    let mut fresh = false;
-    // Whether what is asked next was written just now, so that nobody can have asked it before.
-    let mut announced = false;
-    if instance.status.is_none()
-        && instance.metadata.deletion_timestamp.is_none()
-        && !domain::has_finalizer(&instance.metadata)
-    {
-        instance = context.hold(&instance).await?;
+    pass::run(instance, &context).await
+}
+
+impl Life for ServiceInstance {
+    type Call = Call;
+    type Facts = Facts;
+
+    fn observe(&self, context: &Context) -> impl Future<Output = Result<Facts, Error>> + Send {
+        Facts::gather(context, self)
     }
-    loop {
-        let facts = Facts::gather(&context, &instance).await?;
-        let observed = facts.observed(&context, &instance, !announced);
-        let status = match decide(&observed) {
-            Step::Resolve(references) => {
-                instance = write_references(&context, &instance, &references).await?;
-                fresh = true;
-                continue;
-            }
-            Step::Common(domain::Step::Wait(until)) => return Ok(clock::wait(until.as_ref())),
-            Step::Common(domain::Step::Release) => None,
-            Step::Common(domain::Step::Write(status)) => {
-                announced = true;
-                let before = instance.status.as_ref().map_or(&[][..], |status| &status.conditions);
-                if let Some(note) = Note::of_news(before, &status.conditions) {
-                    context.tell(&instance, note).await;
-                }
-                Some(*status)
-            }
-            Step::Common(domain::Step::Call(call)) if !fresh && call.verb.changes_something() => {
-                instance = context.read(&instance).await?;
-                fresh = true;
-                continue;
-            }
-            Step::Common(domain::Step::Call(call)) => {
-                announced = false;
-                act(&context, &observed, &call).await?
-            }
+
+    fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
+        decide(&facts.observed(context, self, repeated))
+    }
+
+    fn changes_something(call: &Call) -> bool {
+        call.verb.changes_something()
+    }
+
+    async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
+        let namespace = self.namespace().unwrap_or_default();
+        let outcome = {
+            let _turn = context.locks.lock(&namespace, &self.name_any()).await;
+            debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
+            execute(context, (self, facts), call, &namespace).await?
         };
-        let Some(status) = status else {
-            context.release(&instance).await?;
-            return Ok(Action::await_change());
-        };
-        if instance.status.as_ref() != Some(&status) {
-            instance.status = Some(status);
-            instance = context.write_status(&instance).await?;
-            fresh = true;
-        }
+        info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
+        Ok(outcome)
+    }
+
+    fn settle(
+        &self,
+        context: &Context,
+        (facts, call, repeated): (&Facts, &Call, bool),
+        outcome: Outcome,
+    ) -> Settled<ServiceInstanceStatus> {
+        settle(&facts.observed(context, self, repeated), call, outcome)
+    }
+
+    fn conditions(status: &ServiceInstanceStatus) -> &[Condition] {
+        &status.conditions
     }
 }
 
@@ -97,7 +90,7 @@ fn watch_secrets(context: &Context, instance: &ServiceInstance, queue: Queue<Ser
 }
 
 /// What was found out about an instance.
-struct Facts {
+pub struct Facts {
     target: Result<Target, Unresolved>,
     parameters: Result<Parameters, String>,
     bindings: Vec<String>,
@@ -199,67 +192,35 @@ fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
     names
 }
 
-async fn write_references(
-    context: &Context,
-    instance: &ServiceInstance,
-    references: &References,
-) -> Result<ServiceInstance, Error> {
-    let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
-    context.patch(instance, patch, "writing the references to class and plan").await
-}
-
-/// Asks the broker, and takes the answer into the status; `None` if the instance can be let go.
-async fn act(
-    context: &Context,
-    observed: &Observed<'_>,
-    call: &Call,
-) -> Result<Option<ServiceInstanceStatus>, Error> {
-    let instance = observed.instance;
-    let namespace = instance.namespace().unwrap_or_default();
-    let outcome = {
-        let _turn = context.locks.lock(&namespace, &instance.name_any()).await;
-        debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
-        execute(context, observed, call, &namespace).await?
-    };
-    info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
-    let settled = settle(observed, call, outcome);
-    context.polls.set(&instance.uid().unwrap_or_default(), settled.next_poll);
-    if let Some(note) = settled.note {
-        context.tell(instance, note).await;
-    }
-    Ok((!settled.release).then_some(settled.status))
-}
-
 async fn execute(
     context: &Context,
-    observed: &Observed<'_>,
+    (instance, facts): (&ServiceInstance, &Facts),
     call: &Call,
     namespace: &str,
 ) -> Result<Outcome, Error> {
-    let namespaced = PlanReference::of(&observed.instance.spec).namespaced;
+    let namespaced = PlanReference::of(&instance.spec).namespaced;
     let connection = match Brokers::find(context, (namespaced, namespace, &call.broker)).await {
         Ok(connection) => connection,
         Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
         Err(error) => return Err(error),
     };
-    let origin = context.origin(namespace, observed.instance.name_any()).await?;
-    let asked = connection.call(async |broker| ask(broker, observed, call, &origin).await).await;
+    let origin = context.origin(namespace, instance.name_any()).await?;
+    let asked = connection.call(async |broker| ask(broker, (instance, facts), call, &origin).await).await;
     Ok(asked.unwrap_or_else(Outcome::Failed))
 }
 
 async fn ask(
     broker: &osb::Client,
-    observed: &Observed<'_>,
+    (instance, facts): (&ServiceInstance, &Facts),
     call: &Call,
     origin: &Origin,
 ) -> Result<Outcome, osb::Error> {
-    let instance = observed.instance;
     let identity = request::identity(instance.spec.user_info.as_ref());
     let identity = identity.as_ref();
     let id = call.instance_id.as_str();
     let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
     let parameters =
-        observed.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+        facts.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
     match &call.verb {
         Verb::Provision => {
             let body = request::provision(call, origin, &parameters);

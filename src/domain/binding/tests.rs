@@ -294,6 +294,7 @@ fn live(
             Step::Wait(None) => return false,
             Step::Wait(Some(until)) => world.now = at(until.0.as_second() + 1),
             Step::Release => return true,
+            Step::Resolve(_) => panic!("a binding has no class of its own"),
             Step::Call(call) => {
                 let outcome = broker.serve(&call, faults.next().unwrap_or(Fault::None), &mut world.secret);
                 let settled = outcome.map(|outcome| settle(&observed(binding, world), &call, outcome));

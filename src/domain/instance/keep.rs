@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{Common, Observed, Step, Verb, call, generation, lost, settle};
+use super::{Observed, Step, Verb, call, generation, lost, settle};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties};
@@ -23,7 +23,7 @@ pub(super) fn keep(
         Ok(target) => target,
         Err(unresolved) => {
             blocked(observed, &mut status, unresolved.reason, &unresolved.message);
-            return write_or(before, status, Common::Wait(None)).into();
+            return write_or(before, status, Step::Wait(None));
         }
     };
     if let Some(references) = target.references_to_write(observed.instance) {
@@ -35,13 +35,13 @@ pub(super) fn keep(
         Ok(parameters) => parameters,
         Err(error) => {
             blocked(observed, &mut status, reason::ERROR_WITH_PARAMETERS, error);
-            return write_or(before, status, Common::Wait(None)).into();
+            return write_or(before, status, Step::Wait(None));
         }
     };
     let desired = properties(observed, target, parameters);
     match status.external_properties.clone() {
-        None => create(observed, before, status, target, desired).into(),
-        Some(external) => change(observed, before, status, (target, desired, &external)).into(),
+        None => create(observed, before, status, target, desired),
+        Some(external) => change(observed, before, status, (target, desired, &external)),
     }
 }
 
@@ -58,11 +58,11 @@ fn create(
     mut status: ServiceInstanceStatus,
     target: &Target,
     desired: InstanceProperties,
-) -> Common {
+) -> Step {
     let now = &observed.now;
     if status.refused == fingerprint(&desired) {
         status.observed_generation = generation(observed);
-        return write_or(before, status, Common::Wait(None));
+        return write_or(before, status, Step::Wait(None));
     }
     if status.current_operation == Some(InstanceOperation::Provision) {
         let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(fingerprint(&desired));
@@ -74,16 +74,16 @@ fn create(
             &mut status,
             "the spec changed while it was unknown what the broker had done",
         );
-        return Common::Write(Box::new(status));
+        return Step::Write(Box::new(status));
     }
     if let Some((reason, message)) = target.removed() {
         blocked(observed, &mut status, reason, &message);
-        return write_or(before, status, Common::Wait(None));
+        return write_or(before, status, Step::Wait(None));
     }
     let edited = status.observed_generation < generation(observed);
     if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| !edited) {
         let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
+        return write_or(before, status, Step::Wait(Some(next)));
     }
     let meta = &observed.instance.metadata;
     let external_id = &observed.instance.spec.external_id;
@@ -108,7 +108,7 @@ fn create(
         message,
         now,
     );
-    Common::Write(Box::new(status))
+    Step::Write(Box::new(status))
 }
 
 fn change(
@@ -116,7 +116,7 @@ fn change(
     before: &ServiceInstanceStatus,
     mut status: ServiceInstanceStatus,
     (target, desired, external): (&Target, InstanceProperties, &InstanceProperties),
-) -> Common {
+) -> Step {
     let now = &observed.now;
     let updating = status.current_operation == Some(InstanceOperation::Update);
     let plan_changes = desired.plan_id() != external.plan_id();
@@ -126,15 +126,15 @@ fn change(
         status.observed_generation = generation(observed);
         status.reconciled_generation = generation(observed);
         status.progress().withdraw(condition::UPDATED);
-        return write_or(before, status, Common::Wait(None));
+        return write_or(before, status, Step::Wait(None));
     }
     if status.refused == wanted {
         status.observed_generation = generation(observed);
-        return write_or(before, status, Common::Wait(None));
+        return write_or(before, status, Step::Wait(None));
     }
     if plan_changes && let Some((reason, message)) = target.change_refused() {
         blocked(observed, &mut status, reason, &message);
-        return write_or(before, status, Common::Wait(None));
+        return write_or(before, status, Step::Wait(None));
     }
     let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(wanted);
     if updating && same {
@@ -147,7 +147,7 @@ fn change(
     let edited = status.observed_generation < generation(observed);
     if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| !edited) {
         let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
+        return write_or(before, status, Step::Wait(Some(next)));
     }
     status.current_operation = Some(InstanceOperation::Update);
     status.in_progress_properties = Some(desired);
@@ -157,7 +157,7 @@ fn change(
     let message = "Update request for ServiceInstance in-flight to Broker";
     let reason = reason::UPDATE_INSTANCE_REQUEST_IN_FLIGHT;
     status.progress().report(condition::UPDATED, Status::False, reason, message, now);
-    Common::Write(Box::new(status))
+    Step::Write(Box::new(status))
 }
 
 /// The intent is written: the broker is asked, now or when its turn comes.
@@ -166,13 +166,13 @@ fn retry(
     before: &ServiceInstanceStatus,
     status: ServiceInstanceStatus,
     verb: Verb,
-) -> Common {
+) -> Step {
     if let Some(next) = not_before(status.operation.as_ref(), &observed.now) {
         let next = next.clone();
-        return write_or(before, status, Common::Wait(Some(next)));
+        return write_or(before, status, Step::Wait(Some(next)));
     }
     match call(&status, verb, observed) {
-        Some(call) => write_or(before, status, Common::Call(call)),
+        Some(call) => write_or(before, status, Step::Call(call)),
         None => lost(observed, before, status),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 use crate::domain::fixtures::{at, error, polled};
-use crate::domain::{Outcome, Settled, Step as Next};
+use crate::domain::{Outcome, Settled};
 use crate::osb::{Error, State};
 
 fn instance() -> ServiceInstance {
@@ -57,14 +57,14 @@ fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
 /// The status with which an instance waits for the answer to a first provision.
 fn asked() -> ServiceInstance {
     let mut instance = instance();
-    let Step::Common(Next::Write(status)) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
+    let Step::Write(status) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
     instance.status = Some(*status);
     instance
 }
 
 fn call(instance: &ServiceInstance, now: &Time) -> Call {
     match decide(&observed(instance, now)) {
-        Step::Common(Next::Call(call)) => call,
+        Step::Call(call) => call,
         other => panic!("no call, but {other:#?}"),
     }
 }
@@ -126,12 +126,8 @@ fn an_abandoned_id_is_removed_and_not_used_again() {
     assert_eq!((&mitigation.verb, &mitigation.instance_id), (&Verb::Mitigate, &first));
     instance.status =
         Some(settle(&observed(&instance, &at(0)), &mitigation, Outcome::Failed(error(410))).status);
-    let Step::Common(Next::Wait(Some(next))) = decide(&observed(&instance, &at(0))) else {
-        panic!("no back-off")
-    };
-    let Step::Common(Next::Write(status)) = decide(&observed(&instance, &next)) else {
-        panic!("no new attempt")
-    };
+    let Step::Wait(Some(next)) = decide(&observed(&instance, &at(0))) else { panic!("no back-off") };
+    let Step::Write(status) = decide(&observed(&instance, &next)) else { panic!("no new attempt") };
     assert_ne!(status.instance_id, first);
 }
 
@@ -141,7 +137,7 @@ fn an_id_of_the_user_is_used_for_every_attempt() {
     instance.spec.external_id = "mine".into();
     instance.status =
         Some(ServiceInstanceStatus { abandoned_attempts: 3, ..ServiceInstanceStatus::default() });
-    let Step::Common(Next::Write(status)) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
+    let Step::Write(status) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
     assert_eq!(status.instance_id, "mine");
 }
 
@@ -159,13 +155,9 @@ fn a_failing_update_does_not_take_ready_away() {
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     instance.metadata.generation = Some(2);
     let now = at(0);
-    let Step::Common(Next::Write(status)) = decide(&with_other_parameters(&instance, &now)) else {
-        panic!("no intent")
-    };
+    let Step::Write(status) = decide(&with_other_parameters(&instance, &now)) else { panic!("no intent") };
     instance.status = Some(*status);
-    let Step::Common(Next::Call(call)) = decide(&with_other_parameters(&instance, &now)) else {
-        panic!("no call")
-    };
+    let Step::Call(call) = decide(&with_other_parameters(&instance, &now)) else { panic!("no call") };
     assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: true });
     for (error, refused) in [(error(400), true), (error(500), false), (error(429), false)] {
         let status = settle(&with_other_parameters(&instance, &now), &call, Outcome::Failed(error)).status;
@@ -181,14 +173,12 @@ fn polls_carry_the_plan_before_the_update() {
     let mut instance = asked();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     let now = at(0);
-    let Step::Common(Next::Write(status)) = decide(&with_other_plan(&instance, &now)) else {
-        panic!("no intent")
-    };
+    let Step::Write(status) = decide(&with_other_plan(&instance, &now)) else { panic!("no intent") };
     instance.status = Some(*status);
-    let Step::Common(Next::Call(call)) = decide(&with_other_plan(&instance, &now)) else { panic!("no call") };
+    let Step::Call(call) = decide(&with_other_plan(&instance, &now)) else { panic!("no call") };
     let begun = Outcome::InProgress { operation: Some("op".into()), dashboard_url: None };
     instance.status = Some(settle(&with_other_plan(&instance, &now), &call, begun).status);
-    let Step::Common(Next::Call(poll)) = decide(&with_other_plan(&instance, &now)) else { panic!("no poll") };
+    let Step::Call(poll) = decide(&with_other_plan(&instance, &now)) else { panic!("no poll") };
     assert_eq!((poll.verb, poll.plan_id.as_str()), (Verb::Poll(Some("op".into())), "plan-id"));
 }
 
@@ -196,16 +186,16 @@ fn polls_carry_the_plan_before_the_update() {
 fn annotations_are_obeyed() {
     let mut paused = asked();
     paused.metadata.annotations = Some([(ANNOTATION_PAUSED.to_owned(), "true".to_owned())].into());
-    let Step::Common(Next::Write(status)) = decide(&observed(&paused, &at(0))) else { panic!("not said") };
+    let Step::Write(status) = decide(&observed(&paused, &at(0))) else { panic!("not said") };
     assert!(condition::is_true(&status.conditions, condition::PAUSED));
     paused.status = Some(*status);
-    assert_eq!(decide(&observed(&paused, &at(0))), Step::Common(Next::Wait(None)));
+    assert_eq!(decide(&observed(&paused, &at(0))), Step::Wait(None));
 
     let mut retained = asked();
     retained.metadata.annotations =
         Some([(ANNOTATION_DELETION_POLICY.to_owned(), "Retain".to_owned())].into());
     retained.metadata.deletion_timestamp = Some(at(0));
-    assert_eq!(decide(&observed(&retained, &at(0))), Step::Common(Next::Release));
+    assert_eq!(decide(&observed(&retained, &at(0))), Step::Release);
 }
 
 #[test]
@@ -223,8 +213,8 @@ fn an_instance_of_service_catalog_is_taken_over_without_a_call() {
     let mut writes = 0;
     loop {
         match decide(&observed(&instance, &at(0))) {
-            Step::Common(Next::Write(status)) => instance.status = Some(*status),
-            Step::Common(Next::Wait(None)) => break,
+            Step::Write(status) => instance.status = Some(*status),
+            Step::Wait(None) => break,
             other => panic!("{other:#?}"),
         }
         writes += 1;
@@ -334,14 +324,14 @@ fn live(
         let now = at(*clock);
         match decide(&observed(instance, &now)) {
             Step::Resolve(_) => panic!("the references are there"),
-            Step::Common(Next::Write(status)) => {
+            Step::Write(status) => {
                 instance.status = Some(*status);
                 repeated = false;
             }
-            Step::Common(Next::Wait(None)) => return false,
-            Step::Common(Next::Wait(Some(until))) => *clock = until.0.as_second() + 1,
-            Step::Common(Next::Release) => return true,
-            Step::Common(Next::Call(call)) => {
+            Step::Wait(None) => return false,
+            Step::Wait(Some(until)) => *clock = until.0.as_second() + 1,
+            Step::Release => return true,
+            Step::Call(call) => {
                 let seen =
                     Observed { repeated: std::mem::replace(&mut repeated, true), ..observed(instance, &now) };
                 let Some(outcome) = broker.serve(&call, faults.next().unwrap_or(Fault::None)) else {

@@ -1,6 +1,7 @@
 //! What a broker was asked.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use axum::body::to_bytes;
 use http::{HeaderMap, Method};
@@ -59,7 +60,7 @@ impl Endpoint {
 }
 
 /// A request.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     /// To what.
     pub endpoint: Endpoint,
@@ -72,6 +73,14 @@ pub struct Request {
     /// The body; `null` if there is none.
     pub body: Value,
     headers: HeaderMap,
+}
+
+impl fmt::Debug for Request {
+    /// The headers are the same for all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, instance, binding, query, body, .. } = self;
+        write!(f, "{endpoint:?} {instance} {binding} {query:?} {body}")
+    }
 }
 
 impl Request {

@@ -29,7 +29,9 @@ pub struct Instance {
     pub parameters: Value,
     /// Its bindings, by id.
     pub bindings: BTreeMap<String, Binding>,
-    former_plan: Option<String>,
+    former_plans: Vec<String>,
+    /// Plan and parameters before an update under way.
+    former: Option<(String, Value)>,
     operation: Option<Operation>,
 }
 
@@ -53,7 +55,12 @@ struct Operation {
 impl Instance {
     /// The plan that an update under way has not changed yet.
     pub fn confirmed_plan(&self) -> &str {
-        self.former_plan.as_ref().unwrap_or(&self.plan)
+        self.former.as_ref().map_or(&self.plan, |(plan, _)| plan)
+    }
+
+    /// Whether it has this plan or had it before.
+    pub fn had(&self, plan: &str) -> bool {
+        self.plan == plan || self.former_plans.iter().any(|former| former == plan)
     }
 
     fn is_slow(&self) -> bool {
@@ -107,17 +114,28 @@ impl Truth {
     fn update(&mut self, request: &Request) -> Answer {
         let operation = self.operation(false);
         let Some(instance) = self.instances.get_mut(&request.instance) else { return (404, json!({})) };
-        let slow = instance.is_slow();
         let body = &request.body;
-        if let Some(plan) = body["plan_id"].as_str() {
-            let former = std::mem::replace(&mut instance.plan, plan.to_owned());
-            instance.former_plan = slow.then_some(former);
+        let plan = body["plan_id"].as_str().unwrap_or(&instance.plan).to_owned();
+        let parameters =
+            if body["parameters"].is_null() { &instance.parameters } else { &body["parameters"] }.clone();
+        let changes = plan != instance.plan || parameters != instance.parameters;
+        match &instance.operation {
+            Some(_) if changes => return (422, json!({"error": "ConcurrencyError"})),
+            Some(operation) => return accepted(operation),
+            None if !changes => return (200, json!({})),
+            None => {}
         }
-        if !body["parameters"].is_null() {
-            instance.parameters = body["parameters"].clone();
+        let slow = instance.is_slow();
+        let former = (
+            std::mem::replace(&mut instance.plan, plan),
+            std::mem::replace(&mut instance.parameters, parameters),
+        );
+        instance.former_plans.push(former.0.clone());
+        if !slow {
+            return (200, json!({}));
         }
-        instance.operation = slow.then_some(operation);
-        instance.operation.as_ref().map_or_else(|| (200, json!({})), accepted)
+        instance.former = Some(former);
+        accepted(instance.operation.insert(operation))
     }
 
     fn deprovision(&mut self, request: &Request) -> Answer {
@@ -134,12 +152,41 @@ impl Truth {
         let Some(instance) = self.instances.get_mut(&request.instance) else { return (410, json!({})) };
         let (answer, done, removes) = poll(&mut instance.operation, self.stalled, request);
         if done {
-            instance.former_plan = None;
+            instance.former = None;
         }
         if removes {
             self.instances.remove(&request.instance);
         }
         answer
+    }
+
+    /// The operation under way, if there is one, comes to its end at once.
+    pub fn finish(&mut self, request: &Request) {
+        if request.binding.is_empty() {
+            self.poll_instance(request);
+        } else {
+            self.poll_binding(request);
+        }
+    }
+
+    /// The operation that is polled comes to nothing: an update is undone; what was being made is there, or is not
+    /// (`vanishes`); what was being removed is there.
+    pub fn fail(&mut self, request: &Request, vanishes: bool) {
+        let Some(instance) = self.instances.get_mut(&request.instance) else { return };
+        let operation = match instance.bindings.get_mut(&request.binding) {
+            Some(binding) => binding.operation.take(),
+            None => instance.operation.take(),
+        };
+        let makes = operation.is_some_and(|operation| !operation.removes);
+        if request.endpoint == Endpoint::PollBinding {
+            if makes && vanishes {
+                instance.bindings.remove(&request.binding);
+            }
+        } else if let Some((plan, parameters)) = instance.former.take() {
+            (instance.plan, instance.parameters) = (plan, parameters);
+        } else if makes && vanishes {
+            self.instances.remove(&request.instance);
+        }
     }
 
     fn bind(&mut self, request: &Request) -> Answer {

@@ -1,0 +1,154 @@
+//! What is a pass over an instance or a binding? Observe, decide, execute, settle, write; step after step until there is
+//! nothing to do now.
+
+use std::sync::Arc;
+
+use kube::core::object::HasStatus;
+use kube::runtime::controller::Action;
+use serde_json::json;
+use tracing::info;
+
+use super::clock;
+use super::context::Context;
+use super::error::Error;
+use super::scope::Kind;
+use crate::crd::condition::Condition;
+use crate::domain::{self, Note, Outcome, Settled, Step};
+
+/// A kind whose objects live at a broker.
+pub trait Life: Kind + HasStatus<Status: Clone + PartialEq + Send + Sync> {
+    /// A call to its broker.
+    type Call: Send + Sync;
+    /// What is found out about an object.
+    type Facts: Send + Sync;
+
+    /// Finds out what is decided upon.
+    fn observe(&self, context: &Context) -> impl Future<Output = Result<Self::Facts, Error>> + Send;
+
+    /// The one next step. `repeated`: what is asked next may have been asked before.
+    fn decide(
+        &self,
+        context: &Context,
+        facts: &Self::Facts,
+        repeated: bool,
+    ) -> Step<Self::Status, Self::Call>;
+
+    /// Whether a call changes something, or only asks.
+    fn changes_something(call: &Self::Call) -> bool;
+
+    /// Asks the broker, when it is this object's turn.
+    fn execute(
+        &self,
+        context: &Context,
+        facts: &Self::Facts,
+        call: &Self::Call,
+    ) -> impl Future<Output = Result<Outcome, Error>> + Send;
+
+    /// What is so after the call.
+    fn settle(
+        &self,
+        context: &Context,
+        asked: (&Self::Facts, &Self::Call, bool),
+        outcome: Outcome,
+    ) -> Settled<Self::Status>;
+
+    /// What a status states.
+    fn conditions(status: &Self::Status) -> &[Condition];
+}
+
+/// One pass.
+pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, Error> {
+    let mut object = Arc::unwrap_or_clone(object);
+    if is_new(&object) {
+        object = context.hold(&object).await?;
+    }
+    // Whether `object` is surely the newest version: what is only in the cache may have been carried out already.
+    let mut fresh = false;
+    // Whether what is asked next was written just now, so that nobody can have asked it before.
+    let mut announced = false;
+    loop {
+        let facts = object.observe(context).await?;
+        match object.decide(context, &facts, !announced) {
+            Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
+            Step::Resolve(references) => {
+                let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
+                object = context.patch(&object, patch, "writing the references to class and plan").await?;
+                fresh = true;
+            }
+            Step::Write(status) => {
+                tell_news(context, &object, &status).await;
+                *object.status_mut() = Some(*status);
+                object = context.write_status(&object).await?;
+                (fresh, announced) = (true, true);
+            }
+            Step::Call(call) if !fresh && K::changes_something(&call) => {
+                object = context.read(&object).await?;
+                fresh = true;
+            }
+            Step::Call(call) => {
+                let outcome = object.execute(context, &facts, &call).await?;
+                let settled = object.settle(context, (&facts, &call, !announced), outcome);
+                announced = false;
+                match conclude(context, object, settled).await? {
+                    Some(written) => object = written,
+                    None => return Ok(Action::await_change()),
+                }
+                fresh = true;
+            }
+            Step::Release => {
+                context.release(&object).await?;
+                return Ok(Action::await_change());
+            }
+        }
+    }
+}
+
+/// Whether the object is older than the policy that gives a finalizer to new ones.
+fn is_new<K: Life>(object: &K) -> bool {
+    let meta = object.meta();
+    object.status().is_none() && meta.deletion_timestamp.is_none() && !domain::has_finalizer(meta)
+}
+
+async fn tell_news<K: Life>(context: &Context, object: &K, status: &K::Status) {
+    let before = object.status().map_or(&[][..], K::conditions);
+    if let Some(note) = Note::of_news(before, K::conditions(status)) {
+        context.tell(object, note).await;
+    }
+}
+
+/// Writes what came of a call; nothing if the object was let go. That somebody has meanwhile changed something other
+/// than the status is no reason to forget it.
+async fn conclude<K: Life>(
+    context: &Context,
+    mut object: K,
+    settled: Settled<K::Status>,
+) -> Result<Option<K>, Error> {
+    context.polls.set(&kube::ResourceExt::uid(&object).unwrap_or_default(), settled.next_poll);
+    if let Some(note) = settled.note {
+        context.tell(&object, note).await;
+    }
+    loop {
+        let before = object.status().cloned();
+        if !settled.release && before.as_ref() == Some(&settled.status) {
+            return Ok(Some(object));
+        }
+        let written = if settled.release {
+            context.release(&object).await.map(|()| None)
+        } else {
+            *object.status_mut() = Some(settled.status.clone());
+            context.write_status(&object).await.map(Some)
+        };
+        match written {
+            Err(error) if error.is_conflict() => {
+                object = context.read(&object).await?;
+                if object.status() != before.as_ref() {
+                    return Err(error);
+                }
+                info!(
+                    "the object was edited while the broker was asked: what came of it is written nevertheless"
+                );
+            }
+            written => return written,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The real reconcilers in a simulated world: a model of the API server, a broker that can fail in every way, and time
+//! that passes only when nothing else can happen.
+//!
+//! Everything happens one thing at a time, and what is next is a choice: so a seed is a history, the same seed is the
+//! same history, and a history that breaks something can be made shorter until only what matters is left.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `api` | what does an API server answer? |
+//! | `broker`, `fault` | what does a broker answer, and how can that go wrong? |
+//! | `operator` | how are watches and requests of the real reconcilers served? |
+//! | `world` | what happens between these three? |
+//! | `users` | what do users do? |
+//! | `invariants` | what must be so? |
+//! | `choices`, `history` | what happens next, and which shorter history breaks the same? |
+//! | `catalog` | what does the broker offer? |
+
+mod api;
+mod broker;
+mod catalog;
+mod choices;
+mod fault;
+mod history;
+mod invariants;
+mod operator;
+mod users;
+mod world;
+
+// The broker of the tests on a real control plane: one truth, one set of manners.
+#[path = "../../tests/it/scripted/request.rs"]
+mod request;
+#[path = "../../tests/it/scripted/rules.rs"]
+mod rules;
+#[path = "../../tests/it/scripted/truth.rs"]
+mod truth;
+
+use choices::Choices;
+
+/// Where everything happens.
+const NAMESPACE: &str = "ns";
+/// Where the broker is.
+const BROKER_URL: &str = "http://broker.example";
+
+/// Runs something in a time of its own.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(future)
+}
+
+/// A number from the environment, for `make simulate`.
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// I1 to I11, whatever users, brokers, networks and machines do.
+#[test]
+fn in_every_history_all_is_well_in_the_end() {
+    let (first, count) = (setting("SEED", 0), setting("SEEDS", 4_000));
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || (first + thread..first + count).step_by(threads as usize).for_each(check));
+        }
+    });
+    println!("{count} histories, from seed {first}");
+}
+
+/// Lives through the history of a seed; if it breaks something, the shortest one that does is told.
+fn check(seed: u64) {
+    let end = history::live(Choices::of_seed(seed));
+    if end.broken.is_empty() {
+        return;
+    }
+    let whole = end.story.len();
+    let shortest = history::shortest(end);
+    let (story, broken) = (shortest.story.join("\n"), shortest.broken.join("\n"));
+    panic!(
+        "seed {seed} ({whole} steps) breaks:\n{story}\n{broken}\nSEED={seed} SEEDS=1 make simulate: again"
+    );
+}
+
+/// A history that failed can be looked at again.
+#[test]
+fn a_seed_is_a_history() {
+    for seed in 0..20 {
+        let first = history::live(Choices::of_seed(seed));
+        let second = history::live(Choices::replay(first.choices));
+        assert_eq!(first.story, second.story, "seed {seed}");
+    }
+}

@@ -1,0 +1,242 @@
+//! What does an API server answer? Objects as JSON, with versions, generations, finalizers, and conflicts.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+/// Where an object is: resource, namespace, name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// As in the path: `serviceinstances`.
+    pub resource: String,
+    /// Empty for cluster-wide kinds.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Key {
+    /// An object of this kind in the namespace of the simulation.
+    pub fn new(resource: &str, name: &str) -> Self {
+        Self { resource: resource.to_owned(), namespace: super::NAMESPACE.to_owned(), name: name.to_owned() }
+    }
+}
+
+/// A request to the API server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path, without the query.
+    pub path: String,
+    /// The body; `null` if there is none.
+    pub body: Value,
+}
+
+/// Something that a watch tells.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// What it is about.
+    pub key: Key,
+    /// The object, as it is or was.
+    pub object: Value,
+    /// Whether it is gone.
+    pub gone: bool,
+}
+
+/// An answer: a status and a body.
+pub type Answer = (u16, Value);
+
+/// The objects that there are, and all that has happened to them.
+#[derive(Debug, Default)]
+pub struct Api {
+    objects: BTreeMap<Key, Value>,
+    version: u64,
+    uids: u64,
+    /// All events so far, oldest first.
+    pub log: Vec<Event>,
+    /// The time, as objects have it.
+    pub now: String,
+}
+
+impl Api {
+    /// The object, if there is one.
+    pub fn get(&self, key: &Key) -> Option<&Value> {
+        self.objects.get(key)
+    }
+
+    /// All objects of a kind.
+    pub fn list<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = (&'a Key, &'a Value)> {
+        self.objects.iter().filter(move |(key, _)| key.resource == resource)
+    }
+
+    /// Answers a request of the operator.
+    pub fn answer(&mut self, request: &Request) -> Answer {
+        let Some((key, subresource)) = parse(&request.path) else { return failure(404, "NotFound") };
+        if key.resource == "events" {
+            return (201, request.body.clone());
+        }
+        match (request.method.as_str(), subresource) {
+            ("GET", _) => {
+                self.objects.get(&key).map_or(failure(404, "NotFound"), |object| (200, object.clone()))
+            }
+            ("POST", _) => self.create(key, request.body.clone()),
+            ("PUT", "status") => self.change(&key, &request.body, |object| {
+                object["status"] = request.body["status"].clone();
+            }),
+            ("PUT", _) => self.change(&key, &request.body, |object| {
+                let status = object["status"].clone();
+                *object = request.body.clone();
+                if !status.is_null() {
+                    object["status"] = status;
+                }
+            }),
+            ("PATCH", _) => self.change(&key, &request.body, |object| merge(object, &request.body)),
+            ("DELETE", _) => self.delete(&key),
+            _ => failure(405, "MethodNotAllowed"),
+        }
+    }
+
+    /// Creates an object.
+    pub fn create(&mut self, mut key: Key, mut object: Value) -> Answer {
+        if key.name.is_empty() {
+            key.name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        }
+        if self.objects.contains_key(&key) {
+            return failure(409, "AlreadyExists");
+        }
+        self.uids += 1;
+        let has_spec = object.get("spec").is_some();
+        let meta = &mut object["metadata"];
+        meta["name"] = key.name.clone().into();
+        if !key.namespace.is_empty() {
+            meta["namespace"] = key.namespace.clone().into();
+        }
+        meta["uid"] = Uuid::new_v5(&Uuid::nil(), &self.uids.to_be_bytes()).to_string().into();
+        meta["creationTimestamp"] = self.now.clone().into();
+        if has_spec {
+            meta["generation"] = 1.into();
+        }
+        self.write(&key, object, 201)
+    }
+
+    /// Changes an object as a user does, who does not look before.
+    pub fn edit(&mut self, key: &Key, patch: &Value) -> Answer {
+        self.change(key, patch, |object| merge(object, patch))
+    }
+
+    /// Deletes an object: at once, or when its finalizers are gone.
+    pub fn delete(&mut self, key: &Key) -> Answer {
+        let Some(object) = self.objects.get(key) else { return failure(404, "NotFound") };
+        let mut object = object.clone();
+        if has_finalizers(&object) {
+            let meta = &mut object["metadata"];
+            if meta["deletionTimestamp"].is_null() {
+                meta["deletionTimestamp"] = self.now.clone().into();
+                meta["generation"] = (meta["generation"].as_i64().unwrap_or_default() + 1).into();
+            }
+            return self.write(key, object, 200);
+        }
+        self.remove(key);
+        (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+    }
+
+    fn change(&mut self, key: &Key, asked: &Value, change: impl FnOnce(&mut Value)) -> Answer {
+        let Some(before) = self.objects.get(key) else { return failure(404, "NotFound") };
+        let version = &asked["metadata"]["resourceVersion"];
+        if !version.is_null() && *version != before["metadata"]["resourceVersion"] {
+            return failure(409, "Conflict");
+        }
+        let mut object = before.clone();
+        change(&mut object);
+        object["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"].clone();
+        if object == *before {
+            return (200, object);
+        }
+        if object["spec"] != before["spec"] {
+            let generation = before["metadata"]["generation"].as_i64().unwrap_or_default();
+            object["metadata"]["generation"] = (generation + 1).into();
+        }
+        self.write(key, object, 200)
+    }
+
+    fn write(&mut self, key: &Key, mut object: Value, status: u16) -> Answer {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        self.objects.insert(key.clone(), object.clone());
+        if !object["metadata"]["deletionTimestamp"].is_null() && !has_finalizers(&object) {
+            self.remove(key);
+        } else {
+            self.log.push(Event { key: key.clone(), object: object.clone(), gone: false });
+        }
+        (status, object)
+    }
+
+    /// The object is gone, and what it owns goes with it.
+    fn remove(&mut self, key: &Key) {
+        let Some(mut object) = self.objects.remove(key) else { return };
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let uid = object["metadata"]["uid"].clone();
+        self.log.push(Event { key: key.clone(), object, gone: true });
+        let owned: Vec<Key> = self
+            .objects
+            .iter()
+            .filter(|(_, object)| object["metadata"]["ownerReferences"][0]["uid"] == uid)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in owned {
+            self.delete(&key);
+        }
+    }
+}
+
+fn has_finalizers(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
+}
+
+/// The object that a path names, and the subresource.
+fn parse(path: &str) -> Option<(Key, &str)> {
+    let mut parts = path.trim_start_matches('/').split('/').skip_while(|part| !part.starts_with('v'));
+    parts.next()?;
+    let mut resource = parts.next()?;
+    let mut namespace = "";
+    let mut name = parts.next().unwrap_or_default();
+    if resource == "namespaces"
+        && let Some(inner) = parts.next()
+    {
+        (namespace, resource, name) = (name, inner, parts.next().unwrap_or_default());
+    }
+    let key = Key { resource: resource.to_owned(), namespace: namespace.to_owned(), name: name.to_owned() };
+    Some((key, parts.next().unwrap_or_default()))
+}
+
+/// A failure as the API server words it.
+pub fn failure(code: u16, reason: &str) -> Answer {
+    let message = format!("simulated: {reason}");
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
+    });
+    (code, body)
+}
+
+/// RFC 7386.
+fn merge(object: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *object = patch.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = Value::Object(Map::new());
+    }
+    let Value::Object(object) = object else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            object.remove(name);
+        } else {
+            merge(object.entry(name.clone()).or_insert(Value::Null), value);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A random history: users act, everything that can go wrong may, and in the end all must be well.
+
+use super::choices::{Choices, shrink};
+use super::fault::FAULTS;
+use super::operator::{RESOURCES, Waiting};
+use super::world::{Broken, World};
+use super::{invariants, run, users};
+
+/// What became of a history.
+pub struct End {
+    /// What has happened, in words.
+    pub story: Vec<String>,
+    /// What was broken.
+    pub broken: Vec<Broken>,
+    /// The choices that led there.
+    pub choices: Vec<usize>,
+}
+
+/// Lives through the history that these choices make.
+pub fn live(choices: Choices) -> End {
+    run(async move {
+        let mut history = History::new(choices);
+        history.live().await;
+        let World { story, broken, .. } = &mut history.world;
+        let (story, broken) = (std::mem::take(story), std::mem::take(broken));
+        End { story, broken, choices: history.choices.into_made() }
+    })
+}
+
+/// The shortest history that is broken in the same way.
+pub fn shortest(end: End) -> End {
+    let kind =
+        |broken: &[Broken]| broken.first().and_then(|broken| broken.split(':').next()).map(str::to_owned);
+    let wanted = kind(&end.broken);
+    let choices = shrink(end.choices, |made| kind(&live(Choices::replay(made.to_vec())).broken) == wanted);
+    live(Choices::replay(choices))
+}
+
+struct History {
+    world: World,
+    choices: Choices,
+    actions: usize,
+    faults: usize,
+    spent: usize,
+}
+
+/// Something that can happen.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Answer(usize),
+    Deliver(usize),
+    Act,
+    Wait,
+    CatchUp,
+    Befall(usize),
+    Lose(usize, bool),
+    Repeat(usize),
+    Relist(usize),
+    Crash,
+}
+
+impl History {
+    fn new(mut choices: Choices) -> Self {
+        let (actions, faults) = (1 + choices.below(8), choices.below(8));
+        Self { world: World::new(), choices, actions, faults, spent: 0 }
+    }
+
+    async fn live(&mut self) {
+        while (self.actions > 0 || self.faults > self.spent) && self.world.broken.is_empty() {
+            self.world.settle().await;
+            let moves = self.moves();
+            let weights: Vec<u32> = moves.iter().map(|(_, weight)| *weight).collect();
+            let (chosen, _) = moves[self.choices.pick(&weights)];
+            if !self.make(chosen).await && self.actions == 0 {
+                break;
+            }
+        }
+        users::unpause(&mut self.world.api);
+        self.world.come_to_rest().await;
+        self.judge(true);
+        users::clean_up(&mut self.world.api);
+        self.world.tell("the users delete everything");
+        self.world.come_to_rest().await;
+        self.judge(false);
+    }
+
+    fn judge(&mut self, expected: bool) {
+        let world = &mut self.world;
+        if !world.broken.is_empty() {
+            return;
+        }
+        let mut broken = invariants::at_rest(&world.api, &world.broker);
+        if !expected {
+            let left = ["serviceinstances", "servicebindings", "secrets"]
+                .into_iter()
+                .flat_map(|resource| world.api.list(resource))
+                .map(|(_, object)| format!("I7: it never goes: {object}"));
+            broken.extend(left);
+        }
+        let budget = 40 + 25 * self.spent;
+        if world.broker.changes > budget {
+            broken.push(format!("I8: {} calls that change something, not {budget}", world.broker.changes));
+        }
+        world.broken.extend(broken);
+    }
+
+    /// What can happen now; the first is what happens if nothing goes wrong.
+    fn moves(&self) -> Vec<(Move, u32)> {
+        let world = &self.world;
+        let mut moves = Vec::new();
+        moves.extend((0..world.waiting.len()).map(|index| (Move::Answer(index), 8)));
+        if let Some(operator) = &world.operator {
+            let behind = (0..RESOURCES.len()).filter(|watch| operator.is_behind(*watch, &world.api));
+            moves.extend(behind.map(|watch| (Move::Deliver(watch), 8)));
+        }
+        if self.actions > 0 {
+            moves.push((Move::Act, 3));
+        }
+        if !world.broker.late.is_empty() {
+            moves.push((Move::CatchUp, 3));
+        }
+        moves.push((Move::Wait, if moves.is_empty() { 8 } else { 1 }));
+        if self.spent < self.faults {
+            for (index, waiting) in world.waiting.iter().enumerate() {
+                moves.push(match waiting {
+                    Waiting::Broker(..) => (Move::Befall(index), 4),
+                    Waiting::Api(..) => (Move::Lose(index, true), 1),
+                });
+                if matches!(waiting, Waiting::Api(..)) {
+                    moves.push((Move::Lose(index, false), 1));
+                }
+            }
+            moves.extend(
+                (0..RESOURCES.len()).flat_map(|watch| [(Move::Repeat(watch), 1), (Move::Relist(watch), 1)]),
+            );
+            moves.push((Move::Crash, 2));
+        }
+        moves
+    }
+
+    async fn make(&mut self, chosen: Move) -> bool {
+        let world = &mut self.world;
+        match chosen {
+            Move::Answer(index) => world.answer(index),
+            Move::Act => {
+                self.actions -= 1;
+                let what = users::act(&mut world.api, &mut self.choices);
+                world.tell(what);
+            }
+            Move::Wait => return world.wait().await,
+            Move::CatchUp => {
+                let what = world.broker.catch_up().unwrap_or_default();
+                world.tell(format!("broker: has done {what}"));
+            }
+            Move::Deliver(watch) => {
+                if let Some(operator) = &mut world.operator {
+                    operator.deliver(watch, &world.api);
+                }
+            }
+            fault => self.go_wrong(fault).await,
+        }
+        true
+    }
+
+    async fn go_wrong(&mut self, fault: Move) {
+        self.spent += 1;
+        let world = &mut self.world;
+        match fault {
+            Move::Befall(index) => {
+                let Some(Waiting::Broker(request, _)) = world.waiting.get(index) else { return };
+                let legal: Vec<_> =
+                    FAULTS.iter().filter(|fault| fault.can_befall(request.endpoint)).collect();
+                world.befall(index, legal[self.choices.below(legal.len())]);
+            }
+            Move::Lose(index, carried_out) => world.lose(index, carried_out),
+            Move::Repeat(watch) | Move::Relist(watch) => {
+                let Some(operator) = &mut world.operator else { return };
+                if matches!(fault, Move::Relist(_)) {
+                    operator.relist(watch, &world.api);
+                    world.tell(format!("the watch of {} is interrupted", RESOURCES[watch]));
+                } else {
+                    operator.repeat(watch, &world.api);
+                    world.tell(format!("the watch of {} repeats itself", RESOURCES[watch]));
+                }
+            }
+            Move::Crash => {
+                let done = self.choices.below(2) == 1;
+                world.crash(|_| done);
+                world.start();
+            }
+            _ => {}
+        }
+    }
+}

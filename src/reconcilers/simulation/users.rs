@@ -1,0 +1,140 @@
+//! What do users do? Each action is one that somebody with kubectl could do at any time.
+
+use serde_json::{Value, json};
+
+use super::api::{Api, Key};
+use super::choices::Choices;
+use crate::crd::names::{ANNOTATION_PAUSED, FINALIZER};
+
+const INSTANCES: &str = "serviceinstances";
+const BINDINGS: &str = "servicebindings";
+const NAMES: [&str; 2] = ["one", "two"];
+const DATABASE: [&str; 3] = ["small", "large", "slow"];
+const CACHE: [&str; 2] = ["cache-small", "cache-slow"];
+
+/// Does something; returns it in words.
+pub fn act(api: &mut Api, choices: &mut Choices) -> String {
+    let name = NAMES[choices.below(NAMES.len())];
+    let instance = Key::new(INSTANCES, name);
+    let binding = Key::new(BINDINGS, name);
+    if api.get(&instance).is_none() {
+        create_instance(api, name, choices);
+        return format!("a user creates the instance {name}");
+    }
+    if api.get(&binding).is_none() && choices.below(2) == 0 {
+        create_binding(api, name);
+        return format!("a user creates the binding {name}");
+    }
+    match choices.pick(&[5, 4, 4, 4, 2, 2, 2, 1]) {
+        0 => {
+            let parameters = parameters(choices);
+            api.edit(&instance, &json!({"spec": {"parameters": parameters}}));
+            format!("a user sets the parameters of {name} to {parameters}")
+        }
+        1 => change_plan(api, &instance, choices),
+        2 => {
+            api.delete(&binding);
+            format!("a user deletes the binding {name}")
+        }
+        3 => {
+            api.delete(&instance);
+            format!("a user deletes the instance {name}")
+        }
+        4 => {
+            api.delete(&Key::new("secrets", name));
+            format!("a user deletes the Secret {name}")
+        }
+        5 => {
+            api.edit(&Key::new("secrets", name), &json!({"data": {"password": "Zm9yZ2Vk"}}));
+            format!("a user edits the Secret {name}")
+        }
+        6 => {
+            let count = api.get(&instance).and_then(|object| object["spec"]["updateRequests"].as_i64());
+            let spec = json!({"updateRequests": count.unwrap_or_default() + 1});
+            api.edit(&instance, &json!({"spec": spec}));
+            format!("a user asks for an update of {name}")
+        }
+        _ => pause(api, &instance, &binding),
+    }
+}
+
+/// All users take away all that they have made.
+pub fn clean_up(api: &mut Api) {
+    for name in NAMES {
+        for resource in [BINDINGS, INSTANCES] {
+            let key = Key::new(resource, name);
+            api.edit(&key, &json!({"metadata": {"annotations": {ANNOTATION_PAUSED: null}}}));
+            api.delete(&key);
+        }
+    }
+}
+
+/// All users let the operator work again.
+pub fn unpause(api: &mut Api) {
+    for name in NAMES {
+        for resource in [BINDINGS, INSTANCES] {
+            let unpaused = json!({"metadata": {"annotations": {ANNOTATION_PAUSED: null}}});
+            api.edit(&Key::new(resource, name), &unpaused);
+        }
+    }
+}
+
+fn pause(api: &mut Api, instance: &Key, binding: &Key) -> String {
+    let paused = |object: &Value| object["metadata"]["annotations"][ANNOTATION_PAUSED] == "true";
+    let value = if api.get(instance).is_some_and(paused) { Value::Null } else { "true".into() };
+    let edit = json!({"metadata": {"annotations": {ANNOTATION_PAUSED: value}}});
+    api.edit(instance, &edit);
+    api.edit(binding, &edit);
+    format!("a user sets paused of {} to {value}", instance.name)
+}
+
+fn parameters(choices: &mut Choices) -> Value {
+    json!({"size": choices.below(3)})
+}
+
+fn change_plan(api: &mut Api, key: &Key, choices: &mut Choices) -> String {
+    let class = api.get(key).map(|object| object["spec"]["clusterServiceClassExternalName"].clone());
+    let plans = if class == Some(json!("cache")) { &CACHE[..] } else { &DATABASE[..] };
+    let plan = plans[choices.below(plans.len())];
+    // As the operator finds the plan anew, its reference is not the user's to change.
+    api.edit(key, &json!({"spec": {"clusterServicePlanExternalName": plan}}));
+    format!("a user changes the plan of {} to {plan}", key.name)
+}
+
+fn metadata() -> Value {
+    json!({"finalizers": [FINALIZER]})
+}
+
+fn user() -> Value {
+    json!({"username": "somebody", "uid": "1", "groups": ["all"], "extra": {}})
+}
+
+/// Creates an instance, with what admission adds.
+pub fn create_instance(api: &mut Api, name: &str, choices: &mut Choices) {
+    let plans: Vec<(&str, &str)> = DATABASE
+        .iter()
+        .map(|plan| ("database", *plan))
+        .chain(CACHE.iter().map(|plan| ("cache", *plan)))
+        .collect();
+    let (class, plan) = plans[choices.below(plans.len())];
+    create_instance_of(api, name, (class, plan), &parameters(choices));
+}
+
+/// Creates an instance of this class and plan, with what admission adds.
+pub fn create_instance_of(api: &mut Api, name: &str, (class, plan): (&str, &str), parameters: &Value) {
+    let object = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": metadata(),
+        "spec": {"clusterServiceClassExternalName": class, "clusterServicePlanExternalName": plan,
+            "parameters": parameters, "userInfo": user(), "updateRequests": 0},
+    });
+    api.create(Key::new(INSTANCES, name), object);
+}
+
+/// Creates a binding to the instance of the same name, with what admission adds.
+pub fn create_binding(api: &mut Api, name: &str) {
+    let object = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": metadata(),
+        "spec": {"instanceRef": {"name": name}, "secretName": name, "userInfo": user()},
+    });
+    api.create(Key::new(BINDINGS, name), object);
+}
