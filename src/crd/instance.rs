@@ -219,6 +219,10 @@ pub struct ServiceInstanceStatus {
     /// When and how often.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Schedule>,
+    /// An update may have been carried out that the broker has not confirmed: the next one sends plan and parameters,
+    /// whether they seem to change or not.
+    #[serde(default, skip_serializing_if = "schema::is_false")]
+    pub update_uncertain: bool,
     /// A digest of what the broker has refused: it is not asked for that again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refused: String,

@@ -47,6 +47,9 @@ pub struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub next_attempt_time: Option<Time>,
+    /// What is polled was not begun by an answer of the broker: it said that there is something of this id already.
+    #[serde(default, skip_serializing_if = "schema::is_false")]
+    pub verifying: bool,
     /// When an asynchronous operation is given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]

@@ -70,6 +70,12 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i6
         .transpose()
 }
 
+/// Whether something is not so: it is left out when it is written.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+pub fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// Whether a counter stands at its start: it is left out when it is written.
 pub fn is_zero(number: &i64) -> bool {
     *number == 0

@@ -203,9 +203,14 @@ fn poll(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceB
 fn mitigate(
     observed: &Observed<'_>,
     before: &ServiceBindingStatus,
-    status: ServiceBindingStatus,
+    mut status: ServiceBindingStatus,
     orphan: &Orphan,
 ) -> Step {
+    if orphan.async_op_in_progress && is_overdue(status.operation.as_ref(), &observed.now) {
+        let removal = settle::removal(observed, &orphan.id, &orphan.broker_name);
+        super::orphan::overdue(&mut status, &removal);
+        return Step::Write(Box::new(status));
+    }
     let polled =
         observed.next_poll.as_ref().filter(|next| orphan.async_op_in_progress && next.0 > observed.now.0);
     if let Some(next) = not_before(status.operation.as_ref(), &observed.now).or(polled).cloned() {
@@ -330,6 +335,7 @@ fn create(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Se
                 observed,
                 &mut status,
                 "what is asked for changed while it was unknown what the broker had done",
+                None,
             );
             return Step::Write(Box::new(status));
         }

@@ -191,9 +191,14 @@ fn poll(observed: &Observed<'_>, before: &ServiceInstanceStatus, status: Service
 fn mitigate(
     observed: &Observed<'_>,
     before: &ServiceInstanceStatus,
-    status: ServiceInstanceStatus,
+    mut status: ServiceInstanceStatus,
     orphan: &Orphan,
 ) -> Step {
+    if orphan.async_op_in_progress && is_overdue(status.operation.as_ref(), &observed.now) {
+        let removal = settle::removal(observed, &orphan.id, &orphan.broker_name);
+        super::orphan::overdue(&mut status, &removal);
+        return Step::Write(Box::new(status));
+    }
     let wait = not_before(status.operation.as_ref(), &observed.now);
     let wait = wait.or_else(|| {
         later(observed.next_poll.as_ref(), &observed.now).filter(|_| orphan.async_op_in_progress)

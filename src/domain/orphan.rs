@@ -53,6 +53,11 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
     }
 }
 
+/// The broker has taken longer to remove it than it may: it is asked to once more.
+pub fn overdue(status: &mut impl HasProgress, removal: &Removal<'_>) {
+    stays(status, removal, "it took longer than the operator allows", None);
+}
+
 fn gone(status: &mut impl HasProgress) -> After {
     status.progress().orphan_is_gone();
     let message = "Orphan mitigation was completed successfully";

@@ -92,7 +92,14 @@ impl Progress<'_> {
         self.operation_start_time.get_or_insert_with(|| now.clone());
         let schedule = self.operation.get_or_insert_default();
         schedule.next_attempt_time = None;
+        schedule.verifying = false;
         schedule.deadline = Some(schedule::deadline(now, maximum));
+    }
+
+    /// The broker has something of this id already, and will be asked how far it is.
+    pub fn verify(&mut self, now: &Time, maximum: Option<Duration>) {
+        self.poll(None, now, maximum);
+        self.operation.get_or_insert_default().verifying = true;
     }
 
     /// The operation is over, one way or the other.
@@ -128,8 +135,9 @@ impl Progress<'_> {
         }
     }
 
-    /// Something may be left at the broker: it will be removed before anything else, and its id is not used again.
-    pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time) {
+    /// Something may be left at the broker: it will be removed before anything else, and its id is not used again. The
+    /// broker may have asked to be left alone for a while.
+    pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time, retry_after: Option<Duration>) {
         let message =
             format!("{} may exist at the broker ({}) and is being removed", orphan.id, orphan.reason);
         self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
@@ -137,7 +145,7 @@ impl Progress<'_> {
         *self.mitigating = true;
         *self.abandoned_attempts += 1;
         if let Some(schedule) = self.operation {
-            schedule.next_attempt_time = None;
+            schedule.next_attempt_time = retry_after.map(|delay| schedule::after(now, delay));
         }
     }
 

@@ -24,6 +24,8 @@ reasons! {
 
     /// The instance is there.
     PROVISIONED_SUCCESSFULLY = "ProvisionedSuccessfully";
+    /// A failed update or deprovisioning has left the instance unusable, says the broker.
+    INSTANCE_UNUSABLE = "InstanceUnusable";
     /// The instance is as the spec says.
     INSTANCE_UPDATED_SUCCESSFULLY = "InstanceUpdatedSuccessfully";
     /// The instance is gone.

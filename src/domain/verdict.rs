@@ -46,10 +46,32 @@ pub fn of_creation(error: &osb::Error) -> Verdict {
 
 /// What to do after a failed update. An update is never undone.
 pub fn of_update(error: &osb::Error) -> Verdict {
-    if error.update_repeatable() == Some(false) || is_refusal(error) {
+    if !error.update_repeatable().unwrap_or_else(|| !is_refusal(error)) {
         return Verdict::Refused;
     }
     if error.may_have_happened() { Verdict::Repeat } else { Verdict::Retry }
+}
+
+/// Whether a broker that is asked how far something is says that it knows nothing of it.
+pub fn is_unknown(error: &osb::Error) -> bool {
+    matches!(error.status(), Some(400 | 404 | 410 | 422)) && !error.is_concurrency_error()
+}
+
+/// What the code of an error means, for users; empty if it says nothing that the error does not.
+pub fn hint(error: &osb::Error) -> &'static str {
+    if error.is_async_required() {
+        " (the broker can do this only asynchronously; for bindings its catalog must say bindings_retrievable)"
+    } else if error.requires_app() {
+        " (it is for applications that the broker knows; it was told the UID of the namespace as app_guid)"
+    } else if error.is_concurrency_error() {
+        " (the broker is doing something else with it)"
+    } else if error.is_unauthorized() {
+        " (the broker does not accept the credentials of its broker object)"
+    } else if error.is_unsupported_version() {
+        " (the broker does not speak version 2.17 of the Open Service Broker API)"
+    } else {
+        ""
+    }
 }
 
 /// What was sent is wrong, and will be as wrong the next time. Everything else that a broker answers with 4xx is

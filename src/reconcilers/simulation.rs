@@ -13,6 +13,7 @@
 //! | `users` | what do users do? |
 //! | `invariants` | what must be so? |
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same? |
+//! | `matrix` | what comes of each fault of each call? |
 //! | `catalog` | what does the broker offer? |
 
 mod api;
@@ -22,6 +23,7 @@ mod choices;
 mod fault;
 mod history;
 mod invariants;
+mod matrix;
 mod operator;
 mod users;
 mod world;
@@ -33,6 +35,9 @@ mod request;
 mod rules;
 #[path = "../../tests/it/scripted/truth.rs"]
 mod truth;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use choices::Choices;
 
@@ -77,6 +82,32 @@ fn check(seed: u64) {
     panic!(
         "seed {seed} ({whole} steps) breaks:\n{story}\n{broken}\nSEED={seed} SEEDS=1 make simulate: again"
     );
+}
+
+/// I1 to I11, and the specification's table of orphan mitigation, for each operation and each fault.
+#[test]
+fn every_fault_of_every_operation_ends_well() {
+    let scenarios = matrix::all();
+    let failures: Mutex<Vec<String>> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (broken, story) = scenario.play();
+                    if !broken.is_empty() {
+                        let (story, broken) = (story.join("\n"), broken.join("\n"));
+                        failures.lock().unwrap().push(format!("{scenario}:\n{story}\n{broken}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let (failed, all) = (failures.len(), scenarios.len());
+    println!("{} of {all} scenarios passed", all - failed);
+    assert!(failures.is_empty(), "{failed} of {all} scenarios failed:\n\n{}", failures.join("\n\n"));
 }
 
 /// A history that failed can be looked at again.

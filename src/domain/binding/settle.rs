@@ -42,14 +42,26 @@ pub(super) fn overdue(observed: &Observed<'_>, mut status: ServiceBindingStatus)
 }
 
 /// The attempt under way is given up, and what it may have left is removed.
-pub(super) fn mitigate(observed: &Observed<'_>, status: &mut ServiceBindingStatus, why: &str) {
+pub(super) fn mitigate(
+    observed: &Observed<'_>,
+    status: &mut ServiceBindingStatus,
+    why: &str,
+    retry_after: Option<Duration>,
+) {
     let Some(orphan) = orphan(status, why) else { return };
     status.current_operation = None;
     status.in_progress_properties = None;
     status.external_properties = None;
     let mut progress = status.progress();
     progress.end();
-    progress.abandon(orphan, reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, &observed.now);
+    let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
+    progress.abandon(orphan, reason, &observed.now, retry_after);
+}
+
+/// The removal of what an attempt may have left.
+pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
+    let seed = observed.binding.metadata.uid.as_deref().unwrap_or_default();
+    Removal { id, broker, seed, now: &observed.now }
 }
 
 struct After<'a, 'b> {
@@ -132,12 +144,20 @@ impl<'a> After<'a, '_> {
     }
 
     fn bind_failed(&mut self, error: &osb::Error) {
-        let message = format!("The broker {} did not make the binding: {error}", self.broker);
+        let message =
+            format!("The broker {} did not make the binding: {error}{}", self.broker, verdict::hint(error));
+        let bound = self.status.external_properties.is_some();
+        // An id that the user has given may belong to something else, unless it was sent before.
+        let given = !self.observed.binding.spec.external_id.is_empty();
+        let foreign = given && !bound && !self.observed.repeated;
         match verdict::of_creation(error).after_attempts(self.observed.repeated) {
-            Verdict::Refused if self.status.external_properties.is_none() => self.refused(&message),
+            Verdict::Refused if !bound => self.refused(&message),
+            Verdict::Poll if foreign => self.refused(&message),
             Verdict::Poll if self.observed.offering.retrievable => {
                 let message = "The broker has the binding already; it is asked how far it is";
                 self.begun(None, reason::BINDING, message);
+                let maximum = self.observed.offering.maximum_polling_duration;
+                self.status.progress().verify(&self.observed.now, maximum);
             }
             Verdict::Orphan | Verdict::Poll | Verdict::Refused => {
                 self.give_up(reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, &message, error.retry_after());
@@ -156,7 +176,7 @@ impl<'a> After<'a, '_> {
     fn give_up(&mut self, reason: &'static str, message: &str, retry_after: Option<Duration>) {
         let seed = self.seed();
         let next = self.status.progress().fail(&self.observed.now, seed, retry_after);
-        mitigate(self.observed, self.status, message);
+        mitigate(self.observed, self.status, message, retry_after);
         let message =
             format!("{message}; what may exist is removed, then it is tried again, not before {}", next.0);
         self.report(condition::READY, Status::False, reason, &message);
@@ -221,7 +241,11 @@ impl<'a> After<'a, '_> {
                 self.begun(operation, reason::UNBINDING, "The binding is being deleted asynchronously");
             }
             Outcome::Failed(error) => {
-                let message = format!("The broker {} did not remove the binding: {error}", self.broker);
+                let message = format!(
+                    "The broker {} did not remove the binding: {error}{}",
+                    self.broker,
+                    verdict::hint(&error)
+                );
                 self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, error.retry_after());
             }
             Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
@@ -255,6 +279,14 @@ impl<'a> After<'a, '_> {
             Outcome::Failed(error) if removing && error.is_not_found() => {
                 self.operation_failed("The broker does not know the operation");
             }
+            Outcome::Failed(error) if self.is_verifying() && verdict::is_unknown(&error) => {
+                let message = format!(
+                    "The broker {} says that it has the binding already, but does not know of it: {error}",
+                    self.broker
+                );
+                let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
+                self.give_up(reason, &message, error.retry_after());
+            }
             Outcome::Failed(error) => {
                 let message = format!(
                     "The broker {} does not say how far it is: {error}; it is asked again",
@@ -267,6 +299,10 @@ impl<'a> After<'a, '_> {
             Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
             Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotAsked(_) => {}
         }
+    }
+
+    fn is_verifying(&self) -> bool {
+        self.status.operation.as_ref().is_some_and(|operation| operation.verifying)
     }
 
     fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
@@ -298,15 +334,14 @@ impl<'a> After<'a, '_> {
                 self.refused(&format!("Bind call failed: {why}"));
                 if let Some(left) = left {
                     let why = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
-                    self.status.progress().abandon(left, why, &self.observed.now);
+                    self.status.progress().abandon(left, why, &self.observed.now, None);
                 }
             }
         }
     }
 
     fn mitigation(&mut self, call: &Call, outcome: Outcome) {
-        let removal =
-            Removal { id: &call.binding_id, broker: self.broker, seed: self.seed(), now: &self.observed.now };
+        let removal = removal(self.observed, &call.binding_id, self.broker);
         let after = crate::domain::orphan::settle(self.status, &removal, outcome);
         self.note = after.note;
         self.next_poll = after.next_poll;

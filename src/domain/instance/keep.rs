@@ -73,6 +73,7 @@ fn create(
             observed,
             &mut status,
             "the spec changed while it was unknown what the broker had done",
+            None,
         );
         return Step::Write(Box::new(status));
     }
@@ -121,7 +122,8 @@ fn change(
     let updating = status.current_operation == Some(InstanceOperation::Update);
     let plan_changes = desired.plan_id() != external.plan_id();
     let wanted = fingerprint(&desired);
-    if wanted == fingerprint(external) && !updating {
+    let as_wanted = wanted == fingerprint(external) && !status.update_uncertain;
+    if as_wanted && !updating {
         status.refused.clear();
         status.observed_generation = generation(observed);
         status.reconciled_generation = generation(observed);
@@ -138,9 +140,11 @@ fn change(
     }
     let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(wanted);
     if updating && same {
+        let uncertain = status.update_uncertain;
+        let plan_changes = plan_changes || (uncertain && target.plan_updatable);
         let verb = Verb::Update {
             plan_id: plan_changes.then(|| desired.plan_id().to_owned()),
-            parameters: desired.parameter_checksum != external.parameter_checksum,
+            parameters: uncertain || desired.parameter_checksum != external.parameter_checksum,
         };
         return retry(observed, before, status, verb);
     }
@@ -149,6 +153,7 @@ fn change(
         let next = next.clone();
         return write_or(before, status, Step::Wait(Some(next)));
     }
+    status.update_uncertain |= updating;
     status.current_operation = Some(InstanceOperation::Update);
     status.in_progress_properties = Some(desired);
     status.refused.clear();

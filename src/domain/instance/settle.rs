@@ -1,5 +1,7 @@
 //! What is so after a call to the broker of an instance?
 
+use std::time::Duration;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::keep::fingerprint;
@@ -43,19 +45,32 @@ pub(super) fn overdue(observed: &Observed<'_>, mut status: Status_) -> Status_ {
         broker: String::new(),
         maximum_polling_duration: None,
     };
+    status.update_uncertain |= status.current_operation == Some(InstanceOperation::Update);
     let mut after =
         After { observed, call: &call, status: &mut status, note: None, release: false, next_poll: None };
     after.operation_failed(&message, None);
     status
 }
 
-/// The attempt under way is given up, and what it may have left is removed.
-pub(super) fn mitigate(observed: &Observed<'_>, status: &mut Status_, why: &str) {
+/// The attempt under way is given up, and what it may have left is removed, unless the broker wants to be left alone
+/// for a while.
+pub(super) fn mitigate(
+    observed: &Observed<'_>,
+    status: &mut Status_,
+    why: &str,
+    retry_after: Option<Duration>,
+) {
     let Some(orphan) = orphan(status, why) else { return };
     status.current_operation = None;
     let mut progress = status.progress();
     progress.end();
-    progress.abandon(orphan, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &observed.now);
+    progress.abandon(orphan, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &observed.now, retry_after);
+}
+
+/// The removal of what an attempt may have left.
+pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
+    let seed = observed.instance.metadata.uid.as_deref().unwrap_or_default();
+    Removal { id, broker, seed, now: &observed.now }
 }
 
 struct After<'a, 'b> {
@@ -122,6 +137,7 @@ impl After<'_, '_> {
 
     /// What was asked for is so.
     fn confirmed(&mut self) {
+        self.status.update_uncertain = false;
         self.status.external_properties = self.status.in_progress_properties.take();
         self.status.current_operation = None;
         self.status.reconciled_generation = self.status.observed_generation;
@@ -140,32 +156,23 @@ impl After<'_, '_> {
     }
 
     fn provision_failed(&mut self, error: &osb::Error) {
-        let message = format!("The broker {} did not provision the instance: {error}", self.call.broker);
-        let first = self.status.operation.as_ref().is_none_or(|operation| operation.failures == 0);
-        let foreign = error.is_conflict() && first && !self.observed.instance.spec.external_id.is_empty();
+        let message = format!(
+            "The broker {} did not provision the instance: {error}{}",
+            self.call.broker,
+            verdict::hint(error)
+        );
+        // An id that the user has given may belong to something else, unless it was sent before.
+        let given = !self.observed.instance.spec.external_id.is_empty();
+        let foreign = error.is_conflict() && given && !self.observed.repeated;
         match verdict::of_creation(error).after_attempts(self.observed.repeated) {
             Verdict::Refused => self.refused(&message),
             Verdict::Poll if foreign => self.refused(&message),
             Verdict::Poll => {
                 let message = "The broker has the instance already; it is asked how far it is";
                 self.begun(None, condition::READY, reason::PROVISIONING, message);
+                self.status.progress().verify(&self.observed.now, self.call.maximum_polling_duration);
             }
-            Verdict::Orphan => {
-                let seed = self.seed().to_owned();
-                let next = self.status.progress().fail(&self.observed.now, &seed, error.retry_after());
-                mitigate(self.observed, self.status, &message);
-                let text = format!(
-                    "{message}; what may exist is removed, then it is tried again, not before {}",
-                    next.0
-                );
-                self.report(
-                    condition::READY,
-                    Status::False,
-                    reason::STARTING_INSTANCE_ORPHAN_MITIGATION,
-                    &text,
-                );
-                self.tell(true, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &text);
-            }
+            Verdict::Orphan => self.give_up(&message, error.retry_after()),
             verdict @ (Verdict::Retry | Verdict::Repeat) => {
                 if verdict == Verdict::Retry {
                     self.status.current_operation = None;
@@ -182,12 +189,24 @@ impl After<'_, '_> {
         }
     }
 
+    /// What may exist is removed; then the instance is made anew, under another id.
+    fn give_up(&mut self, message: &str, retry_after: Option<Duration>) {
+        let seed = self.seed().to_owned();
+        let next = self.status.progress().fail(&self.observed.now, &seed, retry_after);
+        mitigate(self.observed, self.status, message, retry_after);
+        let message =
+            format!("{message}; what may exist is removed, then it is tried again, not before {}", next.0);
+        let reason = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
+        self.report(condition::READY, Status::False, reason, &message);
+        self.tell(true, reason, &message);
+    }
+
     fn try_again(
         &mut self,
         type_: &str,
         status: Status,
         reason: &'static str,
-        (message, retry_after): (&str, Option<std::time::Duration>),
+        (message, retry_after): (&str, Option<Duration>),
     ) {
         let seed = self.seed().to_owned();
         let next = self.status.progress().fail(&self.observed.now, &seed, retry_after);
@@ -226,7 +245,13 @@ impl After<'_, '_> {
                 self.begun(operation, condition::UPDATED, reason::UPDATING_INSTANCE, message);
             }
             Outcome::Failed(error) => {
-                let message = format!("The broker {} did not update the instance: {error}", self.call.broker);
+                let message = format!(
+                    "The broker {} did not update the instance: {error}{}",
+                    self.call.broker,
+                    verdict::hint(&error)
+                );
+                self.status.update_uncertain |= error.may_have_happened() || self.observed.repeated;
+                self.usable(error.instance_usable(), &message);
                 match verdict::of_update(&error) {
                     Verdict::Refused => self.refused(&message),
                     Verdict::Retry | Verdict::Repeat | Verdict::Orphan | Verdict::Poll => {
@@ -253,6 +278,14 @@ impl After<'_, '_> {
         self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, message);
     }
 
+    /// Whether the broker says that the instance cannot be used any more (OSB, “Service Broker Errors”).
+    fn usable(&mut self, usable: Option<bool>, message: &str) {
+        if usable == Some(false) {
+            let message = format!("{message}; until it is updated or deleted, the instance cannot be used");
+            self.report(condition::READY, Status::False, reason::INSTANCE_UNUSABLE, &message);
+        }
+    }
+
     fn deprovision(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done { .. } => self.deprovisioned(),
@@ -262,8 +295,11 @@ impl After<'_, '_> {
                 self.begun(operation, condition::READY, reason::DEPROVISIONING, message);
             }
             Outcome::Failed(error) => {
-                let message =
-                    format!("The broker {} did not deprovision the instance: {error}", self.call.broker);
+                let message = format!(
+                    "The broker {} did not deprovision the instance: {error}{}",
+                    self.call.broker,
+                    verdict::hint(&error)
+                );
                 let reason = reason::DEPROVISION_CALL_FAILED;
                 self.try_again(condition::READY, Status::Unknown, reason, (&message, error.retry_after()));
             }
@@ -292,10 +328,11 @@ impl After<'_, '_> {
                 State::Succeeded => self.operation_succeeded(),
                 State::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
-                    self.operation_failed(
-                        &format!("The broker reports a failure: {description}"),
-                        last.update_repeatable,
-                    );
+                    let message = format!("The broker reports a failure: {description}");
+                    if self.status.current_operation == Some(InstanceOperation::Update) {
+                        self.usable(last.instance_usable, &message);
+                    }
+                    self.operation_failed(&message, last.update_repeatable);
                 }
             },
             Outcome::Failed(error) => self.poll_failed(&error),
@@ -315,6 +352,14 @@ impl After<'_, '_> {
         if removing && error.is_not_found() {
             return self.operation_failed("The broker does not know the operation", None);
         }
+        let verifying = self.status.operation.as_ref().is_some_and(|operation| operation.verifying);
+        if verifying && verdict::is_unknown(error) {
+            let message = format!(
+                "The broker {} says that it has the instance already, but does not know of it: {error}",
+                self.call.broker
+            );
+            return self.give_up(&message, error.retry_after());
+        }
         let type_ = self.condition_of_operation();
         let message =
             format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
@@ -330,7 +375,7 @@ impl After<'_, '_> {
         }
     }
 
-    fn going_on(&mut self, description: Option<&str>, retry_after: Option<std::time::Duration>) {
+    fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
         let (reason, message) = match self.status.current_operation {
             Some(InstanceOperation::Update) => {
                 (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
@@ -380,7 +425,8 @@ impl After<'_, '_> {
                 let reason = reason::DEPROVISION_CALL_FAILED;
                 self.try_again(condition::READY, Status::Unknown, reason, (&message, None));
             }
-            Some(InstanceOperation::Update) if update_repeatable == Some(true) => {
+            // What the broker does not say is that it makes no sense to try again (OSB, “Service Broker Errors”).
+            Some(InstanceOperation::Update) if update_repeatable != Some(false) => {
                 let message = format!("Update call failed: {message}");
                 let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
                 self.try_again(condition::UPDATED, Status::False, reason, (&message, None));
@@ -391,19 +437,14 @@ impl After<'_, '_> {
                 self.refused(&format!("Provision call failed: {message}"));
                 if let Some(left) = left {
                     let why = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
-                    self.status.progress().abandon(left, why, &self.observed.now);
+                    self.status.progress().abandon(left, why, &self.observed.now, None);
                 }
             }
         }
     }
 
     fn mitigation(&mut self, outcome: Outcome) {
-        let removal = Removal {
-            id: &self.call.instance_id,
-            broker: &self.call.broker,
-            seed: self.observed.instance.metadata.uid.as_deref().unwrap_or_default(),
-            now: &self.observed.now,
-        };
+        let removal = removal(self.observed, &self.call.instance_id, &self.call.broker);
         let after = crate::domain::orphan::settle(self.status, &removal, outcome);
         self.note = after.note;
         self.next_poll = after.next_poll;

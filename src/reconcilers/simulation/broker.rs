@@ -28,6 +28,8 @@ pub struct Broker {
     pub late: Vec<Request>,
     /// The ids that a deletion was confirmed of.
     pub gone: BTreeSet<String>,
+    /// How often it was asked to remove something.
+    pub removals: usize,
     at_work: BTreeMap<String, usize>,
 }
 
@@ -43,6 +45,8 @@ impl Broker {
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         if request.endpoint.changes_something() {
             self.changes += 1;
+            let removes = matches!(request.endpoint, Endpoint::Deprovision | Endpoint::Unbind);
+            self.removals += usize::from(removes);
             let at_work = self.at_work.entry(request.instance.clone()).or_default();
             *at_work += 1;
             if *at_work > 1 {

@@ -91,11 +91,7 @@ impl History {
         }
         let mut broken = invariants::at_rest(&world.api, &world.broker);
         if !expected {
-            let left = ["serviceinstances", "servicebindings", "secrets"]
-                .into_iter()
-                .flat_map(|resource| world.api.list(resource))
-                .map(|(_, object)| format!("I7: it never goes: {object}"));
-            broken.extend(left);
+            broken.extend(invariants::nothing_is_left(&world.api));
         }
         let budget = 40 + 25 * self.spent;
         if world.broker.changes > budget {

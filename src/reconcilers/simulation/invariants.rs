@@ -127,6 +127,15 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     broken
 }
 
+/// I7: what users have deleted goes, and its Secrets with it.
+pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
+    [INSTANCES, BINDINGS, "secrets"]
+        .into_iter()
+        .flat_map(|resource| api.list(resource))
+        .map(|(_, object)| format!("I7: it never goes: {object}"))
+        .collect()
+}
+
 /// Whether the user wants the service to be kept at the broker, or has abandoned it.
 fn is_left(object: &Value) -> bool {
     object["metadata"]["annotations"]["servicecatalog.k8s.io/deletion-policy"] == "Retain"
@@ -140,16 +149,22 @@ fn is_settled(object: &Value) -> bool {
 
 /// Whether the object says that it waits for the user or for another object.
 fn is_blocked(object: &Value) -> bool {
-    let reasons =
-        ["DeprovisionBlockedByExistingCredentials", "ReferencesNonexistentInstance", "ErrorInstanceNotReady"];
+    let reasons = [
+        "DeprovisionBlockedByExistingCredentials",
+        "ReferencesNonexistentInstance",
+        "ErrorInstanceNotReady",
+        "InstanceUnusable",
+    ];
     condition(object, "Ready").is_some_and(|ready| reasons.iter().any(|reason| ready["reason"] == *reason))
 }
 
-fn is(object: &Value, type_: &str) -> bool {
+/// Whether a condition is true of an object.
+pub fn is(object: &Value, type_: &str) -> bool {
     condition(object, type_).is_some_and(|condition| condition["status"] == "True")
 }
 
-fn condition<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {
+/// A condition of an object.
+pub fn condition<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {
     object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == type_)
 }
 

@@ -1,6 +1,6 @@
 //! What really exists at a broker, and how a broker that makes no mistakes answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ pub struct Truth {
     pub instances: BTreeMap<String, Instance>,
     /// No asynchronous operation ends as long as this is so.
     pub stalled: bool,
+    /// The names of operations that have failed: whoever asks again is told so again.
+    failed: BTreeSet<String>,
     counter: u64,
 }
 
@@ -75,6 +77,11 @@ impl Truth {
             Endpoint::Provision => self.provision(request),
             Endpoint::Update => self.update(request),
             Endpoint::Deprovision => self.deprovision(request),
+            Endpoint::PollInstance | Endpoint::PollBinding
+                if self.failed.contains(request.query("operation")) =>
+            {
+                (200, json!({"state": "failed", "description": "out of stock"}))
+            }
             Endpoint::PollInstance => self.poll_instance(request),
             Endpoint::Bind => self.bind(request),
             Endpoint::FetchBinding => self.fetch_binding(request),
@@ -177,7 +184,8 @@ impl Truth {
             Some(binding) => binding.operation.take(),
             None => instance.operation.take(),
         };
-        let makes = operation.is_some_and(|operation| !operation.removes);
+        let makes = operation.as_ref().is_some_and(|operation| !operation.removes);
+        self.failed.extend(operation.map(|operation| operation.name));
         if request.endpoint == Endpoint::PollBinding {
             if makes && vanishes {
                 instance.bindings.remove(&request.binding);

@@ -1,0 +1,276 @@
+//! Operations × faults: every way in which each call can go wrong, once, and the same with the death of the operator
+//! before it has written down what came of the call.
+
+use std::sync::LazyLock;
+
+use serde_json::json;
+
+use super::api::Key;
+use super::fault::{Effect, FAULTS, Fault, Seen};
+use super::operator::Waiting;
+use super::request::Endpoint;
+use super::world::{Broken, World};
+use super::{invariants, run, users};
+
+/// What is done when the fault comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Provision,
+    Update,
+    Deprovision,
+    /// The removal of what a failed provisioning has left.
+    Mitigate,
+    Bind,
+    /// A Secret was deleted: its credentials are got again.
+    Repair,
+    Unbind,
+    /// The removal of what a failed binding has left.
+    MitigateBinding,
+}
+
+use Operation::{Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Unbind, Update};
+
+/// Class and plan of those that work at once, and of those that take their time.
+const PLANS: [(&str, &str); 2] = [("database", "small"), ("cache", "cache-slow")];
+
+/// The calls that each operation consists of.
+const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 8] = [
+    (Provision, &[Endpoint::Provision], &[Endpoint::Provision, Endpoint::PollInstance]),
+    (Update, &[Endpoint::Update], &[Endpoint::Update, Endpoint::PollInstance]),
+    (Deprovision, &[Endpoint::Deprovision], &[Endpoint::Deprovision, Endpoint::PollInstance]),
+    (Mitigate, &[Endpoint::Deprovision], &[Endpoint::Deprovision, Endpoint::PollInstance]),
+    (Bind, &[Endpoint::Bind], &[Endpoint::Bind, Endpoint::PollBinding, Endpoint::FetchBinding]),
+    (Repair, &[Endpoint::Bind], &[Endpoint::FetchBinding]),
+    (Unbind, &[Endpoint::Unbind], &[Endpoint::Unbind, Endpoint::PollBinding]),
+    (MitigateBinding, &[Endpoint::Unbind], &[Endpoint::Unbind, Endpoint::PollBinding]),
+];
+
+/// What happens besides the fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Nothing.
+    No,
+    /// The operator dies before it has written what came of the call.
+    Unwritten,
+    /// It dies just after it has.
+    Written,
+}
+
+/// One scenario.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    operation: Operation,
+    plan: (&'static str, &'static str),
+    endpoint: Endpoint,
+    fault: &'static Fault,
+    death: Death,
+}
+
+/// All scenarios.
+pub fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for (operation, sync, slow) in CALLS {
+        for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]) {
+            for &endpoint in endpoints {
+                for fault in FAULTS.iter().filter(|fault| fault.can_befall(endpoint)) {
+                    for death in [Death::No, Death::Unwritten, Death::Written] {
+                        all.push(Scenario { operation, plan, endpoint, fault, death });
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { operation, plan, endpoint, fault, death } = self;
+        write!(f, "{operation:?} of {}, {endpoint:?} answered: {}; death: {death:?}", plan.1, fault.name)
+    }
+}
+
+impl Scenario {
+    /// Plays it; what is broken then, and the story.
+    pub fn play(self) -> (Vec<Broken>, Vec<String>) {
+        run(async move {
+            let mut world = World::new();
+            self.prepare(&mut world).await;
+            let before = world.broker.changes;
+            self.begin(&mut world);
+            if until(&mut world, self.endpoint).await.is_some() {
+                self.go_wrong(&mut world).await;
+            } else {
+                world.broken.push("the call is never made".to_owned());
+            }
+            world.come_to_rest().await;
+            if world.broken.is_empty() {
+                let changes = world.broker.changes - before;
+                world.broken.extend(self.judge(&world, changes));
+                world.broken.extend(invariants::at_rest(&world.api, &world.broker));
+            }
+            users::clean_up(&mut world.api);
+            world.tell("the users delete everything");
+            world.come_to_rest().await;
+            if world.broken.is_empty() {
+                world.broken.extend(invariants::at_rest(&world.api, &world.broker));
+                world.broken.extend(invariants::nothing_is_left(&world.api));
+            }
+            (std::mem::take(&mut world.broken), std::mem::take(&mut world.story))
+        })
+    }
+
+    /// Brings the world to the moment before the operation.
+    async fn prepare(self, world: &mut World) {
+        if self.operation == Provision {
+            return;
+        }
+        users::create_instance_of(&mut world.api, "one", self.plan, &json!({"size": 1}));
+        if self.operation == Mitigate {
+            orphan(world, Endpoint::Provision).await;
+            return;
+        }
+        world.come_to_rest().await;
+        if matches!(self.operation, Repair | Unbind | MitigateBinding) {
+            users::create_binding(&mut world.api, "one");
+            if self.operation == MitigateBinding {
+                orphan(world, Endpoint::Bind).await;
+                return;
+            }
+            world.come_to_rest().await;
+        }
+    }
+
+    /// A user makes it begin.
+    fn begin(self, world: &mut World) {
+        let api = &mut world.api;
+        let instance = Key::new("serviceinstances", "one");
+        match self.operation {
+            Provision => users::create_instance_of(api, "one", self.plan, &json!({"size": 1})),
+            Update => drop(api.edit(&instance, &json!({"spec": {"parameters": {"size": 2}}}))),
+            Deprovision => drop(api.delete(&instance)),
+            Bind => users::create_binding(api, "one"),
+            Repair => drop(api.delete(&Key::new("secrets", "one"))),
+            Unbind => drop(api.delete(&Key::new("servicebindings", "one"))),
+            Mitigate | MitigateBinding => {}
+        }
+    }
+
+    async fn go_wrong(self, world: &mut World) {
+        world.befall(0, self.fault);
+        if self.death == Death::No {
+            return;
+        }
+        world.settle().await;
+        if self.death == Death::Written {
+            while world.operator.is_some() && !wrote(world) {
+                if !world.go_on() && !world.wait().await {
+                    break;
+                }
+                world.settle().await;
+            }
+        }
+        world.crash(|_| false);
+    }
+
+    /// What the specification demands of this operation and this fault.
+    fn judge(self, world: &World, changes: usize) -> Vec<Broken> {
+        let mut broken = Vec::new();
+        // I8: what was asked for, once more, and the removal of what may be left, with what may be in its way.
+        let budget = if self.death == Death::No { 5 } else { 6 };
+        if changes > budget {
+            broken.push(format!("I8: {changes} calls that change something, not {budget}"));
+        }
+        let removed = world.broker.removals > 0;
+        let creates = matches!(
+            (self.operation, self.endpoint),
+            (Provision, Endpoint::Provision) | (Bind, Endpoint::Bind)
+        );
+        if creates
+            && self.death == Death::No
+            && self.wants_mitigation().is_some_and(|wanted| wanted != removed)
+        {
+            let what = if removed { "removed" } else { "not removed" };
+            broken.push(format!("what may have been left was {what}"));
+        }
+        let refused = self.is_refused();
+        let object = match self.operation {
+            Provision | Update | Mitigate => "serviceinstances",
+            Bind | Repair | MitigateBinding => "servicebindings",
+            Deprovision | Unbind => return broken,
+        };
+        let object = world.api.get(&Key::new(object, "one"));
+        let ready = object.is_some_and(|object| invariants::is(object, "Ready"));
+        let updated = object.is_some_and(|object| invariants::condition(object, "Updated").is_none());
+        if self.death == Death::No && refused == (ready && updated) {
+            let how = if refused { "refused" } else { "not refused" };
+            broken.push(format!("the broker has {how}, but the object says otherwise: {object:?}"));
+        }
+        broken
+    }
+
+    /// The table “Orphan Mitigation” of the specification, for what creates; valid answers are not among the faults. After
+    /// a conflict it depends on what the broker says next.
+    fn wants_mitigation(self) -> Option<bool> {
+        match self.fault.seen {
+            Seen::Silence | Seen::Reset => Some(true),
+            Seen::Cut(status, _) => Some(status != 200),
+            Seen::Answer(409, ..) => None,
+            Seen::Answer(status, ..) => Some(status != 200 && !(300..500).contains(&status)),
+            Seen::Unreachable | Seen::Failed | Seen::State(_) => Some(false),
+        }
+    }
+
+    /// Whether the broker says that it will not do it.
+    fn is_refused(self) -> bool {
+        let (status, body) = match &self.fault.seen {
+            Seen::Answer(status, body, _) => (*status, body.as_str()),
+            Seen::Failed => {
+                return matches!(self.operation, Provision | Bind) && self.endpoint != Endpoint::FetchBinding;
+            }
+            _ => return false,
+        };
+        let passing = body.contains("ConcurrencyError") || body.contains("MaintenanceInfoConflict");
+        let said = match self.operation {
+            Provision | Bind => self.endpoint.changes_something(),
+            // What exists and is only asked for again, may exist no more: it is made anew.
+            Repair | Mitigate | MitigateBinding | Deprovision | Unbind => false,
+            Update if status == 500 => return self.endpoint.changes_something() && body.contains("false"),
+            Update => self.endpoint.changes_something(),
+        };
+        let repeatable = self.operation == Update && body.contains("\"update_repeatable\":true");
+        said && matches!(status, 400 | 422) && !passing && !repeatable
+    }
+}
+
+/// Whether the operator has just asked to write a status, and was answered.
+fn wrote(world: &World) -> bool {
+    world.story.last().is_some_and(|line| line.contains("/status: 200"))
+}
+
+/// Goes on until a call waits at the broker, and is the first of all that waits.
+async fn until(world: &mut World, endpoint: Endpoint) -> Option<()> {
+    loop {
+        world.settle().await;
+        let here = |waiting: &Waiting| matches!(waiting, Waiting::Broker(request, _) if request.endpoint == endpoint);
+        if let Some(index) = world.waiting.iter().position(here) {
+            world.waiting.swap(0, index);
+            return Some(());
+        }
+        if !world.broken.is_empty() || (!world.go_on() && !world.wait().await) {
+            return None;
+        }
+    }
+}
+
+/// A creation fails after it was done.
+async fn orphan(world: &mut World, endpoint: Endpoint) {
+    static FAILURE: LazyLock<Fault> = LazyLock::new(|| Fault {
+        name: "500 after it was done".to_owned(),
+        effect: Effect::Before,
+        seen: Seen::Answer(500, String::new(), None),
+    });
+    if until(world, endpoint).await.is_some() {
+        world.befall(0, &FAILURE);
+    }
+}
