@@ -71,7 +71,6 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i6
 }
 
 /// Whether something is not so: it is left out when it is written.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 pub fn is_false(flag: &bool) -> bool {
     !*flag
 }

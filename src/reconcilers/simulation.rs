@@ -61,10 +61,10 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn in_every_history_all_is_well_in_the_end() {
     let (first, count) = (setting("SEED", 0), setting("SEEDS", 4_000));
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            scope.spawn(move || (first + thread..first + count).step_by(threads as usize).for_each(check));
+            scope.spawn(move || (first..first + count).skip(thread).step_by(threads).for_each(check));
         }
     });
     println!("{count} histories, from seed {first}");

@@ -79,9 +79,10 @@ impl Api {
             return (201, request.body.clone());
         }
         match (request.method.as_str(), subresource) {
-            ("GET", _) => {
-                self.objects.get(&key).map_or(failure(404, "NotFound"), |object| (200, object.clone()))
-            }
+            ("GET", _) => self
+                .objects
+                .get(&key)
+                .map_or_else(|| failure(404, "NotFound"), |object| (200, object.clone())),
             ("POST", _) => self.create(key, request.body.clone()),
             ("PUT", "status") => self.change(&key, &request.body, |object| {
                 object["status"] = request.body["status"].clone();

@@ -153,12 +153,12 @@ impl History {
                     operator.deliver(watch, &world.api);
                 }
             }
-            fault => self.go_wrong(fault).await,
+            fault => self.go_wrong(fault),
         }
         true
     }
 
-    async fn go_wrong(&mut self, fault: Move) {
+    fn go_wrong(&mut self, fault: Move) {
         self.spent += 1;
         let world = &mut self.world;
         match fault {

@@ -1,6 +1,6 @@
 //! What must always be so, and what must be so in the end (I1 to I11).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::api::{Api, Key, Request as Write};
 use super::broker::{Broker, id};
 use super::request::{Endpoint, Request};
+use super::truth::Instance;
 use super::world::Broken;
 
 const INSTANCES: &str = "serviceinstances";
@@ -64,66 +65,68 @@ fn is_new(binding: &Value) -> bool {
 
 /// I1, I3, I5, I7, I11: what must be so when nothing happens any more.
 pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
+    let mut rest = broker.truth.instances.clone();
     let mut broken = Vec::new();
-    let mut instances = broker.truth.instances.clone();
     for (_, object) in api.list(INSTANCES).filter(|(_, object)| !is_left(object)) {
-        let id = object["status"]["instanceID"].as_str().unwrap_or_default();
-        let confirmed = &object["status"]["externalProperties"];
-        match (confirmed.is_null(), instances.get(id)) {
-            (false, None) => broken.push(format!("I1: not at the broker: {object}")),
-            (false, Some(there)) if is_settled(object) => {
-                if there.parameters != object["spec"]["parameters"]
-                    || there.plan
-                        != object["spec"]["clusterServicePlanExternalName"].as_str().unwrap_or_default()
-                {
-                    broken.push(format!("I5: the broker has {there:?}: {object}"));
-                }
-            }
-            _ => {}
-        }
-        if !is(object, "Ready") && !is(object, "Failed") && !is(object, "Paused") && !is_blocked(object) {
-            broken.push(format!("I7: neither ready nor failed: {object}"));
-        }
+        broken.extend(of_instance(object, &rest));
+        broken.extend(of_end(object));
     }
     for (_, object) in api.list(BINDINGS).filter(|(_, object)| !is_left(object)) {
-        let id = object["status"]["bindingID"].as_str().unwrap_or_default();
-        let instance = object["status"]["externalProperties"]["instance"]["id"].as_str().unwrap_or_default();
-        let there = instances.get_mut(instance).and_then(|instance| instance.bindings.remove(id));
-        if !object["status"]["externalProperties"].is_null() && there.is_none() {
+        let external = &object["status"]["externalProperties"];
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let instance = rest.get_mut(&text(&external["instance"]["id"]));
+        let there =
+            instance.and_then(|instance| instance.bindings.remove(&text(&object["status"]["bindingID"])));
+        if !external.is_null() && there.is_none() {
             broken.push(format!("I1: not at the broker: {object}"));
         }
-        if is(object, "Ready") {
-            broken.extend(credentials(object, api, broker));
-        } else if !is(object, "Failed") && !is(object, "Paused") && !is_blocked(object) {
-            broken.push(format!("I7: neither ready nor failed: {object}"));
-        }
+        broken.extend(is(object, "Ready").then(|| credentials(object, api, broker)).flatten());
+        broken.extend(of_end(object));
     }
-    let known: Vec<&str> = api
-        .list(INSTANCES)
-        .filter(|(_, object)| {
-            let status = &object["status"];
-            !status["externalProperties"].is_null() || !status["currentOperation"].is_null()
-        })
-        .filter_map(|(_, object)| object["status"]["instanceID"].as_str())
-        .collect();
-    let kept: Vec<String> = api
-        .log
+    broken.extend(orphans(api, &rest));
+    broken
+}
+
+/// I1, I5: what an instance says is at the broker is there, and is as the spec says.
+fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Broken> {
+    if object["status"]["externalProperties"].is_null() {
+        return None;
+    }
+    let Some(there) = there.get(object["status"]["instanceID"].as_str().unwrap_or_default()) else {
+        return Some(format!("I1: not at the broker: {object}"));
+    };
+    let spec = &object["spec"];
+    let as_wanted = there.parameters == spec["parameters"]
+        && spec["clusterServicePlanExternalName"] == there.plan.as_str();
+    (is_settled(object) && !as_wanted).then(|| format!("I5: the broker has {there:?}: {object}"))
+}
+
+/// I7: nothing stops halfway.
+fn of_end(object: &Value) -> Option<Broken> {
+    let ended =
+        ["Ready", "Failed", "Paused"].into_iter().any(|type_| is(object, type_)) || is_blocked(object);
+    (!ended).then(|| format!("I7: neither ready nor failed: {object}"))
+}
+
+/// I1, I11: what is at the broker though no object stands for it.
+fn orphans(api: &Api, rest: &BTreeMap<String, Instance>) -> Vec<Broken> {
+    let begun = |object: &Value| {
+        let status = &object["status"];
+        !status["externalProperties"].is_null() || !status["currentOperation"].is_null()
+    };
+    let id = |object: &Value| object["status"]["instanceID"].as_str().map(str::to_owned);
+    let kept = api.log.iter().map(|event| &event.object).filter(|object| is_left(object));
+    let alive = api.list(INSTANCES).map(|(_, object)| object).filter(|object| begun(object));
+    let known: BTreeSet<String> = kept.chain(alive).filter_map(id).collect();
+    let mut broken: Vec<Broken> = rest
         .iter()
-        .filter(|event| is_left(&event.object))
-        .filter_map(|event| Some(event.object["status"]["instanceID"].as_str()?.to_owned()))
+        .filter(|(id, _)| !known.contains(*id))
+        .map(|(id, instance)| format!("I1, I11: an orphan at the broker: {id} {instance:?}"))
         .collect();
-    for (id, instance) in instances {
-        if kept.contains(&id) {
-            continue;
-        }
-        if !known.contains(&id.as_str()) {
-            broken.push(format!("I1, I11: an orphan at the broker: {id} {instance:?}"));
-        }
-        let paused = api.list(BINDINGS).any(|(_, object)| is(object, "Paused"));
-        if !instance.bindings.is_empty() && !paused {
-            broken.push(format!("I1, I11: orphaned bindings at the broker: {instance:?}"));
-        }
-    }
+    let paused = api.list(BINDINGS).any(|(_, object)| is(object, "Paused"));
+    let bindings = rest.values().filter(|instance| !instance.bindings.is_empty() && !paused);
+    broken
+        .extend(bindings.map(|instance| format!("I1, I11: an orphaned binding at the broker: {instance:?}")));
     broken
 }
 
