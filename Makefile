@@ -12,6 +12,10 @@ test: cluster check ## formatting, lints, unit tests, and integration tests on a
 e2e: requirements ## the whole cluster, with pods; needs root on Debian
 	@tests/e2e/run.sh
 
+simulate: export SEEDS ?= 100000
+simulate: requirements ## random histories, from SEED (0) on as many as SEEDS; one that fails is printed, made short
+	cargo test --locked --profile simulate --lib simulation::in_every -- --nocapture
+
 bench: cluster ## time N instances and bindings (default 500)
 	cargo bench --locked --bench bench -- $(N)
 
@@ -35,4 +39,4 @@ cluster: requirements ## build the Kubernetes that tests and demo run on, once
 requirements:
 	@hack/require.sh cc=build-essential curl openssl pgrep=procps python3 setpriv=util-linux postgres=postgresql
 
-.PHONY: help demo test e2e bench check deny generate cluster requirements
+.PHONY: help demo test e2e simulate bench check deny generate cluster requirements

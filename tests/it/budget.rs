@@ -127,7 +127,8 @@ async fn the_operator_does_not_get_in_its_own_way() {
 #[tokio::test]
 async fn a_catalog_that_has_not_changed_costs_a_status_and_a_call() {
     let alone = alone(&[]).await;
-    let stage = alone.stage().await;
+    // Whatever is in use has been seen by the operator, so that its picture of the catalog is complete.
+    let stage = settled(&alone).await;
     let before = (alone.writes(), alone.calls());
     stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
     stage.until_ready("ServiceBroker", "broker").await;
