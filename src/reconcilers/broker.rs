@@ -236,11 +236,21 @@ async fn write<S: Scope>(
     context.write_status(&broker).await
 }
 
-/// The broker object or its Secret has to be put right.
+/// The broker object or its Secret has to be put right. A namespace that is being deleted loses its Secrets first: its
+/// instances still need the connection, to be removed at the broker.
 async fn unusable<S: Scope>(context: &Context, broker: S::Broker, why: &str) -> Result<Action, Error> {
-    context.brokers.forget(broker.namespace().as_deref(), &broker.name_any());
+    if !is_secret_going(context, &broker.auth()) {
+        context.brokers.forget(broker.namespace().as_deref(), &broker.name_any());
+    }
     let why = format!("Error getting broker auth credentials: {why}");
     failed::<S>(context, broker, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why).await
+}
+
+/// Whether the namespace of the Secret is being deleted.
+fn is_secret_going(context: &Context, auth: &AuthSecret) -> bool {
+    let (AuthSecret::Basic(secret) | AuthSecret::Bearer(secret)) = auth else { return false };
+    let namespace = context.namespaces.get(&ObjectRef::new(&secret.namespace));
+    namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
 }
 
 /// Tells why there is no (new) catalog, and has it tried again. The last good one stays.

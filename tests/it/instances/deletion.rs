@@ -3,7 +3,9 @@
 use serde_json::json;
 use service_catalog::crd::names::escaped;
 
-use crate::scripted::{Endpoint, Fault, INSTANCE, When, answer, refusal, stage};
+use crate::namespace::namespace;
+use crate::operator::operator;
+use crate::scripted::{Broker, Endpoint, Fault, INSTANCE, Stage, When, answer, catalog, refusal, stage};
 
 #[tokio::test]
 async fn a_deleted_instance_is_removed_at_the_broker() {
@@ -153,4 +155,34 @@ async fn a_deletion_waits_for_the_bindings_and_names_them() {
     stage.remove("ServiceBinding", "other").await;
     stage.until_gone(INSTANCE, "db").await;
     assert!(stage.broker.instances().is_empty());
+}
+
+/// Seen to hang when a broker whose Secret is missing was forgotten whatever the reason.
+#[tokio::test]
+async fn a_namespace_goes_even_if_the_credentials_of_the_broker_go_first() {
+    operator();
+    let namespace = namespace().await;
+    let name = namespace.name.clone();
+    let stage = Stage::new(namespace, Broker::offering(catalog(&format!("{name}-"))));
+    stage.secret("auth", json!({"username": "user", "password": "secret"})).await;
+    stage.broker.require("Basic dXNlcjpzZWNyZXQ=");
+    let auth = json!({"basic": {"secretRef": {"namespace": name, "name": "auth"}}});
+    let spec = json!({"url": stage.broker.url, "authInfo": auth});
+    let broker = json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec});
+    stage.create(broker).await.unwrap();
+    stage.until_ready("ClusterServiceBroker", &name).await;
+    let class = escaped(&format!("{name}-database-ID"));
+    let plan = escaped(&format!("{name}-slow"));
+    let spec = json!({"clusterServiceClassName": class, "clusterServicePlanName": plan});
+    stage.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+
+    stage.broker.stall();
+    stage.delete("Namespace", &name).await.unwrap();
+    stage.until_gone("Secret", "auth").await;
+    stage.until_says("ClusterServiceBroker", &name, "Ready=False ErrorFetchingCatalog").await;
+    stage.broker.go_on();
+    stage.until_gone("Namespace", &name).await;
+    assert!(stage.broker.instances().is_empty());
+    stage.remove("ClusterServiceBroker", &name).await;
 }
