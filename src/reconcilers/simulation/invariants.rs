@@ -11,6 +11,7 @@ use super::broker::{Broker, id};
 use super::request::{Endpoint, Request};
 use super::truth::Instance;
 use super::world::Broken;
+use crate::crd::names::ANNOTATION_DELETION_POLICY;
 
 const INSTANCES: &str = "serviceinstances";
 const BINDINGS: &str = "servicebindings";
@@ -141,7 +142,7 @@ pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
 
 /// Whether the user wants the service to be kept at the broker, or has abandoned it.
 fn is_left(object: &Value) -> bool {
-    object["metadata"]["annotations"]["servicecatalog.k8s.io/deletion-policy"] == "Retain"
+    object["metadata"]["annotations"][ANNOTATION_DELETION_POLICY] == "Retain"
 }
 
 /// Whether the object says that it is as its spec says.

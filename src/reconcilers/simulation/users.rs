@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Key};
 use super::choices::Choices;
-use crate::crd::names::{ANNOTATION_PAUSED, FINALIZER};
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 
 const INSTANCES: &str = "serviceinstances";
 const BINDINGS: &str = "servicebindings";
@@ -25,7 +25,7 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
         create_binding(api, name);
         return format!("a user creates the binding {name}");
     }
-    match choices.pick(&[5, 4, 4, 4, 2, 2, 2, 1]) {
+    match choices.pick(&[5, 4, 4, 4, 2, 2, 2, 1, 1]) {
         0 => {
             let parameters = parameters(choices);
             api.edit(&instance, &json!({"spec": {"parameters": parameters}}));
@@ -54,7 +54,11 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
             api.edit(&instance, &json!({"spec": spec}));
             format!("a user asks for an update of {name}")
         }
-        _ => pause(api, &instance, &binding),
+        7 => pause(api, &instance, &binding),
+        _ => {
+            api.edit(&instance, &json!({"metadata": {"annotations": {ANNOTATION_DELETION_POLICY: "Retain"}}}));
+            format!("a user wants the service of {name} to be kept")
+        }
     }
 }
 
