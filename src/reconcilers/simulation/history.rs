@@ -78,10 +78,28 @@ impl History {
         users::unpause(&mut self.world.api);
         self.world.come_to_rest().await;
         self.judge(true);
+        self.restart().await;
         users::clean_up(&mut self.world.api);
         self.world.tell("the users delete everything");
         self.world.come_to_rest().await;
         self.judge(false);
+    }
+
+    /// I8: what is settled is left alone, also by an operator that remembers nothing.
+    async fn restart(&mut self) {
+        let world = &mut self.world;
+        if !world.broken.is_empty() {
+            return;
+        }
+        let before = (world.writes, world.broker.calls);
+        world.crash(|_| false);
+        world.start();
+        world.come_to_rest().await;
+        let after = (world.writes, world.broker.calls);
+        if world.broken.is_empty() && before != after {
+            let (writes, calls) = (after.0 - before.0, after.1 - before.1);
+            world.broken.push(format!("I8: a restart when all is settled costs {writes} writes, {calls} calls"));
+        }
     }
 
     fn judge(&mut self, expected: bool) {
