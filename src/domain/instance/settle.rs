@@ -1,5 +1,10 @@
 //! What is so after a call to the broker of an instance?
 
+mod deprovision;
+mod poll;
+mod provision;
+mod update;
+
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -11,9 +16,7 @@ use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceOperation;
 use crate::domain::orphan::Removal;
 use crate::domain::progress::HasProgress as _;
-use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Note, Outcome, Settled, reason};
-use crate::osb::{self, State};
 
 type Status_ = ServiceInstanceStatus;
 
@@ -112,29 +115,6 @@ impl After<'_, '_> {
         }
     }
 
-    fn provision(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Done { dashboard_url } => self.provisioned(dashboard_url),
-            Outcome::InProgress { operation, dashboard_url } => {
-                self.status.dashboard_url = dashboard_url;
-                let message = "The instance is being provisioned asynchronously";
-                self.begun(operation, condition::READY, reason::PROVISIONING, message);
-            }
-            Outcome::Failed(error) => self.provision_failed(&error),
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
-        }
-    }
-
-    fn provisioned(&mut self, dashboard_url: Option<String>) {
-        if dashboard_url.is_some() {
-            self.status.dashboard_url = dashboard_url;
-        }
-        self.status.provision_status = "Provisioned".to_owned();
-        self.confirmed();
-        let message = "The instance was provisioned successfully";
-        self.report(condition::READY, Status::True, reason::PROVISIONED_SUCCESSFULLY, message);
-    }
-
     /// What was asked for is so.
     fn confirmed(&mut self) {
         self.status.update_uncertain = false;
@@ -153,40 +133,6 @@ impl After<'_, '_> {
         self.report(type_, Status::False, reason, message);
         self.tell(false, reason, message);
         self.next_poll = Some(schedule::poll(self.now(), None, None));
-    }
-
-    fn provision_failed(&mut self, error: &osb::Error) {
-        let message = format!(
-            "The broker {} did not provision the instance: {error}{}",
-            self.call.broker,
-            verdict::hint(error)
-        );
-        // An id that the user has given may belong to something else, unless it was sent before.
-        let given = !self.observed.instance.spec.external_id.is_empty();
-        let foreign = error.is_conflict() && given && !self.observed.repeated;
-        match verdict::of_creation(error).after_attempts(self.observed.repeated) {
-            Verdict::Refused => self.refused(&message),
-            Verdict::Poll if foreign => self.refused(&message),
-            Verdict::Poll => {
-                let message = "The broker has the instance already; it is asked how far it is";
-                self.begun(None, condition::READY, reason::PROVISIONING, message);
-                self.status.progress().verify(&self.observed.now, self.call.maximum_polling_duration);
-            }
-            Verdict::Orphan => self.give_up(&message, error.retry_after()),
-            verdict @ (Verdict::Retry | Verdict::Repeat) => {
-                if verdict == Verdict::Retry {
-                    self.status.current_operation = None;
-                    self.status.in_progress_properties = None;
-                    self.status.deprovision_status = "NotRequired".to_owned();
-                }
-                let reason = if error.status().is_some() {
-                    reason::PROVISION_CALL_FAILED
-                } else {
-                    reason::ERROR_CALLING_PROVISION
-                };
-                self.try_again(condition::READY, Status::False, reason, (&message, error.retry_after()));
-            }
-        }
     }
 
     /// What may exist is removed; then the instance is made anew, under another id.
@@ -234,236 +180,5 @@ impl After<'_, '_> {
             self.report(condition::UPDATED, Status::False, reason::UPDATE_INSTANCE_CALL_FAILED, &message);
             self.tell(true, reason::UPDATE_INSTANCE_CALL_FAILED, &message);
         }
-    }
-
-    fn update(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Done { dashboard_url } => self.updated(dashboard_url),
-            Outcome::InProgress { operation, dashboard_url } => {
-                self.status.dashboard_url = dashboard_url.or_else(|| self.status.dashboard_url.take());
-                let message = "The instance is being updated asynchronously";
-                self.begun(operation, condition::UPDATED, reason::UPDATING_INSTANCE, message);
-            }
-            Outcome::Failed(error) => {
-                let message = format!(
-                    "The broker {} did not update the instance: {error}{}",
-                    self.call.broker,
-                    verdict::hint(&error)
-                );
-                self.status.update_uncertain |= error.may_have_happened() || self.observed.repeated;
-                self.usable(error.instance_usable(), &message);
-                match verdict::of_update(&error) {
-                    Verdict::Refused => self.refused(&message),
-                    Verdict::Retry | Verdict::Repeat | Verdict::Orphan | Verdict::Poll => {
-                        let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
-                        self.try_again(
-                            condition::UPDATED,
-                            Status::False,
-                            reason,
-                            (&message, error.retry_after()),
-                        );
-                    }
-                }
-            }
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
-        }
-    }
-
-    fn updated(&mut self, dashboard_url: Option<String>) {
-        if dashboard_url.is_some() {
-            self.status.dashboard_url = dashboard_url;
-        }
-        self.confirmed();
-        let message = "The instance was updated successfully";
-        self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, message);
-    }
-
-    /// Whether the broker says that the instance cannot be used any more (OSB, “Service Broker Errors”).
-    fn usable(&mut self, usable: Option<bool>, message: &str) {
-        if usable == Some(false) {
-            let message = format!("{message}; until it is updated or deleted, the instance cannot be used");
-            self.report(condition::READY, Status::False, reason::INSTANCE_UNUSABLE, &message);
-        }
-    }
-
-    fn deprovision(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Done { .. } => self.deprovisioned(),
-            Outcome::Failed(error) if error.is_gone() => self.deprovisioned(),
-            Outcome::InProgress { operation, .. } => {
-                let message = "The instance is being deprovisioned asynchronously";
-                self.begun(operation, condition::READY, reason::DEPROVISIONING, message);
-            }
-            Outcome::Failed(error) => {
-                let message = format!(
-                    "The broker {} did not deprovision the instance: {error}{}",
-                    self.call.broker,
-                    verdict::hint(&error)
-                );
-                let reason = reason::DEPROVISION_CALL_FAILED;
-                self.try_again(condition::READY, Status::Unknown, reason, (&message, error.retry_after()));
-            }
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
-        }
-    }
-
-    fn deprovisioned(&mut self) {
-        self.status.external_properties = None;
-        self.status.in_progress_properties = None;
-        self.status.current_operation = None;
-        self.status.provision_status = "NotProvisioned".to_owned();
-        self.status.deprovision_status = "Succeeded".to_owned();
-        let mut progress = self.status.progress();
-        progress.end();
-        progress.forget_failures();
-        let message = "The instance was deprovisioned successfully";
-        self.report(condition::READY, Status::False, reason::DEPROVISIONED_SUCCESSFULLY, message);
-        self.release = true;
-    }
-
-    fn poll(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Polled(last) => match last.state {
-                State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
-                State::Succeeded => self.operation_succeeded(),
-                State::Failed => {
-                    let description = last.description.as_deref().unwrap_or("it gave no reason");
-                    let message = format!("The broker reports a failure: {description}");
-                    if self.status.current_operation == Some(InstanceOperation::Update) {
-                        self.usable(last.instance_usable, &message);
-                    }
-                    self.operation_failed(&message, last.update_repeatable);
-                }
-            },
-            Outcome::Failed(error) => self.poll_failed(&error),
-            Outcome::Done { .. }
-            | Outcome::InProgress { .. }
-            | Outcome::NotAsked(_)
-            | Outcome::Stored { .. }
-            | Outcome::Unusable(_) => {}
-        }
-    }
-
-    fn poll_failed(&mut self, error: &osb::Error) {
-        let removing = self.status.current_operation == Some(InstanceOperation::Deprovision);
-        if removing && error.is_gone() {
-            return self.deprovisioned();
-        }
-        if removing && error.is_not_found() {
-            return self.operation_failed("The broker does not know the operation", None);
-        }
-        let verifying = self.status.operation.as_ref().is_some_and(|operation| operation.verifying);
-        if verifying && verdict::is_unknown(error) {
-            let message = format!(
-                "The broker {} says that it has the instance already, but does not know of it: {error}",
-                self.call.broker
-            );
-            return self.give_up(&message, error.retry_after());
-        }
-        let type_ = self.condition_of_operation();
-        let message =
-            format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
-        self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
-        self.next_poll =
-            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), error.retry_after()));
-    }
-
-    fn condition_of_operation(&self) -> &'static str {
-        match self.status.current_operation {
-            Some(InstanceOperation::Update) => condition::UPDATED,
-            Some(InstanceOperation::Provision | InstanceOperation::Deprovision) | None => condition::READY,
-        }
-    }
-
-    fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
-        let (reason, message) = match self.status.current_operation {
-            Some(InstanceOperation::Update) => {
-                (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
-            }
-            Some(InstanceOperation::Deprovision) => {
-                (reason::DEPROVISIONING, "The instance is being deprovisioned asynchronously")
-            }
-            Some(InstanceOperation::Provision) | None => {
-                (reason::PROVISIONING, "The instance is being provisioned asynchronously")
-            }
-        };
-        let message = match description.filter(|text| !text.is_empty()) {
-            Some(text) => format!("{message} ({text})"),
-            None => message.to_owned(),
-        };
-        self.report(self.condition_of_operation(), Status::False, reason, &message);
-        self.next_poll =
-            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), retry_after));
-    }
-
-    fn operation_succeeded(&mut self) {
-        match self.status.current_operation {
-            Some(InstanceOperation::Update) => {
-                self.updated(None);
-                self.tell(
-                    false,
-                    reason::INSTANCE_UPDATED_SUCCESSFULLY,
-                    "The instance was updated successfully",
-                );
-            }
-            Some(InstanceOperation::Deprovision) => self.deprovisioned(),
-            Some(InstanceOperation::Provision) | None => {
-                self.provisioned(None);
-                self.tell(
-                    false,
-                    reason::PROVISIONED_SUCCESSFULLY,
-                    "The instance was provisioned successfully",
-                );
-            }
-        }
-    }
-
-    fn operation_failed(&mut self, message: &str, update_repeatable: Option<bool>) {
-        match self.status.current_operation {
-            Some(InstanceOperation::Deprovision) => {
-                let message = format!("Deprovision call failed: {message}");
-                let reason = reason::DEPROVISION_CALL_FAILED;
-                self.try_again(condition::READY, Status::Unknown, reason, (&message, None));
-            }
-            // What the broker does not say is that it makes no sense to try again (OSB, “Service Broker Errors”).
-            Some(InstanceOperation::Update) if update_repeatable != Some(false) => {
-                let message = format!("Update call failed: {message}");
-                let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
-                self.try_again(condition::UPDATED, Status::False, reason, (&message, None));
-            }
-            Some(InstanceOperation::Update) => self.refused(&format!("Update call failed: {message}")),
-            Some(InstanceOperation::Provision) | None => {
-                let left = orphan(self.status, message);
-                self.refused(&format!("Provision call failed: {message}"));
-                if let Some(left) = left {
-                    let why = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
-                    self.status.progress().abandon(left, why, &self.observed.now, None);
-                }
-            }
-        }
-    }
-
-    fn mitigation(&mut self, outcome: Outcome) {
-        let removal = removal(self.observed, &self.call.instance_id, &self.call.broker);
-        let after = crate::domain::orphan::settle(self.status, &removal, outcome);
-        self.note = after.note;
-        self.next_poll = after.next_poll;
-        if after.gone {
-            self.mitigated();
-        }
-    }
-
-    fn mitigated(&mut self) {
-        if self.status.external_properties.is_none() && self.status.orphans.is_empty() {
-            self.status.in_progress_properties = None;
-            self.status.deprovision_status = "NotRequired".to_owned();
-        }
-        if condition::is_true(&self.status.conditions, condition::FAILED) {
-            return;
-        }
-        let seed = self.seed().to_owned();
-        self.status.progress().back_off(&self.observed.now, &seed);
-        let message = "Orphan mitigation was completed successfully";
-        self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
     }
 }

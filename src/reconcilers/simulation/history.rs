@@ -98,7 +98,9 @@ impl History {
         let after = (world.writes, world.broker.calls);
         if world.broken.is_empty() && before != after {
             let (writes, calls) = (after.0 - before.0, after.1 - before.1);
-            world.broken.push(format!("I8: a restart when all is settled costs {writes} writes, {calls} calls"));
+            world
+                .broken
+                .push(format!("I8: a restart when all is settled costs {writes} writes, {calls} calls"));
         }
     }
 

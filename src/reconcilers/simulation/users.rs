@@ -56,7 +56,10 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
         }
         7 => pause(api, &instance, &binding),
         _ => {
-            api.edit(&instance, &json!({"metadata": {"annotations": {ANNOTATION_DELETION_POLICY: "Retain"}}}));
+            api.edit(
+                &instance,
+                &json!({"metadata": {"annotations": {ANNOTATION_DELETION_POLICY: "Retain"}}}),
+            );
             format!("a user wants the service of {name} to be kept")
         }
     }

@@ -1,0 +1,136 @@
+//! What came of an asynchronous operation, as far as the broker says?
+
+use std::time::Duration;
+
+use super::After;
+use crate::crd::condition::{self, Status};
+use crate::crd::instance::InstanceOperation;
+use crate::domain::instance::orphan;
+use crate::domain::progress::HasProgress as _;
+use crate::domain::verdict;
+use crate::domain::{Outcome, reason, schedule};
+use crate::osb::{self, State};
+
+impl After<'_, '_> {
+    pub(super) fn poll(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Polled(last) => match last.state {
+                State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                State::Succeeded => self.operation_succeeded(),
+                State::Failed => {
+                    let description = last.description.as_deref().unwrap_or("it gave no reason");
+                    let message = format!("The broker reports a failure: {description}");
+                    if self.status.current_operation == Some(InstanceOperation::Update) {
+                        self.usable(last.instance_usable, &message);
+                    }
+                    self.operation_failed(&message, last.update_repeatable);
+                }
+            },
+            Outcome::Failed(error) => self.poll_failed(&error),
+            Outcome::Done { .. }
+            | Outcome::InProgress { .. }
+            | Outcome::NotAsked(_)
+            | Outcome::Stored { .. }
+            | Outcome::Unusable(_) => {}
+        }
+    }
+
+    fn poll_failed(&mut self, error: &osb::Error) {
+        let removing = self.status.current_operation == Some(InstanceOperation::Deprovision);
+        if removing && error.is_gone() {
+            return self.deprovisioned();
+        }
+        if removing && error.is_not_found() {
+            return self.operation_failed("The broker does not know the operation", None);
+        }
+        let verifying = self.status.operation.as_ref().is_some_and(|operation| operation.verifying);
+        if verifying && verdict::is_unknown(error) {
+            let message = format!(
+                "The broker {} says that it has the instance already, but does not know of it: {error}",
+                self.call.broker
+            );
+            return self.give_up(&message, error.retry_after());
+        }
+        let type_ = self.condition_of_operation();
+        let message =
+            format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
+        self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
+        self.next_poll =
+            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), error.retry_after()));
+    }
+
+    pub(super) fn condition_of_operation(&self) -> &'static str {
+        match self.status.current_operation {
+            Some(InstanceOperation::Update) => condition::UPDATED,
+            Some(InstanceOperation::Provision | InstanceOperation::Deprovision) | None => condition::READY,
+        }
+    }
+
+    fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
+        let (reason, message) = match self.status.current_operation {
+            Some(InstanceOperation::Update) => {
+                (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
+            }
+            Some(InstanceOperation::Deprovision) => {
+                (reason::DEPROVISIONING, "The instance is being deprovisioned asynchronously")
+            }
+            Some(InstanceOperation::Provision) | None => {
+                (reason::PROVISIONING, "The instance is being provisioned asynchronously")
+            }
+        };
+        let message = match description.filter(|text| !text.is_empty()) {
+            Some(text) => format!("{message} ({text})"),
+            None => message.to_owned(),
+        };
+        self.report(self.condition_of_operation(), Status::False, reason, &message);
+        self.next_poll =
+            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), retry_after));
+    }
+
+    fn operation_succeeded(&mut self) {
+        match self.status.current_operation {
+            Some(InstanceOperation::Update) => {
+                self.updated(None);
+                self.tell(
+                    false,
+                    reason::INSTANCE_UPDATED_SUCCESSFULLY,
+                    "The instance was updated successfully",
+                );
+            }
+            Some(InstanceOperation::Deprovision) => self.deprovisioned(),
+            Some(InstanceOperation::Provision) | None => {
+                self.provisioned(None);
+                self.tell(
+                    false,
+                    reason::PROVISIONED_SUCCESSFULLY,
+                    "The instance was provisioned successfully",
+                );
+            }
+        }
+    }
+
+    pub(super) fn operation_failed(&mut self, message: &str, update_repeatable: Option<bool>) {
+        match self.status.current_operation {
+            Some(InstanceOperation::Deprovision) => {
+                let message = format!("Deprovision call failed: {message}");
+                let reason = reason::DEPROVISION_CALL_FAILED;
+                self.try_again(condition::READY, Status::Unknown, reason, (&message, None));
+            }
+            // What the broker does not say is that it makes no sense to try again (OSB, “Service Broker Errors”).
+            Some(InstanceOperation::Update) if update_repeatable != Some(false) => {
+                let message = format!("Update call failed: {message}");
+                let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
+                self.try_again(condition::UPDATED, Status::False, reason, (&message, None));
+            }
+            Some(InstanceOperation::Update) => self.refused(&format!("Update call failed: {message}")),
+            Some(InstanceOperation::Provision) | None => {
+                let left = orphan(self.status, message);
+                self.refused(&format!("Provision call failed: {message}"));
+                if let Some(left) = left {
+                    let why = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
+                    self.status.progress().abandon(left, why, &self.observed.now, None);
+                }
+            }
+        }
+    }
+}

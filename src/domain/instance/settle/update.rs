@@ -1,0 +1,58 @@
+//! What came of an update?
+
+use super::After;
+use crate::crd::condition::{self, Status};
+use crate::domain::verdict::{self, Verdict};
+use crate::domain::{Outcome, reason};
+
+impl After<'_, '_> {
+    pub(super) fn update(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Done { dashboard_url } => self.updated(dashboard_url),
+            Outcome::InProgress { operation, dashboard_url } => {
+                self.status.dashboard_url = dashboard_url.or_else(|| self.status.dashboard_url.take());
+                let message = "The instance is being updated asynchronously";
+                self.begun(operation, condition::UPDATED, reason::UPDATING_INSTANCE, message);
+            }
+            Outcome::Failed(error) => {
+                let message = format!(
+                    "The broker {} did not update the instance: {error}{}",
+                    self.call.broker,
+                    verdict::hint(&error)
+                );
+                self.status.update_uncertain |= error.may_have_happened() || self.observed.repeated;
+                self.usable(error.instance_usable(), &message);
+                match verdict::of_update(&error) {
+                    Verdict::Refused => self.refused(&message),
+                    Verdict::Retry | Verdict::Repeat | Verdict::Orphan | Verdict::Poll => {
+                        let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
+                        self.try_again(
+                            condition::UPDATED,
+                            Status::False,
+                            reason,
+                            (&message, error.retry_after()),
+                        );
+                    }
+                }
+            }
+            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+        }
+    }
+
+    pub(super) fn updated(&mut self, dashboard_url: Option<String>) {
+        if dashboard_url.is_some() {
+            self.status.dashboard_url = dashboard_url;
+        }
+        self.confirmed();
+        let message = "The instance was updated successfully";
+        self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, message);
+    }
+
+    /// Whether the broker says that the instance cannot be used any more (OSB, “Service Broker Errors”).
+    pub(super) fn usable(&mut self, usable: Option<bool>, message: &str) {
+        if usable == Some(false) {
+            let message = format!("{message}; until it is updated or deleted, the instance cannot be used");
+            self.report(condition::READY, Status::False, reason::INSTANCE_UNUSABLE, &message);
+        }
+    }
+}
