@@ -6,11 +6,13 @@
 //! * [`osb`] — how a broker is spoken to. Knows nothing of Kubernetes.
 //! * [`domain`] — what an object means and what is next. Pure: uses `crd` and `osb`'s types, nothing else.
 //! * [`reconcilers`] — reads, calls and writes what `domain` decides.
+//! * [`leader`] — which replica works, and what keeps the others from it.
 //! * [`metrics`] — what is measured.
 //! * [`run`] — the process: settings, probes, start and stop.
 
 pub mod crd;
 pub mod domain;
+pub mod leader;
 pub mod metrics;
 pub mod osb;
 pub mod reconcilers;

@@ -54,6 +54,7 @@ pub struct Metrics {
     passes: Family<PassLabels, Counter>,
     pass_seconds: Family<ControllerLabels, Histogram>,
     writes: Family<WriteLabels, Counter>,
+    leads: Gauge,
 }
 
 fn seconds() -> Histogram {
@@ -71,6 +72,7 @@ impl Default for Metrics {
             passes: Family::default(),
             pass_seconds: Family::new_with_constructor(seconds),
             writes: Family::default(),
+            leads: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -94,6 +96,8 @@ impl Metrics {
         registry.register(name, "How long passes take", self.pass_seconds.clone());
         let name = "servicecatalog_api_write_count";
         registry.register(name, "Requests to the Kubernetes API that change something", self.writes.clone());
+        let name = "servicecatalog_leader";
+        registry.register(name, "Whether this replica works (1) or stands by (0)", self.leads.clone());
     }
 
     /// As Prometheus reads them.
@@ -133,6 +137,11 @@ impl Metrics {
     /// The Kubernetes API is asked to change something.
     pub fn write(&self, method: &str) {
         self.writes.get_or_create(&WriteLabels { method: method.to_owned() }).inc();
+    }
+
+    /// Whether this replica works.
+    pub fn leads(&self, leads: bool) {
+        self.leads.set(leads.into());
     }
 
     /// A pass begins.

@@ -38,8 +38,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kube::runtime::watcher::Config;
 use kube::{Api, Client};
-use tokio_util::sync::CancellationToken;
 
+use crate::leader::Fence;
 use crate::metrics::Metrics;
 use context::Context;
 use parts::{Half, Parts};
@@ -56,10 +56,10 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Puts everything in its place; nothing runs yet.
-    pub fn new(client: Client, settings: Settings, metrics: Arc<Metrics>) -> Self {
+    /// Puts everything in its place; nothing runs yet. `client` must pass the fence whenever it changes something.
+    pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let Parts { context, cluster, namespaced, instances, bindings, namespaces } =
-            Parts::new(client, settings, metrics);
+            Parts::new(client, fence, settings, metrics);
         let mut operator =
             Self { context: Arc::clone(&context), watches: Vec::new(), reconcilers: Vec::new() };
         operator.catalog(cluster);
@@ -103,8 +103,9 @@ impl Operator {
         ]);
     }
 
-    /// Runs until told to stop. `ready` is called when everything is known that is decided upon.
-    pub async fn run(self, stop: CancellationToken, ready: impl FnOnce()) {
+    /// Watches, and works as long as the fence is open; until this is dropped. `ready` is called when everything is known
+    /// that is decided upon.
+    pub async fn run(self, ready: impl FnOnce()) {
         let Self { context, watches, reconcilers } = self;
         let watching = futures::future::join_all(watches);
         let working = async {
@@ -113,7 +114,6 @@ impl Operator {
             futures::future::join_all(reconcilers).await;
         };
         tokio::select! {
-            () = stop.cancelled() => {}
             _ = watching => {}
             () = working => {}
         }

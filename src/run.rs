@@ -1,9 +1,10 @@
 //! `service-catalog run`: starts the operator, serves probes and metrics, stops cleanly.
 
+mod client;
+
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,17 +13,16 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use clap::{Args, ValueEnum};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kube::client::ClientBuilder;
 use kube::{Api, Client, ResourceExt as _};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
-use tower::util::MapRequestLayer;
+use tokio::sync::SetOnce;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 use crate::domain::broker::duration;
+use crate::leader::{Candidate, Lost};
 use crate::metrics::Metrics;
 use crate::osb;
 use crate::reconcilers::{Operator, Settings};
@@ -33,8 +33,6 @@ const OLDEST: (u32, u32) = (1, 36);
 const CLUSTER_INFO: &str = "cluster-info";
 /// What is logged unless `RUST_LOG` says otherwise. Interrupted watches are reported by us.
 const LOGGED: &str = "info,kube_runtime=error";
-/// How long an unanswered request to the Kubernetes API keeps a pass waiting; watches are renewed more often.
-const API_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How the operator runs.
 #[derive(Args, Clone, Debug)]
@@ -48,6 +46,9 @@ pub struct Options {
     /// The namespace that the operator runs in.
     #[arg(long, env = "POD_NAMESPACE", default_value = "service-catalog")]
     namespace: String,
+    /// The pod that the operator runs in. A process started again in the same pod works at once; without a name it waits until the lease of the former one has run out.
+    #[arg(long, env = "POD_NAME")]
+    pod_name: Option<String>,
     /// The id by which brokers know this cluster [default: that of the ConfigMap cluster-info, which service-catalog made, or the UID of the namespace kube-system]
     #[arg(long, env = "CLUSTER_ID")]
     cluster_id: Option<String>,
@@ -73,7 +74,7 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a duration like 90s, 15m or 24h is wanted".to_owned())
 }
 
-/// Why the operator does not start.
+/// Why the operator does not start, or ends.
 #[derive(Debug, Error)]
 pub enum Error {
     /// There is no way to the Kubernetes API.
@@ -96,14 +97,21 @@ pub enum Error {
     /// The logs cannot be set up.
     #[error("RUST_LOG: {0}")]
     Logs(#[from] tracing_subscriber::filter::ParseError),
+    /// Another replica leads.
+    #[error(transparent)]
+    Lost(#[from] Lost),
 }
 
-/// Runs the operator until SIGTERM or SIGINT.
+/// Runs the operator until SIGTERM or SIGINT, or until another replica has taken the lead from it.
 pub async fn run(options: Options) -> Result<(), Error> {
     logs(options.log_format)?;
     osb::install_tls_provider();
     let metrics = Arc::new(Metrics::default());
-    let client = client(&metrics).await?;
+    let config = kube::Config::infer().await?;
+    let (namespace, pod) = (&options.namespace, options.pod_name.as_deref());
+    let (mut candidate, fence) =
+        Candidate::new(client::unfenced(config.clone())?, namespace, pod, Arc::clone(&metrics));
+    let client = client::fenced(config, fence.clone(), Arc::clone(&metrics))?;
     check_version(&client).await?;
     let settings = Settings {
         cluster_id: cluster_id(&client, &options).await?,
@@ -112,27 +120,40 @@ pub async fn run(options: Options) -> Result<(), Error> {
     };
     info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting");
 
-    let stop = CancellationToken::new();
-    let ready = Arc::new(AtomicBool::new(false));
+    let ready = Arc::new(SetOnce::new());
     let listener =
         TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
-    let server = serve(listener, Arc::clone(&metrics), Arc::clone(&ready), stop.clone());
-    let operator = Operator::new(client, settings, metrics).run(stop.clone(), move || {
-        ready.store(true, Ordering::Relaxed);
+    let shown = Shown { metrics: Arc::clone(&metrics), ready: Arc::clone(&ready) };
+    let operator = Operator::new(client, fence, settings, metrics).run(|| {
+        let _ = ready.set(());
         info!("ready");
     });
+    // Only who knows what there is can take over at once.
+    let leading = async {
+        ready.wait().await;
+        candidate.run().await
+    };
+    // Whatever is not finished when one of them ends is dropped.
+    let end = tokio::select! {
+        served = serve(listener, shown) => served.map_err(|error| Error::Listen(options.listen, error)),
+        () = operator => Ok(()),
+        lost = leading => Err(lost.into()),
+        told = stop() => told,
+    };
+    candidate.release().await;
+    end
+}
+
+/// Returns when the process is told to stop.
+async fn stop() -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    let stopper = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        info!("stopping");
-        stop.cancel();
-    };
-    let (served, (), ()) = tokio::join!(server, operator, stopper);
-    served.map_err(|error| Error::Listen(options.listen, error))
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    info!("stopping");
+    Ok(())
 }
 
 fn logs(format: LogFormat) -> Result<(), Error> {
@@ -148,22 +169,6 @@ fn logs(format: LogFormat) -> Result<(), Error> {
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
     Ok(())
-}
-
-/// A client that counts what it changes.
-async fn client(metrics: &Arc<Metrics>) -> Result<Client, Error> {
-    let mut config = kube::Config::infer().await?;
-    config.read_timeout = Some(API_TIMEOUT);
-    let metrics = Arc::clone(metrics);
-    let count = MapRequestLayer::new(move |request: http::Request<kube::client::Body>| {
-        if !request.method().is_safe() {
-            metrics.write(request.method().as_str());
-        }
-        request
-    });
-    let builder = ClientBuilder::try_from(config)
-        .map_err(|error| Error::Api("TLS to the Kubernetes API", Box::new(error)))?;
-    Ok(builder.with_layer(&count).build())
 }
 
 async fn check_version(client: &Client) -> Result<(), Error> {
@@ -198,17 +203,12 @@ async fn cluster_id(client: &Client, options: &Options) -> Result<String, Error>
 #[derive(Clone)]
 struct Shown {
     metrics: Arc<Metrics>,
-    ready: Arc<AtomicBool>,
+    ready: Arc<SetOnce<()>>,
 }
 
-async fn serve(
-    listener: TcpListener,
-    metrics: Arc<Metrics>,
-    ready: Arc<AtomicBool>,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+async fn serve(listener: TcpListener, shown: Shown) -> std::io::Result<()> {
     let readyz = async |State(shown): State<Shown>| {
-        if shown.ready.load(Ordering::Relaxed) {
+        if shown.ready.initialized() {
             (StatusCode::OK, "ok\n")
         } else {
             (StatusCode::SERVICE_UNAVAILABLE, "what there is has not been read yet\n")
@@ -218,6 +218,6 @@ async fn serve(
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(async |State(shown): State<Shown>| shown.metrics.text()))
-        .with_state(Shown { metrics, ready });
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        .with_state(shown);
+    axum::serve(listener, router).await
 }

@@ -15,6 +15,7 @@ use super::error::{During as _, Error};
 use super::scope::{Cluster, Namespaced, Scope};
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
+use crate::leader::Fence;
 use crate::osb::{self, Authentication, Client, Config};
 
 /// How many requests a broker has to work on at once, at most. A broker that hangs slows down nobody else.
@@ -24,6 +25,7 @@ const REQUESTS: usize = 32;
 pub struct Connection {
     client: Client,
     permits: Semaphore,
+    fence: Fence,
     /// What it was made from: a changed broker or Secret makes a new one.
     made_from: String,
     /// The version of its Secret; empty without one.
@@ -37,12 +39,13 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Makes a call when it is this call's turn.
+    /// Makes a call when it is this call's turn, and only while this replica leads.
     pub async fn call<T>(
         &self,
         call: impl AsyncFnOnce(&Client) -> Result<T, osb::Error>,
     ) -> Result<T, osb::Error> {
         let _permit = self.permits.acquire().await;
+        self.fence.pass().await;
         call(&self.client).await
     }
 }
@@ -102,8 +105,8 @@ impl Brokers {
             observer: Some(Arc::new(move |observation| metrics.request(&label, observation))),
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
-        let permits = Semaphore::new(REQUESTS);
-        let connection = Arc::new(Connection { client, permits, made_from, secret_version });
+        let (permits, fence) = (Semaphore::new(REQUESTS), context.fence.clone());
+        let connection = Arc::new(Connection { client, permits, fence, made_from, secret_version });
         context.brokers.lock().insert((namespace, name), Arc::clone(&connection));
         Ok(connection)
     }

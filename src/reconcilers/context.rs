@@ -23,6 +23,7 @@ use crate::crd::names::FINALIZER;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::Note;
 use crate::domain::request::Origin;
+use crate::leader::Fence;
 use crate::metrics::Metrics;
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
@@ -45,6 +46,8 @@ pub struct Settings {
 pub struct Context {
     /// The Kubernetes API.
     pub client: Client,
+    /// What every call to a broker passes; `client` passes it by itself.
+    pub fence: Fence,
     /// What the command line sets.
     pub settings: Settings,
     /// The cluster-wide catalog.

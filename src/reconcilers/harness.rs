@@ -25,7 +25,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// The longest delay.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
-/// Runs a reconciler until its queue is closed.
+/// Runs a reconciler, from when this replica leads until its queue is closed.
 pub async fn run<K, F, P>(
     store: Store<K>,
     queue: UnboundedReceiver<ObjectRef<K>>,
@@ -36,6 +36,7 @@ pub async fn run<K, F, P>(
     F: Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
+    let requests = queue::requests(queue, store.clone(), context.fence.clone());
     let failures = Failures::default();
     let counted = failures.clone();
     let passes = applier(
@@ -47,7 +48,7 @@ pub async fn run<K, F, P>(
         },
         context,
         store,
-        queue::requests(queue),
+        requests,
         Config::default(),
     );
     passes

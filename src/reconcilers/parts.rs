@@ -17,6 +17,7 @@ use super::queue::Queue;
 use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
 use super::secrets::{OwnSecrets, UsedSecrets};
 use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::leader::Fence;
 use crate::metrics::Metrics;
 
 /// The name under which events are written.
@@ -82,7 +83,7 @@ impl<S: Scope> Half<S> {
 
 impl Parts {
     /// Puts everything in its place.
-    pub fn new(client: Client, settings: Settings, metrics: Arc<Metrics>) -> Self {
+    pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let (cluster, cluster_catalog) = Half::new();
         let (namespaced, namespaced_catalog) = Half::new();
         let (instances, instance_store) = Watched::new();
@@ -90,6 +91,7 @@ impl Parts {
         let (namespaces, namespace_store) = Feed::new();
         let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
         let context = Arc::new(Context {
+            fence,
             settings,
             cluster: cluster_catalog,
             namespaced: namespaced_catalog,

@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures::{Stream, StreamExt as _};
-use kube::runtime::reflector::ObjectRef;
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use crate::leader::Fence;
 
 /// Wakes the reconciler of a kind.
 #[derive(Debug)]
@@ -44,9 +46,70 @@ impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
     }
 }
 
-/// What kube's scheduler reads.
-pub fn requests<K: kube::Resource<DynamicType = ()> + 'static>(
-    receiver: UnboundedReceiver<ObjectRef<K>>,
-) -> impl Stream<Item = Result<ObjectRef<K>, Infallible>> {
-    receiver.map(Ok)
+/// What kube's scheduler reads: nothing as long as another replica leads, then whatever there is, then who is woken.
+pub fn requests<K>(
+    mut woken: UnboundedReceiver<ObjectRef<K>>,
+    store: Store<K>,
+    fence: Fence,
+) -> impl Stream<Item = Result<ObjectRef<K>, Infallible>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    let leading = async move {
+        tokio::select! {
+            biased;
+            // Nobody need be remembered: the store has them all.
+            () = woken.by_ref().for_each(async |_| {}) => {}
+            () = fence.pass() => {}
+        }
+        let all = store.state().into_iter().map(|object| ObjectRef::from_obj(object.as_ref()));
+        stream::iter(all.collect::<Vec<_>>()).chain(woken).map(Ok)
+    };
+    leading.into_stream().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use k8s_openapi::api::core::v1::Namespace;
+    use kube::ResourceExt as _;
+    use kube::runtime::reflector::store;
+    use kube::runtime::watcher::Event;
+    use tokio::time::{Duration, Instant};
+
+    use super::*;
+
+    fn namespace(name: &str) -> Namespace {
+        let mut namespace = Namespace::default();
+        namespace.metadata.name = Some(name.to_owned());
+        namespace
+    }
+
+    /// Seen to fail without the reading of `woken` in `requests`, and without the reading of the store.
+    #[tokio::test]
+    async fn a_standby_remembers_nobody_and_a_leader_looks_at_everybody_once() {
+        let (queue, woken) = Queue::new();
+        let (store, mut writer) = store();
+        let (gatekeeper, fence) = Fence::closed();
+        let mut requests = Box::pin(requests(woken, store, fence));
+        for name in ["here", "here", "gone"] {
+            queue.wake_object(&namespace(name));
+        }
+        writer.apply_watcher_event(&Event::Apply(namespace("here")));
+        assert!(requests.next().now_or_never().is_none());
+        assert_eq!(queue.0.len(), 0, "nothing is kept");
+
+        gatekeeper.open(Instant::now() + Duration::from_secs(60));
+        queue.wake_object(&namespace("new"));
+        writer.apply_watcher_event(&Event::Apply(namespace("new")));
+        let mut looked_at = Vec::new();
+        while let Some(Some(Ok(object))) = requests.next().now_or_never() {
+            looked_at.push(object.name);
+        }
+        looked_at.sort();
+        assert_eq!(looked_at, ["here", "new"]);
+        queue.wake_object(&namespace("here"));
+        let next = requests.next().now_or_never().flatten().unwrap().unwrap();
+        assert_eq!(next.name, namespace("here").name_any());
+    }
 }

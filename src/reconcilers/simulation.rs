@@ -9,6 +9,7 @@
 //! | `api` | what does an API server answer? |
 //! | `broker`, `fault` | what does a broker answer, and how can that go wrong? |
 //! | `operator` | how are watches and requests of the real reconcilers served? |
+//! | `former` | what if an operator is stopped, and goes on when another one has taken over? |
 //! | `world` | what happens between these three? |
 //! | `users` | what do users do? |
 //! | `invariants` | what must be so? |
@@ -21,6 +22,7 @@ mod broker;
 mod catalog;
 mod choices;
 mod fault;
+mod former;
 mod history;
 mod invariants;
 mod matrix;

@@ -80,10 +80,15 @@ fn every_value_has_its_effect() {
     ]);
     assert_eq!(container["args"], arguments);
     assert_eq!(only(&default, "Service")["metadata"]["annotations"], Value::Null);
+    // A container that is started again takes the lease of the one before by this.
+    assert_eq!(variable(container, "POD_NAME")["valueFrom"]["fieldRef"]["fieldPath"], "metadata.name");
+    let namespace = "metadata.namespace";
+    assert_eq!(variable(container, "POD_NAMESPACE")["valueFrom"]["fieldRef"]["fieldPath"], namespace);
+    assert_eq!(deployment["spec"]["strategy"], json!({"type": "RollingUpdate"}));
 
     let values = json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
-        "imagePullSecrets": [{"name": "registry"}], "replicas": 0, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
+        "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "logLevel": "debug", "prometheusScrape": true,
         "resources": {"limits": {"memory": "1Gi"}}, "priorityClassName": "high", "nodeSelector": {"a": "b"},
         "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
@@ -107,7 +112,7 @@ fn every_value_has_its_effect() {
         "clusterID": flag(container, "--cluster-id"),
         "brokerRelistInterval": flag(container, "--broker-relist-interval"),
         "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
-        "logLevel": container["env"][1]["value"],
+        "logLevel": variable(container, "RUST_LOG")["value"],
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
         "resources": {"limits": {"memory": container["resources"]["limits"]["memory"]}},
         "priorityClassName": pod["spec"]["priorityClassName"], "nodeSelector": pod["spec"]["nodeSelector"],
@@ -117,6 +122,10 @@ fn every_value_has_its_effect() {
     assert_eq!(seen, values);
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&defaults), names(&values), "a value of values.yaml is not tested here");
+}
+
+fn variable<'a>(container: &'a Value, name: &str) -> &'a Value {
+    container["env"].as_array().unwrap().iter().find(|variable| variable["name"] == name).unwrap()
 }
 
 fn flag(container: &Value, name: &str) -> String {
@@ -241,7 +250,11 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         (false, "get", "/configmaps", "team", ""),
         (true, "get", "/configmaps", NAMESPACE, "cluster-info"),
         (false, "get", "/configmaps", NAMESPACE, "another"),
-        (false, "create", "coordination.k8s.io/leases", NAMESPACE, ""),
+        (true, "create", "coordination.k8s.io/leases", NAMESPACE, ""),
+        (true, "get", "coordination.k8s.io/leases", NAMESPACE, "service-catalog"),
+        (true, "update", "coordination.k8s.io/leases", NAMESPACE, "service-catalog"),
+        (false, "update", "coordination.k8s.io/leases", NAMESPACE, "another"),
+        (false, "create", "coordination.k8s.io/leases", "team", ""),
         (true, "create", "events.k8s.io/events", "team", ""),
         (true, "patch", "events.k8s.io/events", "team", ""),
         (false, "escalate", "rbac.authorization.k8s.io/clusterroles", "", ""),

@@ -2,6 +2,7 @@
 
 use super::choices::{Choices, shrink};
 use super::fault::FAULTS;
+use super::former::Former;
 use super::operator::{RESOURCES, Waiting};
 use super::world::{Broken, World};
 use super::{invariants, run, users};
@@ -57,6 +58,8 @@ enum Move {
     Repeat(usize),
     Relist(usize),
     Crash,
+    Depose,
+    Resume,
 }
 
 impl History {
@@ -135,6 +138,9 @@ impl History {
         if !world.broker.late.is_empty() {
             moves.push((Move::CatchUp, 3));
         }
+        if world.former.as_ref().is_some_and(Former::is_stopped) {
+            moves.push((Move::Resume, 1));
+        }
         moves.push((Move::Wait, if moves.is_empty() { 8 } else { 1 }));
         if self.spent < self.faults {
             for (index, waiting) in world.waiting.iter().enumerate() {
@@ -150,6 +156,7 @@ impl History {
                 (0..RESOURCES.len()).flat_map(|watch| [(Move::Repeat(watch), 1), (Move::Relist(watch), 1)]),
             );
             moves.push((Move::Crash, 2));
+            moves.push((Move::Depose, 2));
         }
         moves
     }
@@ -163,6 +170,7 @@ impl History {
                 let what = users::act(&mut world.api, &mut self.choices);
                 world.tell(what);
             }
+            Move::Resume => world.resume(),
             Move::Wait => return world.wait().await,
             Move::CatchUp => {
                 let what = world.broker.catch_up().unwrap_or_default();
@@ -203,6 +211,10 @@ impl History {
                 let done = self.choices.below(2) == 1;
                 world.crash(|_| done);
                 world.start();
+            }
+            Move::Depose => {
+                let done = self.choices.below(2) == 1;
+                world.depose(|_| done);
             }
             _ => {}
         }

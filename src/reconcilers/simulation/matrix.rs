@@ -54,6 +54,8 @@ pub enum Death {
     Unwritten,
     /// It dies just after it has.
     Written,
+    /// It is stopped before it has, and goes on after another one has taken over and finished.
+    Deposed,
 }
 
 /// One scenario.
@@ -73,7 +75,7 @@ pub fn all() -> Vec<Scenario> {
         for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]) {
             for &endpoint in endpoints {
                 for fault in FAULTS.iter().filter(|fault| fault.can_befall(endpoint)) {
-                    for death in [Death::No, Death::Unwritten, Death::Written] {
+                    for death in [Death::No, Death::Unwritten, Death::Written, Death::Deposed] {
                         all.push(Scenario { operation, plan, endpoint, fault, death });
                     }
                 }
@@ -170,7 +172,11 @@ impl Scenario {
                 world.settle().await;
             }
         }
-        world.crash(|_| false);
+        if self.death == Death::Deposed {
+            world.depose(|_| false);
+        } else {
+            world.crash(|_| false);
+        }
     }
 
     /// What the specification demands of this operation and this fault.

@@ -12,18 +12,23 @@ use kube::runtime::watcher::Event as Watched;
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::super::parts::Parts;
 use super::super::{Settings, binding, harness, instance};
 use super::api::{self, Api, Event};
 use super::request;
 use crate::crd::names::LABEL_CREDENTIALS;
+use crate::leader::{Fence, Gatekeeper};
 use crate::metrics::Metrics;
 use crate::osb;
 use crate::osb::in_process;
 
 /// The kinds that the operator watches; each watch brings its events in their order, but as late as it likes.
 pub const RESOURCES: [&str; 3] = ["serviceinstances", "servicebindings", "secrets"];
+
+/// For how long an operator leads unless it is deposed: longer than any world lives.
+const REIGN: Duration = Duration::from_hours(24 * 365);
 
 /// A request that waits for its answer.
 pub enum Waiting {
@@ -82,11 +87,11 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    fn client(&self) -> Client {
-        let inbox = self.clone();
+    fn client(&self, fence: &Fence) -> Client {
+        let (inbox, fence) = (self.clone(), fence.clone());
         let service = tower::service_fn(move |request: http::Request<Body>| {
-            let inbox = inbox.clone();
-            async move { inbox.ask_api(request).await }
+            let (inbox, fence) = (inbox.clone(), fence.clone());
+            async move { inbox.ask_api(fence.admit(request).await?).await }
         });
         Client::new(service, "default")
     }
@@ -115,6 +120,7 @@ impl Inbox {
 /// An operator.
 pub struct Operator {
     parts: Parts,
+    gatekeeper: Gatekeeper,
     /// How much of the log each watch has brought.
     seen: [usize; RESOURCES.len()],
     tasks: Vec<JoinHandle<()>>,
@@ -133,12 +139,15 @@ impl Operator {
             relist_interval: Duration::from_hours(24),
             broker_timeout: Duration::from_mins(1),
         };
-        let mut parts = Parts::new(inbox.client(), settings, Arc::new(Metrics::default()));
+        let (gatekeeper, fence) = Fence::closed();
+        gatekeeper.open(Instant::now() + REIGN);
+        let client = inbox.client(&fence);
+        let mut parts = Parts::new(client, fence, settings, Arc::new(Metrics::default()));
         list(api, "clusterservicebrokers", |event| parts.cluster.brokers.feed.apply(event));
         list(api, "clusterserviceclasses", |event| parts.cluster.classes.feed.apply(event));
         list(api, "clusterserviceplans", |event| parts.cluster.plans.feed.apply(event));
         list(api, "namespaces", |event| parts.namespaces.apply(event));
-        let mut operator = Self { parts, seen: [0; RESOURCES.len()], tasks: Vec::new() };
+        let mut operator = Self { parts, gatekeeper, seen: [0; RESOURCES.len()], tasks: Vec::new() };
         (0..RESOURCES.len()).for_each(|resource| operator.relist(resource, api));
         operator.run();
         operator
@@ -157,6 +166,11 @@ impl Operator {
         let pass = move |object, context| binding::reconcile(object, context, queue.clone());
         let bindings = harness::run(context.bindings.clone(), requests, Arc::clone(context), pass);
         self.tasks = vec![tokio::spawn(instances), tokio::spawn(bindings)];
+    }
+
+    /// Its lease has run out.
+    pub fn depose(&self) {
+        self.gatekeeper.close();
     }
 
     /// Whether a watch has something to bring.

@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::api::{self, Api, Key};
 use super::broker::Broker;
 use super::fault::Fault;
-use super::operator::{Inbox, Operator, Waiting};
+use super::former::Former;
+use super::operator::{Inbox, Operator, RESOURCES, Waiting};
 use super::{BROKER_URL, NAMESPACE, invariants};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::truncate;
@@ -32,6 +33,8 @@ pub struct World {
     pub broker: Broker,
     /// The operator, unless it is dead.
     pub operator: Option<Operator>,
+    /// An operator that led before this one, and lives.
+    pub former: Option<Former>,
     /// What waits for an answer.
     pub waiting: Vec<Waiting>,
     /// What has happened, in words.
@@ -40,7 +43,8 @@ pub struct World {
     pub broken: Vec<Broken>,
     /// How often the operator has asked the API server to change something.
     pub writes: usize,
-    inbox: Inbox,
+    /// Where the operator's requests arrive.
+    pub inbox: Inbox,
     began: Instant,
 }
 
@@ -53,6 +57,7 @@ impl World {
             api: Api::default(),
             broker: Broker::offering(super::catalog::offered()),
             operator: None,
+            former: None,
             waiting: Vec::new(),
             story: Vec::new(),
             broken: Vec::new(),
@@ -85,6 +90,7 @@ impl World {
         loop {
             sleep(Duration::from_millis(1)).await;
             self.api.now = timestamp();
+            self.watch_former();
             let arrived = self.inbox.take();
             let mut told = false;
             for waiting in arrived {
@@ -220,7 +226,10 @@ impl World {
         self.settle().await;
         while self.broken.is_empty() {
             if !self.go_on() && !self.wait().await {
-                return;
+                if !self.former.as_ref().is_some_and(Former::is_stopped) {
+                    return;
+                }
+                self.resume();
             }
             self.settle().await;
         }
@@ -233,8 +242,7 @@ impl World {
             return true;
         }
         let Some(operator) = &mut self.operator else { return false };
-        let behind =
-            (0..super::operator::RESOURCES.len()).find(|watch| operator.is_behind(*watch, &self.api));
+        let behind = (0..RESOURCES.len()).find(|watch| operator.is_behind(*watch, &self.api));
         if let Some(resource) = behind {
             operator.deliver(resource, &self.api);
             return true;
