@@ -298,6 +298,10 @@ fn guard(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Ser
     status.observed_generation = generation(observed);
     status.reconciled_generation = generation(observed);
     if !status.secret_digest.is_empty() && observed.secret.as_ref() == Some(&status.secret_digest) {
+        // Somebody else may have put it right while a repair failed.
+        if !condition::is_true(&status.conditions, condition::READY) {
+            settle::ready(&mut status, now);
+        }
         return write_or(before, status, Step::Wait(None));
     }
     if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {

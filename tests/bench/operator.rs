@@ -42,6 +42,7 @@ impl Operator {
             .args(["--listen", &address.to_string()])
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAMESPACE", NAMESPACE)
+            .env("POD_NAME", "operator")
             .stdout(Stdio::null())
             .stderr(log);
         let operator = Self { address, child: command.spawn().unwrap() };

@@ -84,11 +84,13 @@ stop_operator() {
 start_operator() {
   operator scale deployment/service-catalog --replicas=1 && operator rollout status --timeout=60s deployment/service-catalog
 }
-# As by a power failure. The pod is replaced, because kubelet would restart it with more and more delay.
+# As by a power failure. The pod is replaced, because kubelet would restart it with more and more delay. As it is surely
+# dead, the new one need not wait until its lease has run out.
 kill_operator() {
   local process
   for process in $(pgrep -x service-catalog); do kill -KILL "$process"; done
   operator delete pod --all --force --grace-period=0 >/dev/null 2>&1
+  operator delete lease --all >/dev/null 2>&1
 }
 
 # For those who look for the cause of a failure.

@@ -23,6 +23,7 @@ mod examples;
 mod generated;
 mod injection;
 mod instances;
+mod leader;
 mod namespace;
 mod operator;
 mod process;

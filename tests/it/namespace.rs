@@ -132,6 +132,7 @@ fn version(kind: &str) -> &'static str {
     match kind {
         "Event" | "Namespace" | "Pod" | "Secret" | "ServiceAccount" => "v1",
         "Deployment" => "apps/v1",
+        "Lease" => "coordination.k8s.io/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "SubjectAccessReview" => "authorization.k8s.io/v1",
         _ => "servicecatalog.k8s.io/v1beta1",

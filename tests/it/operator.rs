@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::cluster::{Cluster, NAMESPACE, cluster};
+use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
 
 /// A running operator. It is killed, as by `kill -9`, when this is dropped.
 pub struct Operator {
     /// Where it serves its probes and metrics.
     pub address: SocketAddr,
-    _process: Process,
+    process: Process,
 }
 
 /// The one that the tests share.
@@ -24,8 +25,14 @@ pub fn operator() -> &'static Operator {
 }
 
 impl Operator {
-    /// Starts an operator of a cluster, with options besides the usual ones, and waits until it is ready.
+    /// Starts the operator of a cluster, with options besides the usual ones, and waits until it is ready. It is always in
+    /// the same pod, so that it takes over from one that was killed without waiting for the lease to run out.
     pub fn start(cluster: &Cluster, options: &[&str]) -> Self {
+        Self::start_in(cluster, "operator", options)
+    }
+
+    /// Starts an operator in a pod of this name.
+    pub fn start_in(cluster: &Cluster, pod: &str, options: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
@@ -34,6 +41,7 @@ impl Operator {
             .args(options)
             .env("KUBECONFIG", cluster.kubeconfig("operator"))
             .env("POD_NAMESPACE", NAMESPACE)
+            .env("POD_NAME", pod)
             .env(
                 "RUST_LOG",
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()),
@@ -45,7 +53,41 @@ impl Operator {
             let answer = get(address, "/readyz").map_err(|error| error.to_string())?;
             if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
         });
-        Self { address, _process: process }
+        Self { address, process }
+    }
+
+    /// Sends a signal: `STOP`, `CONT`, `TERM`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Waits until it has ended by itself; returns whether that was a good end, and what it has written.
+    pub async fn end(mut self) -> (bool, String) {
+        let status = eventually("the operator ends", PATIENCE, async || {
+            self.process.ended().ok_or_else(|| self.process.log())
+        })
+        .await;
+        (status.success(), self.process.log())
+    }
+
+    /// Waits until it leads.
+    pub async fn until_it_leads(&self) {
+        eventually("the operator leads", PATIENCE, async || {
+            if self.leads() { Ok(()) } else { Err(self.process.log()) }
+        })
+        .await;
+    }
+
+    /// Whether it leads.
+    pub fn leads(&self) -> bool {
+        self.count("servicecatalog_leader", "") == 1
+    }
+
+    /// The sum of a counter, of all series that have this in their labels.
+    pub fn count(&self, counter: &str, labels: &str) -> u64 {
+        let metrics = self.metrics();
+        let series = metrics.lines().filter(|line| line.starts_with(counter) && line.contains(labels));
+        series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
     /// What it says of itself.

@@ -58,6 +58,16 @@ pub(super) fn mitigate(
     progress.abandon(orphan, reason, &observed.now, retry_after);
 }
 
+/// The Secret holds what the broker gave.
+pub(super) fn ready(status: &mut ServiceBindingStatus, now: &Time) {
+    let mut progress = status.progress();
+    progress.end();
+    progress.forget_failures();
+    progress.withdraw(condition::FAILED);
+    let (reason, message) = (reason::INJECTED_BIND_RESULT, "Injected bind result");
+    progress.report(condition::READY, Status::True, reason, message, now);
+}
+
 /// The removal of what an attempt may have left.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let seed = observed.binding.metadata.uid.as_deref().unwrap_or_default();
@@ -119,11 +129,7 @@ impl<'a> After<'a, '_> {
             Some(LocalObjectReference { name: self.observed.binding.secret_name().to_owned() });
         self.status.unbind_status = "Required".to_owned();
         self.status.reconciled_generation = self.status.observed_generation;
-        let mut progress = self.status.progress();
-        progress.end();
-        progress.forget_failures();
-        progress.withdraw(condition::FAILED);
-        self.report(condition::READY, Status::True, reason::INJECTED_BIND_RESULT, "Injected bind result");
+        ready(self.status, &self.observed.now);
     }
 
     /// The broker was not asked, or has surely done nothing. What it gave before is still there.

@@ -149,6 +149,21 @@ fn a_changed_secret_is_repaired_as_the_offering_allows() {
     }
 }
 
+/// Or the write that tells of a failure comes late, after another replica has repaired it.
+#[test]
+fn a_secret_that_somebody_else_has_put_right_needs_no_repair() {
+    let mut world = World { retrievable: true, secret: None, ..world() };
+    let mut binding = bound(&world);
+    let Step::Call(call) = decide(&observed(&binding, &world)) else { panic!("no call") };
+    let settled = settle(&observed(&binding, &world), &call, Outcome::Failed(error(504)));
+    binding.status = Some(settled.status);
+    world.secret = Some("digest".into());
+    let Step::Write(status) = decide(&observed(&binding, &world)) else { panic!("nothing is said") };
+    assert_eq!(*status, bound(&world).status.unwrap());
+    binding.status = Some(*status);
+    assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
+}
+
 #[test]
 fn a_binding_of_service_catalog_is_taken_over_without_a_call_to_the_broker() {
     let world = World { secret: Some("digest".into()), ..world() };

@@ -75,7 +75,8 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     for (_, object) in api.list(BINDINGS).filter(|(_, object)| !is_left(object)) {
         let external = &object["status"]["externalProperties"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let instance = rest.get_mut(&text(&external["instance"]["id"]));
+        let asked = if external.is_null() { &object["status"]["inProgressProperties"] } else { external };
+        let instance = rest.get_mut(&text(&asked["instance"]["id"]));
         let there =
             instance.and_then(|instance| instance.bindings.remove(&text(&object["status"]["bindingID"])));
         if !external.is_null() && there.is_none() {

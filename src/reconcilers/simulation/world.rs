@@ -227,6 +227,8 @@ impl World {
         while self.broken.is_empty() {
             if !self.go_on() && !self.wait().await {
                 if !self.former.as_ref().is_some_and(Former::is_stopped) {
+                    // By now it has noticed that it was deposed, and has ended.
+                    self.former = None;
                     return;
                 }
                 self.resume();

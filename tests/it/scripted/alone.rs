@@ -3,12 +3,12 @@
 
 use std::sync::LazyLock;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Broker, Stage};
-use crate::cluster::Cluster;
-use crate::namespace::namespace_of;
+use crate::cluster::{Cluster, NAMESPACE};
+use crate::namespace::{Namespace, namespace_of};
 use crate::operator::Operator;
 
 /// A control plane that no other test uses at the moment, and its operator. What earlier tests have left is settled.
@@ -23,6 +23,8 @@ pub async fn alone(options: &'static [&'static str]) -> Alone {
     static CLUSTER: Mutex<LazyLock<Cluster>> =
         Mutex::const_new(LazyLock::new(|| Cluster::with_chart("alone")));
     let mut alone = Alone { operator: None, options, cluster: CLUSTER.lock().await };
+    // All operators of earlier tests are dead.
+    alone.cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
     alone.start();
     alone
 }
@@ -31,6 +33,27 @@ impl Alone {
     /// Starts the operator.
     pub fn start(&mut self) {
         self.operator = Some(Operator::start(&self.cluster, self.options));
+    }
+
+    /// The operator.
+    pub fn operator(&self) -> &Operator {
+        self.operator.as_ref().expect("the operator was killed")
+    }
+
+    /// Leaves the operator to the test.
+    pub fn give_up(&mut self) -> Operator {
+        self.operator.take().expect("the operator was killed")
+    }
+
+    /// Starts another operator, in a pod of this name.
+    pub fn another(&self, pod: &str) -> Operator {
+        Operator::start_in(&self.cluster, pod, self.options)
+    }
+
+    /// The lease by which one of several operators works.
+    pub async fn lease(&self) -> Value {
+        let namespace = Namespace { name: NAMESPACE.to_owned(), client: self.cluster.client().await };
+        namespace.get("Lease", "service-catalog").await.unwrap()
     }
 
     /// Kills the operator: `kill -9`.
@@ -48,9 +71,7 @@ impl Alone {
 
     /// The sum of a counter of the operator, of all series that have this in their labels.
     pub fn count(&self, counter: &str, labels: &str) -> u64 {
-        let metrics = self.operator.as_ref().expect("the operator was killed").metrics();
-        let series = metrics.lines().filter(|line| line.starts_with(counter) && line.contains(labels));
-        series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+        self.operator().count(counter, labels)
     }
 
     /// How often the operator has asked the API server to change something.
