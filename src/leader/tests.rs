@@ -258,7 +258,9 @@ async fn never_two(seed: u64) {
     }
     *server.away.lock().unwrap() = false;
     *server.chance.lock().unwrap() = None;
-    processes.iter().for_each(|process| process.stop(false));
+    for process in &processes {
+        process.stop(false);
+    }
     sleep(Duration::from_mins(1)).await;
     let leaders = processes.iter().filter(|process| process.leads() && !process.task.is_finished()).count();
     assert_eq!(leaders, 1, "seed {seed}");

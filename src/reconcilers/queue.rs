@@ -99,7 +99,7 @@ mod tests {
         assert!(requests.next().now_or_never().is_none());
         assert_eq!(queue.0.len(), 0, "nothing is kept");
 
-        gatekeeper.open(Instant::now() + Duration::from_secs(60));
+        gatekeeper.open(Instant::now() + Duration::from_mins(1));
         queue.wake_object(&namespace("new"));
         writer.apply_watcher_event(&Event::Apply(namespace("new")));
         let mut looked_at = Vec::new();

@@ -20,6 +20,7 @@ mod cluster;
 mod floor;
 mod load;
 mod operator;
+#[expect(dead_code, reason = "the bench stops nothing")]
 #[path = "../it/process.rs"]
 mod process;
 mod report;
