@@ -194,14 +194,15 @@ async fn a_lease_that_is_released_is_taken_at_the_next_look() {
     assert!(released.elapsed() <= LOOK, "{:?}", released.elapsed());
 }
 
-/// Seen to fail when the fence is opened for the whole duration, and when it is counted from the end of the request.
+/// Seen to fail when the fence is opened for longer than 10 s, and when that is counted otherwise than from the beginning
+/// of the request.
 #[tokio::test(start_paused = true)]
 async fn without_the_api_server_the_fence_closes_and_opens_again_if_nobody_has_taken_over() {
     let server = Arc::new(Server::default());
     let one = Process::start(&server, "one");
     one.until_it_leads().await;
     *server.away.lock().unwrap() = true;
-    sleep(SURE).await;
+    sleep(Duration::from_secs(10)).await;
     assert!(!one.leads());
     sleep(Duration::from_hours(1)).await;
     *server.away.lock().unwrap() = false;
@@ -223,8 +224,8 @@ async fn who_was_stopped_until_another_had_taken_over_ends_and_says_so() {
     assert!(!one.leads() && two.leads());
 }
 
-/// Whatever is lost, late, stopped or killed. Seen to fail when the fence is open for 16 s, or from the end of a
-/// request, when somebody takes the lease after 9 s, and when any process succeeds any other.
+/// Whatever is lost, late, stopped or killed. Seen to fail when the fence is open for 15 s from the end of a request, when
+/// somebody takes the lease after 9 s or counts from when it first saw one, and when any process succeeds any other.
 #[test]
 fn never_do_two_lead_and_in_the_end_one_does() {
     for seed in 0..200 {
