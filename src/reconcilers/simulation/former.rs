@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// Who was deposed looks at most.
+    /// Who was deposed looks at most. Seen to fail with the fence removed from `Connection::call`.
     pub fn watch_former(&mut self) {
         let Some(former) = &self.former else { return };
         for waiting in former.inbox.take() {
