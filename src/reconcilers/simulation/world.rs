@@ -22,6 +22,9 @@ const QUIET: Duration = Duration::from_hours(2);
 /// How long the world may live.
 const LONGEST: Duration = Duration::from_hours(24 * 30);
 
+/// How much may happen in it.
+const LONGEST_STORY: usize = 5_000;
+
 /// What is broken: which invariant, and how.
 pub type Broken = String;
 
@@ -234,6 +237,9 @@ impl World {
                 self.resume();
             }
             self.settle().await;
+            if self.story.len() > LONGEST_STORY {
+                self.broken.push("I7, I8: it does not come to rest".to_owned());
+            }
         }
     }
 
