@@ -10,6 +10,7 @@
 //! | `feed`, `queue` | who looks at an object, and when? |
 //! | `harness` | what does every reconciler need besides its kind? |
 //! | `brokers` | how is a broker reached? |
+//! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
 //! | `secrets` | which Secrets are read, written and watched? |
 //! | `context` | what do all of them share? |
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
@@ -22,6 +23,7 @@ mod context;
 mod entry;
 mod error;
 mod feed;
+mod gate;
 mod harness;
 mod instance;
 mod parts;
@@ -31,6 +33,7 @@ mod scope;
 mod secrets;
 #[cfg(test)]
 mod simulation;
+mod turns;
 
 use std::sync::Arc;
 

@@ -16,12 +16,14 @@ use super::brokers::{Brokers, Connection};
 use super::clock;
 use super::context::Context;
 use super::error::{During as _, Error};
+use super::gate::GO_ROUND;
 use super::queue::Queue;
 use super::scope::{Kind, Scope, is_for, owner};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::role::{AuthSecret, Broker as _, Class as _, Plan as _};
-use crate::domain::broker::{Relist, relist};
+use crate::domain::breaker::Trouble;
+use crate::domain::broker::{Relist, relist, relist_in_trouble};
 use crate::domain::catalog::{Change, Desired, Existing, desired, diff, summary};
 use crate::domain::plan_reference::PlanReference;
 use crate::domain::{self, Note, reason};
@@ -49,10 +51,15 @@ pub async fn reconcile<S: Scope>(
         Err(Error::Broker(why)) => return unusable::<S>(&context, broker, &why).await,
         Err(error) => return Err(error),
     };
+    let trouble = connection.gate.trouble();
+    let trouble = trouble.as_ref().map(|(trouble, next)| (trouble, next.as_ref()));
+    broker = tell_trouble::<S>(&context, broker, trouble).await?;
     let due = |broker: &S::Broker| {
         let status = broker.status().cloned().unwrap_or_default();
         let known = (broker.meta().generation.unwrap_or_default(), connection.secret_version.as_str());
-        relist(broker.common(), &status, known, (&clock::now(), context.settings.relist_interval))
+        let now = clock::now();
+        let due = relist(broker.common(), &status, known, (&now, context.settings.relist_interval));
+        trouble.map_or(due.clone(), |(_, next)| relist_in_trouble(due, next, &now))
     };
     let mut relist = due(&broker);
     if relist == Relist::Now {
@@ -64,7 +71,33 @@ pub async fn reconcile<S: Scope>(
         Relist::OnRequest => Ok(Action::await_change()),
         Relist::At(time) => Ok(clock::wait(Some(&time))),
         Relist::Now => fetch::<S>(&context, broker, &connection).await,
+        Relist::Try => {
+            // What comes of it is the gate's to know; it wakes this broker again.
+            let _ = connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await;
+            Ok(Action::requeue(GO_ROUND))
+        }
     }
+}
+
+/// Says that the broker is left alone, or no longer.
+async fn tell_trouble<S: Scope>(
+    context: &Context,
+    broker: S::Broker,
+    trouble: Option<(&Trouble, Option<&Time>)>,
+) -> Result<S::Broker, Error> {
+    let mut status = broker.status().cloned().unwrap_or_default();
+    domain::broker::tell(&mut status.conditions, trouble, &clock::now());
+    status.last_condition_state = condition::summary(&status.conditions);
+    let before = broker.status().and_then(|status| condition::find(&status.conditions, condition::AVAILABLE));
+    match condition::find(&status.conditions, condition::AVAILABLE) {
+        told if told == before => return Ok(broker),
+        Some(news) if before.is_none() => {
+            let (reason, message) = (news.reason.clone(), news.message.clone());
+            context.tell(&broker, Note { warning: true, reason, message }).await;
+        }
+        Some(_) | None => {}
+    }
+    write::<S>(context, broker, status).await
 }
 
 /// The Secret with the credentials is watched as long as the broker names it.
@@ -86,9 +119,11 @@ async fn fetch<S: Scope>(
     broker: S::Broker,
     connection: &Connection,
 ) -> Result<Action, Error> {
-    let catalog = match connection.call(osb::Client::catalog).await {
-        Ok(catalog) => catalog,
-        Err(error) => {
+    let catalog = match connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await {
+        Err(Error::NotNow) => return Ok(Action::requeue(GO_ROUND)),
+        Err(error) => return Err(error),
+        Ok(Ok(catalog)) => catalog,
+        Ok(Err(error)) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
             return failed::<S>(context, broker, reason::ERROR_FETCHING_CATALOG, &why).await;
         }
@@ -198,7 +233,7 @@ async fn write_entry<K: Kind>(
     change: Change<K>,
 ) -> Result<(), Error> {
     let api = K::api(context.client.clone(), namespace);
-    let _permit = context.requests.acquire().await;
+    let _turn = context.requests.take(namespace.unwrap_or_default()).await;
     let parameters = PostParams::default();
     match change {
         Change::Create(mut object) => {
@@ -315,7 +350,7 @@ async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action
 }
 
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    let _permit = context.requests.acquire().await;
+    let _turn = context.turn(entry).await;
     let deleted = entry.api_of(&context.client).delete(&entry.name_any(), &DeleteParams::default()).await;
     match deleted.during("deleting a class or plan") {
         Err(error) if !error.is_not_found() => Err(error),
