@@ -130,6 +130,11 @@ impl Brokers {
         self.get(namespaced.then_some(namespace), name).map(|connection| Arc::clone(&connection.gate))
     }
 
+    /// All connections.
+    pub fn all(&self) -> Vec<((Option<String>, String), Arc<Connection>)> {
+        self.lock().iter().map(|(name, connection)| (name.clone(), Arc::clone(connection))).collect()
+    }
+
     fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<Connection>> {
         self.lock().get(&(namespace.map(str::to_owned), name.to_owned())).cloned()
     }

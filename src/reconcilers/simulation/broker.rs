@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::fault::{Effect, Fault, Seen};
 use super::request::{Endpoint, Request};
@@ -31,6 +32,8 @@ pub struct Broker {
     /// How often it was asked to remove something.
     pub removals: usize,
     at_work: BTreeMap<String, usize>,
+    /// Until when it wants to be left alone, as whoever calls it was told.
+    alone: Option<Instant>,
 }
 
 impl Broker {
@@ -42,6 +45,11 @@ impl Broker {
     /// A request has arrived.
     pub fn receive(&mut self, request: &Request) {
         self.calls += 1;
+        // What is fetched belongs to a call that was under way.
+        let goes_on = request.endpoint == Endpoint::FetchBinding;
+        if self.alone.is_some_and(|until| Instant::now() < until) && !goes_on {
+            self.violations.push(format!("I8: {request:?}: before the broker wants to be asked again"));
+        }
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         if request.endpoint.changes_something() {
             self.changes += 1;
@@ -60,6 +68,11 @@ impl Broker {
         if let Some(at_work) = self.at_work.get_mut(&request.instance) {
             *at_work = at_work.saturating_sub(usize::from(request.endpoint.changes_something()));
         }
+    }
+
+    /// Who was told to leave it alone is dead.
+    pub fn forget_caller(&mut self) {
+        self.alone = None;
     }
 
     /// Does what is asked, as far as the fault lets it, and answers.
@@ -81,6 +94,7 @@ impl Broker {
             }
             Effect::Late => self.late.push(request.clone()),
         }
+        self.alone = fault.seen.asks_to_wait().map(|delay| Instant::now() + delay).or(self.alone);
         match &fault.seen {
             Seen::Answer(status, body, after) => Ok(response(*status, body, *after, None)),
             Seen::Cut(status, defect) => Ok(response(*status, "{", None, Some(*defect))),
