@@ -129,11 +129,22 @@ async fn a_broker_that_is_gone_for_a_while_says_so_until_it_is_back() {
     let broker = stage.get(BROKER, "broker").await.unwrap();
     let last = broker["status"]["conditions"].as_array().unwrap().last().unwrap();
     assert_eq!(last["type"], "Ready", "svcat shows the last: {broker:#}");
-    stage.instance("db", json!({})).await;
-    stage.until_says(INSTANCE, "db", "Ready=False WaitingForBroker").await;
+    let names = ["one", "two", "three"];
+    for name in names {
+        stage.instance(name, json!({})).await;
+    }
+    // One of them finds out whether it is back, and says what came of that.
+    let waits = |object: &Value| condition(object, "Ready=False WaitingForBroker").is_some();
+    eventually("an instance waits for the broker", PATIENCE, async || {
+        let objects = stage.list(INSTANCE).await;
+        if objects.iter().any(waits) { Ok(()) } else { Err(format!("{objects:#?}")) }
+    })
+    .await;
 
     stage.patch(BROKER, "broker", json!({"spec": {"url": stage.broker.url}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    for name in names {
+        stage.until_ready(INSTANCE, name).await;
+    }
     let broker = stage.until_ready(BROKER, "broker").await;
     assert!(condition(&broker, "Available=False").is_none(), "{broker:#}");
 }

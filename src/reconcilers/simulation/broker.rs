@@ -1,6 +1,7 @@
 //! What does a broker answer, and what is really there? It makes no mistakes but those it is told to make.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -34,7 +35,13 @@ pub struct Broker {
     at_work: BTreeMap<String, usize>,
     /// Until when it wants to be left alone, as whoever calls it was told.
     alone: Option<Instant>,
+    /// Until when it cannot be reached, and how often that was tried.
+    away: Option<(Instant, usize)>,
 }
+
+/// How often a broker that cannot be reached is tried by one operator at most: by all that ask at the same time, then at
+/// the end of each pause.
+const TRIES: usize = 20;
 
 impl Broker {
     /// A broker that has nothing yet.
@@ -70,13 +77,28 @@ impl Broker {
         }
     }
 
-    /// Who was told to leave it alone is dead.
+    /// From now on it cannot be reached for so long.
+    pub fn go_away(&mut self, delay: Duration) {
+        self.away = Some((Instant::now() + delay, 0));
+    }
+
+    /// Who was told to leave it alone, or has found out by trying, is dead.
     pub fn forget_caller(&mut self) {
         self.alone = None;
+        self.away = self.away.map(|(until, _)| (until, 0));
     }
 
     /// Does what is asked, as far as the fault lets it, and answers.
     pub fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Result<Response, osb::Error> {
+        if let Some((until, tries)) = &mut self.away
+            && Instant::now() < *until
+        {
+            *tries += 1;
+            if *tries > TRIES {
+                self.violations.push(format!("I8: {request:?}: it was tried too often"));
+            }
+            return Err(osb::Error::Unreachable { reason: "refused".to_owned() });
+        }
         if let Some(busy) = self.busy(request) {
             return Ok(busy);
         }

@@ -1,5 +1,7 @@
 //! A random history: users act, everything that can go wrong may, and in the end all must be well.
 
+use std::time::Duration;
+
 use super::choices::{Choices, shrink};
 use super::fault::FAULTS;
 use super::former::Former;
@@ -57,6 +59,7 @@ enum Move {
     Lose(usize, bool),
     Repeat(usize),
     Relist(usize),
+    Outage,
     Crash,
     Depose,
     Resume,
@@ -155,6 +158,7 @@ impl History {
             moves.extend(
                 (0..RESOURCES.len()).flat_map(|watch| [(Move::Repeat(watch), 1), (Move::Relist(watch), 1)]),
             );
+            moves.push((Move::Outage, 1));
             moves.push((Move::Crash, 2));
             moves.push((Move::Depose, 2));
         }
@@ -206,6 +210,11 @@ impl History {
                     operator.repeat(watch, &world.api);
                     world.tell(format!("the watch of {} repeats itself", RESOURCES[watch]));
                 }
+            }
+            Move::Outage => {
+                let seconds = [5, 60, 600][self.choices.below(3)];
+                world.broker.go_away(Duration::from_secs(seconds));
+                world.tell(format!("the broker is away for {seconds} s"));
             }
             Move::Crash => {
                 let done = self.choices.below(2) == 1;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::tests::{after, asked, instance, observed, with_other_parameters};
 use super::super::{Call, decide, settle};
 use super::*;
-use crate::crd::condition::find;
+use crate::crd::condition::{Condition, find};
 use crate::domain::fixtures::{at, error, held, polled};
 use crate::domain::{Note, Outcome, reason};
 use crate::osb::State;
@@ -112,8 +112,11 @@ fn what_was_refused_before_an_edit_is_not_what_is_waited_for() {
     assert_eq!(status.refused, "");
 }
 
-fn succeed(call: &Call) -> Outcome {
+fn succeed(call: &Call, asynchronous: bool) -> Outcome {
     match call.verb {
+        Verb::Provision | Verb::Deprovision | Verb::Mitigate if asynchronous => {
+            Outcome::InProgress { operation: None, dashboard_url: None }
+        }
         Verb::Poll(_) | Verb::PollMitigation(_) => polled(State::Succeeded),
         _ => Outcome::Done { dashboard_url: None },
     }
@@ -123,7 +126,7 @@ proptest! {
     /// However often the broker is left alone, it is not asked meanwhile, it costs a write each time at most, and in the
     /// end all is as it should be.
     #[test]
-    fn holds_only_delay(holds in prop::collection::vec(any::<bool>(), 0..40), start in 0..4usize) {
+    fn holds_only_delay(holds in prop::collection::vec(any::<bool>(), 0..40), start in 0..4usize, asynchronous: bool) {
         let mut instance = match start { 0 => instance(), 1 => polling(), 2 => with_orphan(), _ => deleting(ready()) };
         let (mut told, mut steps) = (0, 0);
         for hold in holds.into_iter().chain(std::iter::repeat(false)) {
@@ -141,8 +144,10 @@ proptest! {
                 }
                 Step::Call(call) => {
                     prop_assert!(!is_held);
-                    let settled = settle(&observed, &call, succeed(&call));
+                    let settled = settle(&observed, &call, succeed(&call, asynchronous));
                     if settled.release { return Ok(()); }
+                    let still = |condition: &Condition| condition.reason == reason::WAITING_FOR_BROKER;
+                    prop_assert!(!settled.status.conditions.iter().any(still), "{:#?}", settled.status);
                     instance.status = Some(settled.status);
                 }
                 Step::Hold => prop_assert!(is_held),
