@@ -51,7 +51,7 @@ pub fn relist(
 
 /// When a broker that is left alone is asked for its catalog, which is `due` then: when it may be called again and nobody
 /// else has anything to ask. Without a `next` time it is being tried just now.
-pub fn relist_in_trouble(due: Relist, next: Option<&Time>, now: &Time) -> Relist {
+pub fn relist_in_trouble(due: &Relist, next: Option<&Time>, now: &Time) -> Relist {
     let Some(next) = next else { return Relist::OnRequest };
     let time = schedule::after(next, OTHERS_FIRST);
     match due {

@@ -56,7 +56,10 @@ impl Connection {
 #[derive(Debug, Default)]
 pub struct Brokers(Mutex<Connections>);
 
-type Connections = HashMap<(Option<String>, String), Arc<Connection>>;
+type Connections = HashMap<Name, Arc<Connection>>;
+
+/// The namespace, unless it is cluster-wide, and the name of a broker.
+type Name = (Option<String>, String);
 
 impl Brokers {
     /// The connection to the broker of this name; `namespace` is that of its instances.
@@ -131,7 +134,7 @@ impl Brokers {
     }
 
     /// All connections.
-    pub fn all(&self) -> Vec<((Option<String>, String), Arc<Connection>)> {
+    pub fn all(&self) -> Vec<(Name, Arc<Connection>)> {
         self.lock().iter().map(|(name, connection)| (name.clone(), Arc::clone(connection))).collect()
     }
 

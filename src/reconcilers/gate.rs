@@ -185,17 +185,12 @@ impl Drop for Admitted<'_> {
         if !changed {
             return;
         }
-        match breaker.trouble() {
-            Some((trouble, until)) => {
-                let until = until.map(|until| until.0.to_string());
-                warn!(
-                    reason = trouble.reason,
-                    told = trouble.told,
-                    until,
-                    "the broker is not called for a while"
-                );
-            }
-            None => info!("the broker is called again"),
+        if let Some((trouble, until)) = breaker.trouble() {
+            let (reason, told) = (trouble.reason, &trouble.told);
+            let until = until.map(|until| until.0.to_string());
+            warn!(reason, told, until, "the broker is not called for a while");
+        } else {
+            info!("the broker is called again");
         }
         drop(breaker);
         self.gate.news.notify_one();

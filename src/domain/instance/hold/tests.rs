@@ -12,7 +12,7 @@ use crate::osb::State;
 
 const LONG: i64 = 60;
 
-fn while_held<'a>(instance: &'a ServiceInstance, seconds: i64) -> Observed<'a> {
+fn while_held(instance: &ServiceInstance, seconds: i64) -> Observed<'_> {
     Observed { hold: Some(held(0, seconds)), ..observed(instance, &at(0)) }
 }
 
