@@ -82,7 +82,7 @@ impl Broker {
         self.away = Some((Instant::now() + delay, 0));
     }
 
-    /// Who was told to leave it alone, or has found out by trying, is dead.
+    /// Whoever calls it from now on was not told to leave it alone, and has not found out by trying.
     pub fn forget_caller(&mut self) {
         self.alone = None;
         self.away = self.away.map(|(until, _)| (until, 0));

@@ -76,6 +76,7 @@ impl World {
 
     /// Starts the operator.
     pub fn start(&mut self) {
+        self.broker.forget_caller();
         self.operator = Some(Operator::start(&self.inbox, &self.api));
     }
 
@@ -198,7 +199,6 @@ impl World {
     pub fn crash(&mut self, carried_out: impl Fn(&Waiting) -> bool) {
         self.tell("the operator is killed");
         self.operator = None;
-        self.broker.forget_caller();
         for waiting in std::mem::take(&mut self.waiting) {
             let done = carried_out(&waiting);
             if done {
