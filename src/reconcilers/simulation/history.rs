@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::choices::{Choices, shrink};
-use super::fault::FAULTS;
+use super::fault::{FAULTS, Seen};
 use super::former::Former;
 use super::operator::{RESOURCES, Waiting};
 use super::world::{Broken, World};
@@ -59,7 +59,6 @@ enum Move {
     Lose(usize, bool),
     Repeat(usize),
     Relist(usize),
-    Outage,
     Crash,
     Depose,
     Resume,
@@ -158,7 +157,6 @@ impl History {
             moves.extend(
                 (0..RESOURCES.len()).flat_map(|watch| [(Move::Repeat(watch), 1), (Move::Relist(watch), 1)]),
             );
-            moves.push((Move::Outage, 1));
             moves.push((Move::Crash, 2));
             moves.push((Move::Depose, 2));
         }
@@ -198,7 +196,14 @@ impl History {
                 let Some(Waiting::Broker(request, _)) = world.waiting.get(index) else { return };
                 let legal: Vec<_> =
                     FAULTS.iter().filter(|fault| fault.can_befall(request.endpoint)).collect();
-                world.befall(index, legal[self.choices.below(legal.len())]);
+                let fault = legal[self.choices.below(legal.len())];
+                world.befall(index, fault);
+                if matches!(fault.seen, Seen::Unreachable) {
+                    // It is so for a while, and for all.
+                    let seconds = [5, 60, 600][self.spent % 3];
+                    world.broker.go_away(Duration::from_secs(seconds));
+                    world.tell(format!("the broker is away for {seconds} s"));
+                }
             }
             Move::Lose(index, carried_out) => world.lose(index, carried_out),
             Move::Repeat(watch) | Move::Relist(watch) => {
@@ -210,11 +215,6 @@ impl History {
                     operator.repeat(watch, &world.api);
                     world.tell(format!("the watch of {} repeats itself", RESOURCES[watch]));
                 }
-            }
-            Move::Outage => {
-                let seconds = [5, 60, 600][self.choices.below(3)];
-                world.broker.go_away(Duration::from_secs(seconds));
-                world.tell(format!("the broker is away for {seconds} s"));
             }
             Move::Crash => {
                 let done = self.choices.below(2) == 1;
