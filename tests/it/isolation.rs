@@ -37,8 +37,7 @@ async fn relist(stage: &Stage) {
     stage.patch(BROKER, "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
 }
 
-/// Broken on purpose: with one limit for all brokers, the other's instances are never asked for; with none, the broker
-/// gets all calls at once.
+/// Broken on purpose: with a limit of one call more, the broker gets more than it may.
 #[tokio::test]
 async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
     let (hanging, other) = (stage().await, stage().await);
@@ -59,8 +58,7 @@ async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
     }
 }
 
-/// Broken on purpose: if the gate does not know of it, the second instance is asked for at once; if the core does not,
-/// its intent is written, and what it waits for is not said.
+/// Broken on purpose: if gate and core do not know of it, all the others ask at once.
 #[tokio::test]
 async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
     let stage = stage().await;
@@ -100,7 +98,6 @@ async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
     stage.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
 }
 
-/// Broken on purpose: if nobody is woken when the pause ends, all wait for ever.
 #[tokio::test]
 async fn when_the_pause_is_over_all_goes_on_by_itself() {
     let stage = stage().await;
@@ -157,7 +154,7 @@ async fn register(namespace: &Namespace, broker: &Broker) {
     namespace.create(object).await.unwrap();
 }
 
-/// Broken on purpose: with one line for all, the other namespace's call comes after all that wait.
+/// Broken on purpose: see `turns.rs`, where the order of all is tested.
 #[tokio::test]
 async fn a_namespace_that_asks_for_much_does_not_delay_another() {
     operator();
