@@ -13,6 +13,8 @@
 //! | `orphan` | what came of the removal of something left behind? |
 //! | `verdict` | what does the broker's failure mean for what was asked? |
 //! | `schedule` | when is it tried again? |
+//! | `breaker` | may a broker be called now? |
+//! | `hold` | what does an object do meanwhile? |
 //! | `plan_reference` | which class and plan does an instance name? |
 //! | `request` | what is the broker asked? |
 //! | `parameters` | what are the parameters, and which of them may be shown? |
@@ -22,11 +24,13 @@
 //! | `reason` | what is the word for it? |
 
 pub mod binding;
+pub mod breaker;
 pub mod broker;
 pub mod catalog;
 pub mod credentials;
 #[cfg(test)]
 mod fixtures;
+mod hold;
 pub mod instance;
 pub mod orphan;
 pub mod parameters;
@@ -50,6 +54,8 @@ use crate::osb;
 pub enum Step<S, C> {
     /// Nothing, before this moment or before something changes.
     Wait(Option<Time>),
+    /// Nothing, before its broker may be called again.
+    Hold,
     /// Write to an instance's spec which class and plan were found.
     Resolve(References),
     /// Write this status, then decide again.
@@ -136,7 +142,10 @@ impl Note {
             _ => None,
         };
         after.iter().filter(new).find_map(|condition| {
-            let warning = told(condition).filter(|_| !condition.reason.ends_with(reason::IN_FLIGHT))?;
+            // That a broker is not called is told of the broker, not of each object that waits for it.
+            let known = condition.reason.ends_with(reason::IN_FLIGHT)
+                || condition.reason == reason::WAITING_FOR_BROKER;
+            let warning = told(condition).filter(|_| !known)?;
             Some(Self::new(warning, &condition.reason, &condition.message))
         })
     }

@@ -1,6 +1,9 @@
 //! What can be measured of the operator. Names that service-catalog had are kept.
 
-use std::sync::Arc;
+mod census;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +15,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::osb::Observation;
+
+pub use census::{BrokerCount, Census, ObjectCount, OperationCount};
 
 /// A broker.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -55,6 +60,17 @@ pub struct Metrics {
     pass_seconds: Family<ControllerLabels, Histogram>,
     writes: Family<WriteLabels, Counter>,
     leads: Gauge,
+    census: census::Gauges,
+    counting: OnceLock<Counting>,
+}
+
+/// Counts what there is.
+struct Counting(Box<dyn Fn() -> Census + Send + Sync>);
+
+impl fmt::Debug for Counting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counting")
+    }
 }
 
 fn seconds() -> Histogram {
@@ -73,6 +89,8 @@ impl Default for Metrics {
             pass_seconds: Family::new_with_constructor(seconds),
             writes: Family::default(),
             leads: Gauge::default(),
+            census: census::Gauges::default(),
+            counting: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -98,10 +116,20 @@ impl Metrics {
         registry.register(name, "Requests to the Kubernetes API that change something", self.writes.clone());
         let name = "servicecatalog_leader";
         registry.register(name, "Whether this replica works (1) or stands by (0)", self.leads.clone());
+        self.census.register(registry);
+    }
+
+    /// Whenever the metrics are read, what there is is counted so.
+    pub fn count_by(&self, count: impl Fn() -> Census + Send + Sync + 'static) {
+        // There is one operator in a process.
+        let _ = self.counting.set(Counting(Box::new(count)));
     }
 
     /// As Prometheus reads them.
     pub fn text(&self) -> String {
+        if let Some(Counting(count)) = self.counting.get() {
+            self.census.set(count());
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);

@@ -10,18 +10,22 @@
 //! | `feed`, `queue` | who looks at an object, and when? |
 //! | `harness` | what does every reconciler need besides its kind? |
 //! | `brokers` | how is a broker reached? |
+//! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
 //! | `secrets` | which Secrets are read, written and watched? |
 //! | `context` | what do all of them share? |
+//! | `census` | what is there to be counted? |
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
 
 mod binding;
 mod broker;
 mod brokers;
+mod census;
 mod clock;
 mod context;
 mod entry;
 mod error;
 mod feed;
+mod gate;
 mod harness;
 mod instance;
 mod parts;
@@ -31,6 +35,7 @@ mod scope;
 mod secrets;
 #[cfg(test)]
 mod simulation;
+mod turns;
 
 use std::sync::Arc;
 
@@ -60,6 +65,10 @@ impl Operator {
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let Parts { context, cluster, namespaced, instances, bindings, namespaces } =
             Parts::new(client, fence, settings, metrics);
+        let counted = Arc::downgrade(&context);
+        context
+            .metrics
+            .count_by(move || counted.upgrade().map(|context| census::census(&context)).unwrap_or_default());
         let mut operator =
             Self { context: Arc::clone(&context), watches: Vec::new(), reconcilers: Vec::new() };
         operator.catalog(cluster);

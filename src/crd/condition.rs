@@ -35,6 +35,8 @@ pub const ORPHAN_MITIGATION: &str = "OrphanMitigation";
 pub const UPDATED: &str = "Updated";
 /// Some offerings of the broker could not be published.
 pub const CATALOG_REJECTED: &str = "CatalogEntriesRejected";
+/// Whether the broker is called; `False` while it is left alone, else absent.
+pub const AVAILABLE: &str = "Available";
 /// The annotation `servicecatalog.k8s.io/paused` keeps the operator from calling the broker.
 pub const PAUSED: &str = "Paused";
 

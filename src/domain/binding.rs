@@ -1,5 +1,6 @@
 //! The life of a binding: what is the next step, and what came of the last one?
 
+mod hold;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use sha2::{Digest as _, Sha256};
 
+use super::breaker::Held;
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{attempt_id, has_finalizer, is_paused, reason, write_or};
@@ -18,6 +20,7 @@ use crate::crd::names::hex;
 use crate::crd::operation::{BoundInstance, Orphan};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 
+pub use hold::broker;
 pub use settle::settle;
 
 /// All that is known of a binding.
@@ -39,6 +42,8 @@ pub struct Observed<'a> {
     pub next_poll: Option<Time>,
     /// Whether the intent in the status may have been carried out already: it was not written just now.
     pub repeated: bool,
+    /// Whether its broker is not called for a while.
+    pub hold: Option<Held>,
 }
 
 /// What class and plan say of bindings.
@@ -107,6 +112,10 @@ pub type Step = super::Step<ServiceBindingStatus, Call>;
 
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
+    hold::unless_held(observed, next(observed))
+}
+
+fn next(observed: &Observed<'_>) -> Step {
     let meta = &observed.binding.metadata;
     let before = observed.binding.status.clone().unwrap_or_default();
     let deleting = meta.deletion_timestamp.is_some();

@@ -1,12 +1,16 @@
-//! When is a broker's catalog due?
+//! When is a broker's catalog due, and what is said of a broker that is not called?
 
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::breaker::Trouble;
 use super::schedule;
 use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec, RelistBehavior};
-use crate::crd::condition;
+use crate::crd::condition::{self, Condition, Status};
+
+/// How long whoever has something to ask comes first when a broker may be called again.
+const OTHERS_FIRST: Duration = Duration::from_secs(5);
 
 /// When the catalog is to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum Relist {
     At(Time),
     /// When somebody asks for it.
     OnRequest,
+    /// It is not due, but asked for in order to find out whether the broker is back.
+    Try,
 }
 
 /// When the catalog is due: at once for a new spec or new credentials, else when the duration has passed. A request
@@ -41,6 +47,34 @@ pub fn relist(
     let duration = spec.relist_duration.as_deref().and_then(duration).unwrap_or(default);
     let due = schedule::after(last, duration);
     if due.0 <= now.0 { Relist::Now } else { Relist::At(due) }
+}
+
+/// When a broker that is left alone is asked for its catalog, which is `due` then: when it may be called again and nobody
+/// else has anything to ask. Without a `next` time it is being tried just now.
+pub fn relist_in_trouble(due: &Relist, next: Option<&Time>, now: &Time) -> Relist {
+    let Some(next) = next else { return Relist::OnRequest };
+    let time = schedule::after(next, OTHERS_FIRST);
+    match due {
+        _ if time.0 > now.0 => Relist::At(time),
+        Relist::Now => Relist::Now,
+        Relist::At(_) | Relist::OnRequest | Relist::Try => Relist::Try,
+    }
+}
+
+/// States that a broker is left alone, and until when; nothing is said of one that is called.
+pub fn tell(conditions: &mut Vec<Condition>, trouble: Option<(&Trouble, Option<&Time>)>, now: &Time) {
+    match trouble {
+        None => condition::remove(conditions, condition::AVAILABLE),
+        Some((trouble, Some(next))) => {
+            let message = format!(
+                "The broker is not called before {}, as {}. Whatever it is to be asked waits, and goes on by itself",
+                next.0, trouble.told
+            );
+            condition::set(conditions, condition::AVAILABLE, Status::False, trouble.reason, &message, now);
+        }
+        // One call is under way, to find out: what was said stays.
+        Some((_, None)) => {}
+    }
 }
 
 /// A duration as Go writes it: `15m0s`, `1h30m`, `1.5s`.
@@ -75,7 +109,6 @@ pub fn duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::condition::Status;
 
     #[test]
     fn durations_are_read_as_go_writes_them() {

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::Outcome;
+use super::breaker::{Held, Trouble};
+use super::{Outcome, reason};
 use crate::osb::{Error, LastOperation, State};
 
 /// So many seconds after the beginning of time.
@@ -32,4 +33,11 @@ pub(super) fn polled(state: State) -> Outcome {
         update_repeatable: None,
         retry_after: None,
     })
+}
+
+/// A broker called `broker` that is not called for so long.
+pub(super) fn held(now: i64, seconds: i64) -> Held {
+    let trouble =
+        Trouble { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
+    Held { broker: "broker".to_owned(), until: at(now + seconds), trouble }
 }

@@ -1,5 +1,6 @@
 //! The life of an instance: what is the next step, and what came of the last one?
 
+mod hold;
 mod keep;
 mod settle;
 #[cfg(test)]
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::breaker::Held;
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue, not_before};
@@ -18,6 +20,7 @@ use crate::crd::instance::{InstanceOperation, InstanceProperties};
 use crate::crd::operation::Orphan;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 
+pub use hold::broker;
 pub use settle::settle;
 
 /// All that is known of an instance.
@@ -37,6 +40,8 @@ pub struct Observed<'a> {
     pub next_poll: Option<Time>,
     /// Whether the intent in the status may have been carried out already: it was not written just now.
     pub repeated: bool,
+    /// Whether its broker is not called for a while.
+    pub hold: Option<Held>,
 }
 
 /// A call to the broker of an instance.
@@ -102,6 +107,10 @@ pub type Step = super::Step<ServiceInstanceStatus, Call>;
 
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
+    hold::unless_held(observed, next(observed))
+}
+
+fn next(observed: &Observed<'_>) -> Step {
     let meta = &observed.instance.metadata;
     let before = observed.instance.status.clone().unwrap_or_default();
     let deleting = meta.deletion_timestamp.is_some();

@@ -13,6 +13,8 @@ pub struct Removal<'a> {
     pub id: &'a str,
     /// The name of the broker.
     pub broker: &'a str,
+    /// The word for its being removed.
+    pub reason: &'static str,
     /// The object's UID, which spreads retries.
     pub seed: &'a str,
     /// The time.
@@ -38,11 +40,15 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
         Outcome::Failed(error) if error.is_gone() => gone(status),
         Outcome::InProgress { operation, .. } => {
             status.progress().orphan_is_going(operation, removal.now);
+            goes(status, removal);
             After { next_poll: poll(None), ..After::default() }
         }
         Outcome::Polled(last) => match last.state {
             State::Succeeded => gone(status),
-            State::InProgress => After { next_poll: poll(last.retry_after), ..After::default() },
+            State::InProgress => {
+                goes(status, removal);
+                After { next_poll: poll(last.retry_after), ..After::default() }
+            }
             State::Failed => {
                 stays(status, removal, last.description.as_deref().unwrap_or("it gave no reason"), None)
             }
@@ -63,6 +69,20 @@ fn gone(status: &mut impl HasProgress) -> After {
     let message = "Orphan mitigation was completed successfully";
     let note = Note::new(false, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
     After { gone: true, note: Some(note), next_poll: None }
+}
+
+fn goes(status: &mut impl HasProgress, removal: &Removal<'_>) {
+    let message = format!(
+        "The broker {} is removing {}, which a failed attempt may have left",
+        removal.broker, removal.id
+    );
+    status.progress().report(
+        condition::ORPHAN_MITIGATION,
+        Status::True,
+        removal.reason,
+        &message,
+        removal.now,
+    );
 }
 
 fn stays(

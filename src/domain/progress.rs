@@ -57,6 +57,11 @@ impl Progress<'_> {
         *self.last_condition_state = condition::summary(self.conditions);
     }
 
+    /// Why a condition is as it is, if it is stated.
+    pub fn reason(&self, type_: &str) -> Option<&str> {
+        condition::find(self.conditions, type_).map(|condition| condition.reason.as_str())
+    }
+
     /// Takes a condition away, and keeps the `Status` column in step.
     pub fn withdraw(&mut self, type_: &str) {
         condition::remove(self.conditions, type_);

@@ -19,6 +19,16 @@ reasons! {
     ERROR_GETTING_AUTH_CREDENTIALS = "ErrorGettingAuthCredentials";
     /// A broker waits for the instances of its classes.
     DELETION_BLOCKED_BY_INSTANCES = "DeletionBlockedByInstances";
+    /// The broker does not answer.
+    BROKER_UNREACHABLE = "BrokerUnreachable";
+    /// The broker does not accept the credentials of its broker object.
+    BROKER_UNAUTHORIZED = "BrokerUnauthorized";
+    /// The broker asks to be left alone for a while.
+    BROKER_RATE_LIMITED = "BrokerRateLimited";
+    /// What answers is not a broker, or none of this version of the API.
+    BROKER_INCOMPATIBLE = "BrokerIncompatible";
+    /// The broker is not called for a while.
+    WAITING_FOR_BROKER = "WaitingForBroker";
     /// Some of a catalog's entries cannot be published.
     INVALID_CATALOG_ENTRIES = "InvalidCatalogEntries";
 

@@ -20,9 +20,18 @@ const LONGEST_OPERATION: Duration = Duration::from_hours(24);
 pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration>) -> Time {
     let doublings = u32::try_from(failures.saturating_sub(1).clamp(0, 16)).unwrap_or_default();
     let delay = FIRST_RETRY.saturating_mul(1 << doublings).min(LONGEST_RETRY);
-    let digest = Sha256::digest(format!("{seed}/{failures}"));
-    let spread = f64::from(digest.first().copied().unwrap_or_default()) / 255.0 * 0.2;
-    after(now, delay.mul_f64(1.0 + spread).max(retry_after.unwrap_or_default()))
+    let delay = delay.mul_f64(1.0 + 0.2 * share(&format!("{seed}/{failures}")));
+    after(now, delay.max(retry_after.unwrap_or_default()))
+}
+
+/// Within the second that follows: objects (`seed`) that wait for the same come apart.
+pub fn spread(time: &Time, seed: &str) -> Time {
+    after(time, Duration::from_secs(1).mul_f64(share(seed)))
+}
+
+/// A number from 0 to 1, always the same for the same seed.
+fn share(seed: &str) -> f64 {
+    f64::from(Sha256::digest(seed).first().copied().unwrap_or_default()) / 255.0
 }
 
 /// When to ask again how far an operation is: the longer it runs, the less often, so that its end is noticed

@@ -14,6 +14,7 @@ use super::brokers::{Brokers, Connection};
 use super::clock;
 use super::context::Context;
 use super::error::Error;
+use super::gate::Gate;
 use super::instance::done;
 use super::pass::{self, Life};
 use super::queue::Queue;
@@ -24,7 +25,7 @@ use crate::crd::condition::Condition;
 use crate::crd::operation::BoundInstance;
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Step, Verb, decide, settle};
+use crate::domain::binding::{Call, Observed, Offering, Step, Verb, broker, decide, settle};
 use crate::domain::credentials::{Meta, digest, secret_data, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::request::{self, Origin};
@@ -78,6 +79,14 @@ impl Life for ServiceBinding {
         settle(&facts.observed(context, self, repeated), call, outcome)
     }
 
+    fn gate(facts: &Facts) -> Option<&Arc<Gate>> {
+        facts.gate.as_ref()
+    }
+
+    fn queue(context: &Context) -> &Queue<Self> {
+        &context.binding_queue
+    }
+
     fn conditions(status: &ServiceBindingStatus) -> &[Condition] {
         &status.conditions
     }
@@ -104,6 +113,7 @@ pub struct Facts {
     described: Described,
     parameters: Result<Parameters, String>,
     secret: Option<String>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Facts {
@@ -121,7 +131,9 @@ impl Facts {
             merged.map_err(|error| error.to_string())
         });
         let secret = secret(context, binding).await?;
-        Ok(Self { instance, offering, described, parameters, secret })
+        let gate = broker(binding, instance.as_deref())
+            .and_then(|(name, namespaced)| context.brokers.gate((namespaced, &namespace, &name)));
+        Ok(Self { instance, offering, described, parameters, secret, gate })
     }
 
     fn observed<'a>(
@@ -139,6 +151,7 @@ impl Facts {
             secret: self.secret.clone(),
             next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
             repeated,
+            hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }
 }
@@ -257,14 +270,19 @@ impl Execution<'_> {
         };
         let name = self.binding.spec.instance_ref.name.clone();
         let origin = self.context.origin(self.namespace, name).await?;
-        match self.ask(&connection, call, &origin).await {
+        match self.ask(&connection, call, &origin).await? {
             Err(error) => Ok(Outcome::Failed(error)),
             Ok(Given::Outcome(outcome)) => Ok(outcome),
             Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0), place).await,
         }
     }
 
-    async fn ask(&self, connection: &Connection, call: &Call, origin: &Origin) -> Result<Given, osb::Error> {
+    async fn ask(
+        &self,
+        connection: &Connection,
+        call: &Call,
+        origin: &Origin,
+    ) -> Result<Result<Given, osb::Error>, Error> {
         let identity = request::identity(self.binding.spec.user_info.as_ref());
         let identity = identity.as_ref();
         let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
@@ -273,7 +291,7 @@ impl Execution<'_> {
             plan_id: call.instance.plan_id.clone(),
         };
         connection
-            .call(async |broker| match &call.verb {
+            .call(self.namespace, async |broker| match &call.verb {
                 Verb::Bind => self.bind(broker, call, origin, identity).await,
                 Verb::Fetch | Verb::Adopt => {
                     let body = broker.fetch_binding(instance, id, &plan, identity).await?;

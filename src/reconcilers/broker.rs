@@ -1,34 +1,33 @@
 //! Brokers: fetch the catalog when it is due, and make classes and plans of it.
 
+mod publish;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::DeleteParams;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
-use serde_json::json;
 use tracing::info;
 
 use super::brokers::{Brokers, Connection};
 use super::clock;
 use super::context::Context;
 use super::error::{During as _, Error};
+use super::gate::GO_ROUND;
 use super::queue::Queue;
-use super::scope::{Kind, Scope, is_for, owner};
+use super::scope::{Kind, Scope, is_for};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::role::{AuthSecret, Broker as _, Class as _, Plan as _};
-use crate::domain::broker::{Relist, relist};
-use crate::domain::catalog::{Change, Desired, Existing, desired, diff, summary};
+use crate::domain::breaker::Trouble;
+use crate::domain::broker::{Relist, relist, relist_in_trouble};
 use crate::domain::plan_reference::PlanReference;
 use crate::domain::{self, Note, reason};
 use crate::osb;
-
-/// How many classes or plans are written at once.
-const WRITES: usize = 16;
+use publish::publish;
 
 /// One pass over a broker of either kind.
 pub async fn reconcile<S: Scope>(
@@ -49,10 +48,18 @@ pub async fn reconcile<S: Scope>(
         Err(Error::Broker(why)) => return unusable::<S>(&context, broker, &why).await,
         Err(error) => return Err(error),
     };
+    let trouble = connection.gate.trouble();
+    let trouble = trouble.as_ref().map(|(trouble, next)| (trouble, next.as_ref()));
+    broker = tell_trouble::<S>(&context, broker, trouble).await?;
     let due = |broker: &S::Broker| {
         let status = broker.status().cloned().unwrap_or_default();
         let known = (broker.meta().generation.unwrap_or_default(), connection.secret_version.as_str());
-        relist(broker.common(), &status, known, (&clock::now(), context.settings.relist_interval))
+        let now = clock::now();
+        let due = relist(broker.common(), &status, known, (&now, context.settings.relist_interval));
+        match trouble {
+            None => due,
+            Some((_, next)) => relist_in_trouble(&due, next, &now),
+        }
     };
     let mut relist = due(&broker);
     if relist == Relist::Now {
@@ -64,7 +71,33 @@ pub async fn reconcile<S: Scope>(
         Relist::OnRequest => Ok(Action::await_change()),
         Relist::At(time) => Ok(clock::wait(Some(&time))),
         Relist::Now => fetch::<S>(&context, broker, &connection).await,
+        Relist::Try => {
+            // What comes of it is the gate's to know; it wakes this broker again.
+            let _ = connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await;
+            Ok(Action::requeue(GO_ROUND))
+        }
     }
+}
+
+/// Says that the broker is left alone, or no longer.
+async fn tell_trouble<S: Scope>(
+    context: &Context,
+    broker: S::Broker,
+    trouble: Option<(&Trouble, Option<&Time>)>,
+) -> Result<S::Broker, Error> {
+    let mut status = broker.status().cloned().unwrap_or_default();
+    domain::broker::tell(&mut status.conditions, trouble, &clock::now());
+    status.last_condition_state = condition::summary(&status.conditions);
+    let before = broker.status().and_then(|status| condition::find(&status.conditions, condition::AVAILABLE));
+    match condition::find(&status.conditions, condition::AVAILABLE) {
+        told if told == before => return Ok(broker),
+        Some(news) if before.is_none() => {
+            let (reason, message) = (news.reason.clone(), news.message.clone());
+            context.tell(&broker, Note { warning: true, reason, message }).await;
+        }
+        Some(_) | None => {}
+    }
+    write::<S>(context, broker, status).await
 }
 
 /// The Secret with the credentials is watched as long as the broker names it.
@@ -86,9 +119,11 @@ async fn fetch<S: Scope>(
     broker: S::Broker,
     connection: &Connection,
 ) -> Result<Action, Error> {
-    let catalog = match connection.call(osb::Client::catalog).await {
-        Ok(catalog) => catalog,
-        Err(error) => {
+    let catalog = match connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await {
+        Err(Error::NotNow) => return Ok(Action::requeue(GO_ROUND)),
+        Err(error) => return Err(error),
+        Ok(Ok(catalog)) => catalog,
+        Ok(Err(error)) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
             return failed::<S>(context, broker, reason::ERROR_FETCHING_CATALOG, &why).await;
         }
@@ -126,97 +161,6 @@ async fn fetch<S: Scope>(
     write::<S>(context, broker, status).await?;
     // The status that was just written wakes this broker, which then waits for its next time.
     Ok(Action::await_change())
-}
-
-/// What became of a catalog.
-struct Published {
-    classes: usize,
-    plans: usize,
-    changes: usize,
-    rejected: String,
-    message: &'static str,
-}
-
-async fn publish<S: Scope>(
-    context: &Context,
-    broker: &S::Broker,
-    catalog: &osb::Catalog,
-) -> Result<Published, Error> {
-    let name = broker.name_any();
-    let stores = S::catalog(context);
-    let classes: Vec<_> =
-        stores.classes.state().into_iter().filter(|class| is_for::<S>(class.as_ref(), broker)).collect();
-    let plans: Vec<_> =
-        stores.plans.state().into_iter().filter(|plan| is_for::<S>(plan.as_ref(), broker)).collect();
-    if catalog.services.is_empty() && catalog.rejected.is_empty() {
-        // More likely a broker that lost its configuration than one that withdraws everything at once.
-        let own = classes.iter().filter(|class| class.broker_name() == name).count();
-        let own_plans = plans.iter().filter(|plan| plan.broker_name() == name).count();
-        let message = "The broker's catalog is empty. What was published before stays.";
-        return Ok(Published {
-            classes: own,
-            plans: own_plans,
-            changes: 0,
-            rejected: String::new(),
-            message,
-        });
-    }
-    let existing = Existing { broker: &name, classes: &classes, plans: &plans };
-    let desired: Desired<S::Class, S::Plan> =
-        desired(catalog, broker.common().catalog_restrictions.as_ref(), &existing)
-            .map_err(|error| Error::Broker(format!("catalogRestrictions: {error}")))?;
-    let (class_count, plan_count) = (desired.classes.len(), desired.plans.len());
-    let diff = diff(desired, &existing, &owner(broker));
-    let changes = diff.classes.len() + diff.plans.len();
-    let namespace = broker.namespace();
-    apply(context, namespace.as_deref(), diff.classes).await?;
-    apply(context, namespace.as_deref(), diff.plans).await?;
-    Ok(Published {
-        classes: class_count,
-        plans: plan_count,
-        changes,
-        rejected: summary(&diff.rejected),
-        message: "Successfully fetched catalog entries from broker.",
-    })
-}
-
-async fn apply<K: Kind>(
-    context: &Context,
-    namespace: Option<&str>,
-    changes: Vec<Change<K>>,
-) -> Result<(), Error> {
-    stream::iter(changes)
-        .map(|change| write_entry(context, namespace, change))
-        .buffer_unordered(WRITES)
-        .try_collect()
-        .await
-}
-
-async fn write_entry<K: Kind>(
-    context: &Context,
-    namespace: Option<&str>,
-    change: Change<K>,
-) -> Result<(), Error> {
-    let api = K::api(context.client.clone(), namespace);
-    let _permit = context.requests.acquire().await;
-    let parameters = PostParams::default();
-    match change {
-        Change::Create(mut object) => {
-            object.meta_mut().namespace = namespace.map(str::to_owned);
-            api.create(&parameters, &object).await.during("creating a class or plan")?;
-        }
-        Change::Update(object) => {
-            api.replace(&object.name_any(), &parameters, &object).await.during("updating a class or plan")?;
-        }
-        Change::Mark { object, removed } => {
-            let status = Patch::Merge(json!({"status": {"removedFromBrokerCatalog": removed}}));
-            let name = object.name_any();
-            api.patch_status(&name, &PatchParams::default(), &status)
-                .await
-                .during("marking a class or plan")?;
-        }
-    }
-    Ok(())
 }
 
 fn report(status: &mut BrokerStatus, (is, reason, message): (Status, &str, &str), now: &Time) {
@@ -315,7 +259,7 @@ async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action
 }
 
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    let _permit = context.requests.acquire().await;
+    let _turn = context.turn(entry).await;
     let deleted = entry.api_of(&context.client).delete(&entry.name_any(), &DeleteParams::default()).await;
     match deleted.during("deleting a class or plan") {
         Err(error) if !error.is_not_found() => Err(error),

@@ -1,4 +1,4 @@
-//! Connections to brokers: made from a broker object and its Secret, each with a limit of its own.
+//! Connections to brokers: made from a broker object and its Secret, each with a gate of its own.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,23 +8,21 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource as _, ResourceExt as _};
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
 
 use super::context::Context;
 use super::error::{During as _, Error};
+use super::gate::Gate;
 use super::scope::{Cluster, Namespaced, Scope};
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::leader::Fence;
 use crate::osb::{self, Authentication, Client, Config};
 
-/// How many requests a broker has to work on at once, at most. A broker that hangs slows down nobody else.
-const REQUESTS: usize = 32;
-
 /// A broker that can be spoken to.
 pub struct Connection {
     client: Client,
-    permits: Semaphore,
+    /// Through which all calls go.
+    pub gate: Arc<Gate>,
     fence: Fence,
     /// What it was made from: a changed broker or Secret makes a new one.
     made_from: String,
@@ -39,14 +37,18 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Makes a call when it is this call's turn, and only while this replica leads.
+    /// Makes a call for an object of this namespace, when it is its turn, and only while this replica leads.
+    /// [`Error::NotNow`] if the broker is not called at the moment.
     pub async fn call<T>(
         &self,
+        namespace: &str,
         call: impl AsyncFnOnce(&Client) -> Result<T, osb::Error>,
-    ) -> Result<T, osb::Error> {
-        let _permit = self.permits.acquire().await;
-        self.fence.pass().await;
-        call(&self.client).await
+    ) -> Result<Result<T, osb::Error>, Error> {
+        let call = async {
+            self.fence.pass().await;
+            call(&self.client).await
+        };
+        self.gate.pass(namespace, call).await
     }
 }
 
@@ -54,7 +56,10 @@ impl Connection {
 #[derive(Debug, Default)]
 pub struct Brokers(Mutex<Connections>);
 
-type Connections = HashMap<(Option<String>, String), Arc<Connection>>;
+type Connections = HashMap<Name, Arc<Connection>>;
+
+/// The namespace, unless it is cluster-wide, and the name of a broker.
+type Name = (Option<String>, String);
 
 impl Brokers {
     /// The connection to the broker of this name; `namespace` is that of its instances.
@@ -105,15 +110,32 @@ impl Brokers {
             observer: Some(Arc::new(move |observation| metrics.request(&label, observation))),
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
-        let (permits, fence) = (Semaphore::new(REQUESTS), context.fence.clone());
-        let connection = Arc::new(Connection { client, permits, fence, made_from, secret_version });
-        context.brokers.lock().insert((namespace, name), Arc::clone(&connection));
+        let (queue, object) = (S::catalog(context).queue.clone(), ObjectRef::from_obj(broker));
+        let gate = Gate::new(&name, move || queue.wake(object.clone()));
+        let fence = context.fence.clone();
+        let connection = Arc::new(Connection { client, gate, fence, made_from, secret_version });
+        // What is changed may be mended: it is tried at once.
+        if let Some(former) = context.brokers.lock().insert((namespace, name), Arc::clone(&connection)) {
+            former.gate.open();
+        }
         Ok(connection)
     }
 
     /// The broker is gone, or cannot be spoken to as it is now.
     pub fn forget(&self, namespace: Option<&str>, name: &str) {
-        self.lock().remove(&(namespace.map(str::to_owned), name.to_owned()));
+        if let Some(former) = self.lock().remove(&(namespace.map(str::to_owned), name.to_owned())) {
+            former.gate.open();
+        }
+    }
+
+    /// The gate of the broker of this name, if it was spoken to before; `namespace` is that of its instances.
+    pub fn gate(&self, (namespaced, namespace, name): (bool, &str, &str)) -> Option<Arc<Gate>> {
+        self.get(namespaced.then_some(namespace), name).map(|connection| Arc::clone(&connection.gate))
+    }
+
+    /// All connections.
+    pub fn all(&self) -> Vec<(Name, Arc<Connection>)> {
+        self.lock().iter().map(|(name, connection)| (name.clone(), Arc::clone(connection))).collect()
     }
 
     fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<Connection>> {

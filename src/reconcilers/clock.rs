@@ -27,9 +27,13 @@ pub fn wait(until: Option<&Time>) -> Action {
     match until {
         None => Action::await_change(),
         Some(time) => {
-            let delay = Duration::try_from(time.0.duration_since(now().0)).unwrap_or_default();
             // Kubernetes keeps whole seconds: what is due within the next one is due.
-            Action::requeue(delay.max(Duration::from_millis(10)))
+            Action::requeue(delay(time).max(Duration::from_millis(10)))
         }
     }
+}
+
+/// How long it is until then; nothing if it is past.
+pub fn delay(until: &Time) -> Duration {
+    until.0.duration_since(now().0).try_into().unwrap_or_default()
 }

@@ -12,13 +12,14 @@ use kube::runtime::events::{Event, EventType, Recorder};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use super::brokers::Brokers;
 use super::error::{During as _, Error};
+use super::queue::Queue;
 use super::scope::{Catalog, Cluster, Kind, Namespaced};
 use super::secrets::{OwnSecrets, UsedSecrets};
+use super::turns::{Turn, Turns};
 use crate::crd::names::FINALIZER;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::Note;
@@ -28,8 +29,6 @@ use crate::metrics::Metrics;
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
 const LONGEST_NOTE: usize = 1000;
-/// How many requests of ours the API server has to work on at once, at most.
-const API_REQUESTS: usize = 32;
 
 /// What the command line sets.
 #[derive(Clone, Debug)]
@@ -60,6 +59,10 @@ pub struct Context {
     pub bindings: Store<ServiceBinding>,
     /// The names and UIDs of namespaces.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// Wakes the reconciler of instances.
+    pub instance_queue: Queue<ServiceInstance>,
+    /// Wakes the reconciler of bindings.
+    pub binding_queue: Queue<ServiceBinding>,
     /// Connections to brokers.
     pub brokers: Brokers,
     /// The Secrets that hold credentials of ours.
@@ -79,13 +82,13 @@ pub struct Context {
     /// Locks of instances.
     pub locks: Locks,
     /// Limits the requests to the Kubernetes API.
-    pub requests: Semaphore,
+    pub requests: Arc<Turns>,
 }
 
 impl Context {
-    /// The limit of [`Self::requests`].
-    pub fn request_limit() -> Semaphore {
-        Semaphore::new(API_REQUESTS)
+    /// Waits until it is this object's turn to ask the Kubernetes API for something.
+    pub async fn turn(&self, object: &impl Resource) -> Turn {
+        self.requests.take(object.meta().namespace.as_deref().unwrap_or_default()).await
     }
 
     /// Forgets what is known of an object that is let go.
@@ -133,7 +136,7 @@ impl Context {
 
     /// Writes a whole status, if nobody else has written since `object` was read.
     pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
-        let _permit = self.requests.acquire().await;
+        let _turn = self.turn(object).await;
         let api = object.api_of(&self.client);
         api.replace_status(&object.name_any(), &PostParams::default(), object)
             .await
@@ -151,7 +154,7 @@ impl Context {
         if let Some(version) = object.resource_version() {
             merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
         }
-        let _permit = self.requests.acquire().await;
+        let _turn = self.turn(object).await;
         let api = object.api_of(&self.client);
         api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
             .await
@@ -179,7 +182,7 @@ impl Context {
 
     /// The object as it is now, not as the cache has it.
     pub async fn read<K: Kind>(&self, object: &K) -> Result<K, Error> {
-        let _permit = self.requests.acquire().await;
+        let _turn = self.turn(object).await;
         object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")
     }
 

@@ -56,7 +56,7 @@ fn is_used<S: Scope, K: Kind>(
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
     let version = Preconditions { uid: entry.uid(), resource_version: entry.resource_version() };
     let parameters = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
-    let _permit = context.requests.acquire().await;
+    let _turn = context.turn(entry).await;
     entry
         .api_of(&context.client)
         .delete(&entry.name_any(), &parameters)

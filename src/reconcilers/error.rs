@@ -18,6 +18,9 @@ pub enum Error {
     /// The broker cannot be spoken to: its object, its Secret or its settings are in the way.
     #[error("{0}")]
     Broker(String),
+    /// The broker is not called at the moment, or has too much to do.
+    #[error("the broker is not called at the moment")]
+    NotNow,
     /// A pass took too long.
     #[error("the pass took longer than {} s", .0.as_secs())]
     TooLong(Duration),

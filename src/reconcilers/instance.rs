@@ -12,6 +12,7 @@ use super::brokers::Brokers;
 use super::clock;
 use super::context::Context;
 use super::error::Error;
+use super::gate::Gate;
 use super::pass::{self, Life};
 use super::queue::Queue;
 use super::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
@@ -19,7 +20,7 @@ use super::secrets;
 use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
-use crate::domain::instance::{Call, Observed, Step, Verb, decide, settle};
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
@@ -72,6 +73,14 @@ impl Life for ServiceInstance {
         settle(&facts.observed(context, self, repeated), call, outcome)
     }
 
+    fn gate(facts: &Facts) -> Option<&Arc<Gate>> {
+        facts.gate.as_ref()
+    }
+
+    fn queue(context: &Context) -> &Queue<Self> {
+        &context.instance_queue
+    }
+
     fn conditions(status: &ServiceInstanceStatus) -> &[Condition] {
         &status.conditions
     }
@@ -94,6 +103,7 @@ pub struct Facts {
     target: Result<Target, Unresolved>,
     parameters: Result<Parameters, String>,
     bindings: Vec<String>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl Facts {
@@ -112,7 +122,8 @@ impl Facts {
             _ => Ok(Parameters::default()),
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
-        Ok(Self { target, parameters, bindings })
+        let gate = gate(context, instance, &target);
+        Ok(Self { target, parameters, bindings, gate })
     }
 
     fn observed<'a>(
@@ -129,8 +140,20 @@ impl Facts {
             bindings: &self.bindings,
             next_poll: context.polls.get(&instance.uid().unwrap_or_default()),
             repeated,
+            hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }
+}
+
+/// The gate of the instance's broker.
+fn gate(
+    context: &Context,
+    instance: &ServiceInstance,
+    target: &Result<Target, Unresolved>,
+) -> Option<Arc<Gate>> {
+    let namespaced = PlanReference::of(&instance.spec).namespaced;
+    let name = broker(instance, target.as_ref().ok())?;
+    context.brokers.gate((namespaced, &instance.namespace().unwrap_or_default(), name))
 }
 
 fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
@@ -205,8 +228,9 @@ async fn execute(
         Err(error) => return Err(error),
     };
     let origin = context.origin(namespace, instance.name_any()).await?;
-    let asked = connection.call(async |broker| ask(broker, (instance, facts), call, &origin).await).await;
-    Ok(asked.unwrap_or_else(Outcome::Failed))
+    let asked =
+        connection.call(namespace, async |broker| ask(broker, (instance, facts), call, &origin).await);
+    Ok(asked.await?.unwrap_or_else(Outcome::Failed))
 }
 
 async fn ask(

@@ -16,12 +16,15 @@ use super::feed::{Feed, Listener};
 use super::queue::Queue;
 use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
 use super::secrets::{OwnSecrets, UsedSecrets};
+use super::turns::Turns;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 
 /// The name under which events are written.
 const REPORTER: &str = "service-catalog";
+/// How many requests of ours the API server has to work on at once, at most.
+const API_REQUESTS: usize = 32;
 
 /// Everything that the operator consists of.
 pub struct Parts {
@@ -76,7 +79,8 @@ impl<S: Scope> Half<S> {
         let (brokers, broker_store) = Watched::new();
         let (classes, class_store) = Watched::new();
         let (plans, plan_store) = Watched::new();
-        let catalog = Catalog { brokers: broker_store, classes: class_store, plans: plan_store };
+        let queue = brokers.queue.clone();
+        let catalog = Catalog { brokers: broker_store, classes: class_store, plans: plan_store, queue };
         (Self { brokers, classes, plans }, catalog)
     }
 }
@@ -98,6 +102,8 @@ impl Parts {
             instances: instance_store,
             bindings: binding_store,
             namespaces: namespace_store,
+            instance_queue: instances.queue.clone(),
+            binding_queue: bindings.queue.clone(),
             brokers: Brokers::default(),
             own_secrets: Arc::new(OwnSecrets::default()),
             used_secrets: UsedSecrets::new(client.clone()),
@@ -107,7 +113,7 @@ impl Parts {
             unresolved: Memory::default(),
             written: Memory::default(),
             locks: Locks::default(),
-            requests: Context::request_limit(),
+            requests: Turns::new(API_REQUESTS),
             client,
         });
         let mut parts = Self { context, cluster, namespaced, instances, bindings, namespaces };

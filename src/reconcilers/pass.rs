@@ -3,14 +3,18 @@
 
 use std::sync::Arc;
 
+use kube::ResourceExt as _;
 use kube::core::object::HasStatus;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
 use tracing::info;
 
 use super::clock;
 use super::context::Context;
 use super::error::Error;
+use super::gate::{GO_ROUND, Gate};
+use super::queue::Queue;
 use super::scope::Kind;
 use crate::crd::condition::Condition;
 use crate::domain::{self, Note, Outcome, Settled, Step};
@@ -52,6 +56,12 @@ pub trait Life: Kind + HasStatus<Status: Clone + PartialEq + Send + Sync> {
         outcome: Outcome,
     ) -> Settled<Self::Status>;
 
+    /// The gate of the broker that is asked, if that was spoken to before.
+    fn gate(facts: &Self::Facts) -> Option<&Arc<Gate>>;
+
+    /// What wakes the reconciler of the kind.
+    fn queue(context: &Context) -> &Queue<Self>;
+
     /// What a status states.
     fn conditions(status: &Self::Status) -> &[Condition];
 }
@@ -70,6 +80,10 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
         let facts = object.observe(context).await?;
         match object.decide(context, &facts, !announced) {
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
+            Step::Hold => {
+                wait_for_broker(context, &object, &facts);
+                return Ok(Action::await_change());
+            }
             Step::Resolve(references) => {
                 let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
                 object = context.patch(&object, patch, "writing the references to class and plan").await?;
@@ -86,7 +100,10 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
                 fresh = true;
             }
             Step::Call(call) => {
-                let outcome = object.execute(context, &facts, &call).await?;
+                let outcome = match object.execute(context, &facts, &call).await {
+                    Err(Error::NotNow) => return Ok(Action::requeue(GO_ROUND)),
+                    outcome => outcome?,
+                };
                 let settled = object.settle(context, (&facts, &call, !announced), outcome);
                 announced = false;
                 match conclude(context, object, settled).await? {
@@ -100,6 +117,14 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
                 return Ok(Action::await_change());
             }
         }
+    }
+}
+
+/// The object is looked at again when its broker is called again.
+fn wait_for_broker<K: Life>(context: &Context, object: &K, facts: &K::Facts) {
+    if let Some(gate) = K::gate(facts) {
+        let (queue, reference) = (K::queue(context).clone(), ObjectRef::from_obj(object));
+        gate.wait(&object.uid().unwrap_or_default(), move || queue.wake(reference.clone()));
     }
 }
 
@@ -123,7 +148,7 @@ async fn conclude<K: Life>(
     mut object: K,
     settled: Settled<K::Status>,
 ) -> Result<Option<K>, Error> {
-    context.polls.set(&kube::ResourceExt::uid(&object).unwrap_or_default(), settled.next_poll);
+    context.polls.set(&object.uid().unwrap_or_default(), settled.next_poll);
     if let Some(note) = settled.note {
         context.tell(&object, note).await;
     }

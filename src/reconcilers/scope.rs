@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::context::Context;
+use super::queue::Queue;
 use crate::crd::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker,
     ServiceClass, ServiceInstance, ServicePlan, role,
@@ -96,6 +97,8 @@ pub struct Catalog<S: Scope + ?Sized> {
     pub classes: Store<S::Class>,
     /// Its plans.
     pub plans: Store<S::Plan>,
+    /// Wakes the reconciler of its brokers.
+    pub queue: Queue<S::Broker>,
 }
 
 /// Whether both are in one namespace, or cluster-wide.

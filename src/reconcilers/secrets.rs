@@ -213,7 +213,7 @@ pub async fn write(
     let owner = binding.controller_owner_ref(&());
     let owner = owner.map(|owner| OwnerReference { block_owner_deletion: Some(true), ..owner });
     let labels = BTreeMap::from([(LABEL_CREDENTIALS.to_owned(), String::new())]);
-    let _permit = context.requests.acquire().await;
+    let _turn = context.turn(binding).await;
     let written = match place {
         Place::Own(mut secret) => {
             secret.labels_mut().extend(labels);

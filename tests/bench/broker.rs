@@ -1,4 +1,4 @@
-//! A broker that answers at once. How large a catalog it has is said in its URL.
+//! A broker that answers at once, or, at another address, never. How large a catalog it has is said in its URL.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,21 +14,29 @@ use tokio::net::TcpListener;
 /// A running broker.
 pub struct Broker {
     address: SocketAddr,
-    calls: Arc<AtomicU32>,
+    asked: Arc<Asked>,
+}
+
+/// How often it was asked to do something.
+#[derive(Default)]
+struct Asked {
+    answered: AtomicU32,
+    hanging: AtomicU32,
 }
 
 impl Broker {
     /// Starts it.
     pub async fn start() -> Self {
-        let calls = Arc::new(AtomicU32::new(0));
+        let asked = Arc::new(Asked::default());
         let router = Router::new()
             .route("/{classes}/{plans}/v2/catalog", get(async |Path(size)| Json(catalog(size))))
+            .route("/hanging/{classes}/{plans}/v2/catalog", get(async |Path(size)| Json(catalog(size))))
             .fallback(answer)
-            .with_state(Arc::clone(&calls));
+            .with_state(Arc::clone(&asked));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async { axum::serve(listener, router).await });
-        Self { address, calls }
+        Self { address, asked }
     }
 
     /// Where it offers so many classes with so many plans each.
@@ -36,14 +44,28 @@ impl Broker {
         format!("http://{}/{classes}/{plans}", self.address)
     }
 
+    /// Where it offers the same, and answers nothing but this.
+    pub fn hanging_url(&self, classes: u32, plans: u32) -> String {
+        format!("http://{}/hanging/{classes}/{plans}", self.address)
+    }
+
+    /// How often it was asked where it does not answer.
+    pub fn hanging(&self) -> u32 {
+        self.asked.hanging.load(Ordering::Relaxed)
+    }
+
     /// How often it was asked to do something.
     pub fn calls(&self) -> u32 {
-        self.calls.load(Ordering::Relaxed)
+        self.asked.answered.load(Ordering::Relaxed)
     }
 }
 
-async fn answer(State(calls): State<Arc<AtomicU32>>, method: Method, uri: Uri) -> (StatusCode, Json<Value>) {
-    calls.fetch_add(1, Ordering::Relaxed);
+async fn answer(State(asked): State<Arc<Asked>>, method: Method, uri: Uri) -> (StatusCode, Json<Value>) {
+    if uri.path().starts_with("/hanging/") {
+        asked.hanging.fetch_add(1, Ordering::Relaxed);
+        return std::future::pending().await;
+    }
+    asked.answered.fetch_add(1, Ordering::Relaxed);
     match method {
         Method::PUT if uri.path().contains("/service_bindings/") => {
             let credentials =

@@ -46,23 +46,15 @@ impl Phase {
     /// The user's request.
     pub fn request(self, name: &str) -> Write {
         let of_instance = matches!(self, Self::Provision | Self::Deprovision);
-        let (kind, plural) = if of_instance {
-            ("ServiceInstance", "serviceinstances")
-        } else {
-            ("ServiceBinding", "servicebindings")
-        };
-        let spec = if of_instance {
-            json!({"clusterServiceClassExternalName": "class-1-0", "clusterServicePlanExternalName": "plan-0",
-                   "parameters": {"size": "small"}})
-        } else {
-            json!({"instanceRef": {"name": name}})
-        };
-        let collection = format!("/apis/servicecatalog.k8s.io/v1beta1/namespaces/{NAMESPACE}/{plural}");
+        let plural = if of_instance { "serviceinstances" } else { "servicebindings" };
+        let collection = collection(NAMESPACE, plural);
         let content = "application/json".to_owned();
         match self {
-            Self::Provision | Self::Bind => {
+            Self::Provision => instance(NAMESPACE, name, "class-1-0"),
+            Self::Bind => {
                 let object = json!({
-                    "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": kind, "metadata": {"name": name}, "spec": spec,
+                    "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": {"name": name},
+                    "spec": {"instanceRef": {"name": name}},
                 });
                 Write { method: Method::POST, path: collection, content, body: object.to_string() }
             }
@@ -73,6 +65,25 @@ impl Phase {
                 body: String::new(),
             },
         }
+    }
+}
+
+fn collection(namespace: &str, plural: &str) -> String {
+    format!("/apis/servicecatalog.k8s.io/v1beta1/namespaces/{namespace}/{plural}")
+}
+
+/// A user asks for an instance of this class.
+pub fn instance(namespace: &str, name: &str, class: &str) -> Write {
+    let object = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": name},
+        "spec": {"clusterServiceClassExternalName": class, "clusterServicePlanExternalName": "plan-0",
+            "parameters": {"size": "small"}},
+    });
+    Write {
+        method: Method::POST,
+        path: collection(namespace, "serviceinstances"),
+        content: "application/json".to_owned(),
+        body: object.to_string(),
     }
 }
 

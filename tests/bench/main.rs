@@ -1,7 +1,7 @@
 //! How fast the operator is, and how near to what the Kubernetes API allows: `make bench`, or `make bench N=2000`.
 //!
 //! A control plane of its own, a broker that answers at once, and the operator as it is released. N instances are
-//! created, then a binding for each, then all are deleted. Before and after that, a bare client makes the same writes
+//! created, then a binding for each, then all are deleted. Then some are timed beside a broker that hangs. Before and after that, a bare client makes the same writes
 //! without an operator: its better time is the floor. What is printed is measured in one run; what else this machine
 //! does at that time is measured with it.
 
@@ -19,6 +19,7 @@ mod catalog;
 mod cluster;
 mod floor;
 mod load;
+mod neighbour;
 mod operator;
 #[expect(dead_code, reason = "the bench stops nothing")]
 #[path = "../it/process.rs"]
@@ -61,8 +62,10 @@ async fn main() {
     let machine = machine();
     progress("starting a control plane");
     let cluster = cluster::cluster();
-    let made = cluster.kubectl(&["create", "namespace", NAMESPACE]);
-    assert!(made.status.success(), "{}", process::text(&made));
+    for namespace in [NAMESPACE, neighbour::NAMESPACE] {
+        let made = cluster.kubectl(&["create", "namespace", namespace]);
+        assert!(made.status.success(), "{}", process::text(&made));
+    }
     let user = cluster.client().await;
     let operator = cluster.client_as("operator", AuthInfo::default()).await;
     let stage = Stage { watch: Watch::start(&user), broker: Broker::start().await, user, operator };
@@ -82,13 +85,15 @@ async fn main() {
     let url = stage.broker.url(LARGE.0, LARGE.1);
     let publish = spent(&operator, catalog::publish(&stage.user, "large", &url)).await;
     let relist = spent(&operator, catalog::relist(&stage.user, "large")).await;
+    progress("timing instances beside a broker that hangs");
+    let neighbour = neighbour::measure(&stage).await;
     drop(operator);
     progress("measuring the floor once more");
     let after = script.play(&stage, "after", objects).await;
     progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
-    print!("{}", Report { objects, phases, floor, publish, relist, machine });
+    print!("{}", Report { objects, phases, floor, publish, relist, neighbour, machine });
 }
 
 async fn measure(stage: &Stage, operator: &Operator, phase: Phase, objects: u32) -> Measured {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::load::Phase;
+use crate::neighbour::Neighbour;
 use crate::operator::Usage;
 
 /// How many classes, and how many plans each, the large catalog has.
@@ -21,6 +22,8 @@ pub struct Report {
     pub publish: Span,
     /// The same catalog once more.
     pub relist: Span,
+    /// A healthy broker beside one that hangs.
+    pub neighbour: Neighbour,
     /// The load of the machine just before, and its processors.
     pub machine: String,
 }
@@ -90,6 +93,7 @@ impl fmt::Display for Report {
             "\nThe floor: a bare client makes the same writes, with the same number of requests at once.\n"
         )?;
         self.catalog(f)?;
+        self.neighbour(f)?;
         self.operator(f)
     }
 }
@@ -102,6 +106,18 @@ impl Report {
             writeln!(f, "{name:21}  {:7.2}  {:10}", span.time.as_secs_f64(), span.writes())?;
         }
         writeln!(f, "Fetched again without a change, the one write is the broker's own status.\n")
+    }
+
+    fn neighbour(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (alone, beside) = (milliseconds(self.neighbour.alone), milliseconds(self.neighbour.beside));
+        writeln!(
+            f,
+            "99 of 100 instances Ready within  {alone:.1} ms alone; {beside:.1} ms beside a broker that hangs: {:.2} times",
+            beside / alone
+        )?;
+        let (timed, hanging) = (Neighbour::TIMED, Neighbour::HANGING);
+        writeln!(f, "{timed} instances of a healthy broker; the one that hangs is asked for {hanging}.\n")
     }
 
     fn operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

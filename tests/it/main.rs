@@ -23,6 +23,7 @@ mod examples;
 mod generated;
 mod injection;
 mod instances;
+mod isolation;
 mod leader;
 mod namespace;
 mod operator;

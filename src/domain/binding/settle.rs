@@ -71,7 +71,8 @@ pub(super) fn ready(status: &mut ServiceBindingStatus, now: &Time) {
 /// The removal of what an attempt may have left.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let seed = observed.binding.metadata.uid.as_deref().unwrap_or_default();
-    Removal { id, broker, seed, now: &observed.now }
+    let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
+    Removal { id, broker, reason, seed, now: &observed.now }
 }
 
 struct After<'a, 'b> {

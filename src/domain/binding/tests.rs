@@ -12,7 +12,7 @@ use crate::domain::fixtures::{at, error, polled};
 use crate::domain::{Outcome, Settled};
 use crate::osb::{Error, State};
 
-fn binding() -> ServiceBinding {
+pub(super) fn binding() -> ServiceBinding {
     serde_json::from_value(json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding",
         "metadata": {"name": "db", "namespace": "ns", "uid": "143a0633-6237-449d-bad1-dc582af58948", "generation": 1,
@@ -34,16 +34,16 @@ fn instance() -> ServiceInstance {
 }
 
 /// What `observed` needs besides the binding.
-struct World {
-    instance: ServiceInstance,
-    retrievable: bool,
-    bindable: bool,
-    secret: Option<String>,
-    now: Time,
-    repeated: bool,
+pub(super) struct World {
+    pub(super) instance: ServiceInstance,
+    pub(super) retrievable: bool,
+    pub(super) bindable: bool,
+    pub(super) secret: Option<String>,
+    pub(super) now: Time,
+    pub(super) repeated: bool,
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     World {
         instance: instance(),
         retrievable: false,
@@ -54,7 +54,7 @@ fn world() -> World {
     }
 }
 
-fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
+pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
     Observed {
         binding,
         now: world.now.clone(),
@@ -68,10 +68,11 @@ fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
         secret: world.secret.clone(),
         next_poll: None,
         repeated: world.repeated,
+        hold: None,
     }
 }
 
-fn asked(world: &World) -> (ServiceBinding, Call) {
+pub(super) fn asked(world: &World) -> (ServiceBinding, Call) {
     let mut binding = binding();
     let Step::Write(status) = decide(&observed(&binding, world)) else { panic!("no intent") };
     assert_eq!(status.current_operation, Some(BindingOperation::Bind));
@@ -81,7 +82,7 @@ fn asked(world: &World) -> (ServiceBinding, Call) {
     (binding, call)
 }
 
-fn bound(world: &World) -> ServiceBinding {
+pub(super) fn bound(world: &World) -> ServiceBinding {
     let (mut binding, call) = asked(world);
     let stored = Outcome::Stored { digest: "digest".into() };
     binding.status = Some(settle(&observed(&binding, world), &call, stored).status);
@@ -306,7 +307,7 @@ fn live(
                 binding.status = Some(*status);
                 world.repeated = false;
             }
-            Step::Wait(None) => return false,
+            Step::Wait(None) | Step::Hold => return false,
             Step::Wait(Some(until)) => world.now = at(until.0.as_second() + 1),
             Step::Release => return true,
             Step::Resolve(_) => panic!("a binding has no class of its own"),

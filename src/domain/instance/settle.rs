@@ -73,7 +73,8 @@ pub(super) fn mitigate(
 /// The removal of what an attempt may have left.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let seed = observed.instance.metadata.uid.as_deref().unwrap_or_default();
-    Removal { id, broker, seed, now: &observed.now }
+    let reason = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
+    Removal { id, broker, reason, seed, now: &observed.now }
 }
 
 struct After<'a, 'b> {

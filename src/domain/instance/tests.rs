@@ -12,7 +12,7 @@ use crate::domain::fixtures::{at, error, polled};
 use crate::domain::{Outcome, Settled};
 use crate::osb::{Error, State};
 
-fn instance() -> ServiceInstance {
+pub(super) fn instance() -> ServiceInstance {
     let bare = ServiceInstance::new("db", crate::crd::ServiceInstanceSpec::default());
     let labels = target().references_to_write(&bare).unwrap().labels;
     serde_json::from_value(json!({
@@ -37,12 +37,12 @@ fn target() -> Target {
     }
 }
 
-fn parameters(text: &str) -> Parameters {
+pub(super) fn parameters(text: &str) -> Parameters {
     let inline = json!({"size": text}).as_object().cloned();
     crate::domain::parameters::merge([None, None], inline.as_ref(), &[]).unwrap()
 }
 
-fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
+pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
     Observed {
         instance,
         now: now.clone(),
@@ -51,25 +51,26 @@ fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
         bindings: &[],
         next_poll: None,
         repeated: false,
+        hold: None,
     }
 }
 
 /// The status with which an instance waits for the answer to a first provision.
-fn asked() -> ServiceInstance {
+pub(super) fn asked() -> ServiceInstance {
     let mut instance = instance();
     let Step::Write(status) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
     instance.status = Some(*status);
     instance
 }
 
-fn call(instance: &ServiceInstance, now: &Time) -> Call {
+pub(super) fn call(instance: &ServiceInstance, now: &Time) -> Call {
     match decide(&observed(instance, now)) {
         Step::Call(call) => call,
         other => panic!("no call, but {other:#?}"),
     }
 }
 
-fn after(instance: &ServiceInstance, outcome: Outcome) -> Settled<ServiceInstanceStatus> {
+pub(super) fn after(instance: &ServiceInstance, outcome: Outcome) -> Settled<ServiceInstanceStatus> {
     let call = call(instance, &at(0));
     settle(&observed(instance, &at(0)), &call, outcome)
 }
@@ -141,7 +142,7 @@ fn an_id_of_the_user_is_used_for_every_attempt() {
     assert_eq!(status.instance_id, "mine");
 }
 
-fn with_other_parameters<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
+pub(super) fn with_other_parameters<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a> {
     Observed { parameters: Ok(parameters("2")), ..observed(instance, now) }
 }
 
@@ -328,7 +329,7 @@ fn live(
                 instance.status = Some(*status);
                 repeated = false;
             }
-            Step::Wait(None) => return false,
+            Step::Wait(None) | Step::Hold => return false,
             Step::Wait(Some(until)) => *clock = until.0.as_second() + 1,
             Step::Release => return true,
             Step::Call(call) => {

@@ -1,9 +1,11 @@
 //! What does a broker answer, and what is really there? It makes no mistakes but those it is told to make.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::fault::{Effect, Fault, Seen};
 use super::request::{Endpoint, Request};
@@ -31,7 +33,15 @@ pub struct Broker {
     /// How often it was asked to remove something.
     pub removals: usize,
     at_work: BTreeMap<String, usize>,
+    /// Until when it wants to be left alone, as whoever calls it was told.
+    alone: Option<Instant>,
+    /// Until when it cannot be reached, and how often that was tried.
+    away: Option<(Instant, usize)>,
 }
+
+/// How often a broker that cannot be reached is tried by one operator at most: by all that ask at the same time, then at
+/// the end of each pause.
+const TRIES: usize = 20;
 
 impl Broker {
     /// A broker that has nothing yet.
@@ -42,6 +52,11 @@ impl Broker {
     /// A request has arrived.
     pub fn receive(&mut self, request: &Request) {
         self.calls += 1;
+        // Broken on purpose: with a gate that lets everybody through. What is fetched belongs to a call that was under way.
+        let goes_on = request.endpoint == Endpoint::FetchBinding;
+        if self.alone.is_some_and(|until| Instant::now() < until) && !goes_on {
+            self.violations.push(format!("I8: {request:?}: before the broker wants to be asked again"));
+        }
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         if request.endpoint.changes_something() {
             self.changes += 1;
@@ -62,8 +77,28 @@ impl Broker {
         }
     }
 
+    /// From now on it cannot be reached for so long.
+    pub fn go_away(&mut self, delay: Duration) {
+        self.away = Some((Instant::now() + delay, 0));
+    }
+
+    /// Whoever calls it from now on was not told to leave it alone, and has not found out by trying.
+    pub fn forget_caller(&mut self) {
+        self.alone = None;
+        self.away = self.away.map(|(until, _)| (until, 0));
+    }
+
     /// Does what is asked, as far as the fault lets it, and answers.
     pub fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Result<Response, osb::Error> {
+        if let Some((until, tries)) = &mut self.away
+            && Instant::now() < *until
+        {
+            *tries += 1;
+            if *tries > TRIES {
+                self.violations.push(format!("I8: {request:?}: it was tried too often"));
+            }
+            return Err(osb::Error::Unreachable { reason: "refused".to_owned() });
+        }
         if let Some(busy) = self.busy(request) {
             return Ok(busy);
         }
@@ -81,6 +116,7 @@ impl Broker {
             }
             Effect::Late => self.late.push(request.clone()),
         }
+        self.alone = fault.seen.asks_to_wait().map(|delay| Instant::now() + delay).or(self.alone);
         match &fault.seen {
             Seen::Answer(status, body, after) => Ok(response(*status, body, *after, None)),
             Seen::Cut(status, defect) => Ok(response(*status, "{", None, Some(*defect))),

@@ -1,6 +1,7 @@
 //! How can a call to a broker go wrong? Every fault that a broker, a proxy or the network can give.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -34,6 +35,18 @@ pub enum Seen {
     State(&'static str),
     /// The operation that is polled has failed, and the answer says so.
     Failed,
+}
+
+impl Seen {
+    /// How long whoever sees it has to leave the broker alone.
+    pub fn asks_to_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Answer(429 | 503, _, Some(after)) => {
+                after.parse().ok().map(|seconds: u64| Duration::from_secs(seconds.min(3600)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// One fault.

@@ -1,7 +1,9 @@
 //! A random history: users act, everything that can go wrong may, and in the end all must be well.
 
+use std::time::Duration;
+
 use super::choices::{Choices, shrink};
-use super::fault::FAULTS;
+use super::fault::{FAULTS, Seen};
 use super::former::Former;
 use super::operator::{RESOURCES, Waiting};
 use super::world::{Broken, World};
@@ -194,7 +196,14 @@ impl History {
                 let Some(Waiting::Broker(request, _)) = world.waiting.get(index) else { return };
                 let legal: Vec<_> =
                     FAULTS.iter().filter(|fault| fault.can_befall(request.endpoint)).collect();
-                world.befall(index, legal[self.choices.below(legal.len())]);
+                let fault = legal[self.choices.below(legal.len())];
+                world.befall(index, fault);
+                if matches!(fault.seen, Seen::Unreachable) {
+                    // It is so for a while, and for all.
+                    let seconds = [5, 60, 600][self.spent % 3];
+                    world.broker.go_away(Duration::from_secs(seconds));
+                    world.tell(format!("the broker is away for {seconds} s"));
+                }
             }
             Move::Lose(index, carried_out) => world.lose(index, carried_out),
             Move::Repeat(watch) | Move::Relist(watch) => {

@@ -79,6 +79,7 @@ impl World {
 
     /// Starts the operator.
     pub fn start(&mut self) {
+        self.broker.forget_caller();
         self.operator = Some(Operator::start(&self.inbox, &self.api));
     }
 

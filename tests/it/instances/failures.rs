@@ -165,7 +165,7 @@ async fn a_busy_broker_is_asked_again_with_the_same_request() {
 }
 
 #[tokio::test]
-async fn a_broker_gets_the_time_it_asks_for_unless_the_spec_changes() {
+async fn a_broker_gets_the_time_it_asks_for_unless_its_own_object_changes() {
     let stage = stage().await;
     stage.broker.before(Endpoint::Provision, Fault::Later(429, 1000));
     stage.instance("db", json!({})).await;
@@ -176,6 +176,9 @@ async fn a_broker_gets_the_time_it_asks_for_unless_the_spec_changes() {
     let delay = next.duration_since(time(&object["metadata"]["creationTimestamp"])).as_secs();
     assert!(delay >= 1000, "{object:#}");
     stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
+    stage.until_says(INSTANCE, "db", "Ready=False WaitingForBroker").await;
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
     stage.until_ready(INSTANCE, "db").await;
 }
 

@@ -1,0 +1,68 @@
+//! What is there to be counted when somebody reads the metrics? Nothing is kept for it: it is found in what is known anyway.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::clock;
+use super::context::Context;
+use crate::crd::operation::{Orphan, Schedule};
+use crate::domain::schedule::elapsed;
+use crate::metrics::{BrokerCount, Census, ObjectCount, OperationCount};
+
+/// Counts what there is.
+pub fn census(context: &Context) -> Census {
+    let (mut instances, mut bindings) = (Count::default(), Count::default());
+    let now = clock::now();
+    for instance in context.instances.state() {
+        let Some(status) = &instance.status else { continue };
+        instances.progress(&status.orphans, status.operation.as_ref());
+        let operation = status.current_operation.map(|operation| format!("{operation:?}"));
+        instances.operation(operation, status.operation_start_time.as_ref(), &now);
+    }
+    for binding in context.bindings.state() {
+        let Some(status) = &binding.status else { continue };
+        bindings.progress(&status.orphans, status.operation.as_ref());
+        let operation = status.current_operation.map(|operation| format!("{operation:?}"));
+        bindings.operation(operation, status.operation_start_time.as_ref(), &now);
+    }
+    let brokers = context.brokers.all().into_iter().map(|((namespace, broker), connection)| BrokerCount {
+        namespace: namespace.unwrap_or_default(),
+        broker,
+        is_called: connection.gate.trouble().is_none(),
+        calls_waiting: connection.gate.calls_waiting(),
+        objects_waiting: connection.gate.objects_waiting(),
+    });
+    Census { instances: instances.done(), bindings: bindings.done(), brokers: brokers.collect() }
+}
+
+#[derive(Default)]
+struct Count {
+    orphans: usize,
+    retrying: usize,
+    /// How many there are, and how old the oldest is.
+    operations: BTreeMap<String, (usize, Duration)>,
+}
+
+impl Count {
+    fn progress(&mut self, orphans: &[Orphan], schedule: Option<&Schedule>) {
+        self.orphans += orphans.len();
+        self.retrying += usize::from(schedule.is_some_and(|schedule| schedule.failures > 0));
+    }
+
+    fn operation(&mut self, operation: Option<String>, began: Option<&Time>, now: &Time) {
+        if let Some(operation) = operation {
+            let (count, oldest) = self.operations.entry(operation).or_default();
+            *count += 1;
+            *oldest = began.map_or(Duration::ZERO, |began| elapsed(began, now)).max(*oldest);
+        }
+    }
+
+    fn done(self) -> ObjectCount {
+        let operations = self.operations.into_iter();
+        let operations =
+            operations.map(|(operation, (count, oldest))| OperationCount { operation, count, oldest });
+        ObjectCount { orphans: self.orphans, retrying: self.retrying, operations: operations.collect() }
+    }
+}

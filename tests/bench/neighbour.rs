@@ -1,0 +1,105 @@
+//! How long a healthy broker's instances take, alone and beside a broker that hangs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt as _, pin_mut};
+use kube::api::{ApiResource, DynamicObject};
+use kube::runtime::watcher::{Config, Event, watcher};
+use kube::{Api, Client, ResourceExt as _};
+use service_catalog::crd::ServiceInstance;
+use tokio::sync::oneshot;
+
+use crate::load::{each, instance, is_ready};
+use crate::{Stage, catalog};
+
+/// The namespace of these instances.
+pub const NAMESPACE: &str = "neighbours";
+/// How many instances are timed, and how many are wanted at once: few, so that they do not wait for each other.
+const TIMED: u32 = 1000;
+const AT_ONCE: usize = 4;
+/// How many instances the broker that hangs is asked for, and how many calls it gets at once.
+const HANGING: u32 = 200;
+const CALLS: u32 = 32;
+/// How long one instance may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What was measured.
+pub struct Neighbour {
+    /// The time within which 99 of 100 instances are ready.
+    pub alone: Duration,
+    /// The same beside a broker that hangs.
+    pub beside: Duration,
+}
+
+impl Neighbour {
+    /// How many instances were timed.
+    pub const TIMED: u32 = TIMED;
+    /// How many instances the broker that hangs was asked for.
+    pub const HANGING: u32 = HANGING;
+}
+
+/// Measures. The first round warms up.
+pub async fn measure(stage: &Stage) -> Neighbour {
+    let waiting = Waiting::follow(&stage.user);
+    p99(stage, &waiting, "warm").await;
+    let alone = p99(stage, &waiting, "alone").await;
+    catalog::publish(&stage.user, "hanging", &stage.broker.hanging_url(2, 1)).await;
+    each(HANGING, AT_ONCE, async |number| {
+        instance(NAMESPACE, &format!("hanging-{number}"), "class-2-0").send(&stage.user).await;
+    })
+    .await;
+    while stage.broker.hanging() < CALLS {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Neighbour { alone, beside: p99(stage, &waiting, "beside").await }
+}
+
+async fn p99(stage: &Stage, waiting: &Waiting, name: &str) -> Duration {
+    let times: Mutex<Vec<Duration>> = Mutex::default();
+    each(TIMED, AT_ONCE, async |number| {
+        let name = format!("{name}-{number}");
+        let ready = waiting.until_ready(&name);
+        let began = Instant::now();
+        instance(NAMESPACE, &name, "class-1-0").send(&stage.user).await;
+        tokio::time::timeout(PATIENCE, ready).await.expect("an instance is not ready").unwrap();
+        times.lock().unwrap().push(began.elapsed());
+    })
+    .await;
+    let mut times = times.into_inner().unwrap();
+    times.sort();
+    times[times.len() * 99 / 100]
+}
+
+/// Who waits for an instance to be ready, by its name.
+#[derive(Clone, Default)]
+struct Waiting(Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>);
+
+impl Waiting {
+    fn follow(client: &Client) -> Self {
+        let waiting = Self::default();
+        let resource = ApiResource::erase::<ServiceInstance>(&());
+        let api = Api::<DynamicObject>::namespaced_with(client.clone(), NAMESPACE, &resource);
+        let told = waiting.clone();
+        tokio::spawn(async move {
+            let events = watcher(api, Config::default());
+            pin_mut!(events);
+            while let Some(event) = events.next().await {
+                if let Event::InitApply(object) | Event::Apply(object) = event.unwrap()
+                    && is_ready(&object)
+                    && let Some(sender) = told.0.lock().unwrap().remove(&object.name_any())
+                {
+                    let _ = sender.send(());
+                }
+            }
+        });
+        waiting
+    }
+
+    fn until_ready(&self, name: &str) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap().insert(name.to_owned(), sender);
+        receiver
+    }
+}

@@ -1,0 +1,190 @@
+//! One broker cannot hurt another, nor one namespace another: told by what brokers are asked, and in which order.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace};
+use crate::operator::operator;
+use crate::process::free_address;
+use crate::scripted::{
+    BINDING, Broker, Endpoint, Fault, Gate, INSTANCE, Stage, When, catalog, condition, stage,
+};
+
+const BROKER: &str = "ServiceBroker";
+/// How many calls a broker gets at once.
+const LIMIT: usize = 32;
+
+fn hold(broker: &Broker, count: usize) -> Vec<Gate> {
+    (0..count).map(|_| broker.hold(When::Before, Endpoint::Provision)).collect()
+}
+
+/// Waits until so many calls to a broker stand in line in the operator.
+async fn until_in_line(broker: &str, namespace: &str, count: usize) {
+    let series = format!(
+        "servicecatalog_broker_calls_waiting{{broker=\"{broker}\",namespace=\"{namespace}\"}} {count}"
+    );
+    eventually(&series, PATIENCE, async || {
+        let metrics = operator().metrics();
+        let there = metrics.lines().any(|line| line == series);
+        let lines =
+            || metrics.lines().filter(|line| line.contains("_waiting{")).collect::<Vec<_>>().join("\n");
+        there.then_some(()).ok_or_else(lines)
+    })
+    .await;
+}
+
+async fn relist(stage: &Stage) {
+    stage.patch(BROKER, "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+}
+
+/// Broken on purpose: with a limit of one call more, the broker gets more than it may.
+#[tokio::test]
+async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
+    let (hanging, other) = (stage().await, stage().await);
+    let gates = hold(&hanging.broker, LIMIT + 8);
+    join_all((0..LIMIT + 8).map(async |index| hanging.instance(&format!("db-{index}"), json!({})).await))
+        .await;
+    until_in_line("broker", &hanging.name, 8).await;
+    for index in 0..8 {
+        other.instance(&format!("db-{index}"), json!({})).await;
+    }
+    for index in 0..8 {
+        other.until_ready(INSTANCE, &format!("db-{index}")).await;
+    }
+    assert_eq!(hanging.broker.calls(Endpoint::Provision), LIMIT);
+    gates.iter().for_each(Gate::open);
+    for index in 0..LIMIT + 8 {
+        hanging.until_ready(INSTANCE, &format!("db-{index}")).await;
+    }
+}
+
+/// Broken on purpose: if gate and core do not know of it, all the others ask at once.
+#[tokio::test]
+async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    stage.broker.before(Endpoint::Provision, Fault::Later(429, 1000));
+    stage.instance("first", json!({})).await;
+    let message = stage.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
+    assert!(
+        message.contains("it answered status 429") && message.contains("is not called before"),
+        "{message}"
+    );
+    assert_eq!(stage.until_event("broker", "BrokerRateLimited").await, message);
+    let calls = stage.broker.all_calls();
+
+    stage.instance("second", json!({})).await;
+    stage.binding("db", json!({})).await;
+    stage.patch(INSTANCE, "first", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
+    let waits = "Ready=False WaitingForBroker";
+    for (kind, name) in [(INSTANCE, "first"), (INSTANCE, "second"), (BINDING, "db")] {
+        let message = stage.until_says(kind, name, waits).await;
+        assert!(message.contains("The broker broker is not called at the moment"), "{message}");
+        let object = stage.get(kind, name).await.unwrap();
+        assert!(object["status"]["currentOperation"].is_null(), "{object:#}");
+    }
+    // What works goes on to work; what was never begun needs no broker to go.
+    assert!(condition(&stage.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
+    stage.instance("unwanted", json!({})).await;
+    stage.until_says(INSTANCE, "unwanted", waits).await;
+    stage.remove(INSTANCE, "unwanted").await;
+    assert_eq!(stage.broker.all_calls(), calls);
+
+    // Whoever changes the broker has it tried at once.
+    relist(&stage).await;
+    for (kind, name) in [(INSTANCE, "first"), (INSTANCE, "second"), (BINDING, "db")] {
+        stage.until_ready(kind, name).await;
+    }
+    stage.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
+}
+
+#[tokio::test]
+async fn when_the_pause_is_over_all_goes_on_by_itself() {
+    let stage = stage().await;
+    stage.broker.before(Endpoint::Provision, Fault::Later(503, 8));
+    stage.instance("first", json!({})).await;
+    stage.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
+    let names: Vec<String> = (0..20).map(|index| format!("db-{index}")).collect();
+    for name in &names {
+        stage.instance(name, json!({})).await;
+    }
+    stage.until_says(INSTANCE, "db-0", "Ready=False WaitingForBroker").await;
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+    for name in &names {
+        stage.until_ready(INSTANCE, name).await;
+    }
+    stage.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
+}
+
+#[tokio::test]
+async fn a_broker_that_is_gone_for_a_while_says_so_until_it_is_back() {
+    let stage = stage().await;
+    let url = format!("http://{}", free_address());
+    stage.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
+    let message = stage.until_says(BROKER, "broker", "Available=False BrokerUnreachable").await;
+    assert!(message.contains("it cannot be reached"), "{message}");
+    let broker = stage.get(BROKER, "broker").await.unwrap();
+    let last = broker["status"]["conditions"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["type"], "Ready", "svcat shows the last: {broker:#}");
+    let names = ["one", "two", "three"];
+    for name in names {
+        stage.instance(name, json!({})).await;
+    }
+    // One of them finds out whether it is back, and says what came of that.
+    let waits = |object: &Value| condition(object, "Ready=False WaitingForBroker").is_some();
+    eventually("an instance waits for the broker", PATIENCE, async || {
+        let objects = stage.list(INSTANCE).await;
+        if objects.iter().any(waits) { Ok(()) } else { Err(format!("{objects:#?}")) }
+    })
+    .await;
+
+    stage.patch(BROKER, "broker", json!({"spec": {"url": stage.broker.url}})).await.unwrap();
+    for name in names {
+        stage.until_ready(INSTANCE, name).await;
+    }
+    let broker = stage.until_ready(BROKER, "broker").await;
+    assert!(condition(&broker, "Available=False").is_none(), "{broker:#}");
+}
+
+/// A broker that all namespaces use.
+async fn register(namespace: &Namespace, broker: &Broker) {
+    let object = json!({
+        "kind": "ClusterServiceBroker", "metadata": {"name": namespace.name}, "spec": {"url": broker.url},
+    });
+    namespace.create(object).await.unwrap();
+}
+
+/// Broken on purpose: see `turns.rs`, where the order of all is tested.
+#[tokio::test]
+async fn a_namespace_that_asks_for_much_does_not_delay_another() {
+    operator();
+    let (busy, other) = (namespace().await, namespace().await);
+    let name = busy.name.clone();
+    let prefix = format!("{name}-");
+    let busy = Stage::new(busy, Broker::offering(catalog(&prefix)));
+    register(&busy, &busy.broker).await;
+    busy.until_ready("ClusterServiceBroker", &name).await;
+    let spec = json!({
+        "serviceClassExternalName": null, "servicePlanExternalName": null,
+        "clusterServiceClassExternalID": format!("{prefix}database-ID"),
+        "clusterServicePlanExternalID": format!("{prefix}small"),
+    });
+    let gates = hold(&busy.broker, LIMIT);
+    let names: Vec<String> = (0..LIMIT + 20).map(|index| format!("db-{index}")).collect();
+    join_all(names.iter().map(async |name| busy.instance(name, spec.clone()).await)).await;
+    until_in_line(&name, "", 20).await;
+    let other = Stage::new(other, Broker::start());
+    other.instance("one", spec).await;
+    until_in_line(&name, "", 21).await;
+
+    gates[..2].iter().for_each(Gate::open);
+    other.until_ready(INSTANCE, "one").await;
+    let requests = busy.broker.requests(Endpoint::Provision);
+    let of_other = |body: &Value| body["context"]["namespace"] == other.name.as_str();
+    let place = requests.iter().position(|request| of_other(&request.body)).unwrap();
+    assert!(place <= LIMIT + 1, "it was asked for as number {place} of {}", requests.len());
+    gates[2..].iter().for_each(Gate::open);
+    for name in &names {
+        busy.until_ready(INSTANCE, name).await;
+    }
+}
