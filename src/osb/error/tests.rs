@@ -97,7 +97,9 @@ fn bodies_of_every_kind_become_a_sentence() {
 #[test]
 fn nothing_of_an_unexpected_success_is_repeated() {
     for status in [203, 204, 206, 226] {
-        for body in [r#"{"credentials": {"password": "hunter2"}}"#, r#"{"description": "hunter2"}"#, "hunter2"] {
+        for body in
+            [r#"{"credentials": {"password": "hunter2"}}"#, r#"{"description": "hunter2"}"#, "hunter2"]
+        {
             assert_eq!(refusal(status, body).to_string(), format!("the broker answered status {status}"));
         }
     }
