@@ -173,6 +173,8 @@ impl Error {
 
     /// The error that an answer means. Its body may be as specified, or anything else.
     pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
+        // A success that is not known here may carry credentials: nothing of it is repeated.
+        let body = if (200..300).contains(&status) { &[] } else { body };
         let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
         let words =
             |member: &str, max| Some(excerpt(object.get(member)?.as_str()?, max)).filter(|s| !s.is_empty());

@@ -178,7 +178,7 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>, half: &Half<S>) -> List
             plans.wake_name(plan, namespace.as_deref());
         }
         for broker in S::catalog(&context).brokers.state() {
-            if broker.meta().deletion_timestamp.is_some() {
+            if broker.meta().deletion_timestamp.is_some() && scope::is_for::<S>(broker.as_ref(), instance) {
                 brokers.wake_object(&broker);
             }
         }

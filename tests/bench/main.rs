@@ -15,6 +15,7 @@
 
 mod broker;
 mod catalog;
+#[expect(dead_code, reason = "the bench does not crash it")]
 #[path = "../it/cluster.rs"]
 mod cluster;
 mod floor;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 use std::time::Instant;
 
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
@@ -19,6 +19,7 @@ pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/service-cat
 pub struct Cluster {
     directory: PathBuf,
     processes: Vec<Process>,
+    api_server: Mutex<Option<Process>>,
 }
 
 /// The one that the tests share, with the chart installed.
@@ -32,23 +33,46 @@ impl Cluster {
     pub fn with_chart(name: &str) -> Self {
         let cluster = Self::start(name);
         cluster.install();
-        cluster.write_kubeconfig("operator", &cluster.token_of_operator());
+        cluster.give_operator("operator", &cluster.server());
         cluster
+    }
+
+    /// Writes the kubeconfig `name` for an operator that finds the API server here.
+    pub fn give_operator(&self, name: &str, server: &str) {
+        self.write_kubeconfig(name, &self.token_of_operator(), server);
+    }
+
+    /// What the operators of the cluster have asked the API server to change.
+    pub fn audit_log(&self) -> PathBuf {
+        self.path("audit.log")
+    }
+
+    /// Where the API server is.
+    pub fn server(&self) -> String {
+        std::fs::read_to_string(self.path("server")).unwrap()
+    }
+
+    /// The certificate by which the API server is known, in PEM format.
+    pub fn certificate(&self) -> Vec<u8> {
+        std::fs::read(self.path("api.crt")).unwrap()
     }
 
     /// Starts a control plane; its files are in the run's directory, below `name`.
     pub fn start(name: &str) -> Self {
         let began = Instant::now();
-        let mut cluster = Self { directory: directory().join(name), processes: Vec::new() };
-        std::fs::create_dir(&cluster.directory).unwrap();
+        let directory = directory().join(name);
+        std::fs::create_dir(&directory).unwrap();
+        let mut cluster = Self { directory, processes: Vec::new(), api_server: Mutex::new(None) };
+        cluster.write_certificates();
+        cluster.start_etcd();
         cluster.start_api_server();
         cluster.start_controller_manager();
         eprintln!("control plane ready after {:?}; logs in {}", began.elapsed(), cluster.directory.display());
         cluster
     }
 
-    fn start_api_server(&mut self) {
-        let address = free_address();
+    /// Where the API server will be, who is its admin, and how both are known.
+    fn write_certificates(&self) {
         // One key does for TLS and for ServiceAccount tokens, and its certificate, signed by itself, is the CA of both.
         run(self.command("openssl").args([
             "req",
@@ -71,61 +95,79 @@ impl Cluster {
         ]));
         let token = uuid::Uuid::new_v4().to_string();
         std::fs::write(self.path("tokens.csv"), format!("{token},admin,admin,system:masters\n")).unwrap();
-        std::fs::write(self.path("server"), format!("https://{address}")).unwrap();
-        self.write_kubeconfig("admin", &token);
+        std::fs::write(self.path("audit.yaml"), include_str!("audit.yaml")).unwrap();
+        std::fs::write(self.path("server"), format!("https://{}", free_address())).unwrap();
+        self.write_kubeconfig("admin", &token, &self.server());
+    }
+
+    fn start_etcd(&mut self) {
         // Sockets, so that clusters do not meet; relative, as their paths must be short.
-        self.component(
-            "etcd",
-            &[
-                "--data-dir=etcd",
-                "--unsafe-no-fsync",
-                "--log-level=warn",
-                "--listen-client-urls=unix://etcd.sock",
-                "--advertise-client-urls=unix://etcd.sock",
-                "--listen-peer-urls=unix://peer.sock",
-                "--initial-advertise-peer-urls=unix://peer.sock",
-                "--initial-cluster=default=unix://peer.sock",
-            ],
-        );
+        let flags = [
+            "--data-dir=etcd",
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+            "--listen-client-urls=unix://etcd.sock",
+            "--advertise-client-urls=unix://etcd.sock",
+            "--listen-peer-urls=unix://peer.sock",
+            "--initial-advertise-peer-urls=unix://peer.sock",
+            "--initial-cluster=default=unix://peer.sock",
+        ];
+        let etcd = self.component("etcd", &flags);
+        self.processes.push(etcd);
+    }
+
+    /// Starts the API server, anew if it was stopped: where it was, with what it knew.
+    pub fn start_api_server(&self) {
+        let server = self.server();
+        let port = server.rsplit(':').next().unwrap();
         // OwnerReferencesPermissionEnforcement is what strict clusters have.
-        self.component(
-            "kube-apiserver",
-            &[
-                "--etcd-servers=unix://etcd.sock",
-                "--bind-address=127.0.0.1",
-                &format!("--secure-port={}", address.port()),
-                "--service-cluster-ip-range=10.0.0.0/24",
-                "--endpoint-reconciler-type=none",
-                "--tls-cert-file=api.crt",
-                "--tls-private-key-file=api.key",
-                "--cert-dir=certs",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                "--service-account-key-file=api.crt",
-                "--service-account-signing-key-file=api.key",
-                "--authorization-mode=RBAC",
-                "--token-auth-file=tokens.csv",
-                "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
-                "--profiling=false",
-            ],
-        );
-        self.until_kubectl("the API server is ready", &["get", "--raw=/readyz"]);
+        let flags = [
+            "--etcd-servers=unix://etcd.sock",
+            "--bind-address=127.0.0.1",
+            &format!("--secure-port={port}"),
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--endpoint-reconciler-type=none",
+            "--tls-cert-file=api.crt",
+            "--tls-private-key-file=api.key",
+            "--cert-dir=certs",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-key-file=api.crt",
+            "--service-account-signing-key-file=api.key",
+            "--authorization-mode=RBAC",
+            "--token-auth-file=tokens.csv",
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+            "--audit-policy-file=audit.yaml",
+            "--audit-log-path=audit.log",
+            "--audit-log-maxsize=10000",
+            "--profiling=false",
+        ];
+        *self.api_server.lock().unwrap() = Some(self.component("kube-apiserver", &flags));
+        until("the API server is ready", || {
+            self.api_server.lock().unwrap().as_mut().unwrap().must_live();
+            let output = self.kubectl(&["get", "--raw=/readyz"]);
+            if output.status.success() { Ok(()) } else { Err(text(&output)) }
+        });
+    }
+
+    /// Kills the API server: `kill -9`.
+    pub fn stop_api_server(&self) {
+        *self.api_server.lock().unwrap() = None;
     }
 
     fn start_controller_manager(&mut self) {
-        self.component(
-            "kube-controller-manager",
-            &[
-                "--kubeconfig=admin.kubeconfig",
-                "--secure-port=0",
-                "--leader-elect=false",
-                "--root-ca-file=api.crt",
-                "--service-account-private-key-file=api.key",
-                "--controllers=*,-nodeipam",
-                "--kube-api-qps=200",
-                "--kube-api-burst=400",
-                "--profiling=false",
-            ],
-        );
+        let flags = [
+            "--kubeconfig=admin.kubeconfig",
+            "--secure-port=0",
+            "--leader-elect=false",
+            "--root-ca-file=api.crt",
+            "--service-account-private-key-file=api.key",
+            "--controllers=*,-nodeipam",
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+            "--profiling=false",
+        ];
+        let manager = self.component("kube-controller-manager", &flags);
+        self.processes.push(manager);
         self.until_kubectl("the controller manager works", &["get", "serviceaccount", "default"]);
     }
 
@@ -230,8 +272,7 @@ impl Cluster {
         run(self.command(binary("kubectl")).args(arguments)).trim().to_owned()
     }
 
-    fn write_kubeconfig(&self, name: &str, token: &str) {
-        let server = std::fs::read_to_string(self.path("server")).unwrap();
+    fn write_kubeconfig(&self, name: &str, token: &str, server: &str) {
         let kubeconfig = serde_json::json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "it",
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
@@ -241,9 +282,9 @@ impl Cluster {
         std::fs::write(self.kubeconfig(name), kubeconfig.to_string()).unwrap();
     }
 
-    fn component(&mut self, name: &str, flags: &[&str]) {
+    fn component(&self, name: &str, flags: &[&str]) -> Process {
         let mut command = self.command(binary(name));
-        self.processes.push(Process::start(command.args(flags), self.path(&format!("{name}.log"))));
+        Process::start(command.args(flags), self.path(&format!("{name}.log")))
     }
 
     fn until_kubectl(&mut self, what: &str, arguments: &[&str]) {

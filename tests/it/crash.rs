@@ -1,125 +1,137 @@
 //! The operator dies, at any time, and starts again: in the end the broker, the objects and the Secrets agree.
-
-use std::collections::BTreeSet;
+//!
+//! A [`Life`] is what a user does with one object. It is lived once without a crash, and all [`Effect`]s on the way (writes
+//! at the API server, calls to the broker) are written down. Then it is lived anew for each of them, with the operator
+//! killed just before the effect, and just after it, when the operator does not know yet. What was being made or changed
+//! is, once more, deleted before there is an operator again.
+//!
+//! Each life has a namespace and a broker of its own, so that many can be lived by one operator: each comes to a stop in
+//! its own trap, and then one `kill -9` is the death of all.
 
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::scripted::{Alone, BINDING, Endpoint, Gate, INSTANCE, Stage, When, alone};
+use crate::life::{Bind, Create, Life, Update};
+use crate::namespace::{PATIENCE, eventually};
+use crate::scripted::{Alone, BINDING, INSTANCE, Stage, When, alone, alone_with_traps, assert_in_step};
+use crate::trap::Effect;
 
-/// Everything that the broker has belongs to an object, and everything is as the objects say.
-async fn assert_in_step(stage: &Stage) {
-    let mut instances = stage.broker.instances();
-    for object in stage.list(INSTANCE).await {
-        let id = object["status"]["instanceID"].as_str().unwrap();
-        let instance = instances.get(id).unwrap_or_else(|| panic!("not at the broker: {object:#}"));
-        assert_eq!(instance.parameters, object["spec"]["parameters"], "{object:#}");
-    }
-    for object in stage.list(BINDING).await {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let instance =
-            instances.get_mut(&text(&object["status"]["externalProperties"]["instance"]["id"])).unwrap();
-        let binding = instance.bindings.remove(&text(&object["status"]["bindingID"]));
-        let binding = binding.unwrap_or_else(|| panic!("not at the broker: {object:#}"));
-        let entries = stage.entries(&text(&object["metadata"]["name"])).await;
-        assert_eq!(entries["password"], text(&binding.credentials["password"]));
-    }
-    assert_eq!(instances.len(), stage.list(INSTANCE).await.len(), "{instances:#?}");
-    assert!(instances.values().all(|instance| instance.bindings.is_empty()), "{instances:#?}");
-}
+/// How many lives come to a stop at once. A write that stops is one of 32 that the operator makes at a time.
+const AT_ONCE: usize = 20;
+/// How many calls a crash may cost: what the operator does not know of is done again. Between the end of an asynchronous
+/// binding and its Secret these are a poll and a fetch.
+const MORE: usize = 2;
 
-/// What is being done when the operator dies.
-#[derive(Clone, Copy, Debug)]
-struct Moment {
-    asked: Endpoint,
+/// A life, and where it is interrupted.
+struct Point<'a> {
+    life: Life,
+    effects: &'a [Effect],
+    effect: &'a Effect,
     when: When,
-    plan: (&'static str, &'static str),
+    /// Before the operator is there again, the user deletes what it was working on.
+    is_deleted: bool,
 }
 
-const SYNC: (&str, &str) = ("database", "small");
-const ASYNC: (&str, &str) = ("cache", "cache-slow");
-
-impl Moment {
-    fn all() -> Vec<Self> {
-        let changes =
-            [Endpoint::Provision, Endpoint::Update, Endpoint::Bind, Endpoint::Unbind, Endpoint::Deprovision];
-        let polls = [Endpoint::PollInstance, Endpoint::PollBinding, Endpoint::FetchBinding];
-        let mut all = Vec::new();
-        for when in [When::Before, When::After] {
-            all.extend(changes.map(|asked| Self { asked, when, plan: SYNC }));
-            all.extend(changes.map(|asked| Self { asked, when, plan: ASYNC }));
-            all.extend(polls.map(|asked| Self { asked, when, plan: ASYNC }));
-        }
-        all
+impl Point<'_> {
+    fn name(&self) -> String {
+        let Self { life, effect: (what, before), when, is_deleted, .. } = self;
+        let end = if *is_deleted { ", then deleted" } else { "" };
+        format!("{life}, killed {when:?} {what} number {}{end}", before + 1)
     }
 
-    /// Brings a broker and its objects to the moment.
-    async fn arrive(self, stage: &Stage) -> Gate {
-        let hold = || stage.broker.hold(self.when, self.asked);
-        let spec = json!({
-            "serviceClassExternalName": self.plan.0, "servicePlanExternalName": self.plan.1, "parameters": {"size": 1},
+    /// Lives until the operator stands in the trap. When it is slow to see what it has written itself, it may do something
+    /// twice; if it does not so this time, there may be nothing to interrupt.
+    async fn arrive(&self, alone: &Alone) -> Stage {
+        let stage = self.life.prepare(alone, Life::broker()).await;
+        stage.broker.trap.set(Some((self.effect.clone(), self.when)));
+        self.life.begin(&stage).await;
+        let name = self.name();
+        let sprung = eventually(&name, PATIENCE, async || {
+            let trap = &stage.broker.trap;
+            if trap.is_sprung() { Ok(()) } else { Err(format!("{}: {}", stage.name, told(&trap.effects()))) }
         });
-        let bind = stage.binding("db", json!({}));
-        let gate = match self.asked {
-            Endpoint::Provision | Endpoint::PollInstance => {
-                let gate = hold();
-                stage.instance("db", spec).await;
-                bind.await;
-                gate
-            }
-            Endpoint::Bind | Endpoint::PollBinding | Endpoint::FetchBinding => {
-                stage.ready_instance(spec).await;
-                let gate = hold();
-                bind.await;
-                gate
-            }
-            _ => {
-                stage.ready_binding(spec, json!({})).await;
-                let gate = hold();
-                match self.asked {
-                    Endpoint::Update => {
-                        let edit = json!({"spec": {"parameters": {"size": 2}}});
-                        stage.patch(INSTANCE, "db", edit).await.map(drop).unwrap();
-                    }
-                    Endpoint::Unbind => stage.delete(BINDING, "db").await.map(drop).unwrap(),
-                    _ => {
-                        stage.delete(BINDING, "db").await.unwrap();
-                        stage.delete(INSTANCE, "db").await.unwrap();
-                    }
-                }
-                gate
-            }
-        };
-        gate.reached().await;
-        gate
+        tokio::select! {
+            () = sprung => {}
+            () = self.life.settle(&stage) => {}
+        }
+        stage
     }
 
-    /// Waits until there is nothing left to do.
-    async fn settle(self, stage: &Stage) {
-        match self.asked {
-            Endpoint::Unbind => stage.until_gone(BINDING, "db").await,
-            Endpoint::Deprovision => stage.until_gone(INSTANCE, "db").await,
-            _ => {
-                stage.until_ready(INSTANCE, "db").await;
-                stage.until_ready(BINDING, "db").await;
-            }
+    /// What the user does while there is no operator.
+    async fn interlude(&self, stage: &Stage) {
+        if self.is_deleted {
+            let kind = if self.life.deed == Bind { BINDING } else { INSTANCE };
+            stage.delete(kind, "db").await.unwrap();
         }
-        assert_in_step(stage).await;
-        let ids: BTreeSet<_> =
-            stage.broker.requests(Endpoint::Provision).into_iter().map(|request| request.instance).collect();
-        assert_eq!(ids.len(), 1, "{self:?}: no attempt is given up for a crash");
+    }
+
+    /// Lives on to the end.
+    async fn go_on(&self, stage: &Stage) {
+        if !self.is_deleted {
+            self.life.settle(stage).await;
+            let asked = stage.broker.ids();
+            assert!(asked.iter().all(|ids| ids.len() <= 1), "{}: given up: {asked:?}", self.name());
+            let done = stage.broker.trap.effects();
+            let is_cheap = calls(&done) <= calls(self.effects) + MORE;
+            assert!(is_cheap, "{}: too many calls: {}", self.name(), told(&done));
+        }
+        self.life.end(stage).await;
     }
 }
 
+/// How many of these are calls to the broker.
+fn calls(effects: &[Effect]) -> usize {
+    effects.iter().filter(|(what, _)| !what.contains(' ')).count()
+}
+
+fn told(effects: &[Effect]) -> String {
+    effects.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Lives without a crash; what was done on the way.
+async fn live(life: Life, alone: &Alone) -> Vec<Effect> {
+    let stage = life.prepare(alone, Life::broker()).await;
+    stage.broker.trap.set(None);
+    life.begin(&stage).await;
+    life.settle(&stage).await;
+    let effects = stage.broker.trap.effects();
+    life.end(&stage).await;
+    effects
+}
+
+/// Seen to fail: without the write of the intent before a call that makes something, what is deleted while there is no
+/// operator stays at the broker.
 #[tokio::test]
-async fn a_crash_while_the_broker_is_being_asked_leaves_nothing_behind() {
-    let mut alone = alone(&[]).await;
-    let moments = join_all(Moment::all().into_iter().map(async |moment| (moment, alone.stage().await))).await;
-    let gates = join_all(moments.iter().map(async |(moment, stage)| moment.arrive(stage).await)).await;
-    alone.kill();
-    drop(gates);
-    alone.start();
-    join_all(moments.iter().map(async |(moment, stage)| moment.settle(stage).await)).await;
+async fn a_crash_before_or_after_any_effect_leaves_nothing_behind() {
+    let mut alone = alone_with_traps().await;
+    let lives = Life::all();
+    let effects = join_all(lives.iter().map(|life| live(*life, &alone))).await;
+    let mut points = Vec::new();
+    for (life, effects) in lives.into_iter().zip(&effects) {
+        println!("{life}: {}", told(effects));
+        let ends = if matches!(life.deed, Create | Update | Bind) { &[false, true][..] } else { &[false] };
+        for effect in effects {
+            for when in [When::Before, When::After] {
+                let point =
+                    |is_deleted: &bool| Point { life, effects, effect, when, is_deleted: *is_deleted };
+                points.extend(ends.iter().map(point));
+            }
+        }
+    }
+    let (mut crashes, mut lived) = (0, Vec::new());
+    for batch in points.chunks(AT_ONCE) {
+        let stages = join_all(batch.iter().map(|point| point.arrive(&alone))).await;
+        crashes += stages.iter().filter(|stage| stage.broker.trap.is_sprung()).count();
+        alone.kill();
+        join_all(batch.iter().zip(&stages).map(|(point, stage)| point.interlude(stage))).await;
+        alone.start();
+        let ends = batch.iter().zip(&stages).map(|(point, stage)| point.go_on(stage));
+        alone.keep(join_all(ends)).await;
+        lived.extend(stages);
+    }
+    join_all(lived.iter().map(|stage| stage.until_gone("Secret", "db"))).await;
+    println!("{crashes} crashes at {} effects", points.len());
+    assert!(crashes >= 200, "the lives have become short, or are not interrupted: {crashes} crashes");
 }
 
 /// Kills the operator and starts it again whenever the broker has been asked so often.

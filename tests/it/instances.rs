@@ -11,7 +11,8 @@ use crate::cluster::cluster;
 use crate::namespace::{namespace, user};
 use crate::operator::operator;
 use crate::scripted::{
-    Broker, Endpoint, INSTANCE, Stage, answer, catalog, condition, json_secret, reference, refusal, stage,
+    Broker, Endpoint, INSTANCE, MARK, Stage, answer, catalog, condition, json_secret, reference, refusal,
+    secret_parameters, stage,
 };
 
 fn identity(header: &str) -> Value {
@@ -172,22 +173,22 @@ async fn a_class_that_two_brokers_offer_has_to_be_named_otherwise() {
 #[tokio::test]
 async fn parameters_come_from_the_spec_and_from_secrets() {
     let stage = stage().await;
-    stage.secret("one", json!({"parameters": r#"{"password": "s3cret", "nested": {"a": [1]}}"#})).await;
-    stage.secret("two", json!({"parameters": r#"{"key": "als0 s3cret"}"#})).await;
+    stage.secret("one", secret_parameters(json!({"password": MARK, "nested": {"a": [MARK]}}))).await;
+    stage.secret("two", secret_parameters(json!({"key": MARK}))).await;
     let from = json!([reference("one"), reference("two")]);
     let object = stage.ready_instance(json!({"parameters": {"size": 3}, "parametersFrom": from})).await;
-    let parameters = json!({"size": 3, "password": "s3cret", "nested": {"a": [1]}, "key": "als0 s3cret"});
+    let parameters = json!({"size": 3, "password": MARK, "nested": {"a": [MARK]}, "key": MARK});
     assert_eq!(stage.broker.instance().parameters, parameters);
     let shown = &object["status"]["externalProperties"]["parameters"];
     let redacted = "<redacted>";
     assert_eq!(*shown, json!({"size": 3, "password": redacted, "nested": redacted, "key": redacted}));
-    assert!(!object.to_string().contains("s3cret"), "{object:#}");
 }
 
 #[tokio::test]
 async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_asked() {
     let stage = stage().await;
-    stage.secret("size", json!({"parameters": r#"{"size": 4}"#, "other": "[1]", "broken": "{s3cret"})).await;
+    let (list, broken) = (json!([MARK]).to_string(), format!("{{{MARK}"));
+    stage.secret("size", json!({"parameters": r#"{"size": 4}"#, "other": list, "broken": broken})).await;
     let key = |key: &str| json!([{"secretKeyRef": {"name": "size", "key": key}}]);
     for (name, spec, complaint) in [
         (
@@ -211,7 +212,6 @@ async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_aske
         stage.instance(name, spec).await;
         let message = stage.until_says(INSTANCE, name, "Ready=False ErrorWithParameters").await;
         assert!(message.contains(complaint), "{name}: {message}");
-        assert!(!message.contains("s3cret"), "{name}: {message}");
     }
     assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
 

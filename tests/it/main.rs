@@ -1,6 +1,7 @@
 //! Tests on a real Kubernetes control plane: etcd, API server and controller manager, with the chart installed.
 //!
 //! [`cluster`] starts it once for all tests, in about eight seconds; they run in parallel, each in a namespace of its own.
+//! Each ends with a search for secrets ([`leaks`]).
 //! What needs no API server is tested beside the code. Logs are in `target/it/<process id>`.
 
 #![expect(
@@ -13,6 +14,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "JSON is written where it is passed")]
 
 mod admission;
+mod beside;
 mod bindings;
 mod brokers;
 mod budget;
@@ -25,7 +27,14 @@ mod injection;
 mod instances;
 mod isolation;
 mod leader;
+mod leaks;
+mod life;
 mod namespace;
 mod operator;
+mod outages;
 mod process;
+mod proxy;
 mod scripted;
+mod spoilt;
+mod trap;
+mod wire;

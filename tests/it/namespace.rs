@@ -9,9 +9,11 @@ use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, cluster};
+use crate::leaks;
 
-/// How long anything may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take. An API server that was started anew may need half a minute until it knows custom kinds as
+/// owners of Secrets; by then passes have such pauses between them.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A namespace, and who makes the requests in it. The methods fail with the message of the API server.
 pub struct Namespace {
@@ -41,6 +43,15 @@ pub async fn namespace_of(cluster: &Cluster) -> Namespace {
     })
     .await;
     namespace
+}
+
+impl Drop for Namespace {
+    /// Every test is one for secrets.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            leaks::search();
+        }
+    }
 }
 
 impl Namespace {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::cluster::{Cluster, NAMESPACE, cluster};
+use crate::leaks;
 use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
 
@@ -33,13 +34,18 @@ impl Operator {
 
     /// Starts an operator in a pod of this name.
     pub fn start_in(cluster: &Cluster, pod: &str, options: &[&str]) -> Self {
+        Self::start_as(cluster, ("operator", pod), options)
+    }
+
+    /// Starts an operator that uses the kubeconfig of this name.
+    pub fn start_as(cluster: &Cluster, (kubeconfig, pod): (&str, &str), options: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
         command
             .args(["run", "--listen", &address.to_string(), "--log-format", "text"])
             .args(options)
-            .env("KUBECONFIG", cluster.kubeconfig("operator"))
+            .env("KUBECONFIG", cluster.kubeconfig(kubeconfig))
             .env("POD_NAMESPACE", NAMESPACE)
             .env("POD_NAME", pod)
             .env(
@@ -47,7 +53,9 @@ impl Operator {
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()),
             );
         let log = directory().join(format!("operator-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
-        let mut process = Process::start(&command, log);
+        let mut process = Process::start(&command, log.clone());
+        leaks::watch(log);
+        leaks::watch(cluster.audit_log());
         until("the operator is ready", || {
             process.must_live();
             let answer = get(address, "/readyz").map_err(|error| error.to_string())?;
@@ -68,6 +76,11 @@ impl Operator {
         })
         .await;
         (status.success(), self.process.log())
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ended().is_some()
     }
 
     /// Waits until it leads.
@@ -96,10 +109,21 @@ impl Operator {
     }
 }
 
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if let Ok(metrics) = get(self.address, "/metrics")
+            && !std::thread::panicking()
+        {
+            leaks::assert_clean("the metrics", &metrics);
+        }
+    }
+}
+
 #[test]
 fn it_serves_metrics() {
     let metrics = operator().metrics();
     assert!(metrics.contains("servicecatalog_"), "{metrics}");
+    leaks::assert_clean("the metrics", &metrics);
 }
 
 fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {

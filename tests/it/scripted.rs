@@ -11,30 +11,35 @@ mod stage;
 #[expect(dead_code, reason = "the simulation has faults that are not scripted here")]
 mod truth;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::Ipv4Addr;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 
-pub use alone::{Alone, alone};
+use crate::beside::Server;
+use crate::trap::Trap;
+use crate::wire::{SPOIL, Wire};
+
+pub use alone::{Alone, alone, alone_with_traps};
 pub use fault::{Fault, Gate, When, answer, refusal};
 pub use request::{Endpoint, Request};
-pub use stage::{BINDING, INSTANCE, Stage, condition, json_secret, reference, stage, versions};
-pub use truth::{Binding, Instance, Truth};
+pub use stage::{
+    BINDING, INSTANCE, Stage, assert_in_step, condition, json_secret, reference, secret_parameters, stage,
+    versions,
+};
+pub use truth::{Binding, Instance, MARK, Truth};
 
 /// A broker. It ends with its test.
 pub struct Broker {
     /// Where it is.
     pub url: String,
+    /// What goes to it passes here.
+    pub trap: Trap,
     state: Arc<Mutex<State>>,
-    server: JoinHandle<()>,
+    server: Server,
 }
 
 struct State {
@@ -53,9 +58,8 @@ impl Broker {
         Self::offering(catalog(""))
     }
 
-    /// Starts a broker that offers this. All run beside the tests, so that a test which blocks its thread blocks no broker.
+    /// Starts a broker that offers this.
     pub fn offering(catalog: Value) -> Self {
-        static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
         let state = Arc::new(Mutex::new(State {
             catalog,
             authorization: None,
@@ -65,17 +69,21 @@ impl Broker {
             at_work: BTreeMap::new(),
             violations: Vec::new(),
         }));
-        let serving = Arc::clone(&state);
-        let router = Router::new().fallback(async move |request: axum::extract::Request| {
-            serve(&serving, Request::read(request).await).await
-        });
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = RUNTIME.spawn(async move {
-            axum::serve(TcpListener::from_std(listener).unwrap(), router).await.unwrap();
-        });
-        Self { url, state, server }
+        let trap = Trap::default();
+        let (serving, passing) = (Arc::clone(&state), trap.clone());
+        let server = Server::start(Router::new().fallback(async move |request: axum::extract::Request| {
+            let request = Request::read(request).await;
+            passing.pass(format!("{:?}", request.endpoint), serve(&serving, request)).await
+        }));
+        let url = format!("http://{}", server.address);
+        Self { url, trap, state, server }
+    }
+
+    /// Puts a wire before it.
+    pub fn wire(&mut self) -> Wire {
+        let wire = Wire::to(self.server.address);
+        self.url = format!("http://{}", wire.address);
+        wire
     }
 
     /// From now on it wants these credentials: the value of `Authorization`.
@@ -119,9 +127,21 @@ impl Broker {
         self.lock().script.entry(endpoint).or_default().push_back((when, fault));
     }
 
+    /// Whether all faults have found their request.
+    pub fn is_script_over(&self) -> bool {
+        self.lock().script.values().all(VecDeque::is_empty)
+    }
+
     /// All requests to an endpoint so far.
     pub fn requests(&self, endpoint: Endpoint) -> Vec<Request> {
         self.lock().requests.iter().filter(|request| request.endpoint == endpoint).cloned().collect()
+    }
+
+    /// The ids under which instances and bindings were asked for so far.
+    pub fn ids(&self) -> [BTreeSet<String>; 2] {
+        let instances = self.requests(Endpoint::Provision).into_iter().map(|request| request.instance);
+        let bindings = self.requests(Endpoint::Bind).into_iter().map(|request| request.binding);
+        [instances.collect(), bindings.collect()]
     }
 
     /// The only request to an endpoint so far.
@@ -167,7 +187,6 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.server.abort();
         if !std::thread::panicking() {
             let violations = &self.lock().violations;
             assert!(
@@ -195,14 +214,18 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
             answer
         }
         Some((when, fault)) => {
-            if when == When::After {
-                act();
-            }
+            let answer = (when == When::After).then(act);
             match fault {
                 Fault::Answer(status, body) => respond(status, body),
                 Fault::Later(status, seconds) => {
                     let mut response = respond(status, json!({}).to_string());
                     response.headers_mut().insert("Retry-After", seconds.into());
+                    response
+                }
+                Fault::Spoilt(spoil) => {
+                    let mut response = answer.unwrap_or_else(|| respond(200, json!({}).to_string()));
+                    let spoil = format!("{spoil:?}").parse().unwrap();
+                    response.headers_mut().insert(SPOIL, spoil);
                     response
                 }
                 // This ends the task that serves the connection, without a word.

@@ -93,6 +93,18 @@ fn bodies_of_every_kind_become_a_sentence() {
     assert_eq!(error.description(), Some("\u{fffd}\u{fffd} ok"));
 }
 
+/// Fails if the body is read whatever the status.
+#[test]
+fn nothing_of_an_unexpected_success_is_repeated() {
+    for status in [203, 204, 206, 226] {
+        for body in
+            [r#"{"credentials": {"password": "hunter2"}}"#, r#"{"description": "hunter2"}"#, "hunter2"]
+        {
+            assert_eq!(refusal(status, body).to_string(), format!("the broker answered status {status}"));
+        }
+    }
+}
+
 #[test]
 fn long_texts_are_cut_between_characters() {
     let long = "ä".repeat(10_000);

@@ -11,6 +11,7 @@ use super::broker::Broker;
 use super::fault::Fault;
 use super::former::Former;
 use super::operator::{Inbox, Operator, RESOURCES, Waiting};
+use super::truth::MARK;
 use super::{BROKER_URL, NAMESPACE, invariants};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::truncate;
@@ -264,7 +265,7 @@ impl World {
 
     /// I10: what only Secrets may hold.
     fn look_for_secrets(&mut self, text: &str) {
-        if text.contains("password-") || text.contains("hunter2") {
+        if text.contains(MARK) || text.contains("hunter2") {
             self.broken.push(format!("I10: a secret is told: {text}"));
         }
     }

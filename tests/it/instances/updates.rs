@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::scripted::{Endpoint, INSTANCE, condition, reference, refusal, stage};
+use crate::scripted::{Endpoint, INSTANCE, MARK, condition, reference, refusal, secret_parameters, stage};
 
 #[tokio::test]
 async fn an_edit_of_the_parameters_updates_the_instance() {
@@ -30,14 +30,12 @@ async fn parameters_that_are_removed_are_removed_at_the_broker() {
 #[tokio::test]
 async fn an_edit_of_a_secret_with_parameters_updates_the_instance() {
     let stage = stage().await;
-    stage.secret("more", json!({"parameters": r#"{"key": "first"}"#})).await;
+    stage.secret("more", secret_parameters(json!({"key": format!("{MARK} the first")}))).await;
     stage.ready_instance(json!({"parametersFrom": [reference("more")]})).await;
-    let edit = json!({"stringData": {"parameters": r#"{"key": "second"}"#}});
+    let edit = json!({"stringData": secret_parameters(json!({"key": MARK}))});
     stage.patch("Secret", "more", edit).await.unwrap();
     stage
-        .until_broker("the parameters are new", |broker| {
-            broker.instance().parameters == json!({"key": "second"})
-        })
+        .until_broker("the parameters are new", |broker| broker.instance().parameters == json!({"key": MARK}))
         .await;
     assert_eq!(stage.broker.calls(Endpoint::Update), 1);
 }

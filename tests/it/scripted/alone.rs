@@ -2,37 +2,77 @@
 //! otherwise.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 use super::{Broker, Stage};
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::namespace::{Namespace, namespace_of};
 use crate::operator::Operator;
+use crate::proxy::Proxy;
+
+/// The kubeconfig of an operator behind a proxy.
+const PROXIED: &str = "proxied";
 
 /// A control plane that no other test uses at the moment, and its operator. What earlier tests have left is settled.
 pub struct Alone {
     operator: Option<Operator>,
     options: &'static [&'static str],
+    proxy: Option<Proxy>,
     cluster: MutexGuard<'static, LazyLock<Cluster>>,
 }
 
 /// Waits until it is this test's turn, and starts an operator with these options.
 pub async fn alone(options: &'static [&'static str]) -> Alone {
-    static CLUSTER: Mutex<LazyLock<Cluster>> =
-        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("alone")));
-    let mut alone = Alone { operator: None, options, cluster: CLUSTER.lock().await };
-    // All operators of earlier tests are dead.
-    alone.cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
+    let mut alone = Alone { operator: None, options, proxy: None, cluster: turn().await };
     alone.start();
     alone
+}
+
+/// Waits until it is this test's turn, and starts an operator that walks into the traps of its stages.
+pub async fn alone_with_traps() -> Alone {
+    let cluster = turn().await;
+    let proxy = Proxy::start(&cluster);
+    cluster.give_operator(PROXIED, &proxy.url);
+    let mut alone = Alone { operator: None, options: &[], proxy: Some(proxy), cluster };
+    alone.start();
+    alone
+}
+
+async fn turn() -> MutexGuard<'static, LazyLock<Cluster>> {
+    static CLUSTER: Mutex<LazyLock<Cluster>> =
+        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("alone")));
+    let cluster = CLUSTER.lock().await;
+    // All operators of earlier tests are dead.
+    cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
+    cluster
 }
 
 impl Alone {
     /// Starts the operator.
     pub fn start(&mut self) {
-        self.operator = Some(Operator::start(&self.cluster, self.options));
+        let kubeconfig = if self.proxy.is_some() { PROXIED } else { "operator" };
+        self.operator = Some(Operator::start_as(&self.cluster, (kubeconfig, "operator"), self.options));
+    }
+
+    /// Meanwhile does what a kubelet does: an operator that ends, as one without its lease does, is started anew.
+    pub async fn keep<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
+        let mut meanwhile = std::pin::pin!(meanwhile);
+        loop {
+            match timeout(Duration::from_millis(100), &mut meanwhile).await {
+                Ok(done) => return done,
+                Err(_) if self.operator.as_mut().is_some_and(Operator::has_ended) => self.start(),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The control plane.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
     }
 
     /// The operator.
@@ -61,9 +101,18 @@ impl Alone {
         self.operator = None;
     }
 
+    /// A fresh namespace, and a broker that is not registered in it.
+    pub async fn unregistered(&self, broker: Broker) -> Stage {
+        let stage = Stage::new(namespace_of(&self.cluster).await, broker);
+        if let Some(proxy) = &self.proxy {
+            proxy.lay(&stage.name, stage.broker.trap.clone());
+        }
+        stage
+    }
+
     /// A fresh namespace, and in it a broker whose catalog is published.
     pub async fn stage(&self) -> Stage {
-        let stage = Stage::new(namespace_of(&self.cluster).await, Broker::start());
+        let stage = self.unregistered(Broker::start()).await;
         stage.register(json!({})).await;
         stage.until_ready("ServiceBroker", "broker").await;
         stage

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::namespace::PATIENCE;
+use crate::wire::Spoil;
 
 /// What goes wrong with a request, or is done to it.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub enum Fault {
     Later(u16, u32),
     /// The connection is closed without an answer.
     Close,
+    /// The answer is spoilt on its way; the broker must be on a wire.
+    Spoilt(Spoil),
     /// Nothing happens until the test lets it; then it goes on as it should.
     Hold(Gate),
 }
@@ -56,7 +59,8 @@ impl Gate {
         self.open.add_permits(1);
     }
 
-    pub(super) async fn pass(&self) {
+    /// Waits here until the gate is opened.
+    pub async fn pass(&self) {
         self.reached.add_permits(1);
         self.open.acquire().await.unwrap().forget();
     }

@@ -147,6 +147,16 @@ impl Stage {
         .await;
     }
 
+    /// Waits until an event tells of trouble.
+    pub async fn until_trouble(&self) {
+        eventually("an event tells of trouble", PATIENCE, async || {
+            let events = self.list("Event").await;
+            let found = events.iter().any(|event| event["type"] == "Warning");
+            if found { Ok(()) } else { Err(format!("{events:#?}")) }
+        })
+        .await;
+    }
+
     /// Waits until an event tells this of the object; returns its note.
     pub async fn until_event(&self, name: &str, reason: &str) -> String {
         eventually(&format!("an event says {reason} of {name}"), PATIENCE, async || {
@@ -160,6 +170,33 @@ impl Stage {
         })
         .await
     }
+}
+
+/// Everything that the broker has belongs to an object, and everything is as the objects say.
+pub async fn assert_in_step(stage: &Stage) {
+    let mut instances = stage.broker.instances();
+    let objects = stage.list(INSTANCE).await;
+    for object in &objects {
+        let id = object["status"]["instanceID"].as_str().unwrap();
+        let instance = instances.get(id).unwrap_or_else(|| panic!("not at the broker: {object:#}"));
+        assert_eq!(instance.parameters, object["spec"]["parameters"], "{object:#}");
+    }
+    for object in stage.list(BINDING).await {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let instance =
+            instances.get_mut(&text(&object["status"]["externalProperties"]["instance"]["id"])).unwrap();
+        let binding = instance.bindings.remove(&text(&object["status"]["bindingID"]));
+        let binding = binding.unwrap_or_else(|| panic!("not at the broker: {object:#}"));
+        let entries = stage.entries(&text(&object["metadata"]["name"])).await;
+        assert_eq!(entries["password"], text(&binding.credentials["password"]));
+    }
+    assert_eq!(instances.len(), objects.len(), "{instances:#?}");
+    assert!(instances.values().all(|instance| instance.bindings.is_empty()), "{instances:#?}");
+}
+
+/// What a Secret has for [`reference`].
+pub fn secret_parameters(parameters: Value) -> Value {
+    json!({"parameters": parameters.to_string()})
 }
 
 /// A reference of `parametersFrom` to the key `parameters` of a Secret.

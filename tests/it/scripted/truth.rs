@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::request::{Endpoint, Request};
 
+/// What all that is secret carries, so that it is found wherever it is told.
+pub const MARK: &str = "Xq7tainted4Zk9w";
+
 type Answer = (u16, Value);
 
 /// What exists.
@@ -60,9 +63,14 @@ impl Instance {
         self.former.as_ref().map_or(&self.plan, |(plan, _)| plan)
     }
 
-    /// Whether it has this plan or had it before.
+    /// Whether it had this plan before an update.
     pub fn had(&self, plan: &str) -> bool {
-        self.plan == plan || self.former_plans.iter().any(|former| former == plan)
+        self.former_plans.iter().any(|former| former == plan)
+    }
+
+    /// Whether it is being provisioned.
+    pub fn is_being_made(&self) -> bool {
+        self.former.is_none() && self.operation.as_ref().is_some_and(|operation| !operation.removes)
     }
 
     fn is_slow(&self) -> bool {
@@ -89,6 +97,12 @@ impl Truth {
             Endpoint::PollBinding => self.poll_binding(request),
             Endpoint::Catalog | Endpoint::FetchInstance | Endpoint::Unknown => (404, json!({})),
         }
+    }
+
+    /// Whether an operation has this name.
+    pub fn has_begun(&self, operation: &str) -> bool {
+        let number = operation.strip_prefix("operation ").and_then(|number| number.parse::<u64>().ok());
+        number.is_some_and(|number| number <= self.counter)
     }
 
     fn operation(&mut self, removes: bool) -> Operation {
@@ -200,7 +214,7 @@ impl Truth {
     fn bind(&mut self, request: &Request) -> Answer {
         self.counter += 1;
         let operation = self.operation(false);
-        let password = format!("password-{}", self.counter);
+        let password = format!("{MARK}-{}", self.counter);
         let Some(instance) = self.instances.get_mut(&request.instance) else { return (404, json!({})) };
         if let Some(there) = instance.bindings.get(&request.binding) {
             return match &there.operation {

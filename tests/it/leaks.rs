@@ -1,0 +1,123 @@
+//! Nothing secret leaks: every byte that the operators write is searched, in whatever form a secret may have there.
+//!
+//! Whatever is secret in these tests (credentials, passwords, parameters from Secrets) carries [`MARK`]. Every test that
+//! has a namespace ends with a [`search`] of all logs and metrics of the operators, and of all that they have sent to the
+//! API server (statuses, conditions, events and anything else but Secrets, from its audit log).
+//!
+//! Seen to fail: with the broker's answer in a line of debug, and with its bytes.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+pub use crate::scripted::MARK;
+
+static LOGS: Mutex<Vec<Log>> = Mutex::new(Vec::new());
+
+struct Log {
+    path: PathBuf,
+    /// How many bytes have been searched.
+    searched: u64,
+}
+
+/// From now on this file is searched for secrets, however it grows.
+pub fn watch(path: PathBuf) {
+    let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
+    if logs.iter().all(|log| log.path != path) {
+        logs.push(Log { path, searched: 0 });
+    }
+}
+
+/// Panics if a secret was written since the last search.
+pub fn search() {
+    let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
+    let news: Vec<(String, String)> =
+        logs.iter_mut().map(|log| (log.path.display().to_string(), log.news())).collect();
+    drop(logs);
+    for (path, text) in news {
+        assert_clean(&path, &text);
+    }
+}
+
+/// Panics if a secret is in the text.
+pub fn assert_clean(what: &str, text: &str) {
+    if let Some(line) = FORMS.iter().find_map(|form| text.lines().find(|line| line.contains(form))) {
+        panic!("a secret is in {what}:\n{line}");
+    }
+}
+
+impl Log {
+    /// The whole lines that have been written since the last time.
+    fn news(&mut self) -> String {
+        let mut news = Vec::new();
+        let mut file = File::open(&self.path).unwrap();
+        file.seek(SeekFrom::Start(self.searched)).unwrap();
+        file.read_to_end(&mut news).unwrap();
+        news.truncate(news.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        self.searched += news.len() as u64;
+        String::from_utf8_lossy(&news).into_owned()
+    }
+}
+
+/// The mark as it may be written. It consists of letters and digits, which JSON and URLs leave as they are.
+static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let bytes = |format: fn(&u8) -> String, between: &str| {
+        MARK.as_bytes().iter().map(format).collect::<Vec<_>>().join(between)
+    };
+    let mut forms: Vec<String> = (0..3).map(in_base64).collect();
+    forms.extend([
+        MARK.to_owned(),
+        bytes(u8::to_string, ", "),
+        bytes(u8::to_string, ","),
+        bytes(|byte| format!("{byte:02x}"), ""),
+        bytes(|byte| format!("%{byte:02X}"), ""),
+        MARK.chars().rev().collect(),
+    ]);
+    forms
+});
+
+/// What of the mark can be seen in the base64 of a text that has it after so many bytes (modulo 3).
+fn in_base64(before: usize) -> String {
+    let text = [&"-".repeat(before), MARK].concat();
+    let encoded = STANDARD_NO_PAD.encode(&text);
+    let first = [0, 2, 3][before];
+    // The last character depends on what follows.
+    let last = text.len() * 4 / 3;
+    encoded[first..last].to_owned()
+}
+
+#[test]
+fn a_secret_is_found_in_every_form() {
+    let secret = format!("a {MARK} b");
+    let seen = |text: &str| FORMS.iter().any(|form| text.contains(form));
+    for before in ["", "a", "ab", "abc", "{\"password\":\""] {
+        for after in ["", "a", "ab", "\"}"] {
+            let text = [before, MARK, after].concat();
+            assert!(seen(&STANDARD_NO_PAD.encode(&text)), "{text}");
+        }
+    }
+    for text in [
+        format!("{secret:?}"),
+        format!("{:?}", secret.as_bytes()),
+        serde_json::to_string(secret.as_bytes()).unwrap(),
+        serde_json::json!({"text": serde_json::json!({ "text": secret }).to_string()}).to_string(),
+        url::form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
+    ] {
+        assert!(seen(&text), "{text}");
+    }
+    assert!(!seen("the broker answered status 500"));
+}
+
+#[test]
+fn what_is_written_later_is_searched_later() {
+    let path = crate::process::directory().join("leaks-of-a-test.log");
+    let mut log = Log { path: path.clone(), searched: 0 };
+    std::fs::write(&path, "one\ntw").unwrap();
+    assert_eq!(log.news(), "one\n");
+    std::fs::write(&path, "one\ntwo\n").unwrap();
+    assert_eq!((log.news().as_str(), log.news().as_str()), ("two\n", ""));
+}

@@ -1,0 +1,198 @@
+//! What a user does with one object, from the first wish to the end.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::namespace::{PATIENCE, eventually};
+use crate::scripted::{Alone, BINDING, Broker, INSTANCE, Stage, assert_in_step};
+
+/// The part of a life that is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// A broker is registered.
+    Register,
+    /// Its catalog has changed, and is fetched again.
+    Relist,
+    /// It is deleted.
+    Unregister,
+    /// An instance is created.
+    Create,
+    /// It gets another plan and other parameters.
+    Update,
+    /// It is deleted.
+    Delete,
+    /// It is bound.
+    Bind,
+    /// It is unbound.
+    Unbind,
+}
+
+pub use Deed::{Bind, Create, Delete, Register, Relist, Unbind, Unregister, Update};
+
+/// A life. Before the deed all goes well, after it all is undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// What is done.
+    pub deed: Deed,
+    /// To what.
+    pub class: Class,
+}
+
+/// Whether the broker works at once or takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// At once.
+    Quick,
+    /// Asynchronously; bindings, too.
+    Slow,
+}
+
+pub use Class::{Quick, Slow};
+
+const BROKER: &str = "ServiceBroker";
+/// How many classes and plans the catalog has.
+const OFFERED: [usize; 2] = [2, 4];
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {:?}", self.deed, self.class)
+    }
+}
+
+impl Life {
+    /// All lives.
+    pub fn all() -> Vec<Self> {
+        let brokers = [Register, Relist, Unregister].map(|deed| Self { deed, class: Quick });
+        let mut all = brokers.to_vec();
+        for class in [Quick, Slow] {
+            all.extend([Create, Update, Delete, Bind, Unbind].map(|deed| Self { deed, class }));
+        }
+        all
+    }
+
+    /// The broker that is needed.
+    pub fn broker() -> Broker {
+        Broker::offering(catalog())
+    }
+
+    /// Lives until just before the deed.
+    pub async fn prepare(self, alone: &Alone, broker: Broker) -> Stage {
+        let stage = alone.unregistered(broker).await;
+        if self.deed == Register {
+            return stage;
+        }
+        stage.register(json!({})).await;
+        stage.until_ready(BROKER, "broker").await;
+        match self.deed {
+            Update | Delete | Bind => {
+                stage.ready_instance(self.spec()).await;
+            }
+            Unbind => {
+                stage.ready_binding(self.spec(), json!({})).await;
+            }
+            Register | Relist | Unregister | Create => {}
+        }
+        stage
+    }
+
+    /// What the user does.
+    pub async fn begin(self, stage: &Stage) {
+        match self.deed {
+            Register => stage.register(json!({})).await,
+            Relist => {
+                stage.broker.change_catalog(|catalog| {
+                    let service = &mut catalog["services"][0];
+                    service["description"] = "changed".into();
+                    service["plans"][0]["id"] = "new".into();
+                    service["plans"][1]["description"] = "changed".into();
+                });
+                let relist = json!({"spec": {"relistRequests": 1}});
+                stage.patch(BROKER, "broker", relist).await.unwrap();
+            }
+            Unregister => {
+                stage.delete(BROKER, "broker").await.unwrap();
+            }
+            Create => stage.instance("db", self.spec()).await,
+            Update => {
+                let edit = json!({"spec": {"servicePlanExternalName": self.plan("large"), "parameters": {"size": 2}}});
+                stage.patch(INSTANCE, "db", edit).await.unwrap();
+            }
+            Delete => {
+                stage.delete(INSTANCE, "db").await.unwrap();
+            }
+            Bind => stage.binding("db", json!({})).await,
+            Unbind => {
+                stage.delete(BINDING, "db").await.unwrap();
+            }
+        }
+    }
+
+    /// Waits until what the user wants is so, and there is nothing else.
+    pub async fn settle(self, stage: &Stage) {
+        match self.deed {
+            Register | Relist => {
+                stage.until_ready(BROKER, "broker").await;
+                until_offered(stage, OFFERED).await;
+            }
+            Unregister => {
+                stage.until_gone(BROKER, "broker").await;
+                until_offered(stage, [0, 0]).await;
+            }
+            Create | Update => {
+                let object = stage.until_ready(INSTANCE, "db").await;
+                let plan = self.plan(if self.deed == Update { "large" } else { "small" });
+                assert_eq!(stage.broker.instance().plan, plan, "{self}: {object:#}");
+            }
+            Delete => stage.until_gone(INSTANCE, "db").await,
+            Bind => {
+                stage.until_ready(BINDING, "db").await;
+            }
+            Unbind => stage.until_gone(BINDING, "db").await,
+        }
+        assert_in_step(stage).await;
+    }
+
+    /// The user wants nothing any more, and nothing is left but the Secret, which the garbage collector sees to.
+    pub async fn end(self, stage: &Stage) {
+        for (kind, name) in [(BINDING, "db"), (INSTANCE, "db"), (BROKER, "broker")] {
+            if stage.delete(kind, name).await.is_ok() {
+                stage.until_gone(kind, name).await;
+            }
+        }
+        until_offered(stage, [0, 0]).await;
+        assert!(stage.broker.instances().is_empty(), "{self}: {:#?}", stage.broker.instances());
+    }
+
+    fn spec(self) -> Value {
+        let class = format!("{:?}", self.class).to_lowercase();
+        json!({
+            "serviceClassExternalName": class, "servicePlanExternalName": self.plan("small"),
+            "parameters": {"size": 1},
+        })
+    }
+
+    fn plan(self, size: &str) -> String {
+        format!("{size}-{:?}", self.class).to_lowercase()
+    }
+}
+
+async fn until_offered(stage: &Stage, wanted: [usize; 2]) {
+    eventually("the right classes and plans are offered", PATIENCE, async || {
+        let offered = [stage.list("ServiceClass").await, stage.list("ServicePlan").await];
+        let is_right = offered.each_ref().map(Vec::len) == wanted;
+        if is_right { Ok(()) } else { Err(format!("{offered:#?}")) }
+    })
+    .await;
+}
+
+fn catalog() -> Value {
+    let service = |name: &str| {
+        let plan = |size: &str| json!({"id": format!("{size}-{name}"), "name": format!("{size}-{name}"), "description": size});
+        json!({
+            "id": name, "name": name, "description": name, "bindable": true, "plan_updateable": true,
+            "bindings_retrievable": name == "slow", "plans": [plan("small"), plan("large")],
+        })
+    };
+    json!({"services": [service("quick"), service("slow")]})
+}

@@ -1,0 +1,85 @@
+//! A proxy between an operator and the API server: what the operator writes in a namespace passes the namespace's trap.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use reqwest::Certificate;
+
+use crate::beside::Server;
+use crate::cluster::Cluster;
+use crate::trap::Trap;
+
+/// A proxy. It ends when this is dropped.
+pub struct Proxy {
+    /// Where it is.
+    pub url: String,
+    traps: Traps,
+    _server: Server,
+}
+
+type Traps = Arc<Mutex<HashMap<String, Trap>>>;
+
+impl Proxy {
+    /// Starts a proxy in front of the cluster's API server.
+    pub fn start(cluster: &Cluster) -> Self {
+        service_catalog::osb::install_tls_provider();
+        let certificate = Certificate::from_pem(&cluster.certificate()).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([certificate]).build().unwrap();
+        let (server, traps) = (cluster.server(), Traps::default());
+        let known = Arc::clone(&traps);
+        let router = Router::new().fallback(async move |request: Request| {
+            let effect = effect(&request);
+            let trap =
+                effect.as_ref().and_then(|(namespace, _)| known.lock().unwrap().get(namespace).cloned());
+            let forwarded = forward(&client, &server, request);
+            match trap.zip(effect) {
+                Some((trap, (_, what))) => trap.pass(what, forwarded).await,
+                None => forwarded.await,
+            }
+        });
+        let server = Server::start(router);
+        Self { url: format!("http://{}", server.address), traps, _server: server }
+    }
+
+    /// Lays a trap in a namespace.
+    pub fn lay(&self, namespace: &str, trap: Trap) {
+        self.traps.lock().unwrap().insert(namespace.to_owned(), trap);
+    }
+}
+
+/// In which namespace a request changes something, and what: like `PUT serviceinstances/status`.
+fn effect(request: &Request) -> Option<(String, String)> {
+    if request.method().is_safe() {
+        return None;
+    }
+    let path = request.uri().path();
+    let mut parts = path.split('/').skip_while(|part| *part != "namespaces").skip(1);
+    let (namespace, resource) = (parts.next()?, parts.next()?);
+    let subresource = parts.nth(1).map(|part| format!("/{part}")).unwrap_or_default();
+    Some((namespace.to_owned(), format!("{} {resource}{subresource}", request.method())))
+}
+
+async fn forward(client: &reqwest::Client, server: &str, request: Request) -> Response {
+    let (mut head, body) = request.into_parts();
+    for name in [HOST, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        head.headers.remove(name);
+    }
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let request =
+        client.request(head.method, format!("{server}{}", head.uri)).headers(head.headers).body(body);
+    // Without an answer this ends the task that serves the connection, without a word.
+    let answer = request.send().await.unwrap_or_else(|_| std::panic::resume_unwind(Box::new("closed")));
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers().iter().filter(|(name, _)| *name != TRANSFER_ENCODING) {
+        response = response.header(name, value);
+    }
+    let parts = futures::stream::try_unfold(answer, async |mut answer| {
+        Ok::<_, reqwest::Error>(answer.chunk().await?.map(|chunk| (chunk, answer)))
+    });
+    response.body(Body::from_stream(parts)).unwrap()
+}

@@ -1,0 +1,145 @@
+//! The wire between an operator and a broker: it can be cut, and it spoils the answers that are marked with [`SPOIL`].
+//!
+//! Each connection carries one request.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::beside::{Server, socket};
+use spoil::How;
+pub use spoil::{ANSWERED, Spoil, UNANSWERED};
+
+mod spoil;
+
+/// The header of an answer that names the way in which it is to be spoilt.
+pub const SPOIL: &str = "spoil";
+/// Between the bytes of an answer that drips.
+const DRIP: Duration = Duration::from_millis(100);
+
+/// A wire. It ends when this is dropped.
+pub struct Wire {
+    /// Where the operator finds the broker.
+    pub address: SocketAddr,
+    broker: SocketAddr,
+    end: Mutex<End>,
+}
+
+/// The operator's end of the wire.
+enum End {
+    Whole(Server, CancellationToken),
+    Cut(TcpSocket),
+    /// It is being cut or mended.
+    Neither,
+}
+
+impl Wire {
+    /// A wire to the broker at this address.
+    pub fn to(broker: SocketAddr) -> Self {
+        let (server, cut) = serve(socket((Ipv4Addr::LOCALHOST, 0).into()), broker);
+        Self { address: server.address, broker, end: Mutex::new(End::Whole(server, cut)) }
+    }
+
+    /// Breaks all connections; nobody listens any more.
+    pub async fn cut(&self) {
+        if let End::Whole(server, cut) = self.replace(End::Neither) {
+            cut.cancel();
+            server.ended().await;
+        }
+        self.replace(End::Cut(socket(self.address)));
+    }
+
+    /// Listens again, where it did before.
+    pub fn mend(&self) {
+        if let End::Cut(socket) = self.replace(End::Neither) {
+            let (server, cut) = serve(socket, self.broker);
+            self.replace(End::Whole(server, cut));
+        }
+    }
+
+    fn replace(&self, end: End) -> End {
+        std::mem::replace(&mut self.end.lock().unwrap(), end)
+    }
+}
+
+/// Serves until it is cut, and has ended when all connections have.
+fn serve(socket: TcpSocket, broker: SocketAddr) -> (Server, CancellationToken) {
+    let cut = CancellationToken::new();
+    let until = cut.clone();
+    let server = Server::on(socket, async move |listener| {
+        let mut connections = JoinSet::new();
+        while let Some(accepted) = until.run_until_cancelled(listener.accept()).await {
+            let (stream, _) = accepted.unwrap();
+            connections.spawn(async move {
+                // That either side goes away is what this is for.
+                let _ = carry(stream, broker).await;
+            });
+        }
+        connections.shutdown().await;
+    });
+    (server, cut)
+}
+
+/// Carries one request and its answer.
+async fn carry(mut operator: TcpStream, broker: SocketAddr) -> std::io::Result<()> {
+    let mut request = read_message(&mut operator).await?;
+    let end = position(&request, b"\r\n").unwrap_or_default();
+    request.splice(end..end, *b"\r\nConnection: close");
+    let mut upstream = TcpStream::connect(broker).await?;
+    upstream.write_all(&request).await?;
+    let mut answer = Vec::new();
+    let mut nothing = [0];
+    tokio::select! {
+        read = upstream.read_to_end(&mut answer) => read?,
+        // The operator has gone.
+        gone = operator.read(&mut nothing) => return gone.map(|_| ()),
+    };
+    match Spoil::of(&answer) {
+        Some(spoil) => deliver(operator, spoil.apply(&answer)).await,
+        None => operator.write_all(&answer).await,
+    }
+}
+
+async fn deliver(mut operator: TcpStream, (bytes, how): (Vec<u8>, How)) -> std::io::Result<()> {
+    match how {
+        How::Drip => {
+            for byte in bytes {
+                operator.write_all(&[byte]).await?;
+                tokio::time::sleep(DRIP).await;
+            }
+        }
+        _ => operator.write_all(&bytes).await?,
+    }
+    match how {
+        How::Close | How::Drip => operator.shutdown().await,
+        How::Reset => operator.set_zero_linger(),
+        How::Silence => operator.read_to_end(&mut Vec::new()).await.map(|_| ()),
+    }
+}
+
+/// A request with its body.
+async fn read_message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    loop {
+        if let Some(end) = position(&message, b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&message[..end]).to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+            if message.len() >= end + 4 + length {
+                return Ok(message);
+            }
+        }
+        if stream.read_buf(&mut message).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn position(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
