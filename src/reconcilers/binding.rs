@@ -63,6 +63,9 @@ impl Life for ServiceBinding {
         let (id, broker) = (&call.binding_id, &call.instance.broker_name);
         let outcome = {
             let _turn = context.locks.lock(&namespace, &self.spec.instance_ref.name).await;
+            if call.verb.changes_something() && !facts.instance_is_the_same(context) {
+                return Err(Error::NotNow);
+            }
             debug!(verb = ?call.verb, id, broker, "asking the broker");
             Execution { context, binding: self, facts, namespace: &namespace }.run(call).await?
         };
@@ -134,6 +137,15 @@ impl Facts {
         let gate = broker(binding, instance.as_deref())
             .and_then(|(name, namespaced)| context.brokers.gate((namespaced, &namespace, &name)));
         Ok(Self { instance, offering, described, parameters, secret, gate })
+    }
+
+    /// Whether the instance still is as it was when it was looked at: whoever had the turn before may have changed it.
+    fn instance_is_the_same(&self, context: &Context) -> bool {
+        let Some(seen) = &self.instance else { return true };
+        let known = context.instances.get(&ObjectRef::from_obj(seen.as_ref()));
+        known.is_some_and(|known| {
+            known.resource_version() == seen.resource_version() && !context.is_behind(known.as_ref())
+        })
     }
 
     fn observed<'a>(

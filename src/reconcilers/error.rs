@@ -18,7 +18,7 @@ pub enum Error {
     /// The broker cannot be spoken to: its object, its Secret or its settings are in the way.
     #[error("{0}")]
     Broker(String),
-    /// The broker is not called at the moment, or has too much to do.
+    /// The broker is not called at the moment, or has too much to do; or what was decided on has changed since.
     #[error("the broker is not called at the moment")]
     NotNow,
     /// A pass took too long.

@@ -57,6 +57,10 @@ impl Life for ServiceInstance {
         let namespace = self.namespace().unwrap_or_default();
         let outcome = {
             let _turn = context.locks.lock(&namespace, &self.name_any()).await;
+            // Whoever had the turn before may have made a binding.
+            if call.verb == Verb::Deprovision && !bindings_of(context, self).is_empty() {
+                return Err(Error::NotNow);
+            }
             debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
             execute(context, (self, facts), call, &namespace).await?
         };
