@@ -12,6 +12,9 @@ use crate::crd::condition::{self, Condition, Status};
 /// How long whoever has something to ask comes first when a broker may be called again.
 const OTHERS_FIRST: Duration = Duration::from_secs(5);
 
+/// How soon a catalog is fetched again of which the broker says that it is not the newest: it may say so often.
+const OUTDATED: Duration = Duration::from_secs(10);
+
 /// When the catalog is to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Relist {
@@ -25,12 +28,12 @@ pub enum Relist {
     Try,
 }
 
-/// When the catalog is due: at once for a new spec or new credentials, else when the duration has passed. A request
-/// (`relistRequests`) is a new spec.
+/// When the catalog is due: at once for a new spec or new credentials, else when the duration has passed, or soon if the
+/// broker says that it is `outdated`. A request (`relistRequests`) is a new spec.
 pub fn relist(
     spec: &CommonServiceBrokerSpec,
     status: &BrokerStatus,
-    (generation, auth_secret_version): (i64, &str),
+    (generation, auth_secret_version, outdated): (i64, &str, bool),
     (now, default): (&Time, Duration),
 ) -> Relist {
     let changed =
@@ -45,7 +48,7 @@ pub fn relist(
         return Relist::OnRequest;
     }
     let duration = spec.relist_duration.as_deref().and_then(duration).unwrap_or(default);
-    let due = schedule::after(last, duration);
+    let due = schedule::after(last, if outdated { duration.min(OUTDATED) } else { duration });
     if due.0 <= now.0 { Relist::Now } else { Relist::At(due) }
 }
 
@@ -147,15 +150,18 @@ mod tests {
         let quick = spec(Some(RelistBehavior::Duration), Some("10m"));
         let failing = BrokerStatus { conditions: Vec::new(), ..ready.clone() };
         for (what, spec, status, known, now, expected) in [
-            ("new", &quick, &BrokerStatus::default(), (1, ""), 5, Relist::Now),
-            ("settled", &quick, &ready, (1, "d"), 5, Relist::At(at(600))),
-            ("time has passed", &quick, &ready, (1, "d"), 600, Relist::Now),
-            ("operator's duration", &spec(None, None), &ready, (1, "d"), 5, Relist::At(at(86400))),
-            ("new spec or request", &quick, &ready, (2, "d"), 5, Relist::Now),
-            ("new credentials", &quick, &ready, (1, "e"), 5, Relist::Now),
-            ("manual", &manual, &ready, (1, "d"), 5_000_000, Relist::OnRequest),
-            ("manual, requested", &manual, &ready, (2, "d"), 5, Relist::Now),
-            ("failed last time", &manual, &failing, (1, "d"), 5, Relist::Now),
+            ("new", &quick, &BrokerStatus::default(), (1, "", false), 5, Relist::Now),
+            ("settled", &quick, &ready, (1, "d", false), 5, Relist::At(at(600))),
+            ("time has passed", &quick, &ready, (1, "d", false), 600, Relist::Now),
+            ("operator's duration", &spec(None, None), &ready, (1, "d", false), 5, Relist::At(at(86400))),
+            ("new spec or request", &quick, &ready, (2, "d", false), 5, Relist::Now),
+            ("new credentials", &quick, &ready, (1, "e", false), 5, Relist::Now),
+            ("outdated", &quick, &ready, (1, "d", true), 5, Relist::At(at(10))),
+            ("outdated for long", &quick, &ready, (1, "d", true), 10, Relist::Now),
+            ("outdated, but only on request", &manual, &ready, (1, "d", true), 10, Relist::OnRequest),
+            ("manual", &manual, &ready, (1, "d", false), 5_000_000, Relist::OnRequest),
+            ("manual, requested", &manual, &ready, (2, "d", false), 5, Relist::Now),
+            ("failed last time", &manual, &failing, (1, "d", false), 5, Relist::Now),
         ] {
             assert_eq!(relist(spec, status, known, (&at(now), day)), expected, "{what}");
         }

@@ -53,7 +53,11 @@ pub async fn reconcile<S: Scope>(
     broker = tell_trouble::<S>(&context, broker, trouble).await?;
     let due = |broker: &S::Broker| {
         let status = broker.status().cloned().unwrap_or_default();
-        let known = (broker.meta().generation.unwrap_or_default(), connection.secret_version.as_str());
+        let known = (
+            broker.meta().generation.unwrap_or_default(),
+            connection.secret_version.as_str(),
+            connection.gate.is_outdated(),
+        );
         let now = clock::now();
         let due = relist(broker.common(), &status, known, (&now, context.settings.relist_interval));
         match trouble {
@@ -119,6 +123,7 @@ async fn fetch<S: Scope>(
     broker: S::Broker,
     connection: &Connection,
 ) -> Result<Action, Error> {
+    connection.gate.renew();
     let catalog = match connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await {
         Err(Error::NotNow) => return Ok(Action::requeue(GO_ROUND)),
         Err(error) => return Err(error),

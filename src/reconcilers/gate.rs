@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub struct Gate {
     news: Notify,
     /// The broker's own object is told of it.
     changed: Wake,
+    /// The broker says that its catalog is newer than what it is asked for.
+    outdated: AtomicBool,
 }
 
 /// Who waits until the broker is called again, by UID, in the order of their coming.
@@ -68,7 +71,8 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// The gate of the broker of this name; `changed` is called whenever it is called no more, or again.
+    /// The gate of the broker of this name; `changed` is called whenever it is called no more, or again, or says that its
+    /// catalog has changed.
     pub fn new(broker: &str, changed: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             breaker: Mutex::new(Breaker::new(broker)),
@@ -76,6 +80,7 @@ impl Gate {
             waiting: Mutex::default(),
             news: Notify::new(),
             changed: Box::new(changed),
+            outdated: AtomicBool::new(false),
         })
     }
 
@@ -92,7 +97,22 @@ impl Gate {
         let mut admitted = Admitted { gate: self, ticket, contact: None };
         let result = call.await;
         admitted.contact = Contact::of(&result);
+        if result.as_ref().is_err_and(osb::Error::is_maintenance_info_conflict) {
+            self.outdated.store(true, Ordering::Relaxed);
+            (self.changed)();
+        }
         Ok(result)
+    }
+
+    /// Whether the broker has said that the catalog which is known here is not its newest (OSB, “Service Broker Errors”,
+    /// `MaintenanceInfoConflict`).
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+
+    /// Its newest catalog is about to be fetched.
+    pub fn renew(&self) {
+        self.outdated.store(false, Ordering::Relaxed);
     }
 
     /// Whether calls have to wait, and why.

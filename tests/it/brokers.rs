@@ -345,3 +345,14 @@ async fn a_broker_that_is_deleted_waits_for_its_instances_and_says_which() {
     assert!(stage.broker.instances().is_empty());
     assert_eq!(published(&stage).await.concat(), Vec::<Value>::new());
 }
+
+/// Seen to fail when nobody is told of the answer.
+#[tokio::test]
+async fn the_catalog_is_fetched_again_when_the_broker_says_that_it_is_outdated() {
+    let stage = stage().await;
+    assert_eq!(stage.broker.calls(Endpoint::Catalog), 1);
+    let conflict = json!({"error": "MaintenanceInfoConflict", "description": "there is a newer version"});
+    stage.broker.before(Endpoint::Provision, answer(422, &conflict));
+    stage.ready_instance(json!({})).await;
+    stage.until_broker("the catalog is fetched", |broker| broker.calls(Endpoint::Catalog) == 2).await;
+}
