@@ -109,6 +109,8 @@ fn every_fault_of_every_operation_ends_well() {
     let failures = failures.into_inner().unwrap();
     let (failed, all) = (failures.len(), scenarios.len());
     println!("{} of {all} scenarios passed", all - failed);
+    let told = format!("| {},{:03} scenarios |", all / 1000, all % 1000);
+    assert!(include_str!("../../README.md").contains(&told), "the README does not say {told:?}");
     assert!(failures.is_empty(), "{failed} of {all} scenarios failed:\n\n{}", failures.join("\n\n"));
 }
 
