@@ -21,7 +21,7 @@ use crate::crd::operation::{BoundInstance, Orphan};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 
 pub use hold::broker;
-pub use settle::settle;
+pub use settle::{overtaken, settle};
 
 /// All that is known of a binding.
 #[derive(Debug)]

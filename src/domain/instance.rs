@@ -21,7 +21,7 @@ use crate::crd::operation::Orphan;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 
 pub use hold::broker;
-pub use settle::settle;
+pub use settle::{overtaken, settle};
 
 /// All that is known of an instance.
 #[derive(Debug)]

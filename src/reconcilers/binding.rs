@@ -25,7 +25,7 @@ use crate::crd::condition::Condition;
 use crate::crd::operation::BoundInstance;
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Step, Verb, broker, decide, settle};
+use crate::domain::binding::{Call, Observed, Offering, Step, Verb, broker, decide, overtaken, settle};
 use crate::domain::credentials::{Meta, digest, secret_data, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::request::{self, Origin};
@@ -80,6 +80,15 @@ impl Life for ServiceBinding {
         outcome: Outcome,
     ) -> Settled<ServiceBindingStatus> {
         settle(&facts.observed(context, self, repeated), call, outcome)
+    }
+
+    fn overtaken(
+        &self,
+        context: &Context,
+        (facts, call): (&Facts, &Call),
+        before: &ServiceBindingStatus,
+    ) -> Option<ServiceBindingStatus> {
+        overtaken(&facts.observed(context, self, true), before, call)
     }
 
     fn gate(facts: &Facts) -> Option<&Arc<Gate>> {

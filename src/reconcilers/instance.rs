@@ -20,7 +20,7 @@ use super::secrets;
 use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
-use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, settle};
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
@@ -75,6 +75,15 @@ impl Life for ServiceInstance {
         outcome: Outcome,
     ) -> Settled<ServiceInstanceStatus> {
         settle(&facts.observed(context, self, repeated), call, outcome)
+    }
+
+    fn overtaken(
+        &self,
+        context: &Context,
+        (facts, call): (&Facts, &Call),
+        before: &ServiceInstanceStatus,
+    ) -> Option<ServiceInstanceStatus> {
+        overtaken(&facts.observed(context, self, true), before, call)
     }
 
     fn gate(facts: &Facts) -> Option<&Arc<Gate>> {

@@ -20,7 +20,7 @@ use crate::crd::condition::Condition;
 use crate::domain::{self, Note, Outcome, Settled, Step};
 
 /// A kind whose objects live at a broker.
-pub trait Life: Kind + HasStatus<Status: Clone + PartialEq + Send + Sync> {
+pub trait Life: Kind + HasStatus<Status: Clone + Default + PartialEq + Send + Sync> {
     /// A call to its broker.
     type Call: Send + Sync;
     /// What is found out about an object.
@@ -55,6 +55,15 @@ pub trait Life: Kind + HasStatus<Status: Clone + PartialEq + Send + Sync> {
         asked: (&Self::Facts, &Self::Call, bool),
         outcome: Outcome,
     ) -> Settled<Self::Status>;
+
+    /// What is so after the call if this is no longer the object that was there `before`: nothing, if what is there now knows
+    /// of the call.
+    fn overtaken(
+        &self,
+        context: &Context,
+        asked: (&Self::Facts, &Self::Call),
+        before: &Self::Status,
+    ) -> Option<Self::Status>;
 
     /// The gate of the broker that is asked, if that was spoken to before.
     fn gate(facts: &Self::Facts) -> Option<&Arc<Gate>>;
@@ -106,7 +115,7 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
                 };
                 let settled = object.settle(context, (&facts, &call, !announced), outcome);
                 announced = false;
-                match conclude(context, object, settled).await? {
+                match conclude(context, (object, &facts, &call), settled).await? {
                     Some(written) => object = written,
                     None => return Ok(Action::await_change()),
                 }
@@ -141,20 +150,21 @@ async fn tell_news<K: Life>(context: &Context, object: &K, status: &K::Status) {
     }
 }
 
-/// Writes what came of a call; nothing if the object was let go. That somebody has meanwhile changed something other
-/// than the status is no reason to forget it.
+/// Writes what came of a call; nothing if the object was let go. That somebody has meanwhile changed something is no
+/// reason to forget it.
 async fn conclude<K: Life>(
     context: &Context,
-    mut object: K,
-    settled: Settled<K::Status>,
+    (mut object, facts, call): (K, &K::Facts, &K::Call),
+    mut settled: Settled<K::Status>,
 ) -> Result<Option<K>, Error> {
     context.polls.set(&object.uid().unwrap_or_default(), settled.next_poll);
     if let Some(note) = settled.note {
         context.tell(&object, note).await;
     }
+    let before = object.status().cloned().unwrap_or_default();
     loop {
-        let before = object.status().cloned();
-        if !settled.release && before.as_ref() == Some(&settled.status) {
+        let known = object.status().cloned().unwrap_or_default();
+        if !settled.release && known == settled.status {
             return Ok(Some(object));
         }
         let written = if settled.release {
@@ -163,17 +173,21 @@ async fn conclude<K: Life>(
             *object.status_mut() = Some(settled.status.clone());
             context.write_status(&object).await.map(Some)
         };
-        match written {
-            Err(error) if error.is_conflict() => {
-                object = context.read(&object).await?;
-                if object.status() != before.as_ref() {
-                    return Err(error);
-                }
-                info!(
-                    "the object was edited while the broker was asked: what came of it is written nevertheless"
-                );
-            }
+        let error = match written {
+            Err(error) if error.is_conflict() => error,
             written => return written,
+        };
+        object = context.read(&object).await?;
+        if object.status().cloned().unwrap_or_default() == known {
+            info!(
+                "the object was edited while the broker was asked: what came of it is written nevertheless"
+            );
+            continue;
         }
+        info!("another replica has written the status while the broker was asked");
+        (settled.status, settled.release) = match object.overtaken(context, (facts, call), &before) {
+            Some(status) => (status, false),
+            None => return Err(error),
+        };
     }
 }

@@ -33,6 +33,31 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
     Settled { status, release, note, next_poll }
 }
 
+/// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
+/// was asked must not be forgotten over it. Nothing, if the status that is there now knows of it.
+pub fn overtaken(
+    observed: &Observed<'_>,
+    before: &ServiceBindingStatus,
+    call: &Call,
+) -> Option<ServiceBindingStatus> {
+    let mut status = observed.binding.status.clone().unwrap_or_default();
+    let wish = |status: &ServiceBindingStatus| status.in_progress_properties.as_ref().map(fingerprint);
+    let known = status.binding_id == call.binding_id
+        && (wish(&status) == wish(before) || status.external_properties.is_some())
+        || status.orphans.iter().any(|orphan| orphan.id == call.binding_id);
+    if call.verb != Verb::Bind || known {
+        return None;
+    }
+    let left = orphan(before, "another replica wrote the status while the broker was asked")?;
+    status.current_operation = None;
+    status.in_progress_properties = None;
+    let mut progress = status.progress();
+    progress.end();
+    let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
+    progress.abandon(left, reason, &observed.now, None);
+    Some(status)
+}
+
 /// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
 pub(super) fn overdue(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBindingStatus {
     let mut after =

@@ -181,3 +181,20 @@ fn a_binding_of_service_catalog_is_taken_over_without_a_call_to_the_broker() {
     binding.status = Some(settle(&observed(&binding, &world), &call, stored).status);
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
 }
+
+/// As for instances.
+#[test]
+fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_leader() {
+    let world = world();
+    let (binding, call) = asked(&world);
+    let before = binding.status.clone().unwrap();
+    let late = |outcome| settle(&observed(&binding, &world), &call, outcome).status;
+    let busy = late(Outcome::Failed(error(429)));
+    let done = late(Outcome::Stored { digest: "digest".into() });
+    let lost = late(Outcome::Failed(error(500)));
+    for (late, orphans) in [(busy, Some(1)), (done, None), (lost, None), (before.clone(), None)] {
+        let binding = ServiceBinding { status: Some(late), ..binding.clone() };
+        let after = overtaken(&observed(&binding, &world), &before, &call);
+        assert_eq!(after.map(|status| status.orphans.len()), orphans);
+    }
+}

@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::keep::fingerprint;
-use super::{Call, Observed, Verb, orphan, schedule};
+use super::{Call, Observed, Verb, asked, orphan, schedule};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceOperation;
@@ -35,6 +35,29 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
     }
     let After { note, release, next_poll, .. } = after;
     Settled { status, release, note, next_poll }
+}
+
+/// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
+/// was asked must not be forgotten over it. Nothing, if the status that is there now knows of it.
+pub fn overtaken(observed: &Observed<'_>, before: &Status_, call: &Call) -> Option<Status_> {
+    let mut status = observed.instance.status.clone().unwrap_or_default();
+    match call.verb {
+        Verb::Provision => {
+            let same = asked(&status).map(fingerprint) == asked(before).map(fingerprint);
+            let known = status.instance_id == call.instance_id
+                && (same || status.external_properties.is_some())
+                || status.orphans.iter().any(|orphan| orphan.id == call.instance_id);
+            let left = orphan(before, "another replica wrote the status while the broker was asked");
+            let left = left.filter(|_| !known)?;
+            status.current_operation = None;
+            let mut progress = status.progress();
+            progress.end();
+            progress.abandon(left, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &observed.now, None);
+        }
+        Verb::Update { .. } if !status.update_uncertain => status.update_uncertain = true,
+        _ => return None,
+    }
+    Some(status)
 }
 
 /// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
