@@ -180,10 +180,12 @@ impl Context {
         self.patch(object, json!({"metadata": {"finalizers": finalizers}}), "adding the finalizer").await
     }
 
-    /// The object as it is now, not as the cache has it.
+    /// The object as it is now, not as the cache has it. Another one of the same name is not it: that has its own
+    /// pass, once the caches know it.
     pub async fn read<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let _turn = self.turn(object).await;
-        object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")
+        let found = object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")?;
+        if found.uid() == object.uid() { Ok(found) } else { Err(Error::Replaced) }
     }
 
     /// Tells the user with an event. That an event is lost is no reason to fail.

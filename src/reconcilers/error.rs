@@ -21,6 +21,9 @@ pub enum Error {
     /// The broker is not called at the moment, or has too much to do; or what was decided on has changed since.
     #[error("the broker is not called at the moment")]
     NotNow,
+    /// The object is gone.
+    #[error("the object is gone, and another one has its name")]
+    Replaced,
     /// A pass took too long.
     #[error("the pass took longer than {} s", .0.as_secs())]
     TooLong(Duration),
@@ -37,7 +40,13 @@ impl Error {
 
     /// Whether the object is not there (any more).
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.is_not_found()))
+        match self {
+            Self::Api { source, .. } => {
+                matches!(source.as_ref(), kube::Error::Api(status) if status.is_not_found())
+            }
+            Self::Replaced => true,
+            Self::Broker(_) | Self::NotNow | Self::TooLong(_) | Self::Panic(_) => false,
+        }
     }
 }
 
