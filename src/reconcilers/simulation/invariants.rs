@@ -89,9 +89,10 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     broken
 }
 
-/// I1, I5: what an instance says is at the broker is there, and is as the spec says.
+/// I1, I5: what an instance says is at the broker is there, and is as the spec says. One that is being removed says nothing.
 fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Broken> {
-    if object["status"]["externalProperties"].is_null() {
+    let status = &object["status"];
+    if status["externalProperties"].is_null() || status["currentOperation"] == "Deprovision" {
         return None;
     }
     let Some(there) = there.get(object["status"]["instanceID"].as_str().unwrap_or_default()) else {
