@@ -1,6 +1,7 @@
 //! The life of a binding: what is the next step, and what came of the last one?
 
 mod hold;
+mod keep;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -8,15 +9,13 @@ mod tests;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use sha2::{Digest as _, Sha256};
 
 use super::breaker::Held;
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{attempt_id, has_finalizer, is_paused, reason, write_or};
-use crate::crd::binding::{BindingOperation, BindingProperties};
+use super::{has_finalizer, is_paused, reason, write_or};
+use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
-use crate::crd::names::hex;
 use crate::crd::operation::{BoundInstance, Orphan};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 
@@ -135,7 +134,7 @@ fn next(observed: &Observed<'_>) -> Step {
     if let Some(orphan) = status.orphans.first().cloned() {
         return mitigate(observed, &before, status, &orphan);
     }
-    if deleting { remove(observed, &before, status) } else { keep(observed, &before, status) }
+    if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
 }
 
 /// Objects that service-catalog stored lack what it looked up each time.
@@ -292,145 +291,6 @@ fn lost(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Serv
     let reason = reason::REFERENCES_NONEXISTENT_INSTANCE;
     status.progress().report(condition::READY, Status::Unknown, reason, &message, &observed.now);
     write_or(before, status, Step::Wait(None))
-}
-
-fn keep(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus) -> Step {
-    if status.external_properties.is_some() && status.current_operation.is_none() {
-        return guard(observed, before, status);
-    }
-    create(observed, before, status)
-}
-
-/// A bound binding: its Secret must hold what the broker gave.
-fn guard(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
-    let now = &observed.now;
-    status.observed_generation = generation(observed);
-    status.reconciled_generation = generation(observed);
-    if !status.secret_digest.is_empty() && observed.secret.as_ref() == Some(&status.secret_digest) {
-        // Somebody else may have put it right while a repair failed.
-        if !condition::is_true(&status.conditions, condition::READY) {
-            settle::ready(&mut status, now);
-        }
-        return write_or(before, status, Step::Wait(None));
-    }
-    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
-        return write_or(before, status, Step::Wait(Some(next)));
-    }
-    if status.secret_digest.is_empty() && observed.secret.is_some() {
-        return ask(observed, before, status, Verb::Adopt);
-    }
-    if observed.offering.retrievable {
-        return ask(observed, before, status, Verb::Fetch);
-    }
-    // The same request once more gets the same binding (OSB, “Binding”, 200 OK), credentials included.
-    status.current_operation = Some(BindingOperation::Bind);
-    status.in_progress_properties.clone_from(&status.external_properties);
-    let mut progress = status.progress();
-    progress.start(now);
-    let message = "The Secret was changed or deleted; the broker is asked for the credentials again";
-    progress.report(condition::READY, Status::False, reason::BINDING_REQUEST_IN_FLIGHT, message, now);
-    Step::Write(Box::new(status))
-}
-
-fn create(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
-    let now = &observed.now;
-    let desired = match wish(observed) {
-        Ok(desired) => desired,
-        Err((reason, message)) => return blocked(observed, before, status, (reason, &message)),
-    };
-    let wanted = fingerprint(&desired);
-    if status.refused == wanted {
-        return write_or(before, status, Step::Wait(None));
-    }
-    if status.current_operation == Some(BindingOperation::Bind) {
-        if status.in_progress_properties.as_ref().map(fingerprint) != Some(wanted) {
-            settle::mitigate(
-                observed,
-                &mut status,
-                "what is asked for changed while it was unknown what the broker had done",
-                None,
-            );
-            return Step::Write(Box::new(status));
-        }
-        if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
-            return write_or(before, status, Step::Wait(Some(next)));
-        }
-        return ask(observed, before, status, Verb::Bind);
-    }
-    if !observed.offering.bindable {
-        status.refused = wanted;
-        let message = "The class or plan of the instance is not bindable";
-        let reason = reason::ERROR_NONBINDABLE_SERVICE_CLASS;
-        status.progress().report(condition::FAILED, Status::True, reason, message, now);
-        return blocked(observed, before, status, (reason, message));
-    }
-    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
-        return write_or(before, status, Step::Wait(Some(next)));
-    }
-    let external_id = &observed.binding.spec.external_id;
-    status.binding_id = if external_id.is_empty() {
-        attempt_id(&observed.binding.metadata, status.abandoned_attempts)
-    } else {
-        external_id.clone()
-    };
-    status.current_operation = Some(BindingOperation::Bind);
-    status.in_progress_properties = Some(desired);
-    status.unbind_status = "Required".to_owned();
-    status.refused.clear();
-    status.observed_generation = generation(observed);
-    let mut progress = status.progress();
-    progress.start(now);
-    let message = "Binding request for ServiceBinding in-flight to Broker";
-    progress.report(condition::READY, Status::False, reason::BINDING_REQUEST_IN_FLIGHT, message, now);
-    Step::Write(Box::new(status))
-}
-
-/// Something that the user or the instance has to put right first.
-fn blocked(
-    observed: &Observed<'_>,
-    before: &ServiceBindingStatus,
-    mut status: ServiceBindingStatus,
-    (reason, message): (&str, &str),
-) -> Step {
-    status.observed_generation = generation(observed);
-    status.progress().report(condition::READY, Status::False, reason, message, &observed.now);
-    write_or(before, status, Step::Wait(None))
-}
-
-/// What the broker is to be asked for, if it can be asked.
-fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
-    let name = &observed.binding.spec.instance_ref.name;
-    let Some(instance) = observed.instance else {
-        return Err((
-            reason::REFERENCES_NONEXISTENT_INSTANCE,
-            format!("There is no ServiceInstance {name:?} in the namespace"),
-        ));
-    };
-    let not_ready =
-        |why: &str| (reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"));
-    if instance.metadata.deletion_timestamp.is_some() {
-        return Err(not_ready("is being deleted"));
-    }
-    let status = instance.status.as_ref();
-    let ready = status.is_some_and(|status| condition::is_true(&status.conditions, condition::READY));
-    let bound = bound_instance(instance).filter(|_| ready).ok_or_else(|| not_ready("is not ready"))?;
-    if status.is_some_and(|status| status.async_op_in_progress) {
-        return Err(not_ready("is being changed by the broker"));
-    }
-    let parameters =
-        observed.parameters.as_ref().map_err(|error| (reason::ERROR_WITH_PARAMETERS, error.clone()))?;
-    Ok(BindingProperties {
-        parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
-        parameter_checksum: parameters.checksum(),
-        user_info: observed.binding.spec.user_info.clone(),
-        instance: Some(bound),
-    })
-}
-
-/// Tells wishes apart: two with the same fingerprint ask the broker for the same.
-fn fingerprint(properties: &BindingProperties) -> String {
-    let instance = properties.instance.as_ref().map_or("", |instance| &instance.id);
-    hex(&Sha256::digest([instance, &properties.parameter_checksum].join("\n")))
 }
 
 fn generation(observed: &Observed<'_>) -> i64 {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Call, Observed, Verb, fingerprint, orphan};
+use super::keep::fingerprint;
+use super::{Call, Observed, Verb, orphan};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};

@@ -1,0 +1,192 @@
+//! How is the broker of a binding asked, and where does what it gives go?
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use tracing::info;
+
+use super::Facts;
+use crate::crd::ServiceBinding;
+use crate::crd::binding::{BindingOperation, SecretData};
+use crate::crd::operation::BoundInstance;
+use crate::domain::Outcome;
+use crate::domain::binding::{Call, Verb};
+use crate::domain::credentials::{Meta, secret_data, sources};
+use crate::domain::request::{self, Origin};
+use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
+use crate::reconcilers::brokers::{Brokers, Connection};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::instance::done;
+use crate::reconcilers::secrets::{self, Place};
+
+/// What came of a call that gives credentials.
+enum Given {
+    Credentials(Box<BindResponse>),
+    Outcome(Outcome),
+}
+
+/// A call about a binding, and what is needed for it.
+pub(super) struct Execution<'a> {
+    pub(super) context: &'a Context,
+    pub(super) binding: &'a ServiceBinding,
+    pub(super) facts: &'a Facts,
+    pub(super) namespace: &'a str,
+}
+
+impl Execution<'_> {
+    /// Asks, and stores what is given.
+    pub(super) async fn run(&self, call: &Call) -> Result<Outcome, Error> {
+        if call.verb == Verb::Adopt {
+            return self.adopt().await;
+        }
+        let place = match call.verb {
+            Verb::Bind => Some(secrets::place(self.context, self.binding).await?),
+            _ => None,
+        };
+        if let Some(Place::Taken) = place {
+            return Ok(Outcome::NotAsked(self.taken()));
+        }
+        let BoundInstance { broker_name, namespaced, .. } = &call.instance;
+        let connection = match Brokers::find(self.context, (*namespaced, self.namespace, broker_name)).await {
+            Ok(connection) => connection,
+            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(error) => return Err(error),
+        };
+        let name = self.binding.spec.instance_ref.name.clone();
+        let origin = self.context.origin(self.namespace, name).await?;
+        match self.ask(&connection, call, &origin).await? {
+            Err(error) => Ok(Outcome::Failed(error)),
+            Ok(Given::Outcome(outcome)) => Ok(outcome),
+            Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0), place).await,
+        }
+    }
+
+    async fn ask(
+        &self,
+        connection: &Connection,
+        call: &Call,
+        origin: &Origin,
+    ) -> Result<Result<Given, osb::Error>, Error> {
+        let identity = request::identity(self.binding.spec.user_info.as_ref());
+        let identity = identity.as_ref();
+        let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
+        let plan = PlanQuery {
+            service_id: call.instance.service_id.clone(),
+            plan_id: call.instance.plan_id.clone(),
+        };
+        connection
+            .call(self.namespace, async |broker| match &call.verb {
+                Verb::Bind => self.bind(broker, call, origin, identity).await,
+                Verb::Fetch | Verb::Adopt => {
+                    let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                    Ok(Given::Credentials(Box::new(body)))
+                }
+                Verb::Unbind | Verb::Mitigate => {
+                    Ok(Given::Outcome(done(broker.unbind(instance, id, &plan, identity).await?, |()| None)))
+                }
+                Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                    let PlanQuery { service_id, plan_id } = plan.clone();
+                    let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                    let last = broker.poll_binding(instance, id, &query, identity).await?;
+                    if last.state == State::Succeeded && self.is_being_made(call) {
+                        let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                        return Ok(Given::Credentials(Box::new(body)));
+                    }
+                    Ok(Given::Outcome(Outcome::Polled(last)))
+                }
+            })
+            .await
+    }
+
+    fn is_being_made(&self, call: &Call) -> bool {
+        let status = self.binding.status.as_ref();
+        let operation = status.and_then(|status| status.current_operation);
+        matches!(call.verb, Verb::Poll(_)) && operation == Some(BindingOperation::Bind)
+    }
+
+    async fn bind(
+        &self,
+        broker: &osb::Client,
+        call: &Call,
+        origin: &Origin,
+        identity: Option<&OriginatingIdentity>,
+    ) -> Result<Given, osb::Error> {
+        let parameters = self.facts.parameters.as_ref().map(|parameters| parameters.values.0.clone());
+        let BoundInstance { service_id, plan_id, .. } = &call.instance;
+        let body = request::bind(service_id, plan_id, origin, &parameters.unwrap_or_default());
+        let retrievable = self.facts.offering.retrievable;
+        match broker.bind(&call.instance.id, &call.binding_id, &body, retrievable, identity).await? {
+            Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),
+            Reply::InProgress { operation, .. } => {
+                Ok(Given::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
+            }
+        }
+    }
+
+    /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
+    async fn store(
+        &self,
+        credentials: Option<Map<String, Value>>,
+        place: Option<Place>,
+    ) -> Result<Outcome, Error> {
+        let binding = self.binding;
+        let mut found = BTreeMap::new();
+        let names = match sources(&binding.spec.secret_transforms, self.namespace) {
+            Ok(names) => names,
+            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
+        };
+        for name in names {
+            if let Some(entries) = secrets::entries(self.context, self.namespace, name).await? {
+                found.insert(name.to_owned(), entries);
+            }
+        }
+        let credentials = credentials.unwrap_or_default();
+        let described = &self.facts.described;
+        let meta = Meta {
+            namespace: self.namespace,
+            type_: &binding.spec.type_,
+            provider: &binding.spec.provider,
+            service: &described.service,
+            tags: &described.tags,
+            plan_metadata: described.plan_metadata.as_ref(),
+            class_metadata: described.class_metadata.as_ref(),
+            broker: &described.broker,
+        };
+        let entries = match secret_data(&credentials, &binding.spec.secret_transforms, &found, &meta) {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
+        };
+        for warning in &entries.warnings {
+            info!(warning, "the credentials were changed to fit a Secret");
+        }
+        let place = match place {
+            Some(place) => place,
+            None => secrets::place(self.context, binding).await?,
+        };
+        self.write(place, entries.data).await
+    }
+
+    async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
+        Ok(match secrets::write(self.context, self.binding, place, data).await? {
+            Some(digest) => Outcome::Stored { digest },
+            None => Outcome::Unusable(self.taken()),
+        })
+    }
+
+    fn taken(&self) -> String {
+        let name = self.binding.secret_name();
+        format!("the Secret {name:?} exists and is not this binding's: it is left alone")
+    }
+
+    /// Puts our label on a Secret that service-catalog wrote; its entries stay as they are.
+    async fn adopt(&self) -> Result<Outcome, Error> {
+        match secrets::place(self.context, self.binding).await? {
+            Place::Own(secret) => {
+                let data = secret.data.clone().unwrap_or_default();
+                self.write(Place::Own(secret), data).await
+            }
+            Place::Free | Place::Taken => Ok(Outcome::NotAsked("the Secret is gone".to_owned())),
+        }
+    }
+}
