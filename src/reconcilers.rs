@@ -75,20 +75,17 @@ impl Operator {
         operator.catalog(namespaced);
 
         let client = &context.client;
-        let queue = bindings.queue.clone();
         operator.watches.extend([
             instances.feed.follow(Api::all(client.clone()), config()).boxed(),
             bindings.feed.follow(Api::all(client.clone()), config()).boxed(),
             namespaces.follow(Api::all(client.clone()), config()).boxed(),
-            Arc::clone(&context.own_secrets).follow(client.clone(), queue.clone()).boxed(),
+            Arc::clone(&context.own_secrets).follow(client.clone(), bindings.queue).boxed(),
         ]);
-        let pass = move |object, context| binding::reconcile(object, context, queue.clone());
         let (store, requests) = (context.bindings.clone(), bindings.requests);
-        operator.reconcilers.push(harness::run(store, requests, Arc::clone(&context), pass).boxed());
-        let queue = instances.queue;
-        let pass = move |object, context| instance::reconcile(object, context, queue.clone());
+        let passes = harness::run(store, requests, Arc::clone(&context), binding::reconcile);
+        operator.reconcilers.push(passes.boxed());
         let (store, requests) = (context.instances.clone(), instances.requests);
-        operator.reconcilers.push(harness::run(store, requests, context, pass).boxed());
+        operator.reconcilers.push(harness::run(store, requests, context, instance::reconcile).boxed());
         operator
     }
 
@@ -102,8 +99,7 @@ impl Operator {
             plans.feed.follow(S::Plan::api(client.clone(), None), config()).boxed(),
         ]);
         let (context, catalog) = (&self.context, S::catalog(&self.context));
-        let queue = brokers.queue;
-        let pass = move |object, context| broker::reconcile::<S>(object, context, queue.clone());
+        let pass = broker::reconcile::<S>;
         let entries = (entry::reconcile_class::<S>, entry::reconcile_plan::<S>);
         self.reconcilers.extend([
             harness::run(catalog.brokers.clone(), brokers.requests, Arc::clone(context), pass).boxed(),

@@ -30,12 +30,8 @@ use crate::domain::{Outcome, Settled};
 use execution::Execution;
 
 /// One pass over a binding.
-pub async fn reconcile(
-    binding: Arc<ServiceBinding>,
-    context: Arc<Context>,
-    queue: Queue<ServiceBinding>,
-) -> Result<Action, Error> {
-    watch_secrets(&context, &binding, queue);
+pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
+    watch_secrets(&context, &binding);
     pass::run(binding, &context).await
 }
 
@@ -102,7 +98,7 @@ impl Life for ServiceBinding {
 }
 
 /// The Secrets that give parameters are watched until the binding is made: after that it does not change.
-fn watch_secrets(context: &Context, binding: &ServiceBinding, queue: Queue<ServiceBinding>) {
+fn watch_secrets(context: &Context, binding: &ServiceBinding) {
     let namespace = binding.namespace().unwrap_or_default();
     let made = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
     let used = if made || binding.metadata.deletion_timestamp.is_some() {
@@ -110,7 +106,7 @@ fn watch_secrets(context: &Context, binding: &ServiceBinding, queue: Queue<Servi
     } else {
         secrets::referred(&namespace, &binding.spec.parameters_from)
     };
-    let object = ObjectRef::from_obj(binding);
+    let (queue, object) = (context.binding_queue.clone(), ObjectRef::from_obj(binding));
     let user = format!("binding/{namespace}/{}", binding.name_any());
     context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
 }

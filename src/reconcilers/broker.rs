@@ -17,7 +17,6 @@ use super::clock;
 use super::context::Context;
 use super::error::{During as _, Error};
 use super::gate::GO_ROUND;
-use super::queue::Queue;
 use super::scope::{Kind, Scope, is_for};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
@@ -30,13 +29,9 @@ use crate::osb;
 use publish::publish;
 
 /// One pass over a broker of either kind.
-pub async fn reconcile<S: Scope>(
-    broker: Arc<S::Broker>,
-    context: Arc<Context>,
-    queue: Queue<S::Broker>,
-) -> Result<Action, Error> {
+pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) -> Result<Action, Error> {
     let mut broker = Arc::unwrap_or_clone(broker);
-    watch_secret(&context, &broker, queue);
+    watch_secret::<S>(&context, &broker);
     if broker.meta().deletion_timestamp.is_some() {
         return remove::<S>(&context, broker).await;
     }
@@ -105,7 +100,7 @@ async fn tell_trouble<S: Scope>(
 }
 
 /// The Secret with the credentials is watched as long as the broker names it.
-fn watch_secret<B: crate::crd::role::Broker + Kind>(context: &Context, broker: &B, queue: Queue<B>) {
+fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker) {
     let deleting = broker.meta().deletion_timestamp.is_some();
     let used = match broker.auth() {
         AuthSecret::Basic(secret) | AuthSecret::Bearer(secret) if !deleting => {
@@ -113,7 +108,7 @@ fn watch_secret<B: crate::crd::role::Broker + Kind>(context: &Context, broker: &
         }
         AuthSecret::Basic(_) | AuthSecret::Bearer(_) | AuthSecret::None => BTreeSet::new(),
     };
-    let object = ObjectRef::from_obj(broker);
+    let (queue, object) = (S::catalog(context).queue.clone(), ObjectRef::from_obj(broker));
     let user = format!("broker/{}/{}", broker.namespace().unwrap_or_default(), broker.name_any());
     context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
 }

@@ -28,12 +28,8 @@ use crate::domain::{Outcome, Settled};
 use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
 
 /// One pass over an instance.
-pub async fn reconcile(
-    instance: Arc<ServiceInstance>,
-    context: Arc<Context>,
-    queue: Queue<ServiceInstance>,
-) -> Result<Action, Error> {
-    watch_secrets(&context, &instance, queue);
+pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
+    watch_secrets(&context, &instance);
     pass::run(instance, &context).await
 }
 
@@ -100,13 +96,13 @@ impl Life for ServiceInstance {
 }
 
 /// The Secrets that give parameters are watched as long as the instance refers to them.
-fn watch_secrets(context: &Context, instance: &ServiceInstance, queue: Queue<ServiceInstance>) {
+fn watch_secrets(context: &Context, instance: &ServiceInstance) {
     let namespace = instance.namespace().unwrap_or_default();
     let used = match instance.metadata.deletion_timestamp {
         None => secrets::referred(&namespace, &instance.spec.parameters_from),
         Some(_) => BTreeSet::new(),
     };
-    let object = ObjectRef::from_obj(instance);
+    let (queue, object) = (context.instance_queue.clone(), ObjectRef::from_obj(instance));
     let user = format!("instance/{namespace}/{}", instance.name_any());
     context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
 }

@@ -14,6 +14,7 @@ use super::{Call, Observed, Verb, asked, orphan, schedule};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceOperation;
+use crate::crd::operation::Orphan;
 use crate::domain::orphan::Removal;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::{Note, Outcome, Settled, reason};
@@ -48,11 +49,7 @@ pub fn overtaken(observed: &Observed<'_>, before: &Status_, call: &Call) -> Opti
                 && (same || status.external_properties.is_some())
                 || status.orphans.iter().any(|orphan| orphan.id == call.instance_id);
             let left = orphan(before, "another replica wrote the status while the broker was asked");
-            let left = left.filter(|_| !known)?;
-            status.current_operation = None;
-            let mut progress = status.progress();
-            progress.end();
-            progress.abandon(left, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &observed.now, None);
+            abandon(observed, &mut status, left.filter(|_| !known)?, None);
         }
         Verb::Update { .. } if !status.update_uncertain => status.update_uncertain = true,
         _ => return None,
@@ -86,7 +83,12 @@ pub(super) fn mitigate(
     why: &str,
     retry_after: Option<Duration>,
 ) {
-    let Some(orphan) = orphan(status, why) else { return };
+    if let Some(orphan) = orphan(status, why) {
+        abandon(observed, status, orphan, retry_after);
+    }
+}
+
+fn abandon(observed: &Observed<'_>, status: &mut Status_, orphan: Orphan, retry_after: Option<Duration>) {
     status.current_operation = None;
     let mut progress = status.progress();
     progress.end();

@@ -155,16 +155,14 @@ impl Operator {
 
     fn run(&mut self) {
         let context = &self.parts.context;
-        let queue = self.parts.instances.queue.clone();
         let requests =
             std::mem::replace(&mut self.parts.instances.requests, futures::channel::mpsc::unbounded().1);
-        let pass = move |object, context| instance::reconcile(object, context, queue.clone());
-        let instances = harness::run(context.instances.clone(), requests, Arc::clone(context), pass);
-        let queue = self.parts.bindings.queue.clone();
+        let store = context.instances.clone();
+        let instances = harness::run(store, requests, Arc::clone(context), instance::reconcile);
         let requests =
             std::mem::replace(&mut self.parts.bindings.requests, futures::channel::mpsc::unbounded().1);
-        let pass = move |object, context| binding::reconcile(object, context, queue.clone());
-        let bindings = harness::run(context.bindings.clone(), requests, Arc::clone(context), pass);
+        let store = context.bindings.clone();
+        let bindings = harness::run(store, requests, Arc::clone(context), binding::reconcile);
         self.tasks = vec![tokio::spawn(instances), tokio::spawn(bindings)];
     }
 
