@@ -132,7 +132,9 @@ async fn the_catalog_is_fetched_again_when_the_spec_of_the_broker_changes() {
     let stage = stage().await;
     let restrictions = json!({"serviceClass": ["spec.externalName=queue"]});
     stage.patch(BROKER, "broker", json!({"spec": {"catalogRestrictions": restrictions}})).await.unwrap();
+    // Each goes in a pass of its own, which may be later than the broker's.
     stage.until_gone(CLASS, &escaped("database-ID")).await;
+    stage.until_gone(CLASS, &escaped("cache-ID")).await;
     stage.until_ready(BROKER, "broker").await;
     assert_eq!(stage.broker.calls(Endpoint::Catalog), 2);
     assert_eq!(stage.list(CLASS).await.len(), 1);
