@@ -1,5 +1,6 @@
 //! The life of an instance: what is the next step, and what came of the last one?
 
+mod adopt;
 mod hold;
 mod keep;
 mod settle;
@@ -117,7 +118,7 @@ fn next(observed: &Observed<'_>) -> Step {
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
-    let mut status = adopt(observed, before.clone());
+    let mut status = adopt::adopt(observed, before.clone());
     let paused = is_paused(meta);
     status.progress().pause(paused, &observed.now);
     if paused {
@@ -129,41 +130,15 @@ fn next(observed: &Observed<'_>) -> Step {
     if let Some(orphan) = status.orphans.first().cloned() {
         return mitigate(observed, &before, status, &orphan);
     }
+    if status.orphan_mitigation_in_progress {
+        return lost(observed, &before, status);
+    }
     if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
 }
 
 /// A deletion does not wait until a creation or an update has ended: the broker is told at once.
 fn is_creation(status: &ServiceInstanceStatus) -> bool {
     status.current_operation != Some(InstanceOperation::Deprovision)
-}
-
-/// Objects that service-catalog stored lack what it looked up each time.
-fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> ServiceInstanceStatus {
-    let external_id = &observed.instance.spec.external_id;
-    let began = status.current_operation.is_some() || status.external_properties.is_some();
-    let left = status.deprovision_status == "Required" || status.orphan_mitigation_in_progress;
-    if status.instance_id.is_empty() && (began || left) && !external_id.is_empty() {
-        status.instance_id.clone_from(external_id);
-    }
-    if let Ok(target) = &observed.target {
-        for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
-            if let Some(properties) =
-                properties.as_mut().filter(|properties| properties.service_id.is_empty())
-            {
-                properties.service_id.clone_from(&target.service_id);
-                properties.broker_name.clone_from(&target.broker);
-                properties.update_requests = observed.instance.spec.update_requests;
-            }
-        }
-    }
-    let why = "the provision call of an earlier version had an ambiguous end";
-    if status.orphan_mitigation_in_progress
-        && status.orphans.is_empty()
-        && let Some(orphan) = orphan(&status, why)
-    {
-        status.orphans.push(orphan);
-    }
-    status
 }
 
 /// What the attempt under way would leave at the broker.
@@ -236,10 +211,7 @@ fn remove(
     mut status: ServiceInstanceStatus,
 ) -> Step {
     let now = &observed.now;
-    let exists = status.external_properties.is_some()
-        || status.current_operation.is_some()
-        || status.deprovision_status == "Required";
-    if !exists || is_retained(&observed.instance.metadata) {
+    if !adopt::may_exist(&status) || is_retained(&observed.instance.metadata) {
         return Step::Release;
     }
     if !observed.bindings.is_empty() {
@@ -283,7 +255,10 @@ fn lost(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: Ser
 
 /// A call about the instance itself. The plan is the one that the broker has confirmed, if it has one.
 fn call(status: &ServiceInstanceStatus, verb: Verb, observed: &Observed<'_>) -> Option<Call> {
-    let properties = asked(status).filter(|properties| !properties.service_id.is_empty())?;
+    let is_known = |properties: &&InstanceProperties| {
+        !properties.service_id.is_empty() && !status.instance_id.is_empty()
+    };
+    let properties = asked(status).filter(is_known)?;
     Some(Call {
         verb,
         instance_id: status.instance_id.clone(),

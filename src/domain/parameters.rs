@@ -1,11 +1,11 @@
 //! What are the parameters of an instance or a binding, and which of them may be shown?
 
+mod go;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io;
 
 use serde::Serialize as _;
-use serde_json::ser::{CharEscape, Formatter};
+use serde_json::ser::Formatter;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
@@ -63,11 +63,21 @@ impl Parameters {
     /// The values are hashed as Go writes JSON, because the statuses that service-catalog left behind hold such
     /// checksums and a different one would be taken for a change.
     pub fn checksum(&self) -> String {
+        self.checksum_in(go::Strings)
+    }
+
+    /// The checksum that service-catalog had for the same values. It differs where a number is not what a 64-bit float
+    /// makes of it: `1.0`, or what has more than 15 digits.
+    pub fn checksum_of_service_catalog(&self) -> String {
+        self.checksum_in(go::StringsAndFloats)
+    }
+
+    fn checksum_in(&self, formatter: impl Formatter) -> String {
         if self.values.is_empty() {
             return String::new();
         }
         let mut json = Vec::new();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut json, GoFormatter);
+        let mut serializer = serde_json::Serializer::with_formatter(&mut json, formatter);
         match self.values.serialize(&mut serializer) {
             Ok(()) => hex(&Sha256::digest(&json)),
             Err(_) => String::new(),
@@ -145,39 +155,6 @@ fn overlay(base: &mut Map<String, Value>, over: Map<String, Value>) {
             (_, value) => {
                 base.insert(name, value);
             }
-        }
-    }
-}
-
-/// Compact JSON in which strings are escaped as Go's `encoding/json` does, which takes care of HTML.
-struct GoFormatter;
-
-impl Formatter for GoFormatter {
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut escaped = String::with_capacity(fragment.len());
-        for character in fragment.chars() {
-            if matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
-                let _ = write!(escaped, "\\u{:04x}", u32::from(character));
-            } else {
-                escaped.push(character);
-            }
-        }
-        writer.write_all(escaped.as_bytes())
-    }
-
-    fn write_char_escape<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        escape: CharEscape,
-    ) -> io::Result<()> {
-        match escape {
-            CharEscape::Backspace => writer.write_all(b"\\u0008"),
-            CharEscape::FormFeed => writer.write_all(b"\\u000c"),
-            other => serde_json::ser::CompactFormatter.write_char_escape(writer, other),
         }
     }
 }

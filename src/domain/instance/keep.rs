@@ -182,7 +182,12 @@ fn retry(
     }
 }
 
-fn properties(observed: &Observed<'_>, target: &Target, parameters: &Parameters) -> InstanceProperties {
+/// What the broker is to be asked for.
+pub(super) fn properties(
+    observed: &Observed<'_>,
+    target: &Target,
+    parameters: &Parameters,
+) -> InstanceProperties {
     let spec = &observed.instance.spec;
     let mut properties = InstanceProperties {
         parameters: some(parameters.redacted.clone()),

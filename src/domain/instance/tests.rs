@@ -195,33 +195,6 @@ fn annotations_are_obeyed() {
     assert_eq!(decide(&observed(&retained, &at(0))), Step::Release);
 }
 
-#[test]
-fn an_instance_of_service_catalog_is_taken_over_without_a_call() {
-    let mut instance = instance();
-    instance.spec.external_id = "c3b56b2e-9172-11e9-bfe5-0242ac110008".into();
-    instance.spec.update_requests = 4;
-    instance.status = serde_json::from_value(json!({
-        "conditions": [{"type": "Ready", "status": "True", "reason": "ProvisionedSuccessfully", "message": "…"}],
-        "deprovisionStatus": "Required", "provisionStatus": "Provisioned", "observedGeneration": 1, "reconciledGeneration": 1,
-        "externalProperties": {"clusterServicePlanExternalID": "plan-id", "clusterServicePlanExternalName": "small",
-            "parameterChecksum": parameters("1").checksum()},
-    }))
-    .unwrap();
-    let mut writes = 0;
-    loop {
-        match decide(&observed(&instance, &at(0))) {
-            Step::Write(status) => instance.status = Some(*status),
-            Step::Wait(None) => break,
-            other => panic!("{other:#?}"),
-        }
-        writes += 1;
-        assert!(writes < 3);
-    }
-    let status = instance.status.unwrap();
-    assert_eq!(status.instance_id, "c3b56b2e-9172-11e9-bfe5-0242ac110008");
-    assert!(condition::is_true(&status.conditions, condition::READY));
-}
-
 /// Seen to fail, as the histories of two operators did, when what came of the call was forgotten.
 #[test]
 fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_leader() {

@@ -100,6 +100,30 @@ fn numbers_keep_their_digits() {
     assert_eq!(merged.checksum(), hex(&Sha256::digest(text)));
 }
 
+/// As `encoding/json` of Go writes a `float64`.
+#[test]
+fn service_catalog_hashed_numbers_as_floats() {
+    for (given, hashed) in [
+        ("0", "0"),
+        ("1", "1"),
+        ("1.0", "1"),
+        ("-0.0", "-0"),
+        ("12.50", "12.5"),
+        ("9007199254740993", "9007199254740992"),
+        ("1e3", "1000"),
+        ("123456789012345678901", "123456789012345680000"),
+        ("1e21", "1e+21"),
+        ("1.5e300", "1.5e+300"),
+        ("0.000001", "0.000001"),
+        ("0.0000001", "1e-7"),
+        ("-2.5e-10", "-2.5e-10"),
+    ] {
+        let merged = merge([None, None], None, &[secret("s", &format!("{{\"a\": [{given}]}}"))]).unwrap();
+        let expected = hex(&Sha256::digest(format!("{{\"a\":[{hashed}]}}")));
+        assert_eq!(merged.checksum_of_service_catalog(), expected, "{given}");
+    }
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

@@ -1,0 +1,253 @@
+//! The states that service-catalog left behind, and what comes next.
+
+use serde_json::{Value, json};
+
+use super::super::tests::{instance, observed, parameters};
+use super::super::{Call, Observed, Step, Verb, decide};
+use crate::crd::ServiceInstance;
+use crate::crd::condition;
+use crate::domain::fixtures::at;
+use crate::domain::plan_reference::Unresolved;
+use crate::domain::{parameters, reason};
+
+const ID: &str = "c3b56b2e-9172-11e9-bfe5-0242ac110008";
+
+/// An instance with a status that service-catalog wrote; `changes` are merged into that of one that is ready.
+fn stored(changes: Value) -> ServiceInstance {
+    let mut status = json!({
+        "asyncOpInProgress": false,
+        "conditions": [{"type": "Ready", "status": "True", "reason": "ProvisionedSuccessfully", "message": "…"}],
+        "deprovisionStatus": "Required", "provisionStatus": "Provisioned",
+        "observedGeneration": 1, "reconciledGeneration": 1, "orphanMitigationInProgress": false,
+        "externalProperties": plan(),
+    });
+    let members = status.as_object_mut().unwrap();
+    members.extend(changes.as_object().unwrap().clone());
+    members.retain(|_, value| !value.is_null());
+    let mut instance = instance();
+    instance.spec.external_id = ID.to_owned();
+    instance.spec.update_requests = 4;
+    instance.status = serde_json::from_value(status).unwrap();
+    instance
+}
+
+/// What service-catalog knew of a plan and the parameters.
+fn plan() -> Value {
+    json!({"clusterServicePlanExternalID": "plan-id", "clusterServicePlanExternalName": "small",
+        "parameterChecksum": parameters("1").checksum()})
+}
+
+fn not_ready(reason: &str) -> Value {
+    json!([{"type": "Ready", "status": "False", "reason": reason, "message": "so it was"}])
+}
+
+fn failed(reason: &str) -> Value {
+    json!([{"type": "Ready", "status": "False", "reason": reason, "message": "so it was"},
+        {"type": "Failed", "status": "True", "reason": reason, "message": "so it was"}])
+}
+
+fn deleted(mut instance: ServiceInstance) -> ServiceInstance {
+    instance.metadata.deletion_timestamp = Some(at(0));
+    instance
+}
+
+/// Writes what is to be written, until there is something else to do.
+fn go_on(instance: &mut ServiceInstance) -> Step {
+    go_on_with(instance, |_| {}).0
+}
+
+/// The same, where something else is known; also, how often it is written.
+fn go_on_with(instance: &mut ServiceInstance, adjust: impl Fn(&mut Observed<'_>)) -> (Step, usize) {
+    for writes in 0..4 {
+        let mut seen = observed(instance, &at(0));
+        adjust(&mut seen);
+        match decide(&seen) {
+            Step::Write(status) => instance.status = Some(*status),
+            step => return (step, writes),
+        }
+    }
+    panic!("it goes on writing: {instance:#?}");
+}
+
+/// Of each state: what the broker is asked first, under the id that it knows.
+#[test]
+fn every_state_is_brought_to_an_end() {
+    let update = Verb::Update { plan_id: None, parameters: true };
+    let running = |operation: &str, verb: &str| {
+        json!({"asyncOpInProgress": true, "currentOperation": operation, "lastOperation": "task-10",
+            "conditions": not_ready(verb), "inProgressProperties": plan()})
+    };
+    let with = |mut one: Value, other: Value| {
+        one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        one
+    };
+    let provisioning = json!({"externalProperties": null, "provisionStatus": ""});
+    let mitigating = json!({"externalProperties": null, "provisionStatus": "", "currentOperation": "Provision",
+        "orphanMitigationInProgress": true, "inProgressProperties": plan(),
+        "conditions": not_ready("StartingInstanceOrphanMitigation")});
+    let task = || Some("task-10".to_owned());
+    for (what, state, verb) in [
+        (
+            "provisioning",
+            stored(with(running("Provision", "Provisioning"), provisioning.clone())),
+            Verb::Poll(task()),
+        ),
+        ("updating", stored(running("Update", "UpdatingInstance")), Verb::Poll(task())),
+        ("deprovisioning", deleted(stored(running("Deprovision", "Deprovisioning"))), Verb::Poll(task())),
+        (
+            "to be provisioned again",
+            stored(with(
+                json!({"currentOperation": "Provision", "inProgressProperties": plan(),
+                    "deprovisionStatus": "NotRequired", "conditions": not_ready("ErrorCallingProvision")}),
+                provisioning.clone(),
+            )),
+            Verb::Provision,
+        ),
+        (
+            "refused once",
+            stored(with(
+                json!({"deprovisionStatus": "NotRequired", "conditions": failed("ClusterServiceBrokerReturnedFailure")}),
+                provisioning.clone(),
+            )),
+            Verb::Provision,
+        ),
+        (
+            "an update that failed",
+            stored(json!({"conditions": failed("UpdateInstanceCallFailed"),
+                "externalProperties": {"clusterServicePlanExternalID": "plan-id", "parameterChecksum": "other"}})),
+            update.clone(),
+        ),
+        (
+            "an update to be repeated",
+            stored(
+                json!({"currentOperation": "Update", "conditions": not_ready("ErrorCallingUpdateInstance"),
+                "inProgressProperties": plan(),
+                "externalProperties": {"clusterServicePlanExternalID": "plan-id", "parameterChecksum": "other"}}),
+            ),
+            update,
+        ),
+        ("orphan mitigation", stored(mitigating.clone()), Verb::Mitigate),
+        ("deleted in orphan mitigation", deleted(stored(mitigating.clone())), Verb::Mitigate),
+        (
+            "asynchronous orphan mitigation",
+            stored(with(mitigating.clone(), json!({"asyncOpInProgress": true, "lastOperation": "task-10"}))),
+            Verb::PollMitigation(task()),
+        ),
+        (
+            "orphan mitigation that was given up",
+            stored(with(
+                mitigating,
+                json!({"currentOperation": null, "inProgressProperties": null, "deprovisionStatus": "Failed"}),
+            )),
+            Verb::Mitigate,
+        ),
+        (
+            "a deprovisioning that was given up",
+            deleted(stored(
+                json!({"deprovisionStatus": "Failed", "conditions": failed("DeprovisionCallFailed")}),
+            )),
+            Verb::Deprovision,
+        ),
+        (
+            "a deprovisioning that was given up, of what was never ready",
+            deleted(stored(with(json!({"deprovisionStatus": "Failed"}), provisioning))),
+            Verb::Deprovision,
+        ),
+        ("deleted meanwhile", deleted(stored(json!({}))), Verb::Deprovision),
+        (
+            "deleted, and nothing is known but that it is there",
+            deleted(stored(json!({"externalProperties": null}))),
+            Verb::Deprovision,
+        ),
+    ] {
+        let mut state = state;
+        let step = go_on(&mut state);
+        let Step::Call(call) = step else { panic!("{what}: {step:#?}") };
+        assert_eq!(call.verb, verb, "{what}");
+        let Call { instance_id, service_id, plan_id, broker, .. } = call;
+        assert_eq!(
+            [&*instance_id, &*service_id, &*plan_id, &*broker],
+            [ID, "service-id", "plan-id", "broker"],
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn what_is_settled_stays_as_it_is() {
+    for (what, mut state) in [
+        ("ready", stored(json!({}))),
+        ("ready, from before there was an observedGeneration", stored(json!({"observedGeneration": 0}))),
+        (
+            "ready, and nothing is known of what the broker confirmed",
+            stored(json!({"externalProperties": null})),
+        ),
+        (
+            "an update failed, and the spec was put back",
+            stored(json!({"conditions": failed("UpdateInstanceCallFailed")})),
+        ),
+    ] {
+        assert_eq!(go_on_with(&mut state, |_| {}), (Step::Wait(None), 1), "{what}");
+        let status = state.status.unwrap();
+        assert_eq!(status.instance_id, ID, "{what}");
+        assert!(condition::is_true(&status.conditions, condition::READY), "{what}");
+        assert_eq!((status.conditions.len(), &*status.last_condition_state), (1, "Ready"), "{what}");
+    }
+}
+
+#[test]
+fn what_is_gone_already_is_let_go() {
+    for state in [
+        json!({"externalProperties": null, "provisionStatus": "NotProvisioned", "deprovisionStatus": "Succeeded"}),
+        json!({"externalProperties": null, "provisionStatus": "", "deprovisionStatus": "NotRequired"}),
+    ] {
+        assert_eq!(go_on(&mut deleted(stored(state))), Step::Release);
+    }
+}
+
+/// A number that a float cannot hold has another checksum here.
+#[test]
+fn numbers_are_not_taken_for_a_change() {
+    let inline = serde_json::from_str::<Value>(r#"{"size": 1.0, "id": 9007199254740993}"#).unwrap();
+    let exact = parameters::merge([None, None], inline.as_object(), &[]).unwrap();
+    let of_floats = exact.checksum_of_service_catalog();
+    assert_ne!(exact.checksum(), of_floats);
+    let mut properties = plan();
+    properties["parameterChecksum"] = of_floats.into();
+    let mut state = stored(json!({"externalProperties": properties}));
+    let (step, _) = go_on_with(&mut state, |seen| seen.parameters = Ok(exact.clone()));
+    assert_eq!(step, Step::Wait(None));
+}
+
+#[test]
+fn an_edit_that_nobody_has_seen_yet_is_carried_out() {
+    let mut touched = stored(json!({}));
+    touched.metadata.generation = Some(2);
+    let Step::Call(call) = go_on(&mut touched) else { panic!("no call") };
+    assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: false });
+}
+
+/// Its class was deleted with its broker, as service-catalog did.
+#[test]
+fn what_cannot_be_asked_for_says_so_and_is_kept() {
+    let without_class = |seen: &mut Observed<'_>| {
+        seen.target = Err(Unresolved {
+            reason: reason::REFERENCES_NONEXISTENT_SERVICE_CLASS,
+            message: "no such class".to_owned(),
+        });
+    };
+    let mut settled = stored(json!({}));
+    assert_eq!(go_on_with(&mut settled, without_class).0, Step::Wait(None));
+    assert!(condition::is_true(&settled.status.unwrap().conditions, condition::READY));
+
+    let mitigating =
+        json!({"externalProperties": null, "provisionStatus": "", "orphanMitigationInProgress": true});
+    for mut stuck in [deleted(stored(json!({}))), stored(mitigating)] {
+        assert_eq!(go_on_with(&mut stuck, without_class).0, Step::Wait(None));
+        let conditions = &stuck.status.as_ref().unwrap().conditions;
+        let ready = condition::find(conditions, condition::READY).unwrap();
+        assert!(ready.message.contains("Bring the class back"), "{}", ready.message);
+        let Step::Call(call) = go_on(&mut stuck) else { panic!("no call") };
+        assert!(matches!(call.verb, Verb::Deprovision | Verb::Mitigate));
+    }
+}
