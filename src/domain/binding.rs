@@ -1,5 +1,6 @@
 //! The life of a binding: what is the next step, and what came of the last one?
 
+mod adopt;
 mod hold;
 mod keep;
 mod settle;
@@ -121,7 +122,7 @@ fn next(observed: &Observed<'_>) -> Step {
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
-    let mut status = adopt(observed, before.clone());
+    let mut status = adopt::adopt(observed, before.clone());
     let paused = is_paused(meta);
     status.progress().pause(paused, &observed.now);
     if paused {
@@ -134,34 +135,10 @@ fn next(observed: &Observed<'_>) -> Step {
     if let Some(orphan) = status.orphans.first().cloned() {
         return mitigate(observed, &before, status, &orphan);
     }
+    if status.orphan_mitigation_in_progress {
+        return lost(observed, &before, status);
+    }
     if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
-}
-
-/// Objects that service-catalog stored lack what it looked up each time.
-fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBindingStatus {
-    let external_id = &observed.binding.spec.external_id;
-    let began = status.current_operation.is_some() || status.external_properties.is_some();
-    let left = status.unbind_status == "Required" || status.orphan_mitigation_in_progress;
-    if status.binding_id.is_empty() && (began || left) && !external_id.is_empty() {
-        status.binding_id.clone_from(external_id);
-    }
-    let bound = observed.instance.and_then(bound_instance);
-    if left && !began {
-        status.in_progress_properties.get_or_insert_default();
-    }
-    for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
-        if let Some(properties) = properties.as_mut().filter(|properties| properties.instance.is_none()) {
-            properties.instance.clone_from(&bound);
-        }
-    }
-    let why = "the bind call of an earlier version had an ambiguous end";
-    if status.orphan_mitigation_in_progress
-        && status.orphans.is_empty()
-        && let Some(orphan) = orphan(&status, why)
-    {
-        status.orphans.push(orphan);
-    }
-    status
 }
 
 /// The instance as its broker knows it, once the broker has confirmed it.
@@ -238,10 +215,7 @@ fn mitigate(
 
 fn remove(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
     let now = &observed.now;
-    let exists = status.external_properties.is_some()
-        || status.current_operation.is_some()
-        || status.unbind_status == "Required";
-    if !exists {
+    if !adopt::may_exist(&status) {
         return Step::Release;
     }
     if status.current_operation != Some(BindingOperation::Unbind) {
@@ -281,8 +255,12 @@ fn as_it_is_now(observed: &Observed<'_>, bound: BoundInstance) -> BoundInstance 
     known.unwrap_or(bound)
 }
 
-/// An object of an earlier version whose instance is gone, so that nobody knows what to ask the broker.
+/// An object of an earlier version whose instance is gone, so that nobody knows what to ask the broker. If the instance
+/// is there, it is not taken over yet, and says why.
 fn lost(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
+    if observed.instance.is_some() {
+        return write_or(before, status, Step::Wait(None));
+    }
     let message = format!(
         "The instance {} is gone, and with it the ids that are needed to ask the broker. Remove the finalizer to let \
          the binding go",
