@@ -52,6 +52,11 @@ impl Cluster {
         std::fs::read_to_string(self.path("server")).unwrap()
     }
 
+    /// The socket of etcd.
+    pub fn etcd(&self) -> PathBuf {
+        self.path("etcd.sock")
+    }
+
     /// The certificate by which the API server is known, in PEM format.
     pub fn certificate(&self) -> Vec<u8> {
         std::fs::read(self.path("api.crt")).unwrap()
@@ -190,7 +195,7 @@ impl Cluster {
     }
 
     /// The API server takes new policies up within a second, all at once or some before others. So each is tried.
-    fn until_policies_are_in_force(&self) {
+    pub fn until_policies_are_in_force(&self) {
         let probe = directory().join("probe.yaml");
         std::fs::write(&probe, include_str!("probe.yaml")).unwrap();
         let probe = probe.to_str().unwrap();

@@ -36,5 +36,6 @@ mod process;
 mod proxy;
 mod scripted;
 mod spoilt;
+mod takeover;
 mod trap;
 mod wire;

@@ -151,6 +151,18 @@ impl Broker {
         requests.remove(0)
     }
 
+    /// All requests so far.
+    pub fn all_requests(&self) -> Vec<Request> {
+        self.lock().requests.clone()
+    }
+
+    /// It has been asked this before the test began; returns what it has answered.
+    pub async fn has_done(&self, method: &str, path: &str, body: Value) -> Value {
+        let request = axum::extract::Request::builder().method(method).uri(path);
+        let request = Request::read(request.body(Body::from(body.to_string())).unwrap()).await;
+        self.lock().truth.answer(&request).1
+    }
+
     /// How many requests there were to an endpoint.
     pub fn calls(&self, endpoint: Endpoint) -> usize {
         self.requests(endpoint).len()

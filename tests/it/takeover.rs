@@ -1,0 +1,180 @@
+//! A cluster of service-catalog 0.3, taken over as docs/upgrade.md says.
+//!
+//! The definitions are put into etcd as service-catalog's chart wrote them, which no API server accepts any more; the objects
+//! are as it stored them. Every state that it leaves behind is in the tables of the core (`adopt`); here is one of each kind.
+
+mod stored;
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use self::stored::Stored;
+use crate::cluster::{Cluster, binary};
+use crate::namespace::Namespace;
+use crate::operator::Operator;
+use crate::process::{directory, text};
+use crate::scripted::{BINDING, Broker, Endpoint, INSTANCE, Request, Stage, condition, json_secret};
+
+const GUIDE: &str = include_str!("../../docs/upgrade.md");
+
+/// The commands of the guide, one after the other.
+fn commands() -> String {
+    let blocks = GUIDE.split("```sh\n").skip(1).map(|rest| rest.split_once("```").unwrap().0);
+    format!("set -eu\n{}", blocks.collect::<String>())
+}
+
+/// Follows the guide. There are no nodes, so the operator is not started by it.
+fn follow_the_guide(cluster: &Cluster) -> String {
+    let tools = directory().join("takeover-tools");
+    std::fs::create_dir(&tools).unwrap();
+    let helm = format!("#!/bin/sh\nexec {} \"$@\" --set replicas=0\n", binary("helm").display());
+    std::fs::write(tools.join("helm"), helm).unwrap();
+    std::os::unix::fs::symlink(binary("kubectl"), tools.join("kubectl")).unwrap();
+    crate::process::run(Command::new("chmod").args(["+x"]).arg(tools.join("helm")));
+    let directory = env!("CARGO_MANIFEST_DIR");
+    let script =
+        commands().replace(">service-catalog-backup.yaml", &format!(">{}/backup.yaml", tools.display()));
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.args(["-c", &script]).current_dir(directory).env("PATH", path).env("HOME", &tools);
+    let output = bash.env("KUBECONFIG", cluster.kubeconfig("admin")).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    std::fs::read_to_string(tools.join("backup.yaml")).unwrap()
+}
+
+/// What the guide has the operator call the cluster.
+fn cluster_id(cluster: &Cluster) -> String {
+    let arguments = "jsonpath={.spec.template.spec.containers[0].args}";
+    let of =
+        ["get", "deployment", "service-catalog", "--namespace", "service-catalog", "--output", arguments];
+    let arguments: Vec<String> = serde_json::from_slice(&cluster.kubectl(&of).stdout).unwrap();
+    let id = arguments.iter().find_map(|argument| argument.strip_prefix("--cluster-id="));
+    id.unwrap_or_else(|| panic!("{arguments:?}")).to_owned()
+}
+
+#[tokio::test]
+async fn a_cluster_of_service_catalog_is_taken_over_as_the_guide_says() {
+    let cluster = Cluster::start("takeover");
+    let broker = Broker::start();
+    let stored = Stored::write(&cluster, &broker).await;
+
+    let backup = follow_the_guide(&cluster);
+    assert!(
+        backup
+            .contains("parameterChecksum: 4fa544b50ca7a33fe5e8bc0780f1f36aa0c2c7098242db27bc8a3e21f4b4ab55")
+    );
+    let left =
+        text(&cluster.kubectl(&["get", "deployment,service,secret", "--namespace", "catalog", "-o", "name"]));
+    assert_eq!(left, "", "the old release is gone");
+    let id = cluster_id(&cluster);
+    assert_eq!(id, "0b2d5f2c-5b3e-4f0c-8a39-6c1f3a0e9d11");
+    let definitions = text(&cluster.kubectl(&["get", "crd", "-l", "svcat=true", "-o", "yaml"]));
+    assert!(!definitions.contains("preserveUnknownFields: true"), "{definitions}");
+
+    cluster.until_policies_are_in_force();
+    cluster.give_operator("operator", &cluster.server());
+    let options: &'static [&'static str] =
+        Box::leak(Box::new(["--cluster-id", Box::leak(id.into_boxed_str())]));
+    let operator = Operator::start(&cluster, options);
+    let stage =
+        Stage::new(Namespace { name: stored::NAMESPACE.to_owned(), client: cluster.client().await }, broker);
+
+    what_was_settled_is_as_before(&stage, &stored, &operator).await;
+    what_was_under_way_comes_to_its_end(&stage).await;
+    what_was_being_deleted_goes(&stage).await;
+    all_goes_on_from_here(&stage).await;
+}
+
+/// Nothing is asked, nothing is lost.
+async fn what_was_settled_is_as_before(stage: &Stage, stored: &Stored, operator: &Operator) {
+    let ready =
+        stage.until("ServiceInstance", "mini-instance", |object| !object["status"]["instanceID"].is_null());
+    let ready = ready.await;
+    let bound =
+        stage.until(BINDING, "mini-binding", |object| !object["status"]["secretDigest"].is_null()).await;
+    for object in [&ready, &bound] {
+        let kind = object["kind"].as_str().unwrap();
+        let before =
+            &stored.objects[&(kind.to_owned(), object["metadata"]["name"].as_str().unwrap().to_owned())];
+        for part in ["spec", "status"] {
+            keeps(&before[part], &object[part], part);
+        }
+        assert_eq!(before["metadata"]["generation"], object["metadata"]["generation"]);
+        assert_eq!(before["metadata"]["finalizers"], object["metadata"]["finalizers"]);
+        keeps(&before["metadata"]["labels"], &object["metadata"]["labels"], "labels");
+        let id = object["spec"]["externalID"].as_str().unwrap();
+        let about_it = |request: &Request| {
+            let of = if request.binding.is_empty() { &request.instance } else { &request.binding };
+            of == id
+        };
+        let asked: Vec<Request> = stage.broker.all_requests().into_iter().filter(about_it).collect();
+        assert!(asked.is_empty(), "{asked:#?}");
+    }
+    let entries = json_secret(&stage.get("Secret", "mini-binding").await.unwrap());
+    assert_eq!(entries["password"], stored::PASSWORD);
+    assert_eq!(stage.broker.calls(Endpoint::Unknown), 0);
+    assert!(operator.leads());
+}
+
+/// Everything that was there is there, as it was.
+fn keeps(before: &Value, after: &Value, path: &str) {
+    match before {
+        Value::Object(members) => {
+            for (name, value) in members {
+                keeps(value, &after[name], &format!("{path}.{name}"));
+            }
+        }
+        // Written as nothing, read as nothing.
+        Value::Null => {}
+        _ => assert_eq!(before, after, "{path}"),
+    }
+}
+
+async fn what_was_under_way_comes_to_its_end(stage: &Stage) {
+    for name in ["provisioning", "refused", "update-failed", "orphaned"] {
+        let object = stage.until_ready(INSTANCE, name).await;
+        assert!(condition(&object, "Failed=True").is_none(), "{object:#}");
+        assert_eq!(object["status"]["instanceID"], object["spec"]["externalID"]);
+    }
+    for name in ["bind-failed", "secret-deleted"] {
+        stage.until_ready(BINDING, name).await;
+        assert!(stage.entries(name).await.contains_key("password"));
+    }
+    let asked = |endpoint, id: &str| {
+        let requests = stage.broker.requests(endpoint).into_iter();
+        requests.filter(|request| request.instance == stored::id(id)).count()
+    };
+    assert_eq!(asked(Endpoint::Provision, "provisioning"), 0, "it was polled on");
+    assert_eq!((asked(Endpoint::Deprovision, "orphaned"), asked(Endpoint::Provision, "orphaned")), (1, 1));
+    assert_eq!(
+        (asked(Endpoint::Update, "update-failed"), asked(Endpoint::Provision, "update-failed")),
+        (1, 0)
+    );
+    assert_eq!(stage.broker.instances()[&stored::id("update-failed")].parameters, json!({"size": 2}));
+}
+
+async fn what_was_being_deleted_goes(stage: &Stage) {
+    stage.until_gone(BINDING, "half-unbound").await;
+    stage.until_gone(BINDING, "unbind-given-up").await;
+    stage.until_gone(INSTANCE, "deprovisioning").await;
+    stage.until_gone(INSTANCE, "given-up").await;
+    let left = stage.broker.instances();
+    for gone in ["deprovisioning", "given-up"] {
+        assert!(!left.contains_key(&stored::id(gone)), "{left:#?}");
+    }
+    assert_eq!(left[&stored::id("mini-instance")].bindings.len(), 3, "{left:#?}");
+}
+
+/// What was taken over is like what is new.
+async fn all_goes_on_from_here(stage: &Stage) {
+    let edit = json!({"spec": {"parameters": {"param-2": "changed"}}});
+    stage.patch(INSTANCE, "mini-instance", edit).await.unwrap();
+    stage.until_ready(INSTANCE, "mini-instance").await;
+    for name in ["mini-binding", "bind-failed", "secret-deleted"] {
+        stage.remove(BINDING, name).await;
+    }
+    stage.remove(INSTANCE, "mini-instance").await;
+    stage.until_gone("Secret", "mini-binding").await;
+    assert!(stage.broker.instances().values().all(|instance| instance.bindings.is_empty()));
+}
