@@ -62,6 +62,8 @@ pub enum Step<S, C> {
     Write(Box<S>),
     /// Ask the broker. That it is asked is in the status already.
     Call(C),
+    /// Delete the object itself, as its instance is being deleted and says so.
+    Delete,
     /// Remove the finalizer: nothing is left at the broker, or it is to be left there.
     Release,
 }
@@ -175,6 +177,11 @@ fn is_paused(meta: &ObjectMeta) -> bool {
 
 fn is_retained(meta: &ObjectMeta) -> bool {
     annotation(meta, ANNOTATION_DELETION_POLICY) == Some("Retain")
+}
+
+/// Whether the deletion of an instance deletes its bindings.
+fn is_cascading(meta: &ObjectMeta) -> bool {
+    annotation(meta, ANNOTATION_DELETION_POLICY) == Some("Cascade")
 }
 
 fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {

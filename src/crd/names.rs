@@ -17,7 +17,8 @@ pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 /// On every binding that injects into pods, so that admission only looks at these. Kept by the admission policy.
 pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
 
-/// `Retain`: the deletion of an instance forgets the service without asking the broker to remove it.
+/// `Retain`: the deletion of an instance forgets the service without asking the broker to remove it. `Cascade`: it
+/// deletes the bindings to it, too.
 pub const ANNOTATION_DELETION_POLICY: &str = "servicecatalog.k8s.io/deletion-policy";
 
 /// `"true"`: the broker is not called for this object.

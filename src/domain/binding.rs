@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::breaker::Held;
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{has_finalizer, is_paused, reason, write_or};
+use super::{has_finalizer, is_cascading, is_paused, reason, write_or};
 use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::{BoundInstance, Orphan};
@@ -128,6 +128,9 @@ fn next(observed: &Observed<'_>) -> Step {
     if paused {
         return write_or(&before, status, Step::Wait(None));
     }
+    if !deleting && observed.instance.is_some_and(takes_its_bindings_along) {
+        return Step::Delete;
+    }
     let removing = status.current_operation == Some(BindingOperation::Unbind);
     if status.async_op_in_progress && (removing || !deleting) {
         return poll(observed, &before, status);
@@ -139,6 +142,10 @@ fn next(observed: &Observed<'_>) -> Step {
         return lost(observed, &before, status);
     }
     if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
+}
+
+fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
+    instance.metadata.deletion_timestamp.is_some() && is_cascading(&instance.metadata)
 }
 
 /// The instance as its broker knows it, once the broker has confirmed it.

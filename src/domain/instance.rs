@@ -15,7 +15,7 @@ use super::breaker::Held;
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{has_finalizer, is_paused, is_retained, reason, schedule, write_or};
+use super::{has_finalizer, is_cascading, is_paused, is_retained, reason, schedule, write_or};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties};
 use crate::crd::operation::Orphan;
@@ -215,11 +215,8 @@ fn remove(
         return Step::Release;
     }
     if !observed.bindings.is_empty() {
-        let message = format!(
-            "All associated ServiceBindings must be removed before this ServiceInstance can be deleted: {}",
-            observed.bindings.join(", ")
-        );
-        status.progress().report(condition::READY, Status::False, reason::DEPROVISION_BLOCKED, &message, now);
+        let (reason, message) = waits_for_bindings(observed);
+        status.progress().report(condition::READY, Status::False, reason, &message, now);
         return write_or(before, status, Step::Wait(None));
     }
     if status.current_operation != Some(InstanceOperation::Deprovision) {
@@ -239,6 +236,19 @@ fn remove(
         Some(call) => write_or(before, status, Step::Call(call)),
         None => lost(observed, before, status),
     }
+}
+
+/// Bindings delete themselves if the instance takes them along.
+fn waits_for_bindings(observed: &Observed<'_>) -> (&'static str, String) {
+    let names = observed.bindings.join(", ");
+    if is_cascading(&observed.instance.metadata) {
+        let message = format!("The instance's service bindings are being deleted: {names}");
+        return (reason::SERVICE_BINDINGS_DELETION, message);
+    }
+    let message = format!(
+        "All associated ServiceBindings must be removed before this ServiceInstance can be deleted: {names}"
+    );
+    (reason::DEPROVISION_BLOCKED, message)
 }
 
 /// An object of an earlier version whose class is gone, so that nobody knows what to ask the broker.

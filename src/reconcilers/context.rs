@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::runtime::events::{Event, EventType, Recorder};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -171,6 +171,18 @@ impl Context {
         self.forget(object);
         info!("the object is let go");
         Ok(())
+    }
+
+    /// Deletes exactly this object, as it was seen last. That it is gone already is as good.
+    pub async fn delete<K: Kind>(&self, object: &K) -> Result<(), Error> {
+        let seen = Preconditions { uid: object.uid(), resource_version: object.resource_version() };
+        let parameters = DeleteParams { preconditions: Some(seen), ..DeleteParams::default() };
+        let _turn = self.turn(object).await;
+        let deleted = object.api_of(&self.client).delete(&object.name_any(), &parameters).await;
+        match deleted.during("deleting the object") {
+            Err(error) if !error.is_not_found() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Adds our finalizer, which admission does unless the object is older than the policy.

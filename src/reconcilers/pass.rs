@@ -121,6 +121,10 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
                 }
                 fresh = true;
             }
+            Step::Delete => {
+                context.delete(&object).await?;
+                return Ok(Action::await_change());
+            }
             Step::Release => {
                 context.release(&object).await?;
                 return Ok(Action::await_change());

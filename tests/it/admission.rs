@@ -226,6 +226,32 @@ async fn a_catalog_entry_says_whose_it_is() {
 }
 
 /// Clients written in Go send every field of their structs, also those they know nothing of.
+/// Whatever has become of class, plan and broker, and however wrong an object is that an older version has stored.
+#[tokio::test]
+async fn an_object_can_always_be_labelled_and_let_go() {
+    let namespace = namespace().await;
+    let spec = json!({"clusterServiceClassExternalName": "gone", "clusterServiceClassRef": {"name": "gone"},
+        "clusterServicePlanRef": {"name": "gone"}, "externalID": "id"});
+    let both = [instance("db", spec), binding("db", json!({"instanceRef": {"name": "gone"}}))];
+    for mut object in both {
+        // The operator of other tests is not to let it go.
+        object["metadata"]["annotations"] = json!({"servicecatalog.k8s.io/paused": "true"});
+        namespace.create(object).await.unwrap();
+    }
+    let stuck = json!({"status": {"deprovisionStatus": "Failed", "currentOperation": "Deprovision", "conditions": []}});
+    namespace.patch_status("ServiceInstance", "db", stuck).await.unwrap();
+    for kind in ["ServiceInstance", "ServiceBinding"] {
+        namespace.delete(kind, "db").await.unwrap();
+        let edit = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}}});
+        let edited = namespace.patch(kind, "db", edit).await.unwrap();
+        assert!(!edited["metadata"]["deletionTimestamp"].is_null(), "{edited:#}");
+        let mut abandoned = edited;
+        abandoned["metadata"]["finalizers"] = json!([]);
+        namespace.replace(abandoned).await.unwrap();
+        assert!(namespace.get(kind, "db").await.unwrap_err().contains("not found"));
+    }
+}
+
 #[tokio::test]
 async fn zero_values_of_go_clients_are_accepted() {
     let namespace = namespace().await;

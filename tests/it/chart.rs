@@ -134,6 +134,20 @@ fn flag(container: &Value, name: &str) -> String {
     values.next().unwrap().to_owned()
 }
 
+#[test]
+fn the_operator_is_called_for_metrics_only_and_drained_one_by_one() {
+    let one = rendered(&[]);
+    let network = &only(&one, "NetworkPolicy")["spec"];
+    assert_eq!(network["policyTypes"], json!(["Ingress"]));
+    assert_eq!(network["ingress"], json!([{"ports": [{"port": "http"}]}]));
+    assert_eq!(network["podSelector"], only(&one, "Deployment")["spec"]["selector"]);
+    assert!(one.iter().all(|object| object["kind"] != "PodDisruptionBudget"), "one could never be drained");
+    let two = rendered(&["--set", "replicas=2"]);
+    let budget = &only(&two, "PodDisruptionBudget")["spec"];
+    assert_eq!(budget["maxUnavailable"], 1);
+    assert_eq!(budget["selector"], only(&two, "Deployment")["spec"]["selector"]);
+}
+
 /// The strictest of the Pod Security Standards.
 #[tokio::test]
 async fn the_operators_pod_is_restricted() {
@@ -220,7 +234,8 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
             assert!(may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
         }
         for verb in ["create", "delete", "deletecollection"] {
-            assert!(!may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
+            let cascades = (verb, kind) == ("delete", "servicebindings");
+            assert_eq!(may(&operator, verb, &ours(kind), "team", "").await, cascades, "{verb} {kind}");
         }
     }
     for kind in ["clusterserviceclasses", "clusterserviceplans", "serviceclasses", "serviceplans"] {

@@ -7,6 +7,8 @@ mod updates;
 use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
+use service_catalog::crd::names::escaped;
+
 use crate::cluster::cluster;
 use crate::namespace::{namespace, user};
 use crate::operator::operator;
@@ -73,6 +75,36 @@ async fn an_asynchronous_instance_says_how_far_it_is_until_it_is_ready() {
     let polls = stage.broker.requests(Endpoint::PollInstance);
     assert!(polls.iter().all(|poll| poll.query("operation") == "operation 1"), "{polls:#?}");
     assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+}
+
+/// A default that is changed later is for new instances.
+#[tokio::test]
+async fn class_and_plan_have_defaults_for_new_instances() {
+    let stage = stage().await;
+    let class = json!({"size": 1, "tuning": {"cache": "small", "threads": 2}});
+    let plan = json!({"size": 2, "tuning": {"cache": "large"}});
+    let defaults = |parameters| json!({"spec": {"defaultProvisionParameters": parameters}});
+    stage.patch("ServiceClass", &escaped("database-ID"), defaults(class)).await.unwrap();
+    stage.patch("ServicePlan", "small", defaults(plan)).await.unwrap();
+    let object = stage.ready_instance(json!({"parameters": {"tuning": {"threads": 8}}})).await;
+    let merged = json!({"size": 2, "tuning": {"cache": "large", "threads": 8}});
+    assert_eq!(stage.broker.instance().parameters, merged);
+    assert_eq!(object["status"]["externalProperties"]["parameters"], merged);
+    let applied = json!({"size": 2, "tuning": {"cache": "large", "threads": 2}});
+    assert_eq!(object["status"]["defaultProvisionParameters"], applied);
+
+    stage.patch("ServicePlan", "small", defaults(json!({"size": 3, "tuning": null}))).await.unwrap();
+    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    stage.until_ready("ServiceBroker", "broker").await;
+    let plan = stage.get("ServicePlan", "small").await.unwrap();
+    assert_eq!(plan["spec"]["defaultProvisionParameters"], json!({"size": 3}), "no catalog overwrites it");
+    let edit = json!({"spec": {"parameters": {"tuning": {"threads": 9}}}});
+    stage.patch(INSTANCE, "db", edit).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(
+        stage.broker.instance().parameters,
+        json!({"size": 2, "tuning": {"cache": "large", "threads": 9}})
+    );
 }
 
 #[tokio::test]

@@ -85,6 +85,12 @@ impl Namespace {
             .await
     }
 
+    /// Applies a merge patch to the status.
+    pub async fn patch_status(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
+        let path = self.path(kind, &format!("/{name}/status"));
+        self.send(Method::PATCH, &path, "application/merge-patch+json", patch).await
+    }
+
     /// What [`patch`](Self::patch) would answer.
     pub async fn try_patch(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
         let path = self.path(kind, &format!("/{name}?dryRun=All"));

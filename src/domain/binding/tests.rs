@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::crd::names::FINALIZER;
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, FINALIZER};
 use crate::domain::fixtures::{at, error};
 use crate::domain::{Outcome, Settled};
 use crate::osb::Error;
@@ -65,6 +65,20 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         next_poll: None,
         repeated: world.repeated,
         hold: None,
+    }
+}
+
+#[test]
+fn a_binding_goes_with_an_instance_that_takes_it_along() {
+    let (binding, _) = asked(&world());
+    for (policy, deleting, goes) in
+        [("Cascade", true, true), ("Cascade", false, false), ("Retain", true, false)]
+    {
+        let mut world = world();
+        let meta = &mut world.instance.metadata;
+        meta.annotations = Some([(ANNOTATION_DELETION_POLICY.to_owned(), policy.to_owned())].into());
+        meta.deletion_timestamp = deleting.then(|| at(0));
+        assert_eq!(decide(&observed(&binding, &world)) == Step::Delete, goes, "{policy} {deleting}");
     }
 }
 

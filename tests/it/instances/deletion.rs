@@ -157,6 +157,23 @@ async fn a_deletion_waits_for_the_bindings_and_names_them() {
     assert!(stage.broker.instances().is_empty());
 }
 
+#[tokio::test]
+async fn a_deletion_takes_the_bindings_along_if_it_is_told_to() {
+    let stage = stage().await;
+    stage.ready_binding(json!({}), json!({})).await;
+    let gate = stage.broker.hold(When::Before, Endpoint::Unbind);
+    stage.delete(INSTANCE, "db").await.unwrap();
+    stage.until_says(INSTANCE, "db", "Ready=False DeprovisionBlockedByExistingCredentials").await;
+    let cascade = json!({"metadata": {"annotations": {"servicecatalog.k8s.io/deletion-policy": "Cascade"}}});
+    stage.patch(INSTANCE, "db", cascade).await.unwrap();
+    let message = stage.until_says(INSTANCE, "db", "Ready=False ServiceBindingsDeletion").await;
+    assert!(message.ends_with(": db"), "{message}");
+    gate.open();
+    stage.until_gone("ServiceBinding", "db").await;
+    stage.until_gone(INSTANCE, "db").await;
+    assert!(stage.broker.instances().is_empty());
+}
+
 /// Seen to hang when a broker whose Secret is missing was forgotten whatever the reason.
 #[tokio::test]
 async fn a_namespace_goes_even_if_the_credentials_of_the_broker_go_first() {

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::scripted::{Endpoint, INSTANCE, MARK, condition, reference, refusal, secret_parameters, stage};
+use crate::scripted::{
+    Endpoint, INSTANCE, MARK, answer, condition, reference, refusal, secret_parameters, stage,
+};
 
 #[tokio::test]
 async fn an_edit_of_the_parameters_updates_the_instance() {
@@ -16,6 +18,20 @@ async fn an_edit_of_the_parameters_updates_the_instance() {
     assert!(body.get("plan_id").is_none(), "{body}");
     assert_eq!(body["parameters"], json!({"size": 4}));
     assert_eq!(body["previous_values"]["plan_id"], "small");
+}
+
+#[tokio::test]
+async fn an_update_may_move_the_dashboard() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    let moved = answer(200, &json!({"dashboard_url": "http://dashboard/moved"}));
+    stage.broker.after(Endpoint::Update, moved);
+    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
+    let object = stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(object["status"]["dashboardURL"], "http://dashboard/moved");
+    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 5}}})).await.unwrap();
+    let object = stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(object["status"]["dashboardURL"], "http://dashboard/moved", "it was not named again");
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ proptest! {
                     prop_assert!(conditions.iter().all(|condition| condition.reason != reason::WAITING_FOR_BROKER));
                     return Ok(());
                 }
-                Step::Resolve(_) => panic!("the references are there"),
+                Step::Resolve(_) | Step::Delete => panic!("there is no reason for it"),
             }
         }
     }
