@@ -36,7 +36,7 @@ async fn one_of_two_works_and_when_it_is_told_to_stop_the_other_may_at_once() {
     let stage = alone.stage().await;
     stage.ready_binding(json!({}), json!({})).await;
     assert!(!another.leads());
-    assert_eq!(another.count("servicecatalog_osb_request_count_total", ""), 0);
+    assert_eq!(another.count("servicecatalog_osb_request_count", ""), 0);
     assert_eq!(another.count("servicecatalog_api_write_count_total", ""), 0);
     let before = alone.lease().await;
     assert!(is_held_by(&before, "operator"), "{before:#}");

@@ -11,6 +11,7 @@ use crate::cluster::{Cluster, NAMESPACE, cluster};
 use crate::leaks;
 use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
+use crate::scripted::stage;
 
 /// A running operator. It is killed, as by `kill -9`, when this is dropped.
 pub struct Operator {
@@ -119,10 +120,25 @@ impl Drop for Operator {
     }
 }
 
-#[test]
-fn it_serves_metrics() {
+/// The names that dashboards of service-catalog look for.
+#[tokio::test]
+async fn it_serves_metrics_under_the_names_of_service_catalog() {
+    let stage = stage().await;
+    stage.ready_instance(serde_json::json!({})).await;
     let metrics = operator().metrics();
-    assert!(metrics.contains("servicecatalog_"), "{metrics}");
+    let namespace = format!("namespace=\"{}\"", stage.name);
+    let has = |name: &str, labels: &[&str], value: &str| {
+        let of = format!("{name}{{");
+        let mut series = metrics.lines().filter(|line| line.starts_with(&of) && line.ends_with(value));
+        let found = series.any(|line| labels.iter().all(|label| line.contains(label)));
+        assert!(found, "{name} {labels:?}: {metrics}");
+    };
+    has("servicecatalog_broker_service_class_count", &["broker=\"broker\"", &namespace], " 3");
+    has("servicecatalog_broker_service_plan_count", &["broker=\"broker\"", &namespace], " 8");
+    for method in ["GetCatalog", "ProvisionInstance"] {
+        let labels = ["broker=\"broker\"", &format!("method=\"{method}\""), "status=\"2xx\""];
+        has("servicecatalog_osb_request_count", &labels, "");
+    }
     leaks::assert_clean("the metrics", &metrics);
 }
 

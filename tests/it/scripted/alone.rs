@@ -130,7 +130,7 @@ impl Alone {
 
     /// How often the operator has asked a broker anything.
     pub fn calls(&self) -> u64 {
-        self.count("servicecatalog_osb_request_count_total", "")
+        self.count("servicecatalog_osb_request_count", "")
     }
 
     /// How many passes over objects of a kind have come to their end.
