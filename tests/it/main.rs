@@ -21,6 +21,7 @@ mod budget;
 mod chart;
 mod cluster;
 mod crash;
+mod docs;
 mod examples;
 mod generated;
 mod injection;

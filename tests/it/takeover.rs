@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, binary};
 use crate::namespace::Namespace;
 use crate::operator::Operator;
 use crate::process::{directory, text};
-use crate::scripted::{BINDING, Broker, Endpoint, INSTANCE, Request, Stage, condition, json_secret};
+use crate::scripted::{BINDING, Broker, Endpoint, INSTANCE, Request, Stage, condition, json_secret, stage};
 
 const GUIDE: &str = include_str!("../../docs/upgrade.md");
 
@@ -84,6 +84,26 @@ async fn a_cluster_of_service_catalog_is_taken_over_as_the_guide_says() {
     what_was_under_way_comes_to_its_end(&stage).await;
     what_was_being_deleted_goes(&stage).await;
     all_goes_on_from_here(&stage).await;
+}
+
+/// As the guide has it for a move to another cluster: the objects are created anew, with the ids that the broker knows.
+#[tokio::test]
+async fn objects_that_are_created_with_the_old_ids_make_nothing_twice() {
+    let stage = stage().await;
+    let parameters = json!({"size": 1});
+    let body = json!({"service_id": "database-ID", "plan_id": "small", "parameters": parameters});
+    stage.broker.has_done("PUT", "/v2/service_instances/the-old-id", body).await;
+    let path = "/v2/service_instances/the-old-id/service_bindings/the-old-binding";
+    let body = json!({"service_id": "database-ID", "plan_id": "small"});
+    let bound = stage.broker.has_done("PUT", path, body).await;
+
+    let instance = json!({"externalID": "the-old-id", "parameters": parameters});
+    stage.ready_binding(instance, json!({"externalID": "the-old-binding"})).await;
+    assert_eq!(stage.broker.instance().bindings.len(), 1);
+    assert_eq!(stage.entries("db").await["password"], bound["credentials"]["password"]);
+    stage.remove(BINDING, "db").await;
+    stage.remove(INSTANCE, "db").await;
+    assert!(stage.broker.instances().is_empty());
 }
 
 /// Nothing is asked, nothing is lost.
