@@ -92,3 +92,9 @@ pub fn escaped(external_id: &str) -> String {
     let head = head.strip_suffix('.').unwrap_or(&head);
     format!("{head}-{}", hex(&Md5::digest(external_id.as_bytes())))
 }
+
+/// The name of a class or plan whose [`escaped`] name is that of another broker's.
+pub fn escaped_of(external_id: &str, broker: &str) -> String {
+    let hash: String = hex(&Md5::digest(broker.as_bytes())).chars().take(8).collect();
+    format!("{}-{hash}", escaped(external_id))
+}

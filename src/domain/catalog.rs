@@ -5,7 +5,7 @@
 
 mod diff;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::class::CommonServiceClassSpec;
-use crate::crd::names::escaped;
+use crate::crd::names::{escaped, escaped_of};
 use crate::crd::plan::CommonServicePlanSpec;
 use crate::crd::role;
 use crate::domain::restriction::{Properties, Restriction, RestrictionError};
@@ -102,10 +102,11 @@ where
     Ok(desired)
 }
 
-/// The names of the broker's objects. Some old ones are named by the id as it is, and stay so.
+/// Whose the objects of each name are.
 struct Names<'a> {
-    classes: BTreeSet<&'a str>,
-    plans: BTreeSet<&'a str>,
+    broker: &'a str,
+    classes: BTreeMap<&'a str, &'a str>,
+    plans: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Names<'a> {
@@ -114,20 +115,29 @@ impl<'a> Names<'a> {
         C: role::Class + Resource,
         P: role::Plan + Resource,
     {
-        let classes = existing.classes.iter().filter(|class| class.broker_name() == existing.broker);
-        let plans = existing.plans.iter().filter(|plan| plan.broker_name() == existing.broker);
-        Self {
-            classes: classes.filter_map(|class| class.meta().name.as_deref()).collect(),
-            plans: plans.filter_map(|plan| plan.meta().name.as_deref()).collect(),
-        }
+        let classes = existing.classes.iter();
+        let classes = classes.filter_map(|class| Some((class.meta().name.as_deref()?, class.broker_name())));
+        let plans = existing.plans.iter();
+        let plans = plans.filter_map(|plan| Some((plan.meta().name.as_deref()?, plan.broker_name())));
+        Self { broker: existing.broker, classes: classes.collect(), plans: plans.collect() }
     }
 
     fn class(&self, id: &str) -> String {
-        if self.classes.contains(id) { id.to_owned() } else { escaped(id) }
+        self.name(&self.classes, id)
     }
 
     fn plan(&self, id: &str) -> String {
-        if self.plans.contains(id) { id.to_owned() } else { escaped(id) }
+        self.name(&self.plans, id)
+    }
+
+    /// What the object is called that there is, or else what it will be called: as usual, unless another broker has an
+    /// object of that name. Some old ones are named by the id as it is.
+    fn name(&self, owners: &BTreeMap<&str, &str>, id: &str) -> String {
+        let (usual, special) = (escaped(id), escaped_of(id, self.broker));
+        let owner = |name: &str| owners.get(name).copied();
+        let is_own = |name: &&str| owner(name) == Some(self.broker);
+        let own = [id, &usual, &special].into_iter().find(is_own);
+        own.map(str::to_owned).unwrap_or_else(|| if owner(&usual).is_none() { usual } else { special })
     }
 }
 

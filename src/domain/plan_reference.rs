@@ -112,12 +112,21 @@ pub struct Unresolved {
     pub message: String,
 }
 
-/// Finds class and plan. `current_plan` is the id of the plan that the instance has at the broker, if it has one.
+/// What an instance has already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Current<'a> {
+    /// The class that was found for it, by its name in Kubernetes.
+    pub class: Option<&'a str>,
+    /// The plan that it has at the broker, by its id there.
+    pub plan_id: Option<&'a str>,
+}
+
+/// Finds class and plan.
 pub fn resolve<'a, C, P>(
     reference: PlanReference<'_>,
     classes: impl Iterator<Item = &'a C>,
     plans: impl Iterator<Item = &'a P>,
-    current_plan: Option<&str>,
+    current: Current<'_>,
 ) -> Result<Target, Unresolved>
 where
     C: Class + Resource<DynamicType = ()> + 'a,
@@ -132,14 +141,15 @@ where
             means(reference.class, &class.name_any(), &common.external_name, &common.external_id)
         })
         .collect();
-    let class = one_class(&found, reference)?;
+    // One that was found stays, whoever begins to offer another of that name.
+    let kept = found.iter().find(|class| current.class == Some(&class.name_any()));
+    let class = kept.map_or_else(|| one_class(&found, reference), |class| Ok(*class))?;
     let plans: Vec<&P> = plans
         .filter(|plan| plan.class_name() == class.name_any() && plan.broker_name() == class.broker_name())
         .collect();
     let plan = one_plan(&plans, class, reference)?;
-    let current =
-        plans.iter().find(|plan| Some(plan.common().external_id.as_str()) == current_plan).unwrap_or(&plan);
-    Ok(target(reference, class, plan, *current))
+    let present = plans.iter().find(|plan| current.plan_id == Some(&plan.common().external_id));
+    Ok(target(reference, class, plan, present.copied().unwrap_or(plan)))
 }
 
 fn one_class<'a, C>(found: &[&'a C], reference: PlanReference<'_>) -> Result<&'a C, Unresolved>

@@ -11,6 +11,7 @@ use tracing::{debug, info};
 use super::brokers::Brokers;
 use super::clock;
 use super::context::Context;
+use super::entry::class_of;
 use super::error::Error;
 use super::gate::Gate;
 use super::pass::{self, Life};
@@ -22,7 +23,7 @@ use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, settle};
 use crate::domain::parameters::{self, Parameters};
-use crate::domain::plan_reference::{PlanReference, Target, Unresolved, resolve};
+use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
 use crate::domain::{Outcome, Settled};
 use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
@@ -185,7 +186,10 @@ fn find_in<S: Scope>(
         reference,
         classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
         plans.iter().map(Arc::as_ref).filter(|plan| is_for::<S>(*plan, instance)),
-        confirmed(instance).map(InstanceProperties::plan_id),
+        Current {
+            class: class_of::<S>(instance),
+            plan_id: confirmed(instance).map(InstanceProperties::plan_id),
+        },
     )
 }
 

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use service_catalog::crd::names::{escaped, label, label_value};
+use service_catalog::crd::names::{escaped, escaped_of, label, label_value};
 
 use crate::namespace::{Namespace, namespace};
 use crate::operator::operator;
@@ -278,9 +278,11 @@ async fn one_bad_entry_does_not_spoil_the_catalog() {
     assert_eq!(stage.list(PLAN).await.len(), 8);
 }
 
+/// Like the same broker in two regions.
 #[tokio::test]
-async fn a_class_of_another_broker_is_left_alone() {
+async fn two_brokers_may_offer_the_same() {
     let stage = stage().await;
+    stage.ready_instance(json!({})).await;
     let before = published(&stage).await;
     let other = Broker::start();
     stage
@@ -288,8 +290,25 @@ async fn a_class_of_another_broker_is_left_alone() {
         .await
         .unwrap();
     let broker = stage.until_ready(BROKER, "other").await;
-    let message = condition(&broker, "CatalogEntriesRejected=True").unwrap();
-    assert!(message.contains("already exists for broker \"broker\""), "{message}");
+    assert_eq!(condition(&broker, "CatalogEntriesRejected=True"), None);
+
+    stage.instance("either", json!({})).await;
+    let message = stage.until_says(INSTANCE, "either", "Ready=False ReferencesNonexistentServiceClass").await;
+    assert!(message.contains("several brokers offer"), "{message}");
+    let [class, plan] = ["database-ID", "small"].map(|id| escaped_of(id, "other"));
+    let spec = json!({"serviceClassName": class, "servicePlanName": plan});
+    stage.create(json!({"kind": INSTANCE, "metadata": {"name": "there"}, "spec": spec})).await.unwrap();
+    stage.until_ready(INSTANCE, "there").await;
+    assert_eq!((stage.broker.instances().len(), other.instances().len()), (1, 1));
+
+    // What was found before stays.
+    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
+
+    for name in ["there", "either"] {
+        stage.remove(INSTANCE, name).await;
+    }
     stage.remove(BROKER, "other").await;
     assert_eq!(published(&stage).await, before);
 }

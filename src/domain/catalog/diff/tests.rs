@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::crd::names::escaped;
+use crate::crd::names::{escaped, escaped_of};
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan};
 use crate::domain::catalog::tests::cluster::{
     BROKER, Cluster, ClusterWide, Namespaced, Stored, owner, words,
@@ -90,19 +90,44 @@ fn what_users_wrote_is_kept_and_labels_are_repaired() {
 fn what_belongs_to_others_is_not_touched() {
     let offer = catalog(&[("a", &["a1"]), ("b", &["b1"]), ("c", &["c1"])]);
     let mut cluster = ClusterWide::of(&offer);
-    Arc::make_mut(&mut cluster.classes[0]).spec.cluster_service_broker_name = "other".to_owned();
     Arc::make_mut(&mut cluster.classes[1]).spec.common.external_id = "other".to_owned();
     Arc::make_mut(&mut cluster.plans[2]).spec.cluster_service_class_ref.name = "other".to_owned();
-    let offer = catalog(&[("a", &["a2"]), ("b", &["b1"]), ("c", &["c1"])]);
     let diff = cluster.diff(&offer);
     assert_eq!((words(&diff.classes), words(&diff.plans)), (Vec::new(), Vec::new()));
     assert_eq!(
         summary(&diff.rejected),
-        "class \"a-name\": class \"a\" already exists for broker \"other\"; \
-         class \"b-name\": class \"b\" already exists with the external ID \"other\"; \
+        "class \"b-name\": class \"b\" already exists with the external ID \"other\"; \
          plan \"c1-name\": plan \"c1\" already exists for class \"other\""
     );
-    assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), ["mark b removed", "mark c removed"]);
+    let gone = words(&cluster.diff(&osb::Catalog::default()).classes);
+    assert_eq!(gone, ["mark a removed", "mark b removed", "mark c removed"]);
+}
+
+#[test]
+fn two_brokers_may_offer_the_same() {
+    let offer = catalog(&[("a", &["a1"]), ("Z", &["Z1"])]);
+    let mut cluster = ClusterWide::of(&offer);
+    for class in &mut cluster.classes {
+        Arc::make_mut(class).spec.cluster_service_broker_name = "other".to_owned();
+    }
+    for plan in &mut cluster.plans {
+        Arc::make_mut(plan).spec.cluster_service_broker_name = "other".to_owned();
+    }
+    let diff = cluster.diff(&offer);
+    assert!(diff.rejected.is_empty(), "{:?}", diff.rejected);
+    let suffix = escaped_of("a", BROKER).replace("a-", "");
+    let created = |name: &str| format!("create {name}-{suffix}");
+    assert_eq!(words(&diff.classes), [created("a"), created("z5az")]);
+    assert_eq!(words(&diff.plans), [created("a1"), created("z5az1")]);
+    let Change::Create(plan) = &diff.plans[0] else { panic!() };
+    assert_eq!(plan.spec.cluster_service_class_ref.name, escaped_of("a", BROKER));
+
+    cluster.sync(&offer);
+    assert_eq!(words(&cluster.diff(&offer).classes), names(&[]));
+    assert_eq!(
+        words(&cluster.diff(&catalog(&[("Z", &["Z1"])])).classes),
+        [format!("mark a-{suffix} removed")]
+    );
 }
 
 #[test]
