@@ -261,6 +261,9 @@ pub struct InstanceProperties {
     /// The class's id at the broker.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "serviceID")]
     pub service_id: String,
+    /// The version that the broker gives it, if it has versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub maintenance_version: String,
     /// The `updateRequests` of the spec that asked for it.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub update_requests: i64,

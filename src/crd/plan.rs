@@ -8,6 +8,16 @@ use super::class::CatalogEntryStatus;
 use super::reference::LocalObjectReference;
 use super::schema;
 
+/// The version of what a plan provides (OSB, “Maintenance Info Object”).
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct MaintenanceInfo {
+    /// A semantic version.
+    pub version: String,
+    /// What is new in it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
 /// What both kinds of plan have in common.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +47,10 @@ pub struct CommonServicePlanSpec {
     #[serde(default, deserialize_with = "schema::optional_integer", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub maximum_polling_duration: Option<i64>,
+    /// The version of new instances. Absent: the broker has no versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "MaintenanceInfo")]
+    pub maintenance_info: Option<MaintenanceInfo>,
     /// What the broker says for people and consoles: `displayName`, `bullets`, `costs`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::class::CommonServiceClassSpec;
 use crate::crd::names::{escaped, escaped_of};
-use crate::crd::plan::CommonServicePlanSpec;
+use crate::crd::plan::{CommonServicePlanSpec, MaintenanceInfo};
 use crate::crd::role;
 use crate::domain::restriction::{Properties, Restriction, RestrictionError};
 use crate::osb;
@@ -168,6 +168,10 @@ fn plan_spec(plan: &osb::Plan) -> CommonServicePlanSpec {
         plan_updatable: plan.plan_updateable,
         free: plan.free,
         maximum_polling_duration: plan.maximum_polling_duration.and_then(|seconds| seconds.try_into().ok()),
+        maintenance_info: plan.maintenance_info.as_ref().map(|info| MaintenanceInfo {
+            version: info.version.clone(),
+            description: info.description.clone().unwrap_or_default(),
+        }),
         external_metadata: plan.metadata.clone().map(Value::Object),
         instance_create_parameter_schema: instance.create.and_then(|schema| schema.parameters),
         instance_update_parameter_schema: instance.update.and_then(|schema| schema.parameters),

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::instance::Call;
 use crate::crd::ServiceInstanceStatus;
+use crate::crd::instance::InstanceProperties;
 use crate::crd::reference::UserInfo;
 use crate::osb::{
-    BindRequest, BindResource, OriginatingIdentity, PreviousValues, ProvisionRequest, SecretObject,
-    UpdateRequest,
+    BindRequest, BindResource, MaintenanceInfo, OriginatingIdentity, PreviousValues, ProvisionRequest,
+    SecretObject, UpdateRequest,
 };
 
 /// Where a request comes from (OSB profile, “Kubernetes”).
@@ -39,7 +40,13 @@ fn given(parameters: &Map<String, Value>) -> Option<SecretObject> {
 }
 
 /// The body of a provision request.
-pub fn provision(call: &Call, origin: &Origin, parameters: &Map<String, Value>) -> ProvisionRequest {
+pub fn provision(
+    call: &Call,
+    origin: &Origin,
+    status: &ServiceInstanceStatus,
+    parameters: &Map<String, Value>,
+) -> ProvisionRequest {
+    let wish = status.in_progress_properties.as_ref();
     ProvisionRequest {
         service_id: call.service_id.clone(),
         plan_id: call.plan_id.clone(),
@@ -47,8 +54,13 @@ pub fn provision(call: &Call, origin: &Origin, parameters: &Map<String, Value>) 
         organization_guid: origin.cluster_id.clone(),
         space_guid: origin.namespace_uid.clone(),
         parameters: given(parameters),
-        maintenance_info: None,
+        maintenance_info: wish.and_then(version),
     }
+}
+
+fn version(properties: &InstanceProperties) -> Option<MaintenanceInfo> {
+    let version = properties.maintenance_version.clone();
+    (!version.is_empty()).then_some(MaintenanceInfo { version, description: None })
 }
 
 /// The body of an update request: plan and parameters only where they change, and no parameters as `{}`.
@@ -59,6 +71,8 @@ pub fn update(
     (plan_id, parameters): (Option<&str>, Option<&Map<String, Value>>),
 ) -> UpdateRequest {
     let confirmed = status.external_properties.as_ref();
+    let present = confirmed.and_then(version);
+    let wished = status.in_progress_properties.as_ref().and_then(version);
     UpdateRequest {
         service_id: call.service_id.clone(),
         plan_id: plan_id.map(str::to_owned),
@@ -67,9 +81,10 @@ pub fn update(
         previous_values: confirmed.map(|confirmed| PreviousValues {
             service_id: Some(confirmed.service_id.clone()),
             plan_id: Some(confirmed.plan_id().to_owned()),
+            maintenance_info: present.clone(),
             ..PreviousValues::default()
         }),
-        maintenance_info: None,
+        maintenance_info: wished.filter(|wished| plan_id.is_some() || Some(wished) != present.as_ref()),
     }
 }
 

@@ -258,13 +258,13 @@ async fn ask(
     let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
     let parameters =
         facts.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+    let status = instance.status.clone().unwrap_or_default();
     match &call.verb {
         Verb::Provision => {
-            let body = request::provision(call, origin, &parameters);
+            let body = request::provision(call, origin, &status, &parameters);
             Ok(done(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
         }
         Verb::Update { plan_id, parameters: changed } => {
-            let status = instance.status.clone().unwrap_or_default();
             let change = (plan_id.as_deref(), changed.then_some(&parameters));
             let body = request::update(call, origin, &status, change);
             Ok(done(broker.update(id, &body, identity).await?, |body| body.dashboard_url))

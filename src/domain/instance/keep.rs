@@ -116,11 +116,15 @@ fn change(
     observed: &Observed<'_>,
     before: &ServiceInstanceStatus,
     mut status: ServiceInstanceStatus,
-    (target, desired, external): (&Target, InstanceProperties, &InstanceProperties),
+    (target, mut desired, external): (&Target, InstanceProperties, &InstanceProperties),
 ) -> Step {
     let now = &observed.now;
     let updating = status.current_operation == Some(InstanceOperation::Update);
     let plan_changes = desired.plan_id() != external.plan_id();
+    // A new version comes with a new plan, or when the user asks for an update.
+    if !plan_changes && desired.update_requests == external.update_requests {
+        desired.maintenance_version.clone_from(&external.maintenance_version);
+    }
     let wanted = fingerprint(&desired);
     let as_wanted = wanted == fingerprint(external) && !status.update_uncertain;
     if as_wanted && !updating {
@@ -138,7 +142,9 @@ fn change(
         blocked(observed, &mut status, reason, &message);
         return write_or(before, status, Step::Wait(None));
     }
-    let same = status.in_progress_properties.as_ref().map(fingerprint) == Some(wanted);
+    let same = status.in_progress_properties.as_ref().is_some_and(|asked| {
+        fingerprint(asked) == wanted && asked.maintenance_version == desired.maintenance_version
+    });
     if updating && same {
         let uncertain = status.update_uncertain;
         let plan_changes = plan_changes || (uncertain && target.plan_updatable);
@@ -195,6 +201,7 @@ pub(super) fn properties(
         user_info: spec.user_info.clone(),
         broker_name: target.broker.clone(),
         service_id: target.service_id.clone(),
+        maintenance_version: target.maintenance_version.clone(),
         update_requests: spec.update_requests,
         ..InstanceProperties::default()
     };

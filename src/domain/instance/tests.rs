@@ -166,6 +166,30 @@ fn a_failing_update_does_not_take_ready_away() {
 }
 
 #[test]
+fn a_new_version_comes_with_a_new_plan_or_on_request() {
+    let mut instance = asked();
+    let status = instance.status.as_mut().unwrap();
+    status.in_progress_properties.as_mut().unwrap().maintenance_version = "1.0.0".into();
+    instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
+    instance.metadata.generation = Some(2);
+    let mut touched = instance.clone();
+    touched.spec.update_requests = 1;
+    let now = at(0);
+    for (what, mut seen, version) in [
+        ("nothing", observed(&instance, &now), None),
+        ("parameters", with_other_parameters(&instance, &now), Some("1.0.0")),
+        ("a plan", with_other_plan(&instance, &now), Some("2.0.0")),
+        ("on request", observed(&touched, &now), Some("2.0.0")),
+    ] {
+        seen.target.as_mut().unwrap().maintenance_version = "2.0.0".into();
+        let step = decide(&seen);
+        let Step::Write(status) = &step else { panic!("{what}: {step:#?}") };
+        let wish = status.in_progress_properties.as_ref().map(|wish| wish.maintenance_version.as_str());
+        assert_eq!(wish, version, "{what}");
+    }
+}
+
+#[test]
 fn polls_carry_the_plan_before_the_update() {
     let mut instance = asked();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
