@@ -137,7 +137,11 @@ impl<'a> Names<'a> {
         let owner = |name: &str| owners.get(name).copied();
         let is_own = |name: &&str| owner(name) == Some(self.broker);
         let own = [id, &usual, &special].into_iter().find(is_own);
-        own.map(str::to_owned).unwrap_or_else(|| if owner(&usual).is_none() { usual } else { special })
+        match own {
+            Some(name) => name.to_owned(),
+            None if owner(&usual).is_none() => usual,
+            None => special,
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl Formatter for StringsAndFloats {
     }
 
     fn write_number_str<W: io::Write + ?Sized>(&mut self, writer: &mut W, number: &str) -> io::Result<()> {
-        let text = number.parse().map(float).unwrap_or_else(|_| number.to_owned());
+        let text = number.parse().map_or_else(|_| number.to_owned(), float);
         writer.write_all(text.as_bytes())
     }
 }

@@ -1,5 +1,8 @@
 //! What service-catalog 0.3 has stored.
 
+mod bindings;
+mod instances;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -53,8 +56,8 @@ impl Stored {
         apply(cluster, &["create", "namespace", NAMESPACE], None);
         let mut stored = Self { objects: BTreeMap::new() };
         stored.catalog(cluster, broker);
-        stored.instances(cluster, broker).await;
-        stored.bindings(cluster, broker).await;
+        instances::write(&mut stored, cluster, broker).await;
+        bindings::write(&mut stored, cluster, broker).await;
         apply(cluster, &["create", "-f", "-"], Some(include_str!("release.yaml").to_owned()));
         stored
     }
@@ -86,131 +89,6 @@ impl Stored {
         }
     }
 
-    async fn instances(&mut self, cluster: &Cluster, broker: &Broker) {
-        let parameters = json!({"param-1": "value-1", "param-2": "value-2"});
-        let checksum = "4fa544b50ca7a33fe5e8bc0780f1f36aa0c2c7098242db27bc8a3e21f4b4ab55";
-        let confirmed = |plan: &str| {
-            json!({"clusterServicePlanExternalID": plan, "clusterServicePlanExternalName": plan, "parameterChecksum": checksum,
-                "parameters": parameters, "userInfo": user()})
-        };
-        let ready = json!({
-            "asyncOpInProgress": false,
-            "conditions": [condition("Ready", "True", "ProvisionedSuccessfully", "The instance was provisioned successfully")],
-            "deprovisionStatus": "Required", "provisionStatus": "Provisioned", "externalProperties": confirmed("small"),
-            "observedGeneration": 1, "reconciledGeneration": 1, "orphanMitigationInProgress": false,
-            "lastConditionState": "Ready", "userSpecifiedClassName": "ClusterServiceClass/database",
-            "userSpecifiedPlanName": "small", "dashboardURL": "http://dashboard.example.com",
-        });
-        let asked = async |name: &str, plan: &str, parameters: &Value| {
-            let body = json!({"service_id": CLASS, "plan_id": plan, "parameters": parameters});
-            broker.has_done("PUT", &at_broker(name), body).await
-        };
-        let running = |operation: &str, answer: &Value, properties: Value| {
-            json!({"asyncOpInProgress": true, "currentOperation": operation, "lastOperation": answer["operation"],
-                "operationStartTime": TIME, "inProgressProperties": properties})
-        };
-        let not_provisioned = json!({"externalProperties": null, "provisionStatus": "NotProvisioned"});
-        let mut add = |name: &str, plan: &str, parameters: &Value, changes: &[&Value]| {
-            let class = escaped(CLASS);
-            let labels = json!({label::CLUSTER_SERVICE_CLASS_REF: label_value(&class),
-                label::CLUSTER_SERVICE_PLAN_REF: label_value(plan)});
-            let spec = json!({"clusterServiceClassExternalName": "database", "clusterServicePlanExternalName": plan,
-                "clusterServiceClassRef": {"name": class}, "clusterServicePlanRef": {"name": plan}, "externalID": id(name),
-                "parameters": parameters, "updateRequests": 0, "userInfo": user()});
-            let status = changes.iter().fold(ready.clone(), |status, change| overlay(status, change));
-            self.add(cluster, "ServiceInstance", name, (json!({"labels": labels}), spec, status));
-        };
-
-        asked("mini-instance", "small", &parameters).await;
-        add("mini-instance", "small", &parameters, &[]);
-
-        let answer = asked("provisioning", "slow", &parameters).await;
-        let state = running("Provision", &answer, confirmed("slow"));
-        let says = json!({"conditions": [condition("Ready", "False", "Provisioning", "so it was")]});
-        add("provisioning", "slow", &parameters, &[&not_provisioned, &state, &says]);
-
-        let says = json!({"conditions": failed("ProvisionCallFailed"), "deprovisionStatus": "NotRequired"});
-        add("refused", "small", &parameters, &[&not_provisioned, &says]);
-
-        asked("update-failed", "small", &parameters).await;
-        add(
-            "update-failed",
-            "small",
-            &json!({"size": 2}),
-            &[&json!({"conditions": failed("UpdateInstanceCallFailed")})],
-        );
-
-        asked("orphaned", "small", &parameters).await;
-        let state = json!({"orphanMitigationInProgress": true, "currentOperation": "Provision",
-            "inProgressProperties": confirmed("small"), "conditions": [
-                condition("Ready", "False", "StartingInstanceOrphanMitigation", "so it was"),
-                condition("OrphanMitigation", "True", "ProvisionCallFailed", "so it was")]});
-        add("orphaned", "small", &parameters, &[&not_provisioned, &state]);
-
-        asked("deprovisioning", "slow", &parameters).await;
-        broker.has_done("GET", &format!("{}/last_operation", at_broker("deprovisioning")), json!(null)).await;
-        let answer = broker.has_done("DELETE", &at_broker("deprovisioning"), json!(null)).await;
-        let says = json!({"conditions": [condition("Ready", "False", "Deprovisioning", "so it was")]});
-        let slow = json!({"externalProperties": confirmed("slow")});
-        add(
-            "deprovisioning",
-            "slow",
-            &parameters,
-            &[&running("Deprovision", &answer, json!(null)), &slow, &says],
-        );
-        delete(cluster, "serviceinstance", "deprovisioning");
-
-        asked("given-up", "small", &parameters).await;
-        let says = json!({"conditions": failed("DeprovisionCallFailed"), "deprovisionStatus": "Failed"});
-        add("given-up", "small", &parameters, &[&says]);
-        delete(cluster, "serviceinstance", "given-up");
-    }
-
-    async fn bindings(&mut self, cluster: &Cluster, broker: &Broker) {
-        let ready = json!({
-            "asyncOpInProgress": false, "conditions": [condition("Ready", "True", "InjectedBindResult", "Injected bind result")],
-            "externalProperties": {"userInfo": user()}, "orphanMitigationInProgress": false, "reconciledGeneration": 1,
-            "unbindStatus": "Required", "lastConditionState": "Ready",
-        });
-        let bound = async |name: &str| {
-            let path = format!("{}/service_bindings/{}", at_broker("mini-instance"), id(name));
-            broker.has_done("PUT", &path, json!({"service_id": CLASS, "plan_id": "small"})).await;
-        };
-        let mut add = |name: &str, changes: Value| {
-            let spec = json!({"instanceRef": {"name": "mini-instance"}, "secretName": name, "externalID": id(name),
-                "userInfo": user()});
-            let meta = json!({"annotations": {"reconciliationTriggered": "2019-10-01 10:00:00 +0000 UTC"}});
-            self.add(cluster, "ServiceBinding", name, (meta, spec, overlay(ready.clone(), &changes)))
-        };
-
-        bound("mini-binding").await;
-        let binding = add("mini-binding", json!({}));
-        let owner = json!([{"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "name": "mini-binding",
-            "uid": binding["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true}]);
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "stringData": {"password": PASSWORD},
-            "metadata": {"name": "mini-binding", "namespace": NAMESPACE, "ownerReferences": owner}});
-        apply(cluster, &["create", "-f", "-"], Some(secret.to_string()));
-
-        bound("secret-deleted").await;
-        add("secret-deleted", json!({}));
-        add(
-            "bind-failed",
-            json!({"externalProperties": null, "conditions": failed("ServiceBindingReturnedFailure")}),
-        );
-
-        bound("half-unbound").await;
-        add(
-            "half-unbound",
-            json!({"currentOperation": "Unbind", "operationStartTime": TIME,
-            "conditions": [condition("Ready", "False", "UnbindingRequestInFlight", "so it was")]}),
-        );
-        bound("unbind-given-up").await;
-        add("unbind-given-up", json!({"unbindStatus": "Failed", "conditions": failed("UnbindCallFailed")}));
-        for name in ["half-unbound", "unbind-given-up"] {
-            delete(cluster, "servicebinding", name);
-        }
-    }
-
     /// Writes an object, and its status after it.
     fn add(
         &mut self,
@@ -230,6 +108,7 @@ impl Stored {
         }
         apply(cluster, &["create", "-f", "-"], Some(object.to_string()));
         object["status"] = status;
+        object["status"].as_object_mut().unwrap().retain(|_, value| !value.is_null());
         let read = apply(
             cluster,
             &["replace", "--subresource=status", "-o", "json", "-f", "-"],
@@ -256,10 +135,9 @@ fn failed(reason: &str) -> Value {
     ])
 }
 
+/// `null` takes a member away.
 fn overlay(mut base: Value, over: &Value) -> Value {
-    let members = base.as_object_mut().unwrap();
-    members.extend(over.as_object().unwrap().clone());
-    members.retain(|_, value| !value.is_null());
+    base.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
     base
 }
 

@@ -11,7 +11,7 @@ use crate::domain::fixtures::at;
 const ID: &str = "28d11555-9172-11e9-bfe5-0242ac110008";
 
 /// A binding with a status that service-catalog wrote; `changes` are merged into that of one that is ready.
-fn stored(changes: Value) -> ServiceBinding {
+fn stored(changes: &Value) -> ServiceBinding {
     let mut status = json!({
         "asyncOpInProgress": false,
         "conditions": [{"type": "Ready", "status": "True", "reason": "InjectedBindResult", "message": "…"}],
@@ -43,79 +43,93 @@ fn go_on(binding: &mut ServiceBinding, world: &World) -> Step {
     panic!("it goes on writing: {binding:#?}");
 }
 
-/// Of each state: what the broker is asked first, under the id that it knows.
-#[test]
-fn every_state_is_brought_to_an_end() {
-    let failed = |reason: &str| {
-        json!([{"type": "Ready", "status": "False", "reason": reason, "message": "so it was"},
-            {"type": "Failed", "status": "True", "reason": reason, "message": "so it was"}])
-    };
-    let running = |operation: &str| {
-        json!({"asyncOpInProgress": true, "currentOperation": operation, "lastOperation": "task-10",
-            "conditions": [], "externalProperties": null, "inProgressProperties": {}})
-    };
-    let mitigating = |running: bool| {
-        json!({"asyncOpInProgress": running, "currentOperation": "Bind", "orphanMitigationInProgress": true,
-            "lastOperation": running.then_some("task-10"), "inProgressProperties": {}, "externalProperties": null,
-            "conditions": failed("ServiceBindingNeedsOrphanMitigation")})
-    };
+fn failed(reason: &str) -> Value {
+    json!([{"type": "Ready", "status": "False", "reason": reason, "message": "so it was"},
+        {"type": "Failed", "status": "True", "reason": reason, "message": "so it was"}])
+}
+
+fn running(operation: &str) -> Value {
+    json!({"asyncOpInProgress": true, "currentOperation": operation, "lastOperation": "task-10",
+        "conditions": [], "externalProperties": null, "inProgressProperties": {}})
+}
+
+fn mitigating(running: bool) -> Value {
+    json!({"asyncOpInProgress": running, "currentOperation": "Bind", "orphanMitigationInProgress": true,
+        "lastOperation": running.then_some("task-10"), "inProgressProperties": {}, "externalProperties": null,
+        "conditions": failed("ServiceBindingNeedsOrphanMitigation")})
+}
+
+/// Of what is wanted: the state, and what the broker is asked first.
+fn wanted() -> Vec<(&'static str, Value, Verb)> {
     let task = || Some("task-10".to_owned());
-    for (what, mut state, verb) in [
-        ("binding", stored(running("Bind")), Verb::Poll(task())),
-        ("unbinding", deleted(stored(running("Unbind"))), Verb::Poll(task())),
+    vec![
+        ("binding", running("Bind"), Verb::Poll(task())),
         (
             "to be bound again",
-            stored(
-                json!({"currentOperation": "Bind", "externalProperties": null, "inProgressProperties": {}}),
-            ),
+            json!({"currentOperation": "Bind", "externalProperties": null, "inProgressProperties": {}}),
             Verb::Bind,
         ),
         (
             "refused once",
-            stored(
-                json!({"conditions": failed("ServiceBindingReturnedFailure"), "externalProperties": null}),
-            ),
+            json!({"conditions": failed("ServiceBindingReturnedFailure"), "externalProperties": null}),
             Verb::Bind,
-        ),
-        (
-            "refused once, and deleted",
-            deleted(stored(json!({"conditions": failed("BindCallFailed"), "externalProperties": null}))),
-            Verb::Unbind,
         ),
         (
             "given up after an orphan mitigation",
-            stored(json!({"conditions": failed("BindCallFailed"), "externalProperties": null,
-                "unbindStatus": "Succeeded"})),
+            json!({"conditions": failed("BindCallFailed"), "externalProperties": null, "unbindStatus": "Succeeded"}),
             Verb::Bind,
         ),
-        ("orphan mitigation", stored(mitigating(false)), Verb::Mitigate),
-        ("deleted in orphan mitigation", deleted(stored(mitigating(false))), Verb::Mitigate),
-        ("asynchronous orphan mitigation", stored(mitigating(true)), Verb::PollMitigation(task())),
+        ("orphan mitigation", mitigating(false), Verb::Mitigate),
+        ("asynchronous orphan mitigation", mitigating(true), Verb::PollMitigation(task())),
         (
             "orphan mitigation that was given up",
-            stored(
-                json!({"orphanMitigationInProgress": true, "externalProperties": null, "unbindStatus": "Failed"}),
-            ),
+            json!({"orphanMitigationInProgress": true, "externalProperties": null, "unbindStatus": "Failed"}),
             Verb::Mitigate,
         ),
-        ("an unbind that was given up", deleted(stored(json!({"unbindStatus": "Failed"}))), Verb::Unbind),
+        ("its Secret is gone", json!({}), Verb::Bind),
+    ]
+}
+
+/// The same of what is being deleted.
+fn unwanted() -> Vec<(&'static str, Value, Verb)> {
+    vec![
+        ("unbinding", running("Unbind"), Verb::Poll(Some("task-10".to_owned()))),
         (
-            "an unbind that was given up, of what was never ready",
-            deleted(stored(json!({"unbindStatus": "Failed", "externalProperties": null}))),
+            "refused once",
+            json!({"conditions": failed("BindCallFailed"), "externalProperties": null}),
             Verb::Unbind,
         ),
-        ("half deleted", deleted(stored(json!({"currentOperation": "Unbind"}))), Verb::Unbind),
-        ("its Secret is gone", stored(json!({})), Verb::Bind),
-    ] {
-        let Step::Call(call) = go_on(&mut state, &world()) else { panic!("{what}: {state:#?}") };
-        assert_eq!((&call.verb, &*call.binding_id), (&verb, ID), "{what}");
-        assert_eq!((&*call.instance.id, &*call.instance.broker_name), ("instance-id", "broker"), "{what}");
+        ("in orphan mitigation", mitigating(false), Verb::Mitigate),
+        ("given up", json!({"unbindStatus": "Failed"}), Verb::Unbind),
+        (
+            "given up, and never ready",
+            json!({"unbindStatus": "Failed", "externalProperties": null}),
+            Verb::Unbind,
+        ),
+        ("half deleted", json!({"currentOperation": "Unbind"}), Verb::Unbind),
+    ]
+}
+
+fn goes_on(what: &str, mut binding: ServiceBinding, verb: &Verb) {
+    let Step::Call(call) = go_on(&mut binding, &world()) else { panic!("{what}: {binding:#?}") };
+    assert_eq!((&call.verb, &*call.binding_id), (verb, ID), "{what}");
+    assert_eq!((&*call.instance.id, &*call.instance.broker_name), ("instance-id", "broker"), "{what}");
+}
+
+/// The broker is asked under the id that it knows.
+#[test]
+fn every_state_is_brought_to_an_end() {
+    for (what, state, verb) in wanted() {
+        goes_on(what, stored(&state), &verb);
+    }
+    for (what, state, verb) in unwanted() {
+        goes_on(&format!("deleted: {what}"), deleted(stored(&state)), &verb);
     }
 }
 
 #[test]
 fn what_is_ready_only_gets_our_label_on_its_secret() {
-    let mut ready = stored(json!({}));
+    let mut ready = stored(&json!({}));
     let world = World { secret: Some("digest".to_owned()), ..world() };
     let Step::Call(call) = go_on(&mut ready, &world) else { panic!("{ready:#?}") };
     assert_eq!(call.verb, Verb::Adopt);
@@ -126,7 +140,7 @@ fn what_is_ready_only_gets_our_label_on_its_secret() {
 fn what_is_gone_already_is_let_go() {
     for unbind_status in ["Succeeded", "NotRequired"] {
         let state = json!({"unbindStatus": unbind_status, "externalProperties": null});
-        assert_eq!(go_on(&mut deleted(stored(state)), &world()), Step::Release);
+        assert_eq!(go_on(&mut deleted(stored(&state)), &world()), Step::Release);
     }
 }
 
@@ -137,7 +151,7 @@ fn a_binding_waits_until_its_instance_is_taken_over() {
     let properties = early.instance.status.as_mut().unwrap().external_properties.as_mut().unwrap();
     properties.service_id = String::new();
     for state in [json!({"unbindStatus": "Failed"}), json!({"orphanMitigationInProgress": true})] {
-        let mut binding = deleted(stored(state));
+        let mut binding = deleted(stored(&state));
         assert_eq!(go_on(&mut binding, &early), Step::Wait(None));
         let Step::Call(_) = go_on(&mut binding, &world()) else { panic!("{binding:#?}") };
     }

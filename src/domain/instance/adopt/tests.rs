@@ -13,7 +13,7 @@ use crate::domain::{parameters, reason};
 const ID: &str = "c3b56b2e-9172-11e9-bfe5-0242ac110008";
 
 /// An instance with a status that service-catalog wrote; `changes` are merged into that of one that is ready.
-fn stored(changes: Value) -> ServiceInstance {
+fn stored(changes: &Value) -> ServiceInstance {
     let mut status = json!({
         "asyncOpInProgress": false,
         "conditions": [{"type": "Ready", "status": "True", "reason": "ProvisionedSuccessfully", "message": "…"}],
@@ -69,122 +69,119 @@ fn go_on_with(instance: &mut ServiceInstance, adjust: impl Fn(&mut Observed<'_>)
     panic!("it goes on writing: {instance:#?}");
 }
 
-/// Of each state: what the broker is asked first, under the id that it knows.
-#[test]
-fn every_state_is_brought_to_an_end() {
+fn with(mut one: Value, other: &Value) -> Value {
+    one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    one
+}
+
+fn not_provisioned(state: Value) -> Value {
+    with(state, &json!({"externalProperties": null, "provisionStatus": ""}))
+}
+
+fn running(operation: &str, reason: &str) -> Value {
+    json!({"asyncOpInProgress": true, "currentOperation": operation, "lastOperation": "task-10",
+        "conditions": not_ready(reason), "inProgressProperties": plan()})
+}
+
+fn mitigating() -> Value {
+    not_provisioned(json!({"currentOperation": "Provision", "orphanMitigationInProgress": true,
+        "inProgressProperties": plan(), "conditions": not_ready("StartingInstanceOrphanMitigation")}))
+}
+
+fn with_other_parameters(state: Value) -> Value {
+    let confirmed = json!({"clusterServicePlanExternalID": "plan-id", "parameterChecksum": "other"});
+    with(state, &json!({"externalProperties": confirmed}))
+}
+
+fn poll() -> Verb {
+    Verb::Poll(Some("task-10".to_owned()))
+}
+
+/// Of what is wanted: the state, and what the broker is asked first.
+fn wanted() -> Vec<(&'static str, Value, Verb)> {
     let update = Verb::Update { plan_id: None, parameters: true };
-    let running = |operation: &str, verb: &str| {
-        json!({"asyncOpInProgress": true, "currentOperation": operation, "lastOperation": "task-10",
-            "conditions": not_ready(verb), "inProgressProperties": plan()})
-    };
-    let with = |mut one: Value, other: Value| {
-        one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
-        one
-    };
-    let provisioning = json!({"externalProperties": null, "provisionStatus": ""});
-    let mitigating = json!({"externalProperties": null, "provisionStatus": "", "currentOperation": "Provision",
-        "orphanMitigationInProgress": true, "inProgressProperties": plan(),
-        "conditions": not_ready("StartingInstanceOrphanMitigation")});
-    let task = || Some("task-10".to_owned());
-    for (what, state, verb) in [
-        (
-            "provisioning",
-            stored(with(running("Provision", "Provisioning"), provisioning.clone())),
-            Verb::Poll(task()),
-        ),
-        ("updating", stored(running("Update", "UpdatingInstance")), Verb::Poll(task())),
-        ("deprovisioning", deleted(stored(running("Deprovision", "Deprovisioning"))), Verb::Poll(task())),
-        (
-            "to be provisioned again",
-            stored(with(
-                json!({"currentOperation": "Provision", "inProgressProperties": plan(),
-                    "deprovisionStatus": "NotRequired", "conditions": not_ready("ErrorCallingProvision")}),
-                provisioning.clone(),
-            )),
-            Verb::Provision,
-        ),
-        (
-            "refused once",
-            stored(with(
-                json!({"deprovisionStatus": "NotRequired", "conditions": failed("ClusterServiceBrokerReturnedFailure")}),
-                provisioning.clone(),
-            )),
-            Verb::Provision,
-        ),
+    let again = json!({"currentOperation": "Provision", "inProgressProperties": plan(),
+        "deprovisionStatus": "NotRequired", "conditions": not_ready("ErrorCallingProvision")});
+    let refused = json!({"deprovisionStatus": "NotRequired",
+        "conditions": failed("ClusterServiceBrokerReturnedFailure")});
+    let failing = json!({"currentOperation": "Update", "conditions": not_ready("ErrorCallingUpdateInstance"),
+        "inProgressProperties": plan()});
+    let polling = json!({"asyncOpInProgress": true, "lastOperation": "task-10"});
+    let given_up =
+        json!({"currentOperation": null, "inProgressProperties": null, "deprovisionStatus": "Failed"});
+    vec![
+        ("provisioning", not_provisioned(running("Provision", "Provisioning")), poll()),
+        ("updating", running("Update", "UpdatingInstance"), poll()),
+        ("to be provisioned again", not_provisioned(again), Verb::Provision),
+        ("refused once", not_provisioned(refused), Verb::Provision),
         (
             "an update that failed",
-            stored(json!({"conditions": failed("UpdateInstanceCallFailed"),
-                "externalProperties": {"clusterServicePlanExternalID": "plan-id", "parameterChecksum": "other"}})),
+            with_other_parameters(json!({"conditions": failed("UpdateInstanceCallFailed")})),
             update.clone(),
         ),
-        (
-            "an update to be repeated",
-            stored(
-                json!({"currentOperation": "Update", "conditions": not_ready("ErrorCallingUpdateInstance"),
-                "inProgressProperties": plan(),
-                "externalProperties": {"clusterServicePlanExternalID": "plan-id", "parameterChecksum": "other"}}),
-            ),
-            update,
-        ),
-        ("orphan mitigation", stored(mitigating.clone()), Verb::Mitigate),
-        ("deleted in orphan mitigation", deleted(stored(mitigating.clone())), Verb::Mitigate),
+        ("an update to be repeated", with_other_parameters(failing), update),
+        ("orphan mitigation", mitigating(), Verb::Mitigate),
         (
             "asynchronous orphan mitigation",
-            stored(with(mitigating.clone(), json!({"asyncOpInProgress": true, "lastOperation": "task-10"}))),
-            Verb::PollMitigation(task()),
+            with(mitigating(), &polling),
+            Verb::PollMitigation(Some("task-10".to_owned())),
         ),
+        ("orphan mitigation that was given up", with(mitigating(), &given_up), Verb::Mitigate),
+    ]
+}
+
+/// The same of what is being deleted.
+fn unwanted() -> Vec<(&'static str, Value, Verb)> {
+    let given_up = json!({"deprovisionStatus": "Failed", "conditions": failed("DeprovisionCallFailed")});
+    vec![
+        ("deprovisioning", running("Deprovision", "Deprovisioning"), poll()),
+        ("in orphan mitigation", mitigating(), Verb::Mitigate),
+        ("given up", given_up, Verb::Deprovision),
         (
-            "orphan mitigation that was given up",
-            stored(with(
-                mitigating,
-                json!({"currentOperation": null, "inProgressProperties": null, "deprovisionStatus": "Failed"}),
-            )),
-            Verb::Mitigate,
-        ),
-        (
-            "a deprovisioning that was given up",
-            deleted(stored(
-                json!({"deprovisionStatus": "Failed", "conditions": failed("DeprovisionCallFailed")}),
-            )),
+            "given up, and never ready",
+            not_provisioned(json!({"deprovisionStatus": "Failed"})),
             Verb::Deprovision,
         ),
-        (
-            "a deprovisioning that was given up, of what was never ready",
-            deleted(stored(with(json!({"deprovisionStatus": "Failed"}), provisioning))),
-            Verb::Deprovision,
-        ),
-        ("deleted meanwhile", deleted(stored(json!({}))), Verb::Deprovision),
-        (
-            "deleted, and nothing is known but that it is there",
-            deleted(stored(json!({"externalProperties": null}))),
-            Verb::Deprovision,
-        ),
-    ] {
-        let mut state = state;
-        let step = go_on(&mut state);
-        let Step::Call(call) = step else { panic!("{what}: {step:#?}") };
-        assert_eq!(call.verb, verb, "{what}");
-        let Call { instance_id, service_id, plan_id, broker, .. } = call;
-        assert_eq!(
-            [&*instance_id, &*service_id, &*plan_id, &*broker],
-            [ID, "service-id", "plan-id", "broker"],
-            "{what}"
-        );
+        ("just now", json!({}), Verb::Deprovision),
+        ("nothing is known but that it is there", json!({"externalProperties": null}), Verb::Deprovision),
+    ]
+}
+
+fn goes_on(what: &str, mut instance: ServiceInstance, verb: &Verb) {
+    let step = go_on(&mut instance);
+    let Step::Call(call) = step else { panic!("{what}: {step:#?}") };
+    assert_eq!(call.verb, *verb, "{what}");
+    let Call { instance_id, service_id, plan_id, broker, .. } = call;
+    assert_eq!(
+        [&*instance_id, &*service_id, &*plan_id, &*broker],
+        [ID, "service-id", "plan-id", "broker"],
+        "{what}"
+    );
+}
+
+/// The broker is asked under the id that it knows.
+#[test]
+fn every_state_is_brought_to_an_end() {
+    for (what, state, verb) in wanted() {
+        goes_on(what, stored(&state), &verb);
+    }
+    for (what, state, verb) in unwanted() {
+        goes_on(&format!("deleted: {what}"), deleted(stored(&state)), &verb);
     }
 }
 
 #[test]
 fn what_is_settled_stays_as_it_is() {
     for (what, mut state) in [
-        ("ready", stored(json!({}))),
-        ("ready, from before there was an observedGeneration", stored(json!({"observedGeneration": 0}))),
+        ("ready", stored(&json!({}))),
+        ("ready, from before there was an observedGeneration", stored(&json!({"observedGeneration": 0}))),
         (
             "ready, and nothing is known of what the broker confirmed",
-            stored(json!({"externalProperties": null})),
+            stored(&json!({"externalProperties": null})),
         ),
         (
             "an update failed, and the spec was put back",
-            stored(json!({"conditions": failed("UpdateInstanceCallFailed")})),
+            stored(&json!({"conditions": failed("UpdateInstanceCallFailed")})),
         ),
     ] {
         assert_eq!(go_on_with(&mut state, |_| {}), (Step::Wait(None), 1), "{what}");
@@ -201,7 +198,7 @@ fn what_is_gone_already_is_let_go() {
         json!({"externalProperties": null, "provisionStatus": "NotProvisioned", "deprovisionStatus": "Succeeded"}),
         json!({"externalProperties": null, "provisionStatus": "", "deprovisionStatus": "NotRequired"}),
     ] {
-        assert_eq!(go_on(&mut deleted(stored(state))), Step::Release);
+        assert_eq!(go_on(&mut deleted(stored(&state))), Step::Release);
     }
 }
 
@@ -214,14 +211,14 @@ fn numbers_are_not_taken_for_a_change() {
     assert_ne!(exact.checksum(), of_floats);
     let mut properties = plan();
     properties["parameterChecksum"] = of_floats.into();
-    let mut state = stored(json!({"externalProperties": properties}));
+    let mut state = stored(&json!({"externalProperties": properties}));
     let (step, _) = go_on_with(&mut state, |seen| seen.parameters = Ok(exact.clone()));
     assert_eq!(step, Step::Wait(None));
 }
 
 #[test]
 fn an_edit_that_nobody_has_seen_yet_is_carried_out() {
-    let mut touched = stored(json!({}));
+    let mut touched = stored(&json!({}));
     touched.metadata.generation = Some(2);
     let Step::Call(call) = go_on(&mut touched) else { panic!("no call") };
     assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: false });
@@ -236,13 +233,13 @@ fn what_cannot_be_asked_for_says_so_and_is_kept() {
             message: "no such class".to_owned(),
         });
     };
-    let mut settled = stored(json!({}));
+    let mut settled = stored(&json!({}));
     assert_eq!(go_on_with(&mut settled, without_class).0, Step::Wait(None));
     assert!(condition::is_true(&settled.status.unwrap().conditions, condition::READY));
 
     let mitigating =
         json!({"externalProperties": null, "provisionStatus": "", "orphanMitigationInProgress": true});
-    for mut stuck in [deleted(stored(json!({}))), stored(mitigating)] {
+    for mut stuck in [deleted(stored(&json!({}))), stored(&mitigating)] {
         assert_eq!(go_on_with(&mut stuck, without_class).0, Step::Wait(None));
         let conditions = &stuck.status.as_ref().unwrap().conditions;
         let ready = condition::find(conditions, condition::READY).unwrap();
