@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, Preconditions};
 use kube::runtime::controller::Action;
 use tracing::info;
 
 use super::context::Context;
-use super::error::{During as _, Error};
+use super::error::Error;
 use super::scope::{Kind, Scope, is_for};
 use crate::crd::{ServiceInstance, role};
 
@@ -54,14 +53,7 @@ fn is_used<S: Scope, K: Kind>(
 }
 
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    let version = Preconditions { uid: entry.uid(), resource_version: entry.resource_version() };
-    let parameters = DeleteParams { preconditions: Some(version), ..DeleteParams::default() };
-    let _turn = context.turn(entry).await;
-    entry
-        .api_of(&context.client)
-        .delete(&entry.name_any(), &parameters)
-        .await
-        .during("deleting a class or plan")?;
+    context.delete(entry).await?;
     info!("the broker offers it no more and nothing uses it: deleted");
     Ok(())
 }

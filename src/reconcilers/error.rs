@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube::core::Status;
 use thiserror::Error;
 
 /// A pass that did not come to its end. It is repeated: whatever it had begun is in the object's status.
@@ -35,18 +36,23 @@ pub enum Error {
 impl Error {
     /// Whether somebody else wrote in between: nothing is wrong, the pass begins anew with what is there now.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Api { source, .. } if matches!(source.as_ref(), kube::Error::Api(status) if status.is_conflict()))
+        self.answer().is_some_and(Status::is_conflict)
+    }
+
+    /// What the API server answered.
+    fn answer(&self) -> Option<&Status> {
+        match self {
+            Self::Api { source, .. } => match source.as_ref() {
+                kube::Error::Api(status) => Some(status),
+                _ => None,
+            },
+            Self::Broker(_) | Self::NotNow | Self::Replaced | Self::TooLong(_) | Self::Panic(_) => None,
+        }
     }
 
     /// Whether the object is not there (any more).
     pub fn is_not_found(&self) -> bool {
-        match self {
-            Self::Api { source, .. } => {
-                matches!(source.as_ref(), kube::Error::Api(status) if status.is_not_found())
-            }
-            Self::Replaced => true,
-            Self::Broker(_) | Self::NotNow | Self::TooLong(_) | Self::Panic(_) => false,
-        }
+        matches!(self, Self::Replaced) || self.answer().is_some_and(Status::is_not_found)
     }
 }
 
