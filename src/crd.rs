@@ -1,10 +1,12 @@
-//! The API: the eight kinds of `servicecatalog.k8s.io/v1beta1`, as Kubernetes' service catalog defined them.
+//! The API: the eight kinds of `servicecatalog.k8s.io/v1beta1`, as Kubernetes' service catalog defined them, and the
+//! three of its beginnings, [`alpha`].
 //!
 //! Types only: what an object holds and how it is written. What an object means is decided in
 //! [`domain`](crate::domain). The YAML in `crds/` is printed from these types by `service-catalog crds`.
 //! Field names, defaults and what is tolerated are those of service-catalog 0.3, so that its manifests,
 //! stored objects and clients work unchanged; what is new is optional.
 
+pub mod alpha;
 pub mod binding;
 pub mod broker;
 pub mod class;
@@ -33,7 +35,7 @@ pub use plan::{ClusterServicePlan, ServicePlan};
 
 /// The group of all our kinds.
 pub const GROUP: &str = "servicecatalog.k8s.io";
-/// The version of all our kinds.
+/// The version of all our kinds but those of [`alpha`].
 pub const VERSION: &str = "v1beta1";
 
 /// The definitions of all kinds, in the order in which the files in `crds/` are written.
@@ -47,6 +49,9 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         ServicePlan::crd(),
         ServiceInstance::crd(),
         ServiceBinding::crd(),
+        alpha::Broker::crd(),
+        alpha::Instance::crd(),
+        alpha::Binding::crd(),
     ];
     for version in all.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {

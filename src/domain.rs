@@ -21,8 +21,10 @@
 //! | `credentials` | what goes into the Secret? |
 //! | `catalog`, `restriction` | which classes and plans should there be? |
 //! | `broker` | when is a catalog due? |
+//! | `alpha` | which object is made of one of the alpha API, and what is the next step? |
 //! | `reason` | what is the word for it? |
 
+pub mod alpha;
 pub mod binding;
 pub mod breaker;
 pub mod broker;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `broker`, `entry` | what is a pass over an object of that kind? |
 //! | `instance`, `binding` | what is found out about an object of that kind, and how is its broker asked? |
+//! | `alpha` | how is what an object of the alpha API stands for looked after? |
 //! | `parts` | what does the operator consist of, and whom does a change concern? |
 //! | `pass` | what is a pass over an instance or a binding? |
 //! | `feed`, `queue` | who looks at an object, and when? |
@@ -16,6 +17,7 @@
 //! | `census` | what is there to be counted? |
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
 
+mod alpha;
 mod binding;
 mod broker;
 mod brokers;
@@ -46,8 +48,9 @@ use kube::{Api, Client};
 
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use alpha::Alpha;
 use context::Context;
-use parts::{Half, Parts};
+use parts::{Half, Parts, Watched};
 use scope::{Catalog, Kind as _, Scope};
 
 pub use context::Settings;
@@ -63,7 +66,7 @@ pub struct Operator {
 impl Operator {
     /// Puts everything in its place; nothing runs yet. `client` must pass the fence whenever it changes something.
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let Parts { context, cluster, namespaced, instances, bindings, namespaces } =
+        let Parts { context, cluster, namespaced, instances, bindings, alphas, namespaces } =
             Parts::new(client, fence, settings, metrics);
         let counted = Arc::downgrade(&context);
         context
@@ -73,6 +76,9 @@ impl Operator {
             Self { context: Arc::clone(&context), watches: Vec::new(), reconcilers: Vec::new() };
         operator.catalog(cluster);
         operator.catalog(namespaced);
+        operator.alpha(alphas.brokers);
+        operator.alpha(alphas.instances);
+        operator.alpha(alphas.bindings);
 
         let client = &context.client;
         operator.watches.extend([
@@ -108,6 +114,14 @@ impl Operator {
         ]);
     }
 
+    /// Watch and reconciler of an alpha kind.
+    fn alpha<A: Alpha>(&mut self, Watched { feed, requests, .. }: Watched<A>) {
+        let context = Arc::clone(&self.context);
+        self.watches.push(feed.follow(A::api(context.client.clone(), None), config()).boxed());
+        let store = A::all(&context).clone();
+        self.reconcilers.push(harness::run(store, requests, context, alpha::reconcile::<A>).boxed());
+    }
+
     /// Watches, and works as long as the fence is open; until this is dropped. `ready` is called when everything is known
     /// that is decided upon.
     pub async fn run(self, ready: impl FnOnce()) {
@@ -137,6 +151,9 @@ async fn known(context: &Context) {
     of(&context.namespaced).await;
     let _ = context.instances.wait_until_ready().await;
     let _ = context.bindings.wait_until_ready().await;
+    let _ = context.alphas.brokers.wait_until_ready().await;
+    let _ = context.alphas.instances.wait_until_ready().await;
+    let _ = context.alphas.bindings.wait_until_ready().await;
     let _ = context.namespaces.wait_until_ready().await;
     context.own_secrets.wait_until_ready().await;
 }

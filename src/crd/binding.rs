@@ -326,7 +326,7 @@ pub struct BindingProperties {
 pub type SecretData = BTreeMap<String, ByteString>;
 
 /// What the API server checks of a binding by itself.
-mod rule {
+pub(super) mod rule {
     use kube::core::Rule;
 
     pub(super) fn selector() -> Rule {
@@ -341,7 +341,7 @@ mod rule {
     }
 
     /// `empty` is how the field is read if it is absent: clients do not agree on whether they write it then.
-    pub(super) fn fixed(field: &str, empty: &str) -> Rule {
+    pub(in crate::crd) fn fixed(field: &str, empty: &str) -> Rule {
         let value = |object: &str| format!("(has({object}.{field}) ? dyn({object}.{field}) : dyn({empty}))");
         Rule::new(format!("{} == {}", value("self"), value("oldSelf"))).message(kube::core::Message::Message(
             format!("{field} is immutable: create a new binding instead"),

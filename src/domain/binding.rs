@@ -144,7 +144,8 @@ fn next(observed: &Observed<'_>) -> Step {
     if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
 }
 
-fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
+/// Whether an instance is being deleted, and its bindings with it.
+pub fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
     instance.metadata.deletion_timestamp.is_some() && is_cascading(&instance.metadata)
 }
 

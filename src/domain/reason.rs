@@ -117,4 +117,9 @@ reasons! {
     SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION = "ServiceBindingNeedsOrphanMitigation";
     /// The broker has refused.
     SERVICE_BINDING_RETURNED_FAILURE = "ServiceBindingReturnedFailure";
+
+    /// Somebody else's object has the name that the child of an alpha object is to have.
+    NAME_TAKEN = "NameTaken";
+    /// The API server does not accept the child of an alpha object.
+    CHILD_REFUSED = "ChildRefused";
 }

@@ -14,6 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use super::alpha::Alphas;
 use super::brokers::Brokers;
 use super::error::{During as _, Error};
 use super::queue::Queue;
@@ -57,6 +58,8 @@ pub struct Context {
     pub instances: Store<ServiceInstance>,
     /// All bindings.
     pub bindings: Store<ServiceBinding>,
+    /// What stands for some of these in the alpha API.
+    pub alphas: Alphas,
     /// The names and UIDs of namespaces.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// Wakes the reconciler of instances.
@@ -101,12 +104,17 @@ impl Context {
 
     /// Whether the cache has not seen yet what was written last. It will, and then the object is looked at again.
     pub fn is_behind<K: Kind>(&self, object: &K) -> bool {
-        let uid = object.uid().unwrap_or_default();
-        let behind = self.written.get(&uid).is_some_and(|written| version(object) < Some(written));
+        let behind = self.lags(object);
         if !behind {
-            self.written.set(&uid, None);
+            self.written.set(&object.uid().unwrap_or_default(), None);
         }
         behind
+    }
+
+    /// The same, of an object that has its pass elsewhere.
+    pub fn lags<K: Kind>(&self, object: &K) -> bool {
+        let written = self.written.get(&object.uid().unwrap_or_default());
+        written.is_some_and(|written| version(object) < Some(written))
     }
 
     fn wrote<K: Kind>(&self, mut object: K) -> K {
@@ -142,6 +150,21 @@ impl Context {
             .await
             .map(|written| self.wrote(written))
             .during("writing the status")
+    }
+
+    /// Creates an object.
+    pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
+        let _turn = self.turn(object).await;
+        let created = object.api_of(&self.client).create(&PostParams::default(), object).await;
+        created.map(|created| self.wrote(created)).during(doing)
+    }
+
+    /// Writes a whole object but its status, if nobody else has written since it was read.
+    pub async fn replace<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
+        let _turn = self.turn(object).await;
+        let api = object.api_of(&self.client);
+        let replaced = api.replace(&object.name_any(), &PostParams::default(), object).await;
+        replaced.map(|replaced| self.wrote(replaced)).during(doing)
     }
 
     /// Changes an object, if nobody else has written since it was read.

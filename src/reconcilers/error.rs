@@ -39,6 +39,22 @@ impl Error {
         self.answer().is_some_and(Status::is_conflict)
     }
 
+    /// Whether there is an object of that name already.
+    pub fn is_already_exists(&self) -> bool {
+        self.answer().is_some_and(Status::is_already_exists)
+    }
+
+    /// Why the API server does not accept what it was sent, if it understood it and could have.
+    pub fn refusal(&self) -> Option<&str> {
+        let status = self.answer()?;
+        (status.is_forbidden() || status.is_invalid()).then_some(&status.message)
+    }
+
+    /// Whether the object is not there (any more).
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Replaced) || self.answer().is_some_and(Status::is_not_found)
+    }
+
     /// What the API server answered.
     fn answer(&self) -> Option<&Status> {
         match self {
@@ -48,11 +64,6 @@ impl Error {
             },
             Self::Broker(_) | Self::NotNow | Self::Replaced | Self::TooLong(_) | Self::Panic(_) => None,
         }
-    }
-
-    /// Whether the object is not there (any more).
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Replaced) || self.answer().is_some_and(Status::is_not_found)
     }
 }
 

@@ -9,6 +9,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource as _, ResourceExt as _};
 
+use super::alpha::{self, Alpha, Alphas};
 use super::brokers::Brokers;
 use super::context::{Context, Locks, Memory, Settings};
 use super::entry;
@@ -17,7 +18,7 @@ use super::queue::Queue;
 use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
 use super::secrets::{OwnSecrets, UsedSecrets};
 use super::turns::Turns;
-use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::crd::{self, ServiceBinding, ServiceInstance};
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 
@@ -38,8 +39,30 @@ pub struct Parts {
     pub instances: Watched<ServiceInstance>,
     /// Bindings.
     pub bindings: Watched<ServiceBinding>,
+    /// What stands for some of these in the alpha API.
+    pub alphas: AlphaKinds,
     /// What is known of namespaces.
     pub namespaces: Feed<PartialObjectMeta<Namespace>>,
+}
+
+/// The alpha kinds.
+pub struct AlphaKinds {
+    /// Those that stand for cluster-wide brokers.
+    pub brokers: Watched<crd::alpha::Broker>,
+    /// Those that stand for instances.
+    pub instances: Watched<crd::alpha::Instance>,
+    /// Those that stand for bindings.
+    pub bindings: Watched<crd::alpha::Binding>,
+}
+
+impl AlphaKinds {
+    fn new() -> (Self, Alphas) {
+        let (brokers, broker_store) = Watched::new();
+        let (instances, instance_store) = Watched::new();
+        let (bindings, binding_store) = Watched::new();
+        let known = Alphas { brokers: broker_store, instances: instance_store, bindings: binding_store };
+        (Self { brokers, instances, bindings }, known)
+    }
 }
 
 /// One half of the catalog.
@@ -92,6 +115,7 @@ impl Parts {
         let (namespaced, namespaced_catalog) = Half::new();
         let (instances, instance_store) = Watched::new();
         let (bindings, binding_store) = Watched::new();
+        let (alphas, known_alphas) = AlphaKinds::new();
         let (namespaces, namespace_store) = Feed::new();
         let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
         let context = Arc::new(Context {
@@ -101,6 +125,7 @@ impl Parts {
             namespaced: namespaced_catalog,
             instances: instance_store,
             bindings: binding_store,
+            alphas: known_alphas,
             namespaces: namespace_store,
             instance_queue: instances.queue.clone(),
             binding_queue: bindings.queue.clone(),
@@ -116,7 +141,7 @@ impl Parts {
             requests: Turns::new(API_REQUESTS),
             client,
         });
-        let mut parts = Self { context, cluster, namespaced, instances, bindings, namespaces };
+        let mut parts = Self { context, cluster, namespaced, instances, bindings, alphas, namespaces };
         parts.connect();
         parts
     }
@@ -135,7 +160,22 @@ impl Parts {
             catalog_of_instance(context, &self.namespaced),
         ];
         self.instances.feed.tell(listeners);
+        let alphas = &self.alphas;
+        self.cluster.brokers.feed.tell([alpha_of_child(context, &alphas.brokers.queue)]);
+        self.instances.feed.tell([alpha_of_child(context, &alphas.instances.queue)]);
+        self.bindings.feed.tell([alpha_of_child(context, &alphas.bindings.queue)]);
     }
+}
+
+/// What has the name of an alpha object concerns it: it is its child, or in its child's place.
+fn alpha_of_child<A: Alpha>(context: &Arc<Context>, alphas: &Queue<A>) -> Listener<A::Child> {
+    let (context, alphas) = (Arc::clone(context), alphas.clone());
+    Box::new(move |child| {
+        let alpha = alpha::namesake(child);
+        if A::all(&context).get(&alpha).is_some() {
+            alphas.wake(alpha);
+        }
+    })
 }
 
 /// A class or plan concerns the instances that wait for one.

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::queue::Queue;
 use crate::crd::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker,
-    ServiceClass, ServiceInstance, ServicePlan, role,
+    ServiceClass, ServiceInstance, ServicePlan, alpha, role,
 };
 
 /// One of our kinds: it reaches its own collection, whatever its scope.
@@ -43,8 +43,8 @@ macro_rules! kinds {
     };
 }
 kinds!(
-    cluster: ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan;
-    namespaced: ServiceBroker, ServiceClass, ServicePlan, ServiceInstance, ServiceBinding
+    cluster: ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, alpha::Broker;
+    namespaced: ServiceBroker, ServiceClass, ServicePlan, ServiceInstance, ServiceBinding, alpha::Instance, alpha::Binding
 );
 
 /// One half of the catalog.

@@ -21,7 +21,15 @@ fn binding(name: &str, spec: Value) -> Value {
     binding
 }
 
-/// A broker of either kind. Cluster-wide ones share their names, so these contain the test's.
+fn alpha_instance(name: &str) -> Value {
+    json!({"kind": "Instance", "metadata": {"name": name}, "spec": {"serviceClassName": "c"}})
+}
+
+fn alpha_binding(name: &str) -> Value {
+    json!({"kind": "Binding", "metadata": {"name": name}, "spec": {"instanceRef": {"name": "i"}}})
+}
+
+/// A broker of any kind. Cluster-wide ones share their names, so these contain the test's.
 fn broker(kind: &str, namespace: &Namespace, spec: Value) -> Value {
     let mut broker = json!({"kind": kind, "metadata": {"name": namespace.name}, "spec": spec});
     if broker["spec"]["url"].is_null() {
@@ -306,6 +314,9 @@ async fn what_stands_for_something_at_a_broker_gets_the_finalizer() {
         broker("ServiceBroker", &namespace, json!({})),
         instance("x", json!({"serviceClassName": "c"})),
         binding("x", json!({})),
+        broker("Broker", &namespace, json!({})),
+        alpha_instance("x"),
+        alpha_binding("x"),
     ] {
         let kind = object["kind"].as_str().unwrap().to_owned();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
@@ -355,7 +366,13 @@ async fn who_creates_something_is_written_down_whatever_they_say() {
     let namespace = namespace().await;
     let alice = namespace.as_user(alice()).await;
     let forged = json!({"username": "forged", "groups": ["system:masters"]});
-    for object in [instance("x", json!({"serviceClassName": "c"})), binding("x", json!({}))] {
+    let objects = [
+        instance("x", json!({"serviceClassName": "c"})),
+        binding("x", json!({})),
+        alpha_instance("x"),
+        alpha_binding("x"),
+    ];
+    for object in objects {
         let mut claim = object.clone();
         claim["spec"]["userInfo"] = forged.clone();
         for object in [object, claim] {
@@ -390,13 +407,33 @@ async fn who_changes_an_instance_is_written_down_unless_it_is_the_operator() {
     assert_eq!(found["spec"]["clusterServiceClassRef"]["name"], "c");
     assert_eq!(found["spec"]["userInfo"], admin_as_brokers_see_them());
 
-    for edit in [
-        json!({"parameters": {"a": 1}}),
-        json!({"userInfo": {"username": "forged"}}),
-        json!({"userInfo": null}),
-    ] {
-        let edited = alice.try_patch("ServiceInstance", "x", json!({"spec": edit})).await.unwrap();
-        assert_eq!(edited["spec"]["userInfo"], alice_as_brokers_see_her());
+    namespace.create(alpha_instance("x")).await.unwrap();
+    for kind in ["ServiceInstance", "Instance"] {
+        for edit in [
+            json!({"parameters": {"a": 1}}),
+            json!({"userInfo": {"username": "forged"}}),
+            json!({"userInfo": null}),
+        ] {
+            let edited = alice.try_patch(kind, "x", json!({"spec": edit})).await.unwrap();
+            assert_eq!(edited["spec"]["userInfo"], alice_as_brokers_see_her(), "{kind}");
+        }
+    }
+}
+
+/// What stands behind an object of the alpha API is that object's author's.
+#[tokio::test]
+async fn the_operator_creates_things_on_behalf_of_others_and_never_on_its_own() {
+    let namespace = namespace().await;
+    let mut operator = user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"));
+    operator.impersonate_groups = Some(vec!["system:authenticated".to_owned()]);
+    let operator = namespace.as_user(operator).await;
+    for object in [instance("x", json!({"clusterServiceClassName": "c"})), binding("x", json!({}))] {
+        let nobody = operator.try_create(object.clone()).await.unwrap();
+        assert_eq!(nobody["spec"].get("userInfo"), None);
+        let mut for_alice = object;
+        for_alice["spec"]["userInfo"] = alice_as_brokers_see_her();
+        let for_alice = operator.try_create(for_alice).await.unwrap();
+        assert_eq!(for_alice["spec"]["userInfo"], alice_as_brokers_see_her());
     }
 }
 
@@ -404,12 +441,15 @@ async fn who_changes_an_instance_is_written_down_unless_it_is_the_operator() {
 async fn a_binding_stays_with_who_created_it() {
     let namespace = namespace().await;
     namespace.create(binding("x", json!({}))).await.unwrap();
+    namespace.create(alpha_binding("x")).await.unwrap();
     let alice = namespace.as_user(alice()).await;
-    for edit in
-        [json!({"type": "mysql"}), json!({"userInfo": {"username": "forged"}}), json!({"userInfo": null})]
+    for (kind, edit) in
+        [("ServiceBinding", json!({"type": "mysql"})), ("Binding", json!({"labels": {"a": "b"}}))]
     {
-        let edited = alice.try_patch("ServiceBinding", "x", json!({"spec": edit})).await.unwrap();
-        assert_eq!(edited["spec"]["userInfo"], admin_as_brokers_see_them());
+        for edit in [edit, json!({"userInfo": {"username": "forged"}}), json!({"userInfo": null})] {
+            let edited = alice.try_patch(kind, "x", json!({"spec": edit})).await.unwrap();
+            assert_eq!(edited["spec"]["userInfo"], admin_as_brokers_see_them(), "{kind}");
+        }
     }
 }
 
@@ -487,7 +527,7 @@ async fn broker_admin(namespace: &Namespace) -> Namespace {
     let reference = |kind: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
     for object in [
         json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [{"apiGroups": ["servicecatalog.k8s.io"],
-            "resources": ["clusterservicebrokers", "servicebrokers"], "verbs": ["*"]}]}),
+            "resources": ["clusterservicebrokers", "servicebrokers", "brokers"], "verbs": ["*"]}]}),
         json!({"kind": "ClusterRoleBinding", "metadata": {"name": name}, "roleRef": reference("ClusterRole"),
             "subjects": subjects}),
         json!({"kind": "Role", "metadata": {"name": name}, "rules": [{"apiGroups": [""], "resources": ["secrets"],
@@ -508,11 +548,12 @@ async fn broker_admin(namespace: &Namespace) -> Namespace {
 }
 
 fn auth(kind: &str, namespace: &str, how: &str, secret: &str) -> Value {
-    let reference = match kind {
-        "ClusterServiceBroker" => json!({"namespace": namespace, "name": secret}),
-        _ => json!({"name": secret}),
-    };
-    json!({"authInfo": {how: {"secretRef": reference}}})
+    let reference = json!({"namespace": namespace, "name": secret});
+    match kind {
+        "Broker" => json!({"authInfo": {"basicAuthSecret": reference}}),
+        "ClusterServiceBroker" => json!({"authInfo": {how: {"secretRef": reference}}}),
+        _ => json!({"authInfo": {how: {"secretRef": {"name": secret}}}}),
+    }
 }
 
 #[tokio::test]
@@ -520,7 +561,7 @@ async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
     let namespace = namespace().await;
     let limited = broker_admin(&namespace).await;
     let name = &namespace.name;
-    for kind in ["ClusterServiceBroker", "ServiceBroker"] {
+    for kind in ["ClusterServiceBroker", "ServiceBroker", "Broker"] {
         for how in ["basic", "bearer"] {
             let broker = |spec: Value| {
                 let mut broker = broker(kind, &namespace, spec);
@@ -553,7 +594,9 @@ async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
     let refused = limited.try_create(broker("ServiceBroker", &namespace, both)).await;
     expect("both", refused, Some(&format!("may not read Secret {name}/readable and {name}/other")));
     // The same name in a namespace that is not theirs.
-    let elsewhere = auth("ClusterServiceBroker", "default", "basic", "readable");
-    let refused = limited.try_create(broker("ClusterServiceBroker", &namespace, elsewhere)).await;
-    expect("elsewhere", refused, Some("may not read Secret default/readable"));
+    for kind in ["ClusterServiceBroker", "Broker"] {
+        let elsewhere = auth(kind, "default", "basic", "readable");
+        let refused = limited.try_create(broker(kind, &namespace, elsewhere)).await;
+        expect("elsewhere", refused, Some("may not read Secret default/readable"));
+    }
 }

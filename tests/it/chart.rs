@@ -229,12 +229,18 @@ async fn may(user: &str, verb: &str, resource: &str, namespace: &str, name: &str
 async fn the_operator_may_do_its_work_and_nothing_else() {
     let operator = format!("system:serviceaccount:{NAMESPACE}:service-catalog");
     let ours = |kind: &str| format!("servicecatalog.k8s.io/{kind}");
-    for kind in ["clusterservicebrokers", "servicebrokers", "serviceinstances", "servicebindings"] {
+    for kind in ["clusterservicebrokers", "serviceinstances", "servicebindings"] {
+        for verb in ["get", "list", "watch", "patch", "update", "create", "delete"] {
+            assert!(may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
+        }
+        assert!(!may(&operator, "deletecollection", &ours(kind), "team", "").await, "{kind}");
+    }
+    for kind in ["servicebrokers", "brokers", "instances", "bindings"] {
         for verb in ["get", "list", "watch", "patch", "update"] {
             assert!(may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
         }
         for verb in ["create", "delete", "deletecollection"] {
-            let cascades = (verb, kind) == ("delete", "servicebindings");
+            let cascades = (verb, kind) == ("delete", "bindings");
             assert_eq!(may(&operator, verb, &ours(kind), "team", "").await, cascades, "{verb} {kind}");
         }
     }
@@ -311,12 +317,18 @@ async fn the_roles_of_the_cluster_include_ours() {
         ("edit", "list", "servicebindings", true),
         ("edit", "create", "serviceinstances", true),
         ("edit", "delete", "servicebindings", true),
+        ("view", "list", "instances", true),
+        ("view", "create", "bindings", false),
+        ("edit", "create", "instances", true),
+        ("edit", "delete", "bindings", true),
         ("edit", "create", "servicebrokers", false),
+        ("edit", "create", "brokers", false),
         ("edit", "patch", "serviceinstances/status", false),
         ("admin", "create", "serviceinstances", true),
         ("admin", "create", "servicebrokers", true),
         ("admin", "delete", "serviceclasses", false),
         ("admin", "create", "clusterservicebrokers", false),
+        ("admin", "create", "brokers", false),
     ] {
         let resource = format!("servicecatalog.k8s.io/{kind}");
         assert_eq!(

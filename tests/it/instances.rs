@@ -17,7 +17,8 @@ use crate::scripted::{
     secret_parameters, stage,
 };
 
-fn identity(header: &str) -> Value {
+/// Who asked, from the header that tells it.
+pub fn identity(header: &str) -> Value {
     let (platform, value) = header.split_once(' ').unwrap();
     assert_eq!(platform, "kubernetes");
     let decoded = json_secret(&json!({"data": {"identity": value}}));

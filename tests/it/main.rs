@@ -14,6 +14,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "JSON is written where it is passed")]
 
 mod admission;
+mod alpha;
 mod beside;
 mod bindings;
 mod brokers;

@@ -131,9 +131,8 @@ impl Namespace {
             version => format!("/apis/{version}"),
         };
         let scope = match kind {
-            kind if kind.starts_with("Cluster") || kind == "Namespace" || kind == "SubjectAccessReview" => {
-                String::new()
-            }
+            "Broker" | "Namespace" | "SubjectAccessReview" => String::new(),
+            kind if kind.starts_with("Cluster") => String::new(),
             _ => format!("/namespaces/{}", self.name),
         };
         let plural = if kind.ends_with("Class") { "es" } else { "s" };
@@ -147,11 +146,12 @@ fn kind(object: &Value) -> &str {
 
 fn version(kind: &str) -> &'static str {
     match kind {
-        "Event" | "Namespace" | "Pod" | "Secret" | "ServiceAccount" => "v1",
+        "Event" | "Namespace" | "Pod" | "ResourceQuota" | "Secret" | "ServiceAccount" => "v1",
         "Deployment" => "apps/v1",
         "Lease" => "coordination.k8s.io/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "SubjectAccessReview" => "authorization.k8s.io/v1",
+        "Broker" | "Instance" | "Binding" => "servicecatalog.k8s.io/v1alpha1",
         _ => "servicecatalog.k8s.io/v1beta1",
     }
 }

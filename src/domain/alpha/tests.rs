@@ -1,0 +1,223 @@
+mod translation;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::crd::ServiceInstance;
+use crate::crd::alpha::Instance;
+use crate::crd::names::FINALIZER;
+use crate::domain::fixtures::at;
+
+fn read<T: serde::de::DeserializeOwned>(kind: &str, object: Value) -> T {
+    let mut object = object;
+    object["kind"] = kind.into();
+    let version = if kind.contains("Service") { "v1beta1" } else { "v1alpha1" };
+    object["apiVersion"] = format!("servicecatalog.k8s.io/{version}").into();
+    serde_json::from_value(object).unwrap()
+}
+
+fn metadata() -> Value {
+    json!({"name": "db", "namespace": "team", "uid": "alpha", "generation": 3, "finalizers": [FINALIZER]})
+}
+
+/// An instance for which this is done to what it is usually.
+fn instance(change: impl FnOnce(&mut Value)) -> Instance {
+    let spec = json!({"serviceClassName": "database", "planName": "small", "parameters": {"size": 1},
+        "userInfo": {"username": "anna"}});
+    let mut object = json!({"metadata": metadata(), "spec": spec});
+    change(&mut object);
+    read("Instance", object)
+}
+
+/// What has its name and is its child, ready, unless something is done to it.
+fn child(change: impl FnOnce(&mut Value)) -> ServiceInstance {
+    let mut object = serde_json::to_value(create(&instance(|_| ()))).unwrap();
+    object["metadata"]["generation"] = 7.into();
+    object["metadata"]["uid"] = "child".into();
+    object["status"] = json!({"conditions": [{"type": "Ready", "status": "True"}], "lastConditionState": "Ready",
+        "reconciledGeneration": 7});
+    change(&mut object);
+    read("ServiceInstance", object)
+}
+
+fn step(instance: &Instance, child: Option<&ServiceInstance>) -> Step<ServiceInstance> {
+    decide(instance, child, (false, &at(0)))
+}
+
+/// What is new, if the step is to write something to the child.
+fn changed(step: Step<ServiceInstance>) -> ServiceInstance {
+    match step {
+        Step::Change(child) => *child,
+        step => panic!("{step:?}"),
+    }
+}
+
+fn copied(step: Step<ServiceInstance>) -> AlphaStatus {
+    match step {
+        Step::Copy(status) => *status,
+        step => panic!("{step:?}"),
+    }
+}
+
+#[test]
+fn what_an_object_speaks_of_is_kept_and_the_rest_is_left_to_others() {
+    let kept = |spec: Value, path: &str| {
+        let child = child(|child| child["spec"][path] = spec);
+        let step = step(&instance(|_| ()), Some(&child));
+        let mut wanted = child.clone();
+        wanted.spec.parameters.clone_from(&instance(|_| ()).spec.parameters);
+        wanted.spec.cluster_service_plan_external_name = "small".to_owned();
+        wanted.spec.user_info.clone_from(&instance(|_| ()).spec.user_info);
+        (step == Step::Change(Box::new(wanted)), matches!(step, Step::Copy(_)))
+    };
+    for (path, value) in [
+        ("clusterServicePlanExternalName", json!("large")),
+        ("parameters", json!({"size": 2})),
+        ("parameters", json!({"size": 1, "more": null})),
+        ("parameters", json!(null)),
+    ] {
+        assert_eq!(kept(value, path), (true, false), "{path}");
+    }
+    for (path, value) in [
+        ("updateRequests", json!(3)),
+        ("userInfo", json!({"username": "bert"})),
+        ("parametersFrom", json!([{"secretKeyRef": {"name": "a", "key": "b"}}])),
+        ("clusterServicePlanRef", json!({"name": "p"})),
+    ] {
+        assert_eq!(kept(value, path), (false, true), "{path}");
+    }
+}
+
+#[test]
+fn whoever_changes_the_one_is_who_has_the_other_updated() {
+    let edited = instance(|object| {
+        object["spec"]["planName"] = "large".into();
+        object["spec"]["userInfo"]["username"] = "bert".into();
+    });
+    let child = changed(step(&edited, Some(&child(|_| ()))));
+    assert_eq!(child.spec.user_info.unwrap().username, "bert");
+}
+
+#[test]
+fn what_the_child_says_is_copied_once() {
+    let status = copied(step(&instance(|_| ()), Some(&child(|_| ()))));
+    let expected = json!({
+        "child": {"kind": "ServiceInstance", "name": "db"}, "lastConditionState": "Ready",
+        "conditions": [{"type": "Ready", "status": "True", "reason": "", "message": ""}],
+        "observedGeneration": 3, "reconciledGeneration": 3,
+    });
+    assert_eq!(serde_json::to_value(&status).unwrap(), expected);
+    let told = instance(|object| object["status"] = expected);
+    assert_eq!(step(&told, Some(&child(|_| ()))), Step::Wait);
+
+    // An edit was passed on, and the child has not come to it.
+    let edited = instance(|object| {
+        object["metadata"]["generation"] = 4.into();
+        object["status"] = serde_json::to_value(&status).unwrap();
+    });
+    let behind = child(|child| child["metadata"]["generation"] = 8.into());
+    let status = copied(step(&edited, Some(&behind)));
+    assert_eq!((status.observed_generation, status.reconciled_generation), (4, 3));
+}
+
+#[test]
+fn a_child_that_says_nothing_yet_is_waited_for() {
+    let silent = child(|child| child["status"] = Value::Null);
+    assert_eq!(step(&instance(|_| ()), Some(&silent)), Step::Wait);
+}
+
+#[test]
+fn a_name_that_is_taken_is_complained_of_once_and_what_has_it_is_left_alone() {
+    for owners in [
+        json!(null),
+        json!([{"apiVersion": "v1", "kind": "Instance", "name": "db", "uid": "former", "controller": true}]),
+        json!([{"apiVersion": "v1", "kind": "Instance", "name": "db", "uid": "alpha", "controller": false}]),
+    ] {
+        let foreign = child(|child| child["metadata"]["ownerReferences"] = owners);
+        let Step::Complain(status) = step(&instance(|_| ()), Some(&foreign)) else { panic!("no complaint") };
+        let ready = condition::find(&status.conditions, "Ready").unwrap();
+        assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "NameTaken"));
+        assert!(ready.message.contains("There is a ServiceInstance \"db\" that is not this object's"));
+        assert_eq!((status.last_condition_state.as_str(), &status.child), ("NameTaken", &None));
+        let told = instance(|object| object["status"] = serde_json::to_value(&status).unwrap());
+        assert_eq!(step(&told, Some(&foreign)), Step::Wait);
+        let deleted =
+            instance(|object| object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into());
+        assert_eq!(step(&deleted, Some(&foreign)), Step::Release);
+    }
+}
+
+#[test]
+fn a_refusal_does_not_take_ready_away_from_what_works() {
+    let ready = copied(step(&instance(|_| ()), Some(&child(|_| ()))));
+    let working = instance(|object| object["status"] = serde_json::to_value(ready).unwrap());
+    for (instance, type_, state) in
+        [(instance(|_| ()), "Ready", "ChildRefused"), (working, "Updated", "Ready")]
+    {
+        let status = refused(&instance, "no", &at(0));
+        let said = condition::find(&status.conditions, type_).unwrap();
+        assert_eq!((said.status.as_str(), said.reason.as_str()), ("False", "ChildRefused"));
+        assert!(said.message.starts_with("The ServiceInstance \"db\" cannot be written: no."));
+        assert_eq!(status.last_condition_state, state);
+    }
+}
+
+#[test]
+fn a_deletion_waits_for_the_child() {
+    let now = "2026-01-01T00:00:00Z";
+    let deleted = |finalizers: Value| {
+        instance(|object| {
+            object["metadata"]["deletionTimestamp"] = now.into();
+            object["metadata"]["finalizers"] = finalizers;
+        })
+    };
+    let here = child(|_| ());
+    let going = child(|child| child["metadata"]["deletionTimestamp"] = now.into());
+    let ours = json!([FINALIZER]);
+    assert_eq!(step(&deleted(ours.clone()), Some(&here)), Step::Delete(Box::new(here.clone())));
+    let status = copied(step(&deleted(ours.clone()), Some(&going)));
+    assert_eq!((status.last_condition_state.as_str(), status.observed_generation), ("Ready", 0));
+    assert_eq!(step(&deleted(ours), None), Step::Release);
+    // Somebody has abandoned it, or wants the child to stay.
+    assert_eq!(step(&deleted(json!([])), Some(&here)), Step::Wait);
+    let orphaning = deleted(json!([FINALIZER, "orphan"]));
+    let free = changed(step(&orphaning, Some(&here)));
+    assert_eq!(free.metadata.owner_references, Some(Vec::new()));
+    assert_eq!(step(&orphaning, Some(&free)), Step::Release);
+}
+
+#[test]
+fn an_object_goes_with_what_takes_its_child_along() {
+    let now = (true, &at(0));
+    assert_eq!(decide(&instance(|_| ()), Some(&child(|_| ())), now), Step::Leave);
+    assert_eq!(decide(&instance(|_| ()), None, now), Step::Leave, "the child is not made anew");
+}
+
+#[test]
+fn an_object_that_is_older_than_the_policies_is_held_first() {
+    let old = instance(|object| object["metadata"]["finalizers"] = Value::Null);
+    assert_eq!(step(&old, None), Step::Hold);
+}
+
+#[test]
+fn annotations_are_passed_on_also_when_the_object_goes() {
+    let retain = |object: &mut Value| {
+        object["metadata"]["annotations"] = json!({ANNOTATION_DELETION_POLICY: "Retain", "other": "x"});
+    };
+    let deleted = Some("2026-01-01T00:00:00Z");
+    for (instance_deleted, child_deleted) in [(None, None), (deleted, None), (deleted, deleted)] {
+        let instance = instance(|object| {
+            retain(object);
+            object["metadata"]["deletionTimestamp"] = instance_deleted.into();
+        });
+        let child = child(|child| {
+            child["metadata"]["annotations"] = json!({ANNOTATION_PAUSED: "true"});
+            child["metadata"]["deletionTimestamp"] = child_deleted.into();
+        });
+        let annotations = changed(step(&instance, Some(&child))).metadata.annotations;
+        let expected = json!({ANNOTATION_DELETION_POLICY: "Retain", ANNOTATION_PAUSED: "true"});
+        assert_eq!(serde_json::to_value(annotations).unwrap(), expected);
+    }
+    let passed = create(&instance(retain)).metadata.annotations.unwrap();
+    assert_eq!(passed.keys().collect::<Vec<_>>(), [ANNOTATION_DELETION_POLICY]);
+}

@@ -1,0 +1,106 @@
+//! What does each alpha kind make of its child?
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use serde_json::{Map, Value};
+
+use super::{Alpha, Told};
+use crate::crd::alpha::{Binding, Broker, Instance};
+use crate::crd::binding::{EnvFrom, Injection};
+use crate::crd::broker::{ClusterAuthConfig, ClusterBrokerAuthInfo, ClusterServiceBrokerSpec};
+use crate::crd::reference::ObjectReference;
+use crate::crd::{
+    ClusterServiceBroker, ServiceBinding, ServiceBindingSpec, ServiceInstance, ServiceInstanceSpec,
+};
+
+impl Alpha for Broker {
+    type Child = ClusterServiceBroker;
+
+    fn beginning(&self) -> ClusterServiceBroker {
+        ClusterServiceBroker::new("", ClusterServiceBrokerSpec::default())
+    }
+
+    fn keep(&self, child: &mut ClusterServiceBroker) {
+        child.spec.common.url.clone_from(&self.spec.url);
+        child.spec.auth_info = self.spec.auth_info.as_ref().map(|info| {
+            let secret = &info.basic_auth_secret;
+            let secret = ObjectReference { namespace: secret.namespace.clone(), name: secret.name.clone() };
+            let basic = ClusterAuthConfig { secret_ref: Some(secret) };
+            ClusterBrokerAuthInfo { basic: Some(basic), bearer: None }
+        });
+    }
+
+    fn told(child: &ClusterServiceBroker) -> Option<Told<'_>> {
+        child.status.as_ref().map(|status| Told {
+            conditions: &status.conditions,
+            last_condition_state: &status.last_condition_state,
+            reconciled_generation: status.reconciled_generation,
+        })
+    }
+}
+
+impl Alpha for Instance {
+    type Child = ServiceInstance;
+
+    fn beginning(&self) -> ServiceInstance {
+        let spec = ServiceInstanceSpec {
+            cluster_service_class_external_name: self.spec.service_class_name.clone(),
+            user_info: self.spec.user_info.clone(),
+            ..ServiceInstanceSpec::default()
+        };
+        ServiceInstance::new("", spec)
+    }
+
+    fn keep(&self, child: &mut ServiceInstance) {
+        let parameters = given(self.spec.parameters.as_ref());
+        let spec = &mut child.spec;
+        if spec.cluster_service_plan_external_name != self.spec.plan_name || spec.parameters != parameters {
+            spec.cluster_service_plan_external_name.clone_from(&self.spec.plan_name);
+            spec.parameters = parameters;
+            // Whoever changed the one is who has the other updated.
+            spec.user_info.clone_from(&self.spec.user_info);
+        }
+    }
+
+    fn told(child: &ServiceInstance) -> Option<Told<'_>> {
+        child.status.as_ref().map(|status| Told {
+            conditions: &status.conditions,
+            last_condition_state: &status.last_condition_state,
+            reconciled_generation: status.reconciled_generation,
+        })
+    }
+}
+
+impl Alpha for Binding {
+    type Child = ServiceBinding;
+
+    fn beginning(&self) -> ServiceBinding {
+        let spec = ServiceBindingSpec {
+            instance_ref: self.spec.instance_ref.clone(),
+            secret_name: self.spec.secret_name.clone(),
+            parameters: given(self.spec.parameters.as_ref()),
+            user_info: self.spec.user_info.clone(),
+            injection: Some(Injection { env_from: Some(EnvFrom::default()), ..Injection::default() }),
+            ..ServiceBindingSpec::default()
+        };
+        ServiceBinding::new("", spec)
+    }
+
+    fn keep(&self, child: &mut ServiceBinding) {
+        let labels = &self.spec.labels;
+        child.spec.pod_selector = (!labels.is_empty())
+            .then(|| LabelSelector { match_labels: Some(labels.clone()), ..LabelSelector::default() });
+    }
+
+    fn told(child: &ServiceBinding) -> Option<Told<'_>> {
+        child.status.as_ref().map(|status| Told {
+            conditions: &status.conditions,
+            last_condition_state: &status.last_condition_state,
+            reconciled_generation: status.reconciled_generation,
+        })
+    }
+}
+
+/// Parameters as they are when they are read back: none at all if there are none in them.
+fn given(parameters: Option<&Map<String, Value>>) -> Option<Map<String, Value>> {
+    parameters.filter(|parameters| !parameters.is_empty()).cloned()
+}

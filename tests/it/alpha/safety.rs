@@ -1,0 +1,111 @@
+//! What is refused, and what is left alone.
+
+use serde_json::{Value, json};
+
+use super::{BINDING, BROKER, INSTANCE, stage};
+use crate::namespace::namespace;
+use crate::scripted::Endpoint;
+
+#[tokio::test]
+async fn a_name_that_somebody_else_has_is_left_alone_until_it_is_free() {
+    let stage = stage().await;
+    let spec = json!({"clusterServiceClassExternalName": "nothing"});
+    let taken = json!({"kind": "ServiceInstance", "metadata": {"name": "db"}, "spec": spec});
+    stage.create(taken).await.unwrap();
+    let says = "Ready=False ReferencesNonexistentServiceClass";
+    stage.until_says("ServiceInstance", "db", says).await;
+    let before = stage.get("ServiceInstance", "db").await.unwrap();
+
+    stage.create(stage.alpha_instance("db")).await.unwrap();
+    let message = stage.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
+    assert!(message.contains("a ServiceInstance \"db\" that is not this object's"), "{message}");
+    assert_eq!(stage.until_event("db", "NameTaken").await, message);
+    assert_eq!(stage.get("ServiceInstance", "db").await.unwrap(), before);
+    // Nor is it when the object goes.
+    stage.remove(INSTANCE, "db").await;
+    assert_eq!(stage.get("ServiceInstance", "db").await.unwrap(), before);
+
+    stage.create(stage.alpha_instance("db")).await.unwrap();
+    stage.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
+    stage.delete("ServiceInstance", "db").await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+}
+
+/// A limit of the namespace, for example.
+#[tokio::test]
+async fn what_the_api_server_refuses_is_told_and_tried_again() {
+    let stage = stage().await;
+    let limit = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "limit"},
+        "spec": {"hard": {"count/serviceinstances.servicecatalog.k8s.io": "0"}}});
+    stage.create(limit).await.unwrap();
+    stage.until("ResourceQuota", "limit", |quota| !quota["status"]["hard"].is_null()).await;
+    stage.create(stage.alpha_instance("db")).await.unwrap();
+    let message = stage.until_says(INSTANCE, "db", "Ready=False ChildRefused").await;
+    assert!(message.contains("\"db\" is forbidden") && message.contains("quota: limit"), "{message}");
+    stage.remove("ResourceQuota", "limit").await;
+    stage.until_ready(INSTANCE, "db").await;
+}
+
+#[tokio::test]
+async fn an_edit_that_cannot_be_carried_out_is_refused() {
+    let stage = stage().await;
+    stage.ready_alpha_instance().await;
+    stage.ready_alpha_binding().await;
+    for (kind, edit, complaint) in [
+        (
+            INSTANCE,
+            json!({"serviceClassName": "other"}),
+            "serviceClassName is immutable: create a new instance instead",
+        ),
+        (INSTANCE, json!({"serviceClassName": ""}), "serviceClassName"),
+        (
+            BINDING,
+            json!({"instanceRef": {"name": "other"}}),
+            "instanceRef is immutable: create a new binding instead",
+        ),
+        (BINDING, json!({"instanceRef": {"name": null}}), "instanceRef needs a name"),
+        (BINDING, json!({"secretName": "other"}), "secretName is immutable: create a new binding instead"),
+        (BINDING, json!({"secretName": null}), "secretName is immutable: create a new binding instead"),
+        (
+            BINDING,
+            json!({"parameters": {"role": "admin"}}),
+            "parameters is immutable: create a new binding instead",
+        ),
+    ] {
+        let refused = stage.try_patch(kind, "db", json!({"spec": edit})).await.unwrap_err();
+        assert!(refused.contains(complaint), "{edit}: {refused}");
+    }
+    // Metadata can be edited always.
+    stage.patch(BINDING, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_object_that_lacks_something_is_refused() {
+    let namespace = namespace().await;
+    let reference = |secret: Value| json!({"url": "http://broker", "authInfo": {"basicAuthSecret": secret}});
+    for (kind, spec, complaint) in [
+        (BROKER, json!({"url": ""}), Some("spec.url")),
+        (BROKER, json!({"url": "http://broker", "authInfo": {}}), Some("basicAuthSecret")),
+        (BROKER, reference(json!({"name": "a"})), Some("namespace")),
+        (BROKER, reference(json!({"namespace": "a", "name": ""})), Some("name")),
+        (BROKER, reference(json!({"kind": "ConfigMap", "namespace": "a", "name": "b"})), Some("kind")),
+        (BROKER, reference(json!({"kind": "Secret", "namespace": "a", "name": "b"})), None),
+        (BROKER, reference(json!({"namespace": "a", "name": "b"})), None),
+        (INSTANCE, json!({"planName": "small"}), Some("serviceClassName")),
+        (INSTANCE, json!({"serviceClassName": "database"}), None),
+        (BINDING, json!({}), Some("instanceRef")),
+        (BINDING, json!({"instanceRef": {"name": "db"}, "secretName": "No_Name"}), Some("secretName")),
+        (BINDING, json!({"instanceRef": {"name": "db"}, "labels": null, "parameters": null}), None),
+    ] {
+        let object = json!({"kind": kind, "metadata": {"name": namespace.name}, "spec": spec});
+        let answer = namespace.try_create(object).await;
+        match complaint {
+            None => assert!(answer.is_ok(), "{kind} {spec}: {answer:?}"),
+            Some(complaint) => assert!(
+                answer.as_ref().is_err_and(|error| error.contains(complaint)),
+                "{kind} {spec}: {answer:?}"
+            ),
+        }
+    }
+}
