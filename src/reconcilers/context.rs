@@ -203,8 +203,15 @@ impl Context {
         let _turn = self.turn(object).await;
         let deleted = object.api_of(&self.client).delete(&object.name_any(), &parameters).await;
         match deleted.during("deleting the object") {
-            Err(error) if !error.is_not_found() => Err(error),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(answer) => {
+                // What a finalizer holds has a new version.
+                if let Some(held) = answer.left().filter(|held| !held.finalizers().is_empty()) {
+                    self.wrote(held);
+                }
+                Ok(())
+            }
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
