@@ -8,6 +8,7 @@ if [ "$1" = pods ]; then tests/cluster/prepare.sh; else tests/cluster/build.sh; 
 [ -x target/debug/service-catalog ] || echo "building the operator and the broker: about 3 minutes on two cores the first time"
 cargo build --locked --quiet --bin service-catalog --example postgresql-broker
 [ "$1" = pods ] || exit 0
+cargo build --locked --quiet --example sample-broker
 
 image() { # NAME ARGUMENT…
   tests/cluster/image.py "target/demo/images/$(basename "${1%:*}").tar" --name "$@"
@@ -16,6 +17,7 @@ mkdir -p target/demo/images
 image localhost/service-catalog:demo --binary target/debug/service-catalog --entrypoint '["/service-catalog"]' \
   --file /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt
 image localhost/postgresql-broker:demo --binary target/debug/examples/postgresql-broker --entrypoint '["/postgresql-broker"]'
+image localhost/sample-broker:demo --binary target/debug/examples/sample-broker --entrypoint '["/sample-broker"]'
 
 # The server finds the rest of itself only where Debian has it.
 version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)

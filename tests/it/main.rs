@@ -40,4 +40,5 @@ mod scripted;
 mod spoilt;
 mod takeover;
 mod trap;
+mod walkthrough;
 mod wire;

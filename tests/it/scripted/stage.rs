@@ -84,6 +84,17 @@ impl Stage {
         self.until_ready(BINDING, "db").await
     }
 
+    /// Waits until the broker is in this state.
+    pub async fn until_broker(&self, what: &str, is_so: impl Fn(&Broker) -> bool) {
+        eventually(what, PATIENCE, async || {
+            if is_so(&self.broker) { Ok(()) } else { Err(format!("{:#?}", self.broker.lock().requests)) }
+        })
+        .await;
+    }
+}
+
+/// What tests do with objects, whoever the broker is.
+impl Namespace {
     /// Creates a Secret.
     pub async fn secret(&self, name: &str, entries: Value) {
         let secret = json!({"kind": "Secret", "metadata": {"name": name}, "stringData": entries});
@@ -137,14 +148,6 @@ impl Stage {
     pub async fn remove(&self, kind: &str, name: &str) {
         self.delete(kind, name).await.unwrap();
         self.until_gone(kind, name).await;
-    }
-
-    /// Waits until the broker is in this state.
-    pub async fn until_broker(&self, what: &str, is_so: impl Fn(&Broker) -> bool) {
-        eventually(what, PATIENCE, async || {
-            if is_so(&self.broker) { Ok(()) } else { Err(format!("{:#?}", self.broker.lock().requests)) }
-        })
-        .await;
     }
 
     /// Waits until an event tells of trouble.

@@ -1,0 +1,232 @@
+//! What a request means for what is already there. Time comes in with each request.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use crate::{
+    catalog::{Action, Service, Times},
+    error::Error,
+    instance::{Instance, Operation, Stand, Wish},
+};
+
+/// How long things take.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// An asynchronous operation.
+    pub delay: Duration,
+    /// How often that fails which fails only at first.
+    pub failures: u32,
+}
+
+/// The broker, and all that it knows.
+pub struct Broker {
+    services: Vec<Service>,
+    pace: Pace,
+    instances: BTreeMap<String, Instance>,
+    /// How often something has failed for a customer. Platforms try again under another id, so it is not counted by that.
+    failed: BTreeMap<(String, Action), u32>,
+}
+
+/// What came of a request that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was so already.
+    Already,
+    /// It is so now.
+    Now,
+    /// It has begun.
+    Begun(Action),
+}
+
+impl Broker {
+    /// A broker that offers these services.
+    pub fn new(services: Vec<Service>, pace: Pace) -> Self {
+        Self { services, pace, instances: BTreeMap::new(), failed: BTreeMap::new() }
+    }
+
+    /// What it offers.
+    pub fn services(&self) -> &[Service] {
+        &self.services
+    }
+
+    /// The service that has this plan.
+    pub fn offered(&self, service_id: &str, plan_id: &str) -> Result<&Service, Error> {
+        let service = self.services.iter().find(|service| service.id == service_id);
+        let service = service.filter(|service| service.plans.iter().any(|plan| plan.id == plan_id));
+        service.ok_or_else(|| Error::BadRequest("the catalog has no such service_id and plan_id".to_owned()))
+    }
+
+    /// Makes an instance.
+    pub fn provision(
+        &mut self,
+        id: &str,
+        (service_id, wish): (&str, Wish),
+        customer: String,
+        accepts_incomplete: bool,
+        now: Instant,
+    ) -> Result<Done, Error> {
+        let service = self.offered(service_id, &wish.plan_id)?.clone();
+        service.admit(accepts_incomplete)?;
+        self.catch_up(id, now);
+        match self.instances.get(id) {
+            Some(there) if there.is_busy_with(Action::Deprovision) => return Err(Error::Concurrency),
+            Some(there) if there.service.id != service_id || there.wish != wish => {
+                return Err(Error::Conflict("the instance"));
+            }
+            Some(there) if there.is_busy_with(Action::Provision) => {
+                return Ok(Done::Begun(Action::Provision));
+            }
+            Some(there) if there.made => return Ok(Done::Already),
+            // What a failed attempt has left is made anew.
+            Some(_) | None => {}
+        }
+        self.instances.insert(id.to_owned(), Instance::new(service, customer, wish.clone()));
+        self.begin(id, Action::Provision, wish, now)
+    }
+
+    /// Changes an instance: its plan, its parameters, or both.
+    pub fn update(
+        &mut self,
+        id: &str,
+        (service_id, plan_id, parameters): (&str, Option<String>, Option<Value>),
+        accepts_incomplete: bool,
+        now: Instant,
+    ) -> Result<Done, Error> {
+        let instance = self.made(id, now)?;
+        instance.service.admit(accepts_incomplete)?;
+        if instance.service.id != service_id {
+            return Err(Error::BadRequest("the instance is of another service_id".to_owned()));
+        }
+        let wish = Wish {
+            plan_id: plan_id.unwrap_or_else(|| instance.wish.plan_id.clone()),
+            parameters: parameters.unwrap_or_else(|| instance.wish.parameters.clone()),
+        };
+        let repeated = instance.is_busy_with(Action::Update) && instance.operation.wish == wish;
+        let busy = instance.is_busy();
+        self.offered(service_id, &wish.plan_id)?;
+        match (repeated, busy) {
+            (true, _) => Ok(Done::Begun(Action::Update)),
+            (false, true) => Err(Error::Concurrency),
+            (false, false) => self.begin(id, Action::Update, wish, now),
+        }
+    }
+
+    /// Removes an instance, and with it its bindings. What was going on with it is given up.
+    pub fn deprovision(&mut self, id: &str, accepts_incomplete: bool, now: Instant) -> Result<Done, Error> {
+        self.catch_up(id, now);
+        let instance = self.instances.get(id).ok_or(Error::Gone)?;
+        instance.service.admit(accepts_incomplete)?;
+        if instance.is_busy_with(Action::Deprovision) {
+            return Ok(Done::Begun(Action::Deprovision));
+        }
+        let wish = instance.wish.clone();
+        self.begin(id, Action::Deprovision, wish, now)
+    }
+
+    /// How the last operation on an instance stands.
+    pub fn last_operation(&mut self, id: &str, now: Instant) -> Result<(Action, Stand), Error> {
+        self.catch_up(id, now);
+        let instance = self.instances.get(id).ok_or(Error::Gone)?;
+        let (service, customer) = (instance.service.clone(), instance.customer.clone());
+        let (action, stand) = (instance.operation.action, instance.stand());
+        match self.strike(&service, customer, Action::Poll) {
+            Some(status) => Err(Error::Scripted(status)),
+            None => Ok((action, stand)),
+        }
+    }
+
+    /// What an instance is like: its service and what was wished.
+    pub fn instance(&mut self, id: &str, now: Instant) -> Result<(&str, &Wish), Error> {
+        let instance = self.made(id, now)?;
+        Ok((&instance.service.id, &instance.wish))
+    }
+
+    /// Makes a binding.
+    pub fn bind(
+        &mut self,
+        id: &str,
+        binding: &str,
+        parameters: Value,
+        now: Instant,
+    ) -> Result<(Done, Value), Error> {
+        let instance = self.made(id, now)?;
+        match instance.bindings.get(binding) {
+            Some(known) if *known == parameters => return Ok((Done::Already, instance.credentials())),
+            Some(_) => return Err(Error::Conflict("the binding")),
+            None if instance.is_busy() => return Err(Error::Concurrency),
+            None => {}
+        }
+        instance.bindings.insert(binding.to_owned(), parameters);
+        Ok((Done::Now, instance.credentials()))
+    }
+
+    /// The parameters of a binding, and its credentials.
+    pub fn binding(&mut self, id: &str, binding: &str, now: Instant) -> Result<(Value, Value), Error> {
+        let instance = self.made(id, now)?;
+        let parameters = instance.bindings.get(binding).ok_or(Error::NotFound("the binding"))?;
+        Ok((parameters.clone(), instance.credentials()))
+    }
+
+    /// Removes a binding.
+    pub fn unbind(&mut self, id: &str, binding: &str, now: Instant) -> Result<(), Error> {
+        self.catch_up(id, now);
+        let instance = self.instances.get_mut(id).ok_or(Error::Gone)?;
+        instance.bindings.remove(binding).map(drop).ok_or(Error::Gone)
+    }
+
+    /// Begins an operation, and ends it unless it takes a while.
+    fn begin(&mut self, id: &str, action: Action, wish: Wish, now: Instant) -> Result<Done, Error> {
+        let instance = self.instances.get(id).ok_or(Error::Gone)?;
+        let (service, customer) = (instance.service.clone(), instance.customer.clone());
+        let fault = self.strike(&service, customer, action);
+        let until = if service.asynchronous { now + self.pace.delay } else { now };
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.operation = Operation { action, wish, until: Some(until), fails: fault.is_some() };
+        }
+        if service.asynchronous {
+            return Ok(Done::Begun(action));
+        }
+        self.catch_up(id, now);
+        let Some(status) = fault else {
+            return Ok(Done::Now);
+        };
+        // Who is refused has nothing. After any other failure there is something left, as in real life.
+        if action == Action::Provision && status.is_client_error() {
+            self.instances.remove(id);
+        }
+        Err(Error::Scripted(status))
+    }
+
+    /// Brings an instance up to date. Once somebody has had a whole life, everything fails for them anew.
+    fn catch_up(&mut self, id: &str, now: Instant) {
+        if !self.instances.get_mut(id).is_some_and(|instance| instance.catch_up(now)) {
+            return;
+        }
+        if let Some(Instance { made: true, customer, .. }) = self.instances.remove(id) {
+            self.failed.retain(|(failed, _), _| *failed != customer);
+        }
+    }
+
+    /// The status with which this fails now, if it does.
+    fn strike(&mut self, service: &Service, customer: String, action: Action) -> Option<StatusCode> {
+        let fault = service.fault(action)?;
+        let times = self.failed.entry((customer, action)).or_default();
+        let fails = match fault.times {
+            Times::Always => true,
+            Times::AtFirst => *times < self.pace.failures,
+        };
+        *times = times.saturating_add(1);
+        fails.then_some(fault.status)
+    }
+
+    fn made(&mut self, id: &str, now: Instant) -> Result<&mut Instance, Error> {
+        self.catch_up(id, now);
+        let instance = self.instances.get_mut(id).filter(|instance| instance.made);
+        instance.ok_or(Error::NotFound("the instance"))
+    }
+}

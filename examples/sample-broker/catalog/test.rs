@@ -1,0 +1,109 @@
+//! The broker of services that fail. A name says all: which operation fails, with which status, and whether only a few
+//! times (`5x`) or always. Ids are made from the names, so they stay as long as these do.
+
+use axum::http::StatusCode;
+use uuid::Uuid;
+
+use super::{
+    Action::{self, Deprovision, Poll, Provision, Update},
+    Fault, Plan, Service,
+    Times::{self, Always, AtFirst},
+};
+
+const BAD: StatusCode = StatusCode::BAD_REQUEST;
+const INTERNAL: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+/// Services that work at once.
+const AT_ONCE: &[(&str, &[Fault])] = &[
+    ("test-service", &[]),
+    ("test-service-multiple-plans", &[]),
+    ("test-service-with-schemas", &[]),
+    ("test-service-provision-fail400", &[fault(Provision, Always, BAD)]),
+    ("test-service-provision-fail500", &[fault(Provision, Always, INTERNAL)]),
+    ("test-service-provision-fail500-5x", &[fault(Provision, AtFirst, INTERNAL)]),
+    (
+        "test-service-provision-fail500-5x-deprovision-fail500-5x",
+        &[fault(Provision, AtFirst, INTERNAL), fault(Deprovision, AtFirst, INTERNAL)],
+    ),
+    ("test-service-update-fail400", &[fault(Update, Always, BAD)]),
+    ("test-service-update-fail500", &[fault(Update, Always, INTERNAL)]),
+    ("test-service-update-fail500-5x", &[fault(Update, AtFirst, INTERNAL)]),
+    ("test-service-deprovision-fail400", &[fault(Deprovision, Always, BAD)]),
+    ("test-service-deprovision-fail500", &[fault(Deprovision, Always, INTERNAL)]),
+    ("test-service-deprovision-fail500-5x", &[fault(Deprovision, AtFirst, INTERNAL)]),
+];
+
+/// Services that take a while. What is accepted and fails later has no status of its own.
+const ASYNCHRONOUS: &[(&str, &[Fault])] = &[
+    ("test-service-async", &[]),
+    ("test-service-async-provision-fail", &[fault(Provision, Always, INTERNAL)]),
+    ("test-service-async-provision-fail-5x", &[fault(Provision, AtFirst, INTERNAL)]),
+    (
+        "test-service-async-provision-fail-5x-deprovision-fail-5x",
+        &[fault(Provision, AtFirst, INTERNAL), fault(Deprovision, AtFirst, INTERNAL)],
+    ),
+    ("test-service-async-update-fail", &[fault(Update, Always, INTERNAL)]),
+    ("test-service-async-update-fail-5x", &[fault(Update, AtFirst, INTERNAL)]),
+    ("test-service-async-deprovision-fail", &[fault(Deprovision, Always, INTERNAL)]),
+    ("test-service-async-deprovision-fail-5x", &[fault(Deprovision, AtFirst, INTERNAL)]),
+    ("test-service-async-last-operation-fail400", &[fault(Poll, Always, BAD)]),
+    ("test-service-async-last-operation-fail500", &[fault(Poll, Always, INTERNAL)]),
+    ("test-service-async-last-operation-fail500-5x", &[fault(Poll, AtFirst, INTERNAL)]),
+];
+
+const fn fault(action: Action, times: Times, status: StatusCode) -> Fault {
+    Fault { action, times, status }
+}
+
+/// Its services.
+pub fn services() -> Vec<Service> {
+    let all = |rows: &'static [(&'static str, &'static [Fault])], asynchronous| {
+        rows.iter().map(move |(name, faults)| service(name, asynchronous, faults))
+    };
+    all(AT_ONCE, false).chain(all(ASYNCHRONOUS, true)).collect()
+}
+
+fn service(name: &'static str, asynchronous: bool, faults: &'static [Fault]) -> Service {
+    let pace = if asynchronous { "takes a while" } else { "works at once" };
+    let said = [format!("A test service that {pace}")].into_iter();
+    let description: Vec<_> = said.chain(faults.iter().map(|fault| told(*fault, asynchronous))).collect();
+    let premium = (name == "test-service-multiple-plans").then(|| plan(name, "premium"));
+    Service {
+        id: id(name),
+        name,
+        description: description.join("; "),
+        plans: std::iter::once(plan(name, "default")).chain(premium).collect(),
+        asynchronous,
+        faults,
+    }
+}
+
+fn plan(service: &str, name: &'static str) -> Plan {
+    Plan {
+        id: id(&format!("{service}/{name}")),
+        name,
+        description: if name == "premium" { "Premium plan" } else { "Default plan" },
+        free: name != "premium",
+        schemas: service.ends_with("with-schemas"),
+    }
+}
+
+fn id(name: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
+}
+
+fn told(fault: Fault, asynchronous: bool) -> String {
+    let what = match fault.action {
+        Provision => "provisioning",
+        Update => "an update",
+        Deprovision => "deprovisioning",
+        Poll => "the question how far it is",
+    };
+    let often = match fault.times {
+        Always => "always fails",
+        AtFirst => "fails a few times, then succeeds",
+    };
+    let later = asynchronous && fault.action != Poll;
+    let how = if later { "state failed".to_owned() } else { format!("status {}", fault.status.as_u16()) };
+    format!("{what} {often} ({how})")
+}

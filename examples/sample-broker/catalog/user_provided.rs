@@ -1,0 +1,43 @@
+//! The broker of user-provided services. Ids are those under which service-catalog's users have known them.
+
+use super::{Plan, Service};
+
+/// Its services.
+pub fn services() -> Vec<Service> {
+    vec![
+        service(
+            "user-provided-service",
+            "4f6e6cf6-ffdd-425f-a2c7-3c9258ad2468",
+            "A user provided service",
+            vec![
+                plan("default", "86064792-7ea2-467b-af93-ac9694d96d52"),
+                Plan {
+                    free: false,
+                    description: "Premium plan",
+                    ..plan("premium", "cc0d7529-18e8-416d-8946-6f7456acd589")
+                },
+            ],
+        ),
+        service(
+            "user-provided-service-single-plan",
+            "5f6e6cf6-ffdd-425f-a2c7-3c9258ad2468",
+            "A user provided service with only one plan, which need not be named",
+            vec![plan("default", "96064792-7ea2-467b-af93-ac9694d96d52")],
+        ),
+        service(
+            "user-provided-service-with-schemas",
+            "8a6229d4-239e-4790-ba1f-8367004d0473",
+            "A user provided service that says which parameters it takes",
+            vec![Plan { schemas: true, ..plan("default", "4dbcd97c-c9d2-4c6b-9503-4401a789b558") }],
+        ),
+    ]
+}
+
+fn service(name: &'static str, id: &str, description: &str, plans: Vec<Plan>) -> Service {
+    let (id, description) = (id.to_owned(), description.to_owned());
+    Service { id, name, description, plans, asynchronous: false, faults: &[] }
+}
+
+fn plan(name: &'static str, id: &str) -> Plan {
+    Plan { id: id.to_owned(), name, description: "Sample plan description", free: true, schemas: false }
+}

@@ -1,0 +1,73 @@
+//! The brokers as platforms see them. Time passes when a test says so.
+
+mod conformance;
+mod failures;
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::broker::{Broker, Done, Pace};
+use crate::catalog::Catalog;
+use crate::error::Error;
+use crate::instance::{Stand, Wish};
+
+const DELAY: Duration = Duration::from_mins(1);
+const CUSTOMER: &str = "somebody";
+
+/// A broker, and the time.
+struct Scene {
+    broker: Broker,
+    now: Instant,
+}
+
+impl Scene {
+    fn new(catalog: Catalog) -> Self {
+        let broker = Broker::new(catalog.services(), Pace { delay: DELAY, failures: 5 });
+        Self { broker, now: Instant::now() }
+    }
+
+    fn ids(&self, service: &str) -> (String, String) {
+        let service = self.broker.services().iter().find(|offered| offered.name == service).unwrap();
+        (service.id.clone(), service.plans[0].id.clone())
+    }
+
+    fn provision(&mut self, id: &str, service: &str, parameters: Value) -> Result<Done, Error> {
+        let (service, plan_id) = self.ids(service);
+        let wish = (service.as_str(), Wish { plan_id, parameters });
+        self.broker.provision(id, wish, CUSTOMER.to_owned(), true, self.now)
+    }
+
+    fn update(&mut self, id: &str, service: &str, parameters: Value) -> Result<Done, Error> {
+        let (service, _) = self.ids(service);
+        self.broker.update(id, (&service, None, Some(parameters)), true, self.now)
+    }
+
+    fn deprovision(&mut self, id: &str) -> Result<Done, Error> {
+        self.broker.deprovision(id, true, self.now)
+    }
+
+    fn poll(&mut self, id: &str) -> Result<Stand, Error> {
+        self.broker.last_operation(id, self.now).map(|(_, stand)| stand)
+    }
+
+    /// What comes of an operation in the end: nothing, or the status with which it failed; 0 for one that was accepted.
+    fn end_of(&mut self, id: &str, begun: Result<Done, Error>) -> Option<u16> {
+        match begun {
+            Ok(Done::Begun(_)) => self.now += DELAY,
+            Ok(_) => return None,
+            Err(error) => return Some(error.status().as_u16()),
+        }
+        match self.poll(id) {
+            Ok(Stand::Failed) => Some(0),
+            Ok(Stand::Succeeded) | Err(Error::Gone) => None,
+            Ok(Stand::InProgress) => panic!("it never ends"),
+            Err(error) => Some(error.status().as_u16()),
+        }
+    }
+
+    /// How the first seven attempts end.
+    fn attempts(&mut self, mut attempt: impl FnMut(&mut Self) -> Option<u16>) -> Vec<Option<u16>> {
+        (0..7).map(|_| attempt(self)).collect()
+    }
+}
