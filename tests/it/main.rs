@@ -38,6 +38,7 @@ mod process;
 mod proxy;
 mod scripted;
 mod spoilt;
+mod svcat;
 mod takeover;
 mod trap;
 mod walkthrough;

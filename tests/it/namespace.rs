@@ -104,8 +104,14 @@ impl Namespace {
 
     /// Lists objects.
     pub async fn list(&self, kind: &str) -> Vec<Value> {
-        let list =
-            self.send(Method::GET, &self.path(kind, ""), "application/json", Value::Null).await.unwrap();
+        self.list_with(kind, &[]).await
+    }
+
+    /// Lists the objects that have these labels.
+    pub async fn list_with(&self, kind: &str, labels: &[(&str, String)]) -> Vec<Value> {
+        let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}%3D{value}")).collect();
+        let path = self.path(kind, &format!("?labelSelector={}", labels.join("%2C")));
+        let list = self.send(Method::GET, &path, "application/json", Value::Null).await.unwrap();
         list["items"].as_array().unwrap().clone()
     }
 

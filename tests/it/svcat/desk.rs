@@ -1,0 +1,95 @@
+//! Where somebody uses `svcat`: a namespace, and a broker.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+
+use super::client::{Scope, Svcat, shown};
+use crate::namespace::namespace;
+use crate::operator::operator;
+use crate::scripted::{BINDING, Broker, INSTANCE, Stage};
+
+/// A namespace, and a broker whose classes nobody else offers.
+pub struct Desk {
+    stage: Stage,
+    /// That of the broker.
+    pub scope: Scope,
+    /// How the names of its classes begin, which are their ids as well.
+    offer: String,
+}
+
+impl Deref for Desk {
+    type Target = Stage;
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
+impl Desk {
+    /// A desk where the broker is not registered.
+    pub async fn new(scope: Scope) -> Self {
+        operator();
+        let namespace = namespace().await;
+        let offer = format!("svcat-{}", namespace.name.rsplit('-').next().unwrap());
+        let broker = Broker::offering(catalog(&offer));
+        Self { stage: Stage::new(namespace, broker), scope, offer }
+    }
+
+    /// A desk where the broker is registered.
+    pub async fn registered(scope: Scope) -> Self {
+        let desk = Self::new(scope).await;
+        desk.svcat().register(scope, &desk.name, json!({"url": desk.broker.url})).await.unwrap();
+        let broker = desk.svcat().wait(&scope.kind("Broker"), &desk.name).await;
+        assert_eq!(shown(&broker), "Ready");
+        desk
+    }
+
+    /// Who works at it.
+    pub fn svcat(&self) -> Svcat<'_> {
+        Svcat(&self.stage)
+    }
+
+    /// The class with plans `small`, `large` and `slow`.
+    pub fn database(&self) -> String {
+        format!("{}-database", self.offer)
+    }
+
+    /// The class with one plan.
+    pub fn queue(&self) -> String {
+        format!("{}-queue", self.offer)
+    }
+
+    /// Provisions `db` on plan `small`, and waits.
+    pub async fn provisioned(&self) -> Value {
+        self.svcat().provision("db", (&self.database(), Some("small")), json!({})).await.unwrap();
+        let instance = self.svcat().wait(INSTANCE, "db").await;
+        assert_eq!(shown(&instance), "Ready", "{instance:#}");
+        instance
+    }
+
+    /// Binds `db`, and waits.
+    pub async fn bound(&self) -> Value {
+        self.svcat().bind("db", "db", json!({})).await.unwrap();
+        let binding = self.svcat().wait(BINDING, "db").await;
+        assert_eq!(shown(&binding), "Ready", "{binding:#}");
+        binding
+    }
+
+    /// Removes what would be in the way of others.
+    pub async fn leave(&self) {
+        self.svcat().deregister(self.scope, &self.name).await;
+    }
+}
+
+fn catalog(prefix: &str) -> Value {
+    let service = |name: &str, plans: &[&str]| {
+        let plan =
+            |plan: &&str| json!({"id": format!("{prefix}-{name}-{plan}"), "name": plan, "description": plan});
+        let (id, plans): (_, Vec<_>) = (format!("{prefix}-{name}"), plans.iter().map(plan).collect());
+        json!({
+            "id": id, "name": id, "description": name, "bindable": true, "plan_updateable": true,
+            "plans": plans,
+        })
+    };
+    json!({"services": [service("database", &["small", "large", "slow"]), service("queue", &["only"])]})
+}
