@@ -131,13 +131,16 @@ impl Progress<'_> {
         next
     }
 
-    /// The next attempt waits as long as the failures so far ask for.
-    pub fn back_off(&mut self, now: &Time, seed: &str) {
-        if let Some(schedule) = self.operation {
-            schedule.next_attempt_time =
-                (schedule.failures > 0).then(|| schedule::retry(now, schedule.failures, seed, None));
-            schedule.deadline = None;
-        }
+    /// What may have been left is gone. The next attempt waits as long as the failures so far ask for; returns how the user
+    /// is told.
+    pub fn back_off(&mut self, now: &Time, seed: &str) -> String {
+        let done = "Orphan mitigation was completed successfully";
+        let Some(schedule) = self.operation else { return done.to_owned() };
+        let failures = schedule.failures;
+        let next = (failures > 0).then(|| schedule::retry(now, failures, seed, None));
+        schedule.next_attempt_time.clone_from(&next);
+        schedule.deadline = None;
+        next.map_or_else(|| done.to_owned(), |next| format!("{done}; it is tried again at {}", next.0))
     }
 
     /// Something may be left at the broker: it will be removed before anything else, and its id is not used again. The

@@ -386,9 +386,8 @@ impl<'a> After<'a, '_> {
         }
         if !condition::is_true(&self.status.conditions, condition::FAILED) {
             let seed = self.seed();
-            self.status.progress().back_off(&self.observed.now, seed);
-            let message = "Orphan mitigation was completed successfully";
-            self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
+            let message = self.status.progress().back_off(&self.observed.now, seed);
+            self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
         }
     }
 }

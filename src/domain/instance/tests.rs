@@ -124,6 +124,9 @@ fn an_abandoned_id_is_removed_and_not_used_again() {
     instance.status =
         Some(settle(&observed(&instance, &at(0)), &mitigation, Outcome::Failed(error(410))).status);
     let Step::Wait(Some(next)) = decide(&observed(&instance, &at(0))) else { panic!("no back-off") };
+    let conditions = &instance.status.as_ref().unwrap().conditions;
+    let told = &condition::find(conditions, condition::READY).unwrap().message;
+    assert!(told.ends_with(&format!("; it is tried again at {}", next.0)), "{told}");
     let Step::Write(status) = decide(&observed(&instance, &next)) else { panic!("no new attempt") };
     assert_ne!(status.instance_id, first);
 }

@@ -61,8 +61,7 @@ impl After<'_, '_> {
             return;
         }
         let seed = self.seed().to_owned();
-        self.status.progress().back_off(&self.observed.now, &seed);
-        let message = "Orphan mitigation was completed successfully";
-        self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
+        let message = self.status.progress().back_off(&self.observed.now, &seed);
+        self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
     }
 }
