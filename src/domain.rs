@@ -18,6 +18,7 @@
 //! | `plan_reference` | which class and plan does an instance name? |
 //! | `request` | what is the broker asked? |
 //! | `parameters` | what are the parameters, and which of them may be shown? |
+//! | `schema` | do they fit the schema of the plan? |
 //! | `credentials` | what goes into the Secret? |
 //! | `catalog`, `restriction` | which classes and plans should there be? |
 //! | `broker` | when is a catalog due? |
@@ -42,6 +43,7 @@ pub mod reason;
 pub mod request;
 pub mod restriction;
 pub mod schedule;
+pub mod schema;
 pub mod verdict;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};

@@ -12,6 +12,7 @@
 //! | `harness` | what does every reconciler need besides its kind? |
 //! | `brokers` | how is a broker reached? |
 //! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
+//! | `schemas` | do parameters fit the schema of their plan? |
 //! | `secrets` | which Secrets are read, written and watched? |
 //! | `context` | what do all of them share? |
 //! | `census` | what is there to be counted? |
@@ -33,6 +34,7 @@ mod instance;
 mod parts;
 mod pass;
 mod queue;
+mod schemas;
 mod scope;
 mod secrets;
 #[cfg(test)]

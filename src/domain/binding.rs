@@ -21,6 +21,7 @@ use crate::crd::operation::{BoundInstance, Orphan};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 
 pub use hold::broker;
+pub use keep::sends;
 pub use settle::{overtaken, settle};
 
 /// All that is known of a binding.

@@ -22,6 +22,7 @@ use crate::crd::operation::Orphan;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 
 pub use hold::broker;
+pub use keep::sends;
 pub use settle::{overtaken, settle};
 
 /// All that is known of an instance.

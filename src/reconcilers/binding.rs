@@ -18,14 +18,17 @@ use super::error::Error;
 use super::gate::Gate;
 use super::pass::{self, Life};
 use super::queue::Queue;
+use super::schemas;
 use super::scope::{Cluster, Namespaced, Scope, is_for};
 use super::secrets::{self, Place};
 use crate::crd::condition::Condition;
+use crate::crd::instance::InstanceProperties;
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, settle};
+use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, sends, settle};
 use crate::domain::credentials::digest;
 use crate::domain::parameters::{self, Parameters};
+use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use execution::Execution;
 
@@ -138,7 +141,33 @@ impl Facts {
         let secret = secret(context, binding).await?;
         let gate = broker(binding, instance.as_deref())
             .and_then(|(name, namespaced)| context.brokers.gate((namespaced, &namespace, &name)));
-        Ok(Self { instance, offering, described, parameters, secret, gate })
+        let mut facts = Self { instance, offering, described, parameters, secret, gate };
+        facts.check_parameters(context, binding).await;
+        Ok(facts)
+    }
+
+    /// Looks whether the parameters fit the plan's schema, if they are about to be sent. If they do not, the plan wakes the
+    /// binding when it changes.
+    async fn check_parameters(&mut self, context: &Context, binding: &ServiceBinding) {
+        let observed = Observed { now: clock::soon(), ..self.observed(context, binding, false) };
+        let properties = self.instance.as_deref().and_then(confirmed);
+        let uid = binding.uid().unwrap_or_default();
+        let (true, Some(properties), Ok(parameters)) = (sends(&observed), properties, &self.parameters)
+        else {
+            context.unfit.set(&uid, None);
+            return;
+        };
+        // Before looking, so that a change meanwhile wakes it.
+        context.unfit.set(&uid, Some(ObjectRef::from_obj(binding)));
+        let parameters = parameters.clone();
+        self.parameters = if properties.service_plan_external_id.is_empty() {
+            fitting::<Cluster>(context, binding, properties, parameters).await
+        } else {
+            fitting::<Namespaced>(context, binding, properties, parameters).await
+        };
+        if self.parameters.is_ok() {
+            context.unfit.set(&uid, None);
+        }
     }
 
     /// Whether the instance still is as it was when it was looked at: whoever had the turn before may have changed it.
@@ -200,15 +229,13 @@ fn offering(
     binding: &ServiceBinding,
     instance: &ServiceInstance,
 ) -> (Offering, Described) {
-    let properties = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
-    let Some(properties) = properties else {
+    let Some(properties) = confirmed(instance) else {
         return unknown(String::new());
     };
-    let ids = (properties.broker_name.as_str(), properties.service_id.as_str(), properties.plan_id());
     let found = if properties.service_plan_external_id.is_empty() {
-        offering_in::<Cluster>(context, binding, ids)
+        offering_in::<Cluster>(context, binding, properties)
     } else {
-        offering_in::<Namespaced>(context, binding, ids)
+        offering_in::<Namespaced>(context, binding, properties)
     };
     found.unwrap_or_else(|| unknown(properties.broker_name.clone()))
 }
@@ -216,19 +243,9 @@ fn offering(
 fn offering_in<S: Scope>(
     context: &Context,
     binding: &ServiceBinding,
-    (broker, service_id, plan_id): (&str, &str, &str),
+    properties: &InstanceProperties,
 ) -> Option<(Offering, Described)> {
-    let catalog = S::catalog(context);
-    let class = catalog.classes.find(|class| {
-        class.common().external_id == service_id
-            && class.broker_name() == broker
-            && is_for::<S>(class, binding)
-    })?;
-    let plan = catalog.plans.find(|plan| {
-        plan.common().external_id == plan_id
-            && plan.class_name() == class.name_any()
-            && is_for::<S>(plan, binding)
-    })?;
+    let (class, plan) = entries::<S>(context, binding, properties)?;
     let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
     let offering = Offering {
         bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
@@ -240,9 +257,47 @@ fn offering_in<S: Scope>(
         tags: class.common().tags.clone(),
         class_metadata: class.common().external_metadata.clone(),
         plan_metadata: plan.common().external_metadata.clone(),
-        broker: broker.to_owned(),
+        broker: properties.broker_name.clone(),
     };
     Some((offering, described))
+}
+
+type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);
+
+/// Class and plan of the instance.
+fn entries<S: Scope>(
+    context: &Context,
+    binding: &ServiceBinding,
+    properties: &InstanceProperties,
+) -> Option<Entries<S>> {
+    let catalog = S::catalog(context);
+    let class = catalog.classes.find(|class| {
+        class.common().external_id == properties.service_id
+            && class.broker_name() == properties.broker_name
+            && is_for::<S>(class, binding)
+    })?;
+    let plan = catalog.plans.find(|plan| {
+        plan.common().external_id == properties.plan_id()
+            && plan.class_name() == class.name_any()
+            && is_for::<S>(plan, binding)
+    })?;
+    Some((class, plan))
+}
+
+async fn fitting<S: Scope>(
+    context: &Context,
+    binding: &ServiceBinding,
+    properties: &InstanceProperties,
+    parameters: Parameters,
+) -> Result<Parameters, String> {
+    let plan = entries::<S>(context, binding, properties).map(|(_, plan)| plan);
+    let namespace = binding.namespace().unwrap_or_default();
+    schemas::fitting(context, &namespace, (plan, Purpose::Bind), parameters).await
+}
+
+/// The instance as the broker has confirmed it.
+fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
+    instance.status.as_ref()?.external_properties.as_ref()
 }
 
 /// The class is gone from the catalog; what was made of it can still be bound (OSB, “Catalog Management”).

@@ -80,12 +80,16 @@ pub struct Context {
     pub polls: Memory<Time>,
     /// Instances that wait for a class or plan to appear, or to be otherwise than it is.
     pub unresolved: Memory<ObjectRef<ServiceInstance>>,
+    /// Bindings whose parameters do not fit the schema that the plan has for them.
+    pub unfit: Memory<ObjectRef<ServiceBinding>>,
     /// The version that we wrote last of objects whose cached copy may be older, by UID.
     pub written: Memory<u64>,
     /// Locks of instances.
     pub locks: Locks,
     /// Limits the requests to the Kubernetes API.
     pub requests: Arc<Turns>,
+    /// Limits what is compared with schemas at once.
+    pub checks: Arc<Turns>,
 }
 
 impl Context {
@@ -99,6 +103,7 @@ impl Context {
         let uid = object.uid().unwrap_or_default();
         self.polls.set(&uid, None);
         self.unresolved.set(&uid, None);
+        self.unfit.set(&uid, None);
         self.written.set(&uid, None);
     }
 

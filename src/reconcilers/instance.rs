@@ -17,14 +17,15 @@ use super::gate::Gate;
 use super::pass::{self, Life};
 use super::queue::Queue;
 use super::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
-use super::secrets;
+use super::{schemas, secrets};
 use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
-use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, settle};
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, sends, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
+use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
 
@@ -122,10 +123,6 @@ impl Facts {
         // Before looking, so that what appears meanwhile wakes it.
         context.unresolved.set(&uid, Some(ObjectRef::from_obj(instance)));
         let target = find(context, instance);
-        let plan = confirmed(instance).map(InstanceProperties::plan_id);
-        if target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
-            context.unresolved.set(&uid, None);
-        }
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match &target {
             Ok(target) if !deleting => gather_parameters(context, instance, target).await?,
@@ -133,7 +130,26 @@ impl Facts {
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
         let gate = gate(context, instance, &target);
-        Ok(Self { target, parameters, bindings, gate })
+        let mut facts = Self { target, parameters, bindings, gate };
+        let fits = facts.check_parameters(context, instance).await;
+        let plan = confirmed(instance).map(InstanceProperties::plan_id);
+        if fits && facts.target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
+            context.unresolved.set(&uid, None);
+        }
+        Ok(facts)
+    }
+
+    /// Whether the parameters fit the plan's schema, if they are about to be sent.
+    async fn check_parameters(&mut self, context: &Context, instance: &ServiceInstance) -> bool {
+        let observed = Observed { now: clock::soon(), ..self.observed(context, instance, false) };
+        let (Some(purpose), Ok(target)) = (sends(&observed), &self.target) else { return true };
+        let Ok(parameters) = &self.parameters else { return true };
+        self.parameters = if target.namespaced {
+            fitting::<Namespaced>(context, instance, (target, purpose), parameters.clone()).await
+        } else {
+            fitting::<Cluster>(context, instance, (target, purpose), parameters.clone()).await
+        };
+        self.parameters.is_ok()
     }
 
     fn observed<'a>(
@@ -153,6 +169,19 @@ impl Facts {
             hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }
+}
+
+async fn fitting<S: Scope>(
+    context: &Context,
+    instance: &ServiceInstance,
+    (target, purpose): (&Target, Purpose),
+    parameters: Parameters,
+) -> Result<Parameters, String> {
+    let namespace = instance.namespace().unwrap_or_default();
+    let mut plan = ObjectRef::new(&target.plan_object);
+    plan.namespace = S::NAMESPACED.then(|| namespace.clone());
+    let plan = S::catalog(context).plans.get(&plan);
+    schemas::fitting(context, &namespace, (plan, purpose), parameters).await
 }
 
 /// The gate of the instance's broker.

@@ -15,6 +15,7 @@ use super::context::{Context, Locks, Memory, Settings};
 use super::entry;
 use super::feed::{Feed, Listener};
 use super::queue::Queue;
+use super::schemas;
 use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
 use super::secrets::{OwnSecrets, UsedSecrets};
 use super::turns::Turns;
@@ -136,9 +137,11 @@ impl Parts {
             recorder: Recorder::new(client.clone(), reporter),
             polls: Memory::default(),
             unresolved: Memory::default(),
+            unfit: Memory::default(),
             written: Memory::default(),
             locks: Locks::default(),
             requests: Turns::new(API_REQUESTS),
+            checks: Turns::new(schemas::CHECKS),
             client,
         });
         let mut parts = Self { context, cluster, namespaced, instances, bindings, alphas, namespaces };
@@ -150,9 +153,9 @@ impl Parts {
     fn connect(&mut self) {
         let (context, instances, bindings) = (&self.context, &self.instances.queue, &self.bindings.queue);
         self.cluster.classes.feed.tell([unresolved(context, instances)]);
-        self.cluster.plans.feed.tell([unresolved(context, instances)]);
+        self.cluster.plans.feed.tell([unresolved(context, instances), unfit(context, bindings)]);
         self.namespaced.classes.feed.tell([unresolved(context, instances)]);
-        self.namespaced.plans.feed.tell([unresolved(context, instances)]);
+        self.namespaced.plans.feed.tell([unresolved(context, instances), unfit(context, bindings)]);
         self.bindings.feed.tell([instance_of_binding(context, instances)]);
         let listeners = [
             bindings_of_instance(context, bindings),
@@ -182,6 +185,12 @@ fn alpha_of_child<A: Alpha>(context: &Arc<Context>, alphas: &Queue<A>) -> Listen
 fn unresolved<K>(context: &Arc<Context>, instances: &Queue<ServiceInstance>) -> Listener<K> {
     let (context, instances) = (Arc::clone(context), instances.clone());
     Box::new(move |_| context.unresolved.all().into_iter().for_each(|instance| instances.wake(instance)))
+}
+
+/// A plan concerns the bindings whose parameters do not fit its schema.
+fn unfit<K>(context: &Arc<Context>, bindings: &Queue<ServiceBinding>) -> Listener<K> {
+    let (context, bindings) = (Arc::clone(context), bindings.clone());
+    Box::new(move |_| context.unfit.all().into_iter().for_each(|binding| bindings.wake(binding)))
 }
 
 /// An instance concerns its bindings.

@@ -2,6 +2,7 @@
 
 mod deletion;
 mod failures;
+mod schemas;
 mod updates;
 
 use kube::config::AuthInfo;

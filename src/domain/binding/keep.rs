@@ -2,13 +2,21 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Observed, Step, Verb, ask, bound_instance, generation, settle};
+use super::{Observed, Step, Verb, ask, bound_instance, generation, next, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::condition::{self, Status};
 use crate::crd::names::hex;
 use crate::domain::progress::{HasProgress as _, not_before};
 use crate::domain::{attempt_id, reason, write_or};
+
+/// Whether parameters are about to be sent that the broker has not accepted before, nor is being asked to.
+pub fn sends(observed: &Observed<'_>) -> bool {
+    let Step::Write(status) = next(observed) else { return false };
+    let binds = Some(BindingOperation::Bind);
+    let before = observed.binding.status.as_ref().and_then(|before| before.current_operation);
+    status.current_operation == binds && before != binds && status.external_properties.is_none()
+}
 
 /// The next step towards what the spec says.
 pub(super) fn keep(

@@ -212,3 +212,18 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
         assert_eq!(after.map(|status| status.orphans.len()), orphans);
     }
 }
+
+#[test]
+fn parameters_are_checked_just_before_the_first_bind() {
+    let world = world();
+    assert!(sends(&observed(&binding(), &world)));
+    assert!(!sends(&observed(&asked(&world).0, &world)), "they are being sent");
+    let bound = bound(&world);
+    assert!(
+        !sends(&observed(&bound, &World { secret: Some("digest".into()), ..world })),
+        "the broker has them"
+    );
+    let repair = tests::world();
+    assert!(matches!(decide(&observed(&bound, &repair)), Step::Write(_)));
+    assert!(!sends(&observed(&bound, &repair)), "the broker has had them, the Secret is put right");
+}

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{Observed, Step, Verb, call, generation, lost, settle};
+use super::{Observed, Step, Verb, call, generation, lost, next, settle};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties};
@@ -11,7 +11,29 @@ use crate::crd::names::hex;
 use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::{HasProgress as _, not_before};
+use crate::domain::schema::Purpose;
 use crate::domain::{attempt_id, reason, write_or};
+
+/// What the parameters are about to be sent for. What is settled already, or being asked for, is not about to be sent.
+pub fn sends(observed: &Observed<'_>) -> Option<Purpose> {
+    let Step::Write(status) = next(observed) else { return None };
+    let before = observed.instance.status.as_ref();
+    let began = |operation| {
+        let asked = |status: &ServiceInstanceStatus| status.in_progress_properties.as_ref().map(fingerprint);
+        let is_new = before.is_none_or(|before| {
+            before.current_operation != Some(operation) || asked(before) != asked(&status)
+        });
+        is_new && status.current_operation == Some(operation)
+    };
+    let checksum = |properties: &Option<InstanceProperties>| {
+        properties.as_ref().map(|properties| properties.parameter_checksum.clone())
+    };
+    if began(InstanceOperation::Provision) {
+        return Some(Purpose::Provision);
+    }
+    let changes = checksum(&status.in_progress_properties) != checksum(&status.external_properties);
+    (began(InstanceOperation::Update) && changes).then_some(Purpose::Update)
+}
 
 /// The next step towards what the spec says.
 pub(super) fn keep(

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 use crate::domain::fixtures::{at, error};
+use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::osb::Error;
 
@@ -245,4 +246,25 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     assert!(status.update_uncertain);
     instance.status = Some(status);
     assert_eq!(overtaken(&observed(&instance, &at(0)), &before, &update), None);
+}
+
+#[test]
+fn parameters_are_checked_just_before_they_are_sent_and_not_again() {
+    let now = at(0);
+    assert_eq!(sends(&observed(&instance(), &now)), Some(Purpose::Provision));
+    let mut instance = asked();
+    assert_eq!(sends(&observed(&instance, &now)), None, "they are being sent");
+    instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
+    assert_eq!(sends(&observed(&instance, &now)), None, "the broker has them");
+    assert_eq!(sends(&with_other_plan(&instance, &now)), None, "they stay as they are");
+    assert_eq!(sends(&with_other_parameters(&instance, &now)), Some(Purpose::Update));
+    let Step::Write(status) = decide(&with_other_parameters(&instance, &now)) else { panic!("no intent") };
+    instance.status = Some(*status);
+    assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "they are being sent");
+    let Step::Call(call) = decide(&with_other_parameters(&instance, &now)) else { panic!("no call") };
+    let refused = settle(&with_other_parameters(&instance, &now), &call, Outcome::Failed(error(400)));
+    instance.status = Some(refused.status);
+    assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "the broker does not want them");
+    instance.metadata.deletion_timestamp = Some(at(0));
+    assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "it goes");
 }
