@@ -1,5 +1,7 @@
 //! What the API server itself checks and fills in: the rules of the definitions, and the admission policies.
 
+mod added_secret;
+
 use std::collections::HashMap;
 
 use kube::config::AuthInfo;
@@ -520,14 +522,14 @@ async fn bindings_that_inject_are_labelled_and_no_others() {
     assert_eq!(patch(json!({"metadata": {"labels": {LABEL_INJECTS: "true"}}})).await, Value::Null);
 }
 
-/// Somebody who may write brokers of both kinds, and read the Secret `readable`.
+/// Somebody who may write brokers of both kinds and bindings, and read the Secret `readable`.
 async fn broker_admin(namespace: &Namespace) -> Namespace {
     let name = &namespace.name;
     let subjects = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]);
     let reference = |kind: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
     for object in [
         json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [{"apiGroups": ["servicecatalog.k8s.io"],
-            "resources": ["clusterservicebrokers", "servicebrokers", "brokers"], "verbs": ["*"]}]}),
+            "resources": ["clusterservicebrokers", "servicebrokers", "brokers", "servicebindings"], "verbs": ["*"]}]}),
         json!({"kind": "ClusterRoleBinding", "metadata": {"name": name}, "roleRef": reference("ClusterRole"),
             "subjects": subjects}),
         json!({"kind": "Role", "metadata": {"name": name}, "rules": [{"apiGroups": [""], "resources": ["secrets"],

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use service_catalog::crd::names::escaped;
 
+use crate::namespace::{PATIENCE, eventually};
 use crate::scripted::{
     BINDING, Endpoint, INSTANCE, MARK, Stage, condition, reference, secret_parameters, stage,
 };
@@ -104,6 +105,21 @@ async fn the_credentials_are_transformed_as_the_spec_says() {
     assert_eq!(entries["address"], "db.example:5432");
     assert_eq!(entries["extra"], MARK);
     assert!(!entries.contains_key("user"), "{entries:?}");
+
+    // The Secret that entries were added from is read again when the binding's is written again.
+    let newer = format!("{MARK} newer");
+    stage.patch("Secret", "more", json!({"stringData": {"extra": newer}})).await.unwrap();
+    stage.delete("Secret", "db").await.unwrap();
+    let what = "the Secret is written again, with the newer entry";
+    eventually(what, PATIENCE, async || {
+        let secret = stage.get("Secret", "db").await?;
+        if crate::scripted::json_secret(&secret)["extra"] == newer {
+            Ok(())
+        } else {
+            Err(format!("{secret:#}"))
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ fn schema(members: Value) -> Value {
 }
 
 fn properties(properties: Value) -> Value {
-    schema(json!({"type": "object", "properties": properties}))
+    let mut schema = schema(json!({"type": "object"}));
+    schema["properties"] = properties;
+    schema
 }
 
 fn inline(parameters: &Value) -> Parameters {
