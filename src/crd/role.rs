@@ -1,8 +1,10 @@
 //! What a cluster-wide kind and its namespaced twin have in common, so that one body serves both.
 
+use std::collections::BTreeMap;
+
 use super::broker::{AuthConfig, BrokerStatus, ClusterAuthConfig, CommonServiceBrokerSpec};
 use super::class::{CatalogEntryStatus, CommonServiceClassSpec};
-use super::names::label;
+use super::names::{label, label_value};
 use super::plan::CommonServicePlanSpec;
 use super::reference::{LocalObjectReference, ObjectReference};
 use super::{
@@ -46,10 +48,21 @@ pub trait Class {
     fn broker_name(&self) -> &str;
     /// Whether the broker offers it no more.
     fn is_removed(&self) -> bool;
+    /// The labels by which clients find it.
+    fn search_labels(&self) -> BTreeMap<String, String> {
+        let common = self.common();
+        labels([
+            (label::EXTERNAL_ID, &common.external_id),
+            (label::EXTERNAL_NAME, &common.external_name),
+            (Self::BROKER_LABEL, self.broker_name()),
+        ])
+    }
 }
 
 /// A plan of either kind.
 pub trait Plan {
+    /// The label that classes and plans of a broker are found by.
+    const BROKER_LABEL: &'static str;
     /// The label that the plans of a class are found by.
     const CLASS_LABEL: &'static str;
     /// A plan as the catalog describes it.
@@ -64,6 +77,20 @@ pub trait Plan {
     fn class_name(&self) -> &str;
     /// Whether the broker offers it no more.
     fn is_removed(&self) -> bool;
+    /// The labels by which clients find it.
+    fn search_labels(&self) -> BTreeMap<String, String> {
+        let common = self.common();
+        labels([
+            (label::EXTERNAL_ID, &common.external_id),
+            (label::EXTERNAL_NAME, &common.external_name),
+            (Self::BROKER_LABEL, self.broker_name()),
+            (Self::CLASS_LABEL, self.class_name()),
+        ])
+    }
+}
+
+fn labels<const N: usize>(of: [(&str, &str); N]) -> BTreeMap<String, String> {
+    of.into_iter().map(|(key, name)| (key.to_owned(), label_value(name))).collect()
 }
 
 fn secret_of(secret: Option<&ClusterAuthConfig>) -> Option<ObjectReference> {
@@ -149,6 +176,7 @@ macro_rules! entries {
         }
 
         impl Plan for $plan {
+            const BROKER_LABEL: &'static str = label::$broker_label;
             const CLASS_LABEL: &'static str = label::$class_label;
             fn new(name: &str, common: CommonServicePlanSpec, broker: &str, class: &str) -> Self {
                 let class = LocalObjectReference { name: class.to_owned() };

@@ -21,7 +21,7 @@ use crate::domain::restriction::{Properties, Restriction, RestrictionError};
 use crate::osb;
 
 pub use crate::osb::Rejected as Rejection;
-pub use diff::{Change, Diff, diff};
+pub use diff::{Change, Diff, diff, is_managed};
 
 #[cfg(test)]
 mod tests;

@@ -168,10 +168,11 @@ where
             message: format!("The instance references a {kind} {given:?} that does not exist"),
         }),
         several => {
-            let brokers = several.iter().map(|class| class.broker_name()).collect::<Vec<_>>().join(", ");
+            let tell = |class: &&C| format!("{} of the broker {}", class.name_any(), class.broker_name());
+            let classes = several.iter().map(tell).collect::<Vec<_>>().join(", ");
             let message = format!(
-                "The instance references a {kind} {given:?}, which several brokers offer ({brokers}): name the \
-                 class by its Kubernetes name instead"
+                "The instance references a {kind} {given:?}, but there are several: {classes}. Name the class by its \
+                 Kubernetes name instead"
             );
             Err(Unresolved { reason, message })
         }

@@ -1,15 +1,15 @@
-//! Bindings: what is found out about them? How their broker is asked is in `execution`.
+//! Bindings: what is found out about them? How their broker is asked is in `execution`, what class and plan say of bindings in
+//! `offering`.
 
 mod execution;
+mod offering;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use serde_json::Value;
 use tracing::{debug, info};
 
 use super::clock;
@@ -18,19 +18,15 @@ use super::error::Error;
 use super::gate::Gate;
 use super::pass::{self, Life};
 use super::queue::Queue;
-use super::schemas;
-use super::scope::{Cluster, Namespaced, Scope, is_for};
 use super::secrets::{self, Place};
 use crate::crd::condition::Condition;
-use crate::crd::instance::InstanceProperties;
-use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, sends, settle};
 use crate::domain::credentials::digest;
 use crate::domain::parameters::{self, Parameters};
-use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use execution::Execution;
+use offering::{Described, fitting, offering};
 
 /// One pass over a binding.
 pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
@@ -129,10 +125,7 @@ impl Facts {
         let namespace = binding.namespace().unwrap_or_default();
         let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(&namespace);
         let instance = context.instances.get(&reference);
-        let (offering, described) = match instance.as_deref() {
-            Some(instance) => offering(context, binding, instance),
-            None => unknown(String::new()),
-        };
+        let (offering, described) = offering(context, instance.as_deref());
         let from = secrets::parameters(context, &namespace, &binding.spec.parameters_from).await?;
         let parameters = from.and_then(|from| {
             let merged = parameters::merge([None, None], binding.spec.parameters.as_ref(), &from);
@@ -150,21 +143,15 @@ impl Facts {
     /// binding when it changes.
     async fn check_parameters(&mut self, context: &Context, binding: &ServiceBinding) {
         let observed = Observed { now: clock::soon(), ..self.observed(context, binding, false) };
-        let properties = self.instance.as_deref().and_then(confirmed);
         let uid = binding.uid().unwrap_or_default();
-        let (true, Some(properties), Ok(parameters)) = (sends(&observed), properties, &self.parameters)
+        let (true, Some(instance), Ok(parameters)) = (sends(&observed), &self.instance, &self.parameters)
         else {
             context.unfit.set(&uid, None);
             return;
         };
         // Before looking, so that a change meanwhile wakes it.
         context.unfit.set(&uid, Some(ObjectRef::from_obj(binding)));
-        let parameters = parameters.clone();
-        self.parameters = if properties.service_plan_external_id.is_empty() {
-            fitting::<Cluster>(context, binding, properties, parameters).await
-        } else {
-            fitting::<Namespaced>(context, binding, properties, parameters).await
-        };
+        self.parameters = fitting(context, instance, parameters.clone()).await;
         if self.parameters.is_ok() {
             context.unfit.set(&uid, None);
         }
@@ -212,96 +199,4 @@ async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<St
         Place::Own(secret) => Some(digest(&secret.data.unwrap_or_default())),
         Place::Free | Place::Taken => None,
     })
-}
-
-/// What class, plan and broker say about themselves, for the entries `type` and `provider`.
-#[derive(Default)]
-struct Described {
-    service: String,
-    tags: Vec<String>,
-    class_metadata: Option<Value>,
-    plan_metadata: Option<Value>,
-    broker: String,
-}
-
-fn offering(
-    context: &Context,
-    binding: &ServiceBinding,
-    instance: &ServiceInstance,
-) -> (Offering, Described) {
-    let Some(properties) = confirmed(instance) else {
-        return unknown(String::new());
-    };
-    let found = if properties.service_plan_external_id.is_empty() {
-        offering_in::<Cluster>(context, binding, properties)
-    } else {
-        offering_in::<Namespaced>(context, binding, properties)
-    };
-    found.unwrap_or_else(|| unknown(properties.broker_name.clone()))
-}
-
-fn offering_in<S: Scope>(
-    context: &Context,
-    binding: &ServiceBinding,
-    properties: &InstanceProperties,
-) -> Option<(Offering, Described)> {
-    let (class, plan) = entries::<S>(context, binding, properties)?;
-    let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
-    let offering = Offering {
-        bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
-        retrievable: class.common().binding_retrievable,
-        maximum_polling_duration: seconds.map(Duration::from_secs),
-    };
-    let described = Described {
-        service: class.common().external_name.clone(),
-        tags: class.common().tags.clone(),
-        class_metadata: class.common().external_metadata.clone(),
-        plan_metadata: plan.common().external_metadata.clone(),
-        broker: properties.broker_name.clone(),
-    };
-    Some((offering, described))
-}
-
-type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);
-
-/// Class and plan of the instance.
-fn entries<S: Scope>(
-    context: &Context,
-    binding: &ServiceBinding,
-    properties: &InstanceProperties,
-) -> Option<Entries<S>> {
-    let catalog = S::catalog(context);
-    let class = catalog.classes.find(|class| {
-        class.common().external_id == properties.service_id
-            && class.broker_name() == properties.broker_name
-            && is_for::<S>(class, binding)
-    })?;
-    let plan = catalog.plans.find(|plan| {
-        plan.common().external_id == properties.plan_id()
-            && plan.class_name() == class.name_any()
-            && is_for::<S>(plan, binding)
-    })?;
-    Some((class, plan))
-}
-
-async fn fitting<S: Scope>(
-    context: &Context,
-    binding: &ServiceBinding,
-    properties: &InstanceProperties,
-    parameters: Parameters,
-) -> Result<Parameters, String> {
-    let plan = entries::<S>(context, binding, properties).map(|(_, plan)| plan);
-    let namespace = binding.namespace().unwrap_or_default();
-    schemas::fitting(context, &namespace, (plan, Purpose::Bind), parameters).await
-}
-
-/// The instance as the broker has confirmed it.
-fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
-    instance.status.as_ref()?.external_properties.as_ref()
-}
-
-/// The class is gone from the catalog; what was made of it can still be bound (OSB, “Catalog Management”).
-fn unknown(broker: String) -> (Offering, Described) {
-    let offering = Offering { bindable: true, retrievable: false, maximum_polling_duration: None };
-    (offering, Described { broker, ..Described::default() })
 }

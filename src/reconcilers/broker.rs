@@ -17,12 +17,13 @@ use super::clock;
 use super::context::Context;
 use super::error::{During as _, Error};
 use super::gate::GO_ROUND;
-use super::scope::{Kind, Scope, is_for};
+use super::scope::{Kind, Scope, is_for, owner};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::role::{AuthSecret, Broker as _, Class as _, Plan as _};
 use crate::domain::breaker::Trouble;
 use crate::domain::broker::{Relist, relist, relist_in_trouble};
+use crate::domain::catalog::is_managed;
 use crate::domain::plan_reference::PlanReference;
 use crate::domain::{self, Note, reason};
 use crate::osb;
@@ -223,7 +224,7 @@ async fn failed<S: Scope>(
     Err(Error::Broker(why.to_owned()))
 }
 
-/// A broker goes when no instance needs it any more; its classes and plans go with it.
+/// A broker goes when no instance needs it any more; its classes and plans go with it. What users made stays theirs.
 async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action, Error> {
     if !domain::has_finalizer(broker.meta()) {
         return Ok(Action::await_change());
@@ -242,13 +243,16 @@ async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action
         return Ok(Action::await_change());
     }
     let (name, stores) = (broker.name_any(), S::catalog(context));
+    let owner = owner(&broker);
     for plan in stores.plans.state() {
-        if plan.broker_name() == name && is_for::<S>(plan.as_ref(), &broker) {
+        let is_managed = is_managed(plan.as_ref(), &plan.common().external_id, &owner);
+        if is_managed && plan.broker_name() == name && is_for::<S>(plan.as_ref(), &broker) {
             delete(context, plan.as_ref()).await?;
         }
     }
     for class in stores.classes.state() {
-        if class.broker_name() == name && is_for::<S>(class.as_ref(), &broker) {
+        let is_managed = is_managed(class.as_ref(), &class.common().external_id, &owner);
+        if is_managed && class.broker_name() == name && is_for::<S>(class.as_ref(), &broker) {
             delete(context, class.as_ref()).await?;
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::core::object::HasStatus;
 use kube::runtime::reflector::Store;
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
@@ -54,9 +55,9 @@ pub trait Scope: Send + Sync + 'static {
     /// Its brokers.
     type Broker: role::Broker + Kind;
     /// Its classes.
-    type Class: role::Class + Kind;
+    type Class: role::Class + Kind + HasStatus;
     /// Its plans.
-    type Plan: role::Plan + Kind;
+    type Plan: role::Plan + Kind + HasStatus;
     /// What is known of them.
     fn catalog(context: &Context) -> &Catalog<Self>;
 }

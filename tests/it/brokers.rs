@@ -1,5 +1,7 @@
 //! Brokers: how their catalogs become classes and plans, and what happens when something is wrong with them.
 
+mod copies;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

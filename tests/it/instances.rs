@@ -193,7 +193,7 @@ async fn a_class_that_two_brokers_offer_has_to_be_named_otherwise() {
     stage.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
     let message = stage.until_says(INSTANCE, "db", "Ready=False ReferencesNonexistentServiceClass").await;
     assert!(
-        message.contains("several brokers offer") && message.contains(&a) && message.contains(&b),
+        message.contains("there are several: ") && message.contains(&a) && message.contains(&b),
         "{message}"
     );
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::Resource;
+use kube::core::object::HasStatus;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Desired, Existing, Rejection};
-use crate::crd::names::{label, label_value};
+use crate::crd::names::escaped;
 use crate::crd::role;
 
 #[cfg(test)]
@@ -33,9 +34,9 @@ pub enum Change<T> {
 }
 
 /// An object of Kubernetes that can be compared with what would be written.
-pub trait Object: Resource<DynamicType = ()> + Clone + PartialEq + Serialize {}
+pub trait Object: Resource<DynamicType = ()> + HasStatus + Clone + PartialEq + Serialize {}
 
-impl<T: Resource<DynamicType = ()> + Clone + PartialEq + Serialize> Object for T {}
+impl<T: Resource<DynamicType = ()> + HasStatus + Clone + PartialEq + Serialize> Object for T {}
 
 /// All that has to change: first the classes, then the plans.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ where
     let owner = OwnerReference { controller: Some(true), block_owner_deletion: Some(false), ..owner.clone() };
     let broker = Broker { name: existing.broker, owner };
     let classes = broker.compare::<Classes<C>>(classes, existing.classes, &BTreeSet::new());
-    let plans = broker.compare::<Plans<C, P>>(plans, existing.plans, &classes.refused);
+    let plans = broker.compare::<Plans<P>>(plans, existing.plans, &classes.refused);
     rejected.extend(classes.rejected);
     rejected.extend(plans.rejected);
     Diff { classes: classes.changes, plans: plans.changes, rejected }
@@ -71,12 +72,12 @@ trait Kind {
     type Object: Object;
     /// What messages call it.
     const WORD: &'static str;
-    const BROKER_LABEL: &'static str;
     fn external_name(object: &Self::Object) -> &str;
     fn external_id(object: &Self::Object) -> &str;
     fn broker_name(object: &Self::Object) -> &str;
-    /// The class that a plan belongs to, and the label that says so.
-    fn class(object: &Self::Object) -> Option<(&'static str, &str)>;
+    /// The class that a plan belongs to.
+    fn class(object: &Self::Object) -> Option<&str>;
+    fn labels(object: &Self::Object) -> BTreeMap<String, String>;
     fn is_removed(object: &Self::Object) -> bool;
     /// Takes over the other's spec, except for what belongs to the users.
     fn take_spec(object: &mut Self::Object, other: &Self::Object);
@@ -87,7 +88,6 @@ struct Classes<C>(PhantomData<C>);
 impl<C: role::Class + Object> Kind for Classes<C> {
     type Object = C;
     const WORD: &'static str = "class";
-    const BROKER_LABEL: &'static str = C::BROKER_LABEL;
     fn external_name(class: &C) -> &str {
         &class.common().external_name
     }
@@ -97,8 +97,11 @@ impl<C: role::Class + Object> Kind for Classes<C> {
     fn broker_name(class: &C) -> &str {
         class.broker_name()
     }
-    fn class(_: &C) -> Option<(&'static str, &str)> {
+    fn class(_: &C) -> Option<&str> {
         None
+    }
+    fn labels(class: &C) -> BTreeMap<String, String> {
+        class.search_labels()
     }
     fn is_removed(class: &C) -> bool {
         class.is_removed()
@@ -110,12 +113,11 @@ impl<C: role::Class + Object> Kind for Classes<C> {
     }
 }
 
-struct Plans<C, P>(PhantomData<(C, P)>);
+struct Plans<P>(PhantomData<P>);
 
-impl<C: role::Class, P: role::Plan + Object> Kind for Plans<C, P> {
+impl<P: role::Plan + Object> Kind for Plans<P> {
     type Object = P;
     const WORD: &'static str = "plan";
-    const BROKER_LABEL: &'static str = C::BROKER_LABEL;
     fn external_name(plan: &P) -> &str {
         &plan.common().external_name
     }
@@ -125,8 +127,11 @@ impl<C: role::Class, P: role::Plan + Object> Kind for Plans<C, P> {
     fn broker_name(plan: &P) -> &str {
         plan.broker_name()
     }
-    fn class(plan: &P) -> Option<(&'static str, &str)> {
-        Some((P::CLASS_LABEL, plan.class_name()))
+    fn class(plan: &P) -> Option<&str> {
+        Some(plan.class_name())
+    }
+    fn labels(plan: &P) -> BTreeMap<String, String> {
+        plan.search_labels()
     }
     fn is_removed(plan: &P) -> bool {
         plan.is_removed()
@@ -161,8 +166,7 @@ impl Broker<'_> {
     ) -> Compared<K::Object> {
         let mut compared = Compared { changes: Vec::new(), rejected: Vec::new(), refused: BTreeSet::new() };
         let mut others: BTreeMap<&str, _> = existing.iter().map(|object| (name(&**object), object)).collect();
-        let is_refused =
-            |object: &K::Object| K::class(object).is_some_and(|(_, class)| refused.contains(class));
+        let is_refused = |object: &K::Object| K::class(object).is_some_and(|class| refused.contains(class));
         for mut object in wanted {
             let found = others.remove(name(&object));
             if is_refused(&object) {
@@ -202,7 +206,7 @@ impl Broker<'_> {
             return Some(format!("{exists} with the external ID {:?}", K::external_id(found)));
         }
         let class = K::class(found).filter(|class| K::class(wanted) != Some(*class));
-        class.map(|(_, class)| format!("{exists} for class {class:?}"))
+        class.map(|class| format!("{exists} for class {class:?}"))
     }
 
     /// The changes that make an object the one that is wanted, if any.
@@ -221,41 +225,36 @@ impl Broker<'_> {
 
     /// Labels an object as clients look for it, and makes it the broker's unless another controller has it.
     fn stamp<K: Kind>(&self, object: &mut K::Object) {
-        let labels: Vec<_> = [
-            (label::EXTERNAL_ID, K::external_id(object)),
-            (label::EXTERNAL_NAME, K::external_name(object)),
-            (K::BROKER_LABEL, K::broker_name(object)),
-        ]
-        .into_iter()
-        .chain(K::class(object))
-        .map(|(key, value)| (key.to_owned(), label_value(value)))
-        .collect();
+        let labels = K::labels(object);
         let meta = object.meta_mut();
         meta.labels.get_or_insert_default().extend(labels);
         let owners = meta.owner_references.get_or_insert_default();
         if !owners.contains(&self.owner) {
-            owners.retain(|owner| !self.is_owner(owner));
+            owners.retain(|owner| !is_same_owner(owner, &self.owner));
             if owners.iter().all(|owner| owner.controller != Some(true)) {
                 owners.push(self.owner.clone());
             }
         }
     }
 
-    /// Whether the operator made an object for this broker. Namespaced objects used to have no owner.
     fn manages<K: Kind>(&self, object: &K::Object) -> bool {
-        let meta = object.meta();
-        let owners = meta.owner_references.as_deref().unwrap_or_default();
-        let is_old = meta.namespace.is_some()
-            && owners.is_empty()
-            && meta.labels.as_ref().is_some_and(|labels| labels.contains_key(K::BROKER_LABEL));
-        let is_owned = owners.iter().any(|owner| owner.controller == Some(true) && self.is_owner(owner));
-        K::broker_name(object) == self.name && (is_owned || is_old)
+        K::broker_name(object) == self.name && is_managed(object, K::external_id(object), &self.owner)
     }
+}
 
-    /// Whether a reference is to this broker, or to one of its name that was there before.
-    fn is_owner(&self, owner: &OwnerReference) -> bool {
-        owner.kind == self.owner.kind && owner.name == self.owner.name
-    }
+/// Whether a service catalog made a class or a plan for the broker that `owner` is, and not a user. Namespaced ones used to
+/// have no owner: they are known by their names, and by a status, which users cannot give to what they make.
+pub fn is_managed<T: Object>(object: &T, external_id: &str, owner: &OwnerReference) -> bool {
+    let meta = object.meta();
+    let owners = meta.owner_references.as_deref().unwrap_or_default();
+    let is_named_by_id = name(object) == external_id || name(object) == escaped(external_id);
+    let is_old = owners.is_empty() && meta.namespace.is_some() && object.status().is_some() && is_named_by_id;
+    is_old || owners.iter().any(|other| other.controller == Some(true) && is_same_owner(other, owner))
+}
+
+/// Whether a reference is to this broker, or to one of its name that was there before.
+fn is_same_owner(other: &OwnerReference, owner: &OwnerReference) -> bool {
+    other.kind == owner.kind && other.name == owner.name
 }
 
 fn name(object: &impl Object) -> &str {

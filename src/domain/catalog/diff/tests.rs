@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::crd::names::{escaped, escaped_of};
+use crate::crd::class::CatalogEntryStatus;
+use crate::crd::names::{escaped_of, label, label_value};
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan};
 use crate::domain::catalog::tests::cluster::{
     BROKER, Cluster, ClusterWide, Namespaced, Stored, owner, words,
@@ -147,10 +148,15 @@ fn what_users_made_is_adopted_when_offered_and_never_marked() {
 fn namespaced_objects_of_old_installations_are_ours() {
     let mut cluster = Namespaced::of(&catalog(&[("a", &["a1"]), ("b", &["b1"])]));
     for class in &mut cluster.classes {
-        Arc::make_mut(class).metadata.owner_references = None;
+        let class = Arc::make_mut(class);
+        class.metadata.owner_references = None;
+        class.status = Some(CatalogEntryStatus::default());
     }
-    Arc::make_mut(&mut cluster.classes[1]).metadata.labels = None;
+    Arc::make_mut(&mut cluster.classes[1]).metadata.name = Some("made-by-a-user".to_owned());
     assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), ["mark a removed"]);
+    // Whatever it is called: what users make has no status.
+    Arc::make_mut(&mut cluster.classes[0]).status = None;
+    assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), Vec::<String>::new());
 }
 
 #[test]
