@@ -27,6 +27,7 @@ use super::schema;
     label("svcat", "true"),
     annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".status.lastConditionState",
+    validation = rule::kept_plan(),
     printcolumn(name = "Class", type_ = "string", json_path = ".status.userSpecifiedClassName"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".status.userSpecifiedPlanName"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
@@ -193,6 +194,10 @@ pub struct ServiceInstanceStatus {
     /// Whether the broker has to be asked to remove the instance: `NotRequired`, `Required`, `Succeeded` or `Failed`.
     #[serde(default)]
     pub deprovision_status: String,
+    /// `false`: the plan that the instance has cannot be left for another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub plan_updatable: Option<bool>,
     /// The defaults of class and plan that were applied.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
@@ -282,7 +287,7 @@ impl InstanceProperties {
 
 /// What the API server checks of an instance by itself.
 mod rule {
-    use kube::core::Rule;
+    use kube::core::{Message, Rule};
 
     const CLUSTER: [&str; 6] = [
         "clusterServiceClassExternalName",
@@ -313,6 +318,28 @@ mod rule {
         CLUSTER.into_iter().chain(NAMESPACED).step_by(2)
     }
 
+    fn plans() -> impl Iterator<Item = &'static str> {
+        CLUSTER.into_iter().chain(NAMESPACED).skip(1).step_by(2)
+    }
+
+    fn same(field: &str, spec: &str) -> String {
+        let value = |of: &str| format!("(has({of}.{field}) ? {of}.{field} : '')");
+        format!("{} == {}", value(&format!("self{spec}")), value(&format!("oldSelf{spec}")))
+    }
+
+    /// What the rule has to know of class and plan is in the status.
+    pub(super) fn kept_plan() -> Rule {
+        let known =
+            "has(oldSelf.status) && has(oldSelf.status.planUpdatable) && has(oldSelf.status.provisionStatus)";
+        let fixed = "!oldSelf.status.planUpdatable && oldSelf.status.provisionStatus == 'Provisioned'";
+        let same: Vec<String> = plans().map(|field| same(field, ".spec")).collect();
+        let class = "has(oldSelf.status.userSpecifiedClassName) ? oldSelf.status.userSpecifiedClassName : ''";
+        let name = format!("[{class}].map(class, class.substring(class.indexOf('/') + 1))[0]");
+        let message = format!("'The Service Class ' + {name} + ' does not allow plan changes.'");
+        Rule::new(format!("!({known} && {fixed}) || ({})", same.join(" && ")))
+            .message(Message::Expression(message))
+    }
+
     pub(super) fn one_scope() -> Rule {
         Rule::new(format!("!({} && {})", any(CLUSTER), any(NAMESPACED)))
             .message("instances can only refer to a cluster or namespaced class or plan type, but not both")
@@ -341,18 +368,11 @@ mod rule {
     }
 
     pub(super) fn fixed_class() -> Rule {
-        let same: Vec<String> = classes()
-            .map(|field| {
-                format!(
-                    "(has(self.{field}) ? self.{field} : '') == (has(oldSelf.{field}) ? oldSelf.{field} : '')"
-                )
-            })
-            .collect();
+        let same: Vec<String> = classes().map(|field| same(field, "")).collect();
         Rule::new(same.join(" && ")).message("the class is immutable: create a new instance instead")
     }
 
     pub(super) fn fixed_external_id() -> Rule {
-        Rule::new("(has(self.externalID) ? self.externalID : '') == (has(oldSelf.externalID) ? oldSelf.externalID : '')")
-            .message("externalID is immutable")
+        Rule::new(same("externalID", "")).message("externalID is immutable")
     }
 }

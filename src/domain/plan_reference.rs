@@ -320,6 +320,12 @@ impl Target {
         Some((reason::PLAN_CHANGE_NOT_ALLOWED, message))
     }
 
+    /// Whether an instance that has this plan, or is about to, cannot leave it. One that was to leave it before that was
+    /// known may go back: `confirmed` is the id of the plan that it has, if any.
+    pub fn is_fixed(&self, confirmed: Option<&str>) -> bool {
+        !self.plan_updatable && confirmed.is_none_or(|plan_id| plan_id == self.plan_id)
+    }
+
     /// Whether the catalog stands in the way of an instance; `confirmed` is the id of the plan that it has, if any.
     pub fn hinders(&self, confirmed: Option<&str>) -> bool {
         match confirmed {

@@ -1,6 +1,7 @@
 //! What the operator consists of, and whom a change concerns; nothing runs yet.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,13 +13,14 @@ use kube::{Client, Resource as _, ResourceExt as _};
 use super::alpha::{self, Alpha, Alphas};
 use super::brokers::Brokers;
 use super::context::{Context, Locks, Memory, Settings};
-use super::entry;
+use super::entry::{class_of, plan_of};
 use super::feed::{Feed, Listener};
 use super::queue::Queue;
 use super::schemas;
 use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
 use super::secrets::{OwnSecrets, UsedSecrets};
 use super::turns::Turns;
+use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{self, ServiceBinding, ServiceInstance};
 use crate::leader::Fence;
 use crate::metrics::Metrics;
@@ -107,6 +109,20 @@ impl<S: Scope> Half<S> {
         let catalog = Catalog { brokers: broker_store, classes: class_store, plans: plan_store, queue };
         (Self { brokers, classes, plans }, catalog)
     }
+
+    /// A class or plan that can be left now, or no longer, concerns its instances.
+    fn tell_of_fixed_plans(&mut self, context: &Arc<Context>, instances: &Queue<ServiceInstance>) {
+        let catalog = S::catalog(context);
+        let class =
+            fixed::<S, S::Class>(context, instances, catalog.classes.clone(), class_of::<S>, |class| {
+                Some(class.common().plan_updatable)
+            });
+        let plan = fixed::<S, S::Plan>(context, instances, catalog.plans.clone(), plan_of::<S>, |plan| {
+            plan.common().plan_updatable
+        });
+        self.classes.feed.tell([class]);
+        self.plans.feed.tell([plan]);
+    }
 }
 
 impl Parts {
@@ -156,6 +172,8 @@ impl Parts {
         self.cluster.plans.feed.tell([unresolved(context, instances), unfit(context, bindings)]);
         self.namespaced.classes.feed.tell([unresolved(context, instances)]);
         self.namespaced.plans.feed.tell([unresolved(context, instances), unfit(context, bindings)]);
+        self.cluster.tell_of_fixed_plans(context, instances);
+        self.namespaced.tell_of_fixed_plans(context, instances);
         self.bindings.feed.tell([instance_of_binding(context, instances)]);
         let listeners = [
             bindings_of_instance(context, bindings),
@@ -185,6 +203,35 @@ fn alpha_of_child<A: Alpha>(context: &Arc<Context>, alphas: &Queue<A>) -> Listen
 fn unresolved<K>(context: &Arc<Context>, instances: &Queue<ServiceInstance>) -> Listener<K> {
     let (context, instances) = (Arc::clone(context), instances.clone());
     Box::new(move |_| context.unresolved.all().into_iter().for_each(|instance| instances.wake(instance)))
+}
+
+/// Wakes the instances of a class or plan when what it says of changes of the plan is no longer what it said before.
+fn fixed<S: Scope, K: Kind>(
+    context: &Arc<Context>,
+    instances: &Queue<ServiceInstance>,
+    entries: Store<K>,
+    of: fn(&ServiceInstance) -> Option<&str>,
+    says: fn(&K) -> Option<bool>,
+) -> Listener<K> {
+    let (context, instances) = (Arc::clone(context), instances.clone());
+    let said = Mutex::new(HashMap::new());
+    Box::new(move |entry| {
+        let reference = ObjectRef::from_obj(entry);
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.get(&reference).is_none() {
+            said.remove(&reference);
+            return;
+        }
+        let says = says(entry);
+        if said.insert(reference, says).is_none_or(|said| said == says) {
+            return;
+        }
+        for instance in context.instances.state() {
+            if of(&instance) == entry.meta().name.as_deref() && scope::is_for::<S>(entry, instance.as_ref()) {
+                instances.wake_object(&instance);
+            }
+        }
+    })
 }
 
 /// A plan concerns the bindings whose parameters do not fit its schema.
@@ -220,10 +267,10 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>, half: &Half<S>) -> List
             return;
         }
         let namespace = instance.namespace().filter(|_| S::NAMESPACED);
-        if let Some(class) = entry::class_of::<S>(instance) {
+        if let Some(class) = class_of::<S>(instance) {
             classes.wake_name(class, namespace.as_deref());
         }
-        if let Some(plan) = entry::plan_of::<S>(instance) {
+        if let Some(plan) = plan_of::<S>(instance) {
             plans.wake_name(plan, namespace.as_deref());
         }
         for broker in S::catalog(&context).brokers.state() {

@@ -1,6 +1,7 @@
 //! What the API server itself checks and fills in: the rules of the definitions, and the admission policies.
 
 mod added_secret;
+mod fixed_plan;
 
 use std::collections::HashMap;
 

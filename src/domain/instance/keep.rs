@@ -53,6 +53,8 @@ pub(super) fn keep(
     }
     status.user_specified_class_name.clone_from(&target.user_specified_class);
     status.user_specified_plan_name.clone_from(&target.user_specified_plan);
+    let confirmed = status.external_properties.as_ref().map(InstanceProperties::plan_id);
+    status.plan_updatable = target.is_fixed(confirmed).then_some(false);
     let parameters = match &observed.parameters {
         Ok(parameters) => parameters,
         Err(error) => {

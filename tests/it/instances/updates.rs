@@ -1,9 +1,9 @@
 //! Edits of an instance that exists.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scripted::{
-    Endpoint, INSTANCE, MARK, answer, condition, reference, refusal, secret_parameters, stage,
+    Endpoint, INSTANCE, MARK, Stage, answer, condition, reference, refusal, secret_parameters, stage,
 };
 
 #[tokio::test]
@@ -84,34 +84,75 @@ async fn an_asynchronous_update_is_polled_with_the_plan_before_it() {
     assert_eq!(stage.broker.instance().plan, "small");
 }
 
+const REFUSED: &str = "The Service Class database does not allow plan changes.";
+
+async fn choose(stage: &Stage, plan: &str) -> Result<Value, String> {
+    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": plan}})).await
+}
+
+/// From now on the broker says this of the plan `fixed`, or of the class.
+async fn change_catalog(stage: &Stage, change: impl FnOnce(&mut Value)) {
+    stage.broker.change_catalog(|catalog| change(&mut catalog["services"][0]));
+    let broker = stage.get("ServiceBroker", "broker").await.unwrap();
+    let requests = broker["spec"]["relistRequests"].as_i64().unwrap_or_default() + 1;
+    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
+}
+
 #[tokio::test]
-async fn a_plan_that_cannot_be_left_is_kept_and_the_instance_stays_ready() {
+async fn a_plan_that_cannot_be_left_is_kept_from_the_moment_that_it_is_there() {
     let stage = stage().await;
     stage.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "small"}})).await.unwrap();
+    let refused = choose(&stage, "small").await.unwrap_err();
+    assert!(refused.contains(REFUSED), "{refused}");
+    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
+}
+
+/// What was asked for while nobody could know is told, and can be taken back.
+#[tokio::test]
+async fn a_plan_that_was_chosen_too_late_can_be_unchosen() {
+    let stage = stage().await;
+    let gate = stage.broker.hold(crate::scripted::When::After, Endpoint::Provision);
+    stage.instance("db", json!({"servicePlanExternalName": "fixed"})).await;
+    gate.reached().await;
+    choose(&stage, "small").await.unwrap();
+    gate.open();
     let message = stage.until_says(INSTANCE, "db", "Updated=False PlanChangeNotAllowed").await;
     assert!(message.contains("database does not allow plan changes"), "{message}");
     assert!(condition(&stage.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
-    assert_eq!(stage.broker.calls(Endpoint::Update), 0);
 
-    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "fixed"}})).await.unwrap();
+    choose(&stage, "fixed").await.unwrap();
     let object = stage.until_ready(INSTANCE, "db").await;
     assert_eq!(condition(&object, "Updated=False"), None);
+    assert!(choose(&stage, "small").await.unwrap_err().contains(REFUSED));
     assert_eq!(stage.broker.calls(Endpoint::Update), 0);
 }
 
 #[tokio::test]
-async fn a_plan_is_left_as_soon_as_the_broker_allows_it() {
+async fn a_plan_can_be_left_as_soon_as_the_broker_allows_it() {
     let stage = stage().await;
     stage.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "small"}})).await.unwrap();
-    stage.until_says(INSTANCE, "db", "Updated=False PlanChangeNotAllowed").await;
-    stage
-        .broker
-        .change_catalog(|catalog| catalog["services"][0]["plans"][3]["plan_updateable"] = true.into());
-    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    stage.instance("other", json!({})).await;
+    let other = stage.until_ready(INSTANCE, "other").await;
+    let is_fixed = |object: &Value| object["status"]["planUpdatable"] == false;
+    let is_free = |object: &Value| !is_fixed(object);
+    change_catalog(&stage, |class| class["plans"][3]["plan_updateable"] = true.into()).await;
+    stage.until(INSTANCE, "db", is_free).await;
+    assert_eq!(stage.get(INSTANCE, "other").await.unwrap(), other, "it is none of its business");
+
+    // Where the plan says nothing, the class does.
+    let says_nothing = |class: &mut Value| {
+        class["plans"][3]["plan_updateable"] = Value::Null;
+        class["plan_updateable"] = false.into();
+    };
+    change_catalog(&stage, says_nothing).await;
+    stage.until(INSTANCE, "db", is_fixed).await;
+    change_catalog(&stage, |class| class["plan_updateable"] = true.into()).await;
+    stage.until(INSTANCE, "db", is_free).await;
+    choose(&stage, "small").await.unwrap();
     stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.instance().plan, "small");
+    assert!(stage.broker.instances().values().all(|instance| instance.plan == "small"));
 }
 
 #[tokio::test]
