@@ -62,6 +62,8 @@ pub enum Step<S, C> {
     Hold,
     /// Write to an instance's spec which class and plan were found.
     Resolve(References),
+    /// Put this label on the object, then decide again.
+    Label(&'static str),
     /// Write this status, then decide again.
     Write(Box<S>),
     /// Ask the broker. That it is asked is in the status already.

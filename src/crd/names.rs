@@ -17,6 +17,9 @@ pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 /// On every binding that injects into pods, so that admission only looks at these. Kept by the admission policy.
 pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
 
+/// On every instance whose deletion takes a while, so that admission only looks at these.
+pub const LABEL_DELETING: &str = "servicecatalog.k8s.io/deleting";
+
 /// `Retain`: the deletion of an instance forgets the service without asking the broker to remove it. `Cascade`: it
 /// deletes the bindings to it, too.
 pub const ANNOTATION_DELETION_POLICY: &str = "servicecatalog.k8s.io/deletion-policy";

@@ -145,6 +145,13 @@ fn next(observed: &Observed<'_>) -> Step {
     if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
 }
 
+/// Whether an instance that goes has to wait for a binding to it: the broker has, or may have, something for that, or it
+/// goes along.
+pub fn delays(binding: &ServiceBinding, instance: &ServiceInstance) -> bool {
+    let is_known = |status: &ServiceBindingStatus| adopt::may_exist(status) || !status.orphans.is_empty();
+    takes_its_bindings_along(instance) || binding.status.as_ref().is_some_and(is_known)
+}
+
 /// Whether an instance is being deleted, and its bindings with it.
 pub fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
     instance.metadata.deletion_timestamp.is_some() && is_cascading(&instance.metadata)

@@ -9,7 +9,7 @@ mod tests;
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::breaker::Held;
 use super::parameters::Parameters;
@@ -18,6 +18,7 @@ use super::progress::{HasProgress as _, is_overdue, not_before};
 use super::{has_finalizer, is_cascading, is_paused, is_retained, reason, schedule, write_or};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceOperation, InstanceProperties};
+use crate::crd::names::LABEL_DELETING;
 use crate::crd::operation::Orphan;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 
@@ -109,7 +110,18 @@ pub type Step = super::Step<ServiceInstanceStatus, Call>;
 
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
-    hold::unless_held(observed, next(observed))
+    match hold::unless_held(observed, next(observed)) {
+        Step::Wait(_) | Step::Hold if goes_unnoticed(&observed.instance.metadata) => {
+            Step::Label(LABEL_DELETING)
+        }
+        step => step,
+    }
+}
+
+/// Whether the API server does not know yet that nobody may be bound any more.
+fn goes_unnoticed(meta: &ObjectMeta) -> bool {
+    let is_labelled = meta.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL_DELETING));
+    meta.deletion_timestamp.is_some() && has_finalizer(meta) && !is_labelled
 }
 
 fn next(observed: &Observed<'_>) -> Step {

@@ -21,6 +21,7 @@ use super::{schemas, secrets};
 use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
+use crate::domain::binding::delays;
 use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, sends, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
@@ -247,10 +248,13 @@ async fn gather_parameters(
     Ok(merged.map_err(|error| error.to_string()))
 }
 
+/// The bindings that have to go before the instance. What is not in the cache yet may be an intent to bind.
 fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
     let bindings = context.bindings.state();
     let of_it = bindings.iter().filter(|binding| {
-        is_beside(binding.as_ref(), instance) && binding.spec.instance_ref.name == instance.name_any()
+        is_beside(binding.as_ref(), instance)
+            && binding.spec.instance_ref.name == instance.name_any()
+            && (delays(binding, instance) || context.lags(binding.as_ref()))
     });
     let mut names: Vec<String> = of_it.map(|binding| binding.name_any()).collect();
     names.sort();

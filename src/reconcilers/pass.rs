@@ -98,6 +98,11 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
                 object = context.patch(&object, patch, "writing the references to class and plan").await?;
                 fresh = true;
             }
+            Step::Label(label) => {
+                let patch = json!({"metadata": {"labels": {label: "true"}}});
+                object = context.patch(&object, patch, "labelling the object").await?;
+                fresh = true;
+            }
             Step::Write(status) => {
                 tell_news(context, &object, &status).await;
                 *object.status_mut() = Some(*status);

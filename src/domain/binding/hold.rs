@@ -35,7 +35,13 @@ fn asks(step: &Step, operation: Option<BindingOperation>) -> Option<&String> {
         Step::Call(call) if call.verb == Verb::Adopt => None,
         Step::Call(call) => Some(&call.instance.broker_name),
         Step::Write(status) if begins(status, operation) => asked(status).map(|asked| &asked.broker_name),
-        Step::Wait(_) | Step::Hold | Step::Resolve(_) | Step::Write(_) | Step::Delete | Step::Release => None,
+        Step::Wait(_)
+        | Step::Hold
+        | Step::Resolve(_)
+        | Step::Label(_)
+        | Step::Write(_)
+        | Step::Delete
+        | Step::Release => None,
     }
 }
 

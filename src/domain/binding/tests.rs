@@ -227,3 +227,28 @@ fn parameters_are_checked_just_before_the_first_bind() {
     assert!(matches!(decide(&observed(&bound, &repair)), Step::Write(_)));
     assert!(!sends(&observed(&bound, &repair)), "the broker has had them, the Secret is put right");
 }
+
+#[test]
+fn an_instance_that_goes_waits_for_what_the_broker_may_know_of_and_for_what_goes_along() {
+    let world = world();
+    let mut refused = binding();
+    refused.status = Some(settle_refusal(&world));
+    for (what, binding, expected) in [
+        ("new", binding(), false),
+        ("refused", refused, false),
+        ("asked for", asked(&world).0, true),
+        ("bound", bound(&world), true),
+    ] {
+        assert_eq!(delays(&binding, &world.instance), expected, "{what}");
+    }
+    let mut going = world.instance;
+    going.metadata.deletion_timestamp = Some(at(0));
+    assert!(!delays(&binding(), &going));
+    going.metadata.annotations = Some([(ANNOTATION_DELETION_POLICY.to_owned(), "Cascade".to_owned())].into());
+    assert!(delays(&binding(), &going));
+}
+
+fn settle_refusal(world: &World) -> ServiceBindingStatus {
+    let (binding, call) = asked(world);
+    settle(&observed(&binding, world), &call, Outcome::Failed(error(400))).status
+}

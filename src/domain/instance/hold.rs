@@ -32,7 +32,13 @@ fn asks(step: &Step, operation: Option<InstanceOperation>) -> Option<&String> {
     match step {
         Step::Call(call) => Some(&call.broker),
         Step::Write(status) if begins(status, operation) => asked(status).map(|asked| &asked.broker_name),
-        Step::Wait(_) | Step::Hold | Step::Resolve(_) | Step::Write(_) | Step::Delete | Step::Release => None,
+        Step::Wait(_)
+        | Step::Hold
+        | Step::Resolve(_)
+        | Step::Label(_)
+        | Step::Write(_)
+        | Step::Delete
+        | Step::Release => None,
     }
 }
 

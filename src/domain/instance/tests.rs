@@ -52,6 +52,13 @@ pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observe
     }
 }
 
+/// An instance that is being deleted, and labelled as one that takes a while.
+pub(super) fn deleted(mut instance: ServiceInstance) -> ServiceInstance {
+    instance.metadata.deletion_timestamp = Some(at(0));
+    instance.metadata.labels.get_or_insert_default().insert(LABEL_DELETING.to_owned(), "true".to_owned());
+    instance
+}
+
 /// The status with which an instance waits for the answer to a first provision.
 pub(super) fn asked() -> ServiceInstance {
     let mut instance = instance();
@@ -267,4 +274,21 @@ fn parameters_are_checked_just_before_they_are_sent_and_not_again() {
     assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "the broker does not want them");
     instance.metadata.deletion_timestamp = Some(at(0));
     assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "it goes");
+}
+
+#[test]
+fn a_deletion_that_does_not_end_at_once_is_labelled_and_no_other() {
+    let mut instance = asked();
+    instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
+    assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "it stays");
+    instance.metadata.deletion_timestamp = Some(at(0));
+    let Step::Write(status) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
+    instance.status = Some(*status);
+    let call = call(&instance, &at(0));
+    assert_eq!(call.verb, Verb::Deprovision, "it may end at once");
+    instance.status = Some(after(&instance, Outcome::Failed(error(500))).status);
+    assert_eq!(decide(&observed(&instance, &at(0))), Step::Label(LABEL_DELETING));
+    assert!(matches!(decide(&observed(&deleted(instance.clone()), &at(0))), Step::Wait(Some(_))));
+    instance.metadata.finalizers = None;
+    assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "it is let go");
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::scripted::{BINDING, Endpoint, Fault, When, answer, refusal, stage};
+use crate::namespace::{PATIENCE, eventually};
+use crate::scripted::{BINDING, Endpoint, Fault, INSTANCE, When, answer, condition, refusal, stage};
 
 #[tokio::test]
 async fn a_deleted_binding_is_unbound_and_its_secret_goes() {
@@ -54,6 +55,57 @@ async fn an_asynchronous_unbind_that_fails_is_repeated() {
     stage.until_gone(BINDING, "db").await;
     assert!(stage.broker.instance().bindings.is_empty());
     assert_eq!(stage.broker.calls(Endpoint::Unbind), 2);
+}
+
+#[tokio::test]
+async fn nobody_is_bound_to_an_instance_that_goes() {
+    let stage = stage().await;
+    stage.ready_binding(json!({}), json!({})).await;
+    stage.delete(INSTANCE, "db").await.unwrap();
+    let another =
+        json!({"kind": BINDING, "metadata": {"name": "x"}, "spec": {"instanceRef": {"name": "db"}}});
+    let why = format!(
+        "ServiceBinding {0}/x references a ServiceInstance that is being deleted: {0}/db",
+        stage.name
+    );
+    eventually("a binding is refused", PATIENCE, async || match stage.try_create(another.clone()).await {
+        Err(message) if message.contains(&why) => Ok(()),
+        answer => Err(format!("{answer:#?}")),
+    })
+    .await;
+    let mut of_another = another.clone();
+    of_another["spec"]["instanceRef"]["name"] = "other".into();
+    stage.try_create(of_another).await.unwrap();
+    stage.patch(BINDING, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+
+    stage.remove(BINDING, "db").await;
+    stage.until_gone(INSTANCE, "db").await;
+    eventually("there is nothing to be refused for", PATIENCE, async || {
+        stage.try_create(another.clone()).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_binding_that_was_never_bound_does_not_hold_the_instance_up() {
+    let stage = stage().await;
+    stage.broker.stall();
+    stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
+    stage.binding("db", json!({})).await;
+    stage.until_says(BINDING, "db", "Ready=False ErrorInstanceNotReady").await;
+    stage.delete(INSTANCE, "db").await.unwrap();
+    stage
+        .until(BINDING, "db", |object| {
+            let says = condition(object, "Ready=False ErrorInstanceNotReady");
+            says == Some("The ServiceInstance \"db\" is being deleted")
+        })
+        .await;
+    stage.broker.go_on();
+    stage.until_gone(INSTANCE, "db").await;
+    stage.until_says(BINDING, "db", "Ready=False ReferencesNonexistentInstance").await;
+    assert_eq!(stage.broker.calls(Endpoint::Bind), 0);
+    stage.remove(BINDING, "db").await;
+    assert_eq!(stage.broker.calls(Endpoint::Unbind), 0);
 }
 
 #[tokio::test]

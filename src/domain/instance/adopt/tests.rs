@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::tests::{instance, observed, parameters};
+use super::super::tests::{deleted, instance, observed, parameters};
 use super::super::{Call, Observed, Step, Verb, decide};
 use crate::crd::ServiceInstance;
 use crate::crd::condition;
@@ -44,11 +44,6 @@ fn not_ready(reason: &str) -> Value {
 fn failed(reason: &str) -> Value {
     json!([{"type": "Ready", "status": "False", "reason": reason, "message": "so it was"},
         {"type": "Failed", "status": "True", "reason": reason, "message": "so it was"}])
-}
-
-fn deleted(mut instance: ServiceInstance) -> ServiceInstance {
-    instance.metadata.deletion_timestamp = Some(at(0));
-    instance
 }
 
 /// Writes what is to be written, until there is something else to do.

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::tests::{after, asked, instance, observed, with_other_parameters};
+use super::super::tests::{after, asked, deleted, instance, observed, with_other_parameters};
 use super::super::{Call, decide, settle};
 use super::*;
 use crate::crd::condition::{Condition, find};
@@ -19,11 +19,6 @@ fn while_held(instance: &ServiceInstance, seconds: i64) -> Observed<'_> {
 fn ready() -> ServiceInstance {
     let mut instance = asked();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
-    instance
-}
-
-fn deleting(mut instance: ServiceInstance) -> ServiceInstance {
-    instance.metadata.deletion_timestamp = Some(at(0));
     instance
 }
 
@@ -50,7 +45,7 @@ fn what_asks_the_broker_waits_and_says_so_once() {
         ("a new one", instance(), condition::READY, "False"),
         ("an intent", asked(), condition::READY, "False"),
         ("a poll", polling(), condition::READY, "False"),
-        ("a deletion", deleting(ready()), condition::READY, "False"),
+        ("a deletion", deleted(ready()), condition::READY, "False"),
         ("an orphan", with_orphan(), condition::ORPHAN_MITIGATION, "True"),
     ] {
         let before = instance.status.clone().unwrap_or_default();
@@ -86,7 +81,7 @@ fn an_update_that_waits_does_not_take_ready_away() {
 #[test]
 fn who_has_nothing_to_ask_is_not_touched() {
     assert_eq!(decide(&while_held(&ready(), LONG)), Step::Wait(None));
-    assert_eq!(decide(&while_held(&deleting(instance()), LONG)), Step::Release);
+    assert_eq!(decide(&while_held(&deleted(instance()), LONG)), Step::Release);
     let mut other = held(0, LONG);
     other.broker = "another".to_owned();
     let asked = asked();
@@ -127,7 +122,7 @@ proptest! {
     /// end all is as it should be.
     #[test]
     fn holds_only_delay(holds in prop::collection::vec(any::<bool>(), 0..40), start in 0..4usize, asynchronous: bool) {
-        let mut instance = match start { 0 => instance(), 1 => polling(), 2 => with_orphan(), _ => deleting(ready()) };
+        let mut instance = match start { 0 => instance(), 1 => polling(), 2 => with_orphan(), _ => deleted(ready()) };
         let (mut told, mut steps) = (0, 0);
         for hold in holds.into_iter().chain(std::iter::repeat(false)) {
             steps += 1;
@@ -157,7 +152,7 @@ proptest! {
                     prop_assert!(conditions.iter().all(|condition| condition.reason != reason::WAITING_FOR_BROKER));
                     return Ok(());
                 }
-                Step::Resolve(_) | Step::Delete => panic!("there is no reason for it"),
+                Step::Resolve(_) | Step::Label(_) | Step::Delete => panic!("there is no reason for it"),
             }
         }
     }
