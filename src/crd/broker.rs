@@ -63,12 +63,48 @@ fn relist_behavior(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub struct CatalogRestrictions {
     /// On `name`, `spec.externalName` and `spec.externalID` of classes, like `spec.externalName in (mysql, redis)`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = 32), inner(length(max = 4096)), extend("nullable" = true))]
+    #[x_kube(validation = rule::requirements(rule::OF_CLASSES))]
     pub service_class: Vec<String>,
     /// On the same properties of plans, and on `spec.free`, `spec.clusterServiceClass.name` and `spec.serviceClass.name`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(length(max = 32), inner(length(max = 4096)), extend("nullable" = true))]
+    #[x_kube(validation = rule::requirements(rule::OF_PLANS))]
     pub service_plan: Vec<String>,
+}
+
+/// What the API server checks of a broker by itself.
+mod rule {
+    use kube::core::{Message, Rule};
+
+    pub(super) const OF_CLASSES: &[&str] = &["name", "spec.externalName", "spec.externalID"];
+
+    pub(super) const OF_PLANS: &[&str] = &[
+        "name",
+        "spec.externalName",
+        "spec.externalID",
+        "spec.free",
+        "spec.clusterServiceClass.name",
+        "spec.serviceClass.name",
+    ];
+
+    /// The grammar that `domain::restriction` reads, as a regular expression.
+    pub(super) fn requirements(properties: &[&str]) -> Rule {
+        const SPACE: &str = r"[\t-\r\x{85}\p{Z}]*";
+        let property = properties.join("|").replace('.', r"\.");
+        let value = format!("{SPACE}(!=|==?)[^,]*");
+        let set = format!(r"{SPACE}(in|notin){SPACE}\([^)]*\){SPACE}");
+        // A name ends where a space or an operator begins.
+        let requirement = format!(r"{SPACE}({property})({value}|\b{set})");
+        let rule = format!("self.all(text, text.matches(r'^{requirement}(,{requirement})*$'))");
+        let (last, others) = properties.split_last().unwrap_or((&"", &[]));
+        let message = format!(
+            "must be requirements, separated by commas, like PROPERTY=VALUE, PROPERTY!=VALUE, PROPERTY in (VALUE, …) or \
+             PROPERTY notin (VALUE, …), where PROPERTY is {} or {last}",
+            others.join(", ")
+        );
+        Rule::new(rule).message(Message::Message(message))
+    }
 }
 
 /// How the operator proves to the broker who it is.

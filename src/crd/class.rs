@@ -77,7 +77,9 @@ pub struct CatalogEntryStatus {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.clusterServiceBrokerName) && self.clusterServiceBrokerName != ''").message("clusterServiceBrokerName is required"))]
+#[x_kube(validation = schema::required("clusterServiceBrokerName"))]
+#[x_kube(validation = schema::required("externalName"))]
+#[x_kube(validation = schema::required("externalID"))]
 pub struct ClusterServiceClassSpec {
     /// What both kinds of class have in common.
     #[serde(flatten)]
@@ -110,7 +112,9 @@ pub struct ClusterServiceClassSpec {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.serviceBrokerName) && self.serviceBrokerName != ''").message("serviceBrokerName is required"))]
+#[x_kube(validation = schema::required("serviceBrokerName"))]
+#[x_kube(validation = schema::required("externalName"))]
+#[x_kube(validation = schema::required("externalID"))]
 pub struct ServiceClassSpec {
     /// What both kinds of class have in common.
     #[serde(flatten)]

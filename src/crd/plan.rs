@@ -96,7 +96,9 @@ pub struct CommonServicePlanSpec {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.clusterServiceBrokerName) && self.clusterServiceBrokerName != ''").message("clusterServiceBrokerName is required"))]
+#[x_kube(validation = schema::required("clusterServiceBrokerName"))]
+#[x_kube(validation = schema::required("externalName"))]
+#[x_kube(validation = schema::required("externalID"))]
 #[x_kube(validation = Rule::new("has(self.clusterServiceClassRef) && has(self.clusterServiceClassRef.name) && self.clusterServiceClassRef.name != ''").message("an owning serviceclass is required"))]
 pub struct ClusterServicePlanSpec {
     /// What both kinds of plan have in common.
@@ -134,7 +136,9 @@ pub struct ClusterServicePlanSpec {
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.serviceBrokerName) && self.serviceBrokerName != ''").message("serviceBrokerName is required"))]
+#[x_kube(validation = schema::required("serviceBrokerName"))]
+#[x_kube(validation = schema::required("externalName"))]
+#[x_kube(validation = schema::required("externalID"))]
 #[x_kube(validation = Rule::new("has(self.serviceClassRef) && has(self.serviceClassRef.name) && self.serviceClassRef.name != ''").message("an owning serviceclass is required"))]
 pub struct ServicePlanSpec {
     /// What both kinds of plan have in common.

@@ -2,6 +2,7 @@
 //!
 //! Clients written in Go send every field of their structs: `null` for empty lists, `""` for unset enums.
 
+use kube::core::{Message, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -78,4 +79,10 @@ pub fn is_false(flag: &bool) -> bool {
 /// Whether a counter stands at its start: it is left out when it is written.
 pub fn is_zero(number: &i64) -> bool {
     *number == 0
+}
+
+/// Requires a text that is not empty.
+pub fn required(field: &str) -> Rule {
+    Rule::new(format!("has(self.{field}) && self.{field} != ''"))
+        .message(Message::Message(format!("{field} is required")))
 }

@@ -2,6 +2,8 @@
 
 mod added_secret;
 mod fixed_plan;
+mod relist;
+mod restrictions;
 
 use std::collections::HashMap;
 
@@ -210,7 +212,7 @@ async fn a_broker_says_how_it_is_reached() {
 }
 
 #[tokio::test]
-async fn a_catalog_entry_says_whose_it_is() {
+async fn a_catalog_entry_says_what_and_whose_it_is() {
     let namespace = namespace().await;
     for (kind, spec, error) in [
         ("ClusterServiceClass", json!({"clusterServiceBrokerName": "b"}), None),
@@ -231,8 +233,13 @@ async fn a_catalog_entry_says_whose_it_is() {
         ("ServicePlan", json!({"serviceBrokerName": "b"}), Some("an owning serviceclass is required")),
     ] {
         let case = format!("{kind} {spec}");
-        let object = json!({"kind": kind, "metadata": {"name": "x"}, "spec": spec});
-        expect(&case, namespace.try_create(object).await, error);
+        let mut object = json!({"kind": kind, "metadata": {"name": "x"}, "spec": spec});
+        object["spec"]["externalID"] = "id".into();
+        expect(&case, namespace.try_create(object.clone()).await, Some("externalName is required"));
+        object["spec"]["externalName"] = "name".into();
+        expect(&case, namespace.try_create(object.clone()).await, error);
+        object["spec"]["externalID"] = "".into();
+        expect(&case, namespace.try_create(object).await, Some("externalID is required"));
     }
 }
 
