@@ -9,6 +9,7 @@ use service_catalog::crd::names::FINALIZER;
 
 use self::client::{Scope, is_over, shown};
 use self::desk::Desk;
+use crate::namespace::{PATIENCE, eventually};
 use crate::scripted::{BINDING, Endpoint, INSTANCE, MARK, condition, reference, refusal, secret_parameters};
 
 const BOTH: [Scope; 2] = [Scope::Cluster, Scope::Namespace];
@@ -238,4 +239,29 @@ async fn a_binding_whose_instance_was_abandoned_can_still_be_unbound() {
     desk.until_gone(INSTANCE, "db").await;
     desk.remove(BINDING, "db").await;
     assert!(desk.broker.instance().bindings.is_empty());
+}
+
+#[tokio::test]
+async fn a_class_that_is_made_from_another_is_found_by_its_name_and_stays() {
+    for scope in BOTH {
+        let desk = Desk::registered(scope).await;
+        let name = format!("{}-copy", desk.database());
+        desk.svcat().create_class(scope, &name, &desk.database()).await.unwrap();
+        let what = "the copy is found by its name";
+        let copy = eventually(what, PATIENCE, async || {
+            let found = desk.svcat().classes(&name).await;
+            if found.len() == 1 { Ok(found[0].clone()) } else { Err(format!("{found:#?}")) }
+        })
+        .await;
+        let original = desk.get(&scope.kind("Class"), &desk.database()).await.unwrap();
+        assert_eq!(copy["spec"]["externalID"], original["spec"]["externalID"]);
+        assert!(copy["metadata"]["ownerReferences"].is_null(), "{copy:#}");
+
+        desk.svcat().sync(scope, &desk.name, async || {}).await;
+        desk.until_ready(&scope.kind("Broker"), &desk.name).await;
+        let copy = desk.get(&scope.kind("Class"), &name).await.unwrap();
+        assert_ne!(copy["status"]["removedFromBrokerCatalog"], true, "{copy:#}");
+        desk.remove(&scope.kind("Class"), &name).await;
+        desk.leave().await;
+    }
 }

@@ -100,6 +100,13 @@ impl Svcat<'_> {
         found
     }
 
+    /// `svcat create class NAME --from CLASS`
+    pub async fn create_class(&self, scope: Scope, name: &str, from: &str) -> Result<Value, String> {
+        let mut spec = self.class(from).await?["spec"].clone();
+        spec["externalName"] = name.into();
+        self.create(&scope.kind("Class"), name, spec).await
+    }
+
     /// `svcat provision NAME --class CLASS [--plan PLAN] …`
     pub async fn provision(
         &self,
