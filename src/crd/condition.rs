@@ -33,6 +33,8 @@ pub const FAILED: &str = "Failed";
 pub const ORPHAN_MITIGATION: &str = "OrphanMitigation";
 /// The latest spec has been carried out; `False` when an update of a working service fails.
 pub const UPDATED: &str = "Updated";
+/// The plan has another version than the instance.
+pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
 /// Some offerings of the broker could not be published.
 pub const CATALOG_REJECTED: &str = "CatalogEntriesRejected";
 /// Whether the broker is called; `False` while it is left alone, else absent.

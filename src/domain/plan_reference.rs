@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{parameters, reason};
 use crate::crd::names::{label, label_value};
+use crate::crd::plan::MaintenanceInfo;
 use crate::crd::reference::LocalObjectReference;
 use crate::crd::role::{Class, Plan};
 use crate::crd::{ServiceInstance, ServiceInstanceSpec};
@@ -91,8 +92,8 @@ pub struct Target {
     pub plan_removed: bool,
     /// Whether the plan that the instance has can be left for another.
     pub plan_updatable: bool,
-    /// The version that the plan gives to new instances, if the broker has versions.
-    pub maintenance_version: String,
+    /// The version that the plan gives to new instances; empty if the broker has no versions.
+    pub maintenance: MaintenanceInfo,
     /// How long the plan's asynchronous operations may take.
     pub maximum_polling_duration: Option<Duration>,
     /// The parameters that the class gives to every instance.
@@ -241,11 +242,7 @@ where
         class_removed: class.is_removed(),
         plan_removed: plan.is_removed(),
         plan_updatable: current.common().plan_updatable.unwrap_or_else(|| class.common().plan_updatable),
-        maintenance_version: plan
-            .common()
-            .maintenance_info
-            .as_ref()
-            .map_or_else(String::new, |info| info.version.clone()),
+        maintenance: plan.common().maintenance_info.clone().unwrap_or_default(),
         maximum_polling_duration: seconds.map(Duration::from_secs),
         class_defaults: class.common().default_provision_parameters.clone(),
         plan_defaults: plan.common().default_provision_parameters.clone(),

@@ -70,6 +70,8 @@ reasons! {
     DEPROVISION_CALL_FAILED = "DeprovisionCallFailed";
     /// Bindings keep the instance.
     DEPROVISION_BLOCKED = "DeprovisionBlockedByExistingCredentials";
+    /// The plan has another version than the instance.
+    MAINTENANCE_AVAILABLE = "MaintenanceAvailable";
     /// The instance takes its bindings along.
     SERVICE_BINDINGS_DELETION = "ServiceBindingsDeletion";
     /// The broker did not say how far it is.

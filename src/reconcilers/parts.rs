@@ -110,16 +110,13 @@ impl<S: Scope> Half<S> {
         (Self { brokers, classes, plans }, catalog)
     }
 
-    /// A class or plan that can be left now, or no longer, concerns its instances.
-    fn tell_of_fixed_plans(&mut self, context: &Arc<Context>, instances: &Queue<ServiceInstance>) {
+    /// A class or plan that can be left now, or no longer, or that has another version, concerns its instances.
+    fn tell_of_terms(&mut self, context: &Arc<Context>, instances: &Queue<ServiceInstance>) {
         let catalog = S::catalog(context);
-        let class =
-            fixed::<S, S::Class>(context, instances, catalog.classes.clone(), class_of::<S>, |class| {
-                Some(class.common().plan_updatable)
-            });
-        let plan = fixed::<S, S::Plan>(context, instances, catalog.plans.clone(), plan_of::<S>, |plan| {
-            plan.common().plan_updatable
-        });
+        let of_class = |class: &S::Class| class.common().plan_updatable;
+        let of_plan = |plan: &S::Plan| (plan.common().plan_updatable, plan.common().maintenance_info.clone());
+        let class = terms::<S, _, _>(context, instances, catalog.classes.clone(), class_of::<S>, of_class);
+        let plan = terms::<S, _, _>(context, instances, catalog.plans.clone(), plan_of::<S>, of_plan);
         self.classes.feed.tell([class]);
         self.plans.feed.tell([plan]);
     }
@@ -172,8 +169,8 @@ impl Parts {
         self.cluster.plans.feed.tell([unresolved(context, instances), unfit(context, bindings)]);
         self.namespaced.classes.feed.tell([unresolved(context, instances)]);
         self.namespaced.plans.feed.tell([unresolved(context, instances), unfit(context, bindings)]);
-        self.cluster.tell_of_fixed_plans(context, instances);
-        self.namespaced.tell_of_fixed_plans(context, instances);
+        self.cluster.tell_of_terms(context, instances);
+        self.namespaced.tell_of_terms(context, instances);
         self.bindings.feed.tell([instance_of_binding(context, instances)]);
         let listeners = [
             bindings_of_instance(context, bindings),
@@ -205,25 +202,25 @@ fn unresolved<K>(context: &Arc<Context>, instances: &Queue<ServiceInstance>) -> 
     Box::new(move |_| context.unresolved.all().into_iter().for_each(|instance| instances.wake(instance)))
 }
 
-/// Wakes the instances of a class or plan when what it says of changes of the plan is no longer what it said before.
-fn fixed<S: Scope, K: Kind>(
+/// Wakes the instances of a class or plan when its terms are no longer what they were before.
+fn terms<S: Scope, K: Kind, T: PartialEq + Send + 'static>(
     context: &Arc<Context>,
     instances: &Queue<ServiceInstance>,
     entries: Store<K>,
     of: fn(&ServiceInstance) -> Option<&str>,
-    says: fn(&K) -> Option<bool>,
+    terms: fn(&K) -> T,
 ) -> Listener<K> {
     let (context, instances) = (Arc::clone(context), instances.clone());
-    let said = Mutex::new(HashMap::new());
+    let known = Mutex::new(HashMap::new());
     Box::new(move |entry| {
         let reference = ObjectRef::from_obj(entry);
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.get(&reference).is_none() {
-            said.remove(&reference);
+            known.remove(&reference);
             return;
         }
-        let says = says(entry);
-        if said.insert(reference, says).is_none_or(|said| said == says) {
+        let before = known.insert(reference.clone(), terms(entry));
+        if before.is_none() || before.as_ref() == known.get(&reference) {
             return;
         }
         for instance in context.instances.state() {

@@ -156,6 +156,7 @@ fn change(
         status.observed_generation = generation(observed);
         status.reconciled_generation = generation(observed);
         status.progress().withdraw(condition::UPDATED);
+        tell_version(observed, &mut status, target, external);
         return write_or(before, status, Step::Wait(None));
     }
     if status.refused == wanted {
@@ -195,6 +196,29 @@ fn change(
     Step::Write(Box::new(status))
 }
 
+/// An instance is upgraded at its user's request only (OSB, “Updating a Service Instance”), who has to know of it.
+fn tell_version(
+    observed: &Observed<'_>,
+    status: &mut ServiceInstanceStatus,
+    target: &Target,
+    external: &InstanceProperties,
+) {
+    let (plan, own) = (&target.maintenance, &external.maintenance_version);
+    if plan.version.is_empty() || plan.version == *own {
+        return status.progress().withdraw(condition::UPGRADE_AVAILABLE);
+    }
+    let own = if own.is_empty() { "none that is known" } else { own };
+    let description =
+        if plan.description.is_empty() { String::new() } else { format!(" ({})", plan.description) };
+    let message = format!(
+        "The plan {} has the version {}{description}, the instance has {own}. Raise spec.updateRequests to have it \
+         upgraded",
+        target.plan_name, plan.version
+    );
+    let (type_, reason) = (condition::UPGRADE_AVAILABLE, reason::MAINTENANCE_AVAILABLE);
+    status.progress().report(type_, Status::True, reason, &message, &observed.now);
+}
+
 /// The intent is written: the broker is asked, now or when its turn comes.
 fn retry(
     observed: &Observed<'_>,
@@ -225,7 +249,7 @@ pub(super) fn properties(
         user_info: spec.user_info.clone(),
         broker_name: target.broker.clone(),
         service_id: target.service_id.clone(),
-        maintenance_version: target.maintenance_version.clone(),
+        maintenance_version: target.maintenance.version.clone(),
         update_requests: spec.update_requests,
         ..InstanceProperties::default()
     };

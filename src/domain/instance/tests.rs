@@ -192,11 +192,13 @@ fn a_new_version_comes_with_a_new_plan_or_on_request() {
         ("a plan", with_other_plan(&instance, &now), Some("2.0.0")),
         ("on request", observed(&touched, &now), Some("2.0.0")),
     ] {
-        seen.target.as_mut().unwrap().maintenance_version = "2.0.0".into();
+        seen.target.as_mut().unwrap().maintenance.version = "2.0.0".into();
         let step = decide(&seen);
         let Step::Write(status) = &step else { panic!("{what}: {step:#?}") };
         let wish = status.in_progress_properties.as_ref().map(|wish| wish.maintenance_version.as_str());
         assert_eq!(wish, version, "{what}");
+        let told = condition::is_true(&status.conditions, condition::UPGRADE_AVAILABLE);
+        assert_eq!(told, version.is_none(), "{what}");
     }
 }
 

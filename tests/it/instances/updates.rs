@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::namespace::namespace;
+use crate::operator::operator;
 use crate::scripted::{
-    Endpoint, INSTANCE, MARK, Stage, answer, condition, reference, refusal, secret_parameters, stage,
+    Broker, Endpoint, INSTANCE, MARK, Stage, answer, condition, reference, refusal, secret_parameters, stage,
 };
 
 #[tokio::test]
@@ -18,6 +20,41 @@ async fn an_edit_of_the_parameters_updates_the_instance() {
     assert!(body.get("plan_id").is_none(), "{body}");
     assert_eq!(body["parameters"], json!({"size": 4}));
     assert_eq!(body["previous_values"]["plan_id"], "small");
+}
+
+#[tokio::test]
+async fn an_instance_has_the_version_of_its_plan_and_gets_another_on_request() {
+    operator();
+    let stage = Stage::new(namespace().await, Broker::start());
+    offer_version(&stage, "1.0.0");
+    stage.register(json!({})).await;
+    let version = |version: &str| json!({"version": version});
+    stage.ready_instance(json!({})).await;
+    assert_eq!(stage.broker.only(Endpoint::Provision).body["maintenance_info"], version("1.0.0"));
+
+    offer_version(&stage, "2.0.0");
+    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    let message = stage.until_says(INSTANCE, "db", "UpgradeAvailable=True MaintenanceAvailable").await;
+    assert!(message.contains("small has the version 2.0.0 (faster), the instance has 1.0.0"), "{message}");
+    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    let body = stage.broker.only(Endpoint::Update).body;
+    assert_eq!(body["maintenance_info"], json!(null));
+    assert_eq!(body["previous_values"]["maintenance_info"], version("1.0.0"));
+
+    stage.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
+    stage.until_ready(INSTANCE, "db").await;
+    let upgrade = &stage.broker.requests(Endpoint::Update)[1];
+    assert_eq!(upgrade.body["maintenance_info"], version("2.0.0"));
+    let is_over = |object: &Value| condition(object, "UpgradeAvailable=True").is_none();
+    let object = stage.until(INSTANCE, "db", is_over).await;
+    assert_eq!(object["status"]["externalProperties"]["maintenanceVersion"], "2.0.0");
+}
+
+/// From now on the catalog has this version of the plan `small`.
+fn offer_version(stage: &Stage, version: &str) {
+    let info = json!({"version": version, "description": "faster"});
+    stage.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["maintenance_info"] = info);
 }
 
 #[tokio::test]
