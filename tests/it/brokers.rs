@@ -294,14 +294,15 @@ async fn two_brokers_may_offer_the_same() {
     let broker = stage.until_ready(BROKER, "other").await;
     assert_eq!(condition(&broker, "CatalogEntriesRejected=True"), None);
 
-    stage.instance("either", json!({})).await;
-    let message = stage.until_says(INSTANCE, "either", "Ready=False ReferencesNonexistentServiceClass").await;
-    assert!(message.contains("several brokers offer"), "{message}");
     let [class, plan] = ["database-ID", "small"].map(|id| escaped_of(id, "other"));
     let spec = json!({"serviceClassName": class, "servicePlanName": plan});
     stage.create(json!({"kind": INSTANCE, "metadata": {"name": "there"}, "spec": spec})).await.unwrap();
     stage.until_ready(INSTANCE, "there").await;
     assert_eq!((stage.broker.instances().len(), other.instances().len()), (1, 1));
+
+    stage.instance("either", json!({})).await;
+    let message = stage.until_says(INSTANCE, "either", "Ready=False ReferencesNonexistentServiceClass").await;
+    assert!(message.contains("of the broker other"), "{message}");
 
     // What was found before stays.
     stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
