@@ -72,6 +72,13 @@ impl Parameters {
         self.checksum_in(go::StringsAndFloats)
     }
 
+    /// The checksum by which these values are known here, in place of the one that service-catalog had for them.
+    pub fn renew(&self, checksum: &mut String) {
+        if *checksum == self.checksum_of_service_catalog() {
+            *checksum = self.checksum();
+        }
+    }
+
     fn checksum_in(&self, formatter: impl Formatter) -> String {
         if self.values.is_empty() {
             return String::new();

@@ -157,6 +157,13 @@ impl Progress<'_> {
         }
     }
 
+    /// Something that service-catalog has left, and was removing: how far that is, is known of the orphan here.
+    pub fn inherit(&mut self, orphan: Orphan) {
+        let async_op_in_progress = std::mem::take(self.polling);
+        let last_operation = self.last_operation.take();
+        self.orphans.push(Orphan { async_op_in_progress, last_operation, ..orphan });
+    }
+
     /// The first orphan is gone.
     pub fn orphan_is_gone(&mut self) {
         if !self.orphans.is_empty() {

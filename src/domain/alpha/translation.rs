@@ -12,6 +12,17 @@ use crate::crd::{
     ClusterServiceBroker, ServiceBinding, ServiceBindingSpec, ServiceInstance, ServiceInstanceSpec,
 };
 
+/// All children say it in the same words, in statuses of their own kinds.
+macro_rules! told {
+    ($child:ident) => {
+        $child.status.as_ref().map(|status| Told {
+            conditions: &status.conditions,
+            last_condition_state: &status.last_condition_state,
+            reconciled_generation: status.reconciled_generation,
+        })
+    };
+}
+
 impl Alpha for Broker {
     type Child = ClusterServiceBroker;
 
@@ -30,11 +41,7 @@ impl Alpha for Broker {
     }
 
     fn told(child: &ClusterServiceBroker) -> Option<Told<'_>> {
-        child.status.as_ref().map(|status| Told {
-            conditions: &status.conditions,
-            last_condition_state: &status.last_condition_state,
-            reconciled_generation: status.reconciled_generation,
-        })
+        told!(child)
     }
 }
 
@@ -62,11 +69,7 @@ impl Alpha for Instance {
     }
 
     fn told(child: &ServiceInstance) -> Option<Told<'_>> {
-        child.status.as_ref().map(|status| Told {
-            conditions: &status.conditions,
-            last_condition_state: &status.last_condition_state,
-            reconciled_generation: status.reconciled_generation,
-        })
+        told!(child)
     }
 }
 
@@ -92,11 +95,7 @@ impl Alpha for Binding {
     }
 
     fn told(child: &ServiceBinding) -> Option<Told<'_>> {
-        child.status.as_ref().map(|status| Told {
-            conditions: &status.conditions,
-            last_condition_state: &status.last_condition_state,
-            reconciled_generation: status.reconciled_generation,
-        })
+        told!(child)
     }
 }
 

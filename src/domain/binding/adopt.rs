@@ -2,9 +2,7 @@
 
 use super::{Observed, bound_instance, orphan};
 use crate::crd::ServiceBindingStatus;
-use crate::crd::binding::BindingProperties;
-use crate::crd::operation::BoundInstance;
-use crate::domain::parameters::Parameters;
+use crate::domain::progress::HasProgress as _;
 
 #[cfg(test)]
 mod tests;
@@ -23,7 +21,10 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -
     let bound = observed.instance.and_then(bound_instance);
     for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
         if let Some(properties) = properties.as_mut().filter(|properties| properties.instance.is_none()) {
-            complete(properties, bound.as_ref(), observed.parameters.as_ref().ok());
+            properties.instance.clone_from(&bound);
+            if let Ok(parameters) = &observed.parameters {
+                parameters.renew(&mut properties.parameter_checksum);
+            }
         }
     }
     if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
@@ -40,27 +41,11 @@ pub(super) fn may_exist(status: &ServiceBindingStatus) -> bool {
         || matches!(status.unbind_status.as_str(), "Required" | "Failed")
 }
 
-/// Adds what the broker is asked with, and the checksum that the same parameters have here.
-fn complete(
-    properties: &mut BindingProperties,
-    bound: Option<&BoundInstance>,
-    parameters: Option<&Parameters>,
-) {
-    properties.instance = bound.cloned();
-    if let Some(parameters) = parameters
-        && properties.parameter_checksum == parameters.checksum_of_service_catalog()
-    {
-        properties.parameter_checksum = parameters.checksum();
-    }
-}
-
-/// What is left of a failed attempt, and how far its removal is, is known of the orphan here.
+/// What is left of a failed attempt is removed.
 fn take_orphan(status: &mut ServiceBindingStatus) {
-    let Some(mut orphan) = orphan(status, "the bind call of an earlier version had an ambiguous end") else {
+    let Some(orphan) = orphan(status, "the bind call of an earlier version had an ambiguous end") else {
         return;
     };
-    orphan.async_op_in_progress = std::mem::take(&mut status.async_op_in_progress);
-    orphan.last_operation = status.last_operation.take();
     status.current_operation = None;
-    status.orphans.push(orphan);
+    status.progress().inherit(orphan);
 }

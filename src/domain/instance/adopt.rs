@@ -7,7 +7,6 @@ use super::keep::properties;
 use super::{Observed, asked, is_creation, orphan};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
-use crate::crd::instance::InstanceProperties;
 use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::HasProgress as _;
@@ -89,24 +88,15 @@ fn complete(observed: &Observed<'_>, target: &Target, status: &mut ServiceInstan
         properties.broker_name.clone_from(&target.broker);
         properties.update_requests = update_requests;
         if let Ok(parameters) = &observed.parameters {
-            hash_anew(properties, parameters);
+            parameters.renew(&mut properties.parameter_checksum);
         }
     }
 }
 
-/// The same parameters may have had another checksum.
-fn hash_anew(properties: &mut InstanceProperties, parameters: &Parameters) {
-    if properties.parameter_checksum == parameters.checksum_of_service_catalog() {
-        properties.parameter_checksum = parameters.checksum();
-    }
-}
-
-/// What is left of a failed attempt, and how far its removal is, is known of the orphan here.
+/// What is left of a failed attempt is removed.
 fn take_orphan(status: &mut ServiceInstanceStatus) {
     let why = "the provision call of an earlier version had an ambiguous end";
-    let Some(mut orphan) = orphan(status, why).filter(|orphan| !orphan.service_id.is_empty()) else { return };
-    orphan.async_op_in_progress = std::mem::take(&mut status.async_op_in_progress);
-    orphan.last_operation = status.last_operation.take();
+    let Some(orphan) = orphan(status, why).filter(|orphan| !orphan.service_id.is_empty()) else { return };
     status.current_operation = None;
-    status.orphans.push(orphan);
+    status.progress().inherit(orphan);
 }
