@@ -20,6 +20,7 @@
 //! | `parameters` | what are the parameters, and which of them may be shown? |
 //! | `schema` | do they fit the schema of the plan? |
 //! | `credentials` | what goes into the Secret? |
+//! | `rollout` | do the pods of a binding have what it gives now? |
 //! | `catalog`, `restriction` | which classes and plans should there be? |
 //! | `broker` | when is a catalog due? |
 //! | `alpha` | which object is made of one of the alpha API, and what is the next step? |
@@ -42,6 +43,7 @@ pub mod progress;
 pub mod reason;
 pub mod request;
 pub mod restriction;
+pub mod rollout;
 pub mod schedule;
 pub mod schema;
 pub mod verdict;

@@ -1,5 +1,9 @@
 //! Bindings: credentials to an instance, in a Secret and in pods.
 
+mod injection;
+mod rotation;
+mod transform;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
@@ -11,8 +15,14 @@ use serde_json::{Map, Value};
 
 use super::condition::Condition;
 use super::operation::{BoundInstance, Orphan, Schedule};
-use super::reference::{LocalObjectReference, ObjectReference, ParametersFromSource, UserInfo};
+use super::reference::{LocalObjectReference, ParametersFromSource, UserInfo};
 use super::schema;
+
+pub use injection::{EnvFrom, EnvMapping, Injection, Restart};
+pub use rotation::{Predecessor, Rotation};
+pub use transform::{
+    AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretTransform,
+};
 
 /// Credentials to an instance of the same namespace: a Secret, and the pods that get it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
@@ -35,6 +45,7 @@ use super::schema;
     printcolumn(name = "Secret-Name", type_ = "string", json_path = ".spec.secretName"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.expiresAt", priority = 1),
     printcolumn(
         name = "Message",
         type_ = "string",
@@ -93,6 +104,10 @@ pub struct ServiceBindingSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub provider: String,
+    /// When the credentials are replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rotation")]
+    pub rotation: Option<Rotation>,
 }
 
 impl ServiceBinding {
@@ -106,129 +121,19 @@ impl ServiceBinding {
     }
 }
 
-// What goes into pods is as strict here as the API server is there: no pod may be refused for what it was given.
-
-/// How pods get the credentials. They are always there as files, one for each key, in
-/// `$SERVICE_BINDING_ROOT/<binding>`; the rest is if asked for.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct Injection {
-    /// The containers and init containers that get them. Empty: all.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), inner(length(max = 63)))]
-    pub containers: Vec<String>,
-    /// Environment variables, each from one key.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub env: Vec<EnvMapping>,
-    /// All keys as environment variables.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "EnvFrom")]
-    pub env_from: Option<EnvFrom>,
-    /// Pods start although the Secret does not exist yet. Otherwise they wait for it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub optional: bool,
-}
-
-/// One environment variable.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-pub struct EnvMapping {
-    /// Its name.
-    #[schemars(length(max = 253), regex(pattern = "^[-_a-zA-Z][-._a-zA-Z0-9]*$"))]
-    pub name: String,
-    /// The key of the Secret that it gets its value from.
-    #[schemars(length(max = 253), regex(pattern = "^[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"))]
-    pub key: String,
-}
-
-/// All keys as environment variables.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-pub struct EnvFrom {
-    /// What every name begins with.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 253), regex(pattern = "^([-_a-zA-Z][-._a-zA-Z0-9]*)?$"))]
-    pub prefix: String,
-}
-
-/// One change of the credentials; one of the four.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretTransform {
-    /// Gives an entry another name. Nothing happens if it is not there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub rename_key: Option<RenameKeyTransform>,
-    /// Adds an entry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub add_key: Option<AddKeyTransform>,
-    /// Adds all entries of another Secret of the namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub add_keys_from: Option<AddKeysFromTransform>,
-    /// Takes an entry away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub remove_key: Option<RemoveKeyTransform>,
-}
-
-/// Gives an entry another name.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-pub struct RenameKeyTransform {
-    /// Its name so far.
-    pub from: String,
-    /// Its new name.
-    pub to: String,
-}
-
-/// Adds an entry, with the first of `jsonPathExpression`, `stringValue` and `value` that is given.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct AddKeyTransform {
-    /// Its name.
-    pub key: String,
-    /// Its value, base64-encoded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bytes")]
-    pub value: Option<ByteString>,
-    /// Its value, as text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub string_value: Option<String>,
-    /// Its value, found in the credentials, like `{.uri}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub json_path_expression: Option<String>,
-}
-
-/// Adds all entries of another Secret.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct AddKeysFromTransform {
-    /// The Secret. Its namespace is the binding's, or absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
-    pub secret_ref: Option<ObjectReference>,
-}
-
-/// Takes an entry away.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
-pub struct RemoveKeyTransform {
-    /// Its name.
-    pub key: String,
-}
-
 /// What an operation at the broker is doing to a binding.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingOperation {
     /// It is being made.
     Bind,
+    /// Its successor is being made, to replace the credentials.
+    Rotate,
     /// It is being removed.
     Unbind,
 }
 
 fn operation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "string", "enum": ["", "Bind", "Unbind"]})
+    schemars::json_schema!({"type": "string", "enum": ["", "Bind", "Rotate", "Unbind"]})
 }
 
 /// What the operator knows of a binding. Everything that must survive the operator is here.
@@ -300,6 +205,37 @@ pub struct ServiceBindingStatus {
     /// A digest of the Secret's entries, by which a change of them is noticed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secret_digest: String,
+    /// Counts what pods get: the entries of the Secret, and how they are injected. 0: nothing yet.
+    #[serde(default, skip_serializing_if = "schema::is_zero")]
+    pub revision: i64,
+    /// The revision from which on the Secret has the entries that it has now.
+    #[serde(default, skip_serializing_if = "schema::is_zero")]
+    pub credentials_revision: i64,
+    /// A digest of how `revision` is injected.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub injection_digest: String,
+    /// When the broker gave the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub issued_at: Option<Time>,
+    /// When they become invalid, says the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub expires_at: Option<Time>,
+    /// When they should have been replaced, says the broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub renew_before: Option<Time>,
+    /// The id of the successor that is being made.
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "successorID")]
+    pub successor_id: String,
+    /// What the credentials have replaced, until nobody uses it any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub predecessor: Option<Predecessor>,
+    /// The request to replace the credentials that was heard last: the value of the annotation.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rotation_request: String,
 }
 
 /// What the broker is asked for, or has confirmed.

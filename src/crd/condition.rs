@@ -42,6 +42,13 @@ pub const AVAILABLE: &str = "Available";
 /// The annotation `servicecatalog.k8s.io/paused` keeps the operator from calling the broker.
 pub const PAUSED: &str = "Paused";
 
+/// Whether the pods that a binding selects can take what it gives; `False` where they have something else in its place.
+pub const INJECTED: &str = "Injected";
+/// All pods that a binding selects have what it gives now.
+pub const ROLLED_OUT: &str = "RolledOut";
+/// Whether the credentials could be replaced when that was due.
+pub const ROTATED: &str = "Rotated";
+
 /// The value of [`Condition::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

@@ -27,6 +27,22 @@ pub const ANNOTATION_DELETION_POLICY: &str = "servicecatalog.k8s.io/deletion-pol
 /// `"true"`: the broker is not called for this object.
 pub const ANNOTATION_PAUSED: &str = "servicecatalog.k8s.io/paused";
 
+/// On a binding. Another value than before: its credentials are replaced now.
+pub const ANNOTATION_ROTATE: &str = "servicecatalog.k8s.io/rotate";
+
+/// On every pod that a binding goes into, with the binding's UID after it: the revision that it got. Written at admission.
+pub const ANNOTATION_REVISION: &str = "revision.servicecatalog.k8s.io/";
+
+/// On a pod that a binding goes into, with the binding's UID after it: what it has of its own in the place of something of
+/// the binding's. Written at admission.
+pub const ANNOTATION_COLLISION: &str = "collision.servicecatalog.k8s.io/";
+
+/// On every pod that has such an annotation.
+pub const LABEL_COLLIDES: &str = "servicecatalog.k8s.io/collides";
+
+/// On pod templates, with the binding's UID after it: the revision for which the pods are restarted.
+pub const ANNOTATION_RESTART: &str = "restart.servicecatalog.k8s.io/";
+
 /// Label keys by which clients list classes, plans and instances; the values are [`label_value`]s.
 pub mod label {
     /// The id that the broker gave.

@@ -14,6 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::breaker::Held;
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue, not_before};
+use super::rollout::Usage;
 use super::{has_finalizer, is_cascading, is_paused, reason, write_or};
 use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
@@ -43,6 +44,8 @@ pub struct Observed<'a> {
     pub next_poll: Option<Time>,
     /// Whether the intent in the status may have been carried out already: it was not written just now.
     pub repeated: bool,
+    /// What its pods have of it. Nothing if that is not known, as long as it is not looked for.
+    pub usage: Option<Usage>,
     /// Whether its broker is not called for a while.
     pub hold: Option<Held>,
 }

@@ -181,6 +181,7 @@ impl Facts {
             secret: self.secret.clone(),
             next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
             repeated,
+            usage: None,
             hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }

@@ -211,7 +211,8 @@ pub async fn write(
     let api = api(context, binding);
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let owner = binding.controller_owner_ref(&());
-    let owner = owner.map(|owner| OwnerReference { block_owner_deletion: Some(true), ..owner });
+    // One that blocks is refused until the API server's admission has discovered our kinds, up to half a minute.
+    let owner = owner.map(|owner| OwnerReference { block_owner_deletion: Some(false), ..owner });
     let labels = BTreeMap::from([(LABEL_CREDENTIALS.to_owned(), String::new())]);
     let _turn = context.turn(binding).await;
     let written = match place {

@@ -47,7 +47,7 @@ async fn the_credentials_are_in_a_secret() {
     let secret = stage.get("Secret", "db").await.unwrap();
     let owner = json!([{
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": BINDING, "name": "db",
-        "uid": object["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
+        "uid": object["metadata"]["uid"], "controller": true, "blockOwnerDeletion": false,
     }]);
     assert_eq!(secret["metadata"]["ownerReferences"], owner);
     let credentials = &binding.credentials;

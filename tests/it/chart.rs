@@ -254,7 +254,6 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         assert!(may(&operator, "patch", &status, "team", "").await, "{status}");
     }
     for (allowed, verb, resource, namespace, name) in [
-        (true, "update", "servicecatalog.k8s.io/servicebindings/finalizers", "team", ""),
         (true, "get", "/secrets", "team", ""),
         (true, "list", "/secrets", "", ""),
         (true, "watch", "/secrets", "", ""),

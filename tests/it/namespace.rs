@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, cluster};
 use crate::leaks;
 
-/// How long anything may take. An API server that was started anew may need half a minute until it knows custom kinds as
-/// owners of Secrets; by then passes have such pauses between them.
+/// How long anything may take, also on a machine that has much else to do.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A namespace, and who makes the requests in it. The methods fail with the message of the API server.

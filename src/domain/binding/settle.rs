@@ -343,7 +343,7 @@ impl<'a> After<'a, '_> {
             Some(BindingOperation::Unbind) => {
                 (reason::UNBINDING, "The binding is being deleted asynchronously")
             }
-            Some(BindingOperation::Bind) | None => {
+            Some(BindingOperation::Bind | BindingOperation::Rotate) | None => {
                 (reason::BINDING, "The binding is being created asynchronously")
             }
         };
@@ -362,7 +362,7 @@ impl<'a> After<'a, '_> {
                 let message = format!("Unbind call failed: {why}");
                 self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, None);
             }
-            Some(BindingOperation::Bind) | None => {
+            Some(BindingOperation::Bind | BindingOperation::Rotate) | None => {
                 let left = orphan(self.status, why);
                 self.refused(&format!("Bind call failed: {why}"));
                 if let Some(left) = left {

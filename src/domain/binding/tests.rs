@@ -64,6 +64,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         secret: world.secret.clone(),
         next_poll: None,
         repeated: world.repeated,
+        usage: None,
         hold: None,
     }
 }
