@@ -3,6 +3,7 @@
 mod adopt;
 mod hold;
 mod keep;
+mod revision;
 mod settle;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::revision::revise;
 use super::{Observed, Step, Verb, ask, bound_instance, generation, next, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
@@ -35,7 +36,9 @@ fn guard(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Ser
     let now = &observed.now;
     status.observed_generation = generation(observed);
     status.reconciled_generation = generation(observed);
-    if !status.secret_digest.is_empty() && observed.secret.as_ref() == Some(&status.secret_digest) {
+    let found = observed.secret.as_ref().filter(|digest| **digest == status.secret_digest);
+    if let Some(digest) = found {
+        revise(observed.binding, &mut status, digest);
         // Somebody else may have put it right while a repair failed.
         if !condition::is_true(&status.conditions, condition::READY) {
             settle::ready(&mut status, now);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::keep::fingerprint;
+use super::revision::revise;
 use super::{Call, Observed, Verb, orphan};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::BindingOperation;
@@ -136,7 +137,7 @@ impl<'a> After<'a, '_> {
 
     fn bind(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest } => self.bound(digest),
+            Outcome::Stored { digest } => self.bound(&digest),
             Outcome::InProgress { operation, .. } => {
                 let message = "The binding is being created asynchronously";
                 self.begun(operation, reason::BINDING, message);
@@ -147,11 +148,11 @@ impl<'a> After<'a, '_> {
         }
     }
 
-    fn bound(&mut self, digest: String) {
+    fn bound(&mut self, digest: &str) {
         self.status.external_properties =
             self.status.in_progress_properties.take().or_else(|| self.status.external_properties.take());
         self.status.current_operation = None;
-        self.status.secret_digest = digest;
+        revise(self.observed.binding, self.status, digest);
         self.status.binding =
             Some(LocalObjectReference { name: self.observed.binding.secret_name().to_owned() });
         self.status.unbind_status = "Required".to_owned();
@@ -247,7 +248,7 @@ impl<'a> After<'a, '_> {
     /// The Secret of a bound binding was written again, or taken over.
     fn repair(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest } => self.bound(digest),
+            Outcome::Stored { digest } => self.bound(&digest),
             Outcome::Failed(error) => {
                 let message =
                     format!("The broker {} does not tell the credentials again: {error}", self.broker);
@@ -297,7 +298,7 @@ impl<'a> After<'a, '_> {
         let removing = self.status.current_operation == Some(BindingOperation::Unbind);
         match outcome {
             Outcome::Stored { digest } => {
-                self.bound(digest);
+                self.bound(&digest);
                 self.tell(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
             }
             Outcome::Polled(last) => match last.state {
