@@ -106,11 +106,30 @@ pub fn secret_data(
     let Draft { entries, removed, .. } = draft;
     let mut entries = keys::legal(entries);
     well_known::add(&mut entries.data, &removed, credentials, meta);
-    let size = entries.data.iter().map(|(key, value)| key.len() + value.0.len()).sum();
-    if size > LIMIT {
-        return Err(CredentialsError::TooLarge { size });
-    }
+    fit(&entries.data)?;
     Ok(entries)
+}
+
+/// Whether the transforms can be carried out, as far as that can be known before there are credentials: then nothing has to
+/// be given back. For `secrets` see [`secret_data`].
+pub fn check(
+    transforms: &[SecretTransform],
+    secrets: &BTreeMap<String, SecretData>,
+    namespace: &str,
+) -> Result<(), CredentialsError> {
+    let mut draft = Draft::new(&Map::new());
+    for transform in transforms {
+        match draft.apply(transform, secrets, namespace) {
+            Ok(()) | Err(CredentialsError::Template { source: TemplateError::Missing(_), .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    fit(&keys::legal(draft.entries).data)
+}
+
+fn fit(data: &SecretData) -> Result<(), CredentialsError> {
+    let size = data.iter().map(|(key, value)| key.len() + value.0.len()).sum();
+    if size > LIMIT { Err(CredentialsError::TooLarge { size }) } else { Ok(()) }
 }
 
 /// A digest of a Secret's entries, in hexadecimal: different entries have different ones.

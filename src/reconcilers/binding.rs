@@ -1,8 +1,9 @@
-//! Bindings: what is found out about them? How their broker is asked is in `execution`, what class and plan say of bindings in
-//! `offering`.
+//! Bindings: what is found out about them? How their broker is asked is in `execution`, where credentials go in
+//! `storage`, what class and plan say of bindings in `offering`.
 
 mod execution;
 mod offering;
+mod storage;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use super::secrets::{self, Place};
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, sends, settle};
-use crate::domain::credentials::digest;
+use crate::domain::credentials::{digest, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::{Outcome, Settled};
 use execution::Execution;
@@ -83,6 +84,11 @@ impl Life for ServiceBinding {
         overtaken(&facts.observed(context, self, true), before, call)
     }
 
+    /// The Secret goes before its binding, so that another binding of the name finds its place free.
+    fn tidy(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send {
+        secrets::delete(context, self)
+    }
+
     fn gate(facts: &Facts) -> Option<&Arc<Gate>> {
         facts.gate.as_ref()
     }
@@ -96,14 +102,17 @@ impl Life for ServiceBinding {
     }
 }
 
-/// The Secrets that give parameters are watched until the binding is made: after that it does not change.
+/// The Secrets that give parameters and entries are watched until the binding is made: after that it does not change.
 fn watch_secrets(context: &Context, binding: &ServiceBinding) {
     let namespace = binding.namespace().unwrap_or_default();
     let made = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
     let used = if made || binding.metadata.deletion_timestamp.is_some() {
         BTreeSet::new()
     } else {
-        secrets::referred(&namespace, &binding.spec.parameters_from)
+        let mut used = secrets::referred(&namespace, &binding.spec.parameters_from);
+        let added = sources(&binding.spec.secret_transforms, &namespace).unwrap_or_default();
+        used.extend(added.into_iter().map(|name| (namespace.clone(), name.to_owned())));
+        used
     };
     let (queue, object) = (context.binding_queue.clone(), ObjectRef::from_obj(binding));
     let user = format!("binding/{namespace}/{}", binding.name_any());

@@ -85,6 +85,10 @@ impl Life for ServiceInstance {
         overtaken(&facts.observed(context, self, true), before, call)
     }
 
+    async fn tidy(&self, _: &Context) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn gate(facts: &Facts) -> Option<&Arc<Gate>> {
         facts.gate.as_ref()
     }

@@ -65,6 +65,9 @@ pub trait Life: Kind + HasStatus<Status: Clone + Default + PartialEq + Send + Sy
         before: &Self::Status,
     ) -> Option<Self::Status>;
 
+    /// Removes what is of no use without the object, before it is let go.
+    fn tidy(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// The gate of the broker that is asked, if that was spoken to before.
     fn gate(facts: &Self::Facts) -> Option<&Arc<Gate>>;
 
@@ -131,7 +134,7 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
                 return Ok(Action::await_change());
             }
             Step::Release => {
-                context.release(&object).await?;
+                let_go(context, &object).await?;
                 return Ok(Action::await_change());
             }
         }
@@ -144,6 +147,11 @@ fn wait_for_broker<K: Life>(context: &Context, object: &K, facts: &K::Facts) {
         let (queue, reference) = (K::queue(context).clone(), ObjectRef::from_obj(object));
         gate.wait(&object.uid().unwrap_or_default(), move || queue.wake(reference.clone()));
     }
+}
+
+async fn let_go<K: Life>(context: &Context, object: &K) -> Result<(), Error> {
+    object.tidy(context).await?;
+    context.release(object).await
 }
 
 /// Whether the object is older than the policy that gives a finalizer to new ones.
@@ -177,7 +185,7 @@ async fn conclude<K: Life>(
             return Ok(Some(object));
         }
         let written = if settled.release {
-            context.release(&object).await.map(|()| None)
+            let_go(context, &object).await.map(|()| None)
         } else {
             *object.status_mut() = Some(settled.status.clone());
             context.write_status(&object).await.map(Some)

@@ -11,7 +11,7 @@ use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Event, watcher};
@@ -112,28 +112,33 @@ impl OwnSecrets {
     }
 
     fn saw(&self, secret: &Secret, bindings: &Queue<ServiceBinding>) {
+        let former = self.lock().get(&name(secret)).cloned();
         if self.know(secret) {
-            wake(secret, bindings);
+            let former = former.map(|own| own.binding_name);
+            let owner = secret.controller().map(|owner| owner.name.clone());
+            for binding in former.iter().chain(&owner) {
+                bindings.wake_name(binding, secret.namespace().as_deref());
+            }
         }
     }
 
     /// Takes note of a Secret; false if it is not news.
     fn know(&self, secret: &Secret) -> bool {
-        let Some(owner) = secret.controller() else {
-            return false;
-        };
         let version = version(secret);
+        let mut known = self.lock();
+        let old = known.get(&name(secret));
+        if old.is_some_and(|old| old.version >= version) {
+            return false;
+        }
+        let Some(owner) = secret.controller() else {
+            return known.remove(&name(secret)).is_some();
+        };
         let own = Own {
             binding: owner.uid.clone(),
             binding_name: owner.name.clone(),
             digest: digest(&data(secret)),
             version,
         };
-        let mut known = self.lock();
-        let old = known.get(&name(secret));
-        if old.is_some_and(|old| old.version >= version) {
-            return false;
-        }
         known.insert(name(secret), own);
         true
     }
@@ -230,8 +235,8 @@ pub async fn write(
                 owner_references: owner.map(|owner| vec![owner]),
                 ..ObjectMeta::default()
             };
-            let secret =
-                Secret { metadata, data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() };
+            let type_ = Some(type_(binding));
+            let secret = Secret { metadata, data: Some(data), type_, ..Secret::default() };
             match api.create(&parameters, &secret).await {
                 Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(None),
                 created => created.during("making the Secret")?,
@@ -240,6 +245,33 @@ pub async fn write(
     };
     context.own_secrets.know(&written);
     Ok(Some(digest(&written.data.unwrap_or_default())))
+}
+
+/// As servicebinding.io has it (“Provisioned Service”) where the spec says what it is, else as service-catalog did. It cannot
+/// be changed later.
+fn type_(binding: &ServiceBinding) -> String {
+    match binding.spec.type_.as_str() {
+        "" => "Opaque".to_owned(),
+        type_ => format!("servicebinding.io/{type_}"),
+    }
+}
+
+/// Deletes the binding's Secret, if there is one that is its own.
+pub async fn delete(context: &Context, binding: &ServiceBinding) -> Result<(), Error> {
+    if context.own_secrets.digest(binding).is_none() {
+        return Ok(());
+    }
+    let Place::Own(secret) = place(context, binding).await? else {
+        return Ok(());
+    };
+    let seen = Preconditions { uid: secret.uid(), resource_version: secret.resource_version() };
+    let parameters = DeleteParams { preconditions: Some(seen), ..DeleteParams::default() };
+    let _turn = context.turn(binding).await;
+    let deleted = api(context, binding).delete(binding.secret_name(), &parameters).await;
+    match deleted.during("deleting the Secret") {
+        Err(error) if !error.is_not_found() => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn api(context: &Context, binding: &ServiceBinding) -> Api<Secret> {

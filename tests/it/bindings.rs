@@ -81,6 +81,21 @@ async fn secret_type_and_provider_are_as_the_spec_says() {
     assert_eq!(object["status"]["binding"]["name"], "credentials");
     let entries = stage.entries("credentials").await;
     assert_eq!((entries["type"].as_str(), entries["provider"].as_str()), ("mysql", "me"));
+    assert_eq!(stage.get("Secret", "credentials").await.unwrap()["type"], "servicebinding.io/mysql");
+}
+
+#[tokio::test]
+async fn what_is_known_not_to_fit_is_not_asked_for() {
+    let stage = stage().await;
+    stage.ready_instance(json!({})).await;
+    let spec = json!({"secretTransforms": [{"addKeysFrom": {"secretRef": {"name": "more"}}}]});
+    stage.binding("db", spec).await;
+    let message = stage.until_says(BINDING, "db", "Ready=False ErrorInjectingBindResult").await;
+    assert!(message.contains("there is no Secret \"more\""), "{message}");
+    assert_eq!(stage.broker.calls(Endpoint::Bind), 0);
+    stage.secret("more", json!({"extra": MARK})).await;
+    stage.until_ready(BINDING, "db").await;
+    assert_eq!(stage.entries("db").await["extra"], MARK);
 }
 
 #[tokio::test]

@@ -260,7 +260,7 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         (true, "create", "/secrets", "team", ""),
         (true, "update", "/secrets", "team", ""),
         (false, "patch", "/secrets", "team", ""),
-        (false, "delete", "/secrets", "team", ""),
+        (true, "delete", "/secrets", "team", ""),
         (false, "deletecollection", "/secrets", "team", ""),
         (true, "get", "/namespaces", "", "team"),
         (true, "watch", "/namespaces", "", ""),

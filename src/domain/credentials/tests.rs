@@ -140,3 +140,36 @@ proptest! {
         prop_assert!(!entries.data["type"].0.is_empty());
     }
 }
+
+#[test]
+fn what_cannot_be_stored_is_known_before_the_broker_is_asked() {
+    let half = "x".repeat(LIMIT / 2);
+    let add = |key: &str, text: &str| json!({"addKey": {"key": key, "stringValue": text}});
+    let template = |text: &str| json!({"addKey": {"key": "t", "jsonPathExpression": text}});
+    let from = |name: &str| json!({"addKeysFrom": {"secretRef": {"name": name}}});
+    for (transforms, expected) in [
+        (json!([]), None),
+        (json!([add("a", &half)]), None),
+        (json!([add("a", &half), add("a", &half)]), None),
+        (json!([add("a", &half), {"removeKey": {"key": "a"}}, add("b", &half)]), None),
+        (
+            json!([add("a", &half), add("b", &half)]),
+            Some("more than the 1048576 bytes that fit into a Secret"),
+        ),
+        (json!([add("a", &half), from("large")]), Some("more than the 1048576 bytes that fit into a Secret")),
+        (json!([from("absent")]), Some("there is no Secret \"absent\"")),
+        (json!([template("{.not.yet}")]), None),
+        (json!([template("{.a[}")]), Some("a closing brace is missing")),
+        (json!([template("{a}")]), Some("it has to begin with a dot")),
+    ] {
+        let parsed: Vec<SecretTransform> = serde_json::from_value(transforms.clone()).unwrap();
+        let secrets = BTreeMap::from([("large".to_owned(), data(&json!({"large": half})))]);
+        let why = check(&parsed, &secrets, "shop").err().map(|error| error.to_string());
+        let is_right = match expected {
+            None => why.is_none(),
+            Some(expected) => why.as_ref().is_some_and(|why| why.contains(expected)),
+        };
+        let shown: String = transforms.to_string().chars().take(100).collect();
+        assert!(is_right, "{shown}: {why:?}");
+    }
+}

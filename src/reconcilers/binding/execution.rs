@@ -1,24 +1,17 @@
-//! How is the broker of a binding asked, and where does what it gives go?
-
-use std::collections::BTreeMap;
-
-use serde_json::{Map, Value};
-use tracing::info;
+//! How is the broker of a binding asked?
 
 use super::Facts;
 use crate::crd::ServiceBinding;
-use crate::crd::binding::{BindingOperation, SecretData};
+use crate::crd::binding::BindingOperation;
 use crate::crd::operation::BoundInstance;
 use crate::domain::Outcome;
 use crate::domain::binding::{Call, Verb};
-use crate::domain::credentials::{Meta, secret_data, sources};
 use crate::domain::request::{self, Origin};
 use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
 use crate::reconcilers::brokers::{Brokers, Connection};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::instance::done;
-use crate::reconcilers::secrets::{self, Place};
 
 /// What came of a call that gives credentials.
 enum Given {
@@ -40,13 +33,13 @@ impl Execution<'_> {
         if call.verb == Verb::Adopt {
             return self.adopt().await;
         }
-        let place = match call.verb {
-            Verb::Bind => Some(secrets::place(self.context, self.binding).await?),
+        let prepared = match call.verb {
+            Verb::Bind => match self.prepare().await? {
+                Ok(prepared) => Some(prepared),
+                Err(why) => return Ok(Outcome::NotAsked(why)),
+            },
             _ => None,
         };
-        if let Some(Place::Taken) = place {
-            return Ok(Outcome::NotAsked(self.taken()));
-        }
         let BoundInstance { broker_name, namespaced, .. } = &call.instance;
         let connection = match Brokers::find(self.context, (*namespaced, self.namespace, broker_name)).await {
             Ok(connection) => connection,
@@ -58,7 +51,9 @@ impl Execution<'_> {
         match self.ask(&connection, call, &origin).await? {
             Err(error) => Ok(Outcome::Failed(error)),
             Ok(Given::Outcome(outcome)) => Ok(outcome),
-            Ok(Given::Credentials(body)) => self.store(body.credentials.map(|object| object.0), place).await,
+            Ok(Given::Credentials(body)) => {
+                self.store(body.credentials.map(|object| object.0), prepared).await
+            }
         }
     }
 
@@ -121,72 +116,6 @@ impl Execution<'_> {
             Reply::InProgress { operation, .. } => {
                 Ok(Given::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
             }
-        }
-    }
-
-    /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
-    async fn store(
-        &self,
-        credentials: Option<Map<String, Value>>,
-        place: Option<Place>,
-    ) -> Result<Outcome, Error> {
-        let binding = self.binding;
-        let mut found = BTreeMap::new();
-        let names = match sources(&binding.spec.secret_transforms, self.namespace) {
-            Ok(names) => names,
-            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
-        };
-        for name in names {
-            if let Some(entries) = secrets::entries(self.context, self.namespace, name).await? {
-                found.insert(name.to_owned(), entries);
-            }
-        }
-        let credentials = credentials.unwrap_or_default();
-        let described = &self.facts.described;
-        let meta = Meta {
-            namespace: self.namespace,
-            type_: &binding.spec.type_,
-            provider: &binding.spec.provider,
-            service: &described.service,
-            tags: &described.tags,
-            plan_metadata: described.plan_metadata.as_ref(),
-            class_metadata: described.class_metadata.as_ref(),
-            broker: &described.broker,
-        };
-        let entries = match secret_data(&credentials, &binding.spec.secret_transforms, &found, &meta) {
-            Ok(entries) => entries,
-            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
-        };
-        for warning in &entries.warnings {
-            info!(warning, "the credentials were changed to fit a Secret");
-        }
-        let place = match place {
-            Some(place) => place,
-            None => secrets::place(self.context, binding).await?,
-        };
-        self.write(place, entries.data).await
-    }
-
-    async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
-        Ok(match secrets::write(self.context, self.binding, place, data).await? {
-            Some(digest) => Outcome::Stored { digest },
-            None => Outcome::Unusable(self.taken()),
-        })
-    }
-
-    fn taken(&self) -> String {
-        let name = self.binding.secret_name();
-        format!("the Secret {name:?} exists and is not this binding's: it is left alone")
-    }
-
-    /// Puts our label on a Secret that service-catalog wrote; its entries stay as they are.
-    async fn adopt(&self) -> Result<Outcome, Error> {
-        match secrets::place(self.context, self.binding).await? {
-            Place::Own(secret) => {
-                let data = secret.data.clone().unwrap_or_default();
-                self.write(Place::Own(secret), data).await
-            }
-            Place::Free | Place::Taken => Ok(Outcome::NotAsked("the Secret is gone".to_owned())),
         }
     }
 }

@@ -10,10 +10,20 @@ async fn a_deleted_binding_is_unbound_and_its_secret_goes() {
     let stage = stage().await;
     let object = stage.ready_binding(json!({}), json!({})).await;
     stage.remove(BINDING, "db").await;
-    stage.until_gone("Secret", "db").await;
+    assert!(stage.get("Secret", "db").await.is_err(), "it goes before the binding");
     let request = stage.broker.only(Endpoint::Unbind);
     assert_eq!(request.binding, object["status"]["bindingID"].as_str().unwrap());
     assert!(stage.broker.instance().bindings.is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_that_has_been_taken_over_stays_when_the_binding_goes() {
+    let stage = stage().await;
+    stage.ready_binding(json!({}), json!({})).await;
+    stage.patch("Secret", "db", json!({"metadata": {"ownerReferences": null}})).await.unwrap();
+    stage.until_says(BINDING, "db", "Ready=False ErrorInjectingBindResult").await;
+    stage.remove(BINDING, "db").await;
+    assert!(stage.get("Secret", "db").await.is_ok());
 }
 
 #[tokio::test]
