@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 
+mod stamps;
+
 /// A pod with one container, and labels.
 fn pod(labels: Value) -> Value {
     json!({
@@ -387,10 +389,12 @@ async fn a_pod_that_is_injected_already_is_not_changed() {
     let mut pod = web();
     pod["spec"]["initContainers"] = json!([{"name": "migrate", "image": "i"}]);
     let first = namespace.admitted(&pod).await;
-    let copy =
-        json!({"kind": "Pod", "metadata": {"name": "copy", "labels": {"app": "web"}}, "spec": first["spec"]});
+    let annotations = &first["metadata"]["annotations"];
+    let metadata = json!({"name": "copy", "labels": {"app": "web"}, "annotations": annotations});
+    let copy = json!({"kind": "Pod", "metadata": metadata, "spec": first["spec"]});
     let second = namespace.admitted(&copy).await;
     assert_eq!(second["spec"], first["spec"]);
+    assert_eq!(&second["metadata"]["annotations"], annotations);
 }
 
 /// Others add containers at admission, after ours.

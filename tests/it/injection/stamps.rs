@@ -1,0 +1,79 @@
+//! Which revision of a binding has a pod? It says so from its beginning.
+
+use serde_json::{Value, json};
+
+use super::{pod, web};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
+
+/// The revision that a pod has of a binding.
+fn stamp<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
+    let uid = binding["metadata"]["uid"].as_str().unwrap();
+    pod["metadata"]["annotations"].get(format!("revision.servicecatalog.k8s.io/{uid}"))?.as_str()
+}
+
+impl Namespace {
+    /// Says what the pods of a binding get, as the operator does, and waits until they get it.
+    async fn revise(&self, binding: &Value, revision: i64) {
+        let name = binding["metadata"]["name"].as_str().unwrap();
+        self.patch_status("ServiceBinding", name, json!({"status": {"revision": revision}})).await.unwrap();
+        let revision = revision.to_string();
+        eventually("pods have the revision", PATIENCE, async || {
+            wanted(self.admitted(&web()).await, |pod| stamp(pod, binding) == Some(&revision))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_pod_says_which_revision_of_each_binding_it_has() {
+    let namespace = namespace().await;
+    let (db, cache) = (namespace.bind("db", json!(null)).await, namespace.bind("cache", json!(null)).await);
+    let pod = namespace.admitted(&web()).await;
+    assert_eq!((stamp(&pod, &db), stamp(&pod, &cache)), (Some("0"), Some("0")), "nothing is there yet");
+    namespace.revise(&db, 3).await;
+    namespace.revise(&cache, 12).await;
+    let mut annotated = web();
+    annotated["metadata"]["annotations"] = json!({"own": "value"});
+    let pod = namespace.admitted(&annotated).await;
+    assert_eq!((stamp(&pod, &db), stamp(&pod, &cache)), (Some("3"), Some("12")));
+    assert_eq!(pod["metadata"]["annotations"]["own"], "value");
+}
+
+/// It has what it is given, which is nothing. Without a stamp it would look as if it were older than the binding.
+#[tokio::test]
+async fn a_pod_in_which_no_container_is_meant_is_stamped_too() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!({"containers": ["main"]})).await;
+    let mut other = web();
+    other["spec"]["containers"][0]["name"] = "other".into();
+    assert_eq!(stamp(&namespace.admitted(&other).await, &binding), Some("0"));
+    let unselected = namespace.admitted(&pod(json!({"app": "other"}))).await;
+    assert_eq!(stamp(&unselected, &binding), None);
+}
+
+#[tokio::test]
+async fn the_stamp_of_the_pod_that_was_copied_does_not_count() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let mut copy = web();
+    copy["metadata"]["annotations"] = namespace.admitted(&web()).await["metadata"]["annotations"].clone();
+    namespace.revise(&binding, 1).await;
+    assert_eq!(stamp(&namespace.admitted(&copy).await, &binding), Some("1"));
+}
+
+/// All annotations of an object may have 256 KiB together, in as many pieces as there are.
+#[tokio::test]
+async fn a_pod_full_of_annotations_is_accepted_without_a_stamp() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let large = json!({"large": "x".repeat(256 * 1024 - "large".len())});
+    let wide = "ä".repeat(128 * 1024 - "wide".len());
+    let many: Value = (0..20_000).map(|i| (format!("many-{i}"), Value::from("x"))).collect();
+    for annotations in [large, json!({"wide": wide}), many] {
+        let mut pod = web();
+        pod["metadata"]["annotations"] = annotations;
+        let pod = namespace.admitted(&pod).await;
+        assert!(super::has_volume(&pod, &binding));
+        assert_eq!(stamp(&pod, &binding), None);
+    }
+}
