@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 
+mod collisions;
 mod stamps;
 
 /// A pod with one container, and labels.
@@ -415,14 +416,25 @@ async fn a_container_that_is_added_later_is_injected_too() {
 #[tokio::test]
 async fn large_pods_and_large_bindings_are_affordable() {
     let namespace = namespace().await;
-    let keys: Value = (0..64).map(|i| json!({"name": format!("BINDING_VARIABLE_{i}"), "key": "k"})).collect();
-    namespace.bind("large", json!({"env": keys})).await;
-    let own: Value = (0..100).map(|i| json!({"name": format!("OWN_VARIABLE_{i}"), "value": "v"})).collect();
-    let mut pod = web();
-    let containers = (0..20).map(|i| json!({"name": format!("c{i}"), "image": "i", "env": own}));
-    pod["spec"]["containers"] = containers.collect();
-    let pod = namespace.admitted(&pod).await;
+    let binding_variables = || (0..64).map(|i| format!("BINDING_VARIABLE_{i}"));
+    let env: Value = binding_variables().map(|name| json!({"name": name, "key": "k"})).collect();
+    namespace.bind("large", json!({"env": env})).await;
+    let large = |own: &Value| {
+        let mut pod = web();
+        let containers = (0..20).map(|i| json!({"name": format!("c{i}"), "image": "i", "env": own}));
+        pod["spec"]["containers"] = containers.collect();
+        pod
+    };
+    let own = |name: String| json!({"name": name, "value": "v"});
+    let others: Value = (0..100).map(|i| own(format!("OWN_VARIABLE_{i}"))).collect();
+    let pod = namespace.admitted(&large(&others)).await;
     assert_eq!(pod["spec"]["containers"][19]["env"].as_array().unwrap().len(), 1 + 64 + 100);
+    // All collide, and a second binding has the policy evaluated once more.
+    namespace.bind("also-large", json!({"env": env})).await;
+    let same: Value =
+        (0..36).map(|i| format!("OWN_VARIABLE_{i}")).chain(binding_variables()).map(own).collect();
+    let pod = namespace.admitted(&large(&same)).await;
+    assert_eq!(pod["spec"]["containers"][19]["env"].as_array().unwrap().len(), 1 + 100);
 }
 
 /// Whoever makes the pods, they are injected.

@@ -1,0 +1,140 @@
+//! What the pod has itself wins, and what of the binding does not reach it is told.
+
+use serde_json::{Value, json};
+
+use super::{mounts, names, pod, volume, web};
+use crate::namespace::{Namespace, namespace};
+
+/// What of a binding does not reach a pod. The label says whether there is anything, for any binding.
+fn collision<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
+    let uid = binding["metadata"]["uid"].as_str().unwrap();
+    let key = format!("collision.servicecatalog.k8s.io/{uid}");
+    let told = pod["metadata"]["annotations"].get(key).map(|told| told.as_str().unwrap());
+    if told.is_some() {
+        assert_eq!(pod["metadata"]["labels"]["servicecatalog.k8s.io/collides"], "true", "{pod:#}");
+    }
+    told
+}
+
+impl Namespace {
+    /// What becomes of a pod with this in its container.
+    async fn admitted_with(&self, container: Value) -> Value {
+        let mut pod = web();
+        let fields = container.as_object().unwrap().clone();
+        pod["spec"]["containers"][0].as_object_mut().unwrap().extend(fields);
+        pod["spec"]["volumes"] = json!([
+            {"name": "own", "emptyDir": {}},
+            {"name": "disk", "persistentVolumeClaim": {"claimName": "disk"}},
+        ]);
+        self.admitted(&pod).await
+    }
+}
+
+#[tokio::test]
+async fn what_a_container_has_itself_wins_and_is_told() {
+    let namespace = namespace().await;
+    let env = json!([{"name": "URI", "key": "uri"}, {"name": "HOST", "key": "host"}]);
+    let binding = namespace.bind("db", json!({"env": env})).await;
+    let variable = |name: &str, value: &str| json!({"name": name, "value": value});
+    let field = json!({"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}});
+    let elsewhere = json!({"name": "SERVICE_BINDING_ROOT", "valueFrom": field});
+    let of_secret = |name: &str, secret: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": "k"}}});
+    let mount = |path: &str| json!({"volumeMounts": [{"name": "own", "mountPath": path}]});
+    let root = |value: &str| json!({"env": [variable("SERVICE_BINDING_ROOT", value)]});
+    for (container, told) in [
+        (mount("/bindings/db"), Some("main: /bindings/db")),
+        (mount("/bindings/db/"), Some("main: /bindings/db")),
+        (
+            json!({"volumeDevices": [{"name": "disk", "devicePath": "/bindings/db"}]}),
+            Some("main: /bindings/db"),
+        ),
+        (json!({"env": [variable("URI", "own"), variable("OTHER", "own")]}), Some("main: URI")),
+        (json!({"env": [{"name": "HOST"}, variable("URI", "own")]}), Some("main: URI, main: HOST")),
+        (json!({"env": [of_secret("URI", "other")]}), Some("main: URI")),
+        (json!({"env": [elsewhere]}), Some("main: SERVICE_BINDING_ROOT")),
+        (json!({"env": [{"name": "SERVICE_BINDING_ROOT"}]}), Some("main: SERVICE_BINDING_ROOT")),
+        (root("$(HOME)/bindings"), Some("main: SERVICE_BINDING_ROOT")),
+        (root("c:/bindings"), Some("main: SERVICE_BINDING_ROOT")),
+        // No collisions.
+        (mount("/bindings"), None),
+        (mount("/bindings/db/below"), None),
+        (mount("/bindings/db2"), None),
+        (root("/custom"), None),
+        (json!({"env": [of_secret("URI", "db")]}), None),
+    ] {
+        let pod = namespace.admitted_with(container.clone()).await;
+        assert_eq!(collision(&pod, &binding), told, "{container}");
+        let label = pod["metadata"]["labels"].get("servicecatalog.k8s.io/collides").is_some();
+        assert_eq!(label, told.is_some(), "{container}");
+        let after = &pod["spec"]["containers"][0];
+        for (field, own) in container.as_object().unwrap() {
+            let all = after[field].as_array().unwrap();
+            assert!(own.as_array().unwrap().iter().all(|own| all.contains(own)), "{container} {after:#}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_volume_of_the_bindings_name_is_not_mounted_if_it_is_another() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let mut pod = web();
+    pod["spec"]["volumes"] = json!([{"name": volume(&binding), "emptyDir": {}}]);
+    let pod = namespace.admitted(&pod).await;
+    assert_eq!(mounts(&pod["spec"]["containers"][0]), Vec::<&str>::new());
+    assert_eq!(collision(&pod, &binding), Some(&*format!("main: {}", volume(&binding))));
+}
+
+#[tokio::test]
+async fn every_container_that_is_meant_is_told_of_and_no_other() {
+    let namespace = namespace().await;
+    let injection = json!({"containers": ["main", "proxy"], "env": [{"name": "URI", "key": "uri"}]});
+    let binding = namespace.bind("db", injection).await;
+    let own = json!([{"name": "URI", "value": "own"}]);
+    let mut pod = web();
+    pod["spec"]["containers"] = json!([
+        {"name": "main", "image": "i", "env": own}, {"name": "other", "image": "i", "env": own}]);
+    pod["spec"]["initContainers"] =
+        json!([{"name": "proxy", "image": "i", "restartPolicy": "Always", "env": own}]);
+    let pod = namespace.admitted(&pod).await;
+    assert_eq!(collision(&pod, &binding), Some("main: URI, proxy: URI"));
+}
+
+/// Whichever comes first.
+#[tokio::test]
+async fn what_another_binding_has_injected_is_told() {
+    let namespace = namespace().await;
+    let injection = json!({"env": [{"name": "URI", "key": "uri"}]});
+    let bindings = [namespace.bind("db", injection.clone()).await, namespace.bind("queue", injection).await];
+    let pod = namespace.admitted(&web()).await;
+    let told = bindings.each_ref().map(|binding| collision(&pod, binding));
+    assert!(told == [Some("main: URI"), None] || told == [None, Some("main: URI")], "{told:?}");
+    assert_eq!(names(&pod["spec"]["containers"][0]["env"]), ["SERVICE_BINDING_ROOT", "URI"]);
+    let copy =
+        json!({"kind": "Pod", "metadata": {"name": "copy", "labels": {"app": "web"}}, "spec": pod["spec"]});
+    let copy = namespace.admitted(&copy).await;
+    assert_eq!(bindings.each_ref().map(|binding| collision(&copy, binding)), told);
+}
+
+#[tokio::test]
+async fn a_pod_without_labels_gets_one() {
+    let namespace = namespace().await;
+    let mut own = pod(Value::Null);
+    own["spec"]["containers"][0]["env"] = json!([{"name": "SERVICE_BINDING_ROOT", "value": ""}]);
+    let selector = json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]});
+    let binding = namespace.bind_probed("db", json!({"podSelector": selector}), &pod(Value::Null)).await;
+    assert_eq!(collision(&namespace.admitted(&own).await, &binding), Some("main: SERVICE_BINDING_ROOT"));
+}
+
+#[tokio::test]
+async fn a_long_tale_is_cut() {
+    let namespace = namespace().await;
+    let variables = || (0..64).map(|i| format!("VARIABLE_WITH_A_LONG_NAME_{i}"));
+    let env: Value = variables().map(|name| json!({"name": name, "key": "k"})).collect();
+    let binding = namespace.bind("db", json!({"env": env})).await;
+    let own: Value = variables().map(|name| json!({"name": name, "value": "own"})).collect();
+    let pod = namespace.admitted_with(json!({"env": own})).await;
+    let told = collision(&pod, &binding).unwrap();
+    assert_eq!(told.chars().count(), 401);
+    assert!(told.starts_with("main: VARIABLE_WITH_A_LONG_NAME_0, ") && told.ends_with('…'), "{told}");
+}
