@@ -14,6 +14,7 @@
 //! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
 //! | `schemas` | do parameters fit the schema of their plan? |
 //! | `secrets` | which Secrets are read, written and watched? |
+//! | `collisions` | which pods have something else in the place of what a binding gives them? |
 //! | `context` | what do all of them share? |
 //! | `census` | what is there to be counted? |
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
@@ -24,6 +25,7 @@ mod broker;
 mod brokers;
 mod census;
 mod clock;
+mod collisions;
 mod context;
 mod entry;
 mod error;
@@ -51,6 +53,7 @@ use kube::{Api, Client};
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use alpha::Alpha;
+use collisions::Collisions;
 use context::Context;
 use parts::{Half, Parts, Watched};
 use scope::{Catalog, Kind as _, Scope};
@@ -88,6 +91,7 @@ impl Operator {
             bindings.feed.follow(Api::all(client.clone()), config()).boxed(),
             namespaces.follow(Api::all(client.clone()), config()).boxed(),
             Arc::clone(&context.own_secrets).follow(client.clone(), bindings.queue).boxed(),
+            Collisions::follow(Arc::clone(&context)).boxed(),
         ]);
         let (store, requests) = (context.bindings.clone(), bindings.requests);
         let passes = harness::run(store, requests, Arc::clone(&context), binding::reconcile);
@@ -158,6 +162,7 @@ async fn known(context: &Context) {
     let _ = context.alphas.bindings.wait_until_ready().await;
     let _ = context.namespaces.wait_until_ready().await;
     context.own_secrets.wait_until_ready().await;
+    context.collisions.wait_until_ready().await;
 }
 
 fn config() -> Config {

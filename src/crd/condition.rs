@@ -42,7 +42,7 @@ pub const AVAILABLE: &str = "Available";
 /// The annotation `servicecatalog.k8s.io/paused` keeps the operator from calling the broker.
 pub const PAUSED: &str = "Paused";
 
-/// Whether the pods that a binding selects can take what it gives; `False` where they have something else in its place.
+/// `False` while pods that a binding selects have something else in the place of what it gives, else absent.
 pub const INJECTED: &str = "Injected";
 /// All pods that a binding selects have what it gives now.
 pub const ROLLED_OUT: &str = "RolledOut";

@@ -1,6 +1,7 @@
 //! The life of a binding: what is the next step, and what came of the last one?
 
 mod adopt;
+mod collision;
 mod hold;
 mod keep;
 mod revision;
@@ -8,6 +9,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -47,6 +49,8 @@ pub struct Observed<'a> {
     pub repeated: bool,
     /// What its pods have of it. Nothing if that is not known, as long as it is not looked for.
     pub usage: Option<Usage>,
+    /// What pods have of their own, or of another binding, in the place of what this one gives.
+    pub collisions: BTreeSet<String>,
     /// Whether its broker is not called for a while.
     pub hold: Option<Held>,
 }
@@ -130,6 +134,7 @@ fn next(observed: &Observed<'_>) -> Step {
     let mut status = adopt::adopt(observed, before.clone());
     let paused = is_paused(meta);
     status.progress().pause(paused, &observed.now);
+    collision::report(&mut status, &observed.collisions, &observed.now);
     if paused {
         return write_or(&before, status, Step::Wait(None));
     }

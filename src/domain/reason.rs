@@ -120,6 +120,9 @@ reasons! {
     /// The broker has refused.
     SERVICE_BINDING_RETURNED_FAILURE = "ServiceBindingReturnedFailure";
 
+    /// Pods have something else in the place of what a binding gives.
+    COLLISION = "Collision";
+
     /// Somebody else's object has the name that the child of an alpha object is to have.
     NAME_TAKEN = "NameTaken";
     /// The API server does not accept the child of an alpha object.

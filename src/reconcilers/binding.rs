@@ -191,6 +191,7 @@ impl Facts {
             next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
             repeated,
             usage: None,
+            collisions: context.collisions.of(binding),
             hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }

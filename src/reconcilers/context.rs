@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::alpha::Alphas;
 use super::brokers::Brokers;
+use super::collisions::Collisions;
 use super::error::{During as _, Error};
 use super::queue::Queue;
 use super::scope::{Catalog, Cluster, Kind, Namespaced};
@@ -72,6 +73,8 @@ pub struct Context {
     pub own_secrets: Arc<OwnSecrets>,
     /// The Secrets of others that objects of ours refer to.
     pub used_secrets: UsedSecrets,
+    /// What pods have in the place of what bindings give.
+    pub collisions: Collisions,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// Where events are written.

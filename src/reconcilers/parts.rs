@@ -12,6 +12,7 @@ use kube::{Client, Resource as _, ResourceExt as _};
 
 use super::alpha::{self, Alpha, Alphas};
 use super::brokers::Brokers;
+use super::collisions::Collisions;
 use super::context::{Context, Locks, Memory, Settings};
 use super::entry::{class_of, plan_of};
 use super::feed::{Feed, Listener};
@@ -146,6 +147,7 @@ impl Parts {
             brokers: Brokers::default(),
             own_secrets: Arc::new(OwnSecrets::default()),
             used_secrets: UsedSecrets::new(client.clone()),
+            collisions: Collisions::default(),
             metrics,
             recorder: Recorder::new(client.clone(), reporter),
             polls: Memory::default(),

@@ -65,6 +65,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         next_poll: None,
         repeated: world.repeated,
         usage: None,
+        collisions: BTreeSet::new(),
         hold: None,
     }
 }

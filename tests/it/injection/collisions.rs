@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{mounts, names, pod, volume, web};
-use crate::namespace::{Namespace, namespace};
+use super::{has_volume, mounts, names, pod, volume, web};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
+use crate::scripted::{BINDING, condition, stage};
 
 /// What of a binding does not reach a pod. The label says whether there is anything, for any binding.
 fn collision<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
@@ -124,6 +125,44 @@ async fn a_pod_without_labels_gets_one() {
     let selector = json!({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]});
     let binding = namespace.bind_probed("db", json!({"podSelector": selector}), &pod(Value::Null)).await;
     assert_eq!(collision(&namespace.admitted(&own).await, &binding), Some("main: SERVICE_BINDING_ROOT"));
+}
+
+/// As long as there is such a pod. Nothing is written for other bindings.
+#[tokio::test]
+async fn a_binding_says_what_of_it_does_not_reach_pods() {
+    let stage = stage().await;
+    let spec = json!({"podSelector": {"matchLabels": {"app": "web"}}, "injection": {"env": [{"name": "URI", "key": "uri"}]}});
+    let db = stage.ready_binding(json!({}), spec.clone()).await;
+    stage.binding("other", json!({"podSelector": {"matchLabels": {"app": "web"}}})).await;
+    let other = stage.until_ready(BINDING, "other").await;
+    let colliding = |name: &str| {
+        let mut pod = web();
+        pod["metadata"]["name"] = name.into();
+        pod["spec"]["containers"][0]["env"] = json!([{"name": "URI", "value": "own"}]);
+        pod
+    };
+    eventually("pods get the binding", PATIENCE, async || {
+        wanted(stage.try_create(web()).await?, |pod| has_volume(pod, &db))
+    })
+    .await;
+    stage.create(colliding("first")).await.unwrap();
+    let message = stage.until_says(BINDING, "db", "Injected=False Collision").await;
+    assert!(message.contains("(container: what): main: URI. Rename it"), "{message}");
+    let told = stage.get(BINDING, "db").await.unwrap();
+    assert_eq!(told["status"]["lastConditionState"], "Ready");
+
+    stage.create(colliding("second")).await.unwrap();
+    stage.remove("Pod", "first").await;
+    let mut third = colliding("third");
+    third["spec"]["containers"][0]["name"] = "third".into();
+    stage.create(third).await.unwrap();
+    let all = "(container: what): main: URI; third: URI. Rename it";
+    stage.until(BINDING, "db", |db| condition(db, "Injected=False").unwrap().contains(all)).await;
+    stage.remove("Pod", "second").await;
+    stage.remove("Pod", "third").await;
+    stage.until(BINDING, "db", |db| condition(db, "Injected=False").is_none()).await;
+    let versions = |binding: &Value| binding["metadata"]["resourceVersion"].clone();
+    assert_eq!(versions(&stage.get(BINDING, "other").await.unwrap()), versions(&other));
 }
 
 #[tokio::test]

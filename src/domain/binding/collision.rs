@@ -1,0 +1,61 @@
+//! Do pods have something else in the place of what a binding gives them?
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::crd::ServiceBindingStatus;
+use crate::crd::condition::{self, Status};
+use crate::domain::progress::HasProgress as _;
+use crate::domain::reason;
+
+/// How many are named.
+const NAMED: usize = 3;
+
+/// Says so, as long as there are such pods. Each collision is what the admission policy says of a pod: containers, and what
+/// collides in them.
+pub(super) fn report(status: &mut ServiceBindingStatus, collisions: &BTreeSet<String>, now: &Time) {
+    let mut progress = status.progress();
+    if collisions.is_empty() {
+        progress.withdraw(condition::INJECTED);
+        return;
+    }
+    let named: Vec<&str> = collisions.iter().take(NAMED).map(String::as_str).collect();
+    let rest = match collisions.len() - named.len() {
+        0 => String::new(),
+        others => format!("; and {others} more"),
+    };
+    let message = format!(
+        "Pods have something else in the place of what the binding gives them, and keep it (container: what): {}{rest}. \
+         Rename it in the pod or in spec.injection, or name the other containers in spec.injection.containers",
+        named.join("; ")
+    );
+    progress.report(condition::INJECTED, Status::False, reason::COLLISION, &message, now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::at;
+
+    #[test]
+    fn collisions_are_named_up_to_a_number_and_forgotten_when_they_are_gone() {
+        let mut status = ServiceBindingStatus::default();
+        status.progress().report(condition::READY, Status::True, "Reason", "message", &at(0));
+        let ready = status.clone();
+        for (collisions, named) in [
+            (vec!["main: URI"], "(container: what): main: URI. Rename"),
+            (vec!["c: X", "b: X", "a: X"], "(container: what): a: X; b: X; c: X. Rename"),
+            (vec!["e: X", "d: X", "c: X", "b: X", "a: X"], "a: X; b: X; c: X; and 2 more. Rename"),
+        ] {
+            let collisions = collisions.into_iter().map(str::to_owned).collect();
+            report(&mut status, &collisions, &at(0));
+            let injected = condition::find(&status.conditions, condition::INJECTED).unwrap();
+            assert_eq!((&*injected.status, &*injected.reason), ("False", "Collision"));
+            assert!(injected.message.contains(named), "{}", injected.message);
+            assert_eq!(status.last_condition_state, "Ready");
+        }
+        report(&mut status, &BTreeSet::new(), &at(0));
+        assert_eq!(status, ready);
+    }
+}

@@ -1,0 +1,217 @@
+//! Which pods have something else in the place of what a binding gives them? The admission policy has written it on them,
+//! and a label by which only they are watched: others cost no memory. Those that have ended do not count.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{StreamExt as _, pin_mut};
+use k8s_openapi::api::core::v1::Pod;
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{Config, Event, watcher};
+use kube::{Api, ResourceExt as _};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::context::Context;
+use crate::crd::ServiceBinding;
+use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
+
+/// How much is kept of what a pod says, in characters. The policy writes no more; others could.
+const LONGEST: usize = 401;
+
+/// A namespace, and the UID of a binding in it. What pods say of bindings of other namespaces means nothing.
+type Binding = (String, String);
+/// A namespace and the name of a pod.
+type Name = (String, String);
+
+/// What collides, and in which pods.
+#[derive(Debug)]
+pub struct Collisions {
+    known: Mutex<HashMap<Binding, BTreeMap<String, HashSet<Name>>>>,
+    /// The pods that a new list has brought so far.
+    listed: Mutex<HashSet<Name>>,
+    ready: watch::Sender<bool>,
+}
+
+impl Default for Collisions {
+    fn default() -> Self {
+        Self { known: Mutex::default(), listed: Mutex::default(), ready: watch::Sender::new(false) }
+    }
+}
+
+impl Collisions {
+    /// What collides with a binding, in any pod.
+    pub fn of(&self, binding: &ServiceBinding) -> BTreeSet<String> {
+        let binding = (binding.namespace().unwrap_or_default(), binding.uid().unwrap_or_default());
+        self.known().get(&binding).map(|told| told.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Returns when all pods that have the label are known.
+    pub async fn wait_until_ready(&self) {
+        // The sender lives as long as we do.
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Follows those pods for ever; what is new wakes the binding.
+    pub async fn follow(context: Arc<Context>) {
+        let config = Config::default()
+            .labels(&format!("{LABEL_COLLIDES}=true"))
+            .fields("status.phase!=Succeeded,status.phase!=Failed");
+        let events =
+            watcher(Api::<PartialObjectMeta<Pod>>::all(context.client.clone()), config).default_backoff();
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => wake(&context, &context.collisions.apply(event)),
+                Err(error) => warn!(%error, "the watch of pods was interrupted and begins anew"),
+            }
+        }
+    }
+
+    /// Takes one event in; returns the bindings of which something else is known now.
+    fn apply(&self, event: Event<PartialObjectMeta<Pod>>) -> HashSet<Binding> {
+        let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Init => {
+                listed().clear();
+                HashSet::new()
+            }
+            Event::InitApply(pod) => {
+                listed().insert(name(&pod));
+                self.note(&name(&pod), told(&pod))
+            }
+            Event::InitDone => {
+                let pods: HashSet<Name> =
+                    self.known().values().flat_map(BTreeMap::values).flatten().cloned().collect();
+                let listed = std::mem::take(&mut *listed());
+                let changed = pods.difference(&listed).flat_map(|gone| self.note(gone, BTreeMap::new()));
+                let changed = changed.collect();
+                self.ready.send_replace(true);
+                changed
+            }
+            Event::Apply(pod) => self.note(&name(&pod), told(&pod)),
+            Event::Delete(pod) => self.note(&name(&pod), BTreeMap::new()),
+        }
+    }
+
+    /// From now on a pod says exactly this, by the UIDs of bindings.
+    fn note(&self, pod: &Name, told: BTreeMap<String, String>) -> HashSet<Binding> {
+        let mut changed = HashSet::new();
+        let mut known = self.known();
+        known.retain(|binding, collisions| {
+            let still = told.get(&binding.1);
+            let before = collisions.len();
+            collisions.retain(|text, pods| {
+                if still != Some(text) {
+                    pods.remove(pod);
+                }
+                !pods.is_empty()
+            });
+            if collisions.len() < before {
+                changed.insert(binding.clone());
+            }
+            !collisions.is_empty()
+        });
+        for (uid, text) in told {
+            let binding = (pod.0.clone(), uid);
+            let pods = known.entry(binding.clone()).or_default().entry(text).or_default();
+            if pods.is_empty() {
+                changed.insert(binding);
+            }
+            pods.insert(pod.clone());
+        }
+        changed
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Binding, BTreeMap<String, HashSet<Name>>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(context: &Context, changed: &HashSet<Binding>) {
+    if changed.is_empty() {
+        return;
+    }
+    for binding in context.bindings.state() {
+        let id = (binding.namespace().unwrap_or_default(), binding.uid().unwrap_or_default());
+        if changed.contains(&id) {
+            context.binding_queue.wake_object(&binding);
+        }
+    }
+}
+
+fn name(pod: &PartialObjectMeta<Pod>) -> Name {
+    (pod.namespace().unwrap_or_default(), pod.name_any())
+}
+
+/// What a pod says, by the UIDs of bindings.
+fn told(pod: &PartialObjectMeta<Pod>) -> BTreeMap<String, String> {
+    let told = |(key, text): (&String, &String)| {
+        let uid = key.strip_prefix(ANNOTATION_COLLISION)?;
+        Some((uid.to_owned(), text.chars().take(LONGEST).collect()))
+    };
+    pod.annotations().iter().filter_map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(name: &str, namespace: &str, told: &[(&str, &str)]) -> PartialObjectMeta<Pod> {
+        let annotations: BTreeMap<String, &str> =
+            told.iter().map(|(uid, text)| (format!("{ANNOTATION_COLLISION}{uid}"), *text)).collect();
+        let metadata = json!({"name": name, "namespace": namespace, "annotations": annotations});
+        serde_json::from_value(json!({"metadata": metadata})).unwrap()
+    }
+
+    fn binding(namespace: &str, uid: &str) -> ServiceBinding {
+        let mut binding = ServiceBinding::new("db", crate::crd::ServiceBindingSpec::default());
+        binding.metadata.namespace = Some(namespace.to_owned());
+        binding.metadata.uid = Some(uid.to_owned());
+        binding
+    }
+
+    /// Each event, which bindings it wakes, and what is known of the binding `1` then.
+    #[test]
+    fn a_binding_is_woken_when_what_its_pods_say_is_something_else_than_before() {
+        let collisions = Collisions::default();
+        let both: &[_] = &[("1", "main: URI"), ("2", "main: HOST")];
+        for (event, woken, known) in [
+            (Event::Init, vec![], vec![]),
+            (Event::InitApply(pod("a", "ns", both)), vec!["1", "2"], vec!["main: URI"]),
+            (Event::InitApply(pod("b", "ns", both)), vec![], vec!["main: URI"]),
+            (Event::InitDone, vec![], vec!["main: URI"]),
+            (Event::Apply(pod("a", "ns", both)), vec![], vec!["main: URI"]),
+            (Event::Apply(pod("c", "ns", &[("1", "c: X")])), vec!["1"], vec!["c: X", "main: URI"]),
+            (Event::Apply(pod("c", "ns", &[])), vec!["1"], vec!["main: URI"]),
+            // A pod of the same name elsewhere.
+            (Event::Apply(pod("a", "other", &[("1", "c: X")])), vec!["1"], vec!["main: URI"]),
+            (Event::Delete(pod("a", "other", &[("1", "c: X")])), vec!["1"], vec!["main: URI"]),
+            (Event::Delete(pod("a", "ns", both)), vec![], vec!["main: URI"]),
+            // The watch was interrupted, and `b` has gone meanwhile.
+            (Event::Init, vec![], vec!["main: URI"]),
+            (Event::InitApply(pod("d", "ns", &[("2", "main: HOST")])), vec![], vec!["main: URI"]),
+            (Event::InitDone, vec!["1"], vec![]),
+            (Event::Delete(pod("d", "ns", &[])), vec!["2"], vec![]),
+        ] {
+            let step = format!("{event:?}");
+            let changed = collisions.apply(event);
+            let mut uids: Vec<&str> = changed.iter().map(|(_, uid)| uid.as_str()).collect();
+            uids.sort_unstable();
+            assert_eq!(uids, woken, "{step}");
+            let known: BTreeSet<String> = known.into_iter().map(str::to_owned).collect();
+            assert_eq!(collisions.of(&binding("ns", "1")), known, "{step}");
+        }
+        assert!(collisions.known().is_empty(), "nothing is kept of pods that are gone");
+    }
+
+    #[test]
+    fn of_a_long_annotation_only_the_beginning_is_kept() {
+        let collisions = Collisions::default();
+        collisions.apply(Event::Apply(pod("a", "ns", &[("1", &"ä".repeat(10_000))])));
+        assert_eq!(collisions.of(&binding("ns", "1")), BTreeSet::from(["ä".repeat(LONGEST)]));
+    }
+}
