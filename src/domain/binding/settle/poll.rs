@@ -1,0 +1,93 @@
+//! What came of an asynchronous operation, as far as the broker says?
+
+use std::time::Duration;
+
+use super::After;
+use crate::crd::binding::BindingOperation;
+use crate::crd::condition::{self, Status};
+use crate::domain::binding::orphan;
+use crate::domain::progress::HasProgress as _;
+use crate::domain::{Outcome, reason, schedule, verdict};
+use crate::osb::State;
+
+impl After<'_, '_> {
+    pub(super) fn poll(&mut self, outcome: Outcome) {
+        let removing = self.status.current_operation == Some(BindingOperation::Unbind);
+        match outcome {
+            Outcome::Stored { digest } => {
+                self.bound(&digest);
+                self.tell(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
+            }
+            Outcome::Polled(last) => match last.state {
+                State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                State::Succeeded if removing => self.unbound(),
+                State::Succeeded | State::Failed => {
+                    let description = last.description.as_deref().unwrap_or("it gave no reason");
+                    self.operation_failed(&format!("The broker reports a failure: {description}"));
+                }
+            },
+            Outcome::Failed(error) if removing && error.is_gone() => self.unbound(),
+            Outcome::Failed(error) if removing && error.is_not_found() => {
+                self.operation_failed("The broker does not know the operation");
+            }
+            Outcome::Failed(error) if self.is_verifying() && verdict::is_unknown(&error) => {
+                let message = format!(
+                    "The broker {} says that it has the binding already, but does not know of it: {error}",
+                    self.broker
+                );
+                let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
+                self.give_up(reason, &message, error.retry_after());
+            }
+            Outcome::Failed(error) => {
+                let message = format!(
+                    "The broker {} does not say how far it is: {error}; it is asked again",
+                    self.broker
+                );
+                self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
+                let started = self.status.operation_start_time.as_ref();
+                self.next_poll = Some(schedule::poll(&self.observed.now, started, error.retry_after()));
+            }
+            Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
+            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotAsked(_) => {}
+        }
+    }
+
+    fn is_verifying(&self) -> bool {
+        self.status.operation.as_ref().is_some_and(|operation| operation.verifying)
+    }
+
+    pub(super) fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
+        let (reason, message) = match self.status.current_operation {
+            Some(BindingOperation::Unbind) => {
+                (reason::UNBINDING, "The binding is being deleted asynchronously")
+            }
+            Some(BindingOperation::Bind | BindingOperation::Rotate) | None => {
+                (reason::BINDING, "The binding is being created asynchronously")
+            }
+        };
+        let message = match description.filter(|text| !text.is_empty()) {
+            Some(text) => format!("{message} ({text})"),
+            None => message.to_owned(),
+        };
+        self.report(condition::READY, Status::False, reason, &message);
+        let started = self.status.operation_start_time.as_ref();
+        self.next_poll = Some(schedule::poll(&self.observed.now, started, retry_after));
+    }
+
+    pub(super) fn operation_failed(&mut self, why: &str) {
+        match self.status.current_operation {
+            Some(BindingOperation::Unbind) => {
+                let message = format!("Unbind call failed: {why}");
+                self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, None);
+            }
+            Some(BindingOperation::Bind | BindingOperation::Rotate) | None => {
+                let left = orphan(self.status, why);
+                self.refused(&format!("Bind call failed: {why}"));
+                if let Some(left) = left {
+                    let why = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
+                    self.status.progress().abandon(left, why, &self.observed.now, None);
+                }
+            }
+        }
+    }
+}
