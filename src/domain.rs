@@ -106,6 +106,8 @@ pub enum Outcome {
     Stored {
         /// See [`credentials::digest`].
         digest: String,
+        /// How long they are valid.
+        validity: binding::Validity,
     },
     /// The operator's own part failed after the broker had done its own: what exists there is of no use.
     Unusable(String),
@@ -148,7 +150,9 @@ impl Note {
         };
         let told = |condition: &Condition| match condition.type_.as_str() {
             condition::PAUSED => Some(false),
-            condition::READY | condition::UPDATED if condition.status != "True" => Some(true),
+            condition::READY | condition::UPDATED | condition::ROTATED if condition.status != "True" => {
+                Some(true)
+            }
             _ => None,
         };
         after.iter().filter(new).find_map(|condition| {

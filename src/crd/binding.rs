@@ -185,7 +185,7 @@ pub struct ServiceBindingStatus {
     /// The id by which the broker knows the binding, or is about to.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "bindingID")]
     pub binding_id: String,
-    /// How many ids have been given up because something may be left under them.
+    /// How many ids have been given up, because something may be left under them or they have had a successor.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub abandoned_attempts: i64,
     /// What failed attempts may have left at the broker, until it is surely gone.
@@ -253,6 +253,9 @@ pub struct BindingProperties {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub user_info: Option<UserInfo>,
+    /// The binding that it succeeds, if the broker made it from that one: with the parameters of that one, none of its own.
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "predecessorID")]
+    pub predecessor_id: String,
     /// The instance that was bound: the unbind goes to it whatever has become of the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<BoundInstance>,

@@ -25,6 +25,11 @@ pub struct CommonServiceClassSpec {
     /// Whether the broker tells the credentials of a binding again.
     #[serde(default)]
     pub binding_retrievable: bool,
+    /// Whether the credentials of a binding can be replaced by those of a successor, unless the plan says otherwise.
+    /// Absent: they cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub binding_rotatable: Option<bool>,
     /// Whether an instance can change to another plan of the class.
     #[serde(default)]
     pub plan_updatable: bool,

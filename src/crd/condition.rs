@@ -81,6 +81,11 @@ pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
     find(conditions, type_).is_some_and(|condition| condition.status == "True")
 }
 
+/// Whether the condition of this type is `False`.
+pub fn is_false(conditions: &[Condition], type_: &str) -> bool {
+    find(conditions, type_).is_some_and(|condition| condition.status == "False")
+}
+
 /// States a condition; `lastTransitionTime` moves only if the status does.
 ///
 /// `svcat` and the printer column show the last condition of the list, so `Ready` and then `Failed` stay last.

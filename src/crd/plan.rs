@@ -36,6 +36,10 @@ pub struct CommonServicePlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub bindable: Option<bool>,
+    /// Whether the credentials of a binding can be replaced by those of a successor. Absent: as the class says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub binding_rotatable: Option<bool>,
     /// Whether an instance can change from this plan to another. Absent: as the class says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]

@@ -5,9 +5,11 @@ mod collision;
 mod hold;
 mod keep;
 mod revision;
+mod rotate;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 pub use hold::broker;
 pub use keep::sends;
 pub use settle::{overtaken, settle};
+pub use validity::Validity;
 
 /// All that is known of a binding.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ pub struct Offering {
     pub bindable: bool,
     /// Whether the broker tells the credentials again, and so can make bindings asynchronously.
     pub retrievable: bool,
+    /// Whether the broker makes the successor of a binding from that binding.
+    pub rotatable: bool,
     /// How long asynchronous operations may take.
     pub maximum_polling_duration: Option<Duration>,
 }
@@ -80,7 +85,7 @@ pub struct Call {
 /// What is asked of a broker, or of the Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Make the binding, and write its credentials to the Secret.
+    /// Make the binding, or its successor, and write the credentials to the Secret.
     Bind,
     /// Tell the credentials again, and write them to the Secret.
     Fetch,
@@ -145,6 +150,12 @@ fn next(observed: &Observed<'_>) -> Step {
     if status.async_op_in_progress && (removing || !deleting) {
         return poll(observed, &before, status);
     }
+    if deleting && rotate::leave(&mut status, &observed.now) {
+        return Step::Write(Box::new(status));
+    }
+    if !deleting && is_bound(&status) {
+        return keep::keep(observed, &before, status);
+    }
     if let Some(orphan) = status.orphans.first().cloned() {
         return mitigate(observed, &before, status, &orphan);
     }
@@ -164,6 +175,14 @@ pub fn delays(binding: &ServiceBinding, instance: &ServiceInstance) -> bool {
 /// Whether an instance is being deleted, and its bindings with it.
 pub fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
     instance.metadata.deletion_timestamp.is_some() && is_cascading(&instance.metadata)
+}
+
+/// Whether the broker has it, and is not asked to remove it.
+fn is_bound(status: &ServiceBindingStatus) -> bool {
+    let is_going = status.orphans.iter().any(|orphan| orphan.id == status.binding_id)
+        || status.orphan_mitigation_in_progress && status.orphans.is_empty()
+        || status.current_operation == Some(BindingOperation::Unbind);
+    status.external_properties.is_some() && !is_going
 }
 
 /// The instance as its broker knows it, once the broker has confirmed it.
@@ -187,16 +206,20 @@ fn asked(status: &ServiceBindingStatus) -> Option<&BoundInstance> {
 
 /// What the attempt under way would leave at the broker.
 fn orphan(status: &ServiceBindingStatus, reason: &str) -> Option<Orphan> {
-    let instance = asked(status)?;
-    Some(Orphan {
-        id: status.binding_id.clone(),
+    Some(orphan_of(status.binding_id.clone(), asked(status)?, reason))
+}
+
+/// What the broker may have under an id.
+fn orphan_of(id: String, instance: &BoundInstance, reason: &str) -> Orphan {
+    Orphan {
+        id,
         service_id: instance.service_id.clone(),
         plan_id: instance.plan_id.clone(),
         broker_name: instance.broker_name.clone(),
         reason: reason.to_owned(),
         instance: Some(instance.clone()),
         ..Orphan::default()
-    })
+    }
 }
 
 fn poll(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus) -> Step {
@@ -267,7 +290,8 @@ fn ask(
     match asked(&status).cloned() {
         Some(instance) => {
             let instance = as_it_is_now(observed, instance);
-            let binding_id = status.binding_id.clone();
+            let rotating = status.current_operation == Some(BindingOperation::Rotate);
+            let binding_id = if rotating { &status.successor_id } else { &status.binding_id }.clone();
             write_or(before, status, Step::Call(Call { verb, binding_id, instance }))
         }
         None => lost(observed, before, status),

@@ -131,6 +131,12 @@ impl Progress<'_> {
         next
     }
 
+    /// What fails now is not tried again before the longest pause: the broker would say the same.
+    pub fn wait_longest(&mut self) {
+        let schedule = self.operation.get_or_insert_default();
+        schedule.failures = schedule.failures.max(schedule::MANY);
+    }
+
     /// What may have been left is gone. The next attempt waits as long as the failures so far ask for; returns how the user
     /// is told.
     pub fn back_off(&mut self, now: &Time, seed: &str) -> String {

@@ -111,6 +111,20 @@ reasons! {
     ERROR_INJECTING_BIND_RESULT = "ErrorInjectingBindResult";
     /// The broker did not remove the binding.
     UNBIND_CALL_FAILED = "UnbindCallFailed";
+    /// The credentials were replaced.
+    ROTATED_SUCCESSFULLY = "RotatedSuccessfully";
+    /// The broker is being asked for the successor of a binding.
+    ROTATION_REQUEST_IN_FLIGHT = "RotationRequestInFlight";
+    /// The broker makes it.
+    ROTATING = "Rotating";
+    /// It did not.
+    ROTATION_FAILED = "RotationFailed";
+    /// The former credentials are removed first.
+    ROTATION_WAITING = "RotationWaiting";
+    /// The credentials are not valid any more.
+    CREDENTIALS_EXPIRED = "CredentialsExpired";
+    /// The broker says in no known way until when the credentials are valid.
+    UNREADABLE_EXPIRY = "UnreadableExpiry";
     /// The plan has no bindings.
     ERROR_NONBINDABLE_SERVICE_CLASS = "ErrorNonbindableServiceClass";
     /// The instance is not ready.

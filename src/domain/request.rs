@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::binding;
 use super::instance::Call;
 use crate::crd::ServiceInstanceStatus;
+use crate::crd::binding::BindingProperties;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::reference::UserInfo;
 use crate::osb::{
@@ -88,22 +90,24 @@ pub fn update(
     }
 }
 
-/// The body of a bind request.
+/// The body of a bind request. A binding that is made from its predecessor has the parameters of that.
 pub fn bind(
-    service_id: &str,
-    plan_id: &str,
+    call: &binding::Call,
     origin: &Origin,
+    wish: Option<&BindingProperties>,
     parameters: &Map<String, Value>,
 ) -> BindRequest {
     let app_guid = Some(origin.namespace_uid.clone());
+    let predecessor_binding_id =
+        wish.map(|wish| wish.predecessor_id.clone()).filter(|predecessor| !predecessor.is_empty());
     BindRequest {
-        service_id: service_id.to_owned(),
-        plan_id: plan_id.to_owned(),
+        service_id: call.instance.service_id.clone(),
+        plan_id: call.instance.plan_id.clone(),
         context: Some(origin.context()),
         app_guid: app_guid.clone(),
         bind_resource: Some(BindResource { app_guid, route: None }),
-        parameters: given(parameters),
-        predecessor_binding_id: None,
+        parameters: given(parameters).filter(|_| predecessor_binding_id.is_none()),
+        predecessor_binding_id,
     }
 }
 

@@ -22,13 +22,16 @@ thread_local! {
     pub static SIMULATED: std::cell::Cell<Option<tokio::time::Instant>> = const { std::cell::Cell::new(None) };
 }
 
+/// The longest anything is waited for: the queue does not know of years.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// Come back then, or when something changes.
 pub fn wait(until: Option<&Time>) -> Action {
     match until {
         None => Action::await_change(),
         Some(time) => {
             // Kubernetes keeps whole seconds: what is due within the next one is due.
-            Action::requeue(delay(time).max(Duration::from_millis(10)))
+            Action::requeue(delay(time).clamp(Duration::from_millis(10), LONGEST))
         }
     }
 }

@@ -50,11 +50,17 @@ fn begins(status: &ServiceBindingStatus, operation: Option<BindingOperation>) ->
     status.current_operation.is_some() && status.current_operation != operation
 }
 
+fn rotates(status: &ServiceBindingStatus) -> bool {
+    status.current_operation == Some(BindingOperation::Rotate)
+}
+
 fn wait(observed: &Observed<'_>, mut status: ServiceBindingStatus, held: &Held, step: &Step) -> Step {
     let type_ = match step {
         Step::Call(call) if matches!(call.verb, Verb::Mitigate | Verb::PollMitigation(_)) => {
             condition::ORPHAN_MITIGATION
         }
+        Step::Write(next) if rotates(next) => condition::ROTATED,
+        Step::Call(_) if rotates(&status) => condition::ROTATED,
         _ => condition::READY,
     };
     if matches!(step, Step::Write(_)) {

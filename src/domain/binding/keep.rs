@@ -3,20 +3,23 @@
 use sha2::{Digest as _, Sha256};
 
 use super::revision::revise;
-use super::{Observed, Step, Verb, ask, bound_instance, generation, next, settle};
+use super::{Observed, Step, Verb, ask, bound_instance, generation, next, rotate, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::condition::{self, Status};
-use crate::crd::names::hex;
+use crate::crd::names::{ANNOTATION_ROTATE, hex};
+use crate::crd::operation::BoundInstance;
 use crate::domain::progress::{HasProgress as _, not_before};
-use crate::domain::{attempt_id, reason, write_or};
+use crate::domain::{annotation, attempt_id, reason, write_or};
 
 /// Whether parameters are about to be sent that the broker has not accepted before, nor is being asked to.
 pub fn sends(observed: &Observed<'_>) -> bool {
     let Step::Write(status) = next(observed) else { return false };
     let binds = Some(BindingOperation::Bind);
-    let before = observed.binding.status.as_ref().and_then(|before| before.current_operation);
-    status.current_operation == binds && before != binds && status.external_properties.is_none()
+    let before = observed.binding.status.as_ref();
+    let is_first = before.is_none_or(|before| before.current_operation != binds);
+    status.current_operation == binds && is_first && status.external_properties.is_none()
+        || rotate::sends(before, &status)
 }
 
 /// The next step towards what the spec says.
@@ -25,10 +28,11 @@ pub(super) fn keep(
     before: &ServiceBindingStatus,
     status: ServiceBindingStatus,
 ) -> Step {
-    if status.external_properties.is_some() && status.current_operation.is_none() {
-        return guard(observed, before, status);
+    match status.current_operation {
+        Some(BindingOperation::Rotate) => rotate::go_on(observed, before, status),
+        None if status.external_properties.is_some() => guard(observed, before, status),
+        Some(BindingOperation::Bind | BindingOperation::Unbind) | None => create(observed, before, status),
     }
-    create(observed, before, status)
 }
 
 /// A bound binding: its Secret must hold what the broker gave.
@@ -40,12 +44,15 @@ fn guard(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Ser
     if let Some(digest) = found {
         revise(observed.binding, &mut status, digest);
         // Somebody else may have put it right while a repair failed.
-        if !condition::is_true(&status.conditions, condition::READY) {
+        let is_ready = condition::is_true(&status.conditions, condition::READY);
+        if !is_ready && !rotate::has_expired(&status, now) {
             settle::ready(&mut status, now);
         }
-        return write_or(before, status, Step::Wait(None));
+        return rotate::rotate(observed, before, status);
     }
-    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
+    // As long as it is ready, what has failed is not a repair.
+    let has_failed = !condition::is_true(&status.conditions, condition::READY);
+    if let Some(next) = not_before(status.operation.as_ref(), now).filter(|_| has_failed).cloned() {
         return write_or(before, status, Step::Wait(Some(next)));
     }
     if status.secret_digest.is_empty() && observed.secret.is_some() {
@@ -100,11 +107,14 @@ fn create(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Se
         return write_or(before, status, Step::Wait(Some(next)));
     }
     let external_id = &observed.binding.spec.external_id;
-    status.binding_id = if external_id.is_empty() {
+    let has_had_a_successor = !status.binding_id.is_empty() && status.binding_id != *external_id;
+    status.binding_id = if external_id.is_empty() || has_had_a_successor {
         attempt_id(&observed.binding.metadata, status.abandoned_attempts)
     } else {
         external_id.clone()
     };
+    status.rotation_request =
+        annotation(&observed.binding.metadata, ANNOTATION_ROTATE).unwrap_or_default().to_owned();
     status.current_operation = Some(BindingOperation::Bind);
     status.in_progress_properties = Some(desired);
     status.unbind_status = "Required".to_owned();
@@ -130,7 +140,21 @@ fn blocked(
 }
 
 /// What the broker is to be asked for, if it can be asked.
-fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
+pub(super) fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
+    let instance = ready_instance(observed)?;
+    let parameters =
+        observed.parameters.as_ref().map_err(|error| (reason::ERROR_WITH_PARAMETERS, error.clone()))?;
+    Ok(BindingProperties {
+        parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
+        parameter_checksum: parameters.checksum(),
+        user_info: observed.binding.spec.user_info.clone(),
+        predecessor_id: String::new(),
+        instance: Some(instance),
+    })
+}
+
+/// The instance, if it can be bound.
+pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, (&'static str, String)> {
     let name = &observed.binding.spec.instance_ref.name;
     let Some(instance) = observed.instance else {
         return Err((
@@ -149,14 +173,7 @@ fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, Str
     if status.is_some_and(|status| status.async_op_in_progress) {
         return Err(not_ready("is being changed by the broker"));
     }
-    let parameters =
-        observed.parameters.as_ref().map_err(|error| (reason::ERROR_WITH_PARAMETERS, error.clone()))?;
-    Ok(BindingProperties {
-        parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
-        parameter_checksum: parameters.checksum(),
-        user_info: observed.binding.spec.user_info.clone(),
-        instance: Some(bound),
-    })
+    Ok(bound)
 }
 
 /// Tells wishes apart: two with the same fingerprint ask the broker for the same.

@@ -2,6 +2,7 @@
 
 mod bind;
 mod poll;
+mod rotate;
 mod unbind;
 
 use std::time::Duration;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::keep::fingerprint;
-use super::{Call, Observed, Verb, orphan};
+use super::{Call, Observed, Verb, is_bound, orphan, orphan_of};
 use crate::crd::ServiceBindingStatus;
+use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
 use crate::domain::orphan::Removal;
 use crate::domain::progress::HasProgress as _;
@@ -24,6 +26,7 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
         After { observed, broker, status: &mut status, note: None, release: false, next_poll: None };
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => after.mitigation(call, outcome),
+        (Verb::Bind | Verb::Poll(_), outcome) if after.is_rotating() => after.rotation(outcome),
         (verb, Outcome::NotAsked(why)) => after.not_asked(verb, &why),
         (Verb::Unbind, outcome) => after.unbind(outcome),
         (Verb::Bind, outcome) => after.bind(outcome),
@@ -45,15 +48,20 @@ pub fn overtaken(
     let wish = |status: &ServiceBindingStatus| status.in_progress_properties.as_ref().map(fingerprint);
     let known = status.binding_id == call.binding_id
         && (wish(&status) == wish(before) || status.external_properties.is_some())
+        || status.successor_id == call.binding_id
+        || status.predecessor.as_ref().is_some_and(|former| former.binding_id == call.binding_id)
         || status.orphans.iter().any(|orphan| orphan.id == call.binding_id);
     if call.verb != Verb::Bind || known {
         return None;
     }
-    let left = orphan(before, "another replica wrote the status while the broker was asked")?;
-    status.current_operation = None;
-    status.in_progress_properties = None;
+    let why = "another replica wrote the status while the broker was asked";
+    let left = orphan_of(call.binding_id.clone(), &call.instance, why);
+    if !is_bound(&status) {
+        status.current_operation = None;
+        status.in_progress_properties = None;
+        status.progress().end();
+    }
     let mut progress = status.progress();
-    progress.end();
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
     progress.abandon(left, reason, &observed.now, None);
     Some(status)
@@ -75,6 +83,7 @@ pub(super) fn mitigate(
     retry_after: Option<Duration>,
 ) {
     let Some(orphan) = orphan(status, why) else { return };
+    (status.issued_at, status.expires_at, status.renew_before) = (None, None, None);
     status.current_operation = None;
     status.in_progress_properties = None;
     status.external_properties = None;
@@ -100,6 +109,8 @@ pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a s
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
     Removal { id, broker, reason, seed, now: &observed.now }
 }
+
+pub(super) use rotate::{abandon_successor, give_up_successor, rotation_failed};
 
 struct After<'a, 'b> {
     observed: &'a Observed<'a>,
@@ -134,10 +145,19 @@ impl<'a> After<'a, '_> {
         }
     }
 
+    /// What an operation under way is about: it is no reason to take `Ready` away that there will be other credentials.
+    fn about(&self) -> &'static str {
+        if self.is_rotating() { condition::ROTATED } else { condition::READY }
+    }
+
+    fn is_rotating(&self) -> bool {
+        self.status.current_operation == Some(BindingOperation::Rotate)
+    }
+
     fn begun(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
         let maximum = self.observed.offering.maximum_polling_duration;
         self.status.progress().poll(operation, &self.observed.now, maximum);
-        self.report(condition::READY, Status::False, reason, message);
+        self.report(self.about(), Status::False, reason, message);
         self.tell(false, reason, message);
         self.next_poll = Some(schedule::poll(&self.observed.now, None, None));
     }
@@ -162,6 +182,10 @@ impl<'a> After<'a, '_> {
         self.note = after.note;
         self.next_poll = after.next_poll;
         if !after.gone {
+            return;
+        }
+        if is_bound(self.status) {
+            self.left_is_gone();
             return;
         }
         if self.status.external_properties.is_none() && self.status.orphans.is_empty() {

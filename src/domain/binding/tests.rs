@@ -33,6 +33,7 @@ fn instance() -> ServiceInstance {
 pub(super) struct World {
     pub(super) instance: ServiceInstance,
     pub(super) retrievable: bool,
+    pub(super) rotatable: bool,
     pub(super) bindable: bool,
     pub(super) secret: Option<String>,
     pub(super) now: Time,
@@ -43,6 +44,7 @@ pub(super) fn world() -> World {
     World {
         instance: instance(),
         retrievable: false,
+        rotatable: false,
         bindable: true,
         secret: None,
         now: at(0),
@@ -58,6 +60,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         offering: Offering {
             bindable: world.bindable,
             retrievable: world.retrievable,
+            rotatable: world.rotatable,
             maximum_polling_duration: None,
         },
         parameters: Ok(Parameters::default()),
@@ -96,7 +99,7 @@ pub(super) fn asked(world: &World) -> (ServiceBinding, Call) {
 
 pub(super) fn bound(world: &World) -> ServiceBinding {
     let (mut binding, call) = asked(world);
-    let stored = Outcome::Stored { digest: "digest".into() };
+    let stored = Outcome::Stored { digest: "digest".into(), validity: Validity::default() };
     binding.status = Some(settle(&observed(&binding, world), &call, stored).status);
     binding
 }
@@ -193,7 +196,7 @@ fn a_binding_of_service_catalog_is_taken_over_without_a_call_to_the_broker() {
         panic!("the Secret is not taken over")
     };
     assert_eq!((call.verb.clone(), call.binding_id.as_str()), (Verb::Adopt, "28d11555"));
-    let stored = Outcome::Stored { digest: "digest".into() };
+    let stored = Outcome::Stored { digest: "digest".into(), validity: Validity::default() };
     binding.status = Some(settle(&observed(&binding, &world), &call, stored).status);
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
 }
@@ -206,7 +209,7 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     let before = binding.status.clone().unwrap();
     let late = |outcome| settle(&observed(&binding, &world), &call, outcome).status;
     let busy = late(Outcome::Failed(error(429)));
-    let done = late(Outcome::Stored { digest: "digest".into() });
+    let done = late(Outcome::Stored { digest: "digest".into(), validity: Validity::default() });
     let lost = late(Outcome::Failed(error(500)));
     for (late, orphans) in [(busy, Some(1)), (done, None), (lost, None), (before.clone(), None)] {
         let binding = ServiceBinding { status: Some(late), ..binding.clone() };

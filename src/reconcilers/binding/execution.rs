@@ -2,7 +2,7 @@
 
 use super::Facts;
 use crate::crd::ServiceBinding;
-use crate::crd::binding::BindingOperation;
+use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::operation::BoundInstance;
 use crate::domain::Outcome;
 use crate::domain::binding::{Call, Verb};
@@ -51,9 +51,7 @@ impl Execution<'_> {
         match self.ask(&connection, call, &origin).await? {
             Err(error) => Ok(Outcome::Failed(error)),
             Ok(Given::Outcome(outcome)) => Ok(outcome),
-            Ok(Given::Credentials(body)) => {
-                self.store(body.credentials.map(|object| object.0), prepared).await
-            }
+            Ok(Given::Credentials(body)) => self.store(*body, prepared).await,
         }
     }
 
@@ -97,7 +95,13 @@ impl Execution<'_> {
     fn is_being_made(&self, call: &Call) -> bool {
         let status = self.binding.status.as_ref();
         let operation = status.and_then(|status| status.current_operation);
-        matches!(call.verb, Verb::Poll(_)) && operation == Some(BindingOperation::Bind)
+        matches!(call.verb, Verb::Poll(_))
+            && matches!(operation, Some(BindingOperation::Bind | BindingOperation::Rotate))
+    }
+
+    /// What the intent says of it.
+    fn wish(&self) -> Option<&BindingProperties> {
+        self.binding.status.as_ref()?.in_progress_properties.as_ref()
     }
 
     async fn bind(
@@ -108,8 +112,7 @@ impl Execution<'_> {
         identity: Option<&OriginatingIdentity>,
     ) -> Result<Given, osb::Error> {
         let parameters = self.facts.parameters.as_ref().map(|parameters| parameters.values.0.clone());
-        let BoundInstance { service_id, plan_id, .. } = &call.instance;
-        let body = request::bind(service_id, plan_id, origin, &parameters.unwrap_or_default());
+        let body = request::bind(call, origin, self.wish(), &parameters.unwrap_or_default());
         let retrievable = self.facts.offering.retrievable;
         match broker.bind(&call.instance.id, &call.binding_id, &body, retrievable, identity).await? {
             Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),

@@ -52,6 +52,7 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
     let offering = Offering {
         bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
         retrievable: class.common().binding_retrievable,
+        rotatable: plan.common().binding_rotatable.or(class.common().binding_rotatable).unwrap_or_default(),
         maximum_polling_duration: seconds.map(Duration::from_secs),
     };
     let described = Described {
@@ -66,7 +67,8 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
 
 /// The class is gone from the catalog; what was made of it can still be bound (OSB, “Catalog Management”).
 fn unknown(broker: String) -> (Offering, Described) {
-    let offering = Offering { bindable: true, retrievable: false, maximum_polling_duration: None };
+    let offering =
+        Offering { bindable: true, retrievable: false, rotatable: false, maximum_polling_duration: None };
     (offering, Described { broker, ..Described::default() })
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
 use tracing::info;
 
 use super::execution::Execution;
 use crate::crd::binding::SecretData;
 use crate::domain::Outcome;
+use crate::domain::binding::Validity;
 use crate::domain::credentials::{self, Meta, secret_data, sources};
+use crate::osb::BindResponse;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::secrets::{self, Place};
 
@@ -44,7 +45,7 @@ impl Execution<'_> {
     /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
     pub(super) async fn store(
         &self,
-        credentials: Option<Map<String, Value>>,
+        body: BindResponse,
         prepared: Option<Prepared>,
     ) -> Result<Outcome, Error> {
         let prepared = match prepared {
@@ -67,7 +68,8 @@ impl Execution<'_> {
             class_metadata: described.class_metadata.as_ref(),
             broker: &described.broker,
         };
-        let credentials = credentials.unwrap_or_default();
+        let validity = Validity::of(body.metadata.as_ref());
+        let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
         let entries = match secret_data(&credentials, &spec.secret_transforms, &found, &meta) {
             Ok(entries) => entries,
             Err(error) => return Ok(Outcome::Unusable(error.to_string())),
@@ -75,12 +77,12 @@ impl Execution<'_> {
         for warning in &entries.warnings {
             info!(warning, "the credentials were changed to fit a Secret");
         }
-        self.write(place, entries.data).await
+        self.write(place, entries.data, validity).await
     }
 
-    async fn write(&self, place: Place, data: SecretData) -> Result<Outcome, Error> {
+    async fn write(&self, place: Place, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
         Ok(match secrets::write(self.context, self.binding, place, data).await? {
-            Some(digest) => Outcome::Stored { digest },
+            Some(digest) => Outcome::Stored { digest, validity },
             None => Outcome::Unusable(self.taken()),
         })
     }
@@ -95,7 +97,7 @@ impl Execution<'_> {
         match secrets::place(self.context, self.binding).await? {
             Place::Own(secret) => {
                 let data = secret.data.clone().unwrap_or_default();
-                self.write(Place::Own(secret), data).await
+                self.write(Place::Own(secret), data, Validity::default()).await
             }
             Place::Free | Place::Taken => Ok(Outcome::NotAsked("the Secret is gone".to_owned())),
         }

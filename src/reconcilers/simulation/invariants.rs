@@ -77,9 +77,13 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let asked = if external.is_null() { &object["status"]["inProgressProperties"] } else { external };
         let instance = rest.get_mut(&text(&asked["instance"]["id"]));
-        let there =
-            instance.and_then(|instance| instance.bindings.remove(&text(&object["status"]["bindingID"])));
-        if !external.is_null() && there.is_none() {
+        let ids = [&object["status"]["bindingID"], &object["status"]["predecessor"]["bindingID"]];
+        if let Some(instance) = instance {
+            let there = ids.map(|id| id.is_null() || instance.bindings.remove(&text(id)).is_some());
+            if !external.is_null() && there != [true, true] {
+                broken.push(format!("I1: not at the broker: {object}"));
+            }
+        } else if !external.is_null() {
             broken.push(format!("I1: not at the broker: {object}"));
         }
         broken.extend(is(object, "Ready").then(|| credentials(object, api, broker)).flatten());
@@ -108,6 +112,12 @@ fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Bro
 fn of_end(object: &Value) -> Option<Broken> {
     let ended =
         ["Ready", "Failed", "Paused"].into_iter().any(|type_| is(object, type_)) || is_blocked(object);
+    let owes = ["Rotating", "RotationFailed", "RotationRequestInFlight", "RotationWaiting"];
+    let owes = condition(object, "Rotated")
+        .is_some_and(|rotated| owes.iter().any(|reason| rotated["reason"] == *reason));
+    if owes && is(object, "Ready") && !is(object, "Paused") {
+        return Some(format!("I7: its credentials are not replaced: {object}"));
+    }
     (!ended).then(|| format!("I7: neither ready nor failed: {object}"))
 }
 

@@ -23,24 +23,30 @@ pub enum Operation {
     Bind,
     /// A Secret was deleted: its credentials are got again.
     Repair,
+    /// Other credentials are wanted.
+    Rotate,
     Unbind,
     /// The removal of what a failed binding has left.
     MitigateBinding,
 }
 
-use Operation::{Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Unbind, Update};
+use Operation::{Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Rotate, Unbind, Update};
 
 /// Class and plan of those that work at once, and of those that take their time.
 const PLANS: [(&str, &str); 2] = [("database", "small"), ("cache", "cache-slow")];
 
+/// The plan whose bindings are made from their predecessors, at once; of the other two the second does so, too.
+const ROTATABLE: (&str, &str) = ("database", "large");
+
 /// The calls that each operation consists of.
-const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 8] = [
+const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 9] = [
     (Provision, &[Endpoint::Provision], &[Endpoint::Provision, Endpoint::PollInstance]),
     (Update, &[Endpoint::Update], &[Endpoint::Update, Endpoint::PollInstance]),
     (Deprovision, &[Endpoint::Deprovision], &[Endpoint::Deprovision, Endpoint::PollInstance]),
     (Mitigate, &[Endpoint::Deprovision], &[Endpoint::Deprovision, Endpoint::PollInstance]),
     (Bind, &[Endpoint::Bind], &[Endpoint::Bind, Endpoint::PollBinding, Endpoint::FetchBinding]),
     (Repair, &[Endpoint::Bind], &[Endpoint::FetchBinding]),
+    (Rotate, &[Endpoint::Bind], &[Endpoint::Bind, Endpoint::PollBinding, Endpoint::FetchBinding]),
     (Unbind, &[Endpoint::Unbind], &[Endpoint::Unbind, Endpoint::PollBinding]),
     (MitigateBinding, &[Endpoint::Unbind], &[Endpoint::Unbind, Endpoint::PollBinding]),
 ];
@@ -72,7 +78,8 @@ pub struct Scenario {
 pub fn all() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (operation, sync, slow) in CALLS {
-        for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]) {
+        let besides = (operation == Rotate).then_some((ROTATABLE, sync));
+        for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]).chain(besides) {
             for &endpoint in endpoints {
                 for fault in FAULTS.iter().filter(|fault| fault.can_befall(endpoint)) {
                     for death in [Death::No, Death::Unwritten, Death::Written, Death::Deposed] {
@@ -133,7 +140,7 @@ impl Scenario {
             return;
         }
         world.come_to_rest().await;
-        if matches!(self.operation, Repair | Unbind | MitigateBinding) {
+        if matches!(self.operation, Repair | Rotate | Unbind | MitigateBinding) {
             users::create_binding(&mut world.api, "one");
             if self.operation == MitigateBinding {
                 orphan(world, Endpoint::Bind).await;
@@ -153,6 +160,7 @@ impl Scenario {
             Deprovision => drop(api.delete(&instance)),
             Bind => users::create_binding(api, "one"),
             Repair => drop(api.delete(&Key::new("secrets", "one"))),
+            Rotate => drop(users::rotate(api, "one")),
             Unbind => drop(api.delete(&Key::new("servicebindings", "one"))),
             Mitigate | MitigateBinding => {}
         }
@@ -183,14 +191,16 @@ impl Scenario {
     fn judge(self, world: &World, changes: usize) -> Vec<Broken> {
         let mut broken = Vec::new();
         // I8: what was asked for, once more, and the removal of what may be left, with what may be in its way.
-        let budget = if self.death == Death::No { 5 } else { 6 };
+        // A rotation also removes the former binding, and may put the Secret right.
+        let budget =
+            if self.death == Death::No { 5 } else { 6 } + if self.operation == Rotate { 2 } else { 0 };
         if changes > budget {
             broken.push(format!("I8: {changes} calls that change something, not {budget}"));
         }
-        let removed = world.broker.removals > 0;
+        let removed = world.broker.removals > usize::from(self.operation == Rotate);
         let creates = matches!(
             (self.operation, self.endpoint),
-            (Provision, Endpoint::Provision) | (Bind, Endpoint::Bind)
+            (Provision, Endpoint::Provision) | (Bind | Rotate, Endpoint::Bind)
         );
         if creates
             && self.death == Death::No
@@ -202,12 +212,15 @@ impl Scenario {
         let refused = self.is_refused();
         let object = match self.operation {
             Provision | Update | Mitigate => "serviceinstances",
-            Bind | Repair | MitigateBinding => "servicebindings",
+            Bind | Repair | Rotate | MitigateBinding => "servicebindings",
             Deprovision | Unbind => return broken,
         };
         let object = world.api.get(&Key::new(object, "one"));
         let ready = object.is_some_and(|object| invariants::is(object, "Ready"));
         let updated = object.is_some_and(|object| invariants::condition(object, "Updated").is_none());
+        if self.operation == Rotate && !object.is_some_and(|object| invariants::is(object, "Rotated")) {
+            broken.push(format!("the credentials were not replaced: {object:?}"));
+        }
         if self.death == Death::No && refused == (ready && updated) {
             let how = if refused { "refused" } else { "not refused" };
             broken.push(format!("the broker has {how}, but the object says otherwise: {object:?}"));
@@ -239,7 +252,7 @@ impl Scenario {
         let passing = body.contains("ConcurrencyError") || body.contains("MaintenanceInfoConflict");
         let said = match self.operation {
             // What exists and is only asked for again, may exist no more: it is made anew.
-            Repair | Mitigate | MitigateBinding | Deprovision | Unbind => false,
+            Repair | Rotate | Mitigate | MitigateBinding | Deprovision | Unbind => false,
             Update if status == 500 => return self.endpoint.changes_something() && body.contains("false"),
             Provision | Bind | Update => self.endpoint.changes_something(),
         };

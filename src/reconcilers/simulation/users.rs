@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Key};
 use super::choices::Choices;
-use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE, FINALIZER};
 
 const INSTANCES: &str = "serviceinstances";
 const BINDINGS: &str = "servicebindings";
@@ -25,7 +25,7 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
         create_binding(api, name);
         return format!("a user creates the binding {name}");
     }
-    match choices.pick(&[5, 4, 4, 4, 2, 2, 2, 1, 1]) {
+    match choices.pick(&[5, 4, 4, 4, 2, 2, 2, 1, 4, 1]) {
         0 => {
             let parameters = parameters(choices);
             api.edit(&instance, &json!({"spec": {"parameters": parameters}}));
@@ -55,6 +55,7 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
             format!("a user asks for an update of {name}")
         }
         7 => pause(api, &instance, &binding),
+        8 => rotate(api, name),
         _ => {
             api.edit(
                 &instance,
@@ -63,6 +64,15 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
             format!("a user wants the service of {name} to be kept")
         }
     }
+}
+
+/// A user wants other credentials.
+pub fn rotate(api: &mut Api, name: &str) -> String {
+    let binding = Key::new(BINDINGS, name);
+    let former = api.get(&binding).map(|object| object["metadata"]["annotations"][ANNOTATION_ROTATE].clone());
+    let request = if former == Some(json!("now")) { "again" } else { "now" };
+    api.edit(&binding, &json!({"metadata": {"annotations": {ANNOTATION_ROTATE: request}}}));
+    format!("a user wants other credentials of {name}, {request}")
 }
 
 /// All users take away all that they have made.
@@ -141,7 +151,8 @@ pub fn create_instance_of(api: &mut Api, name: &str, (class, plan): (&str, &str)
 pub fn create_binding(api: &mut Api, name: &str) {
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": metadata(),
-        "spec": {"instanceRef": {"name": name}, "secretName": name, "userInfo": user()},
+        "spec": {"instanceRef": {"name": name}, "secretName": name, "userInfo": user(),
+            "rotation": {"gracePeriod": "10m"}},
     });
     api.create(Key::new(BINDINGS, name), object);
 }

@@ -18,6 +18,7 @@ pub fn violations(request: &Request, catalog: &Value, truth: &Truth) -> Vec<Stri
         demands.extend(of_time(request, catalog, truth));
         if let Some(instance) = truth.instances.get(&request.instance) {
             demands.extend(of_instance(request, instance));
+            demands.extend(of_rotation(request, catalog, instance));
         }
     }
     let broken = demands.into_iter().filter(|(is_so, _)| !is_so);
@@ -104,6 +105,27 @@ fn of_time(request: &Request, catalog: &Value, truth: &Truth) -> Vec<Demand> {
         }
         Endpoint::Catalog | Endpoint::Unknown => Vec::new(),
     }
+}
+
+/// A binding is made from another one only where the plan allows it, while that is there, and with its parameters.
+fn of_rotation(request: &Request, catalog: &Value, instance: &Instance) -> Vec<Demand> {
+    let Some(predecessor) = request.body["predecessor_binding_id"].as_str() else { return Vec::new() };
+    let is_repeated = instance.bindings.contains_key(&request.binding);
+    vec![
+        (is_rotatable(catalog, instance), "the plan's bindings cannot be rotated"),
+        (request.body["parameters"].is_null(), "a successor has the parameters of its predecessor"),
+        (predecessor != request.binding, "a binding is not its own predecessor"),
+        (is_repeated || instance.is_bound(predecessor), "there is no such predecessor"),
+    ]
+}
+
+fn is_rotatable(catalog: &Value, instance: &Instance) -> bool {
+    let of = |entries: &Value, id: &str| {
+        entries.as_array().into_iter().flatten().find(|entry| entry["id"] == id).cloned().unwrap_or_default()
+    };
+    let service = of(&catalog["services"], &instance.service);
+    let plan = of(&service["plans"], &instance.plan);
+    plan["binding_rotatable"].as_bool().or(service["binding_rotatable"].as_bool()).unwrap_or_default()
 }
 
 fn is_retrievable(catalog: &Value, service: &Value) -> bool {

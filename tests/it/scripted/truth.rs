@@ -18,6 +18,8 @@ pub struct Truth {
     pub instances: BTreeMap<String, Instance>,
     /// No asynchronous operation ends as long as this is so.
     pub stalled: bool,
+    /// How long bindings that are made from now on are valid, as their `metadata` has it; `null` if nothing is said.
+    pub metadata: Value,
     /// The names of operations that have failed: whoever asks again is told so again.
     failed: BTreeSet<String>,
     counter: u64,
@@ -47,6 +49,9 @@ pub struct Binding {
     pub parameters: Value,
     /// What the application gets.
     pub credentials: Value,
+    /// The binding that it was made from; `null` if it was made from none.
+    pub predecessor: Value,
+    metadata: Value,
     operation: Option<Operation>,
 }
 
@@ -68,6 +73,12 @@ impl Instance {
         self.former_plans.iter().any(|former| former == plan)
     }
 
+    /// Whether a binding of this id is there, and not only on its way.
+    pub fn is_bound(&self, binding: &str) -> bool {
+        let is_being_made = |operation: &Operation| !operation.removes;
+        self.bindings.get(binding).is_some_and(|there| !there.operation.as_ref().is_some_and(is_being_made))
+    }
+
     /// Whether it is being provisioned.
     pub fn is_being_made(&self) -> bool {
         self.former.is_none() && self.operation.as_ref().is_some_and(|operation| !operation.removes)
@@ -75,6 +86,17 @@ impl Instance {
 
     fn is_slow(&self) -> bool {
         self.plan.ends_with("slow")
+    }
+}
+
+impl Binding {
+    /// What is told of it.
+    fn told(&self) -> Value {
+        let mut told = json!({"credentials": self.credentials});
+        if !self.metadata.is_null() {
+            told["metadata"] = self.metadata.clone();
+        }
+        told
     }
 }
 
@@ -215,22 +237,33 @@ impl Truth {
         self.counter += 1;
         let operation = self.operation(false);
         let password = format!("{MARK}-{}", self.counter);
+        let metadata = self.metadata.clone();
         let Some(instance) = self.instances.get_mut(&request.instance) else { return (404, json!({})) };
+        let predecessor = request.body["predecessor_binding_id"].clone();
+        let parameters = request.body["parameters"].clone();
         if let Some(there) = instance.bindings.get(&request.binding) {
+            let is_same = there.predecessor == predecessor
+                && (!predecessor.is_null() || there.parameters == parameters);
             return match &there.operation {
-                _ if there.parameters != request.body["parameters"] => (409, json!({})),
+                _ if !is_same => (409, json!({})),
                 Some(operation) => accepted(operation),
-                None => (200, json!({"credentials": there.credentials})),
+                None => (200, there.told()),
             };
         }
+        let parameters = match predecessor.as_str() {
+            None => parameters,
+            Some(id) if instance.is_bound(id) => instance.bindings[id].parameters.clone(),
+            Some(_) => return (400, json!({"description": "there is no such predecessor"})),
+        };
         let slow = instance.is_slow() && request.query("accepts_incomplete") == "true";
         let credentials = json!({
             "uri": format!("postgresql://user:{password}@db.example:5432/{}", request.instance),
             "hostname": "db.example", "port": 5432, "user": request.binding, "password": password,
         });
-        let parameters = request.body["parameters"].clone();
-        let answer = if slow { accepted(&operation) } else { (201, json!({"credentials": credentials})) };
-        let binding = Binding { parameters, credentials, operation: slow.then_some(operation) };
+        let answer = slow.then(|| accepted(&operation));
+        let operation = slow.then_some(operation);
+        let binding = Binding { parameters, credentials, predecessor, metadata, operation };
+        let answer = answer.unwrap_or_else(|| (201, binding.told()));
         instance.bindings.insert(request.binding.clone(), binding);
         answer
     }
@@ -247,9 +280,7 @@ impl Truth {
 
     fn fetch_binding(&mut self, request: &Request) -> Answer {
         match self.binding(request) {
-            Some(binding) if binding.operation.is_none() => {
-                (200, json!({"credentials": binding.credentials}))
-            }
+            Some(binding) if binding.operation.is_none() => (200, binding.told()),
             _ => (404, json!({})),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{After, mitigate, ready};
 use crate::crd::condition::{self, Status};
 use crate::crd::reference::LocalObjectReference;
+use crate::domain::binding::Validity;
 use crate::domain::binding::keep::fingerprint;
 use crate::domain::binding::revision::revise;
 use crate::domain::progress::HasProgress as _;
@@ -15,7 +16,7 @@ use crate::osb;
 impl After<'_, '_> {
     pub(super) fn bind(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest } => self.bound(&digest),
+            Outcome::Stored { digest, validity } => self.bound(&digest, validity),
             Outcome::InProgress { operation, .. } => {
                 let message = "The binding is being created asynchronously";
                 self.begun(operation, reason::BINDING, message);
@@ -26,16 +27,34 @@ impl After<'_, '_> {
         }
     }
 
-    pub(super) fn bound(&mut self, digest: &str) {
+    /// The Secret holds the credentials.
+    pub(super) fn bound(&mut self, digest: &str, validity: Validity) {
         self.status.external_properties =
             self.status.in_progress_properties.take().or_else(|| self.status.external_properties.take());
         self.status.current_operation = None;
+        if !self.status.orphans.is_empty() {
+            // Pods may have started with the credentials of a successor that came to nothing: they have to get these.
+            self.status.secret_digest.clear();
+        }
         revise(self.observed.binding, self.status, digest);
         self.status.binding =
             Some(LocalObjectReference { name: self.observed.binding.secret_name().to_owned() });
         self.status.unbind_status = "Required".to_owned();
         self.status.reconciled_generation = self.status.observed_generation;
+        self.valid(validity);
         ready(self.status, &self.observed.now);
+    }
+
+    /// What a broker that tells the credentials again does not say of them is as it was.
+    fn valid(&mut self, validity: Validity) {
+        let Validity { expires_at, renew_before, unreadable } = validity;
+        let status = &mut *self.status;
+        status.issued_at.get_or_insert_with(|| self.observed.now.clone());
+        status.expires_at = expires_at.or_else(|| status.expires_at.take());
+        status.renew_before = renew_before.or_else(|| status.renew_before.take());
+        if let Some(message) = unreadable {
+            self.tell(true, reason::UNREADABLE_EXPIRY, &message);
+        }
     }
 
     /// The broker was not asked, or has surely done nothing. What it gave before is still there.
@@ -104,7 +123,7 @@ impl After<'_, '_> {
     /// The Secret of a bound binding was written again, or taken over.
     pub(super) fn repair(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest } => self.bound(&digest),
+            Outcome::Stored { digest, validity } => self.bound(&digest, validity),
             Outcome::Failed(error) => {
                 let message =
                     format!("The broker {} does not tell the credentials again: {error}", self.broker);

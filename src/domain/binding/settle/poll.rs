@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use super::After;
 use crate::crd::binding::BindingOperation;
-use crate::crd::condition::{self, Status};
+use crate::crd::condition::Status;
 use crate::domain::binding::orphan;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::{Outcome, reason, schedule, verdict};
-use crate::osb::State;
+use crate::osb::{self, State};
 
 impl After<'_, '_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
         let removing = self.status.current_operation == Some(BindingOperation::Unbind);
         match outcome {
-            Outcome::Stored { digest } => {
-                self.bound(&digest);
+            Outcome::Stored { digest, validity } => {
                 self.tell(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
+                self.bound(&digest, validity);
             }
             Outcome::Polled(last) => match last.state {
                 State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
@@ -38,21 +38,22 @@ impl After<'_, '_> {
                 let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
                 self.give_up(reason, &message, error.retry_after());
             }
-            Outcome::Failed(error) => {
-                let message = format!(
-                    "The broker {} does not say how far it is: {error}; it is asked again",
-                    self.broker
-                );
-                self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
-                let started = self.status.operation_start_time.as_ref();
-                self.next_poll = Some(schedule::poll(&self.observed.now, started, error.retry_after()));
-            }
+            Outcome::Failed(error) => self.asked_in_vain(&error),
             Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
             Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotAsked(_) => {}
         }
     }
 
-    fn is_verifying(&self) -> bool {
+    /// The broker does not say how far it is.
+    pub(super) fn asked_in_vain(&mut self, error: &osb::Error) {
+        let message =
+            format!("The broker {} does not say how far it is: {error}; it is asked again", self.broker);
+        self.report(self.about(), Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
+        let started = self.status.operation_start_time.as_ref();
+        self.next_poll = Some(schedule::poll(&self.observed.now, started, error.retry_after()));
+    }
+
+    pub(super) fn is_verifying(&self) -> bool {
         self.status.operation.as_ref().is_some_and(|operation| operation.verifying)
     }
 
@@ -61,7 +62,10 @@ impl After<'_, '_> {
             Some(BindingOperation::Unbind) => {
                 (reason::UNBINDING, "The binding is being deleted asynchronously")
             }
-            Some(BindingOperation::Bind | BindingOperation::Rotate) | None => {
+            Some(BindingOperation::Rotate) => {
+                (reason::ROTATING, "The credentials are being replaced asynchronously")
+            }
+            Some(BindingOperation::Bind) | None => {
                 (reason::BINDING, "The binding is being created asynchronously")
             }
         };
@@ -69,7 +73,7 @@ impl After<'_, '_> {
             Some(text) => format!("{message} ({text})"),
             None => message.to_owned(),
         };
-        self.report(condition::READY, Status::False, reason, &message);
+        self.report(self.about(), Status::False, reason, &message);
         let started = self.status.operation_start_time.as_ref();
         self.next_poll = Some(schedule::poll(&self.observed.now, started, retry_after));
     }
@@ -80,7 +84,8 @@ impl After<'_, '_> {
                 let message = format!("Unbind call failed: {why}");
                 self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, None);
             }
-            Some(BindingOperation::Bind | BindingOperation::Rotate) | None => {
+            Some(BindingOperation::Rotate) => self.successor_refused(why),
+            Some(BindingOperation::Bind) | None => {
                 let left = orphan(self.status, why);
                 self.refused(&format!("Bind call failed: {why}"));
                 if let Some(left) = left {

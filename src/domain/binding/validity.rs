@@ -1,0 +1,97 @@
+//! How long are credentials valid, as the broker says?
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::osb::BindingMetadata;
+
+/// How long credentials are valid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// When they become invalid.
+    pub expires_at: Option<Time>,
+    /// When they should have been replaced.
+    pub renew_before: Option<Time>,
+    /// What the broker says that is no time.
+    pub unreadable: Option<String>,
+}
+
+impl Validity {
+    /// What the broker says. Whoever renews later than the credentials expire, renews too late.
+    pub fn of(metadata: Option<&BindingMetadata>) -> Self {
+        let mut validity = Self::default();
+        let Some(metadata) = metadata else { return validity };
+        let expires_at = validity.read("expires_at", metadata.expires_at.as_deref());
+        let renew_before = validity.read("renew_before", metadata.renew_before.as_deref());
+        let no_later = |time: Time| expires_at.clone().filter(|end| end.0 < time.0).unwrap_or(time);
+        Self { renew_before: renew_before.map(no_later), expires_at, ..validity }
+    }
+
+    fn read(&mut self, member: &str, text: Option<&str>) -> Option<Time> {
+        let time = time(text?);
+        if time.is_none() {
+            self.unreadable = Some(format!("The broker's {member} is no time of RFC 3339: it is ignored"));
+        }
+        time
+    }
+}
+
+/// A time of RFC 3339, whose fraction may have any length.
+fn time(text: &str) -> Option<Time> {
+    let (head, rest) = text.split_once('.').unwrap_or((text, ""));
+    let zone = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let text = if rest.len() > zone.len() { format!("{head}{zone}") } else { text.to_owned() };
+    text.parse().ok().map(|time: Timestamp| Time(time))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures::at;
+
+    #[test]
+    fn times_are_read_as_brokers_write_them() {
+        for (text, second) in [
+            ("1970-01-01T00:01:00Z", Some(60)),
+            ("1970-01-01T00:01:00.0Z", Some(60)),
+            ("1970-01-01T00:01:00.123456789012Z", Some(60)),
+            ("1970-01-01T01:01:00.5+01:00", Some(60)),
+            ("1970-01-01t00:01:00z", Some(60)),
+            ("1970-01-01T00:01:00.Z", None),
+            ("1970-01-01T00:01:00", None),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            assert_eq!(time(text), second.map(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_renews_later_than_the_credentials_expire_renews_too_late() {
+        let text = |second: Option<i64>| second.map(|second| at(second).0.to_string());
+        for (expires, renew, expected) in [
+            (Some(100), Some(50), (Some(100), Some(50))),
+            (Some(100), Some(150), (Some(100), Some(100))),
+            (None, Some(50), (None, Some(50))),
+            (Some(100), None, (Some(100), None)),
+        ] {
+            let metadata = BindingMetadata { expires_at: text(expires), renew_before: text(renew) };
+            let validity = Validity::of(Some(&metadata));
+            assert_eq!(validity.unreadable, None);
+            assert_eq!(
+                (validity.expires_at, validity.renew_before),
+                (expected.0.map(at), expected.1.map(at))
+            );
+        }
+    }
+
+    /// Nothing that the broker says is repeated: it may be anything.
+    #[test]
+    fn what_is_no_time_is_ignored_and_told() {
+        let metadata = BindingMetadata { expires_at: Some("hunter2".into()), renew_before: None };
+        let validity = Validity::of(Some(&metadata));
+        assert_eq!(validity.expires_at, None);
+        let told = validity.unreadable.unwrap();
+        assert!(told.contains("expires_at") && !told.contains("hunter2"), "{told}");
+    }
+}
