@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 
 use crate::osb::Observation;
 
-pub use census::{BrokerCount, Census, ObjectCount, OperationCount};
+pub use census::{BrokerCount, Census, Expiration, ObjectCount, OperationCount};
 
 /// A broker.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]

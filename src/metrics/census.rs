@@ -16,6 +16,8 @@ pub struct Census {
     pub instances: ObjectCount,
     /// Of bindings.
     pub bindings: ObjectCount,
+    /// Bindings whose credentials expire.
+    pub expirations: Vec<Expiration>,
     /// Of brokers that were spoken to.
     pub brokers: Vec<BrokerCount>,
 }
@@ -40,6 +42,17 @@ pub struct OperationCount {
     pub count: usize,
     /// How long the oldest has been.
     pub oldest: Duration,
+}
+
+/// When the credentials of a binding expire.
+#[derive(Debug)]
+pub struct Expiration {
+    /// The binding's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// In seconds since 1970.
+    pub timestamp: i64,
 }
 
 /// A broker.
@@ -68,6 +81,12 @@ struct OperationLabels {
     operation: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BindingLabels {
+    namespace: String,
+    name: String,
+}
+
 /// The metrics that are set by a census.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
@@ -75,6 +94,7 @@ pub(super) struct Gauges {
     retrying: Family<KindLabels, Gauge>,
     operations: Family<OperationLabels, Gauge>,
     oldest: Family<OperationLabels, Gauge>,
+    expirations: Family<BindingLabels, Gauge>,
     available: Family<BrokerLabels, Gauge>,
     calls: Family<BrokerLabels, Gauge>,
     objects: Family<BrokerLabels, Gauge>,
@@ -90,6 +110,8 @@ impl Gauges {
         registry.register(name, "Operations that are under way", self.operations.clone());
         let name = "servicecatalog_operation_oldest_seconds";
         registry.register(name, "How long the oldest of them has been under way", self.oldest.clone());
+        let name = "servicecatalog_binding_expiration_timestamp_seconds";
+        registry.register(name, "When the credentials of a binding expire", self.expirations.clone());
         let name = "servicecatalog_broker_available";
         registry.register(
             name,
@@ -115,6 +137,10 @@ impl Gauges {
                 self.operations.get_or_create(&labels).set(number(count));
                 self.oldest.get_or_create(&labels).set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
             }
+        }
+        self.expirations.clear();
+        for Expiration { namespace, name, timestamp } in census.expirations {
+            self.expirations.get_or_create(&BindingLabels { namespace, name }).set(timestamp);
         }
         [&self.available, &self.calls, &self.objects].into_iter().for_each(Family::clear);
         for BrokerCount { broker, namespace, is_called, calls_waiting, objects_waiting } in census.brokers {

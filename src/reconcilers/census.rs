@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt as _;
 
 use super::clock;
 use super::context::Context;
 use crate::crd::operation::{Orphan, Schedule};
 use crate::domain::schedule::elapsed;
-use crate::metrics::{BrokerCount, Census, ObjectCount, OperationCount};
+use crate::metrics::{BrokerCount, Census, Expiration, ObjectCount, OperationCount};
 
 /// Counts what there is.
 pub fn census(context: &Context) -> Census {
     let (mut instances, mut bindings) = (Count::default(), Count::default());
+    let mut expirations = Vec::new();
     let now = clock::now();
     for instance in context.instances.state() {
         let Some(status) = &instance.status else { continue };
@@ -26,6 +28,11 @@ pub fn census(context: &Context) -> Census {
         bindings.progress(&status.orphans, status.operation.as_ref());
         let operation = status.current_operation.map(|operation| format!("{operation:?}"));
         bindings.operation(operation, status.operation_start_time.as_ref(), &now);
+        expirations.extend(status.expires_at.as_ref().map(|expires_at| Expiration {
+            namespace: binding.namespace().unwrap_or_default(),
+            name: binding.name_any(),
+            timestamp: expires_at.0.as_second(),
+        }));
     }
     let brokers = context.brokers.all().into_iter().map(|((namespace, broker), connection)| BrokerCount {
         namespace: namespace.unwrap_or_default(),
@@ -34,7 +41,8 @@ pub fn census(context: &Context) -> Census {
         calls_waiting: connection.gate.calls_waiting(),
         objects_waiting: connection.gate.objects_waiting(),
     });
-    Census { instances: instances.done(), bindings: bindings.done(), brokers: brokers.collect() }
+    let brokers = brokers.collect();
+    Census { instances: instances.done(), bindings: bindings.done(), expirations, brokers }
 }
 
 #[derive(Default)]

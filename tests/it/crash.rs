@@ -11,7 +11,7 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::life::{Bind, Create, Life, Update};
+use crate::life::{Bind, Create, Life, Rotate, Update};
 use crate::namespace::{PATIENCE, eventually};
 use crate::scripted::{Alone, BINDING, INSTANCE, Stage, When, alone, alone_with_traps, assert_in_step};
 use crate::trap::Effect;
@@ -60,7 +60,7 @@ impl Point<'_> {
     /// What the user does while there is no operator.
     async fn interlude(&self, stage: &Stage) {
         if self.is_deleted {
-            let kind = if self.life.deed == Bind { BINDING } else { INSTANCE };
+            let kind = if matches!(self.life.deed, Bind | Rotate) { BINDING } else { INSTANCE };
             stage.delete(kind, "db").await.unwrap();
         }
     }
@@ -70,7 +70,9 @@ impl Point<'_> {
         if !self.is_deleted {
             self.life.settle(stage).await;
             let asked = stage.broker.ids();
-            assert!(asked.iter().all(|ids| ids.len() <= 1), "{}: given up: {asked:?}", self.name());
+            let needed = self.life.ids();
+            let is_as_needed = asked.iter().zip(needed).all(|(ids, needed)| ids.len() <= needed);
+            assert!(is_as_needed, "{}: given up: {asked:?}", self.name());
             let done = stage.broker.trap.effects();
             let is_cheap = calls(&done) <= calls(self.effects) + MORE;
             assert!(is_cheap, "{}: too many calls: {}", self.name(), told(&done));
@@ -109,7 +111,8 @@ async fn a_crash_before_or_after_any_effect_leaves_nothing_behind() {
     let mut points = Vec::new();
     for (life, effects) in lives.into_iter().zip(&effects) {
         println!("{life}: {}", told(effects));
-        let ends = if matches!(life.deed, Create | Update | Bind) { &[false, true][..] } else { &[false] };
+        let ends =
+            if matches!(life.deed, Create | Update | Bind | Rotate) { &[false, true][..] } else { &[false] };
         for effect in effects {
             for when in [When::Before, When::After] {
                 let point =

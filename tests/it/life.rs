@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde_json::{Value, json};
+use service_catalog::crd::names::ANNOTATION_ROTATE;
 
 use crate::namespace::{PATIENCE, eventually};
-use crate::scripted::{Alone, BINDING, Broker, INSTANCE, Stage, assert_in_step};
+use crate::scripted::{Alone, BINDING, Broker, INSTANCE, Stage, assert_in_step, condition};
 
 /// The part of a life that is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +25,13 @@ pub enum Deed {
     Delete,
     /// It is bound.
     Bind,
+    /// Its credentials are replaced, and the former ones are removed.
+    Rotate,
     /// It is unbound.
     Unbind,
 }
 
-pub use Deed::{Bind, Create, Delete, Register, Relist, Unbind, Unregister, Update};
+pub use Deed::{Bind, Create, Delete, Register, Relist, Rotate, Unbind, Unregister, Update};
 
 /// A life. Before the deed all goes well, after it all is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +69,14 @@ impl Life {
         let brokers = [Register, Relist, Unregister].map(|deed| Self { deed, class: Quick });
         let mut all = brokers.to_vec();
         for class in [Quick, Slow] {
-            all.extend([Create, Update, Delete, Bind, Unbind].map(|deed| Self { deed, class }));
+            all.extend([Create, Update, Delete, Bind, Rotate, Unbind].map(|deed| Self { deed, class }));
         }
         all
+    }
+
+    /// How many ids of instances, and of bindings, it needs if all goes well.
+    pub fn ids(self) -> [usize; 2] {
+        [1, if self.deed == Rotate { 2 } else { 1 }]
     }
 
     /// The broker that is needed.
@@ -88,8 +96,9 @@ impl Life {
             Update | Delete | Bind => {
                 stage.ready_instance(self.spec()).await;
             }
-            Unbind => {
-                stage.ready_binding(self.spec(), json!({})).await;
+            Rotate | Unbind => {
+                let at_once = json!({"rotation": {"gracePeriod": "0s"}});
+                stage.ready_binding(self.spec(), at_once).await;
             }
             Register | Relist | Unregister | Create => {}
         }
@@ -122,6 +131,10 @@ impl Life {
                 stage.delete(INSTANCE, "db").await.unwrap();
             }
             Bind => stage.binding("db", json!({})).await,
+            Rotate => {
+                let request = json!({"metadata": {"annotations": {ANNOTATION_ROTATE: "now"}}});
+                stage.patch(BINDING, "db", request).await.unwrap();
+            }
             Unbind => {
                 stage.delete(BINDING, "db").await.unwrap();
             }
@@ -146,6 +159,15 @@ impl Life {
             }
             Delete => stage.until_gone(INSTANCE, "db").await,
             Bind => {
+                stage.until_ready(BINDING, "db").await;
+            }
+            Rotate => {
+                let is_over = |object: &Value| {
+                    let status = &object["status"];
+                    let nothing_else = status["predecessor"].is_null() && status["orphans"].is_null();
+                    condition(object, "Rotated=True").is_some() && nothing_else
+                };
+                stage.until(BINDING, "db", is_over).await;
                 stage.until_ready(BINDING, "db").await;
             }
             Unbind => stage.until_gone(BINDING, "db").await,
@@ -191,7 +213,7 @@ fn catalog() -> Value {
         let plan = |size: &str| json!({"id": format!("{size}-{name}"), "name": format!("{size}-{name}"), "description": size});
         json!({
             "id": name, "name": name, "description": name, "bindable": true, "plan_updateable": true,
-            "bindings_retrievable": name == "slow", "plans": [plan("small"), plan("large")],
+            "bindings_retrievable": name == "slow", "binding_rotatable": name == "slow", "plans": [plan("small"), plan("large")],
         })
     };
     json!({"services": [service("quick"), service("slow")]})

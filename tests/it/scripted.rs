@@ -96,6 +96,11 @@ impl Broker {
         change(&mut self.lock().catalog);
     }
 
+    /// The `metadata` of bindings that are made from now on; `null` for none.
+    pub fn lifetime(&self, metadata: Value) {
+        self.lock().truth.metadata = metadata;
+    }
+
     /// From now on no asynchronous operation ends.
     pub fn stall(&self) {
         self.lock().truth.stalled = true;
@@ -316,7 +321,7 @@ pub fn catalog(prefix: &str) -> Value {
         "database",
         json!([
             plan("small"),
-            plan("large"),
+            with(plan("large"), "binding_rotatable", true),
             plan("slow"),
             with(plan("fixed"), "plan_updateable", false),
             with(plan("unbound"), "bindable", false),

@@ -4,12 +4,12 @@
 
 use futures::future::join_all;
 
-use crate::life::{Bind, Create, Delete, Life, Quick, Register, Slow, Unbind, Update};
+use crate::life::{Bind, Create, Delete, Life, Quick, Register, Rotate, Slow, Unbind, Update};
 use crate::scripted::{Alone, Endpoint, Fault, When, alone};
 use crate::wire::{ANSWERED, Spoil, UNANSWERED};
 
 /// Whose answer is spoilt, and what is done then.
-const CALLS: [(Endpoint, Life); 12] = [
+const CALLS: [(Endpoint, Life); 14] = [
     (Endpoint::Catalog, Life { deed: Register, class: Quick }),
     (Endpoint::Provision, Life { deed: Create, class: Quick }),
     (Endpoint::PollInstance, Life { deed: Create, class: Slow }),
@@ -20,6 +20,8 @@ const CALLS: [(Endpoint, Life); 12] = [
     (Endpoint::Bind, Life { deed: Bind, class: Quick }),
     (Endpoint::PollBinding, Life { deed: Bind, class: Slow }),
     (Endpoint::FetchBinding, Life { deed: Bind, class: Slow }),
+    (Endpoint::Bind, Life { deed: Rotate, class: Quick }),
+    (Endpoint::FetchBinding, Life { deed: Rotate, class: Slow }),
     (Endpoint::Unbind, Life { deed: Unbind, class: Quick }),
     (Endpoint::PollBinding, Life { deed: Unbind, class: Slow }),
 ];
