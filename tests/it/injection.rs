@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 
 mod collisions;
+mod property;
 mod stamps;
 
 /// A pod with one container, and labels.
@@ -283,7 +284,8 @@ async fn the_root_of_the_container_counts() {
         // What is not known here, or could not be mounted.
         (vec![set("")], "/bindings/db"),
         (vec![set("$(HOME)/bindings")], "/bindings/db"),
-        (vec![set("c:/bindings")], "/bindings/db"),
+        (vec![set("/c:/bindings")], "/bindings/db"),
+        (vec![set("../bindings")], "/bindings/db"),
         (vec![elsewhere], "/bindings/db"),
     ] {
         let mut pod = web();

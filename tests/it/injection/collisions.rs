@@ -26,6 +26,7 @@ impl Namespace {
         pod["spec"]["volumes"] = json!([
             {"name": "own", "emptyDir": {}},
             {"name": "disk", "persistentVolumeClaim": {"claimName": "disk"}},
+            {"name": "config", "configMap": {"name": "config"}},
         ]);
         self.admitted(&pod).await
     }
@@ -41,6 +42,7 @@ async fn what_a_container_has_itself_wins_and_is_told() {
     let elsewhere = json!({"name": "SERVICE_BINDING_ROOT", "valueFrom": field});
     let of_secret = |name: &str, secret: &str| json!({"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": "k"}}});
     let mount = |path: &str| json!({"volumeMounts": [{"name": "own", "mountPath": path}]});
+    let read_only = |name: &str, path: &str| json!({"volumeMounts": [{"name": name, "mountPath": path, "readOnly": true}]});
     let root = |value: &str| json!({"env": [variable("SERVICE_BINDING_ROOT", value)]});
     for (container, told) in [
         (mount("/bindings/db"), Some("main: /bindings/db")),
@@ -55,9 +57,15 @@ async fn what_a_container_has_itself_wins_and_is_told() {
         (json!({"env": [elsewhere]}), Some("main: SERVICE_BINDING_ROOT")),
         (json!({"env": [{"name": "SERVICE_BINDING_ROOT"}]}), Some("main: SERVICE_BINDING_ROOT")),
         (root("$(HOME)/bindings"), Some("main: SERVICE_BINDING_ROOT")),
-        (root("c:/bindings"), Some("main: SERVICE_BINDING_ROOT")),
+        (root("/c:/bindings"), Some("main: SERVICE_BINDING_ROOT")),
+        (root("relative"), Some("main: SERVICE_BINDING_ROOT")),
+        // Nothing can be mounted in there.
+        (read_only("own", "/bindings"), Some("main: /bindings/db")),
+        (read_only("own", "/"), Some("main: /bindings/db")),
         // No collisions.
         (mount("/bindings"), None),
+        (read_only("config", "/bindings"), None),
+        (read_only("own", "/bind"), None),
         (mount("/bindings/db/below"), None),
         (mount("/bindings/db2"), None),
         (root("/custom"), None),
