@@ -20,7 +20,7 @@
 //! | `parameters` | what are the parameters, and which of them may be shown? |
 //! | `schema` | do they fit the schema of the plan? |
 //! | `credentials` | what goes into the Secret? |
-//! | `rollout` | do the pods of a binding have what it gives now? |
+//! | `rollout` | do the pods of a binding have what it gives now, and what is done about those that do not? |
 //! | `catalog`, `restriction` | which classes and plans should there be? |
 //! | `broker` | when is a catalog due? |
 //! | `alpha` | which object is made of one of the alpha API, and what is the next step? |
@@ -156,9 +156,11 @@ impl Note {
             _ => None,
         };
         after.iter().filter(new).find_map(|condition| {
-            // That a broker is not called is told of the broker, not of each object that waits for it.
+            // That a broker is not called is told of the broker, not of each object that waits for it; and that pods
+            // are restarted first is no trouble.
             let known = condition.reason.ends_with(reason::IN_FLIGHT)
-                || condition.reason == reason::WAITING_FOR_BROKER;
+                || [reason::WAITING_FOR_BROKER, reason::WAITING_FOR_PODS]
+                    .contains(&condition.reason.as_str());
             let warning = told(condition).filter(|_| !known)?;
             Some(Self::new(warning, &condition.reason, &condition.message))
         })

@@ -13,6 +13,7 @@
 //! | `brokers` | how is a broker reached? |
 //! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
 //! | `schemas` | do parameters fit the schema of their plan? |
+//! | `rollouts` | which workloads are restarted, so that their pods have what bindings give? |
 //! | `secrets` | which Secrets are read, written and watched? |
 //! | `collisions` | which pods have something else in the place of what a binding gives them? |
 //! | `context` | what do all of them share? |
@@ -36,6 +37,7 @@ mod instance;
 mod parts;
 mod pass;
 mod queue;
+mod rollouts;
 mod schemas;
 mod scope;
 mod secrets;
@@ -71,7 +73,7 @@ pub struct Operator {
 impl Operator {
     /// Puts everything in its place; nothing runs yet. `client` must pass the fence whenever it changes something.
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let Parts { context, cluster, namespaced, instances, bindings, alphas, namespaces } =
+        let Parts { context, cluster, namespaced, instances, bindings, alphas, rollouts, namespaces } =
             Parts::new(client, fence, settings, metrics);
         let counted = Arc::downgrade(&context);
         context
@@ -97,7 +99,8 @@ impl Operator {
         let passes = harness::run(store, requests, Arc::clone(&context), binding::reconcile);
         operator.reconcilers.push(passes.boxed());
         let (store, requests) = (context.instances.clone(), instances.requests);
-        operator.reconcilers.push(harness::run(store, requests, context, instance::reconcile).boxed());
+        let passes = harness::run(store, requests, Arc::clone(&context), instance::reconcile);
+        operator.reconcilers.extend([passes.boxed(), rollouts::run(rollouts, context).boxed()]);
         operator
     }
 

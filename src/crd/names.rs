@@ -30,6 +30,12 @@ pub const ANNOTATION_PAUSED: &str = "servicecatalog.k8s.io/paused";
 /// On a binding. Another value than before: its credentials are replaced now.
 pub const ANNOTATION_ROTATE: &str = "servicecatalog.k8s.io/rotate";
 
+/// `"false"` on a pod: no binding goes into it.
+pub const ANNOTATION_INJECT: &str = "servicecatalog.k8s.io/inject";
+
+/// On a pod that is the API server's picture of one that a node runs from a file.
+pub const ANNOTATION_MIRROR: &str = "kubernetes.io/config.mirror";
+
 /// On every pod that a binding goes into, with the binding's UID after it: the revision that it got. Written at admission.
 pub const ANNOTATION_REVISION: &str = "revision.servicecatalog.k8s.io/";
 

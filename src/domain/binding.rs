@@ -4,6 +4,7 @@ mod adopt;
 mod collision;
 mod hold;
 mod keep;
+mod pods;
 mod revision;
 mod rotate;
 mod settle;
@@ -50,7 +51,7 @@ pub struct Observed<'a> {
     pub next_poll: Option<Time>,
     /// Whether the intent in the status may have been carried out already: it was not written just now.
     pub repeated: bool,
-    /// What its pods have of it. Nothing if that is not known, as long as it is not looked for.
+    /// What its pods have of it, as it is now. Nothing if that is not known, as long as it is not looked for.
     pub usage: Option<Usage>,
     /// What pods have of their own, or of another binding, in the place of what this one gives.
     pub collisions: BTreeSet<String>,
@@ -149,6 +150,13 @@ fn next(observed: &Observed<'_>) -> Step {
     let removing = status.current_operation == Some(BindingOperation::Unbind);
     if status.async_op_in_progress && (removing || !deleting) {
         return poll(observed, &before, status);
+    }
+    if deleting
+        && !removing
+        && adopt::may_exist(&status)
+        && let Some(deadline) = pods::are_awaited(observed, &mut status)
+    {
+        return write_or(&before, status, Step::Wait(Some(deadline)));
     }
     if deleting && rotate::leave(&mut status, &observed.now) {
         return Step::Write(Box::new(status));

@@ -129,6 +129,26 @@ reasons! {
     ERROR_NONBINDABLE_SERVICE_CLASS = "ErrorNonbindableServiceClass";
     /// The instance is not ready.
     ERROR_INSTANCE_NOT_READY = "ErrorInstanceNotReady";
+    /// Pods that have the credentials are restarted before the broker is asked to remove a binding.
+    WAITING_FOR_PODS = "WaitingForPods";
+    /// All pods have what a binding gives.
+    ROLLED_OUT = "RolledOut";
+    /// It is not known yet which pods have what a binding gives.
+    LOOKING_FOR_PODS = "LookingForPods";
+    /// Pods are being replaced.
+    ROLLING = "Rolling";
+    /// Pods are replaced later.
+    WAITING_FOR_RESTART = "WaitingForRestart";
+    /// The API server does not accept that pods are replaced.
+    RESTART_REFUSED = "RestartRefused";
+    /// A Deployment is paused, so that its pods are not replaced.
+    ROLLOUT_PAUSED = "RolloutPaused";
+    /// Pods are replaced when somebody deletes them.
+    ON_DELETE = "OnDelete";
+    /// Pods do not have what a binding gives, and nobody replaces them.
+    STALE_PODS = "StalePods";
+    /// Pods are not replaced, as the binding says.
+    RESTARTS_DISABLED = "RestartsDisabled";
     /// Something may be left at the broker.
     SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION = "ServiceBindingNeedsOrphanMitigation";
     /// The broker has refused.

@@ -1,8 +1,248 @@
-//! Do the pods of a binding have what it gives now?
+//! Do the pods of a binding have what it gives now, and what is done about those that do not?
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `wish` | what does a binding want of a pod? |
+//! | `judge` | which workloads are restarted, and how far is each binding? |
+
+mod judge;
+mod wish;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::reason;
+use crate::crd::ServiceBinding;
+use crate::crd::condition::{self, Status};
+
+pub use judge::{Judgement, Seen, judge};
+pub use wish::{Lack, Wish};
 
 /// What the pods of a binding have of it: those that run, whether it selects them or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The oldest revision that one of them has; nothing if none has any.
     pub oldest: Option<i64>,
+    /// Of which version of the binding this is said.
+    pub of: Version,
+    /// Who does not have what it should have.
+    pub findings: Findings,
 }
+
+/// Tells apart what a binding wants of pods: its generation, and its revision.
+pub type Version = (i64, i64);
+
+/// Who does not have what it should have, and why. Names are as `kubectl` takes them, like `deployment/web`.
+pub type Findings = BTreeMap<Finding, BTreeSet<String>>;
+
+/// Why a pod does not have what it should have. The first that there is gives the reason of the condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    /// It is being replaced.
+    Rolling,
+    /// Too many workloads are being restarted.
+    Crowded,
+    /// It is spared a second restart: something else that it gets is not ready yet.
+    Early,
+    /// The API server does not accept the restart.
+    Refused,
+    /// Its Deployment is paused.
+    Paused,
+    /// Its workload replaces pods that somebody else deletes.
+    OnDelete,
+    /// It was made by a restart, and yet it does not have it.
+    Futile,
+    /// Nobody replaces it.
+    Unowned,
+    /// The binding restarts nobody.
+    Disabled,
+}
+
+impl Finding {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Rolling => reason::ROLLING,
+            Self::Crowded | Self::Early => reason::WAITING_FOR_RESTART,
+            Self::Refused => reason::RESTART_REFUSED,
+            Self::Paused => reason::ROLLOUT_PAUSED,
+            Self::OnDelete => reason::ON_DELETE,
+            Self::Futile | Self::Unowned => reason::STALE_PODS,
+            Self::Disabled => reason::RESTARTS_DISABLED,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rolling => "Being restarted",
+            Self::Crowded => "Restarted as soon as fewer others are",
+            Self::Early => "Restarted as soon as all that they get is ready",
+            Self::Refused => {
+                "The API server refuses to restart, as the operator's log says; it is tried again"
+            }
+            Self::Paused => "Restarted when somebody resumes their rollout",
+            Self::OnDelete => "Their update strategy is OnDelete, so somebody has to delete the pods of",
+            Self::Futile => "Restarted in vain, as the new pods do not have it either",
+            Self::Unowned => "Nobody replaces these, they have to end or to be deleted",
+            Self::Disabled => {
+                "Not restarted, as spec.injection.restart says; kubectl rollout restart does it for"
+            }
+        }
+    }
+}
+
+impl Usage {
+    /// What the condition `RolledOut` says: status, reason, message.
+    pub fn verdict(&self) -> (Status, &'static str, String) {
+        match self.findings.keys().next() {
+            Some(first) => (Status::False, first.reason(), self.to_string()),
+            None => (Status::True, reason::ROLLED_OUT, "All pods have what the binding gives".to_owned()),
+        }
+    }
+}
+
+/// How many names are told of a finding: a message is not to be written anew for each of many.
+const NAMES: usize = 3;
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (finding, names)) in self.findings.iter().enumerate() {
+            let told: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+            let separator = if index == 0 { "" } else { ". " };
+            let more = if names.len() > NAMES { " and others" } else { "" };
+            write!(f, "{separator}{}: {}{more}", finding.words(), told.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A pod, as far as bindings are concerned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The revision that it got of each binding, by the binding's UID.
+    pub stamps: BTreeMap<String, i64>,
+    /// For which revisions it was made by a restart, likewise.
+    pub restarts: BTreeMap<String, i64>,
+    /// What controls it.
+    pub controller: Option<Controller>,
+    /// Nothing goes into it, whatever selects it.
+    pub exempt: bool,
+    /// It is being deleted.
+    pub leaving: bool,
+}
+
+/// What controls a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Controller {
+    /// Its UID.
+    pub uid: String,
+    /// Its group and version.
+    pub api_version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What makes new pods in place of old ones.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Workload {
+    /// Its kind.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The kinds of workloads that replace their pods when the template changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WorkloadKind {
+    /// `Deployment`.
+    Deployment,
+    /// `StatefulSet`.
+    StatefulSet,
+    /// `DaemonSet`.
+    DaemonSet,
+}
+
+impl WorkloadKind {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
+
+    /// The kind that is written so.
+    pub fn find(kind: &str) -> Option<Self> {
+        [Self::Deployment, Self::StatefulSet, Self::DaemonSet].into_iter().find(|each| each.as_str() == kind)
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.as_str().to_lowercase(), self.name)
+    }
+}
+
+/// What is known of a workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    /// The workload's UID.
+    pub uid: String,
+    /// For which revisions its pods are restarted, by the UIDs of bindings.
+    pub restarts: BTreeMap<String, i64>,
+    /// A change of it has no effect before somebody resumes the rollout.
+    pub paused: bool,
+    /// A change of it has no effect on a pod before somebody deletes that.
+    pub on_delete: bool,
+}
+
+/// Who makes a pod anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// One that can be made to.
+    Workload(Workload),
+    /// Something that cannot, by its name.
+    Other(String),
+}
+
+/// Whether pods have, had, or are to have something of a binding.
+pub fn concerns_pods(binding: &ServiceBinding) -> bool {
+    let stated = || {
+        let status = binding.status.as_ref()?;
+        condition::find(&status.conditions, condition::ROLLED_OUT)
+    };
+    selects(binding) || stated().is_some()
+}
+
+/// Whether it has to be known of pods what they have of a binding.
+pub fn is_open(binding: &ServiceBinding) -> bool {
+    let Some(status) = binding.status.as_ref().filter(|status| status.revision > 0) else { return false };
+    let settled = condition::is_true(&status.conditions, condition::ROLLED_OUT)
+        && Some(status.observed_generation) == binding.metadata.generation
+        && status.predecessor.is_none()
+        && binding.metadata.deletion_timestamp.is_none();
+    concerns_pods(binding) && !settled
+}
+
+/// Whether a binding selects any pods: an empty selector selects none.
+pub fn selects(binding: &ServiceBinding) -> bool {
+    binding.spec.pod_selector.as_ref().is_some_and(|selector| {
+        selector.match_labels.as_ref().is_some_and(|labels| !labels.is_empty())
+            || selector.match_expressions.as_ref().is_some_and(|expressions| !expressions.is_empty())
+    })
+}
+
+/// What pods are compared with.
+pub fn version(binding: &ServiceBinding) -> Version {
+    let revision = binding.status.as_ref().map(|status| status.revision);
+    (binding.metadata.generation.unwrap_or_default(), revision.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

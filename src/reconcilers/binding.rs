@@ -19,6 +19,7 @@ use super::error::Error;
 use super::gate::Gate;
 use super::pass::{self, Life};
 use super::queue::Queue;
+use super::rollouts;
 use super::secrets::{self, Place};
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
@@ -190,7 +191,7 @@ impl Facts {
             secret: self.secret.clone(),
             next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
             repeated,
-            usage: None,
+            usage: rollouts::usage(context, binding),
             collisions: context.collisions.of(binding),
             hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }

@@ -26,6 +26,7 @@ use crate::crd::names::FINALIZER;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::Note;
 use crate::domain::request::Origin;
+use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 
@@ -85,6 +86,8 @@ pub struct Context {
     pub unresolved: Memory<ObjectRef<ServiceInstance>>,
     /// Bindings whose parameters do not fit the schema that the plan has for them.
     pub unfit: Memory<ObjectRef<ServiceBinding>>,
+    /// What pods have of bindings.
+    pub usages: Memory<Usage>,
     /// The version that we wrote last of objects whose cached copy may be older, by UID.
     pub written: Memory<u64>,
     /// Locks of instances.
@@ -107,6 +110,7 @@ impl Context {
         self.polls.set(&uid, None);
         self.unresolved.set(&uid, None);
         self.unfit.set(&uid, None);
+        self.usages.set(&uid, None);
         self.written.set(&uid, None);
     }
 

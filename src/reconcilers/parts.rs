@@ -17,6 +17,7 @@ use super::context::{Context, Locks, Memory, Settings};
 use super::entry::{class_of, plan_of};
 use super::feed::{Feed, Listener};
 use super::queue::Queue;
+use super::rollouts;
 use super::schemas;
 use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
 use super::secrets::{OwnSecrets, UsedSecrets};
@@ -45,6 +46,8 @@ pub struct Parts {
     pub bindings: Watched<ServiceBinding>,
     /// What stands for some of these in the alpha API.
     pub alphas: AlphaKinds,
+    /// What the restarts of workloads read.
+    pub rollouts: UnboundedReceiver<ObjectRef<ServiceBinding>>,
     /// What is known of namespaces.
     pub namespaces: Feed<PartialObjectMeta<Namespace>>,
 }
@@ -132,6 +135,7 @@ impl Parts {
         let (bindings, binding_store) = Watched::new();
         let (alphas, known_alphas) = AlphaKinds::new();
         let (namespaces, namespace_store) = Feed::new();
+        let (rollout_queue, rollouts) = Queue::new();
         let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
         let context = Arc::new(Context {
             fence,
@@ -153,14 +157,19 @@ impl Parts {
             polls: Memory::default(),
             unresolved: Memory::default(),
             unfit: Memory::default(),
+            usages: Memory::default(),
             written: Memory::default(),
             locks: Locks::default(),
             requests: Turns::new(API_REQUESTS),
             checks: Turns::new(schemas::CHECKS),
             client,
         });
-        let mut parts = Self { context, cluster, namespaced, instances, bindings, alphas, namespaces };
+        let mut parts =
+            Self { context, cluster, namespaced, instances, bindings, alphas, rollouts, namespaces };
         parts.connect();
+        parts.bindings.feed.tell([rollouts::listener(rollout_queue)]);
+        let going = bindings_of_going_namespace(&parts.context, &parts.bindings.queue);
+        parts.namespaces.tell([going]);
         parts
     }
 
@@ -249,6 +258,24 @@ fn bindings_of_instance(
         for binding in context.bindings.state() {
             let named = binding.spec.instance_ref.name == instance.name_any();
             if named && scope::is_beside(binding.as_ref(), instance) {
+                bindings.wake_object(&binding);
+            }
+        }
+    })
+}
+
+/// A namespace that goes concerns its bindings, which may wait for its pods.
+fn bindings_of_going_namespace(
+    context: &Arc<Context>,
+    bindings: &Queue<ServiceBinding>,
+) -> Listener<PartialObjectMeta<Namespace>> {
+    let (context, bindings) = (Arc::clone(context), bindings.clone());
+    Box::new(move |namespace| {
+        if namespace.metadata.deletion_timestamp.is_none() {
+            return;
+        }
+        for binding in context.bindings.state() {
+            if binding.metadata.namespace == namespace.metadata.name {
                 bindings.wake_object(&binding);
             }
         }

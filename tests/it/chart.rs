@@ -265,9 +265,6 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         (true, "get", "/namespaces", "", "team"),
         (true, "watch", "/namespaces", "", ""),
         (false, "patch", "/namespaces", "", "team"),
-        (false, "get", "/pods", "team", ""),
-        (true, "list", "/pods", "", ""),
-        (true, "watch", "/pods", "", ""),
         (false, "get", "/configmaps", "team", ""),
         (true, "get", "/configmaps", NAMESPACE, "cluster-info"),
         (false, "get", "/configmaps", NAMESPACE, "another"),
@@ -286,6 +283,32 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
             allowed,
             "{verb} {resource} in {namespace}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_operator_sees_pods_and_restarts_workloads_and_nothing_else() {
+    let operator = format!("system:serviceaccount:{NAMESPACE}:service-catalog");
+    for (allowed, verb, resource, namespace) in [
+        (false, "delete", "/pods", "team"),
+        (false, "get", "/pods", "team"),
+        (false, "patch", "/pods", "team"),
+        (true, "list", "/pods", ""),
+        (true, "watch", "/pods", ""),
+        (false, "create", "/pods/eviction", "team"),
+        (true, "patch", "apps/daemonsets", "team"),
+        (false, "create", "apps/deployments", "team"),
+        (false, "delete", "apps/deployments", "team"),
+        (false, "list", "apps/deployments", ""),
+        (false, "update", "apps/deployments", "team"),
+        (true, "get", "apps/deployments", "team"),
+        (true, "patch", "apps/deployments", "team"),
+        (false, "patch", "apps/replicasets", "team"),
+        (true, "get", "apps/replicasets", "team"),
+        (true, "patch", "apps/statefulsets", "team"),
+        (false, "get", "batch/jobs", "team"),
+    ] {
+        assert_eq!(may(&operator, verb, resource, namespace, "").await, allowed, "{verb} {resource}");
     }
 }
 

@@ -36,6 +36,7 @@ mod operator;
 mod outages;
 mod process;
 mod proxy;
+mod restarts;
 mod scripted;
 mod spoilt;
 mod svcat;

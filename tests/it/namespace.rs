@@ -136,7 +136,7 @@ impl Namespace {
             version => format!("/apis/{version}"),
         };
         let scope = match kind {
-            "Broker" | "Namespace" | "SubjectAccessReview" => String::new(),
+            "Broker" | "Namespace" | "Node" | "SubjectAccessReview" => String::new(),
             kind if kind.starts_with("Cluster") => String::new(),
             _ => format!("/namespaces/{}", self.name),
         };
@@ -151,8 +151,9 @@ fn kind(object: &Value) -> &str {
 
 fn version(kind: &str) -> &'static str {
     match kind {
-        "Event" | "Namespace" | "Pod" | "ResourceQuota" | "Secret" | "ServiceAccount" => "v1",
-        "Deployment" => "apps/v1",
+        "Event" | "Namespace" | "Node" | "Pod" | "ResourceQuota" | "Secret" | "ServiceAccount" => "v1",
+        "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet" => "apps/v1",
+        "Job" => "batch/v1",
         "Lease" => "coordination.k8s.io/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "SubjectAccessReview" => "authorization.k8s.io/v1",

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::revision::revise;
-use super::{Observed, Step, Verb, ask, bound_instance, generation, next, rotate, settle};
+use super::{Observed, Step, Verb, ask, bound_instance, generation, next, pods, rotate, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::condition::{self, Status};
@@ -43,6 +43,7 @@ fn guard(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: Ser
     let found = observed.secret.as_ref().filter(|digest| **digest == status.secret_digest);
     if let Some(digest) = found {
         revise(observed.binding, &mut status, digest);
+        pods::report(observed, &mut status);
         // Somebody else may have put it right while a repair failed.
         let is_ready = condition::is_true(&status.conditions, condition::READY);
         if !is_ready && !rotate::has_expired(&status, now) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::keep::fingerprint;
-use super::{Call, Observed, Verb, is_bound, orphan, orphan_of};
+use super::{Call, Observed, Verb, is_bound, orphan, orphan_of, pods};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
@@ -34,6 +34,7 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
         (Verb::Poll(_), outcome) => after.poll(outcome),
     }
     let After { note, release, next_poll, .. } = after;
+    pods::report(observed, &mut status);
     Settled { status, release, note, next_poll }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::super::Observed;
 use crate::crd::binding::Predecessor;
 use crate::crd::condition;
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
-use crate::domain::{annotation, broker, schedule};
+use crate::domain::{annotation, broker, rollout, schedule};
 
 /// How long credentials are kept at least, whatever the broker says.
 const SHORTEST: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ pub(super) fn urgent(status: &ServiceBindingStatus) -> Option<Time> {
 
 /// When a predecessor can be removed: now if no pod has its credentials any more, else when its time is over.
 pub(super) fn retirement(observed: &Observed<'_>, predecessor: &Predecessor) -> Time {
-    let usage = observed.usage.as_ref().filter(|_| selects_pods(observed.binding));
+    let usage = observed.usage.as_ref().filter(|_| rollout::selects(observed.binding));
     if usage.is_some_and(|usage| usage.oldest.is_none_or(|oldest| oldest > predecessor.revision)) {
         return observed.now.clone();
     }
@@ -71,10 +71,6 @@ pub(super) fn retirement(observed: &Observed<'_>, predecessor: &Predecessor) -> 
     let replaced = predecessor.replaced_at.as_ref().unwrap_or(&observed.now);
     let over = schedule::after(replaced, grace.unwrap_or(GRACE));
     earliest([Some(over.clone()), predecessor.expires_at.clone()]).unwrap_or(over)
-}
-
-fn selects_pods(binding: &ServiceBinding) -> bool {
-    binding.spec.pod_selector.as_ref().is_some_and(|selector| *selector != LabelSelector::default())
 }
 
 /// The first of these moments.

@@ -348,7 +348,7 @@ fn a_predecessor_goes_when_nobody_has_its_credentials() {
     let (selecting, hour) = (serde_json::json!({"matchLabels": {"app": "a"}}), Some(HOUR));
     let none = serde_json::json!(null);
     let empty = serde_json::json!({});
-    let oldest = |oldest| Some(Usage { oldest });
+    let oldest = |oldest| Some(Usage { oldest, ..Usage::default() });
     for (selector, usage, expires, grace, end) in [
         (&selecting, None, None, None, DAY),
         (&selecting, oldest(None), None, None, 0),
@@ -370,6 +370,13 @@ fn a_predecessor_goes_when_nobody_has_its_credentials() {
         former.expires_at = expires.map(at);
         let id = former.binding_id.clone();
         let what = format!("{selector} {usage:?} {expires:?} {grace:?}");
+        // What is said of the pods is another matter.
+        let known = Observed { usage: usage.clone(), ..observed(&binding, &world) };
+        if let Step::Write(said) = decide(&known)
+            && said.predecessor.is_some()
+        {
+            binding.status = Some(*said);
+        }
         let looking = |now| Observed { usage: usage.clone(), now: at(now), ..observed(&binding, &world) };
         if end > 0 {
             assert_eq!(decide(&looking(0)), Step::Wait(Some(at(end))), "{what}");

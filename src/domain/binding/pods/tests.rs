@@ -1,0 +1,136 @@
+//! What a binding says of its pods, and when its deletion waits for them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::super::tests::{World, bound, observed, world};
+use super::super::{Step, decide};
+use super::*;
+use crate::crd::ServiceBinding;
+use crate::crd::binding::{BindingOperation, Predecessor};
+use crate::domain::fixtures::at;
+use crate::domain::rollout::{Finding, Usage};
+
+/// A bound binding for the pods of `app: web`.
+fn selecting(world: &World) -> ServiceBinding {
+    let mut binding = bound(world);
+    binding.spec.pod_selector = serde_json::from_value(json!({"matchLabels": {"app": "web"}})).unwrap();
+    binding
+}
+
+fn settled() -> World {
+    World { secret: Some("digest".into()), ..world() }
+}
+
+fn usage(oldest: Option<i64>, findings: &[Finding]) -> Usage {
+    let name = |finding: &Finding| (*finding, ["deployment/web".to_owned()].into());
+    Usage { oldest, of: (1, 1), findings: findings.iter().map(name).collect::<BTreeMap<_, _>>() }
+}
+
+/// The binding after the next step, if that is a write, and what it says of its pods.
+fn said(binding: &mut ServiceBinding, world: &World, usage: Option<Usage>) -> Option<String> {
+    match decide(&Observed { usage, ..observed(binding, world) }) {
+        Step::Write(status) => binding.status = Some(*status),
+        step => assert_eq!(step, Step::Wait(None)),
+    }
+    let conditions = &binding.status.as_ref().unwrap().conditions;
+    let found = condition::find(conditions, condition::ROLLED_OUT)?;
+    Some(format!("{} {}", found.status, found.reason))
+}
+
+#[test]
+fn a_binding_says_of_its_pods_what_is_known_of_them() {
+    let world = settled();
+    let mut binding = selecting(&world);
+    let mut step = |usage| said(&mut binding, &world, usage).unwrap();
+    assert_eq!(step(None), "Unknown LookingForPods");
+    assert_eq!(step(Some(usage(None, &[Finding::Rolling, Finding::Unowned]))), "False Rolling");
+    assert_eq!(step(None), "False Rolling", "what was known is not forgotten by an operator that starts");
+    assert_eq!(step(Some(usage(Some(1), &[]))), "True RolledOut");
+    assert_eq!(step(None), "True RolledOut");
+}
+
+#[test]
+fn what_was_said_of_pods_is_not_said_of_what_they_get_now() {
+    let world = settled();
+    let mut settled = selecting(&world);
+    said(&mut settled, &world, Some(usage(Some(1), &[])));
+
+    let mut edited = settled.clone();
+    edited.metadata.generation = Some(2);
+    assert_eq!(said(&mut edited, &world, None).unwrap(), "Unknown LookingForPods");
+
+    // What is known is of the revision before.
+    let mut changed = settled.clone();
+    changed.spec.injection = serde_json::from_value(json!({"optional": true})).unwrap();
+    assert_eq!(said(&mut changed, &world, Some(usage(Some(1), &[]))).unwrap(), "Unknown LookingForPods");
+}
+
+#[test]
+fn a_binding_without_pods_says_nothing_of_them() {
+    let world = settled();
+    let mut binding = bound(&world);
+    assert_eq!(said(&mut binding, &world, None), None);
+    assert_eq!(said(&mut binding, &world, Some(usage(None, &[]))), None);
+
+    let mut former = selecting(&world);
+    said(&mut former, &world, Some(usage(Some(1), &[])));
+    former.spec.pod_selector = None;
+    assert_eq!(
+        said(&mut former, &world, Some(usage(Some(1), &[Finding::Rolling]))).unwrap(),
+        "False Rolling"
+    );
+    assert_eq!(said(&mut former, &world, Some(usage(None, &[]))), None);
+}
+
+/// Seen to fail without each of the conditions of `are_awaited`.
+#[test]
+fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
+    let all = usage(Some(1), &[Finding::Rolling]);
+    let restart = |restart: &str| json!({"restart": restart});
+    for (what, selects, injection, usage, second, waits) in [
+        ("they have it", true, json!(null), Some(all.clone()), 0, true),
+        ("it is not known", true, json!(null), None, 0, true),
+        ("they have it, still", true, json!(null), Some(all.clone()), 299, true),
+        ("too long", true, json!(null), Some(all.clone()), 300, false),
+        ("not known for too long", true, json!(null), None, 300, false),
+        ("none has it", true, json!(null), Some(usage(None, &[])), 0, false),
+        ("none is selected", false, json!(null), None, 0, false),
+        ("none is restarted", true, restart("Never"), Some(all.clone()), 0, false),
+        ("none is restarted for that", true, restart("OnRotation"), None, 0, false),
+    ] {
+        let world = World { now: at(second), ..settled() };
+        let mut binding = if selects { selecting(&world) } else { bound(&world) };
+        binding.spec.injection = serde_json::from_value(injection).unwrap();
+        binding.metadata.deletion_timestamp = Some(at(0));
+        let step = decide(&Observed { usage: usage.clone(), ..observed(&binding, &world) });
+        let unbinds =
+            |status: &ServiceBindingStatus| status.current_operation == Some(BindingOperation::Unbind);
+        match (step, &usage) {
+            (Step::Wait(until), None) => assert_eq!(until, Some(at(300)), "{what}"),
+            (Step::Write(status), _) => {
+                assert_eq!(unbinds(&status), !waits, "{what}");
+                binding.status = Some(*status);
+                let step = decide(&Observed { usage, ..observed(&binding, &world) });
+                assert_eq!(step == Step::Wait(Some(at(300))), waits, "{what}: {step:?}");
+            }
+            (step, _) => panic!("{what}: {step:?}"),
+        }
+    }
+}
+
+/// Pods may have the former credentials as well.
+#[test]
+fn nothing_is_removed_at_the_broker_before_the_pods_are_restarted() {
+    let world = settled();
+    let mut binding = selecting(&world);
+    binding.metadata.deletion_timestamp = Some(at(0));
+    let status = binding.status.as_mut().unwrap();
+    status.predecessor = Some(Predecessor { binding_id: "former".to_owned(), ..Predecessor::default() });
+    let waiting = observed(&binding, &world);
+    assert_eq!(decide(&waiting), Step::Wait(Some(at(300))));
+    let free = Observed { usage: Some(usage(None, &[])), ..waiting };
+    let Step::Write(status) = decide(&free) else { panic!("the former credentials are not given up") };
+    assert_eq!(status.predecessor, None);
+}

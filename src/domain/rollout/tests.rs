@@ -1,0 +1,392 @@
+//! Tables: what a binding wants of a pod, and what becomes of workloads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::fixtures::at;
+
+/// A ready binding of this name and UID for the pods of `app: web`, at revision 3, with credentials from revision 2.
+fn binding(uid: &str, change: Value) -> ServiceBinding {
+    let mut binding = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding",
+        "metadata": {"name": uid, "uid": uid, "generation": 1},
+        "spec": {"instanceRef": {"name": "db"}, "podSelector": {"matchLabels": {"app": "web"}}},
+        "status": {"revision": 3, "credentialsRevision": 2, "observedGeneration": 1,
+            "conditions": [{"type": "Ready", "status": "True"}]},
+    });
+    merge(&mut binding, change);
+    serde_json::from_value(binding).unwrap()
+}
+
+fn merge(base: &mut Value, change: Value) {
+    match (base, change) {
+        (Value::Object(base), Value::Object(change)) => {
+            for (key, value) in change {
+                merge(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (base, change) => *base = change,
+    }
+}
+
+fn wish(change: Value) -> Wish {
+    Wish::of(&binding("a", change))
+}
+
+fn revisions(of: &[(&str, i64)]) -> BTreeMap<String, i64> {
+    of.iter().map(|(uid, revision)| ((*uid).to_owned(), *revision)).collect()
+}
+
+/// A pod of `app: web` that belongs to the Deployment `web`.
+fn pod(name: &str, stamps: &[(&str, i64)]) -> Pod {
+    Pod {
+        name: name.to_owned(),
+        labels: [("app".to_owned(), "web".to_owned())].into(),
+        stamps: revisions(stamps),
+        controller: Some(Controller { uid: "rs".to_owned(), ..Controller::default() }),
+        ..Pod::default()
+    }
+}
+
+fn web() -> Workload {
+    Workload { kind: WorkloadKind::Deployment, name: "web".to_owned() }
+}
+
+/// What is judged.
+struct World {
+    bindings: Vec<ServiceBinding>,
+    pods: Vec<Pod>,
+    owners: BTreeMap<String, Owner>,
+    workloads: BTreeMap<Workload, Template>,
+    urgent: BTreeSet<String>,
+    rolling: BTreeSet<Workload>,
+    refused: BTreeSet<Workload>,
+    turns: usize,
+}
+
+/// The binding `a`, and a pod of the Deployment `web` from before it.
+fn world() -> World {
+    World {
+        bindings: vec![binding("a", json!({}))],
+        pods: vec![pod("one", &[])],
+        owners: [("rs".to_owned(), Owner::Workload(web()))].into(),
+        workloads: [(web(), Template::default())].into(),
+        urgent: BTreeSet::new(),
+        rolling: BTreeSet::new(),
+        refused: BTreeSet::new(),
+        turns: 10,
+    }
+}
+
+impl World {
+    fn judge(&self) -> Judgement {
+        let wishes: Vec<Wish> = self.bindings.iter().map(Wish::of).collect();
+        judge(&Seen {
+            wishes: &wishes,
+            pods: &self.pods.iter().collect::<Vec<_>>(),
+            owners: &self.owners,
+            workloads: &self.workloads,
+            urgent: &self.urgent,
+            rolling: &self.rolling,
+            refused: &self.refused,
+            turns: self.turns,
+        })
+    }
+
+    /// What is restarted, and what is said of the binding `a`.
+    fn outcome(&self) -> (Option<BTreeMap<String, i64>>, &'static str, String) {
+        let judgement = self.judge();
+        let (_, reason, message) = judgement.usages["a"].verdict();
+        (judgement.restarts.get(&web()).cloned(), reason, message)
+    }
+}
+
+/// Each line was seen to fail with the rule it is there for taken out of `Wish`.
+#[test]
+fn a_pod_lacks_what_it_should_have_and_has_not() {
+    let restarted = |revision| Some(Lack { revision, restart: true });
+    let left = |revision| Some(Lack { revision, restart: false });
+    let restart = |restart: &str| json!({"spec": {"injection": {"restart": restart}}});
+    let first = json!({"status": {"revision": 1, "credentialsRevision": 1}});
+    let optional = |restart: &str| {
+        let mut change = json!({"spec": {"injection": {"restart": restart, "optional": true}}});
+        merge(&mut change, first.clone());
+        change
+    };
+    let other = json!({"spec": {"podSelector": {"matchLabels": {"app": "other"}}}});
+    let none = json!({"spec": {"podSelector": null}});
+    let empty = json!({"spec": {"podSelector": {"matchLabels": null}}});
+    let gone = json!({"metadata": {"deletionTimestamp": at(0)}});
+    let gone_quietly = json!({"metadata": {"deletionTimestamp": at(0)},
+        "spec": {"injection": {"restart": "OnRotation"}}});
+    let unbound = json!({"status": {"revision": 0}});
+    for (what, change, stamp, lack) in [
+        ("it has the present revision", json!({}), Some(3), None),
+        ("it is newer than what is known of the binding", json!({}), Some(4), None),
+        ("it is from before the binding", json!({}), None, restarted(3)),
+        ("it has other variables", json!({}), Some(2), restarted(3)),
+        ("it has other credentials", json!({}), Some(1), restarted(3)),
+        ("it waited for the first revision", first.clone(), Some(0), None),
+        ("it waited, but not long enough", json!({}), Some(0), restarted(3)),
+        ("it did not wait", optional("Always"), Some(0), restarted(1)),
+        (
+            "it did not wait, and is not restarted for the first credentials",
+            optional("OnRotation"),
+            Some(0),
+            left(1),
+        ),
+        ("never", restart("Never"), Some(1), left(3)),
+        ("only for credentials; it has none", restart("OnRotation"), None, left(3)),
+        ("only for credentials; it has them", restart("OnRotation"), Some(2), left(3)),
+        ("only for credentials; it has others", restart("OnRotation"), Some(1), restarted(3)),
+        ("only for credentials; it waited for others", restart("OnRotation"), Some(0), restarted(3)),
+        ("it is not selected", other.clone(), None, None),
+        ("it is selected no more", other, Some(3), restarted(0)),
+        ("nothing is selected any more", none, Some(3), restarted(0)),
+        ("an empty selector selects nothing", empty, None, None),
+        ("the binding goes", gone.clone(), Some(3), restarted(0)),
+        ("the binding goes, it has nothing of it", gone, None, None),
+        ("the binding goes, and restarts for credentials only", gone_quietly, Some(3), left(0)),
+        ("there is nothing yet", unbound.clone(), None, None),
+        ("there is nothing yet, and it waits", unbound, Some(0), None),
+    ] {
+        let stamps: Vec<_> = stamp.map(|revision| ("a", revision)).into_iter().collect();
+        assert_eq!(wish(change).lack(&pod("one", &stamps)), lack, "{what}");
+    }
+    for change in [Pod { exempt: true, ..pod("one", &[]) }, Pod { leaving: true, ..pod("one", &[("a", 1)]) }]
+    {
+        assert_eq!(wish(json!({})).lack(&change), None, "{change:?}");
+    }
+}
+
+#[test]
+fn a_workload_is_restarted_once_for_all_that_its_pods_lack() {
+    let mut world = world();
+    world.bindings.push(binding("b", json!({})));
+    world.pods.push(pod("two", &[("a", 3), ("b", 3)]));
+    let (restarts, reason, message) = world.outcome();
+    assert_eq!(restarts, Some(revisions(&[("a", 3), ("b", 3)])));
+    assert_eq!((reason, message.as_str()), ("Rolling", "Being restarted: deployment/web"));
+
+    // It has begun: nothing more is done, whatever its pods say.
+    world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3), ("b", 3)]);
+    let judgement = world.judge();
+    assert!(judgement.restarts.is_empty());
+    assert!(judgement.rolling.contains(&web()));
+    assert_eq!(world.outcome().1, "Rolling");
+
+    // It has come to its end.
+    world.pods.remove(0);
+    let judgement = world.judge();
+    assert_eq!(judgement.usages["a"], Usage { oldest: Some(3), of: (1, 3), ..Usage::default() });
+    assert!(judgement.rolling.is_empty());
+    assert_eq!(world.outcome().1, "RolledOut");
+}
+
+#[test]
+fn a_restart_keeps_what_others_have_and_drops_what_is_gone() {
+    let mut world = world();
+    world.bindings.push(binding("b", json!({})));
+    world.pods = vec![pod("one", &[("a", 2), ("b", 3)])];
+    world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 2), ("b", 3), ("gone", 7)]);
+    assert_eq!(world.outcome().0, Some(revisions(&[("a", 3), ("b", 3)])));
+}
+
+#[test]
+fn a_restart_that_did_not_help_is_not_repeated() {
+    let mut world = world();
+    world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3)]);
+    world.pods = vec![Pod { restarts: revisions(&[("a", 3)]), ..pod("one", &[]) }];
+    let (restarts, reason, message) = world.outcome();
+    assert_eq!((restarts, reason), (None, "StalePods"));
+    assert!(message.starts_with("Restarted in vain"), "{message}");
+    // Somebody has gone back to an earlier template; a new revision is another matter.
+    world.workloads.get_mut(&web()).unwrap().restarts.clear();
+    assert_eq!(world.outcome().0, None);
+    world.bindings = vec![binding("a", json!({"status": {"revision": 4}}))];
+    assert_eq!(world.outcome().0, Some(revisions(&[("a", 4)])));
+}
+
+/// While the labels of a template change, some pods are selected and others no more: the two must not take turns.
+#[test]
+fn a_workload_is_restarted_for_one_revision_of_a_binding() {
+    let mut world = world();
+    world.pods.push(Pod { labels: BTreeMap::new(), ..pod("other", &[("a", 3)]) });
+    for _ in 0..2 {
+        assert_eq!(world.outcome().0, Some(revisions(&[("a", 3)])));
+        world.pods.reverse();
+    }
+    world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3)]);
+    assert_eq!(world.outcome().0, None);
+}
+
+#[test]
+fn a_restart_waits_for_other_bindings_but_not_for_ever() {
+    let coming = json!({"status": {"revision": 0, "conditions": []}});
+    let rotating = json!({"status": {"currentOperation": "Rotate"}});
+    let failed = json!({"status": {"revision": 0, "conditions": [{"type": "Failed", "status": "True"}]}});
+    let going = json!({"status": {"revision": 0}, "metadata": {"deletionTimestamp": at(0)}});
+    let elsewhere =
+        json!({"status": {"revision": 0}, "spec": {"podSelector": {"matchLabels": {"app": "other"}}}});
+    for (what, other, waits) in [
+        ("coming", coming, true),
+        ("rotating", rotating, true),
+        ("failed", failed, false),
+        ("going", going, false),
+        ("for other pods", elsewhere, false),
+        ("ready", json!({}), false),
+    ] {
+        let mut world = world();
+        world.bindings.push(binding("b", other));
+        world.pods = vec![pod("one", &[("b", 3)])];
+        let (restarts, reason, message) = world.outcome();
+        assert_eq!(restarts.is_none(), waits, "{what}");
+        assert_eq!(reason == "WaitingForRestart", waits, "{what}: {message}");
+        world.urgent.insert("a".to_owned());
+        assert!(world.outcome().0.is_some(), "{what}");
+    }
+}
+
+/// What pods would get now is not there, or about to be otherwise.
+#[test]
+fn nobody_is_restarted_for_a_binding_that_is_not_ready() {
+    for change in [
+        json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}),
+        json!({"metadata": {"generation": 2}}),
+    ] {
+        let mut world = world();
+        world.bindings = vec![binding("a", change.clone())];
+        world.urgent.insert("a".to_owned());
+        let (restarts, reason, _) = world.outcome();
+        assert_eq!((restarts, reason), (None, "WaitingForRestart"), "{change}");
+    }
+    let mut world = world();
+    let going = json!({"status": {"conditions": []}, "metadata": {"deletionTimestamp": at(0)}});
+    world.bindings = vec![binding("a", going)];
+    world.pods = vec![pod("one", &[("a", 3)])];
+    assert_eq!(world.outcome().0, Some(revisions(&[("a", 0)])), "to be rid of it, nothing has to be there");
+}
+
+#[test]
+fn who_does_not_replace_pods_by_itself_takes_no_turn() {
+    for (template, reason) in [
+        (Template { paused: true, ..Template::default() }, "RolloutPaused"),
+        (Template { on_delete: true, ..Template::default() }, "OnDelete"),
+    ] {
+        let mut world = World { turns: 0, ..world() };
+        world.workloads.insert(web(), template);
+        let judgement = world.judge();
+        assert!(judgement.restarts.contains_key(&web()), "{reason}");
+        assert!(judgement.rolling.is_empty(), "{reason}");
+        assert_eq!(world.outcome().1, reason);
+        world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3)]);
+        assert_eq!((world.outcome().0, world.outcome().1), (None, reason));
+    }
+}
+
+/// It is tried again, without keeping others from their turn.
+#[test]
+fn a_restart_that_is_refused_is_told() {
+    let mut world = World { turns: 0, ..world() };
+    world.refused.insert(web());
+    let (restarts, reason, _) = world.outcome();
+    assert_eq!((restarts, reason), (Some(revisions(&[("a", 3)])), "RestartRefused"));
+    assert!(world.judge().rolling.is_empty());
+}
+
+#[test]
+fn only_so_many_are_restarted_at_once() {
+    let mut world = World { turns: 2, ..world() };
+    let name = |index: usize| Workload { name: format!("web-{index}"), ..web() };
+    world.pods.clear();
+    for index in 0..5 {
+        let uid = format!("rs-{index}");
+        let controller = Some(Controller { uid: uid.clone(), ..Controller::default() });
+        world.pods.push(Pod { controller, ..pod(&uid, &[]) });
+        world.owners.insert(uid, Owner::Workload(name(index)));
+        world.workloads.insert(name(index), Template::default());
+    }
+    let started = |world: &World| world.judge().restarts.into_keys().collect::<Vec<_>>();
+    assert_eq!(started(&world), [name(0), name(1)]);
+    let (_, reason, message) = world.outcome();
+    assert_eq!(reason, "Rolling");
+    let expected = "Being restarted: deployment/web-0, deployment/web-1. Restarted as soon as fewer others are: \
+                    deployment/web-2, deployment/web-3, deployment/web-4";
+    assert_eq!(message, expected);
+    // Whoever is being restarted already may be once more.
+    world.turns = 0;
+    world.rolling.insert(name(4));
+    assert_eq!(started(&world), [name(4)]);
+}
+
+#[test]
+fn who_is_not_restarted_is_named() {
+    let bare = Pod { controller: None, ..pod("bare", &[]) };
+    for (what, pod, owner, reason, told) in [
+        ("bare", bare, Owner::Workload(web()), "StalePods", "pod/bare"),
+        ("job", pod("once-x", &[]), Owner::Other("job/once".to_owned()), "StalePods", "job/once"),
+    ] {
+        let mut world = World { pods: vec![pod], owners: [("rs".to_owned(), owner)].into(), ..world() };
+        let (restarts, found, message) = world.outcome();
+        assert_eq!((restarts, found), (None, reason), "{what}");
+        assert!(message.ends_with(told), "{what}: {message}");
+        world.owners.clear();
+        assert_eq!(world.outcome().0, None, "{what}");
+    }
+    let mut world = world();
+    let never = json!({"spec": {"injection": {"restart": "Never"}}});
+    world.bindings = vec![binding("a", never)];
+    // Nobody has to look at a workload that is left alone.
+    world.workloads.clear();
+    let (restarts, reason, message) = world.outcome();
+    assert_eq!((restarts, reason), (None, "RestartsDisabled"));
+    assert!(message.ends_with("kubectl rollout restart does it for: deployment/web"), "{message}");
+}
+
+#[test]
+fn a_message_names_only_some() {
+    let names = (0..9).map(|index| format!("pod/{index}")).collect();
+    let usage = Usage { findings: [(Finding::Unowned, names)].into(), ..Usage::default() };
+    assert!(usage.to_string().ends_with(": pod/0, pod/1, pod/2 and others"), "{usage}");
+}
+
+#[test]
+fn what_pods_have_counts_also_if_they_go_or_are_selected_no_more() {
+    let mut world = world();
+    let leaving = Pod { leaving: true, ..pod("leaving", &[("a", 1)]) };
+    let other = Pod { labels: BTreeMap::new(), ..pod("other", &[("a", 2)]) };
+    world.pods = vec![pod("new", &[("a", 3)]), other, leaving];
+    assert_eq!(world.judge().usages["a"].oldest, Some(1));
+    world.pods.truncate(2);
+    assert_eq!(world.judge().usages["a"].oldest, Some(2));
+    world.pods.clear();
+    assert_eq!(world.judge().usages["a"].oldest, None);
+}
+
+#[test]
+fn pods_are_looked_at_until_all_have_what_they_should() {
+    let said = |status: &str| json!({"status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "RolledOut", "status": status}]}});
+    let with = |change: Value| {
+        let mut settled = said("True");
+        merge(&mut settled, change);
+        settled
+    };
+    let none = json!({"spec": {"podSelector": null}});
+    let mut none_any_more = with(none.clone());
+    merge(&mut none_any_more, json!({"metadata": {"generation": 2}}));
+    for (what, change, open) in [
+        ("nothing is known yet", json!({}), true),
+        ("all have it", said("True"), false),
+        ("not all have it", said("False"), true),
+        ("another spec", with(json!({"metadata": {"generation": 2}})), true),
+        ("the former credentials", with(json!({"status": {"predecessor": {"bindingID": "x"}}})), true),
+        ("it goes", with(json!({"metadata": {"deletionTimestamp": at(0)}})), true),
+        ("there is nothing to have", json!({"status": {"revision": 0}}), false),
+        ("nothing is selected", none, false),
+        ("nothing is selected any more", none_any_more, true),
+    ] {
+        assert_eq!(is_open(&binding("a", change)), open, "{what}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Which workloads are restarted, so that their pods have what bindings give? What is decided is in `domain::rollout`.
+//!
+//! A namespace is tended as long as it has to be known of its pods what they have of some binding. Then its pods are
+//! watched, and what was found out is handed to the reconciler of bindings.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `namespace` | what is done in a namespace, and when? |
+//! | `pods` | which pods are there that concern bindings? |
+//! | `workloads` | who makes them anew, and how is that restarted? |
+
+mod namespace;
+mod pods;
+mod workloads;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, Stream, StreamExt as _, pin_mut};
+use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::{Notify, Semaphore};
+
+use super::context::Context;
+use super::feed::Listener;
+use super::queue::{self, Queue};
+use crate::crd::ServiceBinding;
+use crate::domain::rollout::{self, Usage, concerns_pods, is_open};
+use namespace::Tended;
+
+/// How many workloads are being restarted at once, at most.
+const TURNS: usize = 10;
+
+/// A binding that concerns pods concerns whoever restarts them.
+pub fn listener(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
+    Box::new(move |binding| {
+        if concerns_pods(binding) {
+            queue.wake_object(binding);
+        }
+    })
+}
+
+/// What is known of the pods of a binding as it is now. In a namespace that goes nobody is restarted nor waited for.
+pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
+    if goes(context, &binding.namespace().unwrap_or_default()) {
+        return Some(Usage::default());
+    }
+    let known = context.usages.get(&binding.uid().unwrap_or_default());
+    known.filter(|usage| usage.of == rollout::version(binding))
+}
+
+/// Whether a namespace is being deleted.
+fn goes(context: &Context, namespace: &str) -> bool {
+    let known = context.namespaces.get(&ObjectRef::new(namespace));
+    known.is_some_and(|known| known.metadata.deletion_timestamp.is_some())
+}
+
+/// Tends namespaces, from when this replica leads.
+pub async fn run(woken: UnboundedReceiver<ObjectRef<ServiceBinding>>, context: Arc<Context>) {
+    let woken = queue::requests(woken, context.bindings.clone(), context.fence.clone());
+    tend(woken, &context).await;
+}
+
+async fn tend(woken: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infallible>>, context: &Context) {
+    let turns = Arc::new(Semaphore::new(TURNS));
+    let mut tended: HashMap<String, Arc<Notify>> = HashMap::new();
+    let mut tasks: FuturesUnordered<BoxFuture<'_, String>> = FuturesUnordered::new();
+    pin_mut!(woken);
+    loop {
+        let (namespace, is_needed) = tokio::select! {
+            Some(Ok(binding)) = woken.next() => {
+                let is_needed = context.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
+                (binding.namespace.unwrap_or_default(), is_needed)
+            }
+            Some(namespace) = tasks.next(), if !tasks.is_empty() => {
+                tended.remove(&namespace);
+                let is_needed = namespace::bindings(context, &namespace).any(|binding| is_open(&binding));
+                (namespace, is_needed)
+            }
+            else => return,
+        };
+        if let Some(task) = tended.get(&namespace) {
+            task.notify_one();
+        } else if is_needed && !goes(context, &namespace) {
+            let woken = Arc::new(Notify::new());
+            tended.insert(namespace.clone(), Arc::clone(&woken));
+            let task = Tended::new(context, namespace.clone(), Arc::clone(&turns));
+            let task = async move {
+                task.run(&woken).await;
+                namespace
+            };
+            tasks.push(task.boxed());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Who makes the pods of a namespace anew, and how is that restarted?
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
+
+use super::pods::{controller, revisions};
+use crate::crd::names::{ANNOTATION_RESTART, FIELD_MANAGER};
+use crate::domain::rollout::{Controller, Owner, Pod, Template, Wish, Workload, WorkloadKind};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{During as _, Error};
+
+/// The group and version of workloads.
+const APPS: &str = "apps/v1";
+
+/// What is known of the workloads of a namespace.
+pub(super) struct Workloads<'a> {
+    context: &'a Context,
+    namespace: String,
+    /// By the UID of the controller of pods.
+    owners: BTreeMap<String, Owner>,
+    templates: BTreeMap<Workload, Template>,
+}
+
+impl<'a> Workloads<'a> {
+    /// Of these nothing is known yet.
+    pub(super) fn new(context: &'a Context, namespace: String) -> Self {
+        Self { context, namespace, owners: BTreeMap::new(), templates: BTreeMap::new() }
+    }
+
+    /// Who makes pods anew, by the UIDs of their controllers.
+    pub(super) fn owners(&self) -> &BTreeMap<String, Owner> {
+        &self.owners
+    }
+
+    /// The workloads that are to be restarted.
+    pub(super) fn templates(&self) -> &BTreeMap<Workload, Template> {
+        &self.templates
+    }
+
+    /// Finds out who makes the pods anew that lack something. What is known and cannot have changed is not asked for.
+    pub(super) async fn find_out(&mut self, wishes: &[Wish], pods: &[&Pod]) -> Result<(), Error> {
+        let mut wanted: BTreeMap<Workload, BTreeMap<String, i64>> = BTreeMap::new();
+        let mut owners = BTreeMap::new();
+        for pod in pods {
+            let lacks: Vec<_> = wishes.iter().filter_map(|wish| Some((&wish.uid, wish.lack(pod)?))).collect();
+            let Some(controller) = pod.controller.as_ref().filter(|_| !lacks.is_empty()) else { continue };
+            if !owners.contains_key(&controller.uid) {
+                let known = self.owners.get(&controller.uid).cloned();
+                let owner = if known.is_some() { known } else { self.owner(controller).await? };
+                owners.extend(owner.map(|owner| (controller.uid.clone(), owner)));
+            }
+            if let Some(Owner::Workload(workload)) = owners.get(&controller.uid) {
+                let restarts = lacks.iter().filter(|(_, lack)| lack.restart);
+                let restarts = restarts.map(|(uid, lack)| ((*uid).clone(), lack.revision));
+                wanted.entry(workload.clone()).or_default().extend(restarts);
+            }
+        }
+        self.owners = owners;
+        self.templates.retain(|workload, _| wanted.contains_key(workload));
+        for (workload, wanted) in wanted.into_iter().filter(|(_, wanted)| !wanted.is_empty()) {
+            let is_begun = |template: &Template| {
+                wanted.iter().all(|(uid, revision)| template.restarts.get(uid) == Some(revision))
+            };
+            // A paused one may have been resumed.
+            if !self.templates.get(&workload).is_some_and(|known| is_begun(known) && !known.paused) {
+                let template = self.read(&workload).await?;
+                self.templates.remove(&workload);
+                self.templates.extend(template.map(|template| (workload, template)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who makes the pods of a controller anew; nothing if that is gone.
+    async fn owner(&self, controller: &Controller) -> Result<Option<Owner>, Error> {
+        let top = if controller.api_version == APPS && controller.kind == "ReplicaSet" {
+            let _turn = self.context.requests.take(&self.namespace).await;
+            let api = Api::<ReplicaSet>::namespaced(self.context.client.clone(), &self.namespace);
+            let found = api.get_metadata_opt(&controller.name).await.during("reading a ReplicaSet")?;
+            let Some(found) = found.filter(|found| found.uid().as_deref() == Some(&controller.uid)) else {
+                return Ok(None);
+            };
+            self::controller(&found.metadata).unwrap_or_else(|| controller.clone())
+        } else {
+            controller.clone()
+        };
+        let kind = WorkloadKind::find(&top.kind).filter(|_| top.api_version == APPS);
+        Ok(Some(match kind {
+            Some(kind) => Owner::Workload(Workload { kind, name: top.name }),
+            None => Owner::Other(format!("{}/{}", top.kind.to_lowercase(), top.name)),
+        }))
+    }
+
+    async fn read(&self, workload: &Workload) -> Result<Option<Template>, Error> {
+        let _turn = self.context.requests.take(&self.namespace).await;
+        let found = self.api(workload.kind).get_opt(&workload.name).await.during("reading a workload")?;
+        Ok(found.map(|found| template(&found)))
+    }
+
+    /// Restarts a workload for exactly these revisions.
+    pub(super) async fn restart(
+        &mut self,
+        workload: &Workload,
+        restarts: &BTreeMap<String, i64>,
+    ) -> Result<(), Error> {
+        let uid = self.templates.get(workload).map(|template| template.uid.clone());
+        let annotations: BTreeMap<String, String> = restarts
+            .iter()
+            .map(|(uid, revision)| (format!("{ANNOTATION_RESTART}{uid}"), revision.to_string()))
+            .collect();
+        let patch = json!({
+            "apiVersion": APPS, "kind": workload.kind.as_str(),
+            // With the UID, nothing is made where nothing is any more.
+            "metadata": {"name": workload.name, "uid": uid},
+            "spec": {"template": {"metadata": {"annotations": annotations}}},
+        });
+        // These annotations are ours, even where somebody has gone back to an earlier template.
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let _turn = self.context.requests.take(&self.namespace).await;
+        let api = self.api(workload.kind);
+        let written = api.patch(&workload.name, &parameters, &Patch::Apply(patch)).await;
+        self.templates.remove(workload);
+        let written = written.during("restarting a workload")?;
+        self.templates.insert(workload.clone(), template(&written));
+        Ok(())
+    }
+
+    fn api(&self, kind: WorkloadKind) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("apps", "v1", kind.as_str());
+        let resource = ApiResource::from_gvk(&kind);
+        Api::namespaced_with(self.context.client.clone(), &self.namespace, &resource)
+    }
+}
+
+fn template(workload: &DynamicObject) -> Template {
+    let at = |path: &str| workload.data.pointer(path);
+    let annotations = at("/spec/template/metadata/annotations").and_then(Value::as_object);
+    let annotations = annotations.into_iter().flatten();
+    let annotations =
+        annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+    Template {
+        uid: workload.uid().unwrap_or_default(),
+        restarts: revisions(&annotations, ANNOTATION_RESTART),
+        paused: at("/spec/paused") == Some(&Value::Bool(true)),
+        on_delete: at("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete"),
+    }
+}

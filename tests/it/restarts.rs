@@ -1,0 +1,250 @@
+//! Workloads whose pods do not have what bindings give are restarted. There is no kubelet: pods stay pending, which is
+//! enough to see who makes them anew.
+
+mod deletion;
+mod limits;
+mod rotation;
+
+use serde_json::{Value, json};
+
+use crate::namespace::{Namespace, PATIENCE, eventually};
+use crate::scripted::{BINDING, INSTANCE, Stage, condition, stage};
+
+/// What bindings of these tests select.
+fn web() -> Value {
+    json!({"podSelector": {"matchLabels": {"app": "web"}}})
+}
+
+/// The template of pods that they select.
+fn template() -> Value {
+    json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "image"}]}})
+}
+
+fn workload(kind: &str, name: &str, spec: Value) -> Value {
+    let mut workload = json!({"kind": kind, "metadata": {"name": name}, "spec": {
+        "selector": {"matchLabels": {"app": "web"}}, "template": template(),
+    }});
+    workload["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+    workload
+}
+
+/// With this strategy, old pods go although new ones are never ready.
+fn recreate() -> Value {
+    json!({"strategy": {"type": "Recreate"}})
+}
+
+fn uid(object: &Value) -> &str {
+    object["metadata"]["uid"].as_str().unwrap()
+}
+
+/// The revision of the binding that a pod has.
+fn stamp<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
+    pod["metadata"]["annotations"][format!("revision.servicecatalog.k8s.io/{}", uid(binding))].as_str()
+}
+
+/// The revision of the binding for which the pods of a workload are restarted.
+fn restart<'a>(workload: &'a Value, binding: &Value) -> Option<&'a str> {
+    let annotations = &workload["spec"]["template"]["metadata"]["annotations"];
+    annotations[format!("restart.servicecatalog.k8s.io/{}", uid(binding))].as_str()
+}
+
+impl Namespace {
+    /// Creates a workload, and waits for its pod.
+    async fn running(&self, workload: Value) -> Value {
+        let created = self.create(workload).await.unwrap();
+        self.until_pods("there is a pod", |pods| !pods.is_empty()).await;
+        created
+    }
+
+    async fn until_pods(&self, what: &str, are_as_wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        eventually(what, PATIENCE, async || {
+            let pods = self.list("Pod").await;
+            if are_as_wanted(&pods) { Ok(pods) } else { Err(format!("{pods:#?}")) }
+        })
+        .await
+    }
+
+    /// Waits until all pods have this revision of the binding, or nothing of it.
+    async fn until_stamped(&self, binding: &Value, revision: Option<&str>) {
+        let is_stamped =
+            |pods: &[Value]| !pods.is_empty() && pods.iter().all(|pod| stamp(pod, binding) == revision);
+        self.until_pods(&format!("all pods have the revision {revision:?}"), is_stamped).await;
+    }
+}
+
+/// An instance, and a binding to it that is ready and has said so of its pods.
+async fn rolled_out(stage: &Stage, spec: Value) -> Value {
+    let binding = stage.ready_binding(json!({}), spec).await;
+    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    binding
+}
+
+/// Pods get something else: another variable.
+async fn inject_otherwise(stage: &Stage, name: &str) {
+    let change = json!({"spec": {"injection": {"env": [{"name": "PASSWORD", "key": "password"}]}}});
+    stage.patch(BINDING, name, change).await.unwrap();
+}
+
+#[tokio::test]
+async fn pods_from_before_the_binding_get_it_once() {
+    let stage = stage().await;
+    stage.running(workload("Deployment", "web", recreate())).await;
+    let binding = rolled_out(&stage, web()).await;
+    stage.until_stamped(&binding, Some("1")).await;
+    let deployment = stage.get("Deployment", "web").await.unwrap();
+    assert_eq!(restart(&deployment, &binding), Some("1"));
+    assert_eq!(stage.list("ReplicaSet").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_workload_that_is_right_is_left_alone() {
+    let stage = stage().await;
+    let binding = rolled_out(&stage, web()).await;
+    let before = stage.running(workload("Deployment", "web", recreate())).await;
+    stage.until_stamped(&binding, Some("1")).await;
+    // What comes later is seen to be done: this one is restarted.
+    let other = json!({"podSelector": {"matchLabels": {"app": "other"}}});
+    stage.binding("other", other).await;
+    stage.until_says(BINDING, "other", "RolledOut=True RolledOut").await;
+    let after = stage.get("Deployment", "web").await.unwrap();
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+}
+
+#[tokio::test]
+async fn a_pod_that_waited_for_the_secret_is_right() {
+    let stage = stage().await;
+    stage.binding("db", web()).await;
+    let binding = stage.get(BINDING, "db").await.unwrap();
+    // Until the API server knows the binding, pods do not get it.
+    eventually("pods get the binding", PATIENCE, async || {
+        let mut pod = template();
+        (pod["kind"], pod["metadata"]["name"]) = ("Pod".into(), "probe".into());
+        let pod = stage.try_create(pod).await?;
+        stamp(&pod, &binding).map(|_| ()).ok_or_else(|| format!("{pod:#}"))
+    })
+    .await;
+    let before = stage.running(workload("Deployment", "web", recreate())).await;
+    stage.until_stamped(&binding, Some("0")).await;
+    stage.ready_instance(json!({})).await;
+    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    let after = stage.get("Deployment", "web").await.unwrap();
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+}
+
+#[tokio::test]
+async fn bindings_that_become_ready_together_cost_one_restart() {
+    let stage = stage().await;
+    let deployment = stage.running(workload("Deployment", "web", recreate())).await;
+    for name in ["first", "second"] {
+        stage.binding(name, web()).await;
+    }
+    let slow = json!({"serviceClassExternalName": "cache", "servicePlanExternalName": "cache-slow"});
+    stage.instance("slow", slow).await;
+    let mut third = web();
+    third["instanceRef"] = json!({"name": "slow"});
+    stage.binding("third", third).await;
+    stage.ready_instance(json!({})).await;
+    for name in ["first", "second", "third"] {
+        stage.until_says(BINDING, name, "RolledOut=True RolledOut").await;
+    }
+    let after = stage.get("Deployment", "web").await.unwrap();
+    let generation = |object: &Value| object["metadata"]["generation"].as_i64().unwrap();
+    assert_eq!(generation(&after), generation(&deployment) + 1, "{after:#}");
+}
+
+#[tokio::test]
+async fn a_changed_injection_and_a_changed_selector_restart() {
+    let stage = stage().await;
+    let binding = rolled_out(&stage, web()).await;
+    stage.running(workload("Deployment", "web", recreate())).await;
+    inject_otherwise(&stage, "db").await;
+    stage.until_stamped(&binding, Some("2")).await;
+    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    stage.patch(BINDING, "db", json!({"spec": {"podSelector": null, "injection": null}})).await.unwrap();
+    stage.until_stamped(&binding, None).await;
+    stage.until(BINDING, "db", |binding| condition(binding, "RolledOut=False Rolling").is_none()).await;
+    stage.until(BINDING, "db", |binding| !binding["status"].to_string().contains("RolledOut")).await;
+}
+
+#[tokio::test]
+async fn a_stateful_set_and_a_daemon_set_are_restarted() {
+    let stage = stage().await;
+    let node = json!({"kind": "Node", "metadata": {"name": stage.name, "labels": {"test": stage.name}}});
+    stage.create(node).await.unwrap();
+    // Nobody makes its pods ready: in order, they would be waited for.
+    let parallel = json!({"serviceName": "web", "podManagementPolicy": "Parallel"});
+    stage.create(workload("StatefulSet", "stateful", parallel)).await.unwrap();
+    let mut daemon = workload("DaemonSet", "daemon", json!({}));
+    daemon["spec"]["template"]["spec"]["nodeSelector"] = json!({"test": stage.name});
+    stage.create(daemon).await.unwrap();
+    stage.until_pods("there are two pods", |pods| pods.len() == 2).await;
+    let binding = rolled_out(&stage, web()).await;
+    for (kind, name) in [("StatefulSet", "stateful"), ("DaemonSet", "daemon")] {
+        let workload = stage.get(kind, name).await.unwrap();
+        assert_eq!(restart(&workload, &binding), Some("1"), "{workload:#}");
+    }
+    stage.delete("DaemonSet", "daemon").await.unwrap();
+    stage.delete("Node", &stage.name).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_wants_no_restarts_is_told_how_to_do_it() {
+    let stage = stage().await;
+    let before = stage.running(workload("Deployment", "web", recreate())).await;
+    for restart in ["Never", "OnRotation"] {
+        let name = restart.to_lowercase();
+        let mut spec = web();
+        spec["injection"] = json!({"restart": restart});
+        stage.binding(&name, spec).await;
+    }
+    stage.ready_instance(json!({})).await;
+    for name in ["never", "onrotation"] {
+        let message = stage.until_says(BINDING, name, "RolledOut=False RestartsDisabled").await;
+        assert!(message.contains("kubectl rollout restart does it for: deployment/web"), "{message}");
+    }
+    let after = stage.get("Deployment", "web").await.unwrap();
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+    // As kubectl does it.
+    let by_hand = json!({"spec": {"template": {"metadata": {"annotations": {"restartedAt": "now"}}}}});
+    stage.patch("Deployment", "web", by_hand).await.unwrap();
+    for name in ["never", "onrotation"] {
+        stage.until_says(BINDING, name, "RolledOut=True RolledOut").await;
+    }
+}
+
+#[tokio::test]
+async fn who_cannot_be_restarted_is_named() {
+    let stage = stage().await;
+    let mut paused = workload("Deployment", "paused", recreate());
+    stage.running(paused.clone()).await;
+    paused = stage.patch("Deployment", "paused", json!({"spec": {"paused": true}})).await.unwrap();
+    let job = json!({"kind": "Job", "metadata": {"name": "once"}, "spec": {"template": {
+        "metadata": {"labels": {"app": "web"}},
+        "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "image"}]},
+    }}});
+    stage.create(job).await.unwrap();
+    let mut bare = template();
+    (bare["kind"], bare["metadata"]["name"]) = ("Pod".into(), "bare".into());
+    stage.create(bare).await.unwrap();
+    stage.until_pods("there are three pods", |pods| pods.len() == 3).await;
+
+    let binding = stage.ready_binding(json!({}), web()).await;
+    let message = stage.until_says(BINDING, "db", "RolledOut=False RolloutPaused").await;
+    assert!(message.contains("deployment/paused"), "{message}");
+    assert!(message.contains("job/once, pod/bare"), "{message}");
+    stage.delete("Pod", "bare").await.unwrap();
+    // Its pod goes.
+    stage.patch("Job", "once", json!({"spec": {"suspend": true}})).await.unwrap();
+    stage.patch("Deployment", "paused", json!({"spec": {"paused": false}})).await.unwrap();
+    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    stage.until_stamped(&binding, Some("1")).await;
+    drop(paused);
+}
+
+#[tokio::test]
+async fn an_instance_of_which_no_pod_is_known_has_no_condition() {
+    let stage = stage().await;
+    let binding = stage.ready_binding(json!({}), json!({})).await;
+    assert!(!binding["status"].to_string().contains("RolledOut"), "{binding:#}");
+    assert!(stage.list(INSTANCE).await.len() == 1);
+}
