@@ -2,6 +2,7 @@
 
 mod added_secret;
 mod fixed_plan;
+mod own_restart;
 mod own_secret;
 mod relist;
 mod restrictions;
