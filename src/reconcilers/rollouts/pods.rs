@@ -124,3 +124,102 @@ pub(super) fn revisions(annotations: &BTreeMap<String, String>, prefix: &str) ->
         |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_owned(), value.parse().ok()?));
     annotations.iter().filter_map(revision).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Nothing that watches: the events come from the test.
+    fn pods() -> Pods {
+        let selector = json!({"matchLabels": {"app": "web"}});
+        let selectors = vec![Selector::try_from(from::<LabelSelector>(selector)).unwrap()];
+        let events = futures::stream::pending().boxed();
+        Pods { events, selectors, known: HashMap::new(), listed: HashMap::new(), are_known: false }
+    }
+
+    fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn object(name: &str, metadata: Value) -> PartialObjectMeta<Api> {
+        let mut object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata});
+        object["metadata"]["name"] = name.into();
+        from(object)
+    }
+
+    fn names(pods: &Pods) -> Vec<&str> {
+        let mut names: Vec<&str> = pods.known.values().map(|pod| pod.name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn only_pods_that_concern_bindings_are_kept() {
+        let mut pods = pods();
+        let web = json!({"labels": {"app": "web"}});
+        let stamped = json!({"annotations": {"revision.servicecatalog.k8s.io/a": "1"}});
+        assert!(!pods.apply(Event::Init));
+        assert!(!pods.apply(Event::InitApply(object("selected", web.clone()))));
+        assert!(!pods.apply(Event::InitApply(object("stamped", stamped.clone()))));
+        assert!(!pods.apply(Event::InitApply(object("another", json!({"labels": {"app": "db"}})))));
+        assert!(!pods.are_known());
+        assert!(pods.apply(Event::InitDone));
+        assert!(pods.are_known());
+        assert_eq!(names(&pods), ["selected", "stamped"]);
+
+        assert!(!pods.apply(Event::Apply(object("selected", web.clone()))), "it is no news");
+        assert!(pods.apply(Event::Apply(object("selected", json!({})))), "it is selected no more");
+        assert!(!pods.apply(Event::Apply(object("another", json!({})))));
+        assert!(!pods.apply(Event::Delete(object("another", json!({})))));
+        assert!(pods.apply(Event::Delete(object("stamped", stamped))));
+        assert_eq!(names(&pods), [""; 0]);
+
+        // After an interruption, what is gone is gone.
+        pods.apply(Event::Apply(object("selected", web.clone())));
+        pods.apply(Event::Init);
+        pods.apply(Event::InitApply(object("new", web)));
+        assert_eq!(names(&pods), ["selected"], "until all are listed");
+        pods.apply(Event::InitDone);
+        assert_eq!(names(&pods), ["new"]);
+    }
+
+    #[test]
+    fn what_bindings_have_to_know_of_a_pod_is_read_from_its_metadata() {
+        let read = pod(&object(
+            "web-1",
+            json!({
+                "labels": {"app": "web"}, "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {
+                    "revision.servicecatalog.k8s.io/a": "2", "revision.servicecatalog.k8s.io/b": "two",
+                    "restart.servicecatalog.k8s.io/a": "1", "servicecatalog.k8s.io/inject": "false",
+                },
+                "ownerReferences": [
+                    {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u-n"},
+                    {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u-rs", "controller": true},
+                ],
+            }),
+        ));
+        let controller = Controller {
+            uid: "u-rs".into(),
+            api_version: "apps/v1".into(),
+            kind: "ReplicaSet".into(),
+            name: "web".into(),
+        };
+        let expected = Pod {
+            name: "web-1".into(),
+            labels: [("app".into(), "web".into())].into(),
+            stamps: [("a".into(), 2)].into(),
+            restarts: [("a".into(), 1)].into(),
+            controller: Some(controller),
+            exempt: true,
+            leaving: true,
+        };
+        assert_eq!(read, expected);
+        assert!(pod(&object("mirror", json!({"annotations": {"kubernetes.io/config.mirror": "x"}}))).exempt);
+        assert!(
+            !pod(&object("meant", json!({"annotations": {"servicecatalog.k8s.io/inject": "true"}}))).exempt
+        );
+    }
+}

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{recreate, restart, rolled_out, web, workload};
+use crate::namespace::{Namespace, PATIENCE, eventually};
 use crate::scripted::{BINDING, alone};
 
 #[tokio::test]
@@ -33,4 +34,41 @@ async fn a_binding_whose_pods_are_right_costs_one_more_write() {
     stage.binding("db", web()).await;
     stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     assert_eq!(alone.writes() - before, 4);
+}
+
+/// How many watches of the pods of one namespace there are. Only the operator has any.
+async fn watches(namespace: &Namespace) -> f64 {
+    let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
+    let metrics = namespace.client.request_text(request).await.unwrap();
+    let is_one = |line: &&str| {
+        ["apiserver_longrunning_requests{", "resource=\"pods\"", "scope=\"namespace\"", "verb=\"WATCH\""]
+            .iter()
+            .all(|part| line.contains(part))
+    };
+    let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+    metrics.lines().filter(is_one).map(count).sum()
+}
+
+async fn until_watches(namespace: &Namespace, wanted: f64) {
+    eventually("pods are watched as it is needed", PATIENCE, async || {
+        let seen = watches(namespace).await;
+        if (seen - wanted).abs() < 0.5 { Ok(()) } else { Err(format!("{seen} watches")) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pods_are_watched_only_while_they_may_not_have_what_they_should() {
+    let alone = alone(&[]).await;
+    let stage = alone.stage().await;
+    until_watches(&stage, 0.0).await;
+    stage.running(workload("Deployment", "web", recreate())).await;
+    let mut spec = web();
+    spec["injection"] = json!({"restart": "Never"});
+    stage.ready_binding(json!({}), spec).await;
+    stage.until_says(BINDING, "db", "RolledOut=False RestartsDisabled").await;
+    until_watches(&stage, 1.0).await;
+    stage.patch(BINDING, "db", json!({"spec": {"injection": null}})).await.unwrap();
+    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    until_watches(&stage, 0.0).await;
 }
