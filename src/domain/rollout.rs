@@ -91,6 +91,12 @@ impl Finding {
 }
 
 impl Usage {
+    /// Whether those who have something else are being replaced, or are about to be, without anybody else's doing.
+    pub fn is_going_on(&self) -> bool {
+        let goes_on = |finding: &Finding| matches!(finding, Finding::Rolling | Finding::Crowded | Finding::Early);
+        self.findings.is_empty() || self.findings.keys().any(goes_on)
+    }
+
     /// What the condition `RolledOut` says: status, reason, message.
     pub fn verdict(&self) -> (Status, &'static str, String) {
         match self.findings.keys().next() {

@@ -53,7 +53,7 @@ pub(super) fn are_awaited(observed: &Observed<'_>, status: &mut ServiceBindingSt
         return None;
     }
     if let Some(usage) = &observed.usage {
-        usage.oldest?;
+        usage.oldest.filter(|_| usage.is_going_on())?;
         let message = format!(
             "Pods have the credentials. The broker is asked to remove them when no pod has them any more, at {} at \
              the latest. {usage}",

@@ -95,6 +95,8 @@ fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
         ("they have it, still", true, json!(null), Some(all.clone()), 299, true),
         ("too long", true, json!(null), Some(all.clone()), 300, false),
         ("not known for too long", true, json!(null), None, 300, false),
+        ("nobody replaces them", true, json!(null), Some(usage(Some(1), &[Finding::Unowned])), 0, false),
+        ("they go, and get no others", true, json!(null), Some(usage(Some(1), &[])), 0, true),
         ("none has it", true, json!(null), Some(usage(None, &[])), 0, false),
         ("none is selected", false, json!(null), None, 0, false),
         ("none is restarted", true, restart("Never"), Some(all.clone()), 0, false),
