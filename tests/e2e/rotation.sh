@@ -30,7 +30,7 @@ spec:
               trap 'exit 0' TERM
               until [ -n "\${DATABASE_URL-}" ]; do touch /tmp/served; sleep 0.2; done
               while true; do
-                if said=\$(psql "\$DATABASE_URL" -q -A -t -c "SELECT current_user" 2>&1)
+                if said=\$(psql "\$DATABASE_URL" -q -A -t -c "SELECT session_user" 2>&1)
                 then touch /tmp/served; echo "served as \$said"
                 else echo "FAILED: \$said"; fi
               done
@@ -79,7 +79,7 @@ check "it is rotated on request" kubectl wait --for=condition=Rotated --timeout=
 check "it was ready all the time" equal True field '{.status.conditions[?(@.type=="Ready")].status}' servicebinding/db
 new=$(role)
 check "the credentials are others" test "$old" != "$new"
-check "the pod that nothing restarts is named" eventually says "Pod held" \
+check "the pod that nothing restarts is named" eventually says "pod/held" \
   field '{.status.conditions[?(@.type=="RolledOut")].message}' servicebinding/db
 check "the application is restarted" eventually equal 2 restarts
 check "… to the end" kubectl rollout status --timeout=120s deployment/load
@@ -102,7 +102,7 @@ check "the application is restarted without it" eventually equal 3 restarts
 check "the binding goes" gone servicebinding/db
 check "… and its Secret" equal "" kubectl get secret/db --ignore-not-found --output name
 check "… and its role" equal 0 roles "$new"
-check "no pod has it any more" equal "" kubectl get pods --output 'jsonpath={.items[*].spec.containers[0].env[?(@.name=="DATABASE_URL")].name}'
+check "no pod has it any more" eventually equal "" kubectl get pods --output 'jsonpath={.items[*].spec.containers[0].env[?(@.name=="DATABASE_URL")].name}'
 kubectl delete deployment/load >/dev/null
 check "all goes" kubectl delete --timeout=90s serviceinstances,clusterservicebrokers --all
 check "nothing is left at the broker" nothing_is_orphaned
