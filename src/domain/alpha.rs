@@ -14,7 +14,7 @@ use kube::{Resource, ResourceExt as _};
 use super::{annotation, has_finalizer, reason};
 use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
-use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED};
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE};
 
 /// The finalizer of what is to be outlived by what it owns: `kubectl delete --cascade=orphan`.
 const ORPHAN: &str = "orphan";
@@ -149,7 +149,7 @@ fn remove<A: Alpha>(alpha: &A, own: Option<&A::Child>) -> Step<A::Child> {
 
 /// Annotations that mean something to the operator mean the same on the child.
 fn pass_on(alpha: &ObjectMeta, child: &mut ObjectMeta) {
-    for key in [ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED] {
+    for key in [ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE] {
         if let Some(value) = annotation(alpha, key) {
             child.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
         }

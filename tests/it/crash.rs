@@ -52,7 +52,8 @@ impl Point<'_> {
         });
         tokio::select! {
             () = sprung => {}
-            () = self.life.settle(&stage) => {}
+            // What comes after the life is not interrupted.
+            () = self.life.settle(&stage) => stage.broker.trap.disarm(),
         }
         stage
     }

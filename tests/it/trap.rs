@@ -24,6 +24,11 @@ impl Trap {
         *self.lock() = State { place, ..State::default() };
     }
 
+    /// Nobody walks into it any more. What was done is known still.
+    pub fn disarm(&self) {
+        self.lock().place = None;
+    }
+
     /// What was done since it was set.
     pub fn effects(&self) -> Vec<Effect> {
         self.lock().effects.clone()

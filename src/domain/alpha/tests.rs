@@ -202,7 +202,8 @@ fn an_object_that_is_older_than_the_policies_is_held_first() {
 #[test]
 fn annotations_are_passed_on_also_when_the_object_goes() {
     let retain = |object: &mut Value| {
-        object["metadata"]["annotations"] = json!({ANNOTATION_DELETION_POLICY: "Retain", "other": "x"});
+        object["metadata"]["annotations"] =
+            json!({ANNOTATION_DELETION_POLICY: "Retain", ANNOTATION_ROTATE: "now", "other": "x"});
     };
     let deleted = Some("2026-01-01T00:00:00Z");
     for (instance_deleted, child_deleted) in [(None, None), (deleted, None), (deleted, deleted)] {
@@ -215,9 +216,11 @@ fn annotations_are_passed_on_also_when_the_object_goes() {
             child["metadata"]["deletionTimestamp"] = child_deleted.into();
         });
         let annotations = changed(step(&instance, Some(&child))).metadata.annotations;
-        let expected = json!({ANNOTATION_DELETION_POLICY: "Retain", ANNOTATION_PAUSED: "true"});
+        let expected = json!({
+            ANNOTATION_DELETION_POLICY: "Retain", ANNOTATION_PAUSED: "true", ANNOTATION_ROTATE: "now",
+        });
         assert_eq!(serde_json::to_value(annotations).unwrap(), expected);
     }
     let passed = create(&instance(retain)).metadata.annotations.unwrap();
-    assert_eq!(passed.keys().collect::<Vec<_>>(), [ANNOTATION_DELETION_POLICY]);
+    assert_eq!(passed.keys().collect::<Vec<_>>(), [ANNOTATION_DELETION_POLICY, ANNOTATION_ROTATE]);
 }

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::Key;
 use super::fault::{Effect, FAULTS, Fault, Seen};
@@ -106,6 +106,7 @@ impl Scenario {
             let mut world = World::new();
             self.prepare(&mut world).await;
             let before = world.broker.changes;
+            let ready = ready_since(&world);
             self.begin(&mut world);
             if until(&mut world, self.endpoint).await.is_some() {
                 self.go_wrong(&mut world).await;
@@ -116,6 +117,9 @@ impl Scenario {
             if world.broken.is_empty() {
                 let changes = world.broker.changes - before;
                 world.broken.extend(self.judge(&world, changes));
+                if self.operation == Rotate && self.death == Death::No && ready_since(&world) != ready {
+                    world.broken.push("the binding was not ready all the time".to_owned());
+                }
                 world.broken.extend(invariants::at_rest(&world.api, &world.broker));
             }
             users::clean_up(&mut world.api);
@@ -259,6 +263,12 @@ impl Scenario {
         let repeatable = self.operation == Update && body.contains("\"update_repeatable\":true");
         said && matches!(status, 400 | 422) && !passing && !repeatable
     }
+}
+
+/// When the binding became ready, or ceased to be.
+fn ready_since(world: &World) -> Option<Value> {
+    let binding = world.api.get(&Key::new("servicebindings", "one"))?;
+    invariants::condition(binding, "Ready").map(|ready| ready["lastTransitionTime"].clone())
 }
 
 /// Whether the operator has just asked to write a status, and was answered.
