@@ -147,12 +147,14 @@ pub fn create_instance_of(api: &mut Api, name: &str, (class, plan): (&str, &str)
     api.create(Key::new(INSTANCES, name), object);
 }
 
-/// Creates a binding to the instance of the same name, with what admission adds.
+/// Creates a binding to the instance of the same name, with what admission adds. Former credentials of the first are given
+/// up while all waits for what comes next; those of the second are there when all is at rest, and deleted with it.
 pub fn create_binding(api: &mut Api, name: &str) {
+    let grace_period = if name == NAMES[0] { "10m" } else { "24h" };
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": metadata(),
         "spec": {"instanceRef": {"name": name}, "secretName": name, "userInfo": user(),
-            "rotation": {"gracePeriod": "10m"}},
+            "rotation": {"gracePeriod": grace_period}},
     });
     api.create(Key::new(BINDINGS, name), object);
 }
