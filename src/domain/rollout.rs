@@ -93,7 +93,8 @@ impl Finding {
 impl Usage {
     /// Whether those who have something else are being replaced, or are about to be, without anybody else's doing.
     pub fn is_going_on(&self) -> bool {
-        let goes_on = |finding: &Finding| matches!(finding, Finding::Rolling | Finding::Crowded | Finding::Early);
+        let goes_on =
+            |finding: &Finding| matches!(finding, Finding::Rolling | Finding::Crowded | Finding::Early);
         self.findings.is_empty() || self.findings.keys().any(goes_on)
     }
 

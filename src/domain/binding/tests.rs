@@ -30,6 +30,7 @@ fn instance() -> ServiceInstance {
 }
 
 /// What `observed` needs besides the binding.
+#[expect(clippy::struct_excessive_bools, reason = "each is something else that a test may say")]
 pub(super) struct World {
     pub(super) instance: ServiceInstance,
     pub(super) retrievable: bool,

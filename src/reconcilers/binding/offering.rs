@@ -52,7 +52,11 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
     let offering = Offering {
         bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
         retrievable: class.common().binding_retrievable,
-        rotatable: plan.common().binding_rotatable.or(class.common().binding_rotatable).unwrap_or_default(),
+        rotatable: plan
+            .common()
+            .binding_rotatable
+            .or_else(|| class.common().binding_rotatable)
+            .unwrap_or_default(),
         maximum_polling_duration: seconds.map(Duration::from_secs),
     };
     let described = Described {

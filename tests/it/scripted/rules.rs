@@ -125,7 +125,7 @@ fn is_rotatable(catalog: &Value, instance: &Instance) -> bool {
     };
     let service = of(&catalog["services"], &instance.service);
     let plan = of(&service["plans"], &instance.plan);
-    plan["binding_rotatable"].as_bool().or(service["binding_rotatable"].as_bool()).unwrap_or_default()
+    plan["binding_rotatable"].as_bool().or_else(|| service["binding_rotatable"].as_bool()).unwrap_or_default()
 }
 
 fn is_retrievable(catalog: &Value, service: &Value) -> bool {

@@ -35,16 +35,17 @@ pub(super) fn due(observed: &Observed<'_>, status: &ServiceBindingStatus) -> Opt
     let issued = status.issued_at.as_ref().or(meta.creation_timestamp.as_ref())?;
     let interval = observed.binding.spec.rotation.as_ref().and_then(|rotation| rotation.interval.as_deref());
     let interval = interval.and_then(broker::duration).map(|interval| schedule::after(issued, interval));
-    let wanted = status.renew_before.clone().or_else(|| last_chance(issued, status.expires_at.as_ref()?));
+    let wanted =
+        status.renew_before.clone().or_else(|| Some(last_chance(issued, status.expires_at.as_ref()?)));
     let due = earliest([wanted, interval])?;
     let seed = meta.uid.as_deref().unwrap_or_default();
     Some(latest(sooner(issued, &due, seed), schedule::after(issued, SHORTEST)))
 }
 
 /// When credentials are replaced of which only the end is known.
-fn last_chance(issued: &Time, expires: &Time) -> Option<Time> {
+fn last_chance(issued: &Time, expires: &Time) -> Time {
     let last_day = before(expires, LAST_DAY);
-    Some(latest(schedule::after(issued, schedule::elapsed(issued, expires).mul_f64(0.8)), last_day))
+    latest(schedule::after(issued, schedule::elapsed(issued, expires).mul_f64(0.8)), last_day)
 }
 
 /// Up to a tenth of the time sooner, at least half of that: bindings (`seed`) that were made together come apart.
