@@ -1,13 +1,13 @@
 //! Pods and the credentials that they get at admission. No kubelet is needed to see them.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 
 mod collisions;
+mod origins;
 mod property;
+mod selection;
 mod stamps;
 
 /// A pod with one container, and labels.
@@ -31,12 +31,16 @@ fn has_volume(pod: &Value, binding: &Value) -> bool {
 }
 
 impl Namespace {
-    /// Creates a binding and waits until pods get it; the API server needs a moment. The pod that tries it has to be one
-    /// that gets it.
-    async fn bind_probed(&self, name: &str, spec: Value, probe: &Value) -> Value {
+    /// Creates a binding; the API server needs a moment until pods get it.
+    async fn bind_unseen(&self, name: &str, spec: Value) -> Value {
         let mut binding = json!({"kind": "ServiceBinding", "metadata": {"name": name}, "spec": spec});
         binding["spec"]["instanceRef"] = json!({"name": "instance"});
-        let binding = self.create(binding).await.unwrap();
+        self.create(binding).await.unwrap()
+    }
+
+    /// Creates a binding and waits until pods get it. The pod that tries it has to be one that gets it.
+    async fn bind_probed(&self, name: &str, spec: Value, probe: &Value) -> Value {
+        let binding = self.bind_unseen(name, spec).await;
         eventually("pods get the binding", PATIENCE, async || {
             wanted(self.try_create(probe.clone()).await?, |pod| has_volume(pod, &binding))
         })
@@ -84,93 +88,6 @@ async fn a_pod_gets_the_secret_as_files_and_learns_where_they_are() {
     assert!(container["volumeMounts"].as_array().unwrap().contains(&mount), "{container:#}");
     assert_eq!(container["env"], json!([{"name": "SERVICE_BINDING_ROOT", "value": "/bindings"}]));
     assert_eq!(container["envFrom"], Value::Null);
-}
-
-#[tokio::test]
-async fn only_selected_pods_are_injected() {
-    let namespace = namespace().await;
-    let requirement = |operator: &str, values: Value| json!({"matchExpressions": [{"key": "tier", "operator": operator, "values": values}]});
-    let (front, back, plain, empty) = (
-        json!({"app": "web", "tier": "front"}),
-        json!({"app": "web", "tier": "back"}),
-        json!({"app": "web"}),
-        json!({"app": "web", "tier": ""}),
-    );
-    // Of each, the first gets it.
-    let cases = [
-        (
-            "labels",
-            json!({"matchLabels": {"app": "web", "tier": "front"}}),
-            vec![&front],
-            vec![&back, &plain, &Value::Null],
-        ),
-        (
-            "empty-value",
-            json!({"matchLabels": {"tier": ""}}),
-            vec![&empty],
-            vec![&plain, &front, &Value::Null],
-        ),
-        (
-            "in",
-            requirement("In", json!(["front", "middle"])),
-            vec![&front],
-            vec![&back, &plain, &empty, &Value::Null],
-        ),
-        (
-            "not-in",
-            requirement("NotIn", json!(["front"])),
-            vec![&back, &plain, &empty, &Value::Null],
-            vec![&front],
-        ),
-        ("exists", requirement("Exists", json!([])), vec![&front, &back, &empty], vec![&plain, &Value::Null]),
-        (
-            "does-not-exist",
-            requirement("DoesNotExist", Value::Null),
-            vec![&plain, &Value::Null],
-            vec![&front, &empty],
-        ),
-        (
-            "both",
-            json!({"matchLabels": {"app": "web"}, "matchExpressions":
-            [{"key": "tier", "operator": "Exists"}, {"key": "tier", "operator": "NotIn", "values": ["back"]}]}),
-            vec![&front, &empty],
-            vec![&back, &plain, &Value::Null],
-        ),
-    ];
-    for (name, selector, selected, others) in cases {
-        let probe = pod(selected[0].clone());
-        let binding = namespace.bind_probed(name, json!({"podSelector": selector}), &probe).await;
-        for labels in selected {
-            let pod = namespace.admitted(&pod(labels.clone())).await;
-            assert!(has_volume(&pod, &binding), "{name} should select {labels}");
-        }
-        for labels in others {
-            let pod = namespace.admitted(&pod(labels.clone())).await;
-            assert!(!has_volume(&pod, &binding), "{name} should not select {labels}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn another_namespace_is_not_concerned() {
-    let (namespace, other) = (namespace().await, namespace().await);
-    let binding = namespace.bind("db", json!(null)).await;
-    assert!(!has_volume(&other.admitted(&web()).await, &binding));
-}
-
-#[tokio::test]
-async fn the_system_and_the_operator_are_not_concerned() {
-    let namespace = namespace().await;
-    for name in ["kube-system", "service-catalog"] {
-        let system = Namespace { name: name.to_owned(), client: namespace.client.clone() };
-        let binding = json!({"kind": "ServiceBinding", "metadata": {"name": "db"}, "spec":
-            {"instanceRef": {"name": "i"}, "podSelector": {"matchLabels": {"app": "web"}}}});
-        let binding = system.create(binding).await.unwrap();
-        // Bindings are seen in the order of their creation.
-        namespace.bind(name, json!(null)).await;
-        assert!(!has_volume(&system.admitted(&web()).await, &binding), "{name}");
-        system.delete("ServiceBinding", "db").await.unwrap();
-    }
 }
 
 #[tokio::test]
@@ -297,64 +214,31 @@ async fn the_root_of_the_container_counts() {
     }
 }
 
+/// In whatever order they are made, and found.
 #[tokio::test]
 async fn several_bindings_go_into_one_pod() {
-    let namespace = namespace().await;
-    let bindings = [
-        namespace
-            .bind("db", json!({"env": [{"name": "URI", "key": "uri"}], "envFrom": {"prefix": "DB_"}}))
-            .await,
-        namespace.bind("cache", json!({"env": [{"name": "CACHE", "key": "uri"}], "envFrom": {}})).await,
-        namespace.bind("queue", json!({"env": [{"name": "URI", "key": "uri"}]})).await,
+    let injections = [
+        ("db", json!({"env": [{"name": "URI", "key": "uri"}], "envFrom": {"prefix": "DB_"}})),
+        ("cache", json!({"env": [{"name": "CACHE", "key": "uri"}], "envFrom": {}})),
+        ("queue", json!({"env": [{"name": "QUEUE", "key": "uri"}]})),
     ];
-    let pod = namespace.admitted(&web()).await;
-    for binding in &bindings {
-        assert!(has_volume(&pod, binding), "{pod:#}");
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let namespace = namespace().await;
+        for number in order {
+            let (name, injection) = injections[number].clone();
+            namespace.bind(name, injection).await;
+        }
+        let pod = namespace.admitted(&web()).await;
+        let container = &pod["spec"]["containers"][0];
+        let sorted = |mut list: Vec<&str>| {
+            list.sort_unstable();
+            list.join(" ")
+        };
+        assert_eq!(sorted(mounts(container)), "/bindings/cache /bindings/db /bindings/queue");
+        assert_eq!(sorted(names(&container["env"])), "CACHE QUEUE SERVICE_BINDING_ROOT URI");
+        assert_eq!(container["envFrom"].as_array().unwrap().len(), 2);
+        assert_eq!(pod["metadata"]["labels"], web()["metadata"]["labels"], "nothing collides");
     }
-    let container = &pod["spec"]["containers"][0];
-    let set = |list: Vec<&'static str>| list.into_iter().collect::<BTreeSet<_>>();
-    let directories: BTreeSet<&str> = mounts(container).into_iter().collect();
-    assert_eq!(directories, set(vec!["/bindings/cache", "/bindings/db", "/bindings/queue"]));
-    let mut variables = names(&container["env"]);
-    variables.sort_unstable();
-    assert_eq!(variables, ["CACHE", "SERVICE_BINDING_ROOT", "URI"]);
-    assert_eq!(container["envFrom"].as_array().unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn a_pod_can_decline_and_a_mirror_cannot_be_changed() {
-    let namespace = namespace().await;
-    let binding = namespace.bind("db", json!(null)).await;
-    for (annotations, injected) in [
-        (json!({"servicecatalog.k8s.io/inject": "false"}), false),
-        (json!({"servicecatalog.k8s.io/inject": "true"}), true),
-        (json!({"other": "false"}), true),
-    ] {
-        let mut pod = web();
-        pod["metadata"]["annotations"] = annotations.clone();
-        assert_eq!(has_volume(&namespace.admitted(&pod).await, &binding), injected, "{annotations}");
-    }
-    // A mirror pod may not have a Secret, so it would be refused.
-    let mut pod = web();
-    pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
-    pod["spec"]["nodeName"] = "node".into();
-    let answer = namespace.try_create(pod).await.map(|pod| pod["spec"]["containers"][0]["env"].clone());
-    assert_eq!(answer, Ok(Value::Null));
-}
-
-#[tokio::test]
-async fn a_binding_that_is_being_deleted_goes_into_no_new_pod() {
-    let namespace = namespace().await;
-    let binding = namespace.bind("db", json!(null)).await;
-    let held = json!({"metadata": {"finalizers": ["example.com/held"]}});
-    namespace.patch("ServiceBinding", "db", held).await.unwrap();
-    namespace.delete("ServiceBinding", "db").await.unwrap();
-    eventually("pods do without the binding", PATIENCE, async || {
-        wanted(namespace.admitted(&web()).await, |pod| pod["spec"]["containers"][0]["env"].is_null())
-    })
-    .await;
-    assert!(!has_volume(&namespace.admitted(&web()).await, &binding));
-    namespace.patch("ServiceBinding", "db", json!({"metadata": {"finalizers": null}})).await.unwrap();
 }
 
 #[tokio::test]
@@ -437,25 +321,4 @@ async fn large_pods_and_large_bindings_are_affordable() {
         (0..36).map(|i| format!("OWN_VARIABLE_{i}")).chain(binding_variables()).map(own).collect();
     let pod = namespace.admitted(&large(&same)).await;
     assert_eq!(pod["spec"]["containers"][19]["env"].as_array().unwrap().len(), 1 + 100);
-}
-
-/// Whoever makes the pods, they are injected.
-#[tokio::test]
-async fn the_pods_of_a_deployment_are_injected() {
-    let namespace = namespace().await;
-    let binding = namespace.bind("db", json!(null)).await;
-    let deployment = json!({
-        "kind": "Deployment", "metadata": {"name": "web"},
-        "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": {
-            "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "i"}]}}},
-    });
-    let deployment = namespace.create(deployment).await.unwrap();
-    let pod = eventually("the Deployment has a pod", PATIENCE, async || {
-        namespace.list("Pod").await.pop().ok_or_else(|| format!("{deployment:#}"))
-    })
-    .await;
-    assert!(has_volume(&pod, &binding), "{pod:#}");
-    // The template is its owner's: a change of it here would be a rollout there.
-    let deployment = namespace.get("Deployment", "web").await.unwrap();
-    assert_eq!(deployment["spec"]["template"]["spec"]["volumes"], Value::Null);
 }

@@ -153,7 +153,7 @@ fn version(kind: &str) -> &'static str {
     match kind {
         "Event" | "Namespace" | "Node" | "Pod" | "ResourceQuota" | "Secret" | "ServiceAccount" => "v1",
         "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet" => "apps/v1",
-        "Job" => "batch/v1",
+        "CronJob" | "Job" => "batch/v1",
         "Lease" => "coordination.k8s.io/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "SubjectAccessReview" => "authorization.k8s.io/v1",

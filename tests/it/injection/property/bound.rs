@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 use serde_json::{Value, json};
 
-use crate::injection::{has_volume, pod, volume};
-use crate::namespace::{Namespace, PATIENCE, eventually, wanted};
+use crate::injection::{pod, volume};
+use crate::namespace::Namespace;
 
 /// A binding, and how it is injected.
 pub struct Bound {
@@ -22,19 +22,13 @@ pub struct Bound {
 
 impl Bound {
     /// Creates it, and waits until pods get it.
-    pub async fn create(namespace: &Namespace, name: &str, mut spec: Value) -> Self {
+    pub async fn create(namespace: &Namespace, name: &str, spec: Value) -> Self {
         let selector: LabelSelector = serde_json::from_value(spec["podSelector"].clone()).unwrap();
-        spec["instanceRef"] = json!({"name": "instance"});
-        let object = json!({"kind": "ServiceBinding", "metadata": {"name": name}, "spec": spec});
-        let object = namespace.create(object).await.unwrap();
         let mut probe = pod(json!({"app": "web", "tier": "front"}));
-        if let Some(container) = object["spec"]["injection"]["containers"][0].as_str() {
+        if let Some(container) = spec["injection"]["containers"][0].as_str() {
             probe["spec"]["containers"][0]["name"] = container.into();
         }
-        eventually("pods get the binding", PATIENCE, async || {
-            wanted(namespace.try_create(probe.clone()).await?, |pod| has_volume(pod, &object))
-        })
-        .await;
+        let object = namespace.bind_probed(name, spec, &probe).await;
         Self {
             name: name.to_owned(),
             secret: object["spec"]["secretName"].as_str().unwrap().to_owned(),

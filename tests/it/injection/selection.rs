@@ -1,0 +1,115 @@
+//! Which pods are injected?
+
+use serde_json::{Value, json};
+
+use super::{has_volume, pod, web};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
+
+/// The name of a binding, and its selector.
+fn selectors() -> Vec<(&'static str, Value)> {
+    let expressions = |expressions: Value| json!({"matchExpressions": expressions});
+    vec![
+        ("labels", json!({"matchLabels": {"app": "web", "tier": "front"}})),
+        ("empty-value", json!({"matchLabels": {"tier": ""}})),
+        ("in", expressions(json!([{"key": "tier", "operator": "In", "values": ["front", "middle"]}]))),
+        ("not-in", expressions(json!([{"key": "tier", "operator": "NotIn", "values": ["front"]}]))),
+        ("exists", expressions(json!([{"key": "tier", "operator": "Exists", "values": []}]))),
+        ("does-not-exist", expressions(json!([{"key": "tier", "operator": "DoesNotExist"}]))),
+        (
+            "both",
+            json!({"matchLabels": {"app": "web"}, "matchExpressions": [
+                {"key": "tier", "operator": "Exists"}, {"key": "tier", "operator": "NotIn", "values": ["back"]}]}),
+        ),
+        (
+            "all-operators",
+            expressions(json!([
+                {"key": "tier", "operator": "In", "values": ["front", "back"]},
+                {"key": "tier", "operator": "NotIn", "values": ["back"]},
+                {"key": "app", "operator": "Exists"},
+                {"key": "release", "operator": "DoesNotExist"},
+            ])),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn only_selected_pods_are_injected() {
+    let namespace = namespace().await;
+    let mut bindings = Vec::new();
+    for (name, selector) in selectors() {
+        bindings.push((name, namespace.bind_unseen(name, json!({"podSelector": selector})).await));
+    }
+    // Bindings are seen in the order of their creation.
+    namespace.bind("last", json!(null)).await;
+    for (labels, selected) in [
+        (json!(null), vec!["not-in", "does-not-exist"]),
+        (json!({"app": "web"}), vec!["not-in", "does-not-exist"]),
+        (json!({"app": "web", "tier": ""}), vec!["empty-value", "not-in", "exists", "both"]),
+        (json!({"app": "web", "tier": "back"}), vec!["not-in", "exists"]),
+        (json!({"app": "web", "tier": "front"}), vec!["labels", "in", "exists", "both", "all-operators"]),
+        (json!({"app": "web", "tier": "front", "release": "canary"}), vec!["labels", "in", "exists", "both"]),
+        (json!({"tier": "front"}), vec!["in", "exists"]),
+    ] {
+        let pod = namespace.admitted(&pod(labels.clone())).await;
+        let selects = |(name, binding): &(&'static str, Value)| has_volume(&pod, binding).then_some(*name);
+        assert_eq!(bindings.iter().filter_map(selects).collect::<Vec<_>>(), selected, "{labels}");
+    }
+}
+
+#[tokio::test]
+async fn another_namespace_is_not_concerned() {
+    let (namespace, other) = (namespace().await, namespace().await);
+    let binding = namespace.bind("db", json!(null)).await;
+    assert!(!has_volume(&other.admitted(&web()).await, &binding));
+}
+
+#[tokio::test]
+async fn the_system_and_the_operator_are_not_concerned() {
+    let namespace = namespace().await;
+    for name in ["kube-system", "service-catalog"] {
+        let system = Namespace { name: name.to_owned(), client: namespace.client.clone() };
+        let binding = json!({"kind": "ServiceBinding", "metadata": {"name": "db"}, "spec":
+            {"instanceRef": {"name": "i"}, "podSelector": {"matchLabels": {"app": "web"}}}});
+        let binding = system.create(binding).await.unwrap();
+        // Bindings are seen in the order of their creation.
+        namespace.bind(name, json!(null)).await;
+        assert!(!has_volume(&system.admitted(&web()).await, &binding), "{name}");
+        system.delete("ServiceBinding", "db").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_pod_can_decline_and_a_mirror_cannot_be_changed() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    for (annotations, injected) in [
+        (json!({"servicecatalog.k8s.io/inject": "false"}), false),
+        (json!({"servicecatalog.k8s.io/inject": "true"}), true),
+        (json!({"other": "false"}), true),
+    ] {
+        let mut pod = web();
+        pod["metadata"]["annotations"] = annotations.clone();
+        assert_eq!(has_volume(&namespace.admitted(&pod).await, &binding), injected, "{annotations}");
+    }
+    // A mirror pod may not have a Secret, so it would be refused.
+    let mut pod = web();
+    pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
+    pod["spec"]["nodeName"] = "node".into();
+    let answer = namespace.try_create(pod).await.map(|pod| pod["spec"]["containers"][0]["env"].clone());
+    assert_eq!(answer, Ok(Value::Null));
+}
+
+#[tokio::test]
+async fn a_binding_that_is_being_deleted_goes_into_no_new_pod() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let held = json!({"metadata": {"finalizers": ["example.com/held"]}});
+    namespace.patch("ServiceBinding", "db", held).await.unwrap();
+    namespace.delete("ServiceBinding", "db").await.unwrap();
+    eventually("pods do without the binding", PATIENCE, async || {
+        wanted(namespace.admitted(&web()).await, |pod| pod["spec"]["containers"][0]["env"].is_null())
+    })
+    .await;
+    assert!(!has_volume(&namespace.admitted(&web()).await, &binding));
+    namespace.patch("ServiceBinding", "db", json!({"metadata": {"finalizers": null}})).await.unwrap();
+}
