@@ -16,7 +16,7 @@ simulate: export SEEDS ?= 100000
 simulate: requirements ## random histories, from SEED (0) on as many as SEEDS; one that fails is printed, made short
 	cargo test --locked --profile simulate --lib simulation::in_every -- --nocapture
 
-bench: cluster ## time N instances and bindings (default 500)
+bench: cluster ## time N instances and bindings (default 500), and pods
 	cargo bench --locked --bench bench -- $(N)
 
 # The chart's lint, and whether crds/ is up to date, are among the tests.

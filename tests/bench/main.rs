@@ -1,7 +1,7 @@
 //! How fast the operator is, and how near to what the Kubernetes API allows: `make bench`, or `make bench N=2000`.
 //!
 //! A control plane of its own, a broker that answers at once, and the operator as it is released. N instances are
-//! created, then a binding for each, then all are deleted. Then some are timed beside a broker that hangs. Before and after that, a bare client makes the same writes
+//! created, then a binding for each, then all are deleted. Then some are timed beside a broker that hangs, and pods with and without bindings. Before and after that, a bare client makes the same writes
 //! without an operator: its better time is the floor. What is printed is measured in one run; what else this machine
 //! does at that time is measured with it.
 
@@ -13,6 +13,7 @@
     reason = "a panic is how the bench fails"
 )]
 
+mod admission;
 mod broker;
 mod catalog;
 #[expect(dead_code, reason = "the bench does not crash it")]
@@ -91,10 +92,12 @@ async fn main() {
     drop(operator);
     progress("measuring the floor once more");
     let after = script.play(&stage, "after", objects).await;
+    progress("timing pods");
+    let admission = admission::measure(&stage.user).await;
     progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
-    print!("{}", Report { objects, phases, floor, publish, relist, neighbour, machine });
+    print!("{}", Report { objects, phases, floor, publish, relist, neighbour, admission, machine });
 }
 
 async fn measure(stage: &Stage, operator: &Operator, phase: Phase, objects: u32) -> Measured {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::admission::Admission;
 use crate::load::Phase;
 use crate::neighbour::Neighbour;
 use crate::operator::Usage;
@@ -24,6 +25,8 @@ pub struct Report {
     pub relist: Span,
     /// A healthy broker beside one that hangs.
     pub neighbour: Neighbour,
+    /// Pods with and without bindings.
+    pub admission: Admission,
     /// The load of the machine just before, and its processors.
     pub machine: String,
 }
@@ -94,6 +97,7 @@ impl fmt::Display for Report {
         )?;
         self.catalog(f)?;
         self.neighbour(f)?;
+        self.admission(f)?;
         self.operator(f)
     }
 }
@@ -118,6 +122,21 @@ impl Report {
         )?;
         let (timed, hanging) = (Neighbour::TIMED, Neighbour::HANGING);
         writeln!(f, "{timed} instances of a healthy broker; the one that hangs is asked for {hanging}.\n")
+    }
+
+    fn admission(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Admission { unbound, beside, injected } = self.admission;
+        writeln!(f, "{} pods created in        seconds  times", Admission::PODS)?;
+        let (all, some) = (Admission::BINDINGS, Admission::SELECTING);
+        for (name, time) in [
+            ("a namespace without bindings".to_owned(), unbound),
+            (format!("one with {all}, for others"), beside),
+            (format!("one with {all}, {some} of them for the pods"), injected),
+        ] {
+            let (seconds, unbound) = (time.as_secs_f64(), unbound.as_secs_f64());
+            writeln!(f, "{name:36}  {seconds:7.2}  {:5.2}", seconds / unbound)?;
+        }
+        writeln!(f)
     }
 
     fn operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

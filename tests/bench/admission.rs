@@ -1,0 +1,110 @@
+//! How long pods take to be created, with and without bindings that go into them. No operator is needed for it.
+
+use std::time::{Duration, Instant};
+
+use http::Method;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::api::PostParams;
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+use crate::load::{REQUESTS, Write, each};
+
+/// How many pods are created in each namespace and round.
+const PODS: u32 = 200;
+/// How many bindings there are, and how many of them select the pods where any does.
+const BINDINGS: u32 = 50;
+const SELECTING: u32 = 3;
+/// The best of so many counts.
+const ROUNDS: u32 = 3;
+/// How long the API server may take to know the bindings.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What was measured.
+pub struct Admission {
+    /// Where nothing is bound.
+    pub unbound: Duration,
+    /// Where all bindings are for other pods.
+    pub beside: Duration,
+    /// Where some are for these.
+    pub injected: Duration,
+}
+
+impl Admission {
+    /// How many pods were created.
+    pub const PODS: u32 = PODS;
+    /// How many bindings there were.
+    pub const BINDINGS: u32 = BINDINGS;
+    /// How many of them were for the pods.
+    pub const SELECTING: u32 = SELECTING;
+}
+
+/// Measures, in turns.
+pub async fn measure(client: &Client) -> Admission {
+    let places = [("unbound", 0, 0), ("beside", BINDINGS, 0), ("injected", BINDINGS, SELECTING)];
+    for (namespace, bindings, selecting) in places {
+        prepare(client, namespace, bindings, selecting).await;
+    }
+    let mut best = [Duration::MAX; 3];
+    for round in 0..ROUNDS {
+        for (best, (namespace, ..)) in best.iter_mut().zip(places) {
+            let began = Instant::now();
+            each(PODS, REQUESTS, async |number| {
+                pod(namespace, &format!("pod-{round}-{number}"), "web").send(client).await;
+            })
+            .await;
+            *best = began.elapsed().min(*best);
+        }
+    }
+    let [unbound, beside, injected] = best;
+    Admission { unbound, beside, injected }
+}
+
+/// A namespace with bindings, of which the first ones select the pods; returns when the API server knows them all.
+async fn prepare(client: &Client, namespace: &str, bindings: u32, selecting: u32) {
+    let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
+    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+    let accounts = Api::<ServiceAccount>::namespaced(client.clone(), namespace);
+    let is_there = |account: Option<&ServiceAccount>| account.is_some();
+    let account = tokio::time::timeout(PATIENCE, await_condition(accounts, "default", is_there)).await;
+    account.expect("there is no ServiceAccount").unwrap();
+    for number in 0..bindings {
+        let app = if number < selecting { "web" } else { "other" };
+        binding(namespace, &format!("binding-{number}"), app).send(client).await;
+    }
+    if bindings == 0 {
+        return;
+    }
+    // They are known in the order of their creation.
+    binding(namespace, "last", "probe").send(client).await;
+    let mut probe = pod(namespace, "probe", "probe");
+    probe.path += "?dryRun=All";
+    let began = Instant::now();
+    while probe.clone().send(client).await["metadata"]["annotations"].is_null() {
+        assert!(began.elapsed() < PATIENCE, "pods do not get the bindings of {namespace}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn binding(namespace: &str, name: &str, app: &str) -> Write {
+    let variable = json!({"name": format!("URI_OF_{}", name.replace('-', "_")), "key": "uri"});
+    let object = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": {"name": name},
+        "spec": {"instanceRef": {"name": "instance"}, "podSelector": {"matchLabels": {"app": app}},
+            "injection": {"env": [variable]}},
+    });
+    creation(format!("/apis/servicecatalog.k8s.io/v1beta1/namespaces/{namespace}/servicebindings"), &object)
+}
+
+fn pod(namespace: &str, name: &str, app: &str) -> Write {
+    let object = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": app}},
+        "spec": {"containers": [{"name": "main", "image": "image"}]},
+    });
+    creation(format!("/api/v1/namespaces/{namespace}/pods"), &object)
+}
+
+fn creation(path: String, object: &Value) -> Write {
+    Write { method: Method::POST, path, content: "application/json".to_owned(), body: object.to_string() }
+}
