@@ -371,4 +371,8 @@ async fn implementations_of_service_binding_may_read_bindings() {
     let rules = json!([{"apiGroups": ["servicecatalog.k8s.io"], "resources": ["servicebindings"],
         "verbs": ["get", "list", "watch"]}]);
     assert_eq!(role["rules"], rules);
+    let label = "--selector=servicebinding.io/provisioned-service=true";
+    let found = cluster().kubectl(&["get", "crd", label, "--output=name"]);
+    let definition = "customresourcedefinition.apiextensions.k8s.io/servicebindings.servicecatalog.k8s.io\n";
+    assert_eq!(String::from_utf8(found.stdout).unwrap(), definition);
 }

@@ -22,22 +22,24 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn the_tests_that_the_comparison_names_exist() {
+fn the_tests_that_the_comparisons_name_exist() {
     let code: Vec<String> = ["src", "tests"]
         .iter()
         .flat_map(|room| files(&Path::new(ROOT).join(room), ".rs"))
         .map(|path| read(&path))
         .collect();
-    let comparison = read(&Path::new(ROOT).join("docs/service-catalog.md"));
-    let rows = comparison.lines().filter(|line| line.starts_with('|'));
-    let named: BTreeSet<&str> = rows.filter_map(|row| row.rsplit('|').nth(1)).flat_map(quoted).collect();
-    assert!(named.len() > 50, "{named:?}");
-    let is_missing = |test: &&str| {
-        let definition = format!("fn {test}(");
-        code.iter().all(|text| !text.contains(&definition))
-    };
-    let missing: Vec<&str> = named.into_iter().filter(is_missing).collect();
-    assert!(missing.is_empty(), "docs/service-catalog.md names tests that do not exist: {missing:#?}");
+    for (page, least) in [("docs/service-catalog.md", 50), ("docs/servicebinding.md", 15)] {
+        let comparison = read(&Path::new(ROOT).join(page));
+        let rows = comparison.lines().filter(|line| line.starts_with('|'));
+        let named: BTreeSet<&str> = rows.filter_map(|row| row.rsplit('|').nth(1)).flat_map(quoted).collect();
+        assert!(named.len() > least, "{page} {named:?}");
+        let is_missing = |test: &&str| {
+            let definition = format!("fn {test}(");
+            code.iter().all(|text| !text.contains(&definition))
+        };
+        let missing: Vec<&str> = named.into_iter().filter(is_missing).collect();
+        assert!(missing.is_empty(), "{page} names tests that do not exist: {missing:#?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod origins;
 mod property;
 mod selection;
 mod stamps;
+mod workloads;
 
 /// A pod with one container, and labels.
 fn pod(labels: Value) -> Value {

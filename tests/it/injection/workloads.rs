@@ -1,0 +1,58 @@
+//! What servicebinding.io asks of label selectors, which match workloads there and their pods here.
+
+use serde_json::{Value, json};
+
+use super::has_volume;
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace};
+
+fn deployment(name: &str, tier: &str) -> Value {
+    json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {
+        "selector": {"matchLabels": {"deployment": name}},
+        "template": {
+            "metadata": {"labels": {"deployment": name, "app": "web", "tier": tier}},
+            "spec": {"containers": [{"name": "main", "image": "image"}]},
+        },
+    }})
+}
+
+impl Namespace {
+    /// A pod that has these labels, once there is one.
+    async fn running_pod(&self, name: &str, tier: &str) -> Value {
+        let labels = [("deployment", name.to_owned()), ("tier", tier.to_owned())];
+        eventually("there is a pod", PATIENCE, async || {
+            self.list_with("Pod", &labels).await.pop().ok_or_else(|| format!("{labels:?}"))
+        })
+        .await
+    }
+
+    /// A binding for the pods of `app: web, tier: front`.
+    async fn bind_front(&self) -> Value {
+        let labels = json!({"app": "web", "tier": "front"});
+        let spec = json!({"podSelector": {"matchLabels": labels}});
+        self.bind_probed("db", spec, &super::pod(labels)).await
+    }
+}
+
+#[tokio::test]
+async fn the_pods_of_all_workloads_that_match_are_injected_and_no_others() {
+    let namespace = namespace().await;
+    let binding = namespace.bind_front().await;
+    for (name, tier, injected) in
+        [("first", "front", true), ("other", "back", false), ("second", "front", true)]
+    {
+        namespace.create(deployment(name, tier)).await.unwrap();
+        let pod = namespace.running_pod(name, tier).await;
+        assert_eq!(has_volume(&pod, &binding), injected, "{name}: {pod:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_workload_whose_labels_match_no_more_gets_pods_without_the_binding() {
+    let namespace = namespace().await;
+    let binding = namespace.bind_front().await;
+    namespace.create(deployment("web", "front")).await.unwrap();
+    assert!(has_volume(&namespace.running_pod("web", "front").await, &binding));
+    let back = json!({"spec": {"template": {"metadata": {"labels": {"tier": "back"}}}}});
+    namespace.patch("Deployment", "web", back).await.unwrap();
+    assert!(!has_volume(&namespace.running_pod("web", "back").await, &binding));
+}
