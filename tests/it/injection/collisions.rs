@@ -142,7 +142,8 @@ async fn a_binding_says_what_of_it_does_not_reach_pods() {
     let spec = json!({"podSelector": {"matchLabels": {"app": "web"}}, "injection": {"env": [{"name": "URI", "key": "uri"}]}});
     let db = stage.ready_binding(json!({}), spec.clone()).await;
     stage.binding("other", json!({"podSelector": {"matchLabels": {"app": "web"}}})).await;
-    let other = stage.until_ready(BINDING, "other").await;
+    stage.until_says(BINDING, "other", "RolledOut=True").await;
+    let other = stage.get(BINDING, "other").await.unwrap();
     let colliding = |name: &str| {
         let mut pod = web();
         pod["metadata"]["name"] = name.into();

@@ -1,9 +1,10 @@
-//! What servicebinding.io asks of label selectors, which match workloads there and their pods here.
+//! What servicebinding.io asks of label selectors, which match workloads there and their pods here; and whose pods may not
+//! have a Secret.
 
 use serde_json::{Value, json};
 
-use super::has_volume;
-use crate::namespace::{Namespace, PATIENCE, eventually, namespace};
+use super::{has_volume, web};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 
 fn deployment(name: &str, tier: &str) -> Value {
     json!({"kind": "Deployment", "metadata": {"name": name}, "spec": {
@@ -55,4 +56,24 @@ async fn a_workload_whose_labels_match_no_more_gets_pods_without_the_binding() {
     let back = json!({"spec": {"template": {"metadata": {"labels": {"tier": "back"}}}}});
     namespace.patch("Deployment", "web", back).await.unwrap();
     assert!(!has_volume(&namespace.running_pod("web", "back").await, &binding));
+}
+
+/// The one way to have pods refused for what they are given. No policy sees their ServiceAccount.
+#[tokio::test]
+async fn a_service_account_that_limits_secrets_has_to_list_that_of_the_binding() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let limit = json!({"metadata": {"annotations": {"kubernetes.io/enforce-mountable-secrets": "true"}}});
+    namespace.patch("ServiceAccount", "default", limit).await.unwrap();
+    eventually("the pod is refused", PATIENCE, async || match namespace.try_create(web()).await {
+        Err(message) if message.contains("db") => Ok(()),
+        answer => Err(format!("{answer:?}")),
+    })
+    .await;
+    let listed = json!({"secrets": [{"name": "db"}]});
+    namespace.patch("ServiceAccount", "default", listed).await.unwrap();
+    eventually("the pod is accepted", PATIENCE, async || {
+        wanted(namespace.try_create(web()).await?, |pod| has_volume(pod, &binding))
+    })
+    .await;
 }
