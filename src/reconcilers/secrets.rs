@@ -2,151 +2,36 @@
 //!
 //! Of ours, a digest is kept, so that a change is noticed. Of others nothing is kept: each that is referred to is
 //! watched by its name, and a change wakes the object that refers to it.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `own` | which Secrets of bindings are there, and with which entries? |
+//! | `used` | who is woken when a Secret of somebody else changes? |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+mod own;
+mod used;
 
-use futures::{StreamExt as _, pin_mut};
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{DeleteParams, PostParams, Preconditions};
-use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{Config, Event, watcher};
-use kube::{Api, Client, Resource as _, ResourceExt as _};
-use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
-use tracing::warn;
+use kube::{Api, Resource as _, ResourceExt as _};
 
 use super::context::Context;
 use super::error::{During as _, Error};
-use super::queue::Queue;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
 use crate::crd::reference::ParametersFromSource;
 use crate::domain::credentials::digest;
 
+pub use own::OwnSecrets;
+pub use used::UsedSecrets;
+
 /// A namespace and a name.
 pub type Name = (String, String);
-
-/// The Secrets that hold credentials of ours.
-#[derive(Debug)]
-pub struct OwnSecrets {
-    known: Mutex<HashMap<Name, Own>>,
-    /// What a new list has brought so far.
-    listed: Mutex<HashSet<Name>>,
-    ready: watch::Sender<bool>,
-}
-
-#[derive(Clone, Debug)]
-struct Own {
-    /// The binding's UID.
-    binding: String,
-    binding_name: String,
-    digest: String,
-    version: u64,
-}
-
-impl Default for OwnSecrets {
-    fn default() -> Self {
-        Self { known: Mutex::default(), listed: Mutex::default(), ready: watch::Sender::new(false) }
-    }
-}
-
-impl OwnSecrets {
-    /// The digest of the binding's Secret, if there is one that is the binding's.
-    pub fn digest(&self, binding: &ServiceBinding) -> Option<String> {
-        let name = (binding.namespace().unwrap_or_default(), binding.secret_name().to_owned());
-        let own = self.lock().get(&name).cloned()?;
-        (Some(own.binding) == binding.uid()).then_some(own.digest)
-    }
-
-    /// Returns when all of them are known.
-    pub async fn wait_until_ready(&self) {
-        // The sender lives as long as we do.
-        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
-    }
-
-    /// Follows them for ever; a change wakes the binding.
-    pub async fn follow(self: Arc<Self>, client: Client, bindings: Queue<ServiceBinding>) {
-        let config = Config::default().labels(LABEL_CREDENTIALS);
-        let events = watcher(Api::<Secret>::all(client), config).default_backoff();
-        pin_mut!(events);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => self.apply(event, &bindings),
-                Err(error) => warn!(%error, "the watch of Secrets was interrupted and begins anew"),
-            }
-        }
-    }
-
-    /// Takes one event in.
-    pub fn apply(&self, event: Event<Secret>, bindings: &Queue<ServiceBinding>) {
-        let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Init => listed().clear(),
-            Event::InitApply(secret) => {
-                listed().insert(name(&secret));
-                self.saw(&secret, bindings);
-            }
-            Event::InitDone => {
-                let listed = listed();
-                for (name, gone) in self.lock().extract_if(|name, _| !listed.contains(name)) {
-                    bindings.wake_name(&gone.binding_name, Some(&name.0));
-                }
-                self.ready.send_replace(true);
-            }
-            Event::Apply(secret) => self.saw(&secret, bindings),
-            Event::Delete(secret) => {
-                // One that was made anew may be known already.
-                let (name, mut known) = (name(&secret), self.lock());
-                if known.get(&name).is_some_and(|own| own.version <= version(&secret)) {
-                    known.remove(&name);
-                    wake(&secret, bindings);
-                }
-            }
-        }
-    }
-
-    fn saw(&self, secret: &Secret, bindings: &Queue<ServiceBinding>) {
-        let former = self.lock().get(&name(secret)).cloned();
-        if self.know(secret) {
-            let former = former.map(|own| own.binding_name);
-            let owner = secret.controller().map(|owner| owner.name.clone());
-            for binding in former.iter().chain(&owner) {
-                bindings.wake_name(binding, secret.namespace().as_deref());
-            }
-        }
-    }
-
-    /// Takes note of a Secret; false if it is not news.
-    fn know(&self, secret: &Secret) -> bool {
-        let version = version(secret);
-        let mut known = self.lock();
-        let old = known.get(&name(secret));
-        if old.is_some_and(|old| old.version >= version) {
-            return false;
-        }
-        let Some(owner) = secret.controller() else {
-            return known.remove(&name(secret)).is_some();
-        };
-        let own = Own {
-            binding: owner.uid.clone(),
-            binding_name: owner.name.clone(),
-            digest: digest(&data(secret)),
-            version,
-        };
-        known.insert(name(secret), own);
-        true
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Name, Own>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 trait Controlled {
     fn controller(&self) -> Option<&OwnerReference>;
@@ -158,22 +43,8 @@ impl Controlled for Secret {
     }
 }
 
-fn name(secret: &Secret) -> Name {
-    (secret.namespace().unwrap_or_default(), secret.name_any())
-}
-
-fn version(secret: &Secret) -> u64 {
-    secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
-}
-
 fn data(secret: &Secret) -> SecretData {
     secret.data.clone().unwrap_or_default()
-}
-
-fn wake(secret: &Secret, bindings: &Queue<ServiceBinding>) {
-    if let Some(owner) = secret.controller() {
-        bindings.wake_name(&owner.name, secret.namespace().as_deref());
-    }
 }
 
 /// The Secret in the place of the binding's.
@@ -304,74 +175,6 @@ pub async fn parameters(
         values.push((format!("key {key:?} of Secret {name:?}"), value));
     }
     Ok(Ok(values))
-}
-
-/// Wakes the object that refers to a Secret.
-type Wake = Arc<dyn Fn() + Send + Sync>;
-
-/// The Secrets of others that objects of ours refer to.
-pub struct UsedSecrets {
-    client: Client,
-    watches: Mutex<HashMap<Name, Watch>>,
-}
-
-struct Watch {
-    users: Arc<Mutex<HashMap<String, Wake>>>,
-    _task: AbortOnDropHandle<()>,
-}
-
-impl fmt::Debug for UsedSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UsedSecrets")
-    }
-}
-
-impl UsedSecrets {
-    /// None yet.
-    pub fn new(client: Client) -> Self {
-        Self { client, watches: Mutex::default() }
-    }
-
-    /// The object `user` refers to exactly these Secrets from now on, and is woken when one changes.
-    pub fn refer(&self, user: &str, secrets: &BTreeSet<Name>, wake: impl Fn() + Send + Sync + 'static) {
-        let wake: Wake = Arc::new(wake);
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in secrets {
-            let watch = watches.entry(name.clone()).or_insert_with(|| self.watch(name));
-            watch
-                .users
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(user.to_owned(), Arc::clone(&wake));
-        }
-        watches.retain(|name, watch| {
-            let mut users = watch.users.lock().unwrap_or_else(PoisonError::into_inner);
-            if !secrets.contains(name) {
-                users.remove(user);
-            }
-            !users.is_empty()
-        });
-    }
-
-    fn watch(&self, (namespace, name): &Name) -> Watch {
-        let users: Arc<Mutex<HashMap<String, Wake>>> = Arc::default();
-        let told = Arc::clone(&users);
-        let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
-        let config = Config::default().fields(&format!("metadata.name={name}"));
-        let task = tokio::spawn(async move {
-            let touched = watcher(api, config).default_backoff().touched_objects();
-            pin_mut!(touched);
-            while let Some(event) = touched.next().await {
-                match event {
-                    Ok(_) => {
-                        told.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|wake| wake());
-                    }
-                    Err(error) => warn!(%error, "the watch of a Secret was interrupted and begins anew"),
-                }
-            }
-        });
-        Watch { users, _task: AbortOnDropHandle::new(task) }
-    }
 }
 
 /// The names of the Secrets that `parametersFrom` refers to.
