@@ -11,6 +11,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod validity;
+mod wish;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

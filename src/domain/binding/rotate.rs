@@ -11,7 +11,7 @@ mod tests;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::due::earliest;
-use super::keep::{fingerprint, ready_instance, wish};
+use super::wish::{fingerprint, ready_instance, wish};
 use super::{Observed, Step, Verb, ask, generation, mitigate, orphan_of, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::keep::fingerprint;
+use super::wish::fingerprint;
 use super::{Call, Observed, Verb, is_bound, orphan, orphan_of, pods};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::BindingOperation;

@@ -1,0 +1,53 @@
+//! What is the broker of a binding to be asked for?
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Observed, bound_instance};
+use crate::crd::binding::BindingProperties;
+use crate::crd::condition;
+use crate::crd::names::hex;
+use crate::crd::operation::BoundInstance;
+use crate::domain::reason;
+
+/// What the broker is to be asked for, if it can be asked.
+pub(super) fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
+    let instance = ready_instance(observed)?;
+    let parameters =
+        observed.parameters.as_ref().map_err(|error| (reason::ERROR_WITH_PARAMETERS, error.clone()))?;
+    Ok(BindingProperties {
+        parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
+        parameter_checksum: parameters.checksum(),
+        user_info: observed.binding.spec.user_info.clone(),
+        predecessor_id: String::new(),
+        instance: Some(instance),
+    })
+}
+
+/// The instance, if it can be bound.
+pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, (&'static str, String)> {
+    let name = &observed.binding.spec.instance_ref.name;
+    let Some(instance) = observed.instance else {
+        return Err((
+            reason::REFERENCES_NONEXISTENT_INSTANCE,
+            format!("There is no ServiceInstance {name:?} in the namespace"),
+        ));
+    };
+    let not_ready =
+        |why: &str| (reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"));
+    if instance.metadata.deletion_timestamp.is_some() {
+        return Err(not_ready("is being deleted"));
+    }
+    let status = instance.status.as_ref();
+    let ready = status.is_some_and(|status| condition::is_true(&status.conditions, condition::READY));
+    let bound = bound_instance(instance).filter(|_| ready).ok_or_else(|| not_ready("is not ready"))?;
+    if status.is_some_and(|status| status.async_op_in_progress) {
+        return Err(not_ready("is being changed by the broker"));
+    }
+    Ok(bound)
+}
+
+/// Tells wishes apart: two with the same fingerprint ask the broker for the same.
+pub(super) fn fingerprint(properties: &BindingProperties) -> String {
+    let instance = properties.instance.as_ref().map_or("", |instance| &instance.id);
+    hex(&Sha256::digest([instance, &properties.parameter_checksum].join("\n")))
+}
