@@ -58,7 +58,7 @@ async fn a_workload_whose_labels_match_no_more_gets_pods_without_the_binding() {
     assert!(!has_volume(&namespace.running_pod("web", "back").await, &binding));
 }
 
-/// The one way to have pods refused for what they are given. No policy sees their ServiceAccount.
+/// The one way to have pods refused for what they are given. No policy sees their `ServiceAccount`.
 #[tokio::test]
 async fn a_service_account_that_limits_secrets_has_to_list_that_of_the_binding() {
     let namespace = namespace().await;
