@@ -138,11 +138,11 @@ reasons! {
     /// Pods are being replaced.
     ROLLING = "Rolling";
     /// Pods are replaced later.
-    WAITING = "Waiting";
+    WAITING_FOR_RESTART = "WaitingForRestart";
     /// The API server does not accept that pods are replaced.
     RESTART_REFUSED = "RestartRefused";
     /// A Deployment is paused, so that its pods are not replaced.
-    PAUSED = "Paused";
+    ROLLOUT_PAUSED = "RolloutPaused";
     /// Pods are replaced when somebody deletes them.
     ON_DELETE = "OnDelete";
     /// Pods do not have what a binding gives, and nobody replaces them.

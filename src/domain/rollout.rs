@@ -62,9 +62,9 @@ impl Finding {
     fn reason(self) -> &'static str {
         match self {
             Self::Rolling => reason::ROLLING,
-            Self::Crowded | Self::Early => reason::WAITING,
+            Self::Crowded | Self::Early => reason::WAITING_FOR_RESTART,
             Self::Refused => reason::RESTART_REFUSED,
-            Self::Paused => reason::PAUSED,
+            Self::Paused => reason::ROLLOUT_PAUSED,
             Self::OnDelete => reason::ON_DELETE,
             Self::Futile | Self::Unowned => reason::STALE_PODS,
             Self::Disabled => reason::RESTARTS_DISABLED,

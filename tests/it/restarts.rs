@@ -229,7 +229,7 @@ async fn who_cannot_be_restarted_is_named() {
     stage.until_pods("there are three pods", |pods| pods.len() == 3).await;
 
     let binding = stage.ready_binding(json!({}), web()).await;
-    let message = stage.until_says(BINDING, "db", "RolledOut=False Paused").await;
+    let message = stage.until_says(BINDING, "db", "RolledOut=False RolloutPaused").await;
     assert!(message.contains("deployment/paused"), "{message}");
     assert!(message.contains("job/once, pod/bare"), "{message}");
     stage.delete("Pod", "bare").await.unwrap();

@@ -243,7 +243,7 @@ fn a_restart_waits_for_other_bindings_but_not_for_ever() {
         world.pods = vec![pod("one", &[("b", 3)])];
         let (restarts, reason, message) = world.outcome();
         assert_eq!(restarts.is_none(), waits, "{what}");
-        assert_eq!(reason == "Waiting", waits, "{what}: {message}");
+        assert_eq!(reason == "WaitingForRestart", waits, "{what}: {message}");
         world.urgent.insert("a".to_owned());
         assert!(world.outcome().0.is_some(), "{what}");
     }
@@ -260,7 +260,7 @@ fn nobody_is_restarted_for_a_binding_that_is_not_ready() {
         world.bindings = vec![binding("a", change.clone())];
         world.urgent.insert("a".to_owned());
         let (restarts, reason, _) = world.outcome();
-        assert_eq!((restarts, reason), (None, "Waiting"), "{change}");
+        assert_eq!((restarts, reason), (None, "WaitingForRestart"), "{change}");
     }
     let mut world = world();
     let going = json!({"status": {"conditions": []}, "metadata": {"deletionTimestamp": at(0)}});
@@ -272,7 +272,7 @@ fn nobody_is_restarted_for_a_binding_that_is_not_ready() {
 #[test]
 fn who_does_not_replace_pods_by_itself_takes_no_turn() {
     for (template, reason) in [
-        (Template { paused: true, ..Template::default() }, "Paused"),
+        (Template { paused: true, ..Template::default() }, "RolloutPaused"),
         (Template { on_delete: true, ..Template::default() }, "OnDelete"),
     ] {
         let mut world = World { turns: 0, ..world() };

@@ -50,7 +50,7 @@ impl Wish {
             uid: binding.uid().unwrap_or_default(),
             version: version(binding),
             is_ready: deleting || seen && condition::is_true(&status.conditions, condition::READY),
-            is_under_way: !deleting && !failed && (status.revision == 0 || busy),
+            is_under_way: !failed && (status.revision == 0 || busy),
             // The API server has checked the operators.
             selector: selector.and_then(|selector| Selector::try_from(selector).ok()),
             revision: status.revision,

@@ -1,10 +1,10 @@
 //! Before the broker is asked to remove a binding, pods that have it are restarted.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{recreate, rolled_out, stamp, uid, web, workload};
+use super::{recreate, rolled_out, stamp, template, web, workload};
 use crate::namespace::{PATIENCE, eventually};
-use crate::scripted::{BINDING, Endpoint, When, stage};
+use crate::scripted::{BINDING, Endpoint, Stage, When, stage};
 
 #[tokio::test]
 async fn pods_are_without_the_binding_before_the_broker_is_asked() {
@@ -26,21 +26,45 @@ async fn pods_are_without_the_binding_before_the_broker_is_asked() {
     stage.until_gone(BINDING, "db").await;
 }
 
+/// A Deployment whose pods stay until somebody lets them go.
+fn staying() -> Value {
+    let mut deployment = workload("Deployment", "web", recreate());
+    deployment["spec"]["template"]["metadata"]["finalizers"] = json!(["example.com/stays"]);
+    deployment
+}
+
+async fn let_go(stage: &Stage) {
+    for pod in stage.list("Pod").await {
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        // It may be gone by now.
+        let _ = stage.patch("Pod", name, json!({"metadata": {"finalizers": null}})).await;
+    }
+}
+
 #[tokio::test]
 async fn a_deletion_that_waits_for_pods_says_so() {
     let stage = stage().await;
     let binding = rolled_out(&stage, web()).await;
-    let mut bare = super::template();
-    (bare["kind"], bare["metadata"]["name"]) = ("Pod".into(), "bare".into());
-    stage.create(bare).await.unwrap();
+    stage.running(staying()).await;
     stage.until_stamped(&binding, Some("1")).await;
     stage.delete(BINDING, "db").await.unwrap();
     let message = stage.until_says(BINDING, "db", "Ready=False WaitingForPods").await;
-    assert!(message.contains("at the latest") && message.contains("pod/bare"), "{message}");
+    assert!(message.contains("at the latest"), "{message}");
     assert_eq!(stage.broker.calls(Endpoint::Unbind), 0);
-    stage.delete("Pod", "bare").await.unwrap();
+    let_go(&stage).await;
     stage.until_gone(BINDING, "db").await;
-    assert!(!uid(&binding).is_empty());
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_pod_that_is_not_replaced() {
+    let stage = stage().await;
+    let binding = rolled_out(&stage, web()).await;
+    let mut bare = template();
+    (bare["kind"], bare["metadata"]["name"]) = ("Pod".into(), "bare".into());
+    stage.create(bare).await.unwrap();
+    stage.until_stamped(&binding, Some("1")).await;
+    stage.remove(BINDING, "db").await;
+    stage.get("Pod", "bare").await.unwrap();
 }
 
 #[tokio::test]
@@ -61,15 +85,11 @@ async fn a_binding_that_restarts_nobody_is_unbound_at_once() {
 async fn nobody_is_waited_for_in_a_namespace_that_goes() {
     let stage = stage().await;
     let binding = rolled_out(&stage, web()).await;
-    let mut bare = super::template();
-    (bare["kind"], bare["metadata"]["name"]) = ("Pod".into(), "bare".into());
-    // Nobody takes this away, so the pod stays.
-    bare["metadata"]["finalizers"] = json!(["example.com/stays"]);
-    stage.create(bare).await.unwrap();
+    stage.running(staying()).await;
     stage.until_stamped(&binding, Some("1")).await;
     stage.delete(BINDING, "db").await.unwrap();
     stage.until_says(BINDING, "db", "Ready=False WaitingForPods").await;
     stage.delete("Namespace", &stage.name).await.unwrap();
     stage.until_gone(BINDING, "db").await;
-    stage.patch("Pod", "bare", json!({"metadata": {"finalizers": null}})).await.unwrap();
+    let_go(&stage).await;
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::tests::{World, bound, observed, world};
-use super::super::{Step, decide};
+use super::super::{Step, Validity, decide, settle};
 use super::*;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::{BindingOperation, Predecessor};
+use crate::domain::Outcome;
 use crate::domain::fixtures::at;
 use crate::domain::rollout::{Finding, Usage};
 
@@ -120,6 +121,32 @@ fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
             (step, _) => panic!("{what}: {step:?}"),
         }
     }
+}
+
+/// In the same write, so that nobody takes it for settled.
+#[test]
+fn with_new_credentials_it_is_not_known_any_more_who_has_them() {
+    let world = World { retrievable: true, ..settled() };
+    let mut binding = selecting(&world);
+    said(&mut binding, &world, Some(usage(Some(1), &[])));
+    let lost = World { secret: None, ..world };
+    let Step::Call(call) = decide(&observed(&binding, &lost)) else { panic!("no repair") };
+    for (digest, expected) in [("digest", "True"), ("another", "Unknown")] {
+        let stored = Outcome::Stored { digest: digest.into(), validity: Validity::default() };
+        let after = settle(&observed(&binding, &lost), &call, stored).status;
+        assert_eq!(condition::find(&after.conditions, condition::ROLLED_OUT).unwrap().status, expected);
+    }
+}
+
+#[test]
+fn a_binding_that_the_broker_does_not_have_goes_at_once() {
+    let world = settled();
+    let mut binding = selecting(&world);
+    binding.metadata.deletion_timestamp = Some(at(0));
+    let status = binding.status.as_mut().unwrap();
+    status.external_properties = None;
+    status.unbind_status = "NotRequired".to_owned();
+    assert_eq!(decide(&observed(&binding, &world)), Step::Release);
 }
 
 /// Pods may have the former credentials as well.
