@@ -44,9 +44,10 @@ pub fn listener(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
     })
 }
 
-/// What is known of the pods of a binding as it is now. In a namespace that goes nobody is restarted nor waited for.
+/// What is known of the pods of a binding as it is now. If the namespace goes, nobody is waited for.
 pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
-    if goes(context, &binding.namespace().unwrap_or_default()) {
+    let is_going = binding.metadata.deletion_timestamp.is_some();
+    if is_going && goes(context, &binding.namespace().unwrap_or_default()) {
         return Some(Usage::default());
     }
     let known = context.usages.get(&binding.uid().unwrap_or_default());
@@ -78,14 +79,14 @@ async fn tend(woken: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infall
             }
             Some(namespace) = tasks.next(), if !tasks.is_empty() => {
                 tended.remove(&namespace);
-                let is_needed = namespace::bindings(context, &namespace).any(|binding| is_open(&binding));
+                let is_needed = namespace::is_needed(context, &namespace);
                 (namespace, is_needed)
             }
             else => return,
         };
         if let Some(task) = tended.get(&namespace) {
             task.notify_one();
-        } else if is_needed && !goes(context, &namespace) {
+        } else if is_needed {
             let woken = Arc::new(Notify::new());
             tended.insert(namespace.clone(), Arc::clone(&woken));
             let task = Tended::new(context, namespace.clone(), Arc::clone(&turns));

@@ -46,6 +46,11 @@ pub fn judge(seen: &Seen<'_>) -> Judgement {
             let Some(lack) = wish.lack(pod) else { continue };
             let owner = pod.controller.as_ref().map(|controller| seen.owners.get(&controller.uid));
             match owner {
+                // It goes, which is all that can be done; until then its workload is busy.
+                Some(Some(Owner::Workload(workload))) if pod.leaving => {
+                    judgement.rolling.extend(seen.rolling.get(workload).cloned());
+                }
+                _ if pod.leaving => {}
                 Some(Some(Owner::Workload(workload))) => {
                     lacking.entry(workload).or_default().add(wish, lack, pod);
                 }

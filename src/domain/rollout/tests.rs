@@ -155,10 +155,19 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
         let stamps: Vec<_> = stamp.map(|revision| ("a", revision)).into_iter().collect();
         assert_eq!(wish(change).lack(&pod("one", &stamps)), lack, "{what}");
     }
-    for change in [Pod { exempt: true, ..pod("one", &[]) }, Pod { leaving: true, ..pod("one", &[("a", 1)]) }]
-    {
-        assert_eq!(wish(json!({})).lack(&change), None, "{change:?}");
-    }
+    assert_eq!(wish(json!({})).lack(&Pod { exempt: true, ..pod("one", &[]) }), None);
+}
+
+#[test]
+fn a_pod_that_goes_lacks_nothing_but_keeps_its_workloads_turn() {
+    let mut world = world();
+    world.pods = vec![Pod { leaving: true, ..pod("one", &[]) }];
+    assert_eq!((world.outcome().0, world.outcome().1), (None, "RolledOut"));
+    assert!(world.judge().rolling.is_empty());
+    world.rolling.insert(web());
+    assert_eq!(world.judge().rolling, [web()].into());
+    world.pods = vec![Pod { leaving: true, controller: None, ..pod("bare", &[]) }];
+    assert_eq!(world.outcome().1, "RolledOut");
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Wish {
 
     /// What the pod does not have, or should have no more.
     pub fn lack(&self, pod: &Pod) -> Option<Lack> {
-        if pod.exempt || pod.leaving || self.revision == 0 {
+        if pod.exempt || self.revision == 0 {
             return None;
         }
         let stamp = pod.stamps.get(&self.uid).copied();

@@ -29,12 +29,24 @@ const LONGEST_TURN: Duration = Duration::from_mins(10);
 /// When it is tried again if the API server has failed.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// The bindings of a namespace that concern pods.
-pub(super) fn bindings(context: &Context, namespace: &str) -> impl Iterator<Item = Arc<ServiceBinding>> {
+/// The bindings of a namespace that concern pods; none if nothing has to be known of its pods.
+fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
     let here = |binding: &Arc<ServiceBinding>| binding.metadata.namespace.as_deref() == Some(namespace);
-    let all = context.bindings.state();
-    let here: Vec<_> = all.into_iter().filter(here).filter(|binding| concerns_pods(binding)).collect();
-    here.into_iter()
+    let mut bindings = context.bindings.state();
+    bindings.retain(|binding| here(binding) && concerns_pods(binding));
+    if goes(context, namespace) || !bindings.iter().any(|binding| is_open(binding)) {
+        bindings.clear();
+    }
+    bindings
+}
+
+/// Whether something has to be known of the pods of a namespace.
+pub(super) fn is_needed(context: &Context, namespace: &str) -> bool {
+    !bindings(context, namespace).is_empty()
+}
+
+fn selectors(bindings: &[Arc<ServiceBinding>]) -> Vec<LabelSelector> {
+    bindings.iter().filter_map(|binding| binding.spec.pod_selector.clone()).collect()
 }
 
 /// A namespace whose pods are watched.
@@ -73,29 +85,19 @@ impl<'a> Tended<'a> {
 
     /// Returns when nothing has to be known of the namespace's pods any more.
     pub(super) async fn run(mut self, woken: &Notify) {
-        while self.is_needed() {
-            self.watch(woken).await;
+        loop {
+            let bindings = bindings(self.context, &self.namespace);
+            if bindings.is_empty() {
+                break;
+            }
+            self.watch(&selectors(&bindings), woken).await;
         }
-        for binding in bindings(self.context, &self.namespace) {
-            self.context.usages.set(&binding.uid().unwrap_or_default(), None);
-        }
-    }
-
-    fn is_needed(&self) -> bool {
-        let mut bindings = bindings(self.context, &self.namespace);
-        bindings.any(|binding| is_open(&binding)) && !goes(self.context, &self.namespace)
-    }
-
-    fn selectors(&self) -> Vec<LabelSelector> {
-        bindings(self.context, &self.namespace)
-            .filter_map(|binding| binding.spec.pod_selector.clone())
-            .collect()
+        self.since.keys().for_each(|(uid, _)| self.context.usages.set(uid, None));
     }
 
     /// Watches the pods until others are selected, or none need be.
-    async fn watch(&mut self, woken: &Notify) {
-        let selectors = self.selectors();
-        let mut pods = Pods::watch(&self.context.client, &self.namespace, &selectors);
+    async fn watch(&mut self, watched: &[LabelSelector], woken: &Notify) {
+        let mut pods = Pods::watch(&self.context.client, &self.namespace, watched);
         let mut next: Option<Instant> = None;
         loop {
             let latest = Instant::now() + PAUSE;
@@ -109,19 +111,19 @@ impl<'a> Tended<'a> {
                     next = soon;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    if !self.is_needed() || self.selectors() != selectors {
+                    let bindings = bindings(self.context, &self.namespace);
+                    if bindings.is_empty() || selectors(&bindings) != watched {
                         return;
                     }
                     // As soon as it is known which pods there are, they change.
-                    next = if pods.are_known() { self.look(&pods.all()).await } else { None };
+                    next = if pods.are_known() { self.look(&bindings, &pods.all()).await } else { None };
                 }
             }
         }
     }
 
     /// Looks at everything; returns when to look again even if nothing happens.
-    async fn look(&mut self, pods: &[&Pod]) -> Option<Instant> {
-        let bindings: Vec<_> = bindings(self.context, &self.namespace).collect();
+    async fn look(&mut self, bindings: &[Arc<ServiceBinding>], pods: &[&Pod]) -> Option<Instant> {
         if bindings.iter().any(|binding| self.context.lags(binding.as_ref())) {
             // They are looked at again when the watch has brought what was written.
             return None;
@@ -131,7 +133,7 @@ impl<'a> Tended<'a> {
         match self.judge(&wishes, pods).await {
             Ok(judgement) => {
                 self.taken.retain(|workload, _| judgement.rolling.contains(workload));
-                self.tell(&bindings, &judgement.usages);
+                self.tell(bindings, &judgement.usages);
                 self.is_crowded = has(&judgement, Finding::Crowded);
                 self.spare = None;
                 self.next(&wishes, &judgement)

@@ -53,7 +53,9 @@ impl<'a> Workloads<'a> {
                 let owner = if known.is_some() { known } else { self.owner(controller).await? };
                 owners.extend(owner.map(|owner| (controller.uid.clone(), owner)));
             }
-            if let Some(Owner::Workload(workload)) = owners.get(&controller.uid) {
+            if let Some(Owner::Workload(workload)) = owners.get(&controller.uid)
+                && !pod.leaving
+            {
                 let restarts = lacks.iter().filter(|(_, lack)| lack.restart);
                 let restarts = restarts.map(|(uid, lack)| ((*uid).clone(), lack.revision));
                 wanted.entry(workload.clone()).or_default().extend(restarts);

@@ -27,13 +27,14 @@ async fn pods_are_without_the_binding_before_the_broker_is_asked() {
 }
 
 /// A Deployment whose pods stay until somebody lets them go.
-fn staying() -> Value {
+pub(super) fn staying() -> Value {
     let mut deployment = workload("Deployment", "web", recreate());
     deployment["spec"]["template"]["metadata"]["finalizers"] = json!(["example.com/stays"]);
     deployment
 }
 
-async fn let_go(stage: &Stage) {
+/// Lets them go.
+pub(super) async fn let_go(stage: &Stage) {
     for pod in stage.list("Pod").await {
         let name = pod["metadata"]["name"].as_str().unwrap();
         // It may be gone by now.

@@ -72,3 +72,32 @@ async fn pods_are_watched_only_while_they_may_not_have_what_they_should() {
     stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     until_watches(&stage, 0.0).await;
 }
+
+/// Ten are, in one namespace; one of another waits for its turn.
+#[tokio::test]
+async fn only_so_many_workloads_of_the_cluster_are_restarted_at_once() {
+    let alone = alone(&[]).await;
+    let (many, one) = (alone.stage().await, alone.stage().await);
+    for index in 0..10 {
+        let mut deployment = super::deletion::staying();
+        deployment["metadata"]["name"] = format!("web-{index}").into();
+        let name = format!("web-{index}");
+        deployment["spec"]["selector"]["matchLabels"]["name"] = name.clone().into();
+        deployment["spec"]["template"]["metadata"]["labels"]["name"] = name.into();
+        many.create(deployment).await.unwrap();
+    }
+    many.until_pods("there are ten pods", |pods| pods.len() == 10).await;
+    let before = one.running(workload("Deployment", "web", recreate())).await;
+    many.ready_binding(json!({}), web()).await;
+    many.until_pods("all of them go", |pods| {
+        pods.len() == 10 && pods.iter().all(|pod| !pod["metadata"]["deletionTimestamp"].is_null())
+    })
+    .await;
+    let binding = one.ready_binding(json!({}), web()).await;
+    let message = one.until_says(BINDING, "db", "RolledOut=False WaitingForRestart").await;
+    assert_eq!(message, "Restarted as soon as fewer others are: deployment/web");
+    super::deletion::let_go(&many).await;
+    one.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    let after = one.get("Deployment", "web").await.unwrap();
+    assert_eq!((restart(&before, &binding), restart(&after, &binding)), (None, Some("1")));
+}
