@@ -143,7 +143,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn object(name: &str, metadata: Value) -> PartialObjectMeta<Api> {
+    fn object(name: &str, metadata: &Value) -> PartialObjectMeta<Api> {
         let mut object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata});
         object["metadata"]["name"] = name.into();
         from(object)
@@ -161,25 +161,25 @@ mod tests {
         let web = json!({"labels": {"app": "web"}});
         let stamped = json!({"annotations": {"revision.servicecatalog.k8s.io/a": "1"}});
         assert!(!pods.apply(Event::Init));
-        assert!(!pods.apply(Event::InitApply(object("selected", web.clone()))));
-        assert!(!pods.apply(Event::InitApply(object("stamped", stamped.clone()))));
-        assert!(!pods.apply(Event::InitApply(object("another", json!({"labels": {"app": "db"}})))));
+        assert!(!pods.apply(Event::InitApply(object("selected", &web))));
+        assert!(!pods.apply(Event::InitApply(object("stamped", &stamped))));
+        assert!(!pods.apply(Event::InitApply(object("another", &json!({"labels": {"app": "db"}})))));
         assert!(!pods.are_known());
         assert!(pods.apply(Event::InitDone));
         assert!(pods.are_known());
         assert_eq!(names(&pods), ["selected", "stamped"]);
 
-        assert!(!pods.apply(Event::Apply(object("selected", web.clone()))), "it is no news");
-        assert!(pods.apply(Event::Apply(object("selected", json!({})))), "it is selected no more");
-        assert!(!pods.apply(Event::Apply(object("another", json!({})))));
-        assert!(!pods.apply(Event::Delete(object("another", json!({})))));
-        assert!(pods.apply(Event::Delete(object("stamped", stamped))));
+        assert!(!pods.apply(Event::Apply(object("selected", &web))), "it is no news");
+        assert!(pods.apply(Event::Apply(object("selected", &json!({})))), "it is selected no more");
+        assert!(!pods.apply(Event::Apply(object("another", &json!({})))));
+        assert!(!pods.apply(Event::Delete(object("another", &json!({})))));
+        assert!(pods.apply(Event::Delete(object("stamped", &stamped))));
         assert_eq!(names(&pods), [""; 0]);
 
         // After an interruption, what is gone is gone.
-        pods.apply(Event::Apply(object("selected", web.clone())));
+        pods.apply(Event::Apply(object("selected", &web)));
         pods.apply(Event::Init);
-        pods.apply(Event::InitApply(object("new", web)));
+        pods.apply(Event::InitApply(object("new", &web)));
         assert_eq!(names(&pods), ["selected"], "until all are listed");
         pods.apply(Event::InitDone);
         assert_eq!(names(&pods), ["new"]);
@@ -189,7 +189,7 @@ mod tests {
     fn what_bindings_have_to_know_of_a_pod_is_read_from_its_metadata() {
         let read = pod(&object(
             "web-1",
-            json!({
+            &json!({
                 "labels": {"app": "web"}, "deletionTimestamp": "2026-01-01T00:00:00Z",
                 "annotations": {
                     "revision.servicecatalog.k8s.io/a": "2", "revision.servicecatalog.k8s.io/b": "two",
@@ -217,9 +217,9 @@ mod tests {
             leaving: true,
         };
         assert_eq!(read, expected);
-        assert!(pod(&object("mirror", json!({"annotations": {"kubernetes.io/config.mirror": "x"}}))).exempt);
+        assert!(pod(&object("mirror", &json!({"annotations": {"kubernetes.io/config.mirror": "x"}}))).exempt);
         assert!(
-            !pod(&object("meant", json!({"annotations": {"servicecatalog.k8s.io/inject": "true"}}))).exempt
+            !pod(&object("meant", &json!({"annotations": {"servicecatalog.k8s.io/inject": "true"}}))).exempt
         );
     }
 }
