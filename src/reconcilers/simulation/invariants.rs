@@ -112,7 +112,10 @@ fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Bro
 fn of_end(object: &Value) -> Option<Broken> {
     let ended =
         ["Ready", "Failed", "Paused"].into_iter().any(|type_| is(object, type_)) || is_blocked(object);
+    // Those before them may be used for longer than it takes to come to rest.
+    let waits = !object["status"]["predecessor"].is_null();
     let owes = ["Rotating", "RotationFailed", "RotationRequestInFlight", "RotationWaiting"];
+    let owes = &owes[..if waits { 3 } else { 4 }];
     let owes = condition(object, "Rotated")
         .is_some_and(|rotated| owes.iter().any(|reason| rotated["reason"] == *reason));
     if owes && is(object, "Ready") && !is(object, "Paused") {
