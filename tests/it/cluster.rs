@@ -196,9 +196,15 @@ impl Cluster {
 
     /// The API server takes new policies up within a second, all at once or some before others. So each is tried.
     pub fn until_policies_are_in_force(&self) {
-        let probe = directory().join("probe.yaml");
-        std::fs::write(&probe, include_str!("probe.yaml")).unwrap();
-        let probe = probe.to_str().unwrap();
+        let [probe, probing] =
+            [("probe.yaml", include_str!("probe.yaml")), ("probing.yaml", include_str!("probing.yaml"))].map(
+                |(name, content)| {
+                    let path = directory().join(name);
+                    std::fs::write(&path, content).unwrap();
+                    path.to_str().unwrap().to_owned()
+                },
+            );
+        let (probe, probing) = (probe.as_str(), probing.as_str());
         until("all admission policies are in force", || {
             let _ = self.kubectl(&["delete", "--wait=false", "--ignore-not-found", "-f", probe]);
             let _ = self.kubectl(&["create", "-f", probe]);
@@ -209,6 +215,8 @@ impl Cluster {
                     text(&self.kubectl(&["patch", kind, "probe", "--type=merge", "-p", edit, "-o", "json"]))
                 })
                 .concat();
+            let _ = self.kubectl(&["delete", "--wait=false", "serviceinstance", "going"]);
+            let tried = text(&self.kubectl(&["create", "--dry-run=server", "-o", "json", "-f", probing]));
             let forged = self.kubectl(&[
                 "patch",
                 "clusterservicebroker",
@@ -232,8 +240,10 @@ impl Cluster {
                 && seen.contains("\"relistRequests\": 1")
                 && seen.contains("\"updateRequests\": 1")
                 && !seen.contains("forged")
-                && text(&forged).contains("may not read Secret");
-            if in_force { Ok(()) } else { Err(seen + &text(&forged)) }
+                && text(&forged).contains("may not read Secret")
+                && tried.contains("references a ServiceInstance that is being deleted")
+                && tried.contains("\"osb-");
+            if in_force { Ok(()) } else { Err(seen + &tried + &text(&forged)) }
         });
         let _ = self.kubectl(&["delete", "--ignore-not-found", "-f", probe]);
     }
