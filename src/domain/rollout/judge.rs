@@ -49,8 +49,9 @@ pub fn judge(seen: &Seen<'_>) -> Judgement {
                 // It goes, which is all that can be done; until then its workload is busy.
                 Some(Some(Owner::Workload(workload))) if pod.leaving => {
                     judgement.rolling.extend(seen.rolling.get(workload).cloned());
+                    judgement.find(wish, Finding::Rolling, workload.to_string());
                 }
-                _ if pod.leaving => {}
+                _ if pod.leaving => judgement.find(wish, Finding::Rolling, format!("pod/{}", pod.name)),
                 Some(Some(Owner::Workload(workload))) => {
                     lacking.entry(workload).or_default().add(wish, lack, pod);
                 }

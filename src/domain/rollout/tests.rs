@@ -159,15 +159,15 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
 }
 
 #[test]
-fn a_pod_that_goes_lacks_nothing_but_keeps_its_workloads_turn() {
+fn a_pod_that_goes_is_waited_for_and_keeps_its_workloads_turn() {
     let mut world = world();
     world.pods = vec![Pod { leaving: true, ..pod("one", &[]) }];
-    assert_eq!((world.outcome().0, world.outcome().1), (None, "RolledOut"));
+    assert_eq!(world.outcome(), (None, "Rolling", "Being restarted: deployment/web".to_owned()));
     assert!(world.judge().rolling.is_empty());
     world.rolling.insert(web());
     assert_eq!(world.judge().rolling, [web()].into());
     world.pods = vec![Pod { leaving: true, controller: None, ..pod("bare", &[]) }];
-    assert_eq!(world.outcome().1, "RolledOut");
+    assert_eq!(world.outcome(), (None, "Rolling", "Being restarted: pod/bare".to_owned()));
 }
 
 #[test]

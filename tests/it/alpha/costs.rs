@@ -6,12 +6,14 @@ use super::{BINDING, BROKER, INSTANCE, with_own_names};
 use crate::namespace::{PATIENCE, eventually};
 use crate::scripted::{Alone, Broker, Stage, alone, versions};
 
-/// A broker, an instance and a binding, all ready.
+/// A broker, an instance and a binding, all ready and at rest.
 async fn settled(alone: &Alone) -> Stage {
     let stage = with_own_names(alone.unregistered(Broker::start()).await);
     stage.register_alpha(json!({"url": stage.broker.url})).await;
     stage.ready_alpha_instance().await;
     stage.ready_alpha_binding().await;
+    // It has labels, so it also says of its pods how far they are.
+    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     stage
 }
 

@@ -97,7 +97,9 @@ async fn only_so_many_workloads_of_the_cluster_are_restarted_at_once() {
     let message = one.until_says(BINDING, "db", "RolledOut=False WaitingForRestart").await;
     assert_eq!(message, "Restarted as soon as fewer others are: deployment/web");
     super::deletion::let_go(&many).await;
-    one.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    for stage in [&many, &one] {
+        stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    }
     let after = one.get("Deployment", "web").await.unwrap();
     assert_eq!((restart(&before, &binding), restart(&after, &binding)), (None, Some("1")));
 }
