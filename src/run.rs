@@ -114,6 +114,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let client = client::fenced(config, fence.clone(), Arc::clone(&metrics))?;
     check_version(&client).await?;
     let settings = Settings {
+        namespace: options.namespace.clone(),
         cluster_id: cluster_id(&client, &options).await?,
         relist_interval: options.broker_relist_interval,
         broker_timeout: options.osb_api_request_timeout,

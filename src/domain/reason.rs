@@ -149,6 +149,8 @@ reasons! {
     STALE_PODS = "StalePods";
     /// Pods are not replaced, as the binding says.
     RESTARTS_DISABLED = "RestartsDisabled";
+    /// Pods of the namespace get nothing.
+    NAMESPACE_LEFT_OUT = "NamespaceLeftOut";
     /// Something may be left at the broker.
     SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION = "ServiceBindingNeedsOrphanMitigation";
     /// The broker has refused.

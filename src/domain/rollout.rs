@@ -56,6 +56,8 @@ pub enum Finding {
     Unowned,
     /// The binding restarts nobody.
     Disabled,
+    /// Nothing goes into the pods of its namespace.
+    LeftOut,
 }
 
 impl Finding {
@@ -68,6 +70,7 @@ impl Finding {
             Self::OnDelete => reason::ON_DELETE,
             Self::Futile | Self::Unowned => reason::STALE_PODS,
             Self::Disabled => reason::RESTARTS_DISABLED,
+            Self::LeftOut => reason::NAMESPACE_LEFT_OUT,
         }
     }
 
@@ -86,11 +89,18 @@ impl Finding {
             Self::Disabled => {
                 "Not restarted, as spec.injection.restart says; kubectl rollout restart does it for"
             }
+            Self::LeftOut => "Pods get nothing in a namespace of the system or of the operator",
         }
     }
 }
 
 impl Usage {
+    /// That of a binding in a namespace whose pods get nothing.
+    pub fn left_out(binding: &ServiceBinding) -> Self {
+        let namespace = binding.metadata.namespace.iter().cloned().collect();
+        Self { of: version(binding), findings: [(Finding::LeftOut, namespace)].into(), oldest: None }
+    }
+
     /// Whether those who have something else are being replaced, or are about to be, without anybody else's doing.
     pub fn is_going_on(&self) -> bool {
         let goes_on =

@@ -36,6 +36,8 @@ const LONGEST_NOTE: usize = 1000;
 /// What the command line sets.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// The namespace that the operator runs in.
+    pub namespace: String,
     /// The id by which brokers know this cluster.
     pub cluster_id: String,
     /// How often catalogs are fetched if the broker does not say.

@@ -35,6 +35,9 @@ use namespace::Tended;
 /// How many workloads are being restarted at once, at most.
 const TURNS: usize = 10;
 
+/// The namespaces of the system. Into their pods nothing goes, as the policy `injection` has it, nor into the operator's.
+const OF_THE_SYSTEM: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+
 /// A binding that concerns pods concerns whoever restarts them.
 pub fn listener(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
     Box::new(move |binding| {
@@ -46,12 +49,19 @@ pub fn listener(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
 
 /// What is known of the pods of a binding as it is now. If the namespace goes, nobody is waited for.
 pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
-    let is_going = binding.metadata.deletion_timestamp.is_some();
-    if is_going && goes(context, &binding.namespace().unwrap_or_default()) {
+    let namespace = binding.namespace().unwrap_or_default();
+    if is_left_out(context, &namespace) {
+        return Some(Usage::left_out(binding));
+    }
+    if binding.metadata.deletion_timestamp.is_some() && goes(context, &namespace) {
         return Some(Usage::default());
     }
     let known = context.usages.get(&binding.uid().unwrap_or_default());
     known.filter(|usage| usage.of == rollout::version(binding))
+}
+
+fn is_left_out(context: &Context, namespace: &str) -> bool {
+    OF_THE_SYSTEM.contains(&namespace) || namespace == context.settings.namespace
 }
 
 /// Whether a namespace is being deleted.

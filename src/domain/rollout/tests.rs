@@ -399,3 +399,14 @@ fn pods_are_looked_at_until_all_have_what_they_should() {
         assert_eq!(is_open(&binding("a", change)), open, "{what}");
     }
 }
+
+/// The policy leaves them out: a restart would change nothing.
+#[test]
+fn what_goes_into_no_pod_is_not_rolled_out() {
+    let binding = binding("a", json!({"metadata": {"namespace": "kube-system"}}));
+    let usage = Usage::left_out(&binding);
+    let (status, reason, message) = usage.verdict();
+    assert_eq!((status, reason), (Status::False, "NamespaceLeftOut"));
+    assert!(message.ends_with("of the operator: kube-system"), "{message}");
+    assert_eq!((usage.of, usage.oldest), (version(&binding), None));
+}

@@ -135,6 +135,7 @@ impl Operator {
             Arc::new(move |request| broker.clone().ask_broker(request).boxed()),
         );
         let settings = Settings {
+            namespace: "service-catalog".to_owned(),
             cluster_id: "cluster".to_owned(),
             relist_interval: Duration::from_hours(24),
             broker_timeout: Duration::from_mins(1),
