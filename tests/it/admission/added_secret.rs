@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{binding, broker_admin, expect};
+use super::auth_secret::broker_admin;
+use super::{binding, expect};
 use crate::namespace::namespace;
 
 fn from(secret: &Value) -> Value {

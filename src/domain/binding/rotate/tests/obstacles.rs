@@ -1,0 +1,147 @@
+//! What if something is missing, goes, or is in the way?
+
+use super::*;
+
+#[test]
+fn what_stands_in_the_way_is_said() {
+    let mut unready = settled();
+    unready.instance.status.as_mut().unwrap().conditions.clear();
+    let mut going = settled();
+    going.instance.metadata.deletion_timestamp = Some(at(0));
+    let mut another = settled();
+    another.instance.status.as_mut().unwrap().instance_id = "another".into();
+    let unbindable = World { bindable: false, ..settled() };
+    for (world, reason) in [
+        (unready, reason::ERROR_INSTANCE_NOT_READY),
+        (going, reason::ERROR_INSTANCE_NOT_READY),
+        (another, reason::ERROR_INSTANCE_NOT_READY),
+        (unbindable, reason::ERROR_NONBINDABLE_SERVICE_CLASS),
+    ] {
+        let mut binding = requested(&settled());
+        write(&mut binding, &world);
+        let after = status(&binding);
+        assert!(is_ready(&after), "{reason}");
+        assert_eq!((rotation(&after).0, after.current_operation), (reason, None));
+        assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None), "{reason}: said once");
+        write(&mut binding, &settled());
+        assert_eq!(status(&binding).current_operation, Some(BindingOperation::Rotate), "{reason}");
+    }
+}
+
+fn without_parameters<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
+    Observed { parameters: Err("there is no Secret".into()), ..observed(binding, world) }
+}
+
+#[test]
+fn parameters_that_are_gone_are_waited_for_where_they_are_needed() {
+    for rotatable in [false, true] {
+        let mut world = World { rotatable, ..settled() };
+        let mut binding = requested(&world);
+        let Step::Write(after) = decide(&without_parameters(&binding, &world)) else {
+            panic!("nothing is said")
+        };
+        if rotatable {
+            assert_eq!(after.current_operation, Some(BindingOperation::Rotate));
+            continue;
+        }
+        assert!(is_ready(&after));
+        assert_eq!(rotation(&after).0, reason::ROTATION_FAILED);
+        assert!(rotation(&after).1.starts_with("there is no Secret; "), "{after:?}");
+        binding.status = Some(*after);
+        assert!(matches!(decide(&without_parameters(&binding, &world)), Step::Wait(Some(_))));
+        world.now = at(10);
+        write(&mut binding, &world);
+        assert_eq!(status(&binding).current_operation, Some(BindingOperation::Rotate));
+    }
+}
+
+#[test]
+fn parameters_are_checked_before_they_are_sent_for_a_successor() {
+    for (rotatable, sent) in [(false, true), (true, false)] {
+        let world = World { rotatable, ..settled() };
+        assert_eq!(crate::domain::binding::sends(&observed(&requested(&world), &world)), sent);
+        assert!(!crate::domain::binding::sends(&observed(&asked(&world).0, &world)), "they are being sent");
+    }
+}
+
+/// I1, I9: what the broker has of a binding goes with it.
+#[test]
+fn a_binding_that_goes_takes_both_along() {
+    let (mut with_predecessor, world) = rotated();
+    let (mut with_successor, _) = asked(&settled());
+    for (binding, left) in [(&mut with_predecessor, "the former"), (&mut with_successor, "the next")] {
+        binding.metadata.deletion_timestamp = Some(at(0));
+        let before = status(binding);
+        let former = before.predecessor.map(|former| former.binding_id).unwrap_or(before.successor_id);
+        write(binding, &world);
+        let removal = call(binding, &world);
+        assert_eq!((removal.verb.clone(), &removal.binding_id), (Verb::Mitigate, &former), "{left}");
+        answered(binding, &world, &removal, Outcome::Done { dashboard_url: None });
+        write(binding, &world);
+        let removal = call(binding, &world);
+        assert_eq!((removal.verb.clone(), &removal.binding_id), (Verb::Unbind, &before.binding_id), "{left}");
+    }
+}
+
+fn while_held<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
+    Observed { hold: Some(held(0, 60)), ..observed(binding, world) }
+}
+
+#[test]
+fn nothing_is_replaced_while_the_broker_is_not_called() {
+    let world = settled();
+    let mut binding = requested(&world);
+    let Step::Write(after) = decide(&while_held(&binding, &world)) else { panic!("nothing is said") };
+    assert!(is_ready(&after));
+    assert_eq!((rotation(&after).0, after.current_operation), (reason::WAITING_FOR_BROKER, None));
+    binding.status = Some(*after);
+    assert_eq!(decide(&while_held(&binding, &world)), Step::Hold);
+    write(&mut binding, &world);
+    assert_eq!(status(&binding).current_operation, Some(BindingOperation::Rotate));
+}
+
+/// As for a first bind.
+#[test]
+fn a_successor_is_not_forgotten_over_the_late_word_of_a_former_leader() {
+    let world = settled();
+    let (asked, call) = asked(&world);
+    let before = status(&asked);
+    let late = |outcome| settle(&observed(&asked, &world), &call, outcome).status;
+    let bound = status(&requested(&world));
+    let given_up = late(Outcome::Failed(error(500)));
+    let done = late(stored("newer"));
+    for (late, orphans) in [(bound, Some(1)), (done, None), (given_up, None), (before.clone(), None)] {
+        let binding = ServiceBinding { status: Some(late), ..asked.clone() };
+        let after = crate::domain::binding::overtaken(&observed(&binding, &world), &before, &call);
+        assert_eq!(after.map(|status| status.orphans.len()), orphans);
+    }
+}
+
+#[test]
+fn an_id_that_the_user_has_given_is_used_for_one_binding_only() {
+    let mut world = settled();
+    let mut binding = crate::domain::binding::tests::binding();
+    binding.spec.external_id = "mine".into();
+    write(&mut binding, &world);
+    assert_eq!(status(&binding).binding_id, "mine");
+    let call = call(&binding, &world);
+    answered(&mut binding, &world, &call, stored("digest"));
+    binding.metadata.annotations = Some([(ANNOTATION_ROTATE.to_owned(), "1".to_owned())].into());
+    write(&mut binding, &world);
+    let call = self::call(&binding, &world);
+    answered(&mut binding, &world, &call, stored("newer"));
+    // The Secret is lost, and with it the binding.
+    world.secret = None;
+    write(&mut binding, &world);
+    let repair = self::call(&binding, &world);
+    answered(&mut binding, &world, &repair, Outcome::Failed(error(500)));
+    write(&mut binding, &world);
+    let removal = self::call(&binding, &world);
+    answered(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
+    world.now = at(HOUR);
+    write(&mut binding, &world);
+    let after = status(&binding);
+    assert_eq!(after.current_operation, Some(BindingOperation::Bind));
+    assert!(!["mine", &call.binding_id].contains(&after.binding_id.as_str()), "{after:?}");
+    assert_eq!(after.predecessor.unwrap().binding_id, "mine");
+}

@@ -1,0 +1,87 @@
+//! Who may have a broker called with the credentials of a Secret?
+
+use serde_json::{Value, json};
+
+use super::{broker, expect};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
+
+/// Somebody who may write brokers of both kinds and bindings, and read the Secret `readable`.
+pub(super) async fn broker_admin(namespace: &Namespace) -> Namespace {
+    let name = &namespace.name;
+    let subjects = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]);
+    let reference = |kind: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
+    for object in [
+        json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [{"apiGroups": ["servicecatalog.k8s.io"],
+            "resources": ["clusterservicebrokers", "servicebrokers", "brokers", "servicebindings"], "verbs": ["*"]}]}),
+        json!({"kind": "ClusterRoleBinding", "metadata": {"name": name}, "roleRef": reference("ClusterRole"),
+            "subjects": subjects}),
+        json!({"kind": "Role", "metadata": {"name": name}, "rules": [{"apiGroups": [""], "resources": ["secrets"],
+            "resourceNames": ["readable"], "verbs": ["get"]}]}),
+        json!({"kind": "RoleBinding", "metadata": {"name": name}, "roleRef": reference("Role"), "subjects": subjects}),
+    ] {
+        namespace.create(object).await.unwrap();
+    }
+    let limited = namespace.as_user(user(name)).await;
+    // RBAC has caches, too.
+    eventually("the roles are in force", PATIENCE, async || {
+        limited
+            .try_create(broker("ServiceBroker", namespace, auth("ServiceBroker", name, "basic", "readable")))
+            .await
+    })
+    .await;
+    limited
+}
+
+fn auth(kind: &str, namespace: &str, how: &str, secret: &str) -> Value {
+    let reference = json!({"namespace": namespace, "name": secret});
+    match kind {
+        "Broker" => json!({"authInfo": {"basicAuthSecret": reference}}),
+        "ClusterServiceBroker" => json!({"authInfo": {how: {"secretRef": reference}}}),
+        _ => json!({"authInfo": {how: {"secretRef": {"name": secret}}}}),
+    }
+}
+
+#[tokio::test]
+async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
+    let namespace = namespace().await;
+    let limited = broker_admin(&namespace).await;
+    let name = &namespace.name;
+    for kind in ["ClusterServiceBroker", "ServiceBroker", "Broker"] {
+        for how in ["basic", "bearer"] {
+            let broker = |spec: Value| {
+                let mut broker = broker(kind, &namespace, spec);
+                broker["metadata"]["name"] = format!("{name}-{how}").into();
+                broker
+            };
+            let secret = |secret: &str| broker(auth(kind, name, how, secret));
+            let forbidden =
+                format!("{name} may not read Secret {name}/other, which the broker's authInfo names");
+            expect(kind, limited.try_create(broker(json!({}))).await, None);
+            expect(kind, limited.try_create(secret("readable")).await, None);
+            expect(kind, limited.try_create(secret("other")).await, Some(&forbidden));
+
+            // Who may not read it may not send it elsewhere either, but may do everything else.
+            namespace.create(secret("other")).await.unwrap();
+            for (edit, error) in [
+                (json!({"spec": {"url": "http://mine"}}), Some(forbidden.as_str())),
+                (json!({"metadata": {"labels": {"a": "b"}}}), None),
+                (json!({"metadata": {"finalizers": null}}), None),
+                (json!({"spec": {"authInfo": null}}), None),
+            ] {
+                let case = format!("{kind} {edit}");
+                expect(&case, limited.try_patch(kind, &format!("{name}-{how}"), edit).await, error);
+            }
+        }
+    }
+    // One that can be read does not help another that cannot.
+    let mut both = auth("ServiceBroker", name, "basic", "readable");
+    both["authInfo"]["bearer"] = json!({"secretRef": {"name": "other"}});
+    let refused = limited.try_create(broker("ServiceBroker", &namespace, both)).await;
+    expect("both", refused, Some(&format!("may not read Secret {name}/readable and {name}/other")));
+    // The same name in a namespace that is not theirs.
+    for kind in ["ClusterServiceBroker", "Broker"] {
+        let elsewhere = auth(kind, "default", "basic", "readable");
+        let refused = limited.try_create(broker(kind, &namespace, elsewhere)).await;
+        expect("elsewhere", refused, Some("may not read Secret default/readable"));
+    }
+}
