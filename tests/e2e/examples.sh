@@ -46,6 +46,32 @@ pod reader reads=guestbook
 check "a pod that another binding selects starts" ready pod/reader
 check "… with all entries as variables" equal "$(entry guestbook-reader user)" kubectl exec reader -- sh -c 'echo "$PG_user"'
 
+# around NAME VOLUME: a pod with a volume of its own around the place of the files, and nothing else to write to.
+around() {
+  kubectl apply -f - >/dev/null <<END
+apiVersion: v1
+kind: Pod
+metadata: {name: around-$1, labels: {app: guestbook}}
+spec:
+  restartPolicy: Never
+  volumes: [{name: own, $2}]
+  containers:
+    - name: main
+      image: localhost/busybox:1
+      command: [sleep, "10000"]
+      securityContext: {readOnlyRootFilesystem: true}
+      volumeMounts: [{name: own, mountPath: /bindings}]
+END
+}
+around empty "emptyDir: {}"
+around map "configMap: {name: kube-root-ca.crt}"
+around projected "projected: {sources: [{configMap: {name: kube-root-ca.crt}}]}"
+for volume in empty map projected; do
+  check "a pod with a volume around the files starts ($volume)" ready "pod/around-$volume"
+  check "… and has the files" equal "$(entry guestbook-db username)" \
+    kubectl exec "around-$volume" -- cat /bindings/guestbook-db/username
+done
+
 stop_operator >/dev/null
 pod late app=guestbook
 check "without the operator, pods are still injected" equal "SERVICE_BINDING_ROOT DATABASE_URL guestbook-db" injected late
