@@ -157,6 +157,7 @@ async fn register(namespace: &Namespace, broker: &Broker) {
 /// Broken on purpose: see `turns.rs`, where the order of all is tested.
 #[tokio::test]
 async fn a_namespace_that_asks_for_much_does_not_delay_another() {
+    const IN_LINE: usize = 20;
     operator();
     let (busy, other) = (namespace().await, namespace().await);
     let name = busy.name.clone();
@@ -170,19 +171,20 @@ async fn a_namespace_that_asks_for_much_does_not_delay_another() {
         "clusterServicePlanExternalID": format!("{prefix}small"),
     });
     let gates = hold(&busy.broker, LIMIT);
-    let names: Vec<String> = (0..LIMIT + 20).map(|index| format!("db-{index}")).collect();
+    let names: Vec<String> = (0..LIMIT + IN_LINE).map(|index| format!("db-{index}")).collect();
     join_all(names.iter().map(async |name| busy.instance(name, spec.clone()).await)).await;
-    until_in_line(&name, "", 20).await;
+    until_in_line(&name, "", IN_LINE).await;
     let other = Stage::new(other, Broker::start());
     other.instance("one", spec).await;
-    until_in_line(&name, "", 21).await;
+    until_in_line(&name, "", IN_LINE + 1).await;
 
     gates[..2].iter().for_each(Gate::open);
     other.until_ready(INSTANCE, "one").await;
     let requests = busy.broker.requests(Endpoint::Provision);
     let of_other = |body: &Value| body["context"]["namespace"] == other.name.as_str();
     let place = requests.iter().position(|request| of_other(&request.body)).unwrap();
-    assert!(place <= LIMIT + 1, "it was asked for as number {place} of {}", requests.len());
+    // Who is next is exact; on the way to the broker some may overtake it. By order of arrival it would be the last.
+    assert!(place < LIMIT + IN_LINE / 2, "it was asked for as number {place} of {}", requests.len());
     gates[2..].iter().for_each(Gate::open);
     for name in &names {
         busy.until_ready(INSTANCE, name).await;
