@@ -48,7 +48,7 @@ pub mod schedule;
 pub mod schema;
 pub mod verdict;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 
 use self::plan_reference::References;
 use crate::crd::condition::{self, Condition};
@@ -183,6 +183,11 @@ pub struct Settled<S> {
 /// Whether our finalizer holds the object.
 pub fn has_finalizer(meta: &ObjectMeta) -> bool {
     meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// What controls an object, as its metadata says.
+pub fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }
 
 fn is_paused(meta: &ObjectMeta) -> bool {

@@ -63,6 +63,9 @@ use scope::{Catalog, Kind as _, Scope};
 pub use context::Settings;
 pub use error::Error;
 
+/// The pods that have not ended, as field selectors name them.
+const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
+
 /// The operator's tasks.
 pub struct Operator {
     context: Arc<Context>,

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference,
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt as _};
 
-use super::{annotation, has_finalizer, reason};
+use super::{annotation, controller, has_finalizer, reason};
 use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE};
@@ -157,7 +157,7 @@ fn pass_on(alpha: &ObjectMeta, child: &mut ObjectMeta) {
 }
 
 fn is_own<A: Alpha>(alpha: &A, child: &A::Child) -> bool {
-    let owner = child.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let owner = controller(child.meta());
     owner.is_some_and(|owner| alpha.meta().uid.as_deref() == Some(&owner.uid))
 }
 

@@ -13,6 +13,7 @@ use kube::{Api, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::warn;
 
+use super::RUNNING_PODS;
 use super::context::Context;
 use crate::crd::ServiceBinding;
 use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
@@ -55,9 +56,7 @@ impl Collisions {
 
     /// Follows those pods for ever; what is new wakes the binding.
     pub async fn follow(context: Arc<Context>) {
-        let config = Config::default()
-            .labels(&format!("{LABEL_COLLIDES}=true"))
-            .fields("status.phase!=Succeeded,status.phase!=Failed");
+        let config = Config::default().labels(&format!("{LABEL_COLLIDES}=true")).fields(RUNNING_PODS);
         let events =
             watcher(Api::<PartialObjectMeta<Pod>>::all(context.client.clone()), config).default_backoff();
         pin_mut!(events);

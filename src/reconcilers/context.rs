@@ -212,10 +212,8 @@ impl Context {
 
     /// Deletes exactly this object, as it was seen last. That it is gone already is as good.
     pub async fn delete<K: Kind>(&self, object: &K) -> Result<(), Error> {
-        let seen = Preconditions { uid: object.uid(), resource_version: object.resource_version() };
-        let parameters = DeleteParams { preconditions: Some(seen), ..DeleteParams::default() };
         let _turn = self.turn(object).await;
-        let deleted = object.api_of(&self.client).delete(&object.name_any(), &parameters).await;
+        let deleted = object.api_of(&self.client).delete(&object.name_any(), &as_seen(object)).await;
         match deleted.during("deleting the object") {
             Ok(answer) => {
                 // What a finalizer holds has a new version.
@@ -258,6 +256,12 @@ impl Context {
             warn!(%error, reason = note.reason, "an event was lost");
         }
     }
+}
+
+/// For the deletion of exactly this object, as it was seen last.
+pub(super) fn as_seen(object: &impl Resource) -> DeleteParams {
+    let seen = Preconditions { uid: object.uid(), resource_version: object.resource_version() };
+    DeleteParams { preconditions: Some(seen), ..DeleteParams::default() }
 }
 
 /// The version of an object; later ones are greater.

@@ -113,10 +113,11 @@ pub fn is_for<S: Scope>(entry: &impl Resource, object: &impl Resource) -> bool {
     !S::NAMESPACED || is_beside(entry, object)
 }
 
-/// The owner that a class or plan has: its broker.
-pub fn owner<K: Kind>(broker: &K) -> OwnerReference {
+/// An object as the owner of others: of classes and plans, of a Secret. It blocks nothing: one that does is refused until the API
+/// server's admission has discovered our kinds, up to half a minute.
+pub fn owner<K: Kind>(object: &K) -> OwnerReference {
     OwnerReference {
         block_owner_deletion: Some(false),
-        ..broker.controller_owner_ref(&()).unwrap_or_default()
+        ..object.controller_owner_ref(&()).unwrap_or_default()
     }
 }

@@ -15,16 +15,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::api::{DeleteParams, PostParams, Preconditions};
-use kube::{Api, Resource as _, ResourceExt as _};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::PostParams;
+use kube::{Api, ResourceExt as _};
 
-use super::context::Context;
+use super::context::{Context, as_seen};
 use super::error::{During as _, Error};
+use super::scope::owner;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
 use crate::crd::reference::ParametersFromSource;
+use crate::domain::controller;
 use crate::domain::credentials::digest;
 
 pub use own::OwnSecrets;
@@ -32,16 +34,6 @@ pub use used::UsedSecrets;
 
 /// A namespace and a name.
 pub type Name = (String, String);
-
-trait Controlled {
-    fn controller(&self) -> Option<&OwnerReference>;
-}
-
-impl Controlled for Secret {
-    fn controller(&self) -> Option<&OwnerReference> {
-        self.owner_references().iter().find(|owner| owner.controller == Some(true))
-    }
-}
 
 fn data(secret: &Secret) -> SecretData {
     secret.data.clone().unwrap_or_default()
@@ -65,7 +57,7 @@ pub async fn place(context: &Context, binding: &ServiceBinding) -> Result<Place,
     Ok(match found {
         None => Place::Free,
         Some(secret) => {
-            let owner = secret.controller().map(|owner| owner.uid.clone());
+            let owner = controller(&secret.metadata).map(|owner| owner.uid.clone());
             if owner.is_some() && owner == binding.uid() {
                 Place::Own(Box::new(secret))
             } else {
@@ -86,9 +78,6 @@ pub async fn write(
 ) -> Result<Option<String>, Error> {
     let api = api(context, binding);
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
-    let owner = binding.controller_owner_ref(&());
-    // One that blocks is refused until the API server's admission has discovered our kinds, up to half a minute.
-    let owner = owner.map(|owner| OwnerReference { block_owner_deletion: Some(false), ..owner });
     let labels = BTreeMap::from([(LABEL_CREDENTIALS.to_owned(), String::new())]);
     let _turn = context.turn(binding).await;
     let written = match place {
@@ -103,7 +92,7 @@ pub async fn write(
                 name: Some(binding.secret_name().to_owned()),
                 namespace: binding.namespace(),
                 labels: Some(labels),
-                owner_references: owner.map(|owner| vec![owner]),
+                owner_references: Some(vec![owner(binding)]),
                 ..ObjectMeta::default()
             };
             let type_ = Some(type_(binding));
@@ -135,10 +124,8 @@ pub async fn delete(context: &Context, binding: &ServiceBinding) -> Result<(), E
     let Place::Own(secret) = place(context, binding).await? else {
         return Ok(());
     };
-    let seen = Preconditions { uid: secret.uid(), resource_version: secret.resource_version() };
-    let parameters = DeleteParams { preconditions: Some(seen), ..DeleteParams::default() };
     let _turn = context.turn(binding).await;
-    let deleted = api(context, binding).delete(binding.secret_name(), &parameters).await;
+    let deleted = api(context, binding).delete(binding.secret_name(), &as_seen(secret.as_ref())).await;
     match deleted.during("deleting the Secret") {
         Err(error) if !error.is_not_found() => Err(error),
         Ok(_) | Err(_) => Ok(()),

@@ -16,7 +16,6 @@ use super::{Observed, Step, Verb, ask, generation, mitigate, orphan_of, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::condition::{self, Status};
-use crate::crd::operation::Orphan;
 use crate::domain::progress::{HasProgress as _, not_before};
 use crate::domain::{attempt_id, reason, write_or};
 
@@ -107,7 +106,7 @@ pub(super) fn leave(status: &mut ServiceBindingStatus, now: &Time) -> bool {
 fn retire(status: &mut ServiceBindingStatus, now: &Time) {
     let Some(predecessor) = status.predecessor.take() else { return };
     let Some(instance) = predecessor.instance else { return };
-    let left = Orphan { ..orphan_of(predecessor.binding_id, &instance, "its credentials were replaced") };
+    let left = orphan_of(predecessor.binding_id, &instance, "its credentials were replaced");
     status.progress().abandon(left, reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, now, None);
 }
 

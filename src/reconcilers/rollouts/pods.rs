@@ -13,10 +13,9 @@ use kube::{Client, Resource as _, ResourceExt as _};
 use tracing::warn;
 
 use crate::crd::names::{ANNOTATION_INJECT, ANNOTATION_MIRROR, ANNOTATION_RESTART, ANNOTATION_REVISION};
+use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
-
-/// Those that run.
-const RUNNING: &str = "status.phase!=Succeeded,status.phase!=Failed";
+use crate::reconcilers::RUNNING_PODS;
 
 /// The pods of a namespace that bindings select, or that have something of one.
 pub(super) struct Pods {
@@ -32,7 +31,7 @@ impl Pods {
     /// Begins to watch them.
     pub(super) fn watch(client: &Client, namespace: &str, selectors: &[LabelSelector]) -> Self {
         let api = kube::Api::<PartialObjectMeta<Api>>::namespaced(client.clone(), namespace);
-        let events = watcher(api, Config::default().fields(RUNNING)).default_backoff().boxed();
+        let events = watcher(api, Config::default().fields(RUNNING_PODS)).default_backoff().boxed();
         let selectors =
             selectors.iter().filter_map(|selector| Selector::try_from(selector.clone()).ok()).collect();
         Self { events, selectors, known: HashMap::new(), listed: HashMap::new(), are_known: false }
@@ -113,8 +112,7 @@ fn pod(object: &PartialObjectMeta<Api>) -> Pod {
 
 /// What controls an object.
 pub(super) fn controller(meta: &ObjectMeta) -> Option<Controller> {
-    let owner = meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
-    let OwnerReference { uid, api_version, kind, name, .. } = owner.clone();
+    let OwnerReference { uid, api_version, kind, name, .. } = domain::controller(meta)?.clone();
     Some(Controller { uid, api_version, kind, name })
 }
 

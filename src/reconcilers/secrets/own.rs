@@ -11,9 +11,10 @@ use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::{Controlled as _, Name, data};
+use super::{Name, data};
 use crate::crd::ServiceBinding;
 use crate::crd::names::LABEL_CREDENTIALS;
+use crate::domain::controller;
 use crate::domain::credentials::digest;
 use crate::reconcilers::queue::Queue;
 
@@ -100,7 +101,7 @@ impl OwnSecrets {
         let former = self.lock().get(&name(secret)).cloned();
         if self.know(secret) {
             let former = former.map(|own| own.binding_name);
-            let owner = secret.controller().map(|owner| owner.name.clone());
+            let owner = controller(&secret.metadata).map(|owner| owner.name.clone());
             for binding in former.iter().chain(&owner) {
                 bindings.wake_name(binding, secret.namespace().as_deref());
             }
@@ -115,7 +116,7 @@ impl OwnSecrets {
         if old.is_some_and(|old| old.version >= version) {
             return false;
         }
-        let Some(owner) = secret.controller() else {
+        let Some(owner) = controller(&secret.metadata) else {
             return known.remove(&name(secret)).is_some();
         };
         let own = Own {
@@ -142,7 +143,7 @@ fn version(secret: &Secret) -> u64 {
 }
 
 fn wake(secret: &Secret, bindings: &Queue<ServiceBinding>) {
-    if let Some(owner) = secret.controller() {
+    if let Some(owner) = controller(&secret.metadata) {
         bindings.wake_name(&owner.name, secret.namespace().as_deref());
     }
 }
