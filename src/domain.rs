@@ -51,6 +51,7 @@ pub mod verdict;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 
 use self::plan_reference::References;
+use self::schema::Purpose;
 use crate::crd::condition::{self, Condition};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 use crate::osb;
@@ -64,6 +65,8 @@ pub enum Step<S, C> {
     Hold,
     /// Write to an instance's spec which class and plan were found.
     Resolve(References),
+    /// Compare the parameters with the plan's schema for this purpose, then decide again: they are about to be sent.
+    Validate(Purpose),
     /// Put this label on the object, then decide again.
     Label(&'static str),
     /// Write this status, then decide again.
@@ -74,11 +77,6 @@ pub enum Step<S, C> {
     Delete,
     /// Remove the finalizer: nothing is left at the broker, or it is to be left there.
     Release,
-}
-
-/// The status is written if it changed; otherwise the step is taken.
-fn write_or<S: PartialEq, C>(before: &S, after: S, step: Step<S, C>) -> Step<S, C> {
-    if *before == after { step } else { Step::Write(Box::new(after)) }
 }
 
 /// What came of a call to the broker, whichever it was.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
-use super::operation::{BoundInstance, Orphan, Schedule};
+use super::operation::{BoundInstance, Orphan, RemovalStatus, Schedule};
 use super::reference::{LocalObjectReference, ParametersFromSource, UserInfo};
 use super::schema;
 
@@ -177,8 +177,9 @@ pub struct ServiceBindingStatus {
     #[serde(default)]
     pub orphan_mitigation_in_progress: bool,
     /// Whether the broker has to be asked to remove the binding: `NotRequired`, `Required`, `Succeeded` or `Failed`.
-    #[serde(default)]
-    pub unbind_status: String,
+    #[serde(default, deserialize_with = "schema::known_or_default")]
+    #[schemars(with = "String")]
+    pub unbind_status: RemovalStatus,
     /// The `Status` column.
     #[serde(default)]
     pub last_condition_state: String,

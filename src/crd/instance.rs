@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::condition::Condition;
-use super::operation::{Orphan, Schedule};
+use super::operation::{Orphan, RemovalStatus, Schedule};
 use super::reference::{LocalObjectReference, ParametersFromSource, UserInfo};
 use super::schema;
 
@@ -140,6 +140,19 @@ pub enum InstanceOperation {
     Deprovision,
 }
 
+/// Whether the broker has confirmed an instance.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ProvisionStatus {
+    /// The broker was never asked for it.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    /// The broker has it.
+    Provisioned,
+    /// The broker does not have it, or has not confirmed it yet.
+    NotProvisioned,
+}
+
 fn operation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "string", "enum": ["", "Provision", "Update", "Deprovision"]})
 }
@@ -189,11 +202,13 @@ pub struct ServiceInstanceStatus {
     #[schemars(extend("nullable" = true))]
     pub external_properties: Option<InstanceProperties>,
     /// `Provisioned` or `NotProvisioned`.
-    #[serde(default)]
-    pub provision_status: String,
+    #[serde(default, deserialize_with = "schema::known_or_default")]
+    #[schemars(with = "String")]
+    pub provision_status: ProvisionStatus,
     /// Whether the broker has to be asked to remove the instance: `NotRequired`, `Required`, `Succeeded` or `Failed`.
-    #[serde(default)]
-    pub deprovision_status: String,
+    #[serde(default, deserialize_with = "schema::known_or_default")]
+    #[schemars(with = "String")]
+    pub deprovision_status: RemovalStatus,
     /// `false`: the plan that the instance has cannot be left for another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]

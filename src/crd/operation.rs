@@ -6,6 +6,30 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
+/// Whether the broker has to be asked to remove an instance or a binding.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RemovalStatus {
+    /// The broker was never asked for it.
+    #[default]
+    #[serde(rename = "")]
+    Unset,
+    /// Nothing of it is at the broker.
+    NotRequired,
+    /// The broker has it, or may have it.
+    Required,
+    /// The broker has removed it.
+    Succeeded,
+    /// The removal was given up. Only service-catalog stored this.
+    Failed,
+}
+
+impl RemovalStatus {
+    /// Whether something may be left at the broker.
+    pub fn is_outstanding(self) -> bool {
+        matches!(self, Self::Required | Self::Failed)
+    }
+}
+
 /// Something that a failed attempt may have left at the broker.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]

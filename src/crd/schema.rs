@@ -50,6 +50,14 @@ pub fn empty_as_none<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     }
 }
 
+/// A word that a program writes; one that is not known is read as if it were not there.
+pub fn known_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    input: D,
+) -> Result<T, D::Error> {
+    let word = Value::deserialize(input)?;
+    Ok(serde_json::from_value(word).unwrap_or_default())
+}
+
 /// An integer in a flattened struct, where serde hands numbers of arbitrary precision over as a map.
 pub fn integer<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
     let number = Number::deserialize(input)?;

@@ -2,16 +2,20 @@
 
 mod adopt;
 mod collision;
+mod converge;
+mod decision;
+mod desired;
 mod hold;
-mod keep;
+mod orphans;
 mod pods;
+mod remove;
 mod revision;
 mod rotate;
 mod settle;
+mod state;
 #[cfg(test)]
 mod tests;
 mod validity;
-mod wish;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,16 +24,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::breaker::Held;
 use super::parameters::Parameters;
-use super::progress::{HasProgress as _, is_overdue, not_before};
+use super::progress::{HasProgress as _, is_overdue};
 use super::rollout::Usage;
-use super::{has_finalizer, is_cascading, is_paused, reason, write_or};
-use crate::crd::binding::BindingOperation;
+use super::{has_finalizer, is_cascading, is_paused, reason};
 use crate::crd::condition::{self, Status};
-use crate::crd::operation::{BoundInstance, Orphan};
+use crate::crd::operation::BoundInstance;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
+use decision::Decision;
+use state::may_exist;
 
 pub use hold::broker;
-pub use keep::sends;
 pub use settle::{overtaken, settle};
 pub use validity::Validity;
 
@@ -46,6 +50,8 @@ pub struct Observed<'a> {
     pub offering: Offering,
     /// The parameters that the spec asks for.
     pub parameters: Result<Parameters, String>,
+    /// Whether the parameters are known to fit the plan's schema; if not, [`Step::Validate`] comes before they are sent.
+    pub validated: bool,
     /// The digest of its Secret's entries, if there is one that is the binding's.
     pub secret: Option<String>,
     /// When the broker may be asked again how far it is.
@@ -126,72 +132,50 @@ impl Verb {
 /// The next thing to do for a binding.
 pub type Step = super::Step<ServiceBindingStatus, Call>;
 
-/// The one next step.
-pub fn decide(observed: &Observed<'_>) -> Step {
-    hold::unless_held(observed, next(observed))
+impl Observed<'_> {
+    /// What tells the binding from others: it spreads what would happen to all at the same time.
+    fn seed(&self) -> &str {
+        self.binding.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    fn generation(&self) -> i64 {
+        self.binding.metadata.generation.unwrap_or_default()
+    }
 }
 
-fn next(observed: &Observed<'_>) -> Step {
+/// The one next step.
+pub fn decide(observed: &Observed<'_>) -> Step {
     let meta = &observed.binding.metadata;
-    let before = observed.binding.status.clone().unwrap_or_default();
     let deleting = meta.deletion_timestamp.is_some();
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
-    let mut status = adopt::adopt(observed, before.clone());
+    let mut decision = Decision::of(observed);
     let paused = is_paused(meta);
-    status.progress().pause(paused, &observed.now);
-    collision::report(&mut status, &observed.collisions, &observed.now);
+    decision.state.progress().pause(paused, &observed.now);
+    collision::report(&mut decision.state.record, &observed.collisions, &observed.now);
     if paused {
-        return write_or(&before, status, Step::Wait(None));
+        return decision.wait(None);
     }
-    if !deleting && observed.instance.is_some_and(takes_its_bindings_along) {
+    if deleting {
+        return remove::remove(decision);
+    }
+    if observed.instance.is_some_and(takes_its_bindings_along) {
         return Step::Delete;
     }
-    let removing = status.current_operation == Some(BindingOperation::Unbind);
-    if status.async_op_in_progress && (removing || !deleting) {
-        return poll(observed, &before, status);
-    }
-    if deleting
-        && !removing
-        && adopt::may_exist(&status)
-        && let Some(deadline) = pods::are_awaited(observed, &mut status)
-    {
-        return write_or(&before, status, Step::Wait(Some(deadline)));
-    }
-    if deleting && rotate::leave(&mut status, &observed.now) {
-        return Step::Write(Box::new(status));
-    }
-    if !deleting && is_bound(&status) {
-        return keep::keep(observed, &before, status);
-    }
-    if let Some(orphan) = status.orphans.first().cloned() {
-        return mitigate(observed, &before, status, &orphan);
-    }
-    if status.orphan_mitigation_in_progress {
-        return lost(observed, &before, status);
-    }
-    if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
+    converge::converge(decision)
 }
 
 /// Whether an instance that goes has to wait for a binding to it: the broker has, or may have, something for that, or it
 /// goes along.
 pub fn delays(binding: &ServiceBinding, instance: &ServiceInstance) -> bool {
-    let is_known = |status: &ServiceBindingStatus| adopt::may_exist(status) || !status.orphans.is_empty();
+    let is_known = |status: &ServiceBindingStatus| may_exist(status) || !status.orphans.is_empty();
     takes_its_bindings_along(instance) || binding.status.as_ref().is_some_and(is_known)
 }
 
 /// Whether an instance is being deleted, and its bindings with it.
 pub fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
     instance.metadata.deletion_timestamp.is_some() && is_cascading(&instance.metadata)
-}
-
-/// Whether the broker has it, and is not asked to remove it.
-fn is_bound(status: &ServiceBindingStatus) -> bool {
-    let is_going = status.orphans.iter().any(|orphan| orphan.id == status.binding_id)
-        || status.orphan_mitigation_in_progress && status.orphans.is_empty()
-        || status.current_operation == Some(BindingOperation::Unbind);
-    status.external_properties.is_some() && !is_going
 }
 
 /// The instance as its broker knows it, once the broker has confirmed it.
@@ -208,127 +192,30 @@ fn bound_instance(instance: &ServiceInstance) -> Option<BoundInstance> {
     })
 }
 
-fn asked(status: &ServiceBindingStatus) -> Option<&BoundInstance> {
-    let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref())?;
-    properties.instance.as_ref()
-}
-
-/// What the attempt under way would leave at the broker.
-fn orphan(status: &ServiceBindingStatus, reason: &str) -> Option<Orphan> {
-    Some(orphan_of(status.binding_id.clone(), asked(status)?, reason))
-}
-
-/// What the broker may have under an id.
-fn orphan_of(id: String, instance: &BoundInstance, reason: &str) -> Orphan {
-    Orphan {
-        id,
-        service_id: instance.service_id.clone(),
-        plan_id: instance.plan_id.clone(),
-        broker_name: instance.broker_name.clone(),
-        reason: reason.to_owned(),
-        instance: Some(instance.clone()),
-        ..Orphan::default()
+/// The broker works on an operation: it is polled when that is due.
+fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
+    let observed = decision.observed;
+    if is_overdue(decision.state.record.operation.as_ref(), &observed.now) {
+        decision.state = settle::overdue(observed, decision.state);
+        return decision.write();
+    }
+    match observed.next_poll.as_ref().filter(|next| next.0 > observed.now.0) {
+        Some(next) => decision.wait(Some(next.clone())),
+        None => decision.ask(Verb::Poll(operation)),
     }
 }
 
-fn poll(observed: &Observed<'_>, before: &ServiceBindingStatus, status: ServiceBindingStatus) -> Step {
-    if is_overdue(status.operation.as_ref(), &observed.now) {
-        return Step::Write(Box::new(settle::overdue(observed, status)));
-    }
-    if let Some(next) = observed.next_poll.as_ref().filter(|next| next.0 > observed.now.0) {
-        return write_or(before, status, Step::Wait(Some(next.clone())));
-    }
-    let verb = Verb::Poll(status.last_operation.clone());
-    ask(observed, before, status, verb)
-}
-
-fn mitigate(
-    observed: &Observed<'_>,
-    before: &ServiceBindingStatus,
-    mut status: ServiceBindingStatus,
-    orphan: &Orphan,
-) -> Step {
-    if orphan.async_op_in_progress && is_overdue(status.operation.as_ref(), &observed.now) {
-        let removal = settle::removal(observed, &orphan.id, &orphan.broker_name);
-        super::orphan::overdue(&mut status, &removal);
-        return Step::Write(Box::new(status));
-    }
-    let polled =
-        observed.next_poll.as_ref().filter(|next| orphan.async_op_in_progress && next.0 > observed.now.0);
-    if let Some(next) = not_before(status.operation.as_ref(), &observed.now).or(polled).cloned() {
-        return write_or(before, status, Step::Wait(Some(next)));
-    }
-    let verb = if orphan.async_op_in_progress {
-        Verb::PollMitigation(orphan.last_operation.clone())
-    } else {
-        Verb::Mitigate
-    };
-    let Some(instance) = orphan.instance.clone() else {
-        return lost(observed, before, status);
-    };
-    let instance = as_it_is_now(observed, instance);
-    write_or(before, status, Step::Call(Call { verb, binding_id: orphan.id.clone(), instance }))
-}
-
-fn remove(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
-    let now = &observed.now;
-    if !adopt::may_exist(&status) {
-        return Step::Release;
-    }
-    if status.current_operation != Some(BindingOperation::Unbind) {
-        status.current_operation = Some(BindingOperation::Unbind);
-        status.observed_generation = generation(observed);
-        let mut progress = status.progress();
-        progress.start(now);
-        let message = "Unbind request for ServiceBinding in-flight to Broker";
-        progress.report(condition::READY, Status::False, reason::UNBINDING_REQUEST_IN_FLIGHT, message, now);
-        return Step::Write(Box::new(status));
-    }
-    if let Some(next) = not_before(status.operation.as_ref(), now).cloned() {
-        return write_or(before, status, Step::Wait(Some(next)));
-    }
-    ask(observed, before, status, Verb::Unbind)
-}
-
-fn ask(
-    observed: &Observed<'_>,
-    before: &ServiceBindingStatus,
-    status: ServiceBindingStatus,
-    verb: Verb,
-) -> Step {
-    match asked(&status).cloned() {
-        Some(instance) => {
-            let instance = as_it_is_now(observed, instance);
-            let rotating = status.current_operation == Some(BindingOperation::Rotate);
-            let binding_id = if rotating { &status.successor_id } else { &status.binding_id }.clone();
-            write_or(before, status, Step::Call(Call { verb, binding_id, instance }))
-        }
-        None => lost(observed, before, status),
-    }
-}
-
-/// The instance may have another plan than when it was bound: brokers are told the one that it has.
-fn as_it_is_now(observed: &Observed<'_>, bound: BoundInstance) -> BoundInstance {
-    let known = observed.instance.and_then(bound_instance).filter(|known| known.id == bound.id);
-    known.unwrap_or(bound)
-}
-
-/// An object of an earlier version whose instance is gone, so that nobody knows what to ask the broker. If the instance
+/// An object of an earlier version whose instance is gone, and with it the ids by which the broker is asked. If the instance
 /// is there, it is not taken over yet, and says why.
-fn lost(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
-    if observed.instance.is_some() {
-        return write_or(before, status, Step::Wait(None));
+fn cannot_address_broker(mut decision: Decision<'_>) -> Step {
+    if decision.observed.instance.is_some() {
+        return decision.wait(None);
     }
     let message = format!(
         "The instance {} is gone, and with it the ids that are needed to ask the broker. Remove the finalizer to let \
          the binding go",
-        observed.binding.spec.instance_ref.name
+        decision.observed.binding.spec.instance_ref.name
     );
-    let reason = reason::REFERENCES_NONEXISTENT_INSTANCE;
-    status.progress().report(condition::READY, Status::Unknown, reason, &message, &observed.now);
-    write_or(before, status, Step::Wait(None))
-}
-
-fn generation(observed: &Observed<'_>) -> i64 {
-    observed.binding.metadata.generation.unwrap_or_default()
+    decision.report(condition::READY, Status::Unknown, reason::REFERENCES_NONEXISTENT_INSTANCE, &message);
+    decision.wait(None)
 }

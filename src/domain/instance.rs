@@ -1,9 +1,14 @@
 //! The life of an instance: what is the next step, and what came of the last one?
 
 mod adopt;
+mod converge;
+mod decision;
+mod desired;
 mod hold;
-mod keep;
+mod orphans;
+mod remove;
 mod settle;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -14,16 +19,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use super::breaker::Held;
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
-use super::progress::{HasProgress as _, is_overdue, not_before};
-use super::{has_finalizer, is_cascading, is_paused, is_retained, reason, schedule, write_or};
+use super::progress::{HasProgress as _, is_overdue};
+use super::{has_finalizer, is_paused, reason};
 use crate::crd::condition::{self, Status};
-use crate::crd::instance::{InstanceOperation, InstanceProperties};
 use crate::crd::names::LABEL_DELETING;
-use crate::crd::operation::Orphan;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
+use decision::Decision;
+use state::Phase;
 
 pub use hold::broker;
-pub use keep::sends;
 pub use settle::{overtaken, settle};
 
 /// All that is known of an instance.
@@ -37,6 +41,8 @@ pub struct Observed<'a> {
     pub target: Result<Target, Unresolved>,
     /// The parameters that the spec asks for.
     pub parameters: Result<Parameters, String>,
+    /// Whether the parameters are known to fit the plan's schema; if not, [`Step::Validate`] comes before they are sent.
+    pub validated: bool,
     /// The names of the bindings to it.
     pub bindings: &'a [String],
     /// When the broker may be asked again how far it is.
@@ -108,9 +114,20 @@ impl Verb {
 /// The next thing to do for an instance.
 pub type Step = super::Step<ServiceInstanceStatus, Call>;
 
+impl Observed<'_> {
+    /// What tells the instance from others: it spreads what would happen to all at the same time.
+    fn seed(&self) -> &str {
+        self.instance.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    fn generation(&self) -> i64 {
+        self.instance.metadata.generation.unwrap_or_default()
+    }
+}
+
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
-    match hold::unless_held(observed, next(observed)) {
+    match next(observed) {
         Step::Wait(_) | Step::Hold if goes_unnoticed(&observed.instance.metadata) => {
             Step::Label(LABEL_DELETING)
         }
@@ -118,7 +135,7 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     }
 }
 
-/// Whether the API server does not know yet that nobody may be bound any more.
+/// Whether the API server does not know yet that nothing may be bound to the instance any more.
 fn goes_unnoticed(meta: &ObjectMeta) -> bool {
     let is_labelled = meta.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL_DELETING));
     meta.deletion_timestamp.is_some() && has_finalizer(meta) && !is_labelled
@@ -126,180 +143,47 @@ fn goes_unnoticed(meta: &ObjectMeta) -> bool {
 
 fn next(observed: &Observed<'_>) -> Step {
     let meta = &observed.instance.metadata;
-    let before = observed.instance.status.clone().unwrap_or_default();
     let deleting = meta.deletion_timestamp.is_some();
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
-    let mut status = adopt::adopt(observed, before.clone());
+    let mut decision = Decision::of(observed);
     let paused = is_paused(meta);
-    status.progress().pause(paused, &observed.now);
-    if paused {
-        return write_or(&before, status, Step::Wait(None));
-    }
-    if status.async_op_in_progress && !(deleting && is_creation(&status)) {
-        return poll(observed, &before, status);
-    }
-    if let Some(orphan) = status.orphans.first().cloned() {
-        return mitigate(observed, &before, status, &orphan);
-    }
-    if status.orphan_mitigation_in_progress {
-        return lost(observed, &before, status);
-    }
-    if deleting { remove(observed, &before, status) } else { keep::keep(observed, &before, status) }
-}
-
-/// A deletion does not wait until a creation or an update has ended: the broker is told at once.
-fn is_creation(status: &ServiceInstanceStatus) -> bool {
-    status.current_operation != Some(InstanceOperation::Deprovision)
-}
-
-/// What the attempt under way would leave at the broker.
-fn orphan(status: &ServiceInstanceStatus, reason: &str) -> Option<Orphan> {
-    let properties = asked(status)?;
-    Some(Orphan {
-        id: status.instance_id.clone(),
-        service_id: properties.service_id.clone(),
-        plan_id: properties.plan_id().to_owned(),
-        broker_name: properties.broker_name.clone(),
-        reason: reason.to_owned(),
-        ..Orphan::default()
-    })
-}
-
-/// What the broker has confirmed, or else has been asked for.
-fn asked(status: &ServiceInstanceStatus) -> Option<&InstanceProperties> {
-    status.external_properties.as_ref().or(status.in_progress_properties.as_ref())
-}
-
-fn poll(observed: &Observed<'_>, before: &ServiceInstanceStatus, status: ServiceInstanceStatus) -> Step {
-    if is_overdue(status.operation.as_ref(), &observed.now) {
-        return Step::Write(Box::new(settle::overdue(observed, status)));
-    }
-    if let Some(next) = later(observed.next_poll.as_ref(), &observed.now) {
-        return write_or(before, status, Step::Wait(Some(next.clone())));
-    }
-    match call(&status, Verb::Poll(status.last_operation.clone()), observed) {
-        Some(call) => write_or(before, status, Step::Call(call)),
-        None => lost(observed, before, status),
+    decision.state.progress().pause(paused, &observed.now);
+    match (paused, deleting) {
+        (true, _) => decision.wait(None),
+        (false, true) => remove::remove(decision),
+        (false, false) => converge::converge(decision),
     }
 }
 
-fn mitigate(
-    observed: &Observed<'_>,
-    before: &ServiceInstanceStatus,
-    mut status: ServiceInstanceStatus,
-    orphan: &Orphan,
-) -> Step {
-    if orphan.async_op_in_progress && is_overdue(status.operation.as_ref(), &observed.now) {
-        let removal = settle::removal(observed, &orphan.id, &orphan.broker_name);
-        super::orphan::overdue(&mut status, &removal);
-        return Step::Write(Box::new(status));
+/// The broker works on an operation: it is polled when that is due.
+fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
+    let observed = decision.observed;
+    if is_overdue(decision.state.record.operation.as_ref(), &observed.now) {
+        decision.state = settle::overdue(observed, decision.state);
+        return decision.write();
     }
-    let wait = not_before(status.operation.as_ref(), &observed.now);
-    let wait = wait.or_else(|| {
-        later(observed.next_poll.as_ref(), &observed.now).filter(|_| orphan.async_op_in_progress)
-    });
-    if let Some(next) = wait.cloned() {
-        return write_or(before, status, Step::Wait(Some(next)));
+    if let Some(next) = observed.next_poll.as_ref().filter(|next| next.0 > observed.now.0) {
+        return decision.wait(Some(next.clone()));
     }
-    let call = Call {
-        verb: if orphan.async_op_in_progress {
-            Verb::PollMitigation(orphan.last_operation.clone())
-        } else {
-            Verb::Mitigate
-        },
-        instance_id: orphan.id.clone(),
-        service_id: orphan.service_id.clone(),
-        plan_id: orphan.plan_id.clone(),
-        broker: orphan.broker_name.clone(),
-        maximum_polling_duration: None,
-    };
-    write_or(before, status, Step::Call(call))
+    let type_ = condition_of(&decision.state.phase);
+    decision.ask(Verb::Poll(operation), type_)
 }
 
-fn remove(
-    observed: &Observed<'_>,
-    before: &ServiceInstanceStatus,
-    mut status: ServiceInstanceStatus,
-) -> Step {
-    let now = &observed.now;
-    if !adopt::may_exist(&status) || is_retained(&observed.instance.metadata) {
-        return Step::Release;
-    }
-    if !observed.bindings.is_empty() {
-        let (reason, message) = waits_for_bindings(observed);
-        status.progress().report(condition::READY, Status::False, reason, &message, now);
-        return write_or(before, status, Step::Wait(None));
-    }
-    if status.current_operation != Some(InstanceOperation::Deprovision) {
-        status.current_operation = Some(InstanceOperation::Deprovision);
-        status.observed_generation = generation(observed);
-        status.progress().start(now);
-        let message = "Deprovision request for ServiceInstance in-flight to Broker";
-        let mut progress = status.progress();
-        progress.report(condition::READY, Status::False, reason::DEPROVISION_REQUEST_IN_FLIGHT, message, now);
-        return Step::Write(Box::new(status));
-    }
-    if let Some(next) = not_before(status.operation.as_ref(), now) {
-        let next = next.clone();
-        return write_or(before, status, Step::Wait(Some(next)));
-    }
-    match call(&status, Verb::Deprovision, observed) {
-        Some(call) => write_or(before, status, Step::Call(call)),
-        None => lost(observed, before, status),
-    }
+/// The condition that tells of the operation under way: a failing update does not take `Ready` away.
+fn condition_of(phase: &Phase) -> &'static str {
+    if matches!(phase, Phase::Updating { .. }) { condition::UPDATED } else { condition::READY }
 }
 
-/// Bindings delete themselves if the instance takes them along.
-fn waits_for_bindings(observed: &Observed<'_>) -> (&'static str, String) {
-    let names = observed.bindings.join(", ");
-    if is_cascading(&observed.instance.metadata) {
-        let message = format!("The instance's service bindings are being deleted: {names}");
-        return (reason::SERVICE_BINDINGS_DELETION, message);
-    }
-    let message = format!(
-        "All associated ServiceBindings must be removed before this ServiceInstance can be deleted: {names}"
-    );
-    (reason::DEPROVISION_BLOCKED, message)
-}
-
-/// An object of an earlier version whose class is gone, so that nobody knows what to ask the broker.
-fn lost(observed: &Observed<'_>, before: &ServiceInstanceStatus, mut status: ServiceInstanceStatus) -> Step {
-    let why = observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
+/// An object of an earlier version whose class is gone, and with it the ids by which the broker is asked.
+fn cannot_address_broker(mut decision: Decision<'_>) -> Step {
+    let why = decision.observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
     let message = format!(
         "The id of the class at the broker is not known ({why}); it is needed to ask the broker. Bring the class \
          back, or set the annotation servicecatalog.k8s.io/deletion-policy to Retain to let the instance go"
     );
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
-    status.progress().report(condition::READY, Status::Unknown, reason, &message, &observed.now);
-    write_or(before, status, Step::Wait(None))
-}
-
-/// A call about the instance itself. The plan is the one that the broker has confirmed, if it has one.
-fn call(status: &ServiceInstanceStatus, verb: Verb, observed: &Observed<'_>) -> Option<Call> {
-    let is_known = |properties: &&InstanceProperties| {
-        !properties.service_id.is_empty() && !status.instance_id.is_empty()
-    };
-    let properties = asked(status).filter(is_known)?;
-    Some(Call {
-        verb,
-        instance_id: status.instance_id.clone(),
-        service_id: properties.service_id.clone(),
-        plan_id: properties.plan_id().to_owned(),
-        broker: properties.broker_name.clone(),
-        maximum_polling_duration: observed
-            .target
-            .as_ref()
-            .ok()
-            .and_then(|target| target.maximum_polling_duration),
-    })
-}
-
-fn later<'a>(time: Option<&'a Time>, now: &Time) -> Option<&'a Time> {
-    time.filter(|time| time.0 > now.0)
-}
-
-fn generation(observed: &Observed<'_>) -> i64 {
-    observed.instance.metadata.generation.unwrap_or_default()
+    decision.report(condition::READY, Status::Unknown, reason, &message);
+    decision.wait(None)
 }

@@ -12,8 +12,6 @@ use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
 /// The common part of a status, to be changed.
 pub struct Progress<'a> {
     conditions: &'a mut Vec<Condition>,
-    polling: &'a mut bool,
-    last_operation: &'a mut Option<String>,
     operation_start_time: &'a mut Option<Time>,
     mitigating: &'a mut bool,
     orphans: &'a mut Vec<Orphan>,
@@ -34,8 +32,6 @@ macro_rules! has_progress {
             fn progress(&mut self) -> Progress<'_> {
                 Progress {
                     conditions: &mut self.conditions,
-                    polling: &mut self.async_op_in_progress,
-                    last_operation: &mut self.last_operation,
                     operation_start_time: &mut self.operation_start_time,
                     mitigating: &mut self.orphan_mitigation_in_progress,
                     orphans: &mut self.orphans,
@@ -80,8 +76,6 @@ impl Progress<'_> {
 
     /// An operation is about to begin.
     pub fn start(&mut self, now: &Time) {
-        *self.polling = false;
-        *self.last_operation = None;
         *self.operation_start_time = Some(now.clone());
         self.withdraw(condition::FAILED);
         if let Some(schedule) = self.operation {
@@ -90,10 +84,8 @@ impl Progress<'_> {
         }
     }
 
-    /// The broker has begun and will be asked how far it is.
-    pub fn poll(&mut self, operation: Option<String>, now: &Time, maximum: Option<Duration>) {
-        *self.polling = true;
-        *self.last_operation = operation;
+    /// The broker has accepted the operation and will be polled.
+    pub fn poll(&mut self, now: &Time, maximum: Option<Duration>) {
         self.operation_start_time.get_or_insert_with(|| now.clone());
         let schedule = self.operation.get_or_insert_default();
         schedule.next_attempt_time = None;
@@ -101,16 +93,14 @@ impl Progress<'_> {
         schedule.deadline = Some(schedule::deadline(now, maximum));
     }
 
-    /// The broker has something of this id already, and will be asked how far it is.
+    /// The broker has something under this id already, and will be polled.
     pub fn verify(&mut self, now: &Time, maximum: Option<Duration>) {
-        self.poll(None, now, maximum);
+        self.poll(now, maximum);
         self.operation.get_or_insert_default().verifying = true;
     }
 
     /// The operation is over, one way or the other.
     pub fn end(&mut self) {
-        *self.polling = false;
-        *self.last_operation = None;
         *self.operation_start_time = None;
     }
 
@@ -119,10 +109,8 @@ impl Progress<'_> {
         *self.operation = None;
     }
 
-    /// One more failure; returns when to try again. The broker is not being polled then.
+    /// Counts one more failure; returns the time of the next attempt.
     pub fn fail(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
-        *self.polling = false;
-        *self.last_operation = None;
         let schedule = self.operation.get_or_insert_default();
         schedule.failures += 1;
         let next = schedule::retry(now, schedule.failures, seed, retry_after);
@@ -163,11 +151,11 @@ impl Progress<'_> {
         }
     }
 
-    /// Something that service-catalog has left, and was removing: how far that is, is known of the orphan here.
-    pub fn inherit(&mut self, orphan: Orphan) {
-        let async_op_in_progress = std::mem::take(self.polling);
-        let last_operation = self.last_operation.take();
-        self.orphans.push(Orphan { async_op_in_progress, last_operation, ..orphan });
+    /// Takes over an orphan mitigation that service-catalog had begun.
+    pub fn inherit(&mut self, orphan: Orphan, execution: Execution) {
+        let mut orphan = Orphan { async_op_in_progress: false, last_operation: None, ..orphan };
+        execution.store(&mut orphan.async_op_in_progress, &mut orphan.last_operation);
+        self.orphans.push(orphan);
     }
 
     /// The first orphan is gone.
@@ -199,6 +187,30 @@ impl Progress<'_> {
             orphan.last_operation = None;
         }
         self.fail(now, seed, retry_after)
+    }
+}
+
+/// How far an operation at the broker is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Execution {
+    /// The request is to be sent, or to be sent again, as no answer to it is known.
+    #[default]
+    Requested,
+    /// The broker has accepted it and is polled, under this name if it gave one (OSB, “Polling Last Operation”).
+    Polled(Option<String>),
+}
+
+impl Execution {
+    /// Takes the execution out of the two fields of a status in which it is stored. A name without a poll stays there.
+    pub fn take(polling: &mut bool, last_operation: &mut Option<String>) -> Self {
+        if std::mem::take(polling) { Self::Polled(last_operation.take()) } else { Self::Requested }
+    }
+
+    /// Puts it back.
+    pub fn store(self, polling: &mut bool, last_operation: &mut Option<String>) {
+        if let Self::Polled(operation) = self {
+            (*polling, *last_operation) = (true, operation);
+        }
     }
 }
 

@@ -23,9 +23,10 @@ use super::rollouts;
 use super::secrets::{self, Place};
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, sends, settle};
+use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, settle};
 use crate::domain::credentials::{digest, sources};
 use crate::domain::parameters::{self, Parameters};
+use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use execution::Execution;
 use offering::{Described, fitting, offering};
@@ -42,6 +43,10 @@ impl Life for ServiceBinding {
 
     fn observe(&self, context: &Context) -> impl Future<Output = Result<Facts, Error>> + Send {
         Facts::gather(context, self)
+    }
+
+    async fn validate(&self, context: &Context, facts: Facts, _: Purpose) -> Facts {
+        facts.validate(context, self).await
     }
 
     fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
@@ -126,6 +131,7 @@ pub struct Facts {
     offering: Offering,
     described: Described,
     parameters: Result<Parameters, String>,
+    validated: bool,
     secret: Option<String>,
     gate: Option<Arc<Gate>>,
 }
@@ -144,27 +150,22 @@ impl Facts {
         let secret = secret(context, binding).await?;
         let gate = broker(binding, instance.as_deref())
             .and_then(|(name, namespaced)| context.brokers.gate((namespaced, &namespace, &name)));
-        let mut facts = Self { instance, offering, described, parameters, secret, gate };
-        facts.check_parameters(context, binding).await;
-        Ok(facts)
+        context.unfit.set(&binding.uid().unwrap_or_default(), None);
+        Ok(Self { instance, offering, described, parameters, validated: false, secret, gate })
     }
 
-    /// Looks whether the parameters fit the plan's schema, if they are about to be sent. If they do not, the plan wakes the
-    /// binding when it changes.
-    async fn check_parameters(&mut self, context: &Context, binding: &ServiceBinding) {
-        let observed = Observed { now: clock::soon(), ..self.observed(context, binding, false) };
+    /// The parameters, if they fit the plan's schema; if they do not, a change of the plan wakes the binding.
+    async fn validate(mut self, context: &Context, binding: &ServiceBinding) -> Self {
+        self.validated = true;
+        let (Some(instance), Ok(parameters)) = (&self.instance, &self.parameters) else { return self };
         let uid = binding.uid().unwrap_or_default();
-        let (true, Some(instance), Ok(parameters)) = (sends(&observed), &self.instance, &self.parameters)
-        else {
-            context.unfit.set(&uid, None);
-            return;
-        };
         // Before looking, so that a change meanwhile wakes it.
         context.unfit.set(&uid, Some(ObjectRef::from_obj(binding)));
         self.parameters = fitting(context, instance, parameters.clone()).await;
         if self.parameters.is_ok() {
             context.unfit.set(&uid, None);
         }
+        self
     }
 
     /// Whether the instance still is as it was when it was looked at: whoever had the turn before may have changed it.
@@ -188,6 +189,7 @@ impl Facts {
             instance: self.instance.as_deref(),
             offering: self.offering,
             parameters: self.parameters.clone(),
+            validated: self.validated,
             secret: self.secret.clone(),
             next_poll: context.polls.get(&binding.uid().unwrap_or_default()),
             repeated,

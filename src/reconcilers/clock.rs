@@ -40,9 +40,3 @@ pub fn wait(until: Option<&Time>) -> Action {
 pub fn delay(until: &Time) -> Duration {
     until.0.duration_since(now().0).try_into().unwrap_or_default()
 }
-
-/// A little later than now: what is due then may be due once everything has been found out.
-pub fn soon() -> Time {
-    let now = now();
-    Time(now.0.checked_add(jiff::SignedDuration::from_mins(1)).unwrap_or(now.0))
-}

@@ -22,7 +22,7 @@ use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::binding::delays;
-use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, sends, settle};
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
@@ -42,6 +42,10 @@ impl Life for ServiceInstance {
 
     fn observe(&self, context: &Context) -> impl Future<Output = Result<Facts, Error>> + Send {
         Facts::gather(context, self)
+    }
+
+    async fn validate(&self, context: &Context, facts: Facts, purpose: Purpose) -> Facts {
+        facts.validate(context, self, purpose).await
     }
 
     fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
@@ -118,6 +122,7 @@ fn watch_secrets(context: &Context, instance: &ServiceInstance) {
 pub struct Facts {
     target: Result<Target, Unresolved>,
     parameters: Result<Parameters, String>,
+    validated: bool,
     bindings: Vec<String>,
     gate: Option<Arc<Gate>>,
 }
@@ -135,26 +140,34 @@ impl Facts {
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
         let gate = gate(context, instance, &target);
-        let mut facts = Self { target, parameters, bindings, gate };
-        let fits = facts.check_parameters(context, instance).await;
-        let plan = confirmed(instance).map(InstanceProperties::plan_id);
-        if fits && facts.target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
-            context.unresolved.set(&uid, None);
-        }
+        let facts = Self { target, parameters, validated: false, bindings, gate };
+        facts.forget_unresolved(context, instance);
         Ok(facts)
     }
 
-    /// Whether the parameters fit the plan's schema, if they are about to be sent.
-    async fn check_parameters(&mut self, context: &Context, instance: &ServiceInstance) -> bool {
-        let observed = Observed { now: clock::soon(), ..self.observed(context, instance, false) };
-        let (Some(purpose), Ok(target)) = (sends(&observed), &self.target) else { return true };
-        let Ok(parameters) = &self.parameters else { return true };
+    /// An instance that waits for neither class nor plan is not woken by them.
+    fn forget_unresolved(&self, context: &Context, instance: &ServiceInstance) {
+        let plan = confirmed(instance).map(InstanceProperties::plan_id);
+        if self.target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
+            context.unresolved.set(&instance.uid().unwrap_or_default(), None);
+        }
+    }
+
+    /// The parameters, if they fit the plan's schema; if they do not, a change of the plan wakes the instance.
+    async fn validate(mut self, context: &Context, instance: &ServiceInstance, purpose: Purpose) -> Self {
+        self.validated = true;
+        let (Ok(target), Ok(parameters)) = (&self.target, &self.parameters) else { return self };
+        // Before looking, so that a change meanwhile wakes it.
+        context.unresolved.set(&instance.uid().unwrap_or_default(), Some(ObjectRef::from_obj(instance)));
         self.parameters = if target.namespaced {
             fitting::<Namespaced>(context, instance, (target, purpose), parameters.clone()).await
         } else {
             fitting::<Cluster>(context, instance, (target, purpose), parameters.clone()).await
         };
-        self.parameters.is_ok()
+        if self.parameters.is_ok() {
+            self.forget_unresolved(context, instance);
+        }
+        self
     }
 
     fn observed<'a>(
@@ -168,6 +181,7 @@ impl Facts {
             now: clock::now(),
             target: self.target.clone(),
             parameters: self.parameters.clone(),
+            validated: self.validated,
             bindings: &self.bindings,
             next_poll: context.polls.get(&instance.uid().unwrap_or_default()),
             repeated,
@@ -197,7 +211,7 @@ fn gate(
 ) -> Option<Arc<Gate>> {
     let namespaced = PlanReference::of(&instance.spec).namespaced;
     let name = broker(instance, target.as_ref().ok())?;
-    context.brokers.gate((namespaced, &instance.namespace().unwrap_or_default(), name))
+    context.brokers.gate((namespaced, &instance.namespace().unwrap_or_default(), &name))
 }
 
 fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {

@@ -17,6 +17,7 @@ use super::gate::{GO_ROUND, Gate};
 use super::queue::Queue;
 use super::scope::Kind;
 use crate::crd::condition::Condition;
+use crate::domain::schema::Purpose;
 use crate::domain::{self, Note, Outcome, Settled, Step};
 
 /// A kind whose objects live at a broker.
@@ -28,6 +29,14 @@ pub trait Life: Kind + HasStatus<Status: Clone + Default + PartialEq + Send + Sy
 
     /// Finds out what is decided upon.
     fn observe(&self, context: &Context) -> impl Future<Output = Result<Self::Facts, Error>> + Send;
+
+    /// Compares the parameters with the plan's schema, and adds what came of it to what is known.
+    fn validate(
+        &self,
+        context: &Context,
+        facts: Self::Facts,
+        purpose: Purpose,
+    ) -> impl Future<Output = Self::Facts> + Send;
 
     /// The one next step. `repeated`: what is asked next may have been asked before.
     fn decide(
@@ -88,9 +97,15 @@ pub async fn run<K: Life>(object: Arc<K>, context: &Context) -> Result<Action, E
     let mut fresh = false;
     // Whether what is asked next was written just now, so that nobody can have asked it before.
     let mut announced = false;
+    // What is known already, if the last step was to find out more.
+    let mut known = None;
     loop {
-        let facts = object.observe(context).await?;
+        let facts = match known.take() {
+            Some(facts) => facts,
+            None => object.observe(context).await?,
+        };
         match object.decide(context, &facts, !announced) {
+            Step::Validate(purpose) => known = Some(object.validate(context, facts, purpose).await),
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
             Step::Hold => {
                 wait_for_broker(context, &object, &facts);

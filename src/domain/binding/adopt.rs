@@ -1,51 +1,53 @@
-//! A binding whose status service-catalog wrote: what is said of it here?
+//! A status that service-catalog wrote: what does it mean here?
 
-use super::{Observed, bound_instance, orphan};
+use super::state::{Phase, State, may_exist};
+use super::{Observed, bound_instance};
 use crate::crd::ServiceBindingStatus;
-use crate::domain::progress::HasProgress as _;
+use crate::crd::operation::RemovalStatus;
+use crate::domain::progress::{Execution, HasProgress as _};
 
 #[cfg(test)]
 mod tests;
 
-/// The status as it would be here. One that is of this operator stays as it is.
-pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBindingStatus {
+/// Parses a status. Where service-catalog wrote it, what it lacks is completed; one of this operator stays as it is.
+pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> State {
     if status.binding_id.is_empty() && may_exist(&status) {
         status.binding_id.clone_from(&observed.binding.spec.external_id);
-        if status.unbind_status == "Failed" {
-            status.unbind_status = "Required".to_owned();
+        if status.unbind_status == RemovalStatus::Failed {
+            status.unbind_status = RemovalStatus::Required;
         }
     }
-    if status.unbind_status == "Required" && status.external_properties.is_none() {
-        status.in_progress_properties.get_or_insert_default();
+    let mut state = State::parse(status);
+    let is_required =
+        state.record.unbind_status == RemovalStatus::Required && state.record.orphans.is_empty();
+    if let Phase::Absent { left } = &mut state.phase
+        && is_required
+    {
+        left.get_or_insert_default();
     }
     let bound = observed.instance.and_then(bound_instance);
-    for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
-        if let Some(properties) = properties.as_mut().filter(|properties| properties.instance.is_none()) {
-            properties.instance.clone_from(&bound);
-            if let Ok(parameters) = &observed.parameters {
-                parameters.renew(&mut properties.parameter_checksum);
-            }
+    for properties in state.phase.properties_mut().filter(|properties| properties.instance.is_none()) {
+        properties.instance.clone_from(&bound);
+        if let Ok(parameters) = &observed.parameters {
+            parameters.renew(&mut properties.parameter_checksum);
         }
     }
-    if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
-        take_orphan(&mut status);
+    if state.has_unknown_orphan() {
+        take_orphan(&mut state);
     }
-    status
-}
-
-/// Whether the broker may know of the binding.
-pub(super) fn may_exist(status: &ServiceBindingStatus) -> bool {
-    status.current_operation.is_some()
-        || status.external_properties.is_some()
-        || status.orphan_mitigation_in_progress
-        || matches!(status.unbind_status.as_str(), "Required" | "Failed")
+    state
 }
 
 /// What is left of a failed attempt is removed.
-fn take_orphan(status: &mut ServiceBindingStatus) {
-    let Some(orphan) = orphan(status, "the bind call of an earlier version had an ambiguous end") else {
+fn take_orphan(state: &mut State) {
+    let Some(orphan) = state.orphan("the bind call of an earlier version had an ambiguous end") else {
         return;
     };
-    status.current_operation = None;
-    status.progress().inherit(orphan);
+    let record = &mut state.record;
+    let execution = match state.phase.execution() {
+        Some(execution) => execution.clone(),
+        None => Execution::take(&mut record.async_op_in_progress, &mut record.last_operation),
+    };
+    state.phase = Phase::Absent { left: state.phase.request().or(state.phase.confirmed()).cloned() };
+    state.progress().inherit(orphan, execution);
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Observed, generation};
+use super::Observed;
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::Restart;
 use crate::crd::condition::{self, Status};
@@ -23,7 +23,7 @@ pub(super) fn report(observed: &Observed<'_>, status: &mut ServiceBindingStatus)
     }
     let is_stated = condition::find(&status.conditions, condition::ROLLED_OUT).is_some();
     let is_same = before.is_some_and(|before| before.revision == status.revision);
-    let is_new = !is_same || before.is_some_and(|before| before.observed_generation != generation(observed));
+    let is_new = !is_same || before.is_some_and(|before| before.observed_generation != observed.generation());
     let mut progress = status.progress();
     match observed.usage.as_ref().filter(|_| is_same) {
         Some(usage) if usage.findings.is_empty() && !selects(binding) => {

@@ -11,103 +11,86 @@ mod tests;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use self::due::earliest;
-use super::wish::{fingerprint, ready_instance, wish};
-use super::{Observed, Step, Verb, ask, generation, mitigate, orphan_of, settle};
+use super::decision::Decision;
+use super::desired::{Blocked, desired, fingerprint, ready_instance};
+use super::state::{Phase, State, orphan_of};
+use super::{Observed, Step, Verb, orphans, settle};
 use crate::crd::ServiceBindingStatus;
-use crate::crd::binding::{BindingOperation, BindingProperties};
+use crate::crd::binding::BindingProperties;
 use crate::crd::condition::{self, Status};
-use crate::domain::progress::{HasProgress as _, not_before};
-use crate::domain::{attempt_id, reason, write_or};
+use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::schema::Purpose;
+use crate::domain::{attempt_id, reason};
 
 /// How much may be left at the broker by attempts to replace credentials that are about to expire, before these wait for
 /// its removal.
 const MOST_ORPHANS: usize = 2;
 
 /// A binding whose Secret holds its credentials: is something of former ones removed, or are new ones due?
-pub(super) fn rotate(
-    observed: &Observed<'_>,
-    before: &ServiceBindingStatus,
-    mut status: ServiceBindingStatus,
-) -> Step {
-    let now = &observed.now;
-    expire(&mut status, now);
-    let due = due::due(observed, &status);
+pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
+    let (observed, now) = (decision.observed, decision.now());
+    let record = &mut decision.state.record;
+    expire(record, now);
+    let due = due::due(observed, record);
     let is_due = is_past(due.as_ref(), now);
-    let urgent = due::urgent(&status);
+    let urgent = due::urgent(record);
     let is_urgent = is_due && is_past(urgent.as_ref(), now);
-    if let Some(orphan) = status.orphans.first().cloned()
-        && !(is_urgent && status.orphans.len() < MOST_ORPHANS)
+    if let Some(orphan) = record.orphans.first().cloned()
+        && !(is_urgent && record.orphans.len() < MOST_ORPHANS)
     {
-        return mitigate(observed, before, status, &orphan);
+        return orphans::mitigate(decision, &orphan);
     }
-    if let Some(predecessor) = &status.predecessor {
+    let expires_at = still_to_come(record.expires_at.clone(), now);
+    if let Some(predecessor) = &record.predecessor {
         let end = due::retirement(observed, predecessor);
         if is_urgent || is_past(Some(&end), now) {
-            retire(&mut status, now);
-            return Step::Write(Box::new(status));
+            retire(record, now);
+            return decision.write();
         }
         if is_due {
-            wait_for_retirement(&mut status, &end, now);
+            wait_for_retirement(record, &end, now);
         }
-        let until =
-            earliest([Some(end), urgent, status.expires_at.clone()].map(|time| still_to_come(time, now)));
-        return write_or(before, status, Step::Wait(until));
+        let until = earliest([still_to_come(Some(end), now), still_to_come(urgent, now), expires_at]);
+        return decision.wait(until);
     }
-    if is_due {
-        return begin(observed, before, status);
-    }
-    let until = earliest([due, still_to_come(status.expires_at.clone(), now)]);
-    write_or(before, status, Step::Wait(until))
+    if is_due { begin(decision) } else { decision.wait(earliest([due, expires_at])) }
 }
 
 /// A successor is being asked for: the same again, unless something else is wanted by now.
-pub(super) fn go_on(
-    observed: &Observed<'_>,
-    before: &ServiceBindingStatus,
-    mut status: ServiceBindingStatus,
-) -> Step {
-    let asked = status.in_progress_properties.as_ref();
-    let why = match asked.map(|asked| (fingerprint(asked), successor(observed, asked))) {
-        Some((asked, Ok(wanted))) if fingerprint(&wanted) == asked => None,
-        Some((_, Err((_, why)))) => Some(why),
-        Some((_, Ok(_))) | None => {
-            Some("What is asked for changed while it was unknown what the broker had done".to_owned())
-        }
+pub(super) fn request(mut decision: Decision<'_>) -> Step {
+    let asked = decision.state.phase.request().cloned().unwrap_or_default();
+    let why = match successor(decision.observed, &asked) {
+        Ok(wanted) if fingerprint(&wanted) == fingerprint(&asked) => None,
+        Ok(_) => Some("What is asked for changed while it was unknown what the broker had done".to_owned()),
+        Err(blocked) => Some(blocked.message),
     };
     if let Some(why) = why {
-        settle::give_up_successor(observed, &mut status, &why, None);
-        return Step::Write(Box::new(status));
+        settle::give_up_successor(decision.observed, &mut decision.state, &why, None);
+        return decision.write();
     }
-    if let Some(next) = not_before(status.operation.as_ref(), &observed.now).cloned() {
-        return write_or(before, status, Step::Wait(Some(next)));
+    match decision.next_attempt() {
+        Some(next) => decision.wait(Some(next)),
+        None => decision.ask(Verb::Bind),
     }
-    ask(observed, before, status, Verb::Bind)
 }
 
-/// Whether parameters are about to be sent for a successor.
-pub(super) fn sends(before: Option<&ServiceBindingStatus>, after: &ServiceBindingStatus) -> bool {
-    let rotates = Some(BindingOperation::Rotate);
-    after.current_operation == rotates
-        && before.is_none_or(|before| before.current_operation != rotates)
-        && after.in_progress_properties.as_ref().is_some_and(|asked| asked.predecessor_id.is_empty())
-}
-
-/// The binding goes, and with it what came before it and what was to come after it.
-pub(super) fn leave(status: &mut ServiceBindingStatus, now: &Time) -> bool {
-    let leaves = status.current_operation == Some(BindingOperation::Rotate) || status.predecessor.is_some();
-    if status.current_operation == Some(BindingOperation::Rotate) {
-        settle::abandon_successor(status, "the binding is being deleted", now, None);
+/// The binding is being deleted, and with it its predecessor and its successor: whether there were any.
+pub(super) fn end(state: &mut State, now: &Time) -> bool {
+    let rotates = matches!(state.phase, Phase::Rotating { .. });
+    let ends = rotates || state.record.predecessor.is_some();
+    if rotates {
+        settle::abandon_successor(state, "the binding is being deleted", now, None);
     }
-    retire(status, now);
-    leaves
+    retire(&mut state.record, now);
+    ends
 }
 
 /// The predecessor is removed at the broker.
-fn retire(status: &mut ServiceBindingStatus, now: &Time) {
-    let Some(predecessor) = status.predecessor.take() else { return };
+fn retire(record: &mut ServiceBindingStatus, now: &Time) {
+    let Some(predecessor) = record.predecessor.take() else { return };
     let Some(instance) = predecessor.instance else { return };
     let left = orphan_of(predecessor.binding_id, &instance, "its credentials were replaced");
-    status.progress().abandon(left, reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, now, None);
+    record.progress().abandon(left, reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, now, None);
 }
 
 /// Says once that the credentials are not valid any more.
@@ -133,70 +116,79 @@ fn wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time
     status.progress().report(condition::ROTATED, Status::False, reason::ROTATION_WAITING, &message, now);
 }
 
-/// The intent to make a successor.
-fn begin(observed: &Observed<'_>, before: &ServiceBindingStatus, mut status: ServiceBindingStatus) -> Step {
-    let now = &observed.now;
-    let request = due::request(observed.binding, &status).map(str::to_owned);
+/// The intent to create a successor.
+fn begin(mut decision: Decision<'_>) -> Step {
+    let observed = decision.observed;
+    let request = due::request(observed.binding, &decision.state.record).map(str::to_owned);
     if request.is_none()
-        && let Some(next) = not_before(status.operation.as_ref(), now).cloned()
+        && let Some(next) = decision.next_attempt()
     {
-        return write_or(before, status, Step::Wait(Some(next)));
+        return decision.wait(Some(next));
     }
-    let wanted = match successor(observed, &intended(observed, &status)) {
+    let confirmed = decision.state.phase.confirmed().cloned().unwrap_or_default();
+    let wanted = match successor(observed, &intended(observed, &decision.state.record, &confirmed)) {
         Ok(wanted) => wanted,
-        Err((reason::ERROR_WITH_PARAMETERS, why)) => {
-            status.rotation_request = request.unwrap_or(status.rotation_request);
-            settle::rotation_failed(observed, &mut status, &why, None);
-            return Step::Write(Box::new(status));
+        Err(Blocked { reason: reason::ERROR_WITH_PARAMETERS, message }) => {
+            heed(&mut decision.state.record, request);
+            settle::rotation_failed(observed, &mut decision.state, &message, None);
+            return decision.write();
         }
-        Err((reason, why)) => {
-            status.progress().report(condition::ROTATED, Status::False, reason, &why, now);
-            let until = still_to_come(status.expires_at.clone(), now);
-            return write_or(before, status, Step::Wait(until));
+        Err(Blocked { reason, message }) => {
+            decision.report(condition::ROTATED, Status::False, reason, &message);
+            let until = still_to_come(decision.state.record.expires_at.clone(), decision.now());
+            return decision.wait(until);
         }
     };
-    let meta = &observed.binding.metadata;
-    if attempt_id(meta, status.abandoned_attempts) == status.binding_id {
-        status.abandoned_attempts += 1;
+    // A successor that the broker makes from its predecessor has the parameters of that.
+    if !observed.validated && wanted.predecessor_id.is_empty() {
+        return Step::Validate(Purpose::Bind);
     }
-    status.successor_id = attempt_id(meta, status.abandoned_attempts);
-    status.current_operation = Some(BindingOperation::Rotate);
-    status.in_progress_properties = Some(wanted);
-    status.rotation_request = request.unwrap_or(status.rotation_request);
-    status.observed_generation = generation(observed);
-    let mut progress = status.progress();
-    progress.start(now);
+    let meta = &observed.binding.metadata;
+    let record = &mut decision.state.record;
+    if attempt_id(meta, record.abandoned_attempts) == record.binding_id {
+        record.abandoned_attempts += 1;
+    }
+    let successor_id = attempt_id(meta, record.abandoned_attempts);
+    heed(record, request);
+    decision.state.phase =
+        Phase::Rotating { confirmed, request: wanted, successor_id, execution: Execution::Requested };
     let message = "Rotation request for ServiceBinding in-flight to Broker";
-    progress.report(condition::ROTATED, Status::False, reason::ROTATION_REQUEST_IN_FLIGHT, message, now);
-    Step::Write(Box::new(status))
+    decision.begin(condition::ROTATED, reason::ROTATION_REQUEST_IN_FLIGHT, message)
+}
+
+/// A request of the user counts once.
+fn heed(record: &mut ServiceBindingStatus, request: Option<String>) {
+    if let Some(request) = request {
+        record.rotation_request = request;
+    }
 }
 
 /// How the successor is made: from the present binding if the broker can do that and the binding is still valid (OSB,
 /// “Binding Rotation”), else like any other.
-fn intended(observed: &Observed<'_>, status: &ServiceBindingStatus) -> BindingProperties {
-    let present = status.external_properties.clone().unwrap_or_default();
-    let rotatable = observed.offering.rotatable && !has_expired(status, &observed.now);
-    let predecessor_id = if rotatable { status.binding_id.clone() } else { String::new() };
-    BindingProperties { predecessor_id, ..present }
+fn intended(
+    observed: &Observed<'_>,
+    record: &ServiceBindingStatus,
+    confirmed: &BindingProperties,
+) -> BindingProperties {
+    let rotatable = observed.offering.rotatable && !has_expired(record, &observed.now);
+    let predecessor_id = if rotatable { record.binding_id.clone() } else { String::new() };
+    BindingProperties { predecessor_id, ..confirmed.clone() }
 }
 
 /// What the broker is to be asked for, if it can be asked.
-fn successor(
-    observed: &Observed<'_>,
-    intended: &BindingProperties,
-) -> Result<BindingProperties, (&'static str, String)> {
+fn successor(observed: &Observed<'_>, intended: &BindingProperties) -> Result<BindingProperties, Blocked> {
     let instance = ready_instance(observed)?;
     if intended.instance.as_ref().is_some_and(|bound| bound.id != instance.id) {
         let name = &observed.binding.spec.instance_ref.name;
         let why = format!("The ServiceInstance {name:?} is another one than was bound");
-        return Err((reason::ERROR_INSTANCE_NOT_READY, why));
+        return Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why));
     }
     if !observed.offering.bindable {
-        let why = "The class or plan of the instance is not bindable any more".to_owned();
-        return Err((reason::ERROR_NONBINDABLE_SERVICE_CLASS, why));
+        let why = "The class or plan of the instance is not bindable any more";
+        return Err(Blocked::new(reason::ERROR_NONBINDABLE_SERVICE_CLASS, why));
     }
     if intended.predecessor_id.is_empty() {
-        return wish(observed);
+        return desired(observed);
     }
     let user_info = observed.binding.spec.user_info.clone();
     Ok(BindingProperties { instance: Some(instance), user_info, ..intended.clone() })

@@ -9,33 +9,32 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::wish::fingerprint;
-use super::{Call, Observed, Verb, is_bound, orphan, orphan_of, pods};
+use super::desired::fingerprint;
+use super::state::{Phase, State, orphan_of};
+use super::{Call, Observed, Verb, pods};
 use crate::crd::ServiceBindingStatus;
-use crate::crd::binding::BindingOperation;
 use crate::crd::condition::{self, Status};
-use crate::domain::orphan::Removal;
-use crate::domain::progress::HasProgress as _;
+use crate::crd::operation::RemovalStatus;
+use crate::domain::orphan::{self, Removal};
+use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
 /// The status after a call, from the one before and what came of it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceBindingStatus> {
-    let mut status = observed.binding.status.clone().unwrap_or_default();
-    let broker = &call.instance.broker_name;
-    let mut after =
-        After { observed, broker, status: &mut status, note: None, release: false, next_poll: None };
+    let state = State::parse(observed.binding.status.clone().unwrap_or_default());
+    let mut settlement = Settlement::new(observed, &call.instance.broker_name, state);
     match (&call.verb, outcome) {
-        (Verb::Mitigate | Verb::PollMitigation(_), outcome) => after.mitigation(call, outcome),
-        (Verb::Bind | Verb::Poll(_), outcome) if after.is_rotating() => after.rotation(outcome),
-        (verb, Outcome::NotAsked(why)) => after.not_asked(verb, &why),
-        (Verb::Unbind, outcome) => after.unbind(outcome),
-        (Verb::Bind, outcome) => after.bind(outcome),
-        (Verb::Fetch | Verb::Adopt, outcome) => after.repair(outcome),
-        (Verb::Poll(_), outcome) => after.poll(outcome),
+        (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(call, outcome),
+        (Verb::Bind | Verb::Poll(_), outcome) if settlement.is_rotating() => settlement.rotation(outcome),
+        (verb, Outcome::NotAsked(why)) => settlement.not_asked(verb, &why),
+        (Verb::Unbind, outcome) => settlement.unbind(outcome),
+        (Verb::Bind, outcome) => settlement.bind(outcome),
+        (Verb::Fetch | Verb::Adopt, outcome) => settlement.repair(outcome),
+        (Verb::Poll(_), outcome) => settlement.poll(outcome),
     }
-    let After { note, release, next_poll, .. } = after;
-    pods::report(observed, &mut status);
-    Settled { status, release, note, next_poll }
+    let Settlement { mut state, note, release, next_poll, .. } = settlement;
+    pods::report(observed, &mut state.record);
+    Settled { status: state.into_status(), release, note, next_poll }
 }
 
 /// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
@@ -45,58 +44,51 @@ pub fn overtaken(
     before: &ServiceBindingStatus,
     call: &Call,
 ) -> Option<ServiceBindingStatus> {
-    let mut status = observed.binding.status.clone().unwrap_or_default();
-    let wish = |status: &ServiceBindingStatus| status.in_progress_properties.as_ref().map(fingerprint);
-    let known = status.binding_id == call.binding_id
-        && (wish(&status) == wish(before) || status.external_properties.is_some())
-        || status.successor_id == call.binding_id
-        || status.predecessor.as_ref().is_some_and(|former| former.binding_id == call.binding_id)
-        || status.orphans.iter().any(|orphan| orphan.id == call.binding_id);
-    if call.verb != Verb::Bind || known {
+    let mut state = State::parse(observed.binding.status.clone().unwrap_or_default());
+    let before = State::parse(before.clone());
+    let asked = |state: &State| state.phase.request().map(fingerprint);
+    let id = &call.binding_id;
+    let is_asked_for = state.record.binding_id == *id
+        && (asked(&state) == asked(&before) || state.phase.confirmed().is_some());
+    let is_successor = matches!(&state.phase, Phase::Rotating { successor_id, .. } if successor_id == id);
+    let is_predecessor = state.record.predecessor.as_ref().is_some_and(|former| former.binding_id == *id);
+    let is_orphan = state.record.orphans.iter().any(|orphan| orphan.id == *id);
+    if call.verb != Verb::Bind || is_asked_for || is_successor || is_predecessor || is_orphan {
         return None;
     }
     let why = "another replica wrote the status while the broker was asked";
-    let left = orphan_of(call.binding_id.clone(), &call.instance, why);
-    if !is_bound(&status) {
-        status.current_operation = None;
-        status.in_progress_properties = None;
-        status.progress().end();
+    let left = orphan_of(id.clone(), &call.instance, why);
+    if !state.is_bound() {
+        state.phase.withdraw();
+        state.progress().end();
     }
-    let mut progress = status.progress();
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
-    progress.abandon(left, reason, &observed.now, None);
-    Some(status)
+    state.progress().abandon(left, reason, &observed.now, None);
+    Some(state.into_status())
 }
 
 /// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
-pub(super) fn overdue(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> ServiceBindingStatus {
-    let mut after =
-        After { observed, broker: "", status: &mut status, note: None, release: false, next_poll: None };
-    after.operation_failed("The operation took longer than the broker's plan or the operator allows");
-    status
+pub(super) fn overdue(observed: &Observed<'_>, state: State) -> State {
+    let mut settlement = Settlement::new(observed, "", state);
+    settlement.operation_failed("The operation took longer than the broker's plan or the operator allows");
+    settlement.state
 }
 
 /// The attempt under way is given up, and what it may have left is removed.
-pub(super) fn mitigate(
-    observed: &Observed<'_>,
-    status: &mut ServiceBindingStatus,
-    why: &str,
-    retry_after: Option<Duration>,
-) {
-    let Some(orphan) = orphan(status, why) else { return };
-    (status.issued_at, status.expires_at, status.renew_before) = (None, None, None);
-    status.current_operation = None;
-    status.in_progress_properties = None;
-    status.external_properties = None;
-    let mut progress = status.progress();
+pub(super) fn mitigate(state: &mut State, observed: &Observed<'_>, why: &str, retry_after: Option<Duration>) {
+    let Some(orphan) = state.orphan(why) else { return };
+    let record = &mut state.record;
+    (record.issued_at, record.expires_at, record.renew_before) = (None, None, None);
+    state.phase = Phase::default();
+    let mut progress = state.progress();
     progress.end();
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
     progress.abandon(orphan, reason, &observed.now, retry_after);
 }
 
 /// The Secret holds what the broker gave.
-pub(super) fn ready(status: &mut ServiceBindingStatus, now: &Time) {
-    let mut progress = status.progress();
+pub(super) fn ready(record: &mut ServiceBindingStatus, now: &Time) {
+    let mut progress = record.progress();
     progress.end();
     progress.forget_failures();
     progress.withdraw(condition::FAILED);
@@ -106,61 +98,76 @@ pub(super) fn ready(status: &mut ServiceBindingStatus, now: &Time) {
 
 /// The removal of what an attempt may have left.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
-    let seed = observed.binding.metadata.uid.as_deref().unwrap_or_default();
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
-    Removal { id, broker, reason, seed, now: &observed.now }
+    Removal { id, broker, reason, seed: observed.seed(), now: &observed.now }
 }
 
 pub(super) use rotate::{abandon_successor, give_up_successor, rotation_failed};
 
-struct After<'a, 'b> {
+/// What becomes of a call: the state, and what the shell does besides writing it.
+struct Settlement<'a> {
     observed: &'a Observed<'a>,
     broker: &'a str,
-    status: &'b mut ServiceBindingStatus,
+    state: State,
     note: Option<Note>,
     release: bool,
     next_poll: Option<Time>,
 }
 
-impl<'a> After<'a, '_> {
-    fn seed(&self) -> &'a str {
-        self.observed.binding.metadata.uid.as_deref().unwrap_or_default()
+impl<'a> Settlement<'a> {
+    fn new(observed: &'a Observed<'a>, broker: &'a str, state: State) -> Self {
+        Self { observed, broker, state, note: None, release: false, next_poll: None }
     }
 
     fn report(&mut self, type_: &str, status: Status, reason: &'static str, message: &str) {
-        self.status.progress().report(type_, status, reason, message, &self.observed.now);
+        self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
     fn tell(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));
     }
 
+    /// The broker is polled again, the later the longer the operation runs.
+    fn poll_later(&mut self, retry_after: Option<Duration>) {
+        let started = self.state.record.operation_start_time.as_ref();
+        self.next_poll = Some(schedule::poll(&self.observed.now, started, retry_after));
+    }
+
     /// The broker was not asked: what it may have done before stays as it is.
     fn not_asked(&mut self, verb: &Verb, why: &str) {
         if matches!(verb, Verb::Poll(_)) {
             self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, why);
-            let started = self.status.operation_start_time.as_ref();
-            self.next_poll = Some(schedule::poll(&self.observed.now, started, None));
+            self.poll_later(None);
         } else {
             self.try_again(Status::False, reason::ERROR_INJECTING_BIND_RESULT, why, None);
         }
     }
 
-    /// What an operation under way is about: it is no reason to take `Ready` away that there will be other credentials.
-    fn about(&self) -> &'static str {
+    /// The condition that tells of the operation under way: it is no reason to take `Ready` away that there will be other
+    /// credentials.
+    fn condition_of_operation(&self) -> &'static str {
         if self.is_rotating() { condition::ROTATED } else { condition::READY }
     }
 
     fn is_rotating(&self) -> bool {
-        self.status.current_operation == Some(BindingOperation::Rotate)
+        matches!(self.state.phase, Phase::Rotating { .. })
     }
 
-    fn begun(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
+    /// The broker has accepted the operation and works on it.
+    fn accepted(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
         let maximum = self.observed.offering.maximum_polling_duration;
-        self.status.progress().poll(operation, &self.observed.now, maximum);
-        self.report(self.about(), Status::False, reason, message);
+        self.state.phase.set_execution(Execution::Polled(operation));
+        self.state.progress().poll(&self.observed.now, maximum);
+        self.report(self.condition_of_operation(), Status::False, reason, message);
         self.tell(false, reason, message);
         self.next_poll = Some(schedule::poll(&self.observed.now, None, None));
+    }
+
+    /// The broker has something under this id already: it is polled to find out what.
+    fn verify(&mut self, reason: &'static str, message: &str) {
+        self.accepted(None, reason, message);
+        let maximum = self.observed.offering.maximum_polling_duration;
+        self.state.progress().verify(&self.observed.now, maximum);
     }
 
     fn try_again(
@@ -170,32 +177,41 @@ impl<'a> After<'a, '_> {
         message: &str,
         retry_after: Option<Duration>,
     ) {
-        let seed = self.seed();
-        let next = self.status.progress().fail(&self.observed.now, seed, retry_after);
+        let next = self.fail(retry_after);
         let message = format!("{message}; it is tried again at {}", next.0);
         self.report(condition::READY, status, reason, &message);
         self.tell(true, reason, &message);
     }
 
+    /// Counts a failure; returns the time of the next attempt.
+    fn fail(&mut self, retry_after: Option<Duration>) -> Time {
+        fail(&mut self.state, self.observed, retry_after)
+    }
+
     fn mitigation(&mut self, call: &Call, outcome: Outcome) {
         let removal = removal(self.observed, &call.binding_id, self.broker);
-        let after = crate::domain::orphan::settle(self.status, &removal, outcome);
+        let after = orphan::settle(&mut self.state, &removal, outcome);
         self.note = after.note;
         self.next_poll = after.next_poll;
         if !after.gone {
             return;
         }
-        if is_bound(self.status) {
+        if self.state.is_bound() {
             self.left_is_gone();
             return;
         }
-        if self.status.external_properties.is_none() && self.status.orphans.is_empty() {
-            self.status.unbind_status = "NotRequired".to_owned();
+        if self.state.phase.confirmed().is_none() && self.state.record.orphans.is_empty() {
+            self.state.record.unbind_status = RemovalStatus::NotRequired;
         }
-        if !condition::is_true(&self.status.conditions, condition::FAILED) {
-            let seed = self.seed();
-            let message = self.status.progress().back_off(&self.observed.now, seed);
+        if !condition::is_true(&self.state.record.conditions, condition::FAILED) {
+            let message = self.state.progress().back_off(&self.observed.now, self.observed.seed());
             self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
         }
     }
+}
+
+/// Counts a failure of the operation under way, which is requested again; returns when.
+fn fail(state: &mut State, observed: &Observed<'_>, retry_after: Option<Duration>) -> Time {
+    state.phase.set_execution(Execution::Requested);
+    state.progress().fail(&observed.now, observed.seed(), retry_after)
 }

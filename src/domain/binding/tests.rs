@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::*;
+use crate::crd::binding::BindingOperation;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, FINALIZER};
 use crate::domain::fixtures::{at, error};
+use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::osb::Error;
 
@@ -65,6 +67,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
             maximum_polling_duration: None,
         },
         parameters: Ok(Parameters::default()),
+        validated: true,
         secret: world.secret.clone(),
         next_poll: None,
         repeated: world.repeated,
@@ -219,19 +222,24 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     }
 }
 
+/// Whether the parameters are validated before the next step.
+pub(super) fn validates(observed: Observed<'_>) -> bool {
+    decide(&Observed { validated: false, ..observed }) == Step::Validate(Purpose::Bind)
+}
+
 #[test]
 fn parameters_are_checked_just_before_the_first_bind() {
     let world = world();
-    assert!(sends(&observed(&binding(), &world)));
-    assert!(!sends(&observed(&asked(&world).0, &world)), "they are being sent");
+    assert!(validates(observed(&binding(), &world)));
+    assert!(!validates(observed(&asked(&world).0, &world)), "they are being sent");
     let bound = bound(&world);
     assert!(
-        !sends(&observed(&bound, &World { secret: Some("digest".into()), ..world })),
+        !validates(observed(&bound, &World { secret: Some("digest".into()), ..world })),
         "the broker has them"
     );
     let repair = tests::world();
     assert!(matches!(decide(&observed(&bound, &repair)), Step::Write(_)));
-    assert!(!sends(&observed(&bound, &repair)), "the broker has had them, the Secret is put right");
+    assert!(!validates(observed(&bound, &repair)), "the broker has had them, the Secret is put right");
 }
 
 #[test]

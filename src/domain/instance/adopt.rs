@@ -3,64 +3,51 @@
 //! Its statuses lack what service-catalog looked up each time, and know states that nothing led out of. They are read
 //! as what they would be here, and go on from there.
 
-use super::keep::properties;
-use super::{Observed, asked, is_creation, orphan};
+use super::Observed;
+use super::desired::properties;
+use super::state::{Phase, State, may_exist};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
+use crate::crd::instance::{InstanceProperties, ProvisionStatus};
+use crate::crd::operation::RemovalStatus;
 use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::Target;
-use crate::domain::progress::HasProgress as _;
+use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
 
 #[cfg(test)]
 mod tests;
 
-/// The status as it would be here. One that is of this operator stays as it is.
-pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> ServiceInstanceStatus {
-    if status.instance_id.is_empty() && may_exist(&status) {
+/// Parses a status. Where service-catalog wrote it, what it lacks is completed; one of this operator stays as it is.
+pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> State {
+    let is_inherited = status.instance_id.is_empty() && may_exist(&status);
+    if is_inherited {
         status.instance_id.clone_from(&observed.instance.spec.external_id);
-        reopen(&mut status);
-        if status.external_properties.is_some() && !deprovisions(observed, &status) {
-            work(observed, &mut status);
+        // A deprovisioning that was given up is taken up again.
+        if status.deprovision_status == RemovalStatus::Failed {
+            status.deprovision_status = RemovalStatus::Required;
         }
     }
+    let mut state = State::parse(status);
+    if is_inherited && observed.instance.metadata.deletion_timestamp.is_none() {
+        separate_update(observed, &mut state);
+    }
     if let Ok(target) = &observed.target {
-        complete(observed, target, &mut status);
+        complete(observed, target, &mut state);
     }
-    if status.orphan_mitigation_in_progress && status.orphans.is_empty() {
-        take_orphan(&mut status);
+    if state.has_unknown_orphan() {
+        take_orphan(&mut state);
     }
-    status
-}
-
-/// Whether the broker may know of the instance.
-pub(super) fn may_exist(status: &ServiceInstanceStatus) -> bool {
-    status.current_operation.is_some()
-        || status.external_properties.is_some()
-        || status.orphan_mitigation_in_progress
-        || status.provision_status == "Provisioned"
-        || matches!(status.deprovision_status.as_str(), "Required" | "Failed")
-}
-
-/// A deprovisioning that was given up is taken up again.
-fn reopen(status: &mut ServiceInstanceStatus) {
-    if status.deprovision_status == "Failed" {
-        status.deprovision_status = "Required".to_owned();
-    }
-}
-
-fn deprovisions(observed: &Observed<'_>, status: &ServiceInstanceStatus) -> bool {
-    observed.instance.metadata.deletion_timestamp.is_some() || !is_creation(status)
+    state
 }
 
 /// An instance that only its update has failed for works: what is wrong with the update is a condition of its own.
-fn work(observed: &Observed<'_>, status: &mut ServiceInstanceStatus) {
-    let Some(ready) = condition::find(&status.conditions, condition::READY).cloned() else { return };
-    if ready.status == "True" {
-        return;
-    }
+fn separate_update(observed: &Observed<'_>, state: &mut State) {
+    let is_provisioned = matches!(state.phase, Phase::Provisioned { .. } | Phase::Updating { .. });
+    let ready = condition::find(&state.record.conditions, condition::READY).cloned();
+    let Some(ready) = ready.filter(|ready| is_provisioned && ready.status != "True") else { return };
     let now = &observed.now;
-    let mut progress = status.progress();
+    let mut progress = state.progress();
     progress.report(condition::UPDATED, Status::False, &ready.reason, &ready.message, now);
     progress.withdraw(condition::FAILED);
     let message = "The instance was provisioned successfully";
@@ -68,22 +55,27 @@ fn work(observed: &Observed<'_>, status: &mut ServiceInstanceStatus) {
 }
 
 /// Adds the ids and names by which the broker is asked.
-fn complete(observed: &Observed<'_>, target: &Target, status: &mut ServiceInstanceStatus) {
-    let is_settled = status.observed_generation.max(status.reconciled_generation)
-        >= observed.instance.metadata.generation.unwrap_or_default();
+fn complete(observed: &Observed<'_>, target: &Target, state: &mut State) {
+    let record = &state.record;
+    let is_settled = record.observed_generation.max(record.reconciled_generation) >= observed.generation();
     let update_requests = if is_settled { observed.instance.spec.update_requests } else { 0 };
-    if status.external_properties.is_none() && status.provision_status == "Provisioned" {
-        let parameters = observed.parameters.as_ref().cloned().unwrap_or_default();
-        status.external_properties = Some(properties(observed, target, &parameters));
+    let is_provisioned = record.provision_status == ProvisionStatus::Provisioned;
+    let is_required = record.deprovision_status == RemovalStatus::Required;
+    match &mut state.phase {
+        Phase::Absent { .. } if is_provisioned => {
+            state.phase = Phase::Provisioned { confirmed: as_provisioned(observed, target) };
+        }
+        Phase::Deprovisioning { confirmed, .. } if is_provisioned => {
+            confirmed.get_or_insert_with(|| as_provisioned(observed, target));
+        }
+        Phase::Absent { left: asked } | Phase::Deprovisioning { confirmed: None, request: asked, .. }
+            if is_required =>
+        {
+            asked.get_or_insert_with(|| properties(observed, target, &Parameters::default()));
+        }
+        _ => {}
     }
-    if status.deprovision_status == "Required" && asked(status).is_none() {
-        status.in_progress_properties = Some(properties(observed, target, &Parameters::default()));
-    }
-    for properties in [&mut status.in_progress_properties, &mut status.external_properties] {
-        let Some(properties) = properties.as_mut().filter(|properties| properties.service_id.is_empty())
-        else {
-            continue;
-        };
+    for properties in state.phase.properties_mut().filter(|properties| properties.service_id.is_empty()) {
         properties.service_id.clone_from(&target.service_id);
         properties.broker_name.clone_from(&target.broker);
         properties.update_requests = update_requests;
@@ -93,10 +85,20 @@ fn complete(observed: &Observed<'_>, target: &Target, status: &mut ServiceInstan
     }
 }
 
+fn as_provisioned(observed: &Observed<'_>, target: &Target) -> InstanceProperties {
+    let parameters = observed.parameters.as_ref().cloned().unwrap_or_default();
+    properties(observed, target, &parameters)
+}
+
 /// What is left of a failed attempt is removed.
-fn take_orphan(status: &mut ServiceInstanceStatus) {
+fn take_orphan(state: &mut State) {
     let why = "the provision call of an earlier version had an ambiguous end";
-    let Some(orphan) = orphan(status, why).filter(|orphan| !orphan.service_id.is_empty()) else { return };
-    status.current_operation = None;
-    status.progress().inherit(orphan);
+    let Some(orphan) = state.orphan(why).filter(|orphan| !orphan.service_id.is_empty()) else { return };
+    let record = &mut state.record;
+    let execution = match state.phase.execution() {
+        Some(execution) => execution.clone(),
+        None => Execution::take(&mut record.async_op_in_progress, &mut record.last_operation),
+    };
+    state.phase.abandon();
+    state.progress().inherit(orphan, execution);
 }

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::crd::instance::InstanceOperation;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
+use crate::crd::operation::RemovalStatus;
 use crate::domain::fixtures::{at, error};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
@@ -45,6 +47,7 @@ pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observe
         now: now.clone(),
         target: Ok(target()),
         parameters: Ok(parameters("1")),
+        validated: true,
         bindings: &[],
         next_poll: None,
         repeated: false,
@@ -84,7 +87,7 @@ fn the_intent_is_written_before_the_broker_is_asked() {
     let asked = asked();
     let status = asked.status.as_ref().unwrap();
     assert_eq!(status.current_operation, Some(InstanceOperation::Provision));
-    assert_eq!(status.deprovision_status, "Required");
+    assert_eq!(status.deprovision_status, RemovalStatus::Required);
     let call = call(&asked, &at(0));
     assert_eq!((call.verb, call.instance_id), (Verb::Provision, status.instance_id.clone()));
 }
@@ -257,25 +260,42 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     assert_eq!(overtaken(&observed(&instance, &at(0)), &before, &update), None);
 }
 
+/// What the parameters are validated for before the next step, if they are.
+fn validated(observed: &Observed<'_>) -> Option<Purpose> {
+    let unknown = Observed {
+        validated: false,
+        now: observed.now.clone(),
+        target: observed.target.clone(),
+        parameters: observed.parameters.clone(),
+        next_poll: observed.next_poll.clone(),
+        hold: observed.hold.clone(),
+        ..*observed
+    };
+    match decide(&unknown) {
+        Step::Validate(purpose) => Some(purpose),
+        _ => None,
+    }
+}
+
 #[test]
 fn parameters_are_checked_just_before_they_are_sent_and_not_again() {
     let now = at(0);
-    assert_eq!(sends(&observed(&instance(), &now)), Some(Purpose::Provision));
+    assert_eq!(validated(&observed(&instance(), &now)), Some(Purpose::Provision));
     let mut instance = asked();
-    assert_eq!(sends(&observed(&instance, &now)), None, "they are being sent");
+    assert_eq!(validated(&observed(&instance, &now)), None, "they are being sent");
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
-    assert_eq!(sends(&observed(&instance, &now)), None, "the broker has them");
-    assert_eq!(sends(&with_other_plan(&instance, &now)), None, "they stay as they are");
-    assert_eq!(sends(&with_other_parameters(&instance, &now)), Some(Purpose::Update));
+    assert_eq!(validated(&observed(&instance, &now)), None, "the broker has them");
+    assert_eq!(validated(&with_other_plan(&instance, &now)), None, "they stay as they are");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), Some(Purpose::Update));
     let Step::Write(status) = decide(&with_other_parameters(&instance, &now)) else { panic!("no intent") };
     instance.status = Some(*status);
-    assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "they are being sent");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "they are being sent");
     let Step::Call(call) = decide(&with_other_parameters(&instance, &now)) else { panic!("no call") };
     let refused = settle(&with_other_parameters(&instance, &now), &call, Outcome::Failed(error(400)));
     instance.status = Some(refused.status);
-    assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "the broker does not want them");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "the broker does not want them");
     instance.metadata.deletion_timestamp = Some(at(0));
-    assert_eq!(sends(&with_other_parameters(&instance, &now)), None, "it goes");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "it goes");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Each step that asks the broker, while the broker is not called.
 
 use super::super::tests::{World, asked, binding, bound, observed, world};
-use super::super::{decide, settle};
-use super::*;
-use crate::crd::condition::find;
+use super::super::{Observed, Step, decide, settle};
+use crate::crd::ServiceBinding;
+use crate::crd::condition::{self, find};
 use crate::domain::fixtures::{at, error, held};
 use crate::domain::{Outcome, reason};
 

@@ -9,6 +9,7 @@ use super::super::{Step, Validity, decide, settle};
 use super::*;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::{BindingOperation, Predecessor};
+use crate::crd::operation::RemovalStatus;
 use crate::domain::Outcome;
 use crate::domain::fixtures::at;
 use crate::domain::rollout::{Finding, Usage};
@@ -145,7 +146,7 @@ fn a_binding_that_the_broker_does_not_have_goes_at_once() {
     binding.metadata.deletion_timestamp = Some(at(0));
     let status = binding.status.as_mut().unwrap();
     status.external_properties = None;
-    status.unbind_status = "NotRequired".to_owned();
+    status.unbind_status = RemovalStatus::NotRequired;
     assert_eq!(decide(&observed(&binding, &world)), Step::Release);
 }
 

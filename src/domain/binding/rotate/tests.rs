@@ -3,10 +3,10 @@
 mod obstacles;
 mod timing;
 
-use super::super::tests::{World, bound, observed, world};
+use super::super::tests::{World, bound, observed, validates, world};
 use super::super::{Call, Validity, settle};
 use super::*;
-use crate::crd::binding::Rotation;
+use crate::crd::binding::{BindingOperation, Rotation};
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
 use crate::domain::binding::decide;

@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
-use super::{After, mitigate, ready};
+use super::{Settlement, mitigate, ready};
 use crate::crd::condition::{self, Status};
+use crate::crd::operation::RemovalStatus;
 use crate::crd::reference::LocalObjectReference;
 use crate::domain::binding::Validity;
+use crate::domain::binding::desired::fingerprint;
 use crate::domain::binding::revision::revise;
-use crate::domain::binding::wish::fingerprint;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
 use crate::osb;
 
-impl After<'_, '_> {
+impl Settlement<'_> {
     pub(super) fn bind(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Stored { digest, validity } => self.bound(&digest, validity),
             Outcome::InProgress { operation, .. } => {
                 let message = "The binding is being created asynchronously";
-                self.begun(operation, reason::BINDING, message);
+                self.accepted(operation, reason::BINDING, message);
             }
             Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
             Outcome::Failed(error) => self.bind_failed(&error),
@@ -29,29 +30,28 @@ impl After<'_, '_> {
 
     /// The Secret holds the credentials.
     pub(super) fn bound(&mut self, digest: &str, validity: Validity) {
-        self.status.external_properties =
-            self.status.in_progress_properties.take().or_else(|| self.status.external_properties.take());
-        self.status.current_operation = None;
-        if !self.status.orphans.is_empty() {
+        let binding = self.observed.binding;
+        self.state.phase.confirm();
+        let record = &mut self.state.record;
+        if !record.orphans.is_empty() {
             // Pods may have started with the credentials of a successor that came to nothing: they have to get these.
-            self.status.secret_digest.clear();
+            record.secret_digest.clear();
         }
-        revise(self.observed.binding, self.status, digest);
-        self.status.binding =
-            Some(LocalObjectReference { name: self.observed.binding.secret_name().to_owned() });
-        self.status.unbind_status = "Required".to_owned();
-        self.status.reconciled_generation = self.status.observed_generation;
+        revise(binding, record, digest);
+        record.binding = Some(LocalObjectReference { name: binding.secret_name().to_owned() });
+        record.unbind_status = RemovalStatus::Required;
+        record.reconciled_generation = record.observed_generation;
         self.valid(validity);
-        ready(self.status, &self.observed.now);
+        ready(&mut self.state.record, &self.observed.now);
     }
 
     /// What a broker that tells the credentials again does not say of them is as it was.
     fn valid(&mut self, validity: Validity) {
         let Validity { expires_at, renew_before, unreadable } = validity;
-        let status = &mut *self.status;
-        status.issued_at.get_or_insert_with(|| self.observed.now.clone());
-        status.expires_at = expires_at.or_else(|| status.expires_at.take());
-        status.renew_before = renew_before.or_else(|| status.renew_before.take());
+        let record = &mut self.state.record;
+        record.issued_at.get_or_insert_with(|| self.observed.now.clone());
+        record.expires_at = expires_at.or_else(|| record.expires_at.take());
+        record.renew_before = renew_before.or_else(|| record.renew_before.take());
         if let Some(message) = unreadable {
             self.tell(true, reason::UNREADABLE_EXPIRY, &message);
         }
@@ -59,17 +59,16 @@ impl After<'_, '_> {
 
     /// The broker was not asked, or has surely done nothing. What it gave before is still there.
     fn nothing_happened(&mut self) {
-        self.status.current_operation = None;
-        self.status.in_progress_properties = None;
-        if self.status.external_properties.is_none() {
-            self.status.unbind_status = "NotRequired".to_owned();
+        self.state.phase.withdraw();
+        if self.state.phase.confirmed().is_none() {
+            self.state.record.unbind_status = RemovalStatus::NotRequired;
         }
     }
 
     fn bind_failed(&mut self, error: &osb::Error) {
         let message =
             format!("The broker {} did not make the binding: {error}{}", self.broker, verdict::hint(error));
-        let bound = self.status.external_properties.is_some();
+        let bound = self.state.phase.confirmed().is_some();
         // An id that the user has given may belong to something else, unless it was sent before.
         let given = !self.observed.binding.spec.external_id.is_empty();
         let foreign = given && !bound && !self.observed.repeated;
@@ -78,9 +77,7 @@ impl After<'_, '_> {
             Verdict::Poll if foreign => self.refused(&message),
             Verdict::Poll if self.observed.offering.retrievable => {
                 let message = "The broker has the binding already; it is asked how far it is";
-                self.begun(None, reason::BINDING, message);
-                let maximum = self.observed.offering.maximum_polling_duration;
-                self.status.progress().verify(&self.observed.now, maximum);
+                self.verify(reason::BINDING, message);
             }
             Verdict::Orphan | Verdict::Poll | Verdict::Refused => {
                 self.give_up(reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, &message, error.retry_after());
@@ -97,9 +94,8 @@ impl After<'_, '_> {
 
     /// What may exist is removed; then the binding is made anew, under another id.
     pub(super) fn give_up(&mut self, reason: &'static str, message: &str, retry_after: Option<Duration>) {
-        let seed = self.seed();
-        let next = self.status.progress().fail(&self.observed.now, seed, retry_after);
-        mitigate(self.observed, self.status, message, retry_after);
+        let next = self.fail(retry_after);
+        mitigate(&mut self.state, self.observed, message, retry_after);
         let message =
             format!("{message}; what may exist is removed, then it is tried again, not before {}", next.0);
         self.report(condition::READY, Status::False, reason, &message);
@@ -108,10 +104,9 @@ impl After<'_, '_> {
 
     /// The broker will not have it: nothing more happens until something else is asked for.
     pub(super) fn refused(&mut self, message: &str) {
-        self.status.refused =
-            self.status.in_progress_properties.as_ref().map(fingerprint).unwrap_or_default();
+        self.state.record.refused = self.state.phase.request().map(fingerprint).unwrap_or_default();
         self.nothing_happened();
-        let mut progress = self.status.progress();
+        let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
         let message = format!("{message}; it is not tried again: delete the binding and create another");

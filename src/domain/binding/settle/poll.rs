@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use super::After;
-use crate::crd::binding::BindingOperation;
+use super::Settlement;
 use crate::crd::condition::Status;
-use crate::domain::binding::orphan;
+use crate::domain::binding::state::Phase;
 use crate::domain::progress::HasProgress as _;
-use crate::domain::{Outcome, reason, schedule, verdict};
+use crate::domain::{Outcome, reason, verdict};
 use crate::osb::{self, State};
 
-impl After<'_, '_> {
+impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
-        let removing = self.status.current_operation == Some(BindingOperation::Unbind);
+        let removing = matches!(self.state.phase, Phase::Unbinding { .. });
         match outcome {
             Outcome::Stored { digest, validity } => {
                 self.tell(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
@@ -48,24 +47,24 @@ impl After<'_, '_> {
     pub(super) fn asked_in_vain(&mut self, error: &osb::Error) {
         let message =
             format!("The broker {} does not say how far it is: {error}; it is asked again", self.broker);
-        self.report(self.about(), Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
-        let started = self.status.operation_start_time.as_ref();
-        self.next_poll = Some(schedule::poll(&self.observed.now, started, error.retry_after()));
+        self.report(
+            self.condition_of_operation(),
+            Status::False,
+            reason::ERROR_POLLING_LAST_OPERATION,
+            &message,
+        );
+        self.poll_later(error.retry_after());
     }
 
     pub(super) fn is_verifying(&self) -> bool {
-        self.status.operation.as_ref().is_some_and(|operation| operation.verifying)
+        self.state.record.operation.as_ref().is_some_and(|operation| operation.verifying)
     }
 
     pub(super) fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
-        let (reason, message) = match self.status.current_operation {
-            Some(BindingOperation::Unbind) => {
-                (reason::UNBINDING, "The binding is being deleted asynchronously")
-            }
-            Some(BindingOperation::Rotate) => {
-                (reason::ROTATING, "The credentials are being replaced asynchronously")
-            }
-            Some(BindingOperation::Bind) | None => {
+        let (reason, message) = match self.state.phase {
+            Phase::Unbinding { .. } => (reason::UNBINDING, "The binding is being deleted asynchronously"),
+            Phase::Rotating { .. } => (reason::ROTATING, "The credentials are being replaced asynchronously"),
+            Phase::Absent { .. } | Phase::Binding { .. } | Phase::Bound { .. } | Phase::Rebinding { .. } => {
                 (reason::BINDING, "The binding is being created asynchronously")
             }
         };
@@ -73,24 +72,23 @@ impl After<'_, '_> {
             Some(text) => format!("{message} ({text})"),
             None => message.to_owned(),
         };
-        self.report(self.about(), Status::False, reason, &message);
-        let started = self.status.operation_start_time.as_ref();
-        self.next_poll = Some(schedule::poll(&self.observed.now, started, retry_after));
+        self.report(self.condition_of_operation(), Status::False, reason, &message);
+        self.poll_later(retry_after);
     }
 
     pub(super) fn operation_failed(&mut self, why: &str) {
-        match self.status.current_operation {
-            Some(BindingOperation::Unbind) => {
+        match self.state.phase {
+            Phase::Unbinding { .. } => {
                 let message = format!("Unbind call failed: {why}");
                 self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, None);
             }
-            Some(BindingOperation::Rotate) => self.successor_refused(why),
-            Some(BindingOperation::Bind) | None => {
-                let left = orphan(self.status, why);
+            Phase::Rotating { .. } => self.successor_refused(why),
+            Phase::Absent { .. } | Phase::Binding { .. } | Phase::Bound { .. } | Phase::Rebinding { .. } => {
+                let left = self.state.orphan(why);
                 self.refused(&format!("Bind call failed: {why}"));
                 if let Some(left) = left {
                     let why = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
-                    self.status.progress().abandon(left, why, &self.observed.now, None);
+                    self.state.progress().abandon(left, why, &self.observed.now, None);
                 }
             }
         }

@@ -5,29 +5,32 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::After;
-use crate::crd::ServiceBindingStatus;
+use super::{Settlement, fail};
 use crate::crd::binding::Predecessor;
 use crate::crd::condition::{self, Status};
-use crate::domain::binding::{Observed, Validity, asked, orphan_of};
-use crate::domain::progress::HasProgress as _;
+use crate::domain::binding::state::{Phase, State, orphan_of};
+use crate::domain::binding::{Observed, Validity};
+use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
-use crate::osb::{self, State};
+use crate::osb;
 
-impl After<'_, '_> {
+/// What is said while the broker works on the successor.
+const ASYNCHRONOUS: &str = "The credentials are being replaced asynchronously";
+
+impl Settlement<'_> {
     pub(super) fn rotation(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Stored { digest, validity } => self.rotated(&digest, validity),
-            Outcome::InProgress { operation, .. } => self.successor_begun(operation),
+            Outcome::InProgress { operation, .. } => self.accepted(operation, reason::ROTATING, ASYNCHRONOUS),
             Outcome::Polled(last) => match last.state {
-                State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
-                State::Succeeded | State::Failed => {
+                osb::State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                osb::State::Succeeded | osb::State::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
                     self.operation_failed(&format!("The broker reports a failure: {description}"));
                 }
             },
-            Outcome::Failed(error) if self.status.async_op_in_progress => self.successor_lost(&error),
+            Outcome::Failed(error) if self.is_polled() => self.successor_lost(&error),
             Outcome::Failed(error) => self.successor_failed(&error),
             Outcome::Unusable(why) => self.give_up_successor(&why, None),
             Outcome::NotAsked(why) => self.rotation_failed(&why, None),
@@ -36,26 +39,27 @@ impl After<'_, '_> {
     }
 
     fn rotated(&mut self, digest: &str, validity: Validity) {
-        let status = &mut *self.status;
-        let successor = std::mem::take(&mut status.successor_id);
+        let Phase::Rotating { successor_id, .. } = &self.state.phase else { return };
+        let (successor_id, instance) = (successor_id.clone(), self.state.phase.instance().cloned());
+        let record = &mut self.state.record;
         let former = Predecessor {
-            instance: asked(status).cloned(),
-            binding_id: std::mem::replace(&mut status.binding_id, successor),
+            instance,
+            binding_id: std::mem::replace(&mut record.binding_id, successor_id),
             revision: 0,
             replaced_at: Some(self.observed.now.clone()),
-            expires_at: status.expires_at.take(),
+            expires_at: record.expires_at.take(),
         };
-        (status.issued_at, status.renew_before) = (None, None);
+        (record.issued_at, record.renew_before) = (None, None);
         self.bound(digest, validity);
-        let revision = self.status.credentials_revision - 1;
-        self.status.predecessor = Some(Predecessor { revision, ..former });
+        let record = &mut self.state.record;
+        let revision = record.credentials_revision - 1;
+        record.predecessor = Some(Predecessor { revision, ..former });
         let message = "The credentials were replaced";
         self.report(condition::ROTATED, Status::True, reason::ROTATED_SUCCESSFULLY, message);
     }
 
-    fn successor_begun(&mut self, operation: Option<String>) {
-        let message = "The credentials are being replaced asynchronously";
-        self.begun(operation, reason::ROTATING, message);
+    fn is_polled(&self) -> bool {
+        matches!(self.state.phase.execution(), Some(Execution::Polled(_)))
     }
 
     fn successor_lost(&mut self, error: &osb::Error) {
@@ -79,18 +83,16 @@ impl After<'_, '_> {
         let retry_after = error.retry_after();
         match verdict::of_creation(error).after_attempts(self.observed.repeated) {
             Verdict::Poll if self.observed.offering.retrievable => {
-                self.successor_begun(None);
-                let maximum = self.observed.offering.maximum_polling_duration;
-                self.status.progress().verify(&self.observed.now, maximum);
+                self.verify(reason::ROTATING, ASYNCHRONOUS);
             }
             Verdict::Orphan | Verdict::Poll => self.give_up_successor(&message, retry_after),
             Verdict::Refused => {
-                forget_successor(self.status);
-                self.status.progress().wait_longest();
+                forget_successor(&mut self.state);
+                self.state.progress().wait_longest();
                 self.rotation_failed(&message, retry_after);
             }
             Verdict::Retry => {
-                forget_successor(self.status);
+                forget_successor(&mut self.state);
                 self.rotation_failed(&message, retry_after);
             }
             Verdict::Repeat => self.rotation_failed(&message, retry_after),
@@ -99,27 +101,26 @@ impl After<'_, '_> {
 
     /// The broker has tried, and could not.
     pub(super) fn successor_refused(&mut self, why: &str) {
-        self.status.progress().wait_longest();
+        self.state.progress().wait_longest();
         self.give_up_successor(why, None);
     }
 
     fn give_up_successor(&mut self, why: &str, retry_after: Option<Duration>) {
-        let message = give_up_successor(self.observed, self.status, why, retry_after);
+        let message = give_up_successor(self.observed, &mut self.state, why, retry_after);
         self.tell(true, reason::ROTATION_FAILED, &message);
     }
 
     fn rotation_failed(&mut self, why: &str, retry_after: Option<Duration>) {
-        let message = rotation_failed(self.observed, self.status, why, retry_after);
+        let message = rotation_failed(self.observed, &mut self.state, why, retry_after);
         self.tell(true, reason::ROTATION_FAILED, &message);
     }
 
     /// What a successor or a predecessor has left is gone: a failed rotation is tried again as late as its failures ask for.
     pub(super) fn left_is_gone(&mut self) {
-        let seed = self.seed();
-        let owed = condition::is_false(&self.status.conditions, condition::ROTATED);
-        let mut progress = self.status.progress();
+        let owed = condition::is_false(&self.state.record.conditions, condition::ROTATED);
+        let mut progress = self.state.progress();
         if owed {
-            progress.back_off(&self.observed.now, seed);
+            progress.back_off(&self.observed.now, self.observed.seed());
         } else {
             progress.forget_failures();
         }
@@ -129,49 +130,47 @@ impl After<'_, '_> {
 /// The successor is given up, and what may have been made of it is removed. Returns what the user is told.
 pub(in crate::domain::binding) fn give_up_successor(
     observed: &Observed<'_>,
-    status: &mut ServiceBindingStatus,
+    state: &mut State,
     why: &str,
     retry_after: Option<Duration>,
 ) -> String {
-    let message = rotation_failed(observed, status, why, retry_after);
-    abandon_successor(status, why, &observed.now, retry_after);
+    let message = rotation_failed(observed, state, why, retry_after);
+    abandon_successor(state, why, &observed.now, retry_after);
     message
 }
 
 /// What may have been made of the successor is removed.
 pub(in crate::domain::binding) fn abandon_successor(
-    status: &mut ServiceBindingStatus,
+    state: &mut State,
     why: &str,
     now: &Time,
     retry_after: Option<Duration>,
 ) {
-    let left = asked(status).map(|instance| orphan_of(status.successor_id.clone(), instance, why));
-    forget_successor(status);
+    let Phase::Rotating { successor_id, .. } = &state.phase else { return };
+    let left = state.phase.instance().map(|instance| orphan_of(successor_id.clone(), instance, why));
+    forget_successor(state);
     if let Some(left) = left {
         let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
-        status.progress().abandon(left, reason, now, retry_after);
+        state.progress().abandon(left, reason, now, retry_after);
     }
 }
 
-fn forget_successor(status: &mut ServiceBindingStatus) {
-    status.successor_id.clear();
-    status.current_operation = None;
-    status.in_progress_properties = None;
-    status.progress().end();
+fn forget_successor(state: &mut State) {
+    state.phase.withdraw();
+    state.progress().end();
 }
 
 /// The credentials stay as they are for now. Returns what the user is told.
 pub(in crate::domain::binding) fn rotation_failed(
     observed: &Observed<'_>,
-    status: &mut ServiceBindingStatus,
+    state: &mut State,
     why: &str,
     retry_after: Option<Duration>,
 ) -> String {
-    let seed = observed.binding.metadata.uid.as_deref().unwrap_or_default();
-    let mut progress = status.progress();
-    let next = progress.fail(&observed.now, seed, retry_after);
+    let next = fail(state, observed, retry_after);
     let message =
         format!("{why}; the credentials stay as they are, and it is tried again, not before {}", next.0);
-    progress.report(condition::ROTATED, Status::False, reason::ROTATION_FAILED, &message, &observed.now);
+    let reason = reason::ROTATION_FAILED;
+    state.progress().report(condition::ROTATED, Status::False, reason, &message, &observed.now);
     message
 }

@@ -1,16 +1,18 @@
 //! What came of an unbind?
 
-use super::After;
+use super::Settlement;
 use crate::crd::condition::Status;
+use crate::crd::operation::RemovalStatus;
+use crate::domain::binding::state::Phase;
 use crate::domain::{Outcome, reason, verdict};
 
-impl After<'_, '_> {
+impl Settlement<'_> {
     pub(super) fn unbind(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done { .. } => self.unbound(),
             Outcome::Failed(error) if error.is_gone() => self.unbound(),
             Outcome::InProgress { operation, .. } => {
-                self.begun(operation, reason::UNBINDING, "The binding is being deleted asynchronously");
+                self.accepted(operation, reason::UNBINDING, "The binding is being deleted asynchronously");
             }
             Outcome::Failed(error) => {
                 let message = format!(
@@ -25,10 +27,8 @@ impl After<'_, '_> {
     }
 
     pub(super) fn unbound(&mut self) {
-        self.status.unbind_status = "Succeeded".to_owned();
-        self.status.current_operation = None;
-        self.status.external_properties = None;
-        self.status.in_progress_properties = None;
+        self.state.record.unbind_status = RemovalStatus::Succeeded;
+        self.state.phase = Phase::default();
         self.release = true;
     }
 }

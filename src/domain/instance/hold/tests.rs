@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 
 use super::super::tests::{after, asked, deleted, instance, observed, with_other_parameters};
-use super::super::{Call, decide, settle};
+use super::super::{Call, Observed, Step, Verb, decide, settle};
 use super::*;
-use crate::crd::condition::{Condition, find};
+use crate::crd::condition::{self, Condition, find};
 use crate::domain::fixtures::{at, error, held, polled};
 use crate::domain::{Note, Outcome, reason};
 use crate::osb::State;
@@ -152,7 +152,7 @@ proptest! {
                     prop_assert!(conditions.iter().all(|condition| condition.reason != reason::WAITING_FOR_BROKER));
                     return Ok(());
                 }
-                Step::Resolve(_) | Step::Label(_) | Step::Delete => panic!("there is no reason for it"),
+                Step::Resolve(_) | Step::Validate(_) | Step::Label(_) | Step::Delete => panic!("there is no reason for it"),
             }
         }
     }

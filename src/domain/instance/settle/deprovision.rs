@@ -1,19 +1,23 @@
 //! What came of a deprovision, or of the removal of what an attempt may have left?
 
-use super::{After, removal};
+use super::{Settlement, removal};
 use crate::crd::condition::{self, Status};
+use crate::crd::instance::ProvisionStatus;
+use crate::crd::operation::RemovalStatus;
+use crate::domain::instance::state::Phase;
+use crate::domain::orphan;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict;
 use crate::domain::{Outcome, reason};
 
-impl After<'_, '_> {
+impl Settlement<'_> {
     pub(super) fn deprovision(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done { .. } => self.deprovisioned(),
             Outcome::Failed(error) if error.is_gone() => self.deprovisioned(),
             Outcome::InProgress { operation, .. } => {
                 let message = "The instance is being deprovisioned asynchronously";
-                self.begun(operation, condition::READY, reason::DEPROVISIONING, message);
+                self.accepted(operation, reason::DEPROVISIONING, message);
             }
             Outcome::Failed(error) => {
                 let message = format!(
@@ -22,19 +26,17 @@ impl After<'_, '_> {
                     verdict::hint(&error)
                 );
                 let reason = reason::DEPROVISION_CALL_FAILED;
-                self.try_again(condition::READY, Status::Unknown, reason, (&message, error.retry_after()));
+                self.try_again(condition::READY, Status::Unknown, reason, &message, error.retry_after());
             }
             Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
         }
     }
 
     pub(super) fn deprovisioned(&mut self) {
-        self.status.external_properties = None;
-        self.status.in_progress_properties = None;
-        self.status.current_operation = None;
-        self.status.provision_status = "NotProvisioned".to_owned();
-        self.status.deprovision_status = "Succeeded".to_owned();
-        let mut progress = self.status.progress();
+        self.state.phase = Phase::default();
+        self.state.record.provision_status = ProvisionStatus::NotProvisioned;
+        self.state.record.deprovision_status = RemovalStatus::Succeeded;
+        let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
         let message = "The instance was deprovisioned successfully";
@@ -44,7 +46,7 @@ impl After<'_, '_> {
 
     pub(super) fn mitigation(&mut self, outcome: Outcome) {
         let removal = removal(self.observed, &self.call.instance_id, &self.call.broker);
-        let after = crate::domain::orphan::settle(self.status, &removal, outcome);
+        let after = orphan::settle(&mut self.state, &removal, outcome);
         self.note = after.note;
         self.next_poll = after.next_poll;
         if after.gone {
@@ -53,15 +55,14 @@ impl After<'_, '_> {
     }
 
     fn mitigated(&mut self) {
-        if self.status.external_properties.is_none() && self.status.orphans.is_empty() {
-            self.status.in_progress_properties = None;
-            self.status.deprovision_status = "NotRequired".to_owned();
+        if self.state.phase.confirmed().is_none() && self.state.record.orphans.is_empty() {
+            self.state.phase.forget_request();
+            self.state.record.deprovision_status = RemovalStatus::NotRequired;
         }
-        if condition::is_true(&self.status.conditions, condition::FAILED) {
+        if condition::is_true(&self.state.record.conditions, condition::FAILED) {
             return;
         }
-        let seed = self.seed().to_owned();
-        let message = self.status.progress().back_off(&self.observed.now, &seed);
+        let message = self.state.progress().back_off(&self.observed.now, self.observed.seed());
         self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
     }
 }

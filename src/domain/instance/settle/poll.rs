@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use super::After;
+use super::Settlement;
 use crate::crd::condition::{self, Status};
-use crate::crd::instance::InstanceOperation;
-use crate::domain::instance::orphan;
+use crate::domain::instance::state::Phase;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict;
-use crate::domain::{Outcome, reason, schedule};
+use crate::domain::{Outcome, reason};
 use crate::osb::{self, State};
 
-impl After<'_, '_> {
+impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Polled(last) => match last.state {
@@ -20,7 +19,7 @@ impl After<'_, '_> {
                 State::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
                     let message = format!("The broker reports a failure: {description}");
-                    if self.status.current_operation == Some(InstanceOperation::Update) {
+                    if matches!(self.state.phase, Phase::Updating { .. }) {
                         self.usable(last.instance_usable, &message);
                     }
                     self.operation_failed(&message, last.update_repeatable);
@@ -36,14 +35,14 @@ impl After<'_, '_> {
     }
 
     fn poll_failed(&mut self, error: &osb::Error) {
-        let removing = self.status.current_operation == Some(InstanceOperation::Deprovision);
+        let removing = matches!(self.state.phase, Phase::Deprovisioning { .. });
         if removing && error.is_gone() {
             return self.deprovisioned();
         }
         if removing && error.is_not_found() {
             return self.operation_failed("The broker does not know the operation", None);
         }
-        let verifying = self.status.operation.as_ref().is_some_and(|operation| operation.verifying);
+        let verifying = self.state.record.operation.as_ref().is_some_and(|operation| operation.verifying);
         if verifying && verdict::is_unknown(error) {
             let message = format!(
                 "The broker {} says that it has the instance already, but does not know of it: {error}",
@@ -55,26 +54,18 @@ impl After<'_, '_> {
         let message =
             format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
         self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
-        self.next_poll =
-            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), error.retry_after()));
-    }
-
-    pub(super) fn condition_of_operation(&self) -> &'static str {
-        match self.status.current_operation {
-            Some(InstanceOperation::Update) => condition::UPDATED,
-            Some(InstanceOperation::Provision | InstanceOperation::Deprovision) | None => condition::READY,
-        }
+        self.poll_later(error.retry_after());
     }
 
     fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
-        let (reason, message) = match self.status.current_operation {
-            Some(InstanceOperation::Update) => {
+        let (reason, message) = match self.state.phase {
+            Phase::Updating { .. } => {
                 (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
             }
-            Some(InstanceOperation::Deprovision) => {
+            Phase::Deprovisioning { .. } => {
                 (reason::DEPROVISIONING, "The instance is being deprovisioned asynchronously")
             }
-            Some(InstanceOperation::Provision) | None => {
+            Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
                 (reason::PROVISIONING, "The instance is being provisioned asynchronously")
             }
         };
@@ -83,13 +74,12 @@ impl After<'_, '_> {
             None => message.to_owned(),
         };
         self.report(self.condition_of_operation(), Status::False, reason, &message);
-        self.next_poll =
-            Some(schedule::poll(self.now(), self.status.operation_start_time.as_ref(), retry_after));
+        self.poll_later(retry_after);
     }
 
     fn operation_succeeded(&mut self) {
-        match self.status.current_operation {
-            Some(InstanceOperation::Update) => {
+        match self.state.phase {
+            Phase::Updating { .. } => {
                 self.updated(None);
                 self.tell(
                     false,
@@ -97,8 +87,8 @@ impl After<'_, '_> {
                     "The instance was updated successfully",
                 );
             }
-            Some(InstanceOperation::Deprovision) => self.deprovisioned(),
-            Some(InstanceOperation::Provision) | None => {
+            Phase::Deprovisioning { .. } => self.deprovisioned(),
+            Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
                 self.provisioned(None);
                 self.tell(
                     false,
@@ -110,25 +100,25 @@ impl After<'_, '_> {
     }
 
     pub(super) fn operation_failed(&mut self, message: &str, update_repeatable: Option<bool>) {
-        match self.status.current_operation {
-            Some(InstanceOperation::Deprovision) => {
+        match self.state.phase {
+            Phase::Deprovisioning { .. } => {
                 let message = format!("Deprovision call failed: {message}");
                 let reason = reason::DEPROVISION_CALL_FAILED;
-                self.try_again(condition::READY, Status::Unknown, reason, (&message, None));
+                self.try_again(condition::READY, Status::Unknown, reason, &message, None);
             }
             // What the broker does not say is that it makes no sense to try again (OSB, “Service Broker Errors”).
-            Some(InstanceOperation::Update) if update_repeatable != Some(false) => {
+            Phase::Updating { .. } if update_repeatable != Some(false) => {
                 let message = format!("Update call failed: {message}");
                 let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
-                self.try_again(condition::UPDATED, Status::False, reason, (&message, None));
+                self.try_again(condition::UPDATED, Status::False, reason, &message, None);
             }
-            Some(InstanceOperation::Update) => self.refused(&format!("Update call failed: {message}")),
-            Some(InstanceOperation::Provision) | None => {
-                let left = orphan(self.status, message);
+            Phase::Updating { .. } => self.refused(&format!("Update call failed: {message}")),
+            Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
+                let left = self.state.orphan(message);
                 self.refused(&format!("Provision call failed: {message}"));
                 if let Some(left) = left {
                     let why = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
-                    self.status.progress().abandon(left, why, &self.observed.now, None);
+                    self.state.progress().abandon(left, why, &self.observed.now, None);
                 }
             }
         }

@@ -1,18 +1,19 @@
 //! What came of an update?
 
-use super::After;
+use super::Settlement;
 use crate::crd::condition::{self, Status};
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
 
-impl After<'_, '_> {
+impl Settlement<'_> {
     pub(super) fn update(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done { dashboard_url } => self.updated(dashboard_url),
             Outcome::InProgress { operation, dashboard_url } => {
-                self.status.dashboard_url = dashboard_url.or_else(|| self.status.dashboard_url.take());
+                let record = &mut self.state.record;
+                record.dashboard_url = dashboard_url.or_else(|| record.dashboard_url.take());
                 let message = "The instance is being updated asynchronously";
-                self.begun(operation, condition::UPDATED, reason::UPDATING_INSTANCE, message);
+                self.accepted(operation, reason::UPDATING_INSTANCE, message);
             }
             Outcome::Failed(error) => {
                 let message = format!(
@@ -20,18 +21,14 @@ impl After<'_, '_> {
                     self.call.broker,
                     verdict::hint(&error)
                 );
-                self.status.update_uncertain |= error.may_have_happened() || self.observed.repeated;
+                self.state.record.update_uncertain |= error.may_have_happened() || self.observed.repeated;
                 self.usable(error.instance_usable(), &message);
                 match verdict::of_update(&error) {
                     Verdict::Refused => self.refused(&message),
                     Verdict::Retry | Verdict::Repeat | Verdict::Orphan | Verdict::Poll => {
                         let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
-                        self.try_again(
-                            condition::UPDATED,
-                            Status::False,
-                            reason,
-                            (&message, error.retry_after()),
-                        );
+                        let retry_after = error.retry_after();
+                        self.try_again(condition::UPDATED, Status::False, reason, &message, retry_after);
                     }
                 }
             }
@@ -41,7 +38,7 @@ impl After<'_, '_> {
 
     pub(super) fn updated(&mut self, dashboard_url: Option<String>) {
         if dashboard_url.is_some() {
-            self.status.dashboard_url = dashboard_url;
+            self.state.record.dashboard_url = dashboard_url;
         }
         self.confirmed();
         let message = "The instance was updated successfully";

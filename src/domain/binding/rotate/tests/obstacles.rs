@@ -59,8 +59,8 @@ fn parameters_that_are_gone_are_waited_for_where_they_are_needed() {
 fn parameters_are_checked_before_they_are_sent_for_a_successor() {
     for (rotatable, sent) in [(false, true), (true, false)] {
         let world = World { rotatable, ..settled() };
-        assert_eq!(crate::domain::binding::sends(&observed(&requested(&world), &world)), sent);
-        assert!(!crate::domain::binding::sends(&observed(&asked(&world).0, &world)), "they are being sent");
+        assert_eq!(validates(observed(&requested(&world), &world)), sent);
+        assert!(!validates(observed(&asked(&world).0, &world)), "they are being sent");
     }
 }
 
@@ -135,7 +135,6 @@ fn an_id_that_the_user_has_given_is_used_for_one_binding_only() {
     write(&mut binding, &world);
     let repair = self::call(&binding, &world);
     answered(&mut binding, &world, &repair, Outcome::Failed(error(500)));
-    write(&mut binding, &world);
     let removal = self::call(&binding, &world);
     answered(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
     world.now = at(HOUR);

@@ -9,11 +9,25 @@ use crate::crd::names::hex;
 use crate::crd::operation::BoundInstance;
 use crate::domain::reason;
 
+/// Why the broker cannot be asked.
+pub(super) struct Blocked {
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+}
+
+impl Blocked {
+    pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
 /// What the broker is to be asked for, if it can be asked.
-pub(super) fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'static str, String)> {
+pub(super) fn desired(observed: &Observed<'_>) -> Result<BindingProperties, Blocked> {
     let instance = ready_instance(observed)?;
-    let parameters =
-        observed.parameters.as_ref().map_err(|error| (reason::ERROR_WITH_PARAMETERS, error.clone()))?;
+    let parameters = observed
+        .parameters
+        .as_ref()
+        .map_err(|error| Blocked::new(reason::ERROR_WITH_PARAMETERS, error.clone()))?;
     Ok(BindingProperties {
         parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
         parameter_checksum: parameters.checksum(),
@@ -24,16 +38,15 @@ pub(super) fn wish(observed: &Observed<'_>) -> Result<BindingProperties, (&'stat
 }
 
 /// The instance, if it can be bound.
-pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, (&'static str, String)> {
+pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, Blocked> {
     let name = &observed.binding.spec.instance_ref.name;
     let Some(instance) = observed.instance else {
-        return Err((
-            reason::REFERENCES_NONEXISTENT_INSTANCE,
-            format!("There is no ServiceInstance {name:?} in the namespace"),
-        ));
+        let message = format!("There is no ServiceInstance {name:?} in the namespace");
+        return Err(Blocked::new(reason::REFERENCES_NONEXISTENT_INSTANCE, message));
     };
-    let not_ready =
-        |why: &str| (reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"));
+    let not_ready = |why: &str| {
+        Blocked::new(reason::ERROR_INSTANCE_NOT_READY, format!("The ServiceInstance {name:?} {why}"))
+    };
     if instance.metadata.deletion_timestamp.is_some() {
         return Err(not_ready("is being deleted"));
     }
@@ -46,7 +59,7 @@ pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, (
     Ok(bound)
 }
 
-/// Tells wishes apart: two with the same fingerprint ask the broker for the same.
+/// Tells requests apart: two with the same fingerprint ask the broker for the same.
 pub(super) fn fingerprint(properties: &BindingProperties) -> String {
     let instance = properties.instance.as_ref().map_or("", |instance| &instance.id);
     hex(&Sha256::digest([instance, &properties.parameter_checksum].join("\n")))

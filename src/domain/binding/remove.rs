@@ -1,0 +1,57 @@
+//! A binding that is being deleted: what is removed at the broker, in which order, and when does the object go?
+
+use super::decision::Decision;
+use super::state::{Phase, may_exist};
+use super::{Step, Verb, cannot_address_broker, orphans, pods, poll, rotate};
+use crate::crd::condition;
+use crate::domain::progress::Execution;
+use crate::domain::reason;
+
+/// The next step of a deletion. Pods that have the credentials are restarted before the broker removes them; what may have
+/// been left by attempts goes first.
+pub(super) fn remove(mut decision: Decision<'_>) -> Step {
+    match &decision.state.phase {
+        Phase::Unbinding { execution: Execution::Polled(operation), .. } => {
+            let operation = operation.clone();
+            return poll(decision, operation);
+        }
+        Phase::Unbinding { execution: Execution::Requested, .. } => {}
+        Phase::Absent { .. }
+        | Phase::Binding { .. }
+        | Phase::Bound { .. }
+        | Phase::Rebinding { .. }
+        | Phase::Rotating { .. } => {
+            if may_exist(decision.stored())
+                && let Some(deadline) = pods::are_awaited(decision.observed, &mut decision.state.record)
+            {
+                return decision.wait(Some(deadline));
+            }
+        }
+    }
+    let now = decision.now();
+    if rotate::end(&mut decision.state, now) {
+        return decision.write();
+    }
+    if let Some(orphan) = decision.state.record.orphans.first().cloned() {
+        return orphans::mitigate(decision, &orphan);
+    }
+    if decision.state.has_unknown_orphan() {
+        return cannot_address_broker(decision);
+    }
+    unbind(decision)
+}
+
+fn unbind(mut decision: Decision<'_>) -> Step {
+    if !may_exist(decision.stored()) {
+        return Step::Release;
+    }
+    if !matches!(decision.state.phase, Phase::Unbinding { .. }) {
+        decision.state.phase.unbind();
+        let message = "Unbind request for ServiceBinding in-flight to Broker";
+        return decision.begin(condition::READY, reason::UNBINDING_REQUEST_IN_FLIGHT, message);
+    }
+    match decision.next_attempt() {
+        Some(next) => decision.wait(Some(next)),
+        None => decision.ask(Verb::Unbind),
+    }
+}

@@ -1,0 +1,285 @@
+//! What the stored status of a binding means. It is parsed here once, into a state that cannot contradict itself, and
+//! written back here: no other file of the core knows which fields of the status say how far a binding is.
+
+use std::mem::take;
+
+use crate::crd::ServiceBindingStatus;
+use crate::crd::binding::{BindingOperation, BindingProperties};
+use crate::crd::operation::{BoundInstance, Orphan};
+use crate::domain::progress::{Execution, HasProgress, Progress};
+
+/// How far a binding is at its broker.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Phase {
+    /// The broker has nothing under `bindingID`. Earlier attempts may have left orphans, which are listed on their own.
+    Absent {
+        /// What the last attempt asked for, if service-catalog made it or it is still shown.
+        left: Option<BindingProperties>,
+    },
+    /// The broker is asked to create the binding.
+    Binding { request: BindingProperties, execution: Execution },
+    /// The broker has confirmed the binding.
+    Bound { confirmed: BindingProperties },
+    /// Bound; the same binding is requested once more, because the Secret lost its credentials.
+    Rebinding { confirmed: BindingProperties, request: BindingProperties, execution: Execution },
+    /// Bound; the broker is asked to create the successor.
+    Rotating {
+        confirmed: BindingProperties,
+        request: BindingProperties,
+        successor_id: String,
+        execution: Execution,
+    },
+    /// The broker is asked to remove the binding.
+    Unbinding {
+        confirmed: Option<BindingProperties>,
+        request: Option<BindingProperties>,
+        execution: Execution,
+    },
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Absent { left: None }
+    }
+}
+
+impl Phase {
+    /// What the broker has confirmed, or else has been asked for.
+    fn known(&self) -> Option<&BindingProperties> {
+        self.confirmed().or(self.request())
+    }
+
+    pub(super) fn confirmed(&self) -> Option<&BindingProperties> {
+        match self {
+            Self::Bound { confirmed }
+            | Self::Rebinding { confirmed, .. }
+            | Self::Rotating { confirmed, .. } => Some(confirmed),
+            Self::Unbinding { confirmed, .. } => confirmed.as_ref(),
+            Self::Absent { .. } | Self::Binding { .. } => None,
+        }
+    }
+
+    pub(super) fn request(&self) -> Option<&BindingProperties> {
+        match self {
+            Self::Binding { request, .. }
+            | Self::Rebinding { request, .. }
+            | Self::Rotating { request, .. } => Some(request),
+            Self::Absent { left: request } | Self::Unbinding { request, .. } => request.as_ref(),
+            Self::Bound { .. } => None,
+        }
+    }
+
+    /// The instance that the broker is asked about; nothing if its ids are not known.
+    pub(super) fn instance(&self) -> Option<&BoundInstance> {
+        self.known()?.instance.as_ref()
+    }
+
+    /// All properties, to be completed.
+    pub(super) fn properties_mut(&mut self) -> impl Iterator<Item = &mut BindingProperties> {
+        let (request, confirmed) = match self {
+            Self::Absent { left } => (left.as_mut(), None),
+            Self::Binding { request, .. } => (Some(request), None),
+            Self::Bound { confirmed } => (None, Some(confirmed)),
+            Self::Rebinding { confirmed, request, .. } | Self::Rotating { confirmed, request, .. } => {
+                (Some(request), Some(confirmed))
+            }
+            Self::Unbinding { confirmed, request, .. } => (request.as_mut(), confirmed.as_mut()),
+        };
+        request.into_iter().chain(confirmed)
+    }
+
+    /// How far the operation under way is.
+    pub(super) fn execution(&self) -> Option<&Execution> {
+        match self {
+            Self::Binding { execution, .. }
+            | Self::Rebinding { execution, .. }
+            | Self::Rotating { execution, .. }
+            | Self::Unbinding { execution, .. } => Some(execution),
+            Self::Absent { .. } | Self::Bound { .. } => None,
+        }
+    }
+
+    /// The operation under way is polled from now on, or requested again.
+    pub(super) fn set_execution(&mut self, next: Execution) {
+        match self {
+            Self::Binding { execution, .. }
+            | Self::Rebinding { execution, .. }
+            | Self::Rotating { execution, .. }
+            | Self::Unbinding { execution, .. } => *execution = next,
+            Self::Absent { .. } | Self::Bound { .. } => {}
+        }
+    }
+
+    /// The broker has done what it was asked for.
+    pub(super) fn confirm(&mut self) {
+        *self = match take(self) {
+            Self::Binding { request, .. }
+            | Self::Rebinding { request, .. }
+            | Self::Rotating { request, .. } => Self::Bound { confirmed: request },
+            Self::Absent { left: known }
+            | Self::Unbinding { request: known, confirmed: None, .. }
+            | Self::Unbinding { confirmed: known, .. } => {
+                known.map_or_else(Self::default, |confirmed| Self::Bound { confirmed })
+            }
+            bound @ Self::Bound { .. } => bound,
+        };
+    }
+
+    /// The operation under way is given up; what the broker had confirmed before stays.
+    pub(super) fn withdraw(&mut self) {
+        *self = match take(self) {
+            Self::Absent { .. } | Self::Binding { .. } | Self::Unbinding { confirmed: None, .. } => {
+                Self::default()
+            }
+            Self::Bound { confirmed }
+            | Self::Rebinding { confirmed, .. }
+            | Self::Rotating { confirmed, .. }
+            | Self::Unbinding { confirmed: Some(confirmed), .. } => Self::Bound { confirmed },
+        };
+    }
+
+    /// A removal begins.
+    pub(super) fn unbind(&mut self) {
+        let execution = Execution::Requested;
+        *self = match take(self) {
+            Self::Absent { left: request } => Self::Unbinding { confirmed: None, request, execution },
+            Self::Binding { request, .. } => {
+                Self::Unbinding { confirmed: None, request: Some(request), execution }
+            }
+            Self::Bound { confirmed } => {
+                Self::Unbinding { confirmed: Some(confirmed), request: None, execution }
+            }
+            Self::Rebinding { confirmed, request, .. } | Self::Rotating { confirmed, request, .. } => {
+                Self::Unbinding { confirmed: Some(confirmed), request: Some(request), execution }
+            }
+            Self::Unbinding { confirmed, request, .. } => Self::Unbinding { confirmed, request, execution },
+        };
+    }
+}
+
+/// A parsed status.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct State {
+    /// How far the binding is.
+    pub(super) phase: Phase,
+    /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
+    pub(super) record: ServiceBindingStatus,
+}
+
+impl State {
+    /// Reads a status. One that this operator wrote is the same when it is written back.
+    pub(super) fn parse(mut record: ServiceBindingStatus) -> Self {
+        let (request, confirmed) = (record.in_progress_properties.take(), record.external_properties.take());
+        let phase = match (record.current_operation.take(), confirmed) {
+            (Some(BindingOperation::Unbind), confirmed) => {
+                Phase::Unbinding { confirmed, request, execution: execution(&mut record) }
+            }
+            (Some(BindingOperation::Rotate), Some(confirmed)) => Phase::Rotating {
+                confirmed,
+                request: request.unwrap_or_default(),
+                successor_id: take(&mut record.successor_id),
+                execution: execution(&mut record),
+            },
+            (Some(BindingOperation::Bind), Some(confirmed)) => Phase::Rebinding {
+                confirmed,
+                request: request.unwrap_or_default(),
+                execution: execution(&mut record),
+            },
+            (Some(BindingOperation::Bind | BindingOperation::Rotate), None) => {
+                Phase::Binding { request: request.unwrap_or_default(), execution: execution(&mut record) }
+            }
+            (None, Some(confirmed)) => {
+                record.in_progress_properties = request;
+                Phase::Bound { confirmed }
+            }
+            (None, None) => Phase::Absent { left: request },
+        };
+        Self { phase, record }
+    }
+
+    /// The status as it is stored.
+    pub(super) fn into_status(self) -> ServiceBindingStatus {
+        let Self { phase, record: mut status } = self;
+        let execution = match phase {
+            Phase::Absent { left } => {
+                status.in_progress_properties = left;
+                return status;
+            }
+            Phase::Bound { confirmed } => {
+                status.external_properties = Some(confirmed);
+                return status;
+            }
+            Phase::Binding { request, execution } => {
+                status.current_operation = Some(BindingOperation::Bind);
+                status.in_progress_properties = Some(request);
+                execution
+            }
+            Phase::Rebinding { confirmed, request, execution } => {
+                status.current_operation = Some(BindingOperation::Bind);
+                (status.external_properties, status.in_progress_properties) =
+                    (Some(confirmed), Some(request));
+                execution
+            }
+            Phase::Rotating { confirmed, request, successor_id, execution } => {
+                status.current_operation = Some(BindingOperation::Rotate);
+                (status.external_properties, status.in_progress_properties) =
+                    (Some(confirmed), Some(request));
+                status.successor_id = successor_id;
+                execution
+            }
+            Phase::Unbinding { confirmed, request, execution } => {
+                status.current_operation = Some(BindingOperation::Unbind);
+                (status.external_properties, status.in_progress_properties) = (confirmed, request);
+                execution
+            }
+        };
+        execution.store(&mut status.async_op_in_progress, &mut status.last_operation);
+        status
+    }
+
+    /// Whether the broker has the binding and is not asked to remove it.
+    pub(super) fn is_bound(&self) -> bool {
+        matches!(self.phase, Phase::Bound { .. } | Phase::Rebinding { .. } | Phase::Rotating { .. })
+    }
+
+    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
+    pub(super) fn has_unknown_orphan(&self) -> bool {
+        self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
+    }
+
+    /// What the attempt under way would leave at the broker.
+    pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
+        Some(orphan_of(self.record.binding_id.clone(), self.phase.instance()?, reason))
+    }
+}
+
+impl HasProgress for State {
+    fn progress(&mut self) -> Progress<'_> {
+        self.record.progress()
+    }
+}
+
+fn execution(record: &mut ServiceBindingStatus) -> Execution {
+    Execution::take(&mut record.async_op_in_progress, &mut record.last_operation)
+}
+
+/// Whether the broker may know of the binding that has this status.
+pub(super) fn may_exist(status: &ServiceBindingStatus) -> bool {
+    status.current_operation.is_some()
+        || status.external_properties.is_some()
+        || status.orphan_mitigation_in_progress
+        || status.unbind_status.is_outstanding()
+}
+
+/// What the broker may have under an id.
+pub(super) fn orphan_of(id: String, instance: &BoundInstance, reason: &str) -> Orphan {
+    Orphan {
+        id,
+        service_id: instance.service_id.clone(),
+        plan_id: instance.plan_id.clone(),
+        broker_name: instance.broker_name.clone(),
+        reason: reason.to_owned(),
+        instance: Some(instance.clone()),
+        ..Orphan::default()
+    }
+}

@@ -1,0 +1,178 @@
+//! An instance that is wanted: is it provisioned, is it updated, or is it left alone?
+
+use super::decision::Decision;
+use super::desired::{fingerprint, properties};
+use super::state::Phase;
+use super::{Step, Verb, cannot_address_broker, orphans, poll, settle};
+use crate::crd::condition::{self, Status};
+use crate::crd::instance::{InstanceProperties, ProvisionStatus};
+use crate::crd::operation::RemovalStatus;
+use crate::domain::plan_reference::Target;
+use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::schema::Purpose;
+use crate::domain::{attempt_id, reason};
+
+/// The next step towards what the spec says.
+pub(super) fn converge(mut decision: Decision<'_>) -> Step {
+    if let Some(Execution::Polled(operation)) = decision.state.phase.execution().cloned() {
+        return poll(decision, operation);
+    }
+    if let Some(orphan) = decision.state.record.orphans.first().cloned() {
+        return orphans::mitigate(decision, &orphan);
+    }
+    if decision.state.has_unknown_orphan() {
+        return cannot_address_broker(decision);
+    }
+    let observed = decision.observed;
+    let target = match &observed.target {
+        Ok(target) => target,
+        Err(unresolved) => return decision.block(unresolved.reason, &unresolved.message),
+    };
+    if let Some(references) = target.references_to_write(observed.instance) {
+        return Step::Resolve(references);
+    }
+    let confirmed = decision.state.phase.confirmed().cloned();
+    let record = &mut decision.state.record;
+    record.user_specified_class_name.clone_from(&target.user_specified_class);
+    record.user_specified_plan_name.clone_from(&target.user_specified_plan);
+    let plan = confirmed.as_ref().map(InstanceProperties::plan_id);
+    record.plan_updatable = target.is_fixed(plan).then_some(false);
+    let parameters = match &observed.parameters {
+        Ok(parameters) => parameters,
+        Err(error) => return decision.block(reason::ERROR_WITH_PARAMETERS, error),
+    };
+    let desired = properties(observed, target, parameters);
+    match confirmed {
+        None => create(decision, target, desired),
+        Some(confirmed) => change(decision, target, desired, confirmed),
+    }
+}
+
+/// The broker has refused this already.
+fn refused(mut decision: Decision<'_>) -> Step {
+    decision.state.record.observed_generation = decision.observed.generation();
+    decision.wait(None)
+}
+
+fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperties) -> Step {
+    if decision.state.record.refused == fingerprint(&desired) {
+        return refused(decision);
+    }
+    if let Phase::Provisioning { request, .. } = &decision.state.phase {
+        let is_same = fingerprint(request) == fingerprint(&desired);
+        if is_same && !decision.state.record.instance_id.is_empty() {
+            return decision.request(Verb::Provision, condition::READY);
+        }
+        let why = "the spec changed while it was unknown what the broker had done";
+        settle::mitigate(&mut decision.state, decision.observed, why, None);
+        return decision.write();
+    }
+    if let Some((reason, message)) = target.removed() {
+        return decision.block(reason, &message);
+    }
+    if let Some(next) = decision.next_attempt_unless_edited() {
+        return decision.wait(Some(next));
+    }
+    if !decision.observed.validated {
+        return Step::Validate(Purpose::Provision);
+    }
+    let external_id = &decision.observed.instance.spec.external_id;
+    let record = &mut decision.state.record;
+    record.instance_id = if external_id.is_empty() {
+        attempt_id(&decision.observed.instance.metadata, record.abandoned_attempts)
+    } else {
+        external_id.clone()
+    };
+    record.default_provision_parameters = target.defaults();
+    record.deprovision_status = RemovalStatus::Required;
+    record.provision_status = ProvisionStatus::NotProvisioned;
+    record.refused.clear();
+    decision.state.phase = Phase::Provisioning { request: desired, execution: Execution::Requested };
+    let message = "Provision request for ServiceInstance in-flight to Broker";
+    decision.begin(condition::READY, reason::PROVISION_REQUEST_IN_FLIGHT, message)
+}
+
+fn change(
+    mut decision: Decision<'_>,
+    target: &Target,
+    mut desired: InstanceProperties,
+    confirmed: InstanceProperties,
+) -> Step {
+    let plan_changes = desired.plan_id() != confirmed.plan_id();
+    // A new version comes with a new plan, or when the user asks for an update.
+    if !plan_changes && desired.update_requests == confirmed.update_requests {
+        desired.maintenance_version.clone_from(&confirmed.maintenance_version);
+    }
+    let wanted = fingerprint(&desired);
+    let is_updating = matches!(decision.state.phase, Phase::Updating { .. });
+    let is_as_wanted = wanted == fingerprint(&confirmed) && !decision.state.record.update_uncertain;
+    if is_as_wanted && !is_updating {
+        return settled(decision, target, &confirmed);
+    }
+    if decision.state.record.refused == wanted {
+        return refused(decision);
+    }
+    if plan_changes && let Some((reason, message)) = target.change_refused() {
+        return decision.block(reason, &message);
+    }
+    let is_requested = decision.state.phase.request().is_some_and(|request| {
+        fingerprint(request) == wanted && request.maintenance_version == desired.maintenance_version
+    });
+    if is_updating && is_requested {
+        let uncertain = decision.state.record.update_uncertain;
+        let plan_changes = plan_changes || (uncertain && target.plan_updatable);
+        let verb = Verb::Update {
+            plan_id: plan_changes.then(|| desired.plan_id().to_owned()),
+            parameters: uncertain || desired.parameter_checksum != confirmed.parameter_checksum,
+        };
+        return decision.request(verb, condition::UPDATED);
+    }
+    if let Some(next) = decision.next_attempt_unless_edited() {
+        return decision.wait(Some(next));
+    }
+    if !decision.observed.validated && must_validate(&decision.state.phase, &desired, &confirmed) {
+        return Step::Validate(Purpose::Update);
+    }
+    decision.state.record.update_uncertain |= is_updating;
+    decision.state.record.refused.clear();
+    decision.state.phase = Phase::Updating { confirmed, request: desired, execution: Execution::Requested };
+    let message = "Update request for ServiceInstance in-flight to Broker";
+    decision.begin(condition::UPDATED, reason::UPDATE_INSTANCE_REQUEST_IN_FLIGHT, message)
+}
+
+/// Whether an update sends parameters that the broker neither has nor is being asked for.
+fn must_validate(phase: &Phase, desired: &InstanceProperties, confirmed: &InstanceProperties) -> bool {
+    let is_asked =
+        matches!(phase, Phase::Updating { request, .. } if fingerprint(request) == fingerprint(desired));
+    !is_asked && desired.parameter_checksum != confirmed.parameter_checksum
+}
+
+/// The instance is as its spec says.
+fn settled(mut decision: Decision<'_>, target: &Target, confirmed: &InstanceProperties) -> Step {
+    let generation = decision.observed.generation();
+    let record = &mut decision.state.record;
+    record.refused.clear();
+    record.observed_generation = generation;
+    record.reconciled_generation = generation;
+    decision.state.progress().withdraw(condition::UPDATED);
+    report_upgrade(&mut decision, target, confirmed);
+    decision.wait(None)
+}
+
+/// An instance is upgraded at its user's request only (OSB, “Updating a Service Instance”), who has to know of it.
+fn report_upgrade(decision: &mut Decision<'_>, target: &Target, confirmed: &InstanceProperties) {
+    let (plan, own) = (&target.maintenance, &confirmed.maintenance_version);
+    if plan.version.is_empty() || plan.version == *own {
+        return decision.state.progress().withdraw(condition::UPGRADE_AVAILABLE);
+    }
+    let own = if own.is_empty() { "none that is known" } else { own };
+    let description =
+        if plan.description.is_empty() { String::new() } else { format!(" ({})", plan.description) };
+    let message = format!(
+        "The plan {} has the version {}{description}, the instance has {own}. Raise spec.updateRequests to have it \
+         upgraded",
+        target.plan_name, plan.version
+    );
+    let (type_, reason) = (condition::UPGRADE_AVAILABLE, reason::MAINTENANCE_AVAILABLE);
+    decision.report(type_, Status::True, reason, &message);
+}

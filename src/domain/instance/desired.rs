@@ -1,0 +1,52 @@
+//! What is the broker of an instance to be asked for?
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::Observed;
+use crate::crd::instance::InstanceProperties;
+use crate::crd::names::hex;
+use crate::domain::parameters::Parameters;
+use crate::domain::plan_reference::Target;
+
+/// What the broker is to be asked for.
+pub(super) fn properties(
+    observed: &Observed<'_>,
+    target: &Target,
+    parameters: &Parameters,
+) -> InstanceProperties {
+    let spec = &observed.instance.spec;
+    let mut properties = InstanceProperties {
+        parameters: some(parameters.redacted.clone()),
+        parameter_checksum: parameters.checksum(),
+        user_info: spec.user_info.clone(),
+        broker_name: target.broker.clone(),
+        service_id: target.service_id.clone(),
+        maintenance_version: target.maintenance.version.clone(),
+        update_requests: spec.update_requests,
+        ..InstanceProperties::default()
+    };
+    let (name, id) = if target.namespaced {
+        (&mut properties.service_plan_external_name, &mut properties.service_plan_external_id)
+    } else {
+        (&mut properties.cluster_service_plan_external_name, &mut properties.cluster_service_plan_external_id)
+    };
+    name.clone_from(&target.plan_name);
+    id.clone_from(&target.plan_id);
+    properties
+}
+
+/// Tells requests apart: two with the same fingerprint ask the broker for the same.
+pub(super) fn fingerprint(properties: &InstanceProperties) -> String {
+    let parts = [
+        &properties.service_id,
+        properties.plan_id(),
+        &properties.parameter_checksum,
+        &properties.update_requests.to_string(),
+    ];
+    hex(&Sha256::digest(parts.join("\n")))
+}
+
+fn some(object: Map<String, Value>) -> Option<Map<String, Value>> {
+    (!object.is_empty()).then_some(object)
+}

@@ -1,0 +1,51 @@
+//! An instance that is being deleted: what does it wait for, and when does the object go?
+
+use super::decision::Decision;
+use super::state::{Phase, may_exist};
+use super::{Step, Verb, cannot_address_broker, orphans, poll};
+use crate::crd::condition::{self, Status};
+use crate::domain::progress::Execution;
+use crate::domain::{is_cascading, is_retained, reason};
+
+/// The next step of a deletion. It does not wait until a creation or an update has ended: the broker is told at once.
+pub(super) fn remove(decision: Decision<'_>) -> Step {
+    if let Phase::Deprovisioning { execution: Execution::Polled(operation), .. } = &decision.state.phase {
+        let operation = operation.clone();
+        return poll(decision, operation);
+    }
+    if let Some(orphan) = decision.state.record.orphans.first().cloned() {
+        return orphans::mitigate(decision, &orphan);
+    }
+    if decision.state.has_unknown_orphan() {
+        return cannot_address_broker(decision);
+    }
+    if !may_exist(decision.stored()) || is_retained(&decision.observed.instance.metadata) {
+        return Step::Release;
+    }
+    if decision.observed.bindings.is_empty() { deprovision(decision) } else { await_bindings(decision) }
+}
+
+fn deprovision(mut decision: Decision<'_>) -> Step {
+    if matches!(decision.state.phase, Phase::Deprovisioning { .. }) {
+        return decision.request(Verb::Deprovision, condition::READY);
+    }
+    decision.state.phase.deprovision();
+    let message = "Deprovision request for ServiceInstance in-flight to Broker";
+    decision.begin(condition::READY, reason::DEPROVISION_REQUEST_IN_FLIGHT, message)
+}
+
+/// Bindings delete themselves if the instance takes them along.
+fn await_bindings(mut decision: Decision<'_>) -> Step {
+    let names = decision.observed.bindings.join(", ");
+    let (reason, message) = if is_cascading(&decision.observed.instance.metadata) {
+        let message = format!("The instance's service bindings are being deleted: {names}");
+        (reason::SERVICE_BINDINGS_DELETION, message)
+    } else {
+        let message = format!(
+            "All associated ServiceBindings must be removed before this ServiceInstance can be deleted: {names}"
+        );
+        (reason::DEPROVISION_BLOCKED, message)
+    };
+    decision.report(condition::READY, Status::False, reason, &message);
+    decision.wait(None)
+}
