@@ -21,28 +21,26 @@
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
 
 mod alpha;
-mod binding;
+pub(crate) mod binding;
 mod broker;
 mod brokers;
 mod census;
-mod clock;
+pub(crate) mod clock;
 mod collisions;
-mod context;
+pub(crate) mod context;
 mod entry;
 mod error;
 mod feed;
 mod gate;
-mod harness;
-mod instance;
-mod parts;
+pub(crate) mod harness;
+pub(crate) mod instance;
+pub(crate) mod parts;
 mod pass;
 mod queue;
 mod rollouts;
 mod schemas;
 mod scope;
 mod secrets;
-#[cfg(test)]
-mod simulation;
 mod turns;
 
 use std::sync::Arc;

@@ -281,7 +281,7 @@ fn merge(patch: &mut Value, more: &Value) {
 }
 
 /// The beginning of a text that is too long, by bytes.
-pub(super) fn truncate(text: &str, longest: usize) -> String {
+pub(crate) fn truncate(text: &str, longest: usize) -> String {
     let end = (0..=longest.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let (head, tail) = text.split_at(end);
     if tail.is_empty() { head.to_owned() } else { format!("{head}…") }

@@ -84,7 +84,8 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    pub(super) async fn read(request: axum::extract::Request) -> Self {
+    /// Reads a request as it arrived over HTTP.
+    pub async fn read(request: axum::extract::Request) -> Self {
         let (head, body) = request.into_parts();
         let path: Vec<&str> = head.uri.path().trim_start_matches('/').split('/').collect();
         let id = |at: usize| path.get(at).copied().unwrap_or_default().to_owned();

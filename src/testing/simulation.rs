@@ -30,17 +30,10 @@ mod operator;
 mod users;
 mod world;
 
-// The broker of the tests on a real control plane: one truth, one set of manners.
-#[path = "../../tests/it/scripted/request.rs"]
-mod request;
-#[path = "../../tests/it/scripted/rules.rs"]
-mod rules;
-#[path = "../../tests/it/scripted/truth.rs"]
-mod truth;
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::broker::{request, rules, truth};
 use choices::Choices;
 
 /// Where everything happens.

@@ -14,8 +14,6 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::super::parts::Parts;
-use super::super::{Settings, binding, harness, instance};
 use super::api::{self, Api, Event};
 use super::request;
 use crate::crd::names::LABEL_CREDENTIALS;
@@ -23,6 +21,8 @@ use crate::leader::{Fence, Gatekeeper};
 use crate::metrics::Metrics;
 use crate::osb;
 use crate::osb::in_process;
+use crate::reconcilers::parts::Parts;
+use crate::reconcilers::{Settings, binding, harness, instance};
 
 /// The kinds that the operator watches; each watch brings its events in their order, but as late as it likes.
 pub const RESOURCES: [&str; 3] = ["serviceinstances", "servicebindings", "secrets"];
