@@ -1,47 +1,36 @@
 //! The shell: one reconciler a kind, over the pure [`domain`](crate::domain). It reads, calls, and writes what the
 //! core decided.
 //!
-//! | file | what it answers |
+//! | room or file | what it answers |
 //! |---|---|
-//! | `broker`, `entry` | what is a pass over an object of that kind? |
-//! | `instance`, `binding` | what is found out about an object of that kind, and how is its broker asked? |
-//! | `alpha` | how is what an object of the alpha API stands for looked after? |
-//! | `parts` | what does the operator consist of, and whom does a change concern? |
-//! | `pass` | what is a pass over an instance or a binding? |
-//! | `feed`, `queue` | who looks at an object, and when? |
-//! | `harness` | what does every reconciler need besides its kind? |
-//! | `brokers` | how is a broker reached? |
-//! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
-//! | `schemas` | do parameters fit the schema of their plan? |
-//! | `rollouts` | which workloads are restarted, so that their pods have what bindings give? |
+//! | `wiring` | which parts does the operator consist of, and which change requeues which object? |
+//! | `kinds` | what is done for an object of each kind? |
+//! | `lifecycle` | which loop do instances and bindings share? |
+//! | `broker_access` | how is a broker reached, and may it be called now? |
 //! | `secrets` | which Secrets are read, written and watched? |
+//! | `rollouts` | which workloads are restarted, so that their pods have what bindings give? |
 //! | `collisions` | which pods have something else in the place of what a binding gives them? |
-//! | `context` | what do all of them share? |
+//! | `schemas` | do parameters fit the schema of their plan? |
 //! | `census` | what is there to be counted? |
+//! | `context` | what do all of them share? |
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
+//! | `queue`, `fair_limiter`, `clock`, `error` | when is an object reconciled, whose turn is it, what time is it, what went wrong? |
 
-mod alpha;
-pub(crate) mod binding;
-mod broker;
-mod brokers;
+mod broker_access;
 mod census;
 pub(crate) mod clock;
 mod collisions;
 pub(crate) mod context;
-mod entry;
 mod error;
-mod feed;
-mod gate;
-pub(crate) mod harness;
-pub(crate) mod instance;
-pub(crate) mod parts;
-mod pass;
+mod fair_limiter;
+pub(crate) mod kinds;
+mod lifecycle;
 mod queue;
 mod rollouts;
 mod schemas;
 mod scope;
 mod secrets;
-mod turns;
+pub(crate) mod wiring;
 
 use std::sync::Arc;
 
@@ -52,11 +41,13 @@ use kube::{Api, Client};
 
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use alpha::Alpha;
 use collisions::Collisions;
 use context::Context;
-use parts::{Half, Parts, Watched};
+use kinds::alpha::{self, Alpha};
+use kinds::{binding, broker, catalog_entry as entry, instance};
 use scope::{Catalog, Kind as _, Scope};
+use wiring::harness;
+use wiring::triggers::{Half, Parts, Watched};
 
 pub use context::Settings;
 pub use error::Error;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 
-use super::clock;
-use super::context::Context;
 use crate::crd::operation::{Orphan, Schedule};
 use crate::domain::schedule::elapsed;
 use crate::metrics::{BrokerCount, Census, Expiration, ObjectCount, OperationCount};
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
 
 /// Counts what there is.
 pub fn census(context: &Context) -> Census {

@@ -13,10 +13,10 @@ use kube::{Api, ResourceExt as _};
 use tokio::sync::watch;
 use tracing::warn;
 
-use super::RUNNING_PODS;
-use super::context::Context;
 use crate::crd::ServiceBinding;
 use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
+use crate::reconcilers::RUNNING_PODS;
+use crate::reconcilers::context::Context;
 
 /// How much is kept of what a pod says, in characters. The policy writes no more; others could.
 const LONGEST: usize = 401;

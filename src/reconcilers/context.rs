@@ -14,14 +14,6 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
-use super::alpha::Alphas;
-use super::brokers::Brokers;
-use super::collisions::Collisions;
-use super::error::{During as _, Error};
-use super::queue::Queue;
-use super::scope::{Catalog, Cluster, Kind, Namespaced};
-use super::secrets::{OwnSecrets, UsedSecrets};
-use super::turns::{Turn, Turns};
 use crate::crd::names::FINALIZER;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::Note;
@@ -29,6 +21,14 @@ use crate::domain::request::Origin;
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use crate::reconcilers::broker_access::connections::Brokers;
+use crate::reconcilers::collisions::Collisions;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::fair_limiter::{Turn, Turns};
+use crate::reconcilers::kinds::alpha::Alphas;
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::scope::{Catalog, Cluster, Kind, Namespaced};
+use crate::reconcilers::secrets::{OwnSecrets, UsedSecrets};
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
 const LONGEST_NOTE: usize = 1000;
@@ -259,7 +259,7 @@ impl Context {
 }
 
 /// For the deletion of exactly this object, as it was seen last.
-pub(super) fn as_seen(object: &impl Resource) -> DeleteParams {
+pub fn as_seen(object: &impl Resource) -> DeleteParams {
     let seen = Preconditions { uid: object.uid(), resource_version: object.resource_version() };
     DeleteParams { preconditions: Some(seen), ..DeleteParams::default() }
 }

@@ -25,11 +25,11 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Notify, Semaphore};
 
-use super::context::Context;
-use super::feed::Listener;
-use super::queue::{self, Queue};
 use crate::crd::ServiceBinding;
 use crate::domain::rollout::{self, Usage, concerns_pods, is_open};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::queue::{self, Queue};
+use crate::reconcilers::wiring::feed::Listener;
 use namespace::Tended;
 
 /// How many workloads are being restarted at once, at most.

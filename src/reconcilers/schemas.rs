@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tracing::debug;
 
-use super::context::Context;
 use crate::crd::role::Plan;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::{Checked, Purpose, check};
+use crate::reconcilers::context::Context;
 
 /// How many schemas are applied at once.
 pub const CHECKS: usize = 2;

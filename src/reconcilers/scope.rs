@@ -9,12 +9,12 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::context::Context;
-use super::queue::Queue;
 use crate::crd::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker,
     ServiceClass, ServiceInstance, ServicePlan, alpha, role,
 };
+use crate::reconcilers::context::Context;
+use crate::reconcilers::queue::Queue;
 
 /// One of our kinds: it reaches its own collection, whatever its scope.
 pub trait Kind:

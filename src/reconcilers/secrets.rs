@@ -5,11 +5,11 @@
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `own` | which Secrets of bindings are there, and with which entries? |
-//! | `used` | who is woken when a Secret of somebody else changes? |
+//! | `binding_secrets` | which Secrets of bindings are there, and with which entries? |
+//! | `referenced_secrets` | who is woken when a Secret of somebody else changes? |
 
-mod own;
-mod used;
+mod binding_secrets;
+mod referenced_secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,18 +19,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::PostParams;
 use kube::{Api, ResourceExt as _};
 
-use super::context::{Context, as_seen};
-use super::error::{During as _, Error};
-use super::scope::owner;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
 use crate::crd::reference::ParametersFromSource;
 use crate::domain::controller;
 use crate::domain::credentials::digest;
+use crate::reconcilers::context::{Context, as_seen};
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::scope::owner;
 
-pub use own::OwnSecrets;
-pub use used::UsedSecrets;
+pub use binding_secrets::OwnSecrets;
+pub use referenced_secrets::UsedSecrets;
 
 /// A namespace and a name.
 pub type Name = (String, String);

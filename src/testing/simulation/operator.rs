@@ -21,8 +21,10 @@ use crate::leader::{Fence, Gatekeeper};
 use crate::metrics::Metrics;
 use crate::osb;
 use crate::osb::in_process;
-use crate::reconcilers::parts::Parts;
-use crate::reconcilers::{Settings, binding, harness, instance};
+use crate::reconcilers::Settings;
+use crate::reconcilers::kinds::{binding, instance};
+use crate::reconcilers::wiring::harness;
+use crate::reconcilers::wiring::triggers::Parts;
 
 /// The kinds that the operator watches; each watch brings its events in their order, but as late as it likes.
 pub const RESOURCES: [&str; 3] = ["serviceinstances", "servicebindings", "secrets"];

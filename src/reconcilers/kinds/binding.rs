@@ -13,27 +13,27 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use tracing::{debug, info};
 
-use super::clock;
-use super::context::Context;
-use super::error::Error;
-use super::gate::Gate;
-use super::pass::{self, Life};
-use super::queue::Queue;
-use super::rollouts;
-use super::secrets::{self, Place};
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, sends, settle};
 use crate::domain::credentials::{digest, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::{Outcome, Settled};
+use crate::reconcilers::broker_access::call_gate::Gate;
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::lifecycle::{self, Life};
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::rollouts;
+use crate::reconcilers::secrets::{self, Place};
 use execution::Execution;
 use offering::{Described, fitting, offering};
 
 /// One pass over a binding.
 pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
     watch_secrets(&context, &binding);
-    pass::run(binding, &context).await
+    lifecycle::run(binding, &context).await
 }
 
 impl Life for ServiceBinding {

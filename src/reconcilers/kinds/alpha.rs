@@ -6,14 +6,14 @@ use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
 
-use super::clock;
-use super::context::Context;
-use super::error::{During as _, Error};
-use super::scope::Kind;
 use crate::crd::alpha::{AlphaStatus, Binding, Broker, Instance};
 use crate::domain::Note;
 use crate::domain::alpha::{self as domain, Step, decide, refused};
 use crate::domain::binding::takes_its_bindings_along;
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::scope::Kind;
 
 /// What the watches know of the alpha kinds.
 pub struct Alphas {

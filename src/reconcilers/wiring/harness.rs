@@ -13,10 +13,10 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{applier, controller};
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
-use super::context::Context;
-use super::error::Error;
-use super::queue;
-use super::scope::Kind;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::queue;
+use crate::reconcilers::scope::Kind;
 
 /// A pass may wait for one answer of a broker and a few of the API server.
 const LONGEST_PASS: Duration = Duration::from_mins(5);

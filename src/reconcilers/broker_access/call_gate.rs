@@ -14,11 +14,11 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::clock;
-use super::error::Error;
-use super::turns::Turns;
 use crate::domain::breaker::{Breaker, Contact, Held, Ticket, Trouble};
 use crate::osb;
+use crate::reconcilers::clock;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::fair_limiter::Turns;
 
 /// How many requests a broker has to work on at once, at most. A broker that hangs slows down nobody else.
 const REQUESTS: usize = 32;

@@ -12,12 +12,6 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
 use tracing::info;
 
-use super::brokers::{Brokers, Connection};
-use super::clock;
-use super::context::Context;
-use super::error::{During as _, Error};
-use super::gate::GO_ROUND;
-use super::scope::{Kind, Scope, is_for, owner};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::role::{AuthSecret, Broker as _, Class as _, Plan as _};
@@ -27,6 +21,12 @@ use crate::domain::catalog::is_managed;
 use crate::domain::plan_reference::PlanReference;
 use crate::domain::{self, Note, reason};
 use crate::osb;
+use crate::reconcilers::broker_access::call_gate::GO_ROUND;
+use crate::reconcilers::broker_access::connections::{Brokers, Connection};
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::scope::{Kind, Scope, is_for, owner};
 use publish::publish;
 
 /// One pass over a broker of either kind.

@@ -10,14 +10,14 @@ use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
 use tracing::info;
 
-use super::clock;
-use super::context::Context;
-use super::error::Error;
-use super::gate::{GO_ROUND, Gate};
-use super::queue::Queue;
-use super::scope::Kind;
 use crate::crd::condition::Condition;
 use crate::domain::{self, Note, Outcome, Settled, Step};
+use crate::reconcilers::broker_access::call_gate::{GO_ROUND, Gate};
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::scope::Kind;
 
 /// A kind whose objects live at a broker.
 pub trait Life: Kind + HasStatus<Status: Clone + Default + PartialEq + Send + Sync> {

@@ -10,22 +10,22 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Client, Resource as _, ResourceExt as _};
 
-use super::alpha::{self, Alpha, Alphas};
-use super::brokers::Brokers;
-use super::collisions::Collisions;
-use super::context::{Context, Locks, Memory, Settings};
-use super::entry::{class_of, plan_of};
-use super::feed::{Feed, Listener};
-use super::queue::Queue;
-use super::rollouts;
-use super::schemas;
-use super::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
-use super::secrets::{OwnSecrets, UsedSecrets};
-use super::turns::Turns;
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{self, ServiceBinding, ServiceInstance};
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use crate::reconcilers::broker_access::connections::Brokers;
+use crate::reconcilers::collisions::Collisions;
+use crate::reconcilers::context::{Context, Locks, Memory, Settings};
+use crate::reconcilers::fair_limiter::Turns;
+use crate::reconcilers::kinds::alpha::{self, Alpha, Alphas};
+use crate::reconcilers::kinds::catalog_entry::{class_of, plan_of};
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::rollouts;
+use crate::reconcilers::schemas;
+use crate::reconcilers::scope::{self, Catalog, Cluster, Kind, Namespaced, Scope};
+use crate::reconcilers::secrets::{OwnSecrets, UsedSecrets};
+use crate::reconcilers::wiring::feed::{Feed, Listener};
 
 /// The name under which events are written.
 const REPORTER: &str = "service-catalog";

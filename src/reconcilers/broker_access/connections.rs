@@ -9,14 +9,14 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource as _, ResourceExt as _};
 use secrecy::SecretString;
 
-use super::context::Context;
-use super::error::{During as _, Error};
-use super::gate::Gate;
-use super::scope::{Cluster, Namespaced, Scope};
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::leader::Fence;
 use crate::osb::{self, Authentication, Client, Config};
+use crate::reconcilers::broker_access::call_gate::Gate;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 
 /// A broker that can be spoken to.
 pub struct Connection {

@@ -8,16 +8,6 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use tracing::{debug, info};
 
-use super::brokers::Brokers;
-use super::clock;
-use super::context::Context;
-use super::entry::class_of;
-use super::error::Error;
-use super::gate::Gate;
-use super::pass::{self, Life};
-use super::queue::Queue;
-use super::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
-use super::{schemas, secrets};
 use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
@@ -29,11 +19,21 @@ use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
+use crate::reconcilers::broker_access::call_gate::Gate;
+use crate::reconcilers::broker_access::connections::Brokers;
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::kinds::catalog_entry::class_of;
+use crate::reconcilers::lifecycle::{self, Life};
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
+use crate::reconcilers::{schemas, secrets};
 
 /// One pass over an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
     watch_secrets(&context, &instance);
-    pass::run(instance, &context).await
+    lifecycle::run(instance, &context).await
 }
 
 impl Life for ServiceInstance {
@@ -318,7 +318,7 @@ async fn ask(
 }
 
 /// What a reply means, whichever call it answers.
-pub(super) fn done<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
+pub fn done<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
     match reply {
         Reply::Done(body) => Outcome::Done { dashboard_url: dashboard_url(body) },
         Reply::InProgress { operation, body } => {

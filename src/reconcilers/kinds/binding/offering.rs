@@ -14,7 +14,7 @@ use crate::domain::binding::Offering;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::entry::{class_of, plan_of};
+use crate::reconcilers::kinds::catalog_entry::{class_of, plan_of};
 use crate::reconcilers::schemas;
 use crate::reconcilers::scope::{Cluster, Kind, Namespaced, Scope, is_for};
 

@@ -5,12 +5,12 @@ use kube::ResourceExt as _;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use super::super::context::Context;
-use super::super::error::{During as _, Error};
-use super::super::scope::{Kind, Scope, is_for, owner};
 use crate::crd::role::{Broker as _, Class as _, Plan as _};
 use crate::domain::catalog::{Change, Desired, Existing, desired, diff, summary};
 use crate::osb;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::scope::{Kind, Scope, is_for, owner};
 
 /// How many classes or plans are written at once.
 const WRITES: usize = 16;

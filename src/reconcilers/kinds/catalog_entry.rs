@@ -9,10 +9,10 @@ use kube::runtime::controller::Action;
 use serde_json::json;
 use tracing::info;
 
-use super::context::Context;
-use super::error::Error;
-use super::scope::{Kind, Scope, is_for};
 use crate::crd::{ServiceInstance, role};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::scope::{Kind, Scope, is_for};
 
 /// One pass over a class.
 pub async fn reconcile_class<S: Scope>(class: Arc<S::Class>, context: Arc<Context>) -> Result<Action, Error> {

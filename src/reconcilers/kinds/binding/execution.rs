@@ -8,10 +8,10 @@ use crate::domain::Outcome;
 use crate::domain::binding::{Call, Verb};
 use crate::domain::request::{self, Origin};
 use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
-use crate::reconcilers::brokers::{Brokers, Connection};
+use crate::reconcilers::broker_access::connections::{Brokers, Connection};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
-use crate::reconcilers::instance::done;
+use crate::reconcilers::kinds::instance::done;
 
 /// What came of a call that gives credentials.
 enum Given {
