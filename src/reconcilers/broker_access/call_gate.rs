@@ -1,7 +1,7 @@
-//! The gate of a broker, through which every call goes: is it called at all at the moment, and whose turn is it?
+//! The gate of a broker, through which every call goes: does the circuit breaker admit it, and whose turn is it?
 //!
-//! Objects that have to wait until the broker is called again wait here, and nobody looks at them meanwhile. When the
-//! pause is over, one of them is woken, and its call finds out; when the broker is back, all are, some at a time.
+//! Objects that have to wait until the broker is called again wait here, without being reconciled. When the circuit is
+//! half-open, one of them is requeued, and its call is the probe; when it is closed, all are, some at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -18,32 +18,35 @@ use crate::domain::breaker::{Breaker, Contact, Held, Ticket, Trouble};
 use crate::osb;
 use crate::reconcilers::clock;
 use crate::reconcilers::error::Error;
-use crate::reconcilers::fair_limiter::Turns;
+use crate::reconcilers::fair_limiter::FairLimiter;
 
 /// How many requests a broker has to work on at once, at most. A broker that hangs slows down nobody else.
 const REQUESTS: usize = 32;
 /// How long a call stands in line before its object is looked at anew.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// When an object is looked at anew that was about to ask a broker which meanwhile is not to be asked.
-pub const GO_ROUND: Duration = Duration::from_secs(1);
+/// Requeue delay when the circuit opened between decide and call.
+pub const RETRY_BUSY_AFTER: Duration = Duration::from_secs(1);
 /// How long whoever was woken has to find out whether the broker is back, before another is.
 const TRIAL: Duration = Duration::from_secs(1);
 /// When the broker is back, the first is woken at once, then twice as many at each step, up to a limit.
 const STEP: Duration = Duration::from_millis(100);
 const LARGEST_STEP: usize = 64;
 
-/// Has an object looked at.
-type Wake = Box<dyn Fn() + Send + Sync>;
+/// The broker's reply to a call that was made. That the call was not made is the error around it: [`Error::NotNow`].
+pub type BrokerReply<T> = Result<T, osb::Error>;
+
+/// Requeues an object.
+type Requeue = Box<dyn Fn() + Send + Sync>;
 
 /// The gate of a broker.
-pub struct Gate {
+pub struct CallGate {
     breaker: Mutex<Breaker>,
-    turns: Arc<Turns>,
+    limiter: Arc<FairLimiter>,
     waiting: Mutex<Waiting>,
     /// Something is otherwise than it was.
     news: Notify,
     /// The broker's own object is told of it.
-    changed: Wake,
+    changed: Requeue,
     /// The broker says that its catalog is newer than what it is asked for.
     outdated: AtomicBool,
 }
@@ -52,31 +55,31 @@ pub struct Gate {
 #[derive(Default)]
 struct Waiting {
     line: VecDeque<String>,
-    objects: HashMap<String, Wake>,
+    objects: HashMap<String, Requeue>,
     /// Whether somebody is there to wake them.
     attended: bool,
 }
 
 impl Waiting {
-    fn next(&mut self) -> Option<Wake> {
+    fn next(&mut self) -> Option<Requeue> {
         let uid = self.line.pop_front()?;
         self.objects.remove(&uid)
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for CallGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("breaker", &self.breaker()).finish_non_exhaustive()
+        f.debug_struct("CallGate").field("breaker", &self.breaker()).finish_non_exhaustive()
     }
 }
 
-impl Gate {
+impl CallGate {
     /// The gate of the broker of this name; `changed` is called whenever it is called no more, or again, or says that its
     /// catalog has changed.
     pub fn new(broker: &str, changed: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             breaker: Mutex::new(Breaker::new(broker)),
-            turns: Turns::new(REQUESTS),
+            limiter: FairLimiter::new(REQUESTS),
             waiting: Mutex::default(),
             news: Notify::new(),
             changed: Box::new(changed),
@@ -86,13 +89,13 @@ impl Gate {
 
     /// Makes a call for an object of this namespace, when it is its turn; fails without having made it if the broker is
     /// not called at the moment, or if its turn does not come.
-    pub async fn pass<T>(
+    pub async fn call<T>(
         self: &Arc<Self>,
         namespace: &str,
-        call: impl Future<Output = Result<T, osb::Error>>,
-    ) -> Result<Result<T, osb::Error>, Error> {
-        let turn = timeout(LONGEST_WAIT, self.turns.take(namespace)).await;
-        let _turn = turn.map_err(|_| Error::NotNow)?;
+        call: impl Future<Output = BrokerReply<T>>,
+    ) -> Result<BrokerReply<T>, Error> {
+        let permit = timeout(LONGEST_WAIT, self.limiter.acquire(namespace)).await;
+        let _permit = permit.map_err(|_| Error::NotNow)?;
         let ticket = self.breaker().admit(&clock::now()).map_err(|_| Error::NotNow)?;
         let mut admitted = Admitted { gate: self, ticket, contact: None };
         let result = call.await;
@@ -145,7 +148,7 @@ impl Gate {
 
     /// How many calls stand in line.
     pub fn calls_waiting(&self) -> usize {
-        self.turns.waiting()
+        self.limiter.waiting()
     }
 
     /// How many objects wait until the broker is called again.
@@ -190,7 +193,7 @@ impl Gate {
 
 /// A call under way. Whatever becomes of it, the breaker hears of it.
 struct Admitted<'a> {
-    gate: &'a Gate,
+    gate: &'a CallGate,
     ticket: Ticket,
     contact: Option<Contact>,
 }

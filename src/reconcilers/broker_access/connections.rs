@@ -3,26 +3,32 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::{Api, Resource, ResourceExt as _};
 use secrecy::SecretString;
 
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::leader::Fence;
-use crate::osb::{self, Authentication, Client, Config};
-use crate::reconcilers::broker_access::call_gate::Gate;
-use crate::reconcilers::context::Context;
+use crate::metrics::Metrics;
+use crate::osb::{Authentication, Client, Config};
+use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
+use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::identity::uid;
+use crate::reconcilers::kind::Kind as _;
+use crate::reconcilers::kube_api::KubeApi;
+use crate::reconcilers::queue::Queues;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 
 /// A broker that can be spoken to.
 pub struct Connection {
     client: Client,
     /// Through which all calls go.
-    pub gate: Arc<Gate>,
+    pub gate: Arc<CallGate>,
     fence: Fence,
     /// What it was made from: a changed broker or Secret makes a new one.
     made_from: String,
@@ -42,136 +48,166 @@ impl Connection {
     pub async fn call<T>(
         &self,
         namespace: &str,
-        call: impl AsyncFnOnce(&Client) -> Result<T, osb::Error>,
-    ) -> Result<Result<T, osb::Error>, Error> {
+        call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
+    ) -> Result<BrokerReply<T>, Error> {
         let call = async {
             self.fence.pass().await;
             call(&self.client).await
         };
-        self.gate.pass(namespace, call).await
+        self.gate.call(namespace, call).await
     }
 }
 
-/// All connections, by namespace and name of the broker.
-#[derive(Debug, Default)]
-pub struct Brokers(Mutex<Connections>);
+/// Which broker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerName {
+    /// Its namespace, unless it is cluster-wide.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
 
-type Connections = HashMap<Name, Arc<Connection>>;
+impl BrokerName {
+    /// The broker that an instance of this namespace refers to by name.
+    pub fn seen_from(namespace: &str, namespaced: bool, name: &str) -> Self {
+        Self { namespace: namespaced.then(|| namespace.to_owned()), name: name.to_owned() }
+    }
 
-/// The namespace, unless it is cluster-wide, and the name of a broker.
-type Name = (Option<String>, String);
+    /// The name of a broker object.
+    pub fn of(broker: &impl Resource) -> Self {
+        Self { namespace: broker.meta().namespace.clone(), name: broker.name_any() }
+    }
+}
 
-impl Brokers {
-    /// The connection to the broker of this name; `namespace` is that of its instances.
-    pub async fn find(
-        context: &Context,
-        (namespaced, namespace, name): (bool, &str, &str),
-    ) -> Result<Arc<Connection>, Error> {
-        let namespace = namespaced.then_some(namespace);
-        if let Some(connection) = context.brokers.get(namespace, name) {
+/// All connections to brokers.
+pub struct Connections {
+    api: Arc<KubeApi>,
+    caches: Arc<Caches>,
+    queues: Arc<Queues>,
+    fence: Fence,
+    metrics: Arc<Metrics>,
+    /// How long a broker may take to answer.
+    timeout: Duration,
+    known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
+}
+
+impl Connections {
+    /// None yet. Calls to brokers wait until the fence is open.
+    pub fn new(
+        api: Arc<KubeApi>,
+        caches: Arc<Caches>,
+        queues: Arc<Queues>,
+        fence: Fence,
+        metrics: Arc<Metrics>,
+        timeout: Duration,
+    ) -> Self {
+        Self { api, caches, queues, fence, metrics, timeout, known: Mutex::default() }
+    }
+
+    /// The connection to a broker; made if there is none yet.
+    pub async fn find(&self, broker: &BrokerName) -> Result<Arc<Connection>, Error> {
+        if let Some(connection) = self.get(broker) {
             return Ok(connection);
         }
-        let missing = || Error::Broker(format!("there is no broker {name:?}"));
-        match namespace {
+        let missing = || Error::Broker(format!("there is no broker {:?}", broker.name));
+        match &broker.namespace {
             None => {
-                let broker = context.cluster.brokers.get(&ObjectRef::new(name)).ok_or_else(missing)?;
-                Self::connect::<Cluster>(context, &broker).await
+                let reference = ObjectRef::new(&broker.name);
+                let broker = self.caches.cluster_brokers.get(&reference).ok_or_else(missing)?;
+                self.connect::<Cluster>(&broker).await
             }
             Some(namespace) => {
-                let reference = ObjectRef::new(name).within(namespace);
-                let broker = context.namespaced.brokers.get(&reference).ok_or_else(missing)?;
-                Self::connect::<Namespaced>(context, &broker).await
+                let reference = ObjectRef::new(&broker.name).within(namespace);
+                let broker = self.caches.brokers.get(&reference).ok_or_else(missing)?;
+                self.connect::<Namespaced>(&broker).await
             }
         }
     }
 
     /// The connection to this broker, as object and Secret are now.
-    pub async fn connect<S: Scope>(context: &Context, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
-        let (namespace, name) = (broker.namespace(), broker.name_any());
-        let (authentication, secret_version) = authentication(context, &broker.auth()).await?;
-        let made_from = format!(
-            "{}/{}/{secret_version}",
-            broker.uid().unwrap_or_default(),
-            broker.meta().generation.unwrap_or_default()
-        );
-        if let Some(connection) = context.brokers.get(namespace.as_deref(), &name)
+    pub async fn connect<S: Scope>(&self, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
+        let name = BrokerName::of(broker);
+        let (authentication, secret_version) = self.authentication(&broker.auth()).await?;
+        let generation = broker.meta().generation.unwrap_or_default();
+        let made_from = format!("{}/{generation}/{secret_version}", uid(broker));
+        if let Some(connection) = self.get(&name)
             && connection.made_from == made_from
         {
             return Ok(connection);
         }
         let spec = broker.common();
-        let (metrics, label) = (Arc::clone(&context.metrics), name.clone());
+        let (metrics, label) = (Arc::clone(&self.metrics), name.name.clone());
         let config = Config {
             url: spec.url.clone(),
             authentication,
             ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
-            timeout: context.settings.broker_timeout,
+            timeout: self.timeout,
             observer: Some(Arc::new(move |observation| metrics.request(&label, observation))),
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
-        let (queue, object) = (S::catalog(context).queue.clone(), ObjectRef::from_obj(broker));
-        let gate = Gate::new(&name, move || queue.wake(object.clone()));
-        let fence = context.fence.clone();
+        let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
+        let gate = CallGate::new(&name.name, move || queue.requeue(object.clone()));
+        let fence = self.fence.clone();
         let connection = Arc::new(Connection { client, gate, fence, made_from, secret_version });
         // What is changed may be mended: it is tried at once.
-        if let Some(former) = context.brokers.lock().insert((namespace, name), Arc::clone(&connection)) {
+        if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {
             former.gate.open();
         }
         Ok(connection)
     }
 
     /// The broker is gone, or cannot be spoken to as it is now.
-    pub fn forget(&self, namespace: Option<&str>, name: &str) {
-        if let Some(former) = self.lock().remove(&(namespace.map(str::to_owned), name.to_owned())) {
+    pub fn forget(&self, broker: &BrokerName) {
+        if let Some(former) = self.lock().remove(broker) {
             former.gate.open();
         }
     }
 
-    /// The gate of the broker of this name, if it was spoken to before; `namespace` is that of its instances.
-    pub fn gate(&self, (namespaced, namespace, name): (bool, &str, &str)) -> Option<Arc<Gate>> {
-        self.get(namespaced.then_some(namespace), name).map(|connection| Arc::clone(&connection.gate))
+    /// The gate of a broker, if that was called before.
+    pub fn gate(&self, broker: &BrokerName) -> Option<Arc<CallGate>> {
+        self.get(broker).map(|connection| Arc::clone(&connection.gate))
     }
 
     /// All connections.
-    pub fn all(&self) -> Vec<(Name, Arc<Connection>)> {
+    pub fn all(&self) -> Vec<(BrokerName, Arc<Connection>)> {
         self.lock().iter().map(|(name, connection)| (name.clone(), Arc::clone(connection))).collect()
     }
 
-    fn get(&self, namespace: Option<&str>, name: &str) -> Option<Arc<Connection>> {
-        self.lock().get(&(namespace.map(str::to_owned), name.to_owned())).cloned()
+    fn get(&self, broker: &BrokerName) -> Option<Arc<Connection>> {
+        self.lock().get(broker).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Connections> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<BrokerName, Arc<Connection>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// The credentials, and the version of the Secret that they are from.
-async fn authentication(context: &Context, auth: &AuthSecret) -> Result<(Authentication, String), Error> {
-    match auth {
-        AuthSecret::None => Ok((Authentication::None, String::new())),
-        AuthSecret::Basic(reference) => {
-            let secret = secret(context, reference).await?;
-            let username = entry(&secret, reference, "username")?;
-            let password = SecretString::from(entry(&secret, reference, "password")?);
-            Ok((Authentication::Basic { username, password }, version(&secret)))
+    /// The credentials, and the version of the Secret that they are from.
+    async fn authentication(&self, auth: &AuthSecret) -> Result<(Authentication, String), Error> {
+        match auth {
+            AuthSecret::None => Ok((Authentication::None, String::new())),
+            AuthSecret::Basic(reference) => {
+                let secret = self.secret(reference).await?;
+                let username = entry(&secret, reference, "username")?;
+                let password = SecretString::from(entry(&secret, reference, "password")?);
+                Ok((Authentication::Basic { username, password }, version(&secret)))
+            }
+            AuthSecret::Bearer(reference) => {
+                let secret = self.secret(reference).await?;
+                let token = SecretString::from(entry(&secret, reference, "token")?);
+                Ok((Authentication::Bearer { token }, version(&secret)))
+            }
         }
-        AuthSecret::Bearer(reference) => {
-            let secret = secret(context, reference).await?;
-            let token = SecretString::from(entry(&secret, reference, "token")?);
-            Ok((Authentication::Bearer { token }, version(&secret)))
-        }
     }
-}
 
-async fn secret(context: &Context, reference: &ObjectReference) -> Result<Secret, Error> {
-    let api = Api::<Secret>::namespaced(context.client.clone(), &reference.namespace);
-    let found =
-        api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
-    found.ok_or_else(|| {
-        Error::Broker(format!("there is no Secret {}/{}", reference.namespace, reference.name))
-    })
+    async fn secret(&self, reference: &ObjectReference) -> Result<Secret, Error> {
+        let api = Api::<Secret>::namespaced(self.api.client.clone(), &reference.namespace);
+        let found =
+            api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
+        found.ok_or_else(|| {
+            Error::Broker(format!("there is no Secret {}/{}", reference.namespace, reference.name))
+        })
+    }
 }
 
 fn entry(secret: &Secret, reference: &ObjectReference, key: &str) -> Result<String, Error> {

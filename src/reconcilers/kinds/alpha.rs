@@ -4,68 +4,36 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 
 use crate::crd::alpha::{AlphaStatus, Binding, Broker, Instance};
 use crate::domain::Note;
 use crate::domain::alpha::{self as domain, Step, decide, refused};
 use crate::domain::binding::takes_its_bindings_along;
+use crate::reconcilers::caches::Caches;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::scope::Kind;
+use crate::reconcilers::identity::namespace;
+use crate::reconcilers::kind::Kind;
 
-/// What the watches know of the alpha kinds.
-pub struct Alphas {
-    /// Those that stand for cluster-wide brokers.
-    pub brokers: Store<Broker>,
-    /// Those that stand for instances.
-    pub instances: Store<Instance>,
-    /// Those that stand for bindings.
-    pub bindings: Store<Binding>,
-}
-
-/// An alpha kind whose objects and children are watched.
+/// An alpha kind.
 pub trait Alpha: Kind + domain::Alpha<Child: Kind> {
-    /// All of its objects.
-    fn all(context: &Context) -> &Store<Self>;
-    /// All that may be children of them.
-    fn children(context: &Context) -> &Store<Self::Child>;
     /// Whether something else takes it along as it is being deleted.
-    fn is_taken_along(&self, _: &Context) -> bool {
+    fn is_taken_along(&self, _: &Caches) -> bool {
         false
     }
 }
 
-impl Alpha for Broker {
-    fn all(context: &Context) -> &Store<Self> {
-        &context.alphas.brokers
-    }
-    fn children(context: &Context) -> &Store<Self::Child> {
-        &context.cluster.brokers
-    }
-}
+impl Alpha for Broker {}
 
-impl Alpha for Instance {
-    fn all(context: &Context) -> &Store<Self> {
-        &context.alphas.instances
-    }
-    fn children(context: &Context) -> &Store<Self::Child> {
-        &context.instances
-    }
-}
+impl Alpha for Instance {}
 
 impl Alpha for Binding {
-    fn all(context: &Context) -> &Store<Self> {
-        &context.alphas.bindings
-    }
-    fn children(context: &Context) -> &Store<Self::Child> {
-        &context.bindings
-    }
-    fn is_taken_along(&self, context: &Context) -> bool {
+    fn is_taken_along(&self, caches: &Caches) -> bool {
         let mut instance = ObjectRef::new(&self.spec.instance_ref.name);
         instance.namespace = self.namespace();
-        context.instances.get(&instance).is_some_and(|instance| takes_its_bindings_along(&instance))
+        caches.instances.get(&instance).is_some_and(|instance| takes_its_bindings_along(&instance))
     }
 }
 
@@ -76,50 +44,51 @@ pub fn namesake<K: Kind, O: Kind>(object: &K) -> ObjectRef<O> {
     reference
 }
 
-/// One pass over an alpha object. What is written to its child wakes the object again.
+/// Reconciles an alpha object. What is written to its child requeues the object.
 pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result<Action, Error> {
     let mut alpha = Arc::unwrap_or_clone(alpha);
-    let mut child = A::children(&context).get(&namesake(&alpha)).map(Arc::unwrap_or_clone);
-    if child.as_ref().is_some_and(|child| context.lags(child)) {
+    let mut child = A::Child::cache(&context.caches).get(&namesake(&alpha)).map(Arc::unwrap_or_clone);
+    if child.as_ref().is_some_and(|child| context.api.is_stale(child)) {
         return Ok(Action::await_change());
     }
     // Whether the child is as it is now, not as the cache has it.
     let mut fresh = false;
     loop {
-        let done = match decide(&alpha, child.as_ref(), (alpha.is_taken_along(&context), &clock::now())) {
-            Step::Wait => Ok(()),
-            Step::Hold => {
-                alpha = context.hold(&alpha).await?;
-                continue;
-            }
-            Step::Change(_) | Step::Release if !fresh => {
-                (child, fresh) = (read_child(&context, &alpha).await?, true);
-                continue;
-            }
-            Step::Create(new) => match context.create(new.as_ref(), "creating the child").await {
-                Err(error) if error.is_already_exists() && !fresh => {
+        let done =
+            match decide(&alpha, child.as_ref(), (alpha.is_taken_along(&context.caches), &clock::now())) {
+                Step::Wait => Ok(()),
+                Step::Hold => {
+                    alpha = context.api.add_finalizer(&alpha).await?;
+                    continue;
+                }
+                Step::Change(_) | Step::Release if !fresh => {
                     (child, fresh) = (read_child(&context, &alpha).await?, true);
                     continue;
                 }
-                created => accept(&context, alpha, created).await,
-            },
-            Step::Change(wanted) => {
-                let changed = context.replace(wanted.as_ref(), "changing the child").await;
-                accept(&context, alpha, changed).await
-            }
-            Step::Delete(child) => context.delete(child.as_ref()).await,
-            Step::Leave => context.delete(&alpha).await,
-            Step::Copy(status) => write(&context, alpha, *status).await,
-            Step::Complain(status) => complain(&context, alpha, *status).await,
-            Step::Release => context.release(&alpha).await,
-        };
+                Step::Create(new) => match context.api.create(new.as_ref(), "creating the child").await {
+                    Err(error) if error.is_already_exists() && !fresh => {
+                        (child, fresh) = (read_child(&context, &alpha).await?, true);
+                        continue;
+                    }
+                    created => accept(&context, alpha, created).await,
+                },
+                Step::Change(wanted) => {
+                    let changed = context.api.replace(wanted.as_ref(), "changing the child").await;
+                    accept(&context, alpha, changed).await
+                }
+                Step::Delete(child) => context.api.delete(child.as_ref()).await,
+                Step::Leave => context.api.delete(&alpha).await,
+                Step::Copy(status) => write(&context, alpha, *status).await,
+                Step::Complain(status) => complain(&context, alpha, *status).await,
+                Step::Release => context.remove_finalizer(&alpha).await,
+            };
         return done.map(|()| Action::await_change());
     }
 }
 
 async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::Child>, Error> {
-    let _turn = context.turn(alpha).await;
-    let api = A::Child::api(context.client.clone(), alpha.namespace().as_deref());
+    let _permit = context.api.permit(namespace(alpha)).await;
+    let api = A::Child::api(context.api.client.clone(), alpha.namespace().as_deref());
     api.get_opt(&alpha.name_any()).await.during("reading the child")
 }
 
@@ -144,12 +113,12 @@ async fn complain<A: Alpha>(context: &Context, alpha: A, status: AlphaStatus) ->
         return Ok(());
     }
     if let Some(note) = Note::of_news(&before.conditions, &status.conditions) {
-        context.tell(&alpha, note).await;
+        context.api.record_event(&alpha, note).await;
     }
     write(context, alpha, status).await
 }
 
 async fn write<A: Alpha>(context: &Context, mut alpha: A, status: AlphaStatus) -> Result<(), Error> {
     *alpha.status_mut() = Some(status);
-    context.write_status(&alpha).await.map(|_| ())
+    context.api.write_status(&alpha).await.map(|_| ())
 }

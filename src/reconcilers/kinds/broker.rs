@@ -21,12 +21,14 @@ use crate::domain::catalog::is_managed;
 use crate::domain::plan_reference::PlanReference;
 use crate::domain::{self, Note, reason};
 use crate::osb;
-use crate::reconcilers::broker_access::call_gate::GO_ROUND;
-use crate::reconcilers::broker_access::connections::{Brokers, Connection};
+use crate::reconcilers::broker_access::call_gate::RETRY_BUSY_AFTER;
+use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::scope::{Kind, Scope, is_for, owner};
+use crate::reconcilers::identity::namespace;
+use crate::reconcilers::kind::Kind;
+use crate::reconcilers::scope::{Scope, is_for, owner};
 use publish::publish;
 
 /// One pass over a broker of either kind.
@@ -37,9 +39,9 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
         return remove::<S>(&context, broker).await;
     }
     if broker.status().is_none() && !domain::has_finalizer(broker.meta()) {
-        broker = context.hold(&broker).await?;
+        broker = context.api.add_finalizer(&broker).await?;
     }
-    let connection = match Brokers::connect::<S>(&context, &broker).await {
+    let connection = match context.brokers.connect::<S>(&broker).await {
         Ok(connection) => connection,
         Err(Error::Broker(why)) => return unusable::<S>(&context, broker, &why).await,
         Err(error) => return Err(error),
@@ -64,7 +66,7 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
     let mut relist = due(&broker);
     if relist == Relist::Now {
         // The cache may not have seen yet that it has been fetched.
-        broker = context.read(&broker).await?;
+        broker = context.api.read(&broker).await?;
         relist = due(&broker);
     }
     match relist {
@@ -73,8 +75,8 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
         Relist::Now => fetch::<S>(&context, broker, &connection).await,
         Relist::Try => {
             // What comes of it is the gate's to know; it wakes this broker again.
-            let _ = connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await;
-            Ok(Action::requeue(GO_ROUND))
+            let _ = connection.call(namespace(&broker), osb::Client::catalog).await;
+            Ok(Action::requeue(RETRY_BUSY_AFTER))
         }
     }
 }
@@ -93,7 +95,7 @@ async fn tell_trouble<S: Scope>(
         told if told == before => return Ok(broker),
         Some(news) if before.is_none() => {
             let (reason, message) = (news.reason.clone(), news.message.clone());
-            context.tell(&broker, Note { warning: true, reason, message }).await;
+            context.api.record_event(&broker, Note { warning: true, reason, message }).await;
         }
         Some(_) | None => {}
     }
@@ -109,9 +111,9 @@ fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker) {
         }
         AuthSecret::Basic(_) | AuthSecret::Bearer(_) | AuthSecret::None => BTreeSet::new(),
     };
-    let (queue, object) = (S::catalog(context).queue.clone(), ObjectRef::from_obj(broker));
-    let user = format!("broker/{}/{}", broker.namespace().unwrap_or_default(), broker.name_any());
-    context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
+    let (queue, object) = (S::Broker::queue(&context.queues).clone(), ObjectRef::from_obj(broker));
+    let user = format!("broker/{}/{}", namespace(broker), broker.name_any());
+    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
 }
 
 async fn fetch<S: Scope>(
@@ -120,8 +122,8 @@ async fn fetch<S: Scope>(
     connection: &Connection,
 ) -> Result<Action, Error> {
     connection.gate.renew();
-    let catalog = match connection.call(&broker.namespace().unwrap_or_default(), osb::Client::catalog).await {
-        Err(Error::NotNow) => return Ok(Action::requeue(GO_ROUND)),
+    let catalog = match connection.call(namespace(&broker), osb::Client::catalog).await {
+        Err(Error::NotNow) => return Ok(Action::requeue(RETRY_BUSY_AFTER)),
         Err(error) => return Err(error),
         Ok(Ok(catalog)) => catalog,
         Ok(Err(error)) => {
@@ -178,14 +180,14 @@ async fn write<S: Scope>(
         return Ok(broker);
     }
     broker.set_status(status);
-    context.write_status(&broker).await
+    context.api.write_status(&broker).await
 }
 
 /// The broker object or its Secret has to be put right. A namespace that is being deleted loses its Secrets first: its
 /// instances still need the connection, to be removed at the broker.
 async fn unusable<S: Scope>(context: &Context, broker: S::Broker, why: &str) -> Result<Action, Error> {
     if !is_secret_going(context, &broker.auth()) {
-        context.brokers.forget(broker.namespace().as_deref(), &broker.name_any());
+        context.brokers.forget(&BrokerName::of(&broker));
     }
     let why = format!("Error getting broker auth credentials: {why}");
     failed::<S>(context, broker, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why).await
@@ -194,8 +196,7 @@ async fn unusable<S: Scope>(context: &Context, broker: S::Broker, why: &str) -> 
 /// Whether the namespace of the Secret is being deleted.
 fn is_secret_going(context: &Context, auth: &AuthSecret) -> bool {
     let (AuthSecret::Basic(secret) | AuthSecret::Bearer(secret)) = auth else { return false };
-    let namespace = context.namespaces.get(&ObjectRef::new(&secret.namespace));
-    namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+    context.caches.is_terminating(&secret.namespace)
 }
 
 /// Tells why there is no (new) catalog, and has it tried again. The last good one stays.
@@ -218,7 +219,8 @@ async fn failed<S: Scope>(
     let broker = write::<S>(context, broker, status).await?;
     if news {
         context
-            .tell(&broker, Note { warning: true, reason: reason.to_owned(), message: why.to_owned() })
+            .api
+            .record_event(&broker, Note { warning: true, reason: reason.to_owned(), message: why.to_owned() })
             .await;
     }
     Err(Error::Broker(why.to_owned()))
@@ -242,29 +244,29 @@ async fn remove<S: Scope>(context: &Context, broker: S::Broker) -> Result<Action
         write::<S>(context, broker, status).await?;
         return Ok(Action::await_change());
     }
-    let (name, stores) = (broker.name_any(), S::catalog(context));
+    let name = broker.name_any();
     let owner = owner(&broker);
-    for plan in stores.plans.state() {
+    for plan in S::Plan::cache(&context.caches).state() {
         let is_managed = is_managed(plan.as_ref(), &plan.common().external_id, &owner);
         if is_managed && plan.broker_name() == name && is_for::<S>(plan.as_ref(), &broker) {
             delete(context, plan.as_ref()).await?;
         }
     }
-    for class in stores.classes.state() {
+    for class in S::Class::cache(&context.caches).state() {
         let is_managed = is_managed(class.as_ref(), &class.common().external_id, &owner);
         if is_managed && class.broker_name() == name && is_for::<S>(class.as_ref(), &broker) {
             delete(context, class.as_ref()).await?;
         }
     }
     context.metrics.forget_broker(&name, broker.namespace().as_deref());
-    context.brokers.forget(broker.namespace().as_deref(), &name);
-    context.release(&broker).await?;
+    context.brokers.forget(&BrokerName::of(&broker));
+    context.remove_finalizer(&broker).await?;
     Ok(Action::await_change())
 }
 
 async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    let _turn = context.turn(entry).await;
-    let deleted = entry.api_of(&context.client).delete(&entry.name_any(), &DeleteParams::default()).await;
+    let _permit = context.api.permit(namespace(entry)).await;
+    let deleted = entry.api_of(&context.api.client).delete(&entry.name_any(), &DeleteParams::default()).await;
     match deleted.during("deleting a class or plan") {
         Err(error) if !error.is_not_found() => Err(error),
         Ok(_) | Err(_) => Ok(()),
@@ -282,13 +284,14 @@ fn instances_of<S: Scope>(context: &Context, broker: &S::Broker) -> Vec<String> 
         asked.into_iter().chain(left).any(|broker| broker == name).then_some(())
     };
     let mut users: Vec<String> = context
+        .caches
         .instances
         .state()
         .iter()
         .filter(|instance| PlanReference::of(&instance.spec).namespaced == S::NAMESPACED)
         .filter(|instance| is_for::<S>(broker, instance.as_ref()))
         .filter(|instance| uses(instance.as_ref()).is_some())
-        .map(|instance| format!("{}/{}", instance.namespace().unwrap_or_default(), instance.name_any()))
+        .map(|instance| format!("{}/{}", namespace(instance.as_ref()), instance.name_any()))
         .collect();
     users.sort();
     users

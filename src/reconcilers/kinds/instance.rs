@@ -1,4 +1,4 @@
-//! Instances: what is found out about them, and how is their broker asked?
+//! Instances: what is found out about them, and how is their broker called?
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,30 +18,32 @@ use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, 
 use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
-use crate::osb::{self, LastOperationQuery, PlanQuery, Reply};
-use crate::reconcilers::broker_access::call_gate::Gate;
-use crate::reconcilers::broker_access::connections::Brokers;
+use crate::osb::{self, LastOperationQuery, PlanQuery};
+use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
+use crate::reconcilers::broker_access::connections::BrokerName;
+use crate::reconcilers::broker_access::origin::origin;
+use crate::reconcilers::broker_access::reply::outcome_of;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::error::Error;
-use crate::reconcilers::kinds::catalog_entry::class_of;
-use crate::reconcilers::lifecycle::{self, Life};
-use crate::reconcilers::queue::Queue;
-use crate::reconcilers::scope::{Cluster, Namespaced, Scope, is_beside, is_for};
+use crate::reconcilers::error::{Error, Explained};
+use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::kind::Kind as _;
+use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_beside, is_for};
 use crate::reconcilers::{schemas, secrets};
 
-/// One pass over an instance.
+/// Reconciles an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
     watch_secrets(&context, &instance);
-    lifecycle::run(instance, &context).await
+    Box::pin(lifecycle::run(instance, &context)).await
 }
 
-impl Life for ServiceInstance {
+impl Lifecycle for ServiceInstance {
     type Call = Call;
     type Facts = Facts;
 
-    fn observe(&self, context: &Context) -> impl Future<Output = Result<Facts, Error>> + Send {
-        Facts::gather(context, self)
+    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Facts, Error> {
+        Facts::gather(context, self, identity).await
     }
 
     fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
@@ -53,15 +55,15 @@ impl Life for ServiceInstance {
     }
 
     async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
-        let namespace = self.namespace().unwrap_or_default();
+        let Identity { namespace, name, .. } = &facts.identity;
         let outcome = {
-            let _turn = context.locks.lock(&namespace, &self.name_any()).await;
-            // Whoever had the turn before may have made a binding.
+            let _lock = context.instance_locks.lock(namespace, name).await;
+            // The call that held the lock before may have made a binding.
             if call.verb == Verb::Deprovision && !bindings_of(context, self).is_empty() {
                 return Err(Error::NotNow);
             }
             debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
-            execute(context, (self, facts), call, &namespace).await?
+            Execution { context, instance: self, facts }.run(call).await?
         };
         info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
         Ok(outcome)
@@ -70,31 +72,27 @@ impl Life for ServiceInstance {
     fn settle(
         &self,
         context: &Context,
-        (facts, call, repeated): (&Facts, &Call, bool),
+        attempt: &Attempt<'_, Self>,
         outcome: Outcome,
     ) -> Settled<ServiceInstanceStatus> {
-        settle(&facts.observed(context, self, repeated), call, outcome)
+        settle(&attempt.facts.observed(context, self, attempt.repeated), attempt.call, outcome)
     }
 
-    fn overtaken(
+    fn merge_concurrent_status(
         &self,
         context: &Context,
-        (facts, call): (&Facts, &Call),
+        attempt: &Attempt<'_, Self>,
         before: &ServiceInstanceStatus,
     ) -> Option<ServiceInstanceStatus> {
-        overtaken(&facts.observed(context, self, true), before, call)
+        overtaken(&attempt.facts.observed(context, self, true), before, attempt.call)
     }
 
-    async fn tidy(&self, _: &Context) -> Result<(), Error> {
+    async fn clean_up(&self, _: &Context) -> Result<(), Error> {
         Ok(())
     }
 
-    fn gate(facts: &Facts) -> Option<&Arc<Gate>> {
+    fn gate(facts: &Facts) -> Option<&Arc<CallGate>> {
         facts.gate.as_ref()
-    }
-
-    fn queue(context: &Context) -> &Queue<Self> {
-        &context.instance_queue
     }
 
     fn conditions(status: &ServiceInstanceStatus) -> &[Condition] {
@@ -104,42 +102,47 @@ impl Life for ServiceInstance {
 
 /// The Secrets that give parameters are watched as long as the instance refers to them.
 fn watch_secrets(context: &Context, instance: &ServiceInstance) {
-    let namespace = instance.namespace().unwrap_or_default();
+    let namespace = namespace(instance);
     let used = match instance.metadata.deletion_timestamp {
-        None => secrets::referred(&namespace, &instance.spec.parameters_from),
+        None => secrets::references(namespace, &instance.spec.parameters_from),
         Some(_) => BTreeSet::new(),
     };
-    let (queue, object) = (context.instance_queue.clone(), ObjectRef::from_obj(instance));
+    let (queue, object) = (context.queues.instances.clone(), ObjectRef::from_obj(instance));
     let user = format!("instance/{namespace}/{}", instance.name_any());
-    context.used_secrets.refer(&user, &used, move || queue.wake(object.clone()));
+    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
 }
 
 /// What was found out about an instance.
 pub struct Facts {
+    identity: Identity,
     target: Result<Target, Unresolved>,
-    parameters: Result<Parameters, String>,
+    parameters: Explained<Parameters>,
     bindings: Vec<String>,
-    gate: Option<Arc<Gate>>,
+    gate: Option<Arc<CallGate>>,
 }
 
 impl Facts {
-    async fn gather(context: &Context, instance: &ServiceInstance) -> Result<Self, Error> {
-        let uid = instance.uid().unwrap_or_default();
-        // Before looking, so that what appears meanwhile wakes it.
-        context.unresolved.set(&uid, Some(ObjectRef::from_obj(instance)));
+    async fn gather(
+        context: &Context,
+        instance: &ServiceInstance,
+        identity: &Identity,
+    ) -> Result<Self, Error> {
+        let identity = identity.clone();
+        // Before looking, so that what appears meanwhile requeues it.
+        context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
         let target = find(context, instance);
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match &target {
-            Ok(target) if !deleting => gather_parameters(context, instance, target).await?,
+            Ok(target) if !deleting => gather_parameters(context, instance, &identity, target).await?,
             _ => Ok(Parameters::default()),
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
-        let gate = gate(context, instance, &target);
-        let mut facts = Self { target, parameters, bindings, gate };
+        let gate = gate(context, instance, &identity, &target);
+        let mut facts = Self { identity, target, parameters, bindings, gate };
         let fits = facts.check_parameters(context, instance).await;
         let plan = confirmed(instance).map(InstanceProperties::plan_id);
         if fits && facts.target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
-            context.unresolved.set(&uid, None);
+            context.waiting_for_catalog.set(&facts.identity.uid, None);
         }
         Ok(facts)
     }
@@ -150,9 +153,9 @@ impl Facts {
         let (Some(purpose), Ok(target)) = (sends(&observed), &self.target) else { return true };
         let Ok(parameters) = &self.parameters else { return true };
         self.parameters = if target.namespaced {
-            fitting::<Namespaced>(context, instance, (target, purpose), parameters.clone()).await
+            fitting::<Namespaced>(context, &self.identity, target, purpose, parameters.clone()).await
         } else {
-            fitting::<Cluster>(context, instance, (target, purpose), parameters.clone()).await
+            fitting::<Cluster>(context, &self.identity, target, purpose, parameters.clone()).await
         };
         self.parameters.is_ok()
     }
@@ -169,7 +172,7 @@ impl Facts {
             target: self.target.clone(),
             parameters: self.parameters.clone(),
             bindings: &self.bindings,
-            next_poll: context.polls.get(&instance.uid().unwrap_or_default()),
+            next_poll: context.next_poll.get(&self.identity.uid),
             repeated,
             hold: self.gate.as_ref().and_then(|gate| gate.held()),
         }
@@ -178,26 +181,27 @@ impl Facts {
 
 async fn fitting<S: Scope>(
     context: &Context,
-    instance: &ServiceInstance,
-    (target, purpose): (&Target, Purpose),
+    identity: &Identity,
+    target: &Target,
+    purpose: Purpose,
     parameters: Parameters,
-) -> Result<Parameters, String> {
-    let namespace = instance.namespace().unwrap_or_default();
+) -> Explained<Parameters> {
     let mut plan = ObjectRef::new(&target.plan_object);
-    plan.namespace = S::NAMESPACED.then(|| namespace.clone());
-    let plan = S::catalog(context).plans.get(&plan);
-    schemas::fitting(context, &namespace, (plan, purpose), parameters).await
+    plan.namespace = S::NAMESPACED.then(|| identity.namespace.clone());
+    let plan = S::Plan::cache(&context.caches).get(&plan);
+    schemas::fitting(&context.schema_limit, &identity.namespace, plan, purpose, parameters).await
 }
 
 /// The gate of the instance's broker.
 fn gate(
     context: &Context,
     instance: &ServiceInstance,
+    identity: &Identity,
     target: &Result<Target, Unresolved>,
-) -> Option<Arc<Gate>> {
+) -> Option<Arc<CallGate>> {
     let namespaced = PlanReference::of(&instance.spec).namespaced;
     let name = broker(instance, target.as_ref().ok())?;
-    context.brokers.gate((namespaced, &instance.namespace().unwrap_or_default(), name))
+    context.brokers.gate(&BrokerName::seen_from(&identity.namespace, namespaced, name))
 }
 
 fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
@@ -214,8 +218,8 @@ fn find_in<S: Scope>(
     instance: &ServiceInstance,
     reference: PlanReference<'_>,
 ) -> Result<Target, Unresolved> {
-    let catalog = S::catalog(context);
-    let (classes, plans) = (catalog.classes.state(), catalog.plans.state());
+    let classes = S::Class::cache(&context.caches).state();
+    let plans = S::Plan::cache(&context.caches).state();
     resolve(
         reference,
         classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
@@ -236,10 +240,11 @@ fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
 async fn gather_parameters(
     context: &Context,
     instance: &ServiceInstance,
+    identity: &Identity,
     target: &Target,
-) -> Result<Result<Parameters, String>, Error> {
-    let namespace = instance.namespace().unwrap_or_default();
-    let from = match secrets::parameters(context, &namespace, &instance.spec.parameters_from).await? {
+) -> Result<Explained<Parameters>, Error> {
+    let secrets = &context.referenced_secrets;
+    let from = match secrets.parameters(&identity.namespace, &instance.spec.parameters_from).await? {
         Ok(from) => from,
         Err(missing) => return Ok(Err(missing)),
     };
@@ -254,75 +259,66 @@ async fn gather_parameters(
 
 /// The bindings that have to go before the instance. What is not in the cache yet may be an intent to bind.
 fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
-    let bindings = context.bindings.state();
+    let bindings = context.caches.bindings.state();
     let of_it = bindings.iter().filter(|binding| {
         is_beside(binding.as_ref(), instance)
             && binding.spec.instance_ref.name == instance.name_any()
-            && (delays(binding, instance) || context.lags(binding.as_ref()))
+            && (delays(binding, instance) || context.api.is_stale(binding.as_ref()))
     });
     let mut names: Vec<String> = of_it.map(|binding| binding.name_any()).collect();
     names.sort();
     names
 }
 
-async fn execute(
-    context: &Context,
-    (instance, facts): (&ServiceInstance, &Facts),
-    call: &Call,
-    namespace: &str,
-) -> Result<Outcome, Error> {
-    let namespaced = PlanReference::of(&instance.spec).namespaced;
-    let connection = match Brokers::find(context, (namespaced, namespace, &call.broker)).await {
-        Ok(connection) => connection,
-        Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
-        Err(error) => return Err(error),
-    };
-    let origin = context.origin(namespace, instance.name_any()).await?;
-    let asked =
-        connection.call(namespace, async |broker| ask(broker, (instance, facts), call, &origin).await);
-    Ok(asked.await?.unwrap_or_else(Outcome::Failed))
+/// A call about an instance, and what is needed for it.
+struct Execution<'a> {
+    context: &'a Context,
+    instance: &'a ServiceInstance,
+    facts: &'a Facts,
 }
 
-async fn ask(
-    broker: &osb::Client,
-    (instance, facts): (&ServiceInstance, &Facts),
-    call: &Call,
-    origin: &Origin,
-) -> Result<Outcome, osb::Error> {
-    let identity = request::identity(instance.spec.user_info.as_ref());
-    let identity = identity.as_ref();
-    let id = call.instance_id.as_str();
-    let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
-    let parameters =
-        facts.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
-    let status = instance.status.clone().unwrap_or_default();
-    match &call.verb {
-        Verb::Provision => {
-            let body = request::provision(call, origin, &status, &parameters);
-            Ok(done(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
-        }
-        Verb::Update { plan_id, parameters: changed } => {
-            let change = (plan_id.as_deref(), changed.then_some(&parameters));
-            let body = request::update(call, origin, &status, change);
-            Ok(done(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
-        }
-        Verb::Deprovision | Verb::Mitigate => {
-            Ok(done(broker.deprovision(id, &plan, identity).await?, |()| None))
-        }
-        Verb::Poll(operation) | Verb::PollMitigation(operation) => {
-            let PlanQuery { service_id, plan_id } = plan;
-            let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
-            Ok(Outcome::Polled(broker.poll_instance(id, &query, identity).await?))
-        }
+impl Execution<'_> {
+    async fn run(&self, call: &Call) -> Result<Outcome, Error> {
+        let (context, Identity { namespace, name, .. }) = (self.context, &self.facts.identity);
+        let namespaced = PlanReference::of(&self.instance.spec).namespaced;
+        let broker = BrokerName::seen_from(namespace, namespaced, &call.broker);
+        let connection = match context.brokers.find(&broker).await {
+            Ok(connection) => connection,
+            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(error) => return Err(error),
+        };
+        let cluster_id = &context.settings.cluster_id;
+        let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
+        let reply = connection.call(namespace, async |broker| self.send(broker, call, &origin).await);
+        Ok(reply.await?.unwrap_or_else(Outcome::Failed))
     }
-}
 
-/// What a reply means, whichever call it answers.
-pub fn done<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
-    match reply {
-        Reply::Done(body) => Outcome::Done { dashboard_url: dashboard_url(body) },
-        Reply::InProgress { operation, body } => {
-            Outcome::InProgress { operation, dashboard_url: dashboard_url(body) }
+    async fn send(&self, broker: &osb::Client, call: &Call, origin: &Origin) -> BrokerReply<Outcome> {
+        let identity = request::identity(self.instance.spec.user_info.as_ref());
+        let identity = identity.as_ref();
+        let id = call.instance_id.as_str();
+        let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
+        let parameters =
+            self.facts.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+        let status = self.instance.status.clone().unwrap_or_default();
+        match &call.verb {
+            Verb::Provision => {
+                let body = request::provision(call, origin, &status, &parameters);
+                Ok(outcome_of(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
+            }
+            Verb::Update { plan_id, parameters: changed } => {
+                let change = (plan_id.as_deref(), changed.then_some(&parameters));
+                let body = request::update(call, origin, &status, change);
+                Ok(outcome_of(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
+            }
+            Verb::Deprovision | Verb::Mitigate => {
+                Ok(outcome_of(broker.deprovision(id, &plan, identity).await?, |()| None))
+            }
+            Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                let PlanQuery { service_id, plan_id } = plan;
+                let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                Ok(Outcome::Polled(broker.poll_instance(id, &query, identity).await?))
+            }
         }
     }
 }

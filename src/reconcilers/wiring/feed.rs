@@ -1,18 +1,18 @@
-//! One watch of a kind for everyone who wants to know: it fills a store, and wakes those whom a change concerns.
+//! The one watch of a kind: it fills a cache, and tells its listeners which object has changed.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use futures::{StreamExt as _, pin_mut};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store, store};
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tracing::warn;
+
+use crate::reconcilers::watch;
 
 /// The annotation in which kubectl keeps a copy of the object: of no use to us, and as large as the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -47,15 +47,7 @@ where
     /// Follows the collection for ever.
     pub async fn follow(mut self, api: Api<K>, config: Config) {
         let events = watcher(api, config).default_backoff().modify(trim);
-        pin_mut!(events);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => self.apply(event),
-                Err(error) => {
-                    warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins anew");
-                }
-            }
-        }
+        watch::follow(events, |event| self.apply(event)).await;
     }
 
     /// Takes one event in. After an interruption, what is gone is told of as well.

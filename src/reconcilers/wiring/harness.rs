@@ -1,4 +1,4 @@
-//! What every reconciler needs besides its kind: bounded passes, contained panics, back-off, metrics, logs.
+//! What every reconciler needs besides its kind: a timeout, contained panics, back-off, metrics, logs.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -15,12 +15,13 @@ use tracing::{Instrument as _, debug, error, info_span, warn};
 
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
+use crate::reconcilers::identity::uid;
+use crate::reconcilers::kind::Kind;
 use crate::reconcilers::queue;
-use crate::reconcilers::scope::Kind;
 
-/// A pass may wait for one answer of a broker and a few of the API server.
-const LONGEST_PASS: Duration = Duration::from_mins(5);
-/// The delay after the first failed pass; it doubles with each further one.
+/// A reconcile may wait for one answer of a broker and a few of the API server.
+const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
+/// The delay after the first failed reconcile; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// The longest delay.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
@@ -39,28 +40,26 @@ pub async fn run<K, F, P>(
     let requests = queue::requests(queue, store.clone(), context.fence.clone());
     let failures = Failures::default();
     let counted = failures.clone();
-    let passes = applier(
+    let reconciles = applier(
         move |object: Arc<K>, context: Arc<Context>| {
-            pass(object, context, reconcile.clone(), failures.clone()).boxed()
+            reconcile_once(object, context, reconcile.clone(), failures.clone()).boxed()
         },
-        move |object, error: &Error, _| {
-            Action::requeue(counted.another(&object.uid().unwrap_or_default(), error))
-        },
+        move |object, error: &Error, _| Action::requeue(counted.another(uid(object.as_ref()), error)),
         context,
         store,
         requests,
         Config::default(),
     );
-    passes
-        .for_each(async |pass| {
-            if let Err(controller::Error::QueueError(error)) = pass {
+    reconciles
+        .for_each(async |reconciled| {
+            if let Err(controller::Error::QueueError(error)) = reconciled {
                 error!(%error, "the queue failed");
             }
         })
         .await;
 }
 
-async fn pass<K, F, P>(
+async fn reconcile_once<K, F, P>(
     object: Arc<K>,
     context: Arc<Context>,
     reconcile: F,
@@ -71,18 +70,18 @@ where
     F: Fn(Arc<K>, Arc<Context>) -> P,
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
-    if context.is_behind(object.as_ref()) {
+    if context.api.take_stale(object.as_ref()) {
         return Ok(Action::await_change());
     }
     let kind = K::kind(&());
-    let uid = object.uid().unwrap_or_default();
+    let uid = uid(object.as_ref()).to_owned();
     let span = info_span!("pass", %kind, namespace = object.namespace(), name = object.name_any());
     let timer = context.metrics.pass(&kind);
     let guarded = AssertUnwindSafe(reconcile(object, context)).catch_unwind();
-    let result = match tokio::time::timeout(LONGEST_PASS, guarded.instrument(span.clone())).await {
+    let result = match tokio::time::timeout(RECONCILE_TIMEOUT, guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Error::Panic(describe(panic.as_ref()))),
-        Err(_) => Err(Error::TooLong(LONGEST_PASS)),
+        Err(_) => Err(Error::TooLong(RECONCILE_TIMEOUT)),
     };
     timer.end(match &result {
         Ok(_) => "success",
@@ -113,7 +112,7 @@ fn describe(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// How often the passes of an object have failed in a row.
+/// How often the reconciles of an object have failed in a row.
 #[derive(Clone, Default)]
 struct Failures(Arc<Mutex<HashMap<String, u32>>>);
 

@@ -23,8 +23,7 @@ use crate::osb;
 use crate::osb::in_process;
 use crate::reconcilers::Settings;
 use crate::reconcilers::kinds::{binding, instance};
-use crate::reconcilers::wiring::harness;
-use crate::reconcilers::wiring::triggers::Parts;
+use crate::reconcilers::wiring::{Wiring, harness};
 
 /// The kinds that the operator watches; each watch brings its events in their order, but as late as it likes.
 pub const RESOURCES: [&str; 3] = ["serviceinstances", "servicebindings", "secrets"];
@@ -121,7 +120,7 @@ impl Inbox {
 
 /// An operator.
 pub struct Operator {
-    parts: Parts,
+    wiring: Wiring,
     gatekeeper: Gatekeeper,
     /// How much of the log each watch has brought.
     seen: [usize; RESOURCES.len()],
@@ -145,26 +144,30 @@ impl Operator {
         let (gatekeeper, fence) = Fence::closed();
         gatekeeper.open(Instant::now() + REIGN);
         let client = inbox.client(&fence);
-        let mut parts = Parts::new(client, fence, settings, Arc::new(Metrics::default()));
-        list(api, "clusterservicebrokers", |event| parts.cluster.brokers.feed.apply(event));
-        list(api, "clusterserviceclasses", |event| parts.cluster.classes.feed.apply(event));
-        list(api, "clusterserviceplans", |event| parts.cluster.plans.feed.apply(event));
-        list(api, "namespaces", |event| parts.namespaces.apply(event));
-        let mut operator = Self { parts, gatekeeper, seen: [0; RESOURCES.len()], tasks: Vec::new() };
+        let mut wiring = Wiring::new(client, fence, settings, Arc::new(Metrics::default()));
+        list(api, "clusterservicebrokers", |event| wiring.kinds.cluster_brokers.feed.apply(event));
+        list(api, "clusterserviceclasses", |event| wiring.kinds.cluster_classes.feed.apply(event));
+        list(api, "clusterserviceplans", |event| wiring.kinds.cluster_plans.feed.apply(event));
+        list(api, "namespaces", |event| wiring.namespaces.apply(event));
+        let mut operator = Self { wiring, gatekeeper, seen: [0; RESOURCES.len()], tasks: Vec::new() };
         (0..RESOURCES.len()).for_each(|resource| operator.relist(resource, api));
         operator.run();
         operator
     }
 
     fn run(&mut self) {
-        let context = &self.parts.context;
-        let requests =
-            std::mem::replace(&mut self.parts.instances.requests, futures::channel::mpsc::unbounded().1);
-        let store = context.instances.clone();
+        let context = &self.wiring.context;
+        let requests = std::mem::replace(
+            &mut self.wiring.kinds.instances.requests,
+            futures::channel::mpsc::unbounded().1,
+        );
+        let store = context.caches.instances.clone();
         let instances = harness::run(store, requests, Arc::clone(context), instance::reconcile);
-        let requests =
-            std::mem::replace(&mut self.parts.bindings.requests, futures::channel::mpsc::unbounded().1);
-        let store = context.bindings.clone();
+        let requests = std::mem::replace(
+            &mut self.wiring.kinds.bindings.requests,
+            futures::channel::mpsc::unbounded().1,
+        );
+        let store = context.caches.bindings.clone();
         let bindings = harness::run(store, requests, Arc::clone(context), binding::reconcile);
         self.tasks = vec![tokio::spawn(instances), tokio::spawn(bindings)];
     }
@@ -205,24 +208,25 @@ impl Operator {
     /// A watch was interrupted: it lists what there is, and what happened in between is never told.
     pub fn relist(&mut self, resource: usize, api: &Api) {
         self.seen[resource] = api.log.len();
-        let parts = &mut self.parts;
+        let wiring = &mut self.wiring;
         match RESOURCES[resource] {
-            "serviceinstances" => list(api, "serviceinstances", |event| parts.instances.feed.apply(event)),
-            "servicebindings" => list(api, "servicebindings", |event| parts.bindings.feed.apply(event)),
-            _ => {
-                let queue = parts.bindings.queue.clone();
-                list(api, "secrets", |event| parts.context.own_secrets.apply(event, &queue));
+            "serviceinstances" => {
+                list(api, "serviceinstances", |event| wiring.kinds.instances.feed.apply(event));
             }
+            "servicebindings" => {
+                list(api, "servicebindings", |event| wiring.kinds.bindings.feed.apply(event));
+            }
+            _ => list(api, "secrets", |event| wiring.context.binding_secrets.apply(event)),
         }
     }
 
     fn bring(&mut self, resource: usize, event: &Event) {
-        let parts = &mut self.parts;
+        let wiring = &mut self.wiring;
         match RESOURCES[resource] {
-            "serviceinstances" => parts.instances.feed.apply(watched(event)),
-            "servicebindings" => parts.bindings.feed.apply(watched(event)),
+            "serviceinstances" => wiring.kinds.instances.feed.apply(watched(event)),
+            "servicebindings" => wiring.kinds.bindings.feed.apply(watched(event)),
             _ if is_ours(&event.object) => {
-                parts.context.own_secrets.apply(watched(event), &parts.bindings.queue);
+                wiring.context.binding_secrets.apply(watched(event));
             }
             _ => {}
         }

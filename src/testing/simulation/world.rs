@@ -14,7 +14,7 @@ use super::operator::{Inbox, Operator, RESOURCES, Waiting};
 use super::truth::MARK;
 use super::{BROKER_URL, NAMESPACE, invariants};
 use crate::reconcilers::clock;
-use crate::reconcilers::context::truncate;
+use crate::reconcilers::kube_api::truncate;
 
 /// How long a request waits for its answer at most, so that nobody gives up waiting.
 const MOMENT: Duration = Duration::from_secs(1);

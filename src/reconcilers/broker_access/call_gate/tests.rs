@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep};
 use super::*;
 
 /// A gate, and how often it has said that something changed.
-fn gate() -> (Arc<Gate>, Arc<AtomicUsize>) {
+fn gate() -> (Arc<CallGate>, Arc<AtomicUsize>) {
     clock::SIMULATED.set(Some(Instant::now()));
     let changes: Arc<AtomicUsize> = Arc::default();
     let counted = Arc::clone(&changes);
-    let gate = Gate::new("broker", move || {
+    let gate = CallGate::new("broker", move || {
         counted.fetch_add(1, Ordering::Relaxed);
     });
     (gate, changes)
@@ -26,14 +26,14 @@ fn answer() -> Ready<Result<(), osb::Error>> {
     ready(Ok(()))
 }
 
-async fn go_silent(gate: &Arc<Gate>) {
+async fn go_silent(gate: &Arc<CallGate>) {
     while gate.held().is_none() {
-        let _ = gate.pass("ns", silence()).await.unwrap();
+        let _ = gate.call("ns", silence()).await.unwrap();
     }
 }
 
 /// Objects that wait; how often each of them is woken.
-fn wait(gate: &Arc<Gate>, count: usize) -> Vec<Arc<AtomicUsize>> {
+fn wait(gate: &Arc<CallGate>, count: usize) -> Vec<Arc<AtomicUsize>> {
     let woken: Vec<Arc<AtomicUsize>> = (0..count).map(|_| Arc::default()).collect();
     for (uid, woken) in woken.iter().enumerate() {
         let woken = Arc::clone(woken);
@@ -52,10 +52,10 @@ fn awake(woken: &[Arc<AtomicUsize>]) -> usize {
 async fn a_broker_that_is_left_alone_gets_no_call() {
     let (gate, changes) = gate();
     go_silent(&gate).await;
-    assert!(matches!(gate.pass("ns", async { panic!("called") as Result<(), _> }).await, Err(Error::NotNow)));
+    assert!(matches!(gate.call("ns", async { panic!("called") as Result<(), _> }).await, Err(Error::NotNow)));
     assert_eq!(changes.load(Ordering::Relaxed), 1);
     sleep(Duration::from_secs(1)).await;
-    gate.pass("ns", answer()).await.unwrap().unwrap();
+    gate.call("ns", answer()).await.unwrap().unwrap();
     assert_eq!((gate.trouble(), changes.load(Ordering::Relaxed)), (None, 2));
 }
 
@@ -72,7 +72,7 @@ async fn one_is_woken_to_find_out_and_then_another() {
     // The first one had nothing to ask any more.
     sleep(TRIAL).await;
     assert_eq!((awake(&woken), woken[1].load(Ordering::Relaxed)), (2, 1));
-    let _ = gate.pass("ns", silence()).await.unwrap();
+    let _ = gate.call("ns", silence()).await.unwrap();
     sleep(Duration::from_secs(1)).await;
     assert_eq!(awake(&woken), 2, "the next pause is longer");
     assert_eq!(gate.objects_waiting(), 98);
@@ -85,7 +85,7 @@ async fn when_it_is_back_all_are_woken_step_by_step() {
     go_silent(&gate).await;
     let woken = wait(&gate, 500);
     sleep(Duration::from_secs(1)).await;
-    gate.pass("ns", answer()).await.unwrap().unwrap();
+    gate.call("ns", answer()).await.unwrap().unwrap();
     let mut before = awake(&woken);
     while before < woken.len() {
         sleep(STEP).await;
@@ -111,7 +111,7 @@ async fn a_changed_broker_is_tried_at_once() {
         update_repeatable: None,
         retry_after: asked,
     };
-    let _ = gate.pass("ns", async { Err::<(), _>(later) }).await.unwrap();
+    let _ = gate.call("ns", async { Err::<(), _>(later) }).await.unwrap();
     let woken = wait(&gate, 10);
     sleep(Duration::from_mins(10)).await;
     assert_eq!(awake(&woken), 0);
@@ -143,7 +143,7 @@ async fn a_broker_has_so_many_calls_at_once_and_no_more() {
         now.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     };
-    let all = join_all((0..100).map(|_| gate.pass("ns", call()))).await;
+    let all = join_all((0..100).map(|_| gate.call("ns", call()))).await;
     assert!(all.into_iter().all(|passed| passed.is_ok()));
     assert_eq!(most.load(Ordering::Relaxed), REQUESTS);
 }
@@ -154,9 +154,9 @@ async fn a_call_that_is_given_up_is_no_trial() {
     let (gate, _) = gate();
     go_silent(&gate).await;
     sleep(Duration::from_secs(1)).await;
-    let given_up = timeout(Duration::from_secs(1), gate.pass("ns", std::future::pending::<Result<(), _>>()));
+    let given_up = timeout(Duration::from_secs(1), gate.call("ns", std::future::pending::<Result<(), _>>()));
     assert!(given_up.await.is_err());
-    gate.pass("ns", answer()).await.unwrap().unwrap();
+    gate.call("ns", answer()).await.unwrap().unwrap();
     assert_eq!(gate.trouble(), None);
 }
 
@@ -164,10 +164,10 @@ async fn a_call_that_is_given_up_is_no_trial() {
 #[tokio::test(start_paused = true)]
 async fn nobody_stands_in_line_for_ever() {
     let (gate, _) = gate();
-    let others = (0..REQUESTS).map(|_| gate.pass("ns", std::future::pending::<Result<(), _>>()));
+    let others = (0..REQUESTS).map(|_| gate.call("ns", std::future::pending::<Result<(), _>>()));
     let late = async {
         sleep(Duration::from_secs(1)).await;
-        gate.pass("ns", answer()).await
+        gate.call("ns", answer()).await
     };
     tokio::select! {
         _ = join_all(others) => panic!("they hang"),

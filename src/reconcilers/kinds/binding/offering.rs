@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use serde_json::Value;
 
 use crate::crd::ServiceInstance;
@@ -14,9 +14,11 @@ use crate::domain::binding::Offering;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::kinds::catalog_entry::{class_of, plan_of};
+use crate::reconcilers::error::Explained;
+use crate::reconcilers::identity::namespace;
+use crate::reconcilers::kind::Kind;
 use crate::reconcilers::schemas;
-use crate::reconcilers::scope::{Cluster, Kind, Namespaced, Scope, is_for};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, plan_of};
 
 /// What class, plan and broker say about themselves, for the entries `type` and `provider`.
 #[derive(Default)]
@@ -81,7 +83,7 @@ pub(super) async fn fitting(
     context: &Context,
     instance: &ServiceInstance,
     parameters: Parameters,
-) -> Result<Parameters, String> {
+) -> Explained<Parameters> {
     if confirmed(instance).is_some_and(is_namespaced) {
         fitting_in::<Namespaced>(context, instance, parameters).await
     } else {
@@ -93,10 +95,9 @@ async fn fitting_in<S: Scope>(
     context: &Context,
     instance: &ServiceInstance,
     parameters: Parameters,
-) -> Result<Parameters, String> {
+) -> Explained<Parameters> {
     let plan = entries::<S>(context, instance).map(|(_, plan)| plan);
-    let namespace = instance.namespace().unwrap_or_default();
-    schemas::fitting(context, &namespace, (plan, Purpose::Bind), parameters).await
+    schemas::fitting(&context.schema_limit, namespace(instance), plan, Purpose::Bind, parameters).await
 }
 
 type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);
@@ -104,11 +105,10 @@ type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);
 /// Class and plan that the broker has confirmed.
 fn entries<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<Entries<S>> {
     let properties = confirmed(instance)?;
-    let catalog = S::catalog(context);
-    let class = find::<S, _>(&catalog.classes, (instance, class_of::<S>(instance)), |class| {
+    let class = find::<S, S::Class>(context, instance, class_of::<S>(instance), |class| {
         class.common().external_id == properties.service_id && class.broker_name() == properties.broker_name
     })?;
-    let plan = find::<S, _>(&catalog.plans, (instance, plan_of::<S>(instance)), |plan| {
+    let plan = find::<S, S::Plan>(context, instance, plan_of::<S>(instance), |plan| {
         plan.common().external_id == properties.plan_id() && plan.class_name() == class.name_any()
     })?;
     Some((class, plan))
@@ -116,10 +116,12 @@ fn entries<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<En
 
 /// What is for the instance and as wanted. Users may have made copies, so the one that the spec refers to comes first.
 fn find<S: Scope, K: Kind>(
-    entries: &Store<K>,
-    (instance, name): (&ServiceInstance, Option<&str>),
+    context: &Context,
+    instance: &ServiceInstance,
+    name: Option<&str>,
     is_wanted: impl Fn(&K) -> bool,
 ) -> Option<Arc<K>> {
+    let entries = K::cache(&context.caches);
     let named = name.and_then(|name| {
         let mut reference = ObjectRef::new(name);
         reference.namespace = instance.namespace().filter(|_| S::NAMESPACED);

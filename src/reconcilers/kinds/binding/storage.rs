@@ -1,30 +1,40 @@
-//! Where does what the broker of a binding gives go?
+//! How do the credentials that a broker gives get into the binding's Secret?
 
 use std::collections::BTreeMap;
 
 use tracing::info;
 
-use super::execution::Execution;
+use super::offering::Described;
+use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::domain::Outcome;
 use crate::domain::binding::Validity;
 use crate::domain::credentials::{self, Meta, secret_data, sources};
 use crate::osb::BindResponse;
-use crate::reconcilers::error::Error;
-use crate::reconcilers::secrets::{self, Place};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{Error, Explained};
+use crate::reconcilers::secrets::SecretSlot;
 
 /// What the Secret is made of, besides the credentials.
 pub(super) struct Prepared {
-    place: Place,
+    slot: SecretSlot,
     /// The entries of the Secrets that the transforms name.
     found: BTreeMap<String, SecretData>,
 }
 
-impl Execution<'_> {
-    /// Looks whether credentials can be stored; else why not.
-    pub(super) async fn prepare(&self) -> Result<Result<Prepared, String>, Error> {
-        let place = secrets::place(self.context, self.binding).await?;
-        if let Place::Taken = place {
+/// What is needed to write a binding's Secret.
+pub(super) struct Storage<'a> {
+    pub(super) context: &'a Context,
+    pub(super) binding: &'a ServiceBinding,
+    pub(super) namespace: &'a str,
+    pub(super) described: &'a Described,
+}
+
+impl Storage<'_> {
+    /// Looks whether credentials can be stored, or why not.
+    pub(super) async fn prepare(&self) -> Result<Explained<Prepared>, Error> {
+        let slot = self.context.binding_secrets.slot(self.binding).await?;
+        if let SecretSlot::Foreign = slot {
             return Ok(Err(self.taken()));
         }
         let transforms = &self.binding.spec.secret_transforms;
@@ -34,12 +44,12 @@ impl Execution<'_> {
         };
         let mut found = BTreeMap::new();
         for name in names {
-            if let Some(entries) = secrets::entries(self.context, self.namespace, name).await? {
+            if let Some(entries) = self.context.referenced_secrets.entries(self.namespace, name).await? {
                 found.insert(name.to_owned(), entries);
             }
         }
         let checked = credentials::check(transforms, &found, self.namespace);
-        Ok(checked.map(|()| Prepared { place, found }).map_err(|error| error.to_string()))
+        Ok(checked.map(|()| Prepared { slot, found }).map_err(|error| error.to_string()))
     }
 
     /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
@@ -52,12 +62,12 @@ impl Execution<'_> {
             Some(prepared) => Ok(prepared),
             None => self.prepare().await?,
         };
-        let Prepared { place, found } = match prepared {
+        let Prepared { slot, found } = match prepared {
             Ok(prepared) => prepared,
             Err(why) => return Ok(Outcome::Unusable(why)),
         };
         let spec = &self.binding.spec;
-        let described = &self.facts.described;
+        let described = self.described;
         let meta = Meta {
             namespace: self.namespace,
             type_: &spec.type_,
@@ -77,11 +87,11 @@ impl Execution<'_> {
         for warning in &entries.warnings {
             info!(warning, "the credentials were changed to fit a Secret");
         }
-        self.write(place, entries.data, validity).await
+        self.write(slot, entries.data, validity).await
     }
 
-    async fn write(&self, place: Place, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
-        Ok(match secrets::write(self.context, self.binding, place, data).await? {
+    async fn write(&self, slot: SecretSlot, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
+        Ok(match self.context.binding_secrets.write(self.binding, slot, data).await? {
             Some(digest) => Outcome::Stored { digest, validity },
             None => Outcome::Unusable(self.taken()),
         })
@@ -92,14 +102,16 @@ impl Execution<'_> {
         format!("the Secret {name:?} exists and is not this binding's: it is left alone")
     }
 
-    /// Puts our label on a Secret that service-catalog wrote; its entries stay as they are.
+    /// Puts the operator's label on a Secret that service-catalog wrote; its entries stay as they are.
     pub(super) async fn adopt(&self) -> Result<Outcome, Error> {
-        match secrets::place(self.context, self.binding).await? {
-            Place::Own(secret) => {
+        match self.context.binding_secrets.slot(self.binding).await? {
+            SecretSlot::Ours(secret) => {
                 let data = secret.data.clone().unwrap_or_default();
-                self.write(Place::Own(secret), data, Validity::default()).await
+                self.write(SecretSlot::Ours(secret), data, Validity::default()).await
             }
-            Place::Free | Place::Taken => Ok(Outcome::NotAsked("the Secret is gone".to_owned())),
+            SecretSlot::Vacant | SecretSlot::Foreign => {
+                Ok(Outcome::NotAsked("the Secret is gone".to_owned()))
+            }
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::domain::catalog::{Change, Desired, Existing, desired, diff, summary};
 use crate::osb;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::scope::{Kind, Scope, is_for, owner};
+use crate::reconcilers::kind::Kind;
+use crate::reconcilers::scope::{Scope, is_for, owner};
 
 /// How many classes or plans are written at once.
 const WRITES: usize = 16;
@@ -36,11 +37,16 @@ pub(super) async fn publish<S: Scope>(
     catalog: &osb::Catalog,
 ) -> Result<Published, Error> {
     let name = broker.name_any();
-    let stores = S::catalog(context);
-    let classes: Vec<_> =
-        stores.classes.state().into_iter().filter(|class| is_for::<S>(class.as_ref(), broker)).collect();
-    let plans: Vec<_> =
-        stores.plans.state().into_iter().filter(|plan| is_for::<S>(plan.as_ref(), broker)).collect();
+    let classes: Vec<_> = S::Class::cache(&context.caches)
+        .state()
+        .into_iter()
+        .filter(|class| is_for::<S>(class.as_ref(), broker))
+        .collect();
+    let plans: Vec<_> = S::Plan::cache(&context.caches)
+        .state()
+        .into_iter()
+        .filter(|plan| is_for::<S>(plan.as_ref(), broker))
+        .collect();
     if catalog.services.is_empty() && catalog.rejected.is_empty() {
         // More likely a broker that lost its configuration than one that withdraws everything at once.
         let own = classes.iter().filter(|class| class.broker_name() == name).count();
@@ -90,8 +96,8 @@ async fn write_entry<K: Kind>(
     namespace: Option<&str>,
     change: Change<K>,
 ) -> Result<(), Error> {
-    let api = K::api(context.client.clone(), namespace);
-    let _turn = context.requests.take(namespace.unwrap_or_default()).await;
+    let api = K::api(context.api.client.clone(), namespace);
+    let _permit = context.api.permit(namespace.unwrap_or_default()).await;
     let parameters = PostParams::default();
     match change {
         Change::Create(mut object) => {

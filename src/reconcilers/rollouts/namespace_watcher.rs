@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::ResourceExt as _;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::goes;
 use super::pods::Pods;
 use super::workloads::Workloads;
 use crate::crd::ServiceBinding;
@@ -19,6 +17,7 @@ use crate::domain::rollout::{
 };
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
+use crate::reconcilers::identity::uid;
 
 /// What happens within this time is looked at together.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -32,9 +31,9 @@ const RETRY: Duration = Duration::from_secs(10);
 /// The bindings of a namespace that concern pods; none if nothing has to be known of its pods.
 fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
     let here = |binding: &Arc<ServiceBinding>| binding.metadata.namespace.as_deref() == Some(namespace);
-    let mut bindings = context.bindings.state();
+    let mut bindings = context.caches.bindings.state();
     bindings.retain(|binding| here(binding) && concerns_pods(binding));
-    if goes(context, namespace) || !bindings.iter().any(|binding| is_open(binding)) {
+    if context.caches.is_terminating(namespace) || !bindings.iter().any(|binding| is_open(binding)) {
         bindings.clear();
     }
     bindings
@@ -50,7 +49,7 @@ fn selectors(bindings: &[Arc<ServiceBinding>]) -> Vec<LabelSelector> {
 }
 
 /// A namespace whose pods are watched.
-pub(super) struct Tended<'a> {
+pub(super) struct NamespaceWatcher<'a> {
     context: &'a Context,
     namespace: String,
     workloads: Workloads<'a>,
@@ -67,9 +66,9 @@ pub(super) struct Tended<'a> {
     is_crowded: bool,
 }
 
-impl<'a> Tended<'a> {
+impl<'a> NamespaceWatcher<'a> {
     pub(super) fn new(context: &'a Context, namespace: String, turns: Arc<Semaphore>) -> Self {
-        let workloads = Workloads::new(context, namespace.clone());
+        let workloads = Workloads::new(&context.api, namespace.clone());
         Self {
             context,
             namespace,
@@ -97,7 +96,7 @@ impl<'a> Tended<'a> {
 
     /// Watches the pods until others are selected, or none need be.
     async fn watch(&mut self, watched: &[LabelSelector], woken: &Notify) {
-        let mut pods = Pods::watch(&self.context.client, &self.namespace, watched);
+        let mut pods = Pods::watch(&self.context.api.client, &self.namespace, watched);
         let mut next: Option<Instant> = None;
         loop {
             let latest = Instant::now() + PAUSE;
@@ -124,7 +123,7 @@ impl<'a> Tended<'a> {
 
     /// Looks at everything; returns when to look again even if nothing happens.
     async fn look(&mut self, bindings: &[Arc<ServiceBinding>], pods: &[&Pod]) -> Option<Instant> {
-        if bindings.iter().any(|binding| self.context.lags(binding.as_ref())) {
+        if bindings.iter().any(|binding| self.context.api.is_stale(binding.as_ref())) {
             // They are looked at again when the watch has brought what was written.
             return None;
         }
@@ -195,12 +194,12 @@ impl<'a> Tended<'a> {
     /// Hands what was found out to the reconciler of bindings.
     fn tell(&self, bindings: &[Arc<ServiceBinding>], usages: &BTreeMap<String, Usage>) {
         for binding in bindings {
-            let uid = binding.uid().unwrap_or_default();
+            let uid = uid(binding.as_ref());
             // As long as there is nothing to have, there is nothing to say.
-            let usage = usages.get(&uid).filter(|usage| usage.of.1 > 0);
-            if self.context.usages.get(&uid).as_ref() != usage {
-                self.context.usages.set(&uid, usage.cloned());
-                self.context.binding_queue.wake_object(binding);
+            let usage = usages.get(uid).filter(|usage| usage.of.1 > 0);
+            if self.context.usages.get(uid).as_ref() != usage {
+                self.context.usages.set(uid, usage.cloned());
+                self.context.queues.bindings.requeue_object(binding);
             }
         }
     }
