@@ -17,3 +17,5 @@ pub mod metrics;
 pub mod osb;
 pub mod reconcilers;
 pub mod run;
+#[cfg(test)]
+mod testing;

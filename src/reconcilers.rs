@@ -1,148 +1,82 @@
 //! The shell: one reconciler a kind, over the pure [`domain`](crate::domain). It reads, calls, and writes what the
 //! core decided.
 //!
-//! | file | what it answers |
+//! | room or file | what it answers |
 //! |---|---|
-//! | `broker`, `entry` | what is a pass over an object of that kind? |
-//! | `instance`, `binding` | what is found out about an object of that kind, and how is its broker asked? |
-//! | `alpha` | how is what an object of the alpha API stands for looked after? |
-//! | `parts` | what does the operator consist of, and whom does a change concern? |
-//! | `pass` | what is a pass over an instance or a binding? |
-//! | `feed`, `queue` | who looks at an object, and when? |
-//! | `harness` | what does every reconciler need besides its kind? |
-//! | `brokers` | how is a broker reached? |
-//! | `gate`, `turns` | may a broker be called now, and whose turn is it? |
-//! | `schemas` | do parameters fit the schema of their plan? |
+//! | `kind_table` | which kinds are there? A kind is registered here |
+//! | `wiring` | which parts does the operator consist of, and which change requeues which objects? |
+//! | `kinds` | what is done for an object of each kind? |
+//! | `lifecycle` | which loop do instances and bindings share? |
 //! | `rollouts` | which workloads are restarted, so that their pods have what bindings give? |
-//! | `secrets` | which Secrets are read, written and watched? |
-//! | `collisions` | which pods have something else in the place of what a binding gives them? |
-//! | `context` | what do all of them share? |
 //! | `census` | what is there to be counted? |
+//! | `context` | what do all reconcilers share? |
+//! | `broker_access` | how is a broker reached, and may it be called now? |
+//! | `secrets` | which Secrets are read, written and watched, and whose are they? |
+//! | `collisions` | which pods have something else in the place of what a binding gives them? |
+//! | `schemas` | do parameters fit the schema of their plan? |
+//! | `kube_api`, `caches`, `queue` | how are objects written, read from caches, requeued? |
 //! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
+//! | `kind`, `identity`, `by_uid` | what has each kind; which object is it; what is remembered of it? |
+//! | `fair_limiter`, `instance_locks` | which request is next; which calls exclude each other? |
+//! | `watch`, `clock`, `error` | how is a watch followed, what time is it, what went wrong? |
+//!
+//! Uses go one way: `wiring` → `kinds` → `lifecycle`, `rollouts` → `context` → `broker_access`, `secrets`, `collisions`,
+//! `schemas` → the rest. So the parts of the context do not know it.
 
-mod alpha;
-mod binding;
-mod broker;
-mod brokers;
+mod broker_access;
+mod by_uid;
+mod caches;
 mod census;
-mod clock;
+pub(crate) mod clock;
 mod collisions;
 mod context;
-mod entry;
 mod error;
-mod feed;
-mod gate;
-mod harness;
-mod instance;
-mod parts;
-mod pass;
+mod fair_limiter;
+mod identity;
+mod instance_locks;
+mod kind;
+mod kind_table;
+pub(crate) mod kinds;
+pub(crate) mod kube_api;
+mod lifecycle;
 mod queue;
 mod rollouts;
 mod schemas;
 mod scope;
 mod secrets;
-#[cfg(test)]
-mod simulation;
-mod turns;
+mod watch;
+pub(crate) mod wiring;
 
 use std::sync::Arc;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use kube::runtime::watcher::Config;
-use kube::{Api, Client};
+use kube::Client;
 
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use alpha::Alpha;
-use collisions::Collisions;
 use context::Context;
-use parts::{Half, Parts, Watched};
-use scope::{Catalog, Kind as _, Scope};
+use wiring::Wiring;
 
 pub use context::Settings;
 pub use error::Error;
 
-/// The pods that have not ended, as field selectors name them.
-const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
-
 /// The operator's tasks.
-pub struct Operator {
-    context: Arc<Context>,
-    watches: Vec<BoxFuture<'static, ()>>,
-    reconcilers: Vec<BoxFuture<'static, ()>>,
-}
+pub struct Operator(Wiring);
 
 impl Operator {
-    /// Puts everything in its place; nothing runs yet. `client` must pass the fence whenever it changes something.
+    /// Puts everything in its place; nothing runs yet. `client` must wait for the fence whenever it changes something.
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let Parts { context, cluster, namespaced, instances, bindings, alphas, rollouts, namespaces } =
-            Parts::new(client, fence, settings, metrics);
-        let counted = Arc::downgrade(&context);
-        context
-            .metrics
-            .count_by(move || counted.upgrade().map(|context| census::census(&context)).unwrap_or_default());
-        let mut operator =
-            Self { context: Arc::clone(&context), watches: Vec::new(), reconcilers: Vec::new() };
-        operator.catalog(cluster);
-        operator.catalog(namespaced);
-        operator.alpha(alphas.brokers);
-        operator.alpha(alphas.instances);
-        operator.alpha(alphas.bindings);
-
-        let client = &context.client;
-        operator.watches.extend([
-            instances.feed.follow(Api::all(client.clone()), config()).boxed(),
-            bindings.feed.follow(Api::all(client.clone()), config()).boxed(),
-            namespaces.follow(Api::all(client.clone()), config()).boxed(),
-            Arc::clone(&context.own_secrets).follow(client.clone(), bindings.queue).boxed(),
-            Collisions::follow(Arc::clone(&context)).boxed(),
-        ]);
-        let (store, requests) = (context.bindings.clone(), bindings.requests);
-        let passes = harness::run(store, requests, Arc::clone(&context), binding::reconcile);
-        operator.reconcilers.push(passes.boxed());
-        let (store, requests) = (context.instances.clone(), instances.requests);
-        let passes = harness::run(store, requests, Arc::clone(&context), instance::reconcile);
-        operator.reconcilers.extend([passes.boxed(), rollouts::run(rollouts, context).boxed()]);
-        operator
+        Self(Wiring::new(client, fence, settings, metrics))
     }
 
-    /// Watches and reconcilers of one half of the catalog.
-    fn catalog<S: Scope>(&mut self, half: Half<S>) {
-        let client = &self.context.client;
-        let Half { brokers, classes, plans } = half;
-        self.watches.extend([
-            brokers.feed.follow(S::Broker::api(client.clone(), None), config()).boxed(),
-            classes.feed.follow(S::Class::api(client.clone(), None), config()).boxed(),
-            plans.feed.follow(S::Plan::api(client.clone(), None), config()).boxed(),
-        ]);
-        let (context, catalog) = (&self.context, S::catalog(&self.context));
-        let pass = broker::reconcile::<S>;
-        let entries = (entry::reconcile_class::<S>, entry::reconcile_plan::<S>);
-        self.reconcilers.extend([
-            harness::run(catalog.brokers.clone(), brokers.requests, Arc::clone(context), pass).boxed(),
-            harness::run(catalog.classes.clone(), classes.requests, Arc::clone(context), entries.0).boxed(),
-            harness::run(catalog.plans.clone(), plans.requests, Arc::clone(context), entries.1).boxed(),
-        ]);
-    }
-
-    /// Watch and reconciler of an alpha kind.
-    fn alpha<A: Alpha>(&mut self, Watched { feed, requests, .. }: Watched<A>) {
-        let context = Arc::clone(&self.context);
-        self.watches.push(feed.follow(A::api(context.client.clone(), None), config()).boxed());
-        let store = A::all(&context).clone();
-        self.reconcilers.push(harness::run(store, requests, context, alpha::reconcile::<A>).boxed());
-    }
-
-    /// Watches, and works as long as the fence is open; until this is dropped. `ready` is called when everything is known
-    /// that is decided upon.
+    /// Watches, and works while the fence is open; until this is dropped. `ready` is called when all caches are synced.
     pub async fn run(self, ready: impl FnOnce()) {
-        let Self { context, watches, reconcilers } = self;
-        let watching = futures::future::join_all(watches);
+        let context = Arc::clone(&self.0.context);
+        let tasks = self.0.tasks();
+        let watching = futures::future::join_all(tasks.watches);
         let working = async {
-            known(&context).await;
+            caches_synced(&context).await;
             ready();
-            futures::future::join_all(reconcilers).await;
+            futures::future::join_all(tasks.reconcilers).await;
         };
         tokio::select! {
             _ = watching => {}
@@ -151,26 +85,9 @@ impl Operator {
     }
 }
 
-/// Returns when all watches have seen what there is.
-async fn known(context: &Context) {
-    async fn of<S: Scope>(catalog: &Catalog<S>) {
-        // A store is never dropped before it is ready.
-        let _ = catalog.brokers.wait_until_ready().await;
-        let _ = catalog.classes.wait_until_ready().await;
-        let _ = catalog.plans.wait_until_ready().await;
-    }
-    of(&context.cluster).await;
-    of(&context.namespaced).await;
-    let _ = context.instances.wait_until_ready().await;
-    let _ = context.bindings.wait_until_ready().await;
-    let _ = context.alphas.brokers.wait_until_ready().await;
-    let _ = context.alphas.instances.wait_until_ready().await;
-    let _ = context.alphas.bindings.wait_until_ready().await;
-    let _ = context.namespaces.wait_until_ready().await;
-    context.own_secrets.wait_until_ready().await;
+/// Returns when each watch has listed once.
+async fn caches_synced(context: &Context) {
+    context.caches.wait_until_ready().await;
+    context.binding_secrets.wait_until_ready().await;
     context.collisions.wait_until_ready().await;
-}
-
-fn config() -> Config {
-    Config::default()
 }

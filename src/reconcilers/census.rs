@@ -6,37 +6,39 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 
-use super::clock;
-use super::context::Context;
 use crate::crd::operation::{Orphan, Schedule};
 use crate::domain::schedule::elapsed;
 use crate::metrics::{BrokerCount, Census, Expiration, ObjectCount, OperationCount};
+use crate::reconcilers::broker_access::connections::Connections;
+use crate::reconcilers::caches::Caches;
+use crate::reconcilers::clock;
+use crate::reconcilers::identity;
 
 /// Counts what there is.
-pub fn census(context: &Context) -> Census {
+pub fn census(caches: &Caches, brokers: &Connections) -> Census {
     let (mut instances, mut bindings) = (Count::default(), Count::default());
     let mut expirations = Vec::new();
     let now = clock::now();
-    for instance in context.instances.state() {
+    for instance in caches.instances.state() {
         let Some(status) = &instance.status else { continue };
         instances.progress(&status.orphans, status.operation.as_ref());
         let operation = status.current_operation.map(|operation| format!("{operation:?}"));
         instances.operation(operation, status.operation_start_time.as_ref(), &now);
     }
-    for binding in context.bindings.state() {
+    for binding in caches.bindings.state() {
         let Some(status) = &binding.status else { continue };
         bindings.progress(&status.orphans, status.operation.as_ref());
         let operation = status.current_operation.map(|operation| format!("{operation:?}"));
         bindings.operation(operation, status.operation_start_time.as_ref(), &now);
         expirations.extend(status.expires_at.as_ref().map(|expires_at| Expiration {
-            namespace: binding.namespace().unwrap_or_default(),
+            namespace: identity::namespace(binding.as_ref()).to_owned(),
             name: binding.name_any(),
             timestamp: expires_at.0.as_second(),
         }));
     }
-    let brokers = context.brokers.all().into_iter().map(|((namespace, broker), connection)| BrokerCount {
-        namespace: namespace.unwrap_or_default(),
-        broker,
+    let brokers = brokers.all().into_iter().map(|(broker, connection)| BrokerCount {
+        namespace: broker.namespace.unwrap_or_default(),
+        broker: broker.name,
         is_called: connection.gate.trouble().is_none(),
         calls_waiting: connection.gate.calls_waiting(),
         objects_waiting: connection.gate.objects_waiting(),

@@ -4,34 +4,32 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{Config, Event, watcher};
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::watch;
-use tracing::warn;
 
-use super::RUNNING_PODS;
-use super::context::Context;
 use crate::crd::ServiceBinding;
 use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
+use crate::reconcilers::identity::{NamespacedName, namespace, uid};
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::watch::{self as watches, RUNNING_PODS};
 
 /// How much is kept of what a pod says, in characters. The policy writes no more; others could.
 const LONGEST: usize = 401;
 
 /// A namespace, and the UID of a binding in it. What pods say of bindings of other namespaces means nothing.
 type Binding = (String, String);
-/// A namespace and the name of a pod.
-type Name = (String, String);
 
 /// What collides, and in which pods.
 #[derive(Debug)]
 pub struct Collisions {
-    known: Mutex<HashMap<Binding, BTreeMap<String, HashSet<Name>>>>,
+    known: Mutex<HashMap<Binding, BTreeMap<String, HashSet<NamespacedName>>>>,
     /// The pods that a new list has brought so far.
-    listed: Mutex<HashSet<Name>>,
+    listed: Mutex<HashSet<NamespacedName>>,
     ready: watch::Sender<bool>,
 }
 
@@ -44,7 +42,7 @@ impl Default for Collisions {
 impl Collisions {
     /// What collides with a binding, in any pod.
     pub fn of(&self, binding: &ServiceBinding) -> BTreeSet<String> {
-        let binding = (binding.namespace().unwrap_or_default(), binding.uid().unwrap_or_default());
+        let binding = (namespace(binding).to_owned(), uid(binding).to_owned());
         self.known().get(&binding).map(|told| told.keys().cloned().collect()).unwrap_or_default()
     }
 
@@ -54,18 +52,28 @@ impl Collisions {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Follows those pods for ever; what is new wakes the binding.
-    pub async fn follow(context: Arc<Context>) {
+    /// Follows those pods for ever; what is new requeues the binding.
+    pub async fn follow(
+        self: Arc<Self>,
+        client: Client,
+        bindings: Store<ServiceBinding>,
+        queue: Queue<ServiceBinding>,
+    ) {
         let config = Config::default().labels(&format!("{LABEL_COLLIDES}=true")).fields(RUNNING_PODS);
-        let events =
-            watcher(Api::<PartialObjectMeta<Pod>>::all(context.client.clone()), config).default_backoff();
-        pin_mut!(events);
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => wake(&context, &context.collisions.apply(event)),
-                Err(error) => warn!(%error, "the watch of pods was interrupted and begins anew"),
+        let events = watcher(Api::<PartialObjectMeta<Pod>>::all(client), config).default_backoff();
+        watches::follow(events, |event| {
+            let changed = self.apply(event);
+            if changed.is_empty() {
+                return;
             }
-        }
+            for binding in bindings.state() {
+                let id = (namespace(binding.as_ref()).to_owned(), uid(binding.as_ref()).to_owned());
+                if changed.contains(&id) {
+                    queue.requeue_object(&binding);
+                }
+            }
+        })
+        .await;
     }
 
     /// Takes one event in; returns the bindings of which something else is known now.
@@ -81,7 +89,7 @@ impl Collisions {
                 self.note(&name(&pod), told(&pod))
             }
             Event::InitDone => {
-                let pods: HashSet<Name> =
+                let pods: HashSet<NamespacedName> =
                     self.known().values().flat_map(BTreeMap::values).flatten().cloned().collect();
                 let listed = std::mem::take(&mut *listed());
                 let changed = pods.difference(&listed).flat_map(|gone| self.note(gone, BTreeMap::new()));
@@ -95,7 +103,7 @@ impl Collisions {
     }
 
     /// From now on a pod says exactly this, by the UIDs of bindings.
-    fn note(&self, pod: &Name, told: BTreeMap<String, String>) -> HashSet<Binding> {
+    fn note(&self, pod: &NamespacedName, told: BTreeMap<String, String>) -> HashSet<Binding> {
         let mut changed = HashSet::new();
         let mut known = self.known();
         known.retain(|binding, collisions| {
@@ -123,25 +131,13 @@ impl Collisions {
         changed
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Binding, BTreeMap<String, HashSet<Name>>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Binding, BTreeMap<String, HashSet<NamespacedName>>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wake(context: &Context, changed: &HashSet<Binding>) {
-    if changed.is_empty() {
-        return;
-    }
-    for binding in context.bindings.state() {
-        let id = (binding.namespace().unwrap_or_default(), binding.uid().unwrap_or_default());
-        if changed.contains(&id) {
-            context.binding_queue.wake_object(&binding);
-        }
-    }
-}
-
-fn name(pod: &PartialObjectMeta<Pod>) -> Name {
-    (pod.namespace().unwrap_or_default(), pod.name_any())
+fn name(pod: &PartialObjectMeta<Pod>) -> NamespacedName {
+    (namespace(pod).to_owned(), pod.name_any())
 }
 
 /// What a pod says, by the UIDs of bindings.

@@ -67,6 +67,9 @@ impl Error {
     }
 }
 
+/// A value, or the explanation why there is none: for the condition of the object whose user has to put it right.
+pub type Explained<T> = Result<T, String>;
+
 /// Says what the API was asked when it failed.
 pub trait During<T> {
     /// `doing`: a verb and its object, like "writing the status".

@@ -1,4 +1,4 @@
-//! Who is to be looked at: the way to wake a reconciler.
+//! Which objects are reconciled next? The queue of each kind.
 
 use std::convert::Infallible;
 
@@ -7,8 +7,9 @@ use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::leader::Fence;
+use crate::reconcilers::kind_table::kind_table;
 
-/// Wakes the reconciler of a kind.
+/// Requeues objects of a kind.
 #[derive(Debug)]
 pub struct Queue<K: kube::Resource<DynamicType = ()> + 'static>(UnboundedSender<ObjectRef<K>>);
 
@@ -25,28 +26,42 @@ impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
         (Self(sender), receiver)
     }
 
-    /// The object of this name is looked at soon; once, however often it is asked for meanwhile.
-    pub fn wake(&self, object: ObjectRef<K>) {
+    /// The object of this name is reconciled soon; once, however often it is requeued meanwhile.
+    pub fn requeue(&self, object: ObjectRef<K>) {
         // The receiver is gone only when the operator stops.
         let _ = self.0.unbounded_send(object);
     }
 
-    /// This object is looked at soon.
-    pub fn wake_object(&self, object: &K) {
-        self.wake(ObjectRef::from_obj(object));
+    /// This object is reconciled soon.
+    pub fn requeue_object(&self, object: &K) {
+        self.requeue(ObjectRef::from_obj(object));
     }
 
-    /// The object of this name is looked at soon.
-    pub fn wake_name(&self, name: &str, namespace: Option<&str>) {
+    /// The object of this name is reconciled soon.
+    pub fn requeue_name(&self, name: &str, namespace: Option<&str>) {
         let object = ObjectRef::new(name);
-        self.wake(match namespace {
+        self.requeue(match namespace {
             Some(namespace) => object.within(namespace),
             None => object,
         });
     }
 }
 
-/// What kube's scheduler reads: nothing as long as another replica leads, then whatever there is, then who is woken.
+macro_rules! define {
+    ($($name:ident: $kind:ty, $scope:ident, $reconcile:expr;)*) => {
+        /// The queue of each kind.
+        #[derive(Debug)]
+        pub struct Queues {
+            $(
+                #[doc = concat!("Requeues objects of `", stringify!($kind), "`.")]
+                pub $name: Queue<$kind>,
+            )*
+        }
+    };
+}
+kind_table!(define);
+
+/// What kube's scheduler reads: nothing as long as another replica leads, then all objects of the cache, then those that are requeued.
 pub fn requests<K>(
     mut woken: UnboundedReceiver<ObjectRef<K>>,
     store: Store<K>,
@@ -93,14 +108,14 @@ mod tests {
         let (gatekeeper, fence) = Fence::closed();
         let mut requests = Box::pin(requests(woken, store, fence));
         for name in ["here", "here", "gone"] {
-            queue.wake_object(&namespace(name));
+            queue.requeue_object(&namespace(name));
         }
         writer.apply_watcher_event(&Event::Apply(namespace("here")));
         assert!(requests.next().now_or_never().is_none());
         assert_eq!(queue.0.len(), 0, "nothing is kept");
 
         gatekeeper.open(Instant::now() + Duration::from_mins(1));
-        queue.wake_object(&namespace("new"));
+        queue.requeue_object(&namespace("new"));
         writer.apply_watcher_event(&Event::Apply(namespace("new")));
         let mut looked_at = Vec::new();
         while let Some(Some(Ok(object))) = requests.next().now_or_never() {
@@ -108,7 +123,7 @@ mod tests {
         }
         looked_at.sort();
         assert_eq!(looked_at, ["here", "new"]);
-        queue.wake_object(&namespace("here"));
+        queue.requeue_object(&namespace("here"));
         let next = requests.next().now_or_never().flatten().unwrap().unwrap();
         assert_eq!(next.name, namespace("here").name_any());
     }

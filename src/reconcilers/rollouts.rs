@@ -5,11 +5,11 @@
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `namespace` | what is done in a namespace, and when? |
+//! | `namespace_watcher` | what is done in a namespace, and when? |
 //! | `pods` | which pods are there that concern bindings? |
 //! | `workloads` | who makes them anew, and how is that restarted? |
 
-mod namespace;
+mod namespace_watcher;
 mod pods;
 mod workloads;
 
@@ -21,16 +21,15 @@ use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, Stream, StreamExt as _, pin_mut};
-use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{Notify, Semaphore};
 
-use super::context::Context;
-use super::feed::Listener;
-use super::queue::{self, Queue};
 use crate::crd::ServiceBinding;
-use crate::domain::rollout::{self, Usage, concerns_pods, is_open};
-use namespace::Tended;
+use crate::domain::rollout::{self, Usage, is_open};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::identity::{namespace, uid};
+use crate::reconcilers::queue;
+use namespace_watcher::NamespaceWatcher;
 
 /// How many workloads are being restarted at once, at most.
 const TURNS: usize = 10;
@@ -38,25 +37,16 @@ const TURNS: usize = 10;
 /// The namespaces of the system. Into their pods nothing goes, as the policy `injection` has it, nor into the operator's.
 const OF_THE_SYSTEM: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
-/// A binding that concerns pods concerns whoever restarts them.
-pub fn listener(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
-    Box::new(move |binding| {
-        if concerns_pods(binding) {
-            queue.wake_object(binding);
-        }
-    })
-}
-
 /// What is known of the pods of a binding as it is now. If the namespace goes, nobody is waited for.
 pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
-    let namespace = binding.namespace().unwrap_or_default();
-    if is_left_out(context, &namespace) {
+    let namespace = namespace(binding);
+    if is_left_out(context, namespace) {
         return Some(Usage::left_out(binding));
     }
-    if binding.metadata.deletion_timestamp.is_some() && goes(context, &namespace) {
+    if binding.metadata.deletion_timestamp.is_some() && context.caches.is_terminating(namespace) {
         return Some(Usage::default());
     }
-    let known = context.usages.get(&binding.uid().unwrap_or_default());
+    let known = context.usages.get(uid(binding));
     known.filter(|usage| usage.of == rollout::version(binding))
 }
 
@@ -64,15 +54,9 @@ fn is_left_out(context: &Context, namespace: &str) -> bool {
     OF_THE_SYSTEM.contains(&namespace) || namespace == context.settings.namespace
 }
 
-/// Whether a namespace is being deleted.
-fn goes(context: &Context, namespace: &str) -> bool {
-    let known = context.namespaces.get(&ObjectRef::new(namespace));
-    known.is_some_and(|known| known.metadata.deletion_timestamp.is_some())
-}
-
 /// Tends namespaces, from when this replica leads.
 pub async fn run(woken: UnboundedReceiver<ObjectRef<ServiceBinding>>, context: Arc<Context>) {
-    let woken = queue::requests(woken, context.bindings.clone(), context.fence.clone());
+    let woken = queue::requests(woken, context.caches.bindings.clone(), context.fence.clone());
     tend(woken, &context).await;
 }
 
@@ -84,12 +68,12 @@ async fn tend(woken: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infall
     loop {
         let (namespace, is_needed) = tokio::select! {
             Some(Ok(binding)) = woken.next() => {
-                let is_needed = context.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
+                let is_needed = context.caches.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
                 (binding.namespace.unwrap_or_default(), is_needed)
             }
             Some(namespace) = tasks.next(), if !tasks.is_empty() => {
                 tended.remove(&namespace);
-                let is_needed = namespace::is_needed(context, &namespace);
+                let is_needed = namespace_watcher::is_needed(context, &namespace);
                 (namespace, is_needed)
             }
             else => return,
@@ -99,7 +83,7 @@ async fn tend(woken: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infall
         } else if is_needed {
             let woken = Arc::new(Notify::new());
             tended.insert(namespace.clone(), Arc::clone(&woken));
-            let task = Tended::new(context, namespace.clone(), Arc::clone(&turns));
+            let task = NamespaceWatcher::new(context, namespace.clone(), Arc::clone(&turns));
             let task = async move {
                 task.run(&woken).await;
                 namespace

@@ -4,27 +4,29 @@ use std::sync::Arc;
 
 use tracing::debug;
 
-use super::context::Context;
 use crate::crd::role::Plan;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::{Checked, Purpose, check};
+use crate::reconcilers::error::Explained;
+use crate::reconcilers::fair_limiter::FairLimiter;
 
 /// How many schemas are applied at once.
-pub const CHECKS: usize = 2;
+pub const AT_ONCE: usize = 2;
 
-/// The parameters, or what is wrong with them. Schemas may be anybody's, so they are applied where nobody else has to
-/// wait for it, and namespaces take turns.
+/// The parameters, or what is wrong with them. A schema may be written by any broker and take long, so it is applied on a
+/// thread of its own, and namespaces take turns.
 pub async fn fitting<P: Plan + Send + Sync + 'static>(
-    context: &Context,
+    limit: &Arc<FairLimiter>,
     namespace: &str,
-    (plan, purpose): (Option<Arc<P>>, Purpose),
+    plan: Option<Arc<P>>,
+    purpose: Purpose,
     parameters: Parameters,
-) -> Result<Parameters, String> {
+) -> Explained<Parameters> {
     let Some(plan) = plan.filter(|plan| purpose.schema(plan.common()).is_some()) else {
         return Ok(parameters);
     };
     let name = plan.common().external_name.clone();
-    let _turn = context.checks.take(namespace).await;
+    let _permit = limit.acquire(namespace).await;
     let (theirs, ours) = (parameters.clone(), plan);
     let checked = tokio::task::spawn_blocking(move || {
         purpose.schema(ours.common()).map_or(Checked::Fits, |schema| check(schema, &theirs))

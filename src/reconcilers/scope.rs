@@ -1,52 +1,14 @@
-//! Our kinds as the API serves them, and the two halves of a catalog: cluster-wide and namespaced.
-
-use std::fmt::Debug;
+//! The two halves of a catalog, cluster-wide and namespaced: how does one body serve both?
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource;
 use kube::core::object::HasStatus;
-use kube::runtime::reflector::Store;
-use kube::{Api, Client, Resource, ResourceExt as _};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::context::Context;
-use super::queue::Queue;
 use crate::crd::{
-    ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker,
-    ServiceClass, ServiceInstance, ServicePlan, alpha, role,
+    ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBroker, ServiceClass,
+    ServiceInstance, ServicePlan, role,
 };
-
-/// One of our kinds: it reaches its own collection, whatever its scope.
-pub trait Kind:
-    Resource<DynamicType = ()> + Clone + PartialEq + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
-{
-    /// The collection that the object is in.
-    fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
-
-    /// The collection that this object is in.
-    fn api_of(&self, client: &Client) -> Api<Self> {
-        Self::api(client.clone(), self.namespace().as_deref())
-    }
-}
-
-macro_rules! kinds {
-    (cluster: $($cluster:ty),*; namespaced: $($namespaced:ty),*) => {
-        $(impl Kind for $cluster {
-            fn api(client: Client, _: Option<&str>) -> Api<Self> {
-                Api::all(client)
-            }
-        })*
-        $(impl Kind for $namespaced {
-            fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
-                namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
-            }
-        })*
-    };
-}
-kinds!(
-    cluster: ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, alpha::Broker;
-    namespaced: ServiceBroker, ServiceClass, ServicePlan, ServiceInstance, ServiceBinding, alpha::Instance, alpha::Binding
-);
+use crate::reconcilers::kind::Kind;
 
 /// One half of the catalog.
 pub trait Scope: Send + Sync + 'static {
@@ -58,8 +20,6 @@ pub trait Scope: Send + Sync + 'static {
     type Class: role::Class + Kind + HasStatus;
     /// Its plans.
     type Plan: role::Plan + Kind + HasStatus;
-    /// What is known of them.
-    fn catalog(context: &Context) -> &Catalog<Self>;
 }
 
 /// The cluster-wide kinds.
@@ -75,9 +35,6 @@ impl Scope for Cluster {
     type Broker = ClusterServiceBroker;
     type Class = ClusterServiceClass;
     type Plan = ClusterServicePlan;
-    fn catalog(context: &Context) -> &Catalog<Self> {
-        &context.cluster
-    }
 }
 
 impl Scope for Namespaced {
@@ -85,21 +42,6 @@ impl Scope for Namespaced {
     type Broker = ServiceBroker;
     type Class = ServiceClass;
     type Plan = ServicePlan;
-    fn catalog(context: &Context) -> &Catalog<Self> {
-        &context.namespaced
-    }
-}
-
-/// What the watches know of one half of the catalog.
-pub struct Catalog<S: Scope + ?Sized> {
-    /// Its brokers.
-    pub brokers: Store<S::Broker>,
-    /// Its classes.
-    pub classes: Store<S::Class>,
-    /// Its plans.
-    pub plans: Store<S::Plan>,
-    /// Wakes the reconciler of its brokers.
-    pub queue: Queue<S::Broker>,
 }
 
 /// Whether both are in one namespace, or cluster-wide.
@@ -113,8 +55,22 @@ pub fn is_for<S: Scope>(entry: &impl Resource, object: &impl Resource) -> bool {
     !S::NAMESPACED || is_beside(entry, object)
 }
 
-/// An object as the owner of others: of classes and plans, of a Secret. It blocks nothing: one that does is refused until the API
-/// server's admission has discovered our kinds, up to half a minute.
+/// The name of the class of this scope that an instance was found to have.
+pub fn class_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
+    let spec = &instance.spec;
+    let reference = if S::NAMESPACED { &spec.service_class_ref } else { &spec.cluster_service_class_ref };
+    reference.as_ref().map(|reference| reference.name.as_str())
+}
+
+/// The name of the plan of this scope that an instance was found to have.
+pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
+    let spec = &instance.spec;
+    let reference = if S::NAMESPACED { &spec.service_plan_ref } else { &spec.cluster_service_plan_ref };
+    reference.as_ref().map(|reference| reference.name.as_str())
+}
+
+/// Controller reference with `blockOwnerDeletion: false`: with `true`, admission rejects it until it has discovered our
+/// CRDs (up to 30 s).
 pub fn owner<K: Kind>(object: &K) -> OwnerReference {
     OwnerReference {
         block_owner_deletion: Some(false),

@@ -5,10 +5,15 @@
 
 mod alone;
 mod fault;
-mod request;
-mod rules;
 mod stage;
+
+// The broker of the simulation: one truth, one set of rules.
+#[path = "../../src/testing/broker/request.rs"]
+mod request;
+#[path = "../../src/testing/broker/rules.rs"]
+mod rules;
 #[expect(dead_code, reason = "the simulation has faults that are not scripted here")]
+#[path = "../../src/testing/broker/truth.rs"]
 mod truth;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};

@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::crd::names::{ANNOTATION_INJECT, ANNOTATION_MIRROR, ANNOTATION_RESTART, ANNOTATION_REVISION};
 use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
-use crate::reconcilers::RUNNING_PODS;
+use crate::reconcilers::watch::RUNNING_PODS;
 
 /// The pods of a namespace that bindings select, or that have something of one.
 pub(super) struct Pods {

@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 use super::pods::{controller, revisions};
 use crate::crd::names::{ANNOTATION_RESTART, FIELD_MANAGER};
 use crate::domain::rollout::{Controller, Owner, Pod, Template, Wish, Workload, WorkloadKind};
-use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::identity::uid;
+use crate::reconcilers::kube_api::KubeApi;
 
 /// The group and version of workloads.
 const APPS: &str = "apps/v1";
 
 /// What is known of the workloads of a namespace.
 pub(super) struct Workloads<'a> {
-    context: &'a Context,
+    api: &'a KubeApi,
     namespace: String,
     /// By the UID of the controller of pods.
     owners: BTreeMap<String, Owner>,
@@ -27,8 +28,8 @@ pub(super) struct Workloads<'a> {
 
 impl<'a> Workloads<'a> {
     /// Of these nothing is known yet.
-    pub(super) fn new(context: &'a Context, namespace: String) -> Self {
-        Self { context, namespace, owners: BTreeMap::new(), templates: BTreeMap::new() }
+    pub(super) fn new(api: &'a KubeApi, namespace: String) -> Self {
+        Self { api, namespace, owners: BTreeMap::new(), templates: BTreeMap::new() }
     }
 
     /// Who makes pods anew, by the UIDs of their controllers.
@@ -80,8 +81,8 @@ impl<'a> Workloads<'a> {
     /// Who makes the pods of a controller anew; nothing if that is gone.
     async fn owner(&self, controller: &Controller) -> Result<Option<Owner>, Error> {
         let top = if controller.api_version == APPS && controller.kind == "ReplicaSet" {
-            let _turn = self.context.requests.take(&self.namespace).await;
-            let api = Api::<ReplicaSet>::namespaced(self.context.client.clone(), &self.namespace);
+            let _permit = self.api.permit(&self.namespace).await;
+            let api = Api::<ReplicaSet>::namespaced(self.api.client.clone(), &self.namespace);
             let found = api.get_metadata_opt(&controller.name).await.during("reading a ReplicaSet")?;
             let Some(found) = found.filter(|found| found.uid().as_deref() == Some(&controller.uid)) else {
                 return Ok(None);
@@ -98,8 +99,9 @@ impl<'a> Workloads<'a> {
     }
 
     async fn read(&self, workload: &Workload) -> Result<Option<Template>, Error> {
-        let _turn = self.context.requests.take(&self.namespace).await;
-        let found = self.api(workload.kind).get_opt(&workload.name).await.during("reading a workload")?;
+        let _permit = self.api.permit(&self.namespace).await;
+        let found =
+            self.collection(workload.kind).get_opt(&workload.name).await.during("reading a workload")?;
         Ok(found.map(|found| template(&found)))
     }
 
@@ -122,8 +124,8 @@ impl<'a> Workloads<'a> {
         });
         // These annotations are ours, even where somebody has gone back to an earlier template.
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let _turn = self.context.requests.take(&self.namespace).await;
-        let api = self.api(workload.kind);
+        let _permit = self.api.permit(&self.namespace).await;
+        let api = self.collection(workload.kind);
         let written = api.patch(&workload.name, &parameters, &Patch::Apply(patch)).await;
         self.templates.remove(workload);
         let written = written.during("restarting a workload")?;
@@ -131,10 +133,10 @@ impl<'a> Workloads<'a> {
         Ok(())
     }
 
-    fn api(&self, kind: WorkloadKind) -> Api<DynamicObject> {
+    fn collection(&self, kind: WorkloadKind) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk("apps", "v1", kind.as_str());
         let resource = ApiResource::from_gvk(&kind);
-        Api::namespaced_with(self.context.client.clone(), &self.namespace, &resource)
+        Api::namespaced_with(self.api.client.clone(), &self.namespace, &resource)
     }
 }
 
@@ -145,7 +147,7 @@ fn template(workload: &DynamicObject) -> Template {
     let annotations =
         annotations.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
     Template {
-        uid: workload.uid().unwrap_or_default(),
+        uid: uid(workload).to_owned(),
         restarts: revisions(&annotations, ANNOTATION_RESTART),
         paused: at("/spec/paused") == Some(&Value::Bool(true)),
         on_delete: at("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete"),

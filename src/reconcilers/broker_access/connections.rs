@@ -1,0 +1,224 @@
+//! Connections to brokers: made from a broker object and its Secret, each with a gate of its own.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, Resource, ResourceExt as _};
+use secrecy::SecretString;
+
+use crate::crd::reference::ObjectReference;
+use crate::crd::role::{AuthSecret, Broker as _};
+use crate::leader::Fence;
+use crate::metrics::Metrics;
+use crate::osb::{Authentication, Client, Config};
+use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
+use crate::reconcilers::caches::Caches;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::identity::uid;
+use crate::reconcilers::kind::Kind as _;
+use crate::reconcilers::kube_api::KubeApi;
+use crate::reconcilers::queue::Queues;
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
+
+/// A broker that can be spoken to.
+pub struct Connection {
+    client: Client,
+    /// Through which all calls go.
+    pub gate: Arc<CallGate>,
+    fence: Fence,
+    /// What it was made from: a changed broker or Secret makes a new one.
+    made_from: String,
+    /// The version of its Secret; empty without one.
+    pub secret_version: String,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("secret_version", &self.secret_version).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Makes a call for an object of this namespace, when it is its turn, and only while this replica leads.
+    /// [`Error::NotNow`] if the broker is not called at the moment.
+    pub async fn call<T>(
+        &self,
+        namespace: &str,
+        call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
+    ) -> Result<BrokerReply<T>, Error> {
+        let call = async {
+            self.fence.pass().await;
+            call(&self.client).await
+        };
+        self.gate.call(namespace, call).await
+    }
+}
+
+/// Which broker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerName {
+    /// Its namespace, unless it is cluster-wide.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl BrokerName {
+    /// The broker that an instance of this namespace refers to by name.
+    pub fn seen_from(namespace: &str, namespaced: bool, name: &str) -> Self {
+        Self { namespace: namespaced.then(|| namespace.to_owned()), name: name.to_owned() }
+    }
+
+    /// The name of a broker object.
+    pub fn of(broker: &impl Resource) -> Self {
+        Self { namespace: broker.meta().namespace.clone(), name: broker.name_any() }
+    }
+}
+
+/// All connections to brokers.
+pub struct Connections {
+    api: Arc<KubeApi>,
+    caches: Arc<Caches>,
+    queues: Arc<Queues>,
+    fence: Fence,
+    metrics: Arc<Metrics>,
+    /// How long a broker may take to answer.
+    timeout: Duration,
+    known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
+}
+
+impl Connections {
+    /// None yet. Calls to brokers wait until the fence is open.
+    pub fn new(
+        api: Arc<KubeApi>,
+        caches: Arc<Caches>,
+        queues: Arc<Queues>,
+        fence: Fence,
+        metrics: Arc<Metrics>,
+        timeout: Duration,
+    ) -> Self {
+        Self { api, caches, queues, fence, metrics, timeout, known: Mutex::default() }
+    }
+
+    /// The connection to a broker; made if there is none yet.
+    pub async fn find(&self, broker: &BrokerName) -> Result<Arc<Connection>, Error> {
+        if let Some(connection) = self.get(broker) {
+            return Ok(connection);
+        }
+        let missing = || Error::Broker(format!("there is no broker {:?}", broker.name));
+        match &broker.namespace {
+            None => {
+                let reference = ObjectRef::new(&broker.name);
+                let broker = self.caches.cluster_brokers.get(&reference).ok_or_else(missing)?;
+                self.connect::<Cluster>(&broker).await
+            }
+            Some(namespace) => {
+                let reference = ObjectRef::new(&broker.name).within(namespace);
+                let broker = self.caches.brokers.get(&reference).ok_or_else(missing)?;
+                self.connect::<Namespaced>(&broker).await
+            }
+        }
+    }
+
+    /// The connection to this broker, as object and Secret are now.
+    pub async fn connect<S: Scope>(&self, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
+        let name = BrokerName::of(broker);
+        let (authentication, secret_version) = self.authentication(&broker.auth()).await?;
+        let generation = broker.meta().generation.unwrap_or_default();
+        let made_from = format!("{}/{generation}/{secret_version}", uid(broker));
+        if let Some(connection) = self.get(&name)
+            && connection.made_from == made_from
+        {
+            return Ok(connection);
+        }
+        let spec = broker.common();
+        let (metrics, label) = (Arc::clone(&self.metrics), name.name.clone());
+        let config = Config {
+            url: spec.url.clone(),
+            authentication,
+            ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
+            insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
+            timeout: self.timeout,
+            observer: Some(Arc::new(move |observation| metrics.request(&label, observation))),
+        };
+        let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
+        let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
+        let gate = CallGate::new(&name.name, move || queue.requeue(object.clone()));
+        let fence = self.fence.clone();
+        let connection = Arc::new(Connection { client, gate, fence, made_from, secret_version });
+        // What is changed may be mended: it is tried at once.
+        if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {
+            former.gate.open();
+        }
+        Ok(connection)
+    }
+
+    /// The broker is gone, or cannot be spoken to as it is now.
+    pub fn forget(&self, broker: &BrokerName) {
+        if let Some(former) = self.lock().remove(broker) {
+            former.gate.open();
+        }
+    }
+
+    /// The gate of a broker, if that was called before.
+    pub fn gate(&self, broker: &BrokerName) -> Option<Arc<CallGate>> {
+        self.get(broker).map(|connection| Arc::clone(&connection.gate))
+    }
+
+    /// All connections.
+    pub fn all(&self) -> Vec<(BrokerName, Arc<Connection>)> {
+        self.lock().iter().map(|(name, connection)| (name.clone(), Arc::clone(connection))).collect()
+    }
+
+    fn get(&self, broker: &BrokerName) -> Option<Arc<Connection>> {
+        self.lock().get(broker).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<BrokerName, Arc<Connection>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The credentials, and the version of the Secret that they are from.
+    async fn authentication(&self, auth: &AuthSecret) -> Result<(Authentication, String), Error> {
+        match auth {
+            AuthSecret::None => Ok((Authentication::None, String::new())),
+            AuthSecret::Basic(reference) => {
+                let secret = self.secret(reference).await?;
+                let username = entry(&secret, reference, "username")?;
+                let password = SecretString::from(entry(&secret, reference, "password")?);
+                Ok((Authentication::Basic { username, password }, version(&secret)))
+            }
+            AuthSecret::Bearer(reference) => {
+                let secret = self.secret(reference).await?;
+                let token = SecretString::from(entry(&secret, reference, "token")?);
+                Ok((Authentication::Bearer { token }, version(&secret)))
+            }
+        }
+    }
+
+    async fn secret(&self, reference: &ObjectReference) -> Result<Secret, Error> {
+        let api = Api::<Secret>::namespaced(self.api.client.clone(), &reference.namespace);
+        let found =
+            api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
+        found.ok_or_else(|| {
+            Error::Broker(format!("there is no Secret {}/{}", reference.namespace, reference.name))
+        })
+    }
+}
+
+fn entry(secret: &Secret, reference: &ObjectReference, key: &str) -> Result<String, Error> {
+    let ObjectReference { namespace, name } = reference;
+    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+    let bytes =
+        bytes.ok_or_else(|| Error::Broker(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
+    String::from_utf8(bytes.0.clone())
+        .map_err(|_| Error::Broker(format!("the key {key:?} of the Secret {namespace}/{name} is not text")))
+}
+
+fn version(secret: &Secret) -> String {
+    secret.resource_version().unwrap_or_default()
+}

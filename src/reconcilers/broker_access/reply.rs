@@ -1,0 +1,14 @@
+//! What does a broker's reply mean, whichever call it answers?
+
+use crate::domain::Outcome;
+use crate::osb::Reply;
+
+/// The outcome of a call that may end at once or later.
+pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
+    match reply {
+        Reply::Done(body) => Outcome::Done { dashboard_url: dashboard_url(body) },
+        Reply::InProgress { operation, body } => {
+            Outcome::InProgress { operation, dashboard_url: dashboard_url(body) }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Which object is this? Taken once at the top of a reconcile.
+
+use kube::Resource;
+
+/// A namespace and a name.
+pub type NamespacedName = (String, String);
+
+/// Namespace, name and UID of an object.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Empty for a cluster-wide object.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+    /// Another object of the same name has another UID.
+    pub uid: String,
+}
+
+impl Identity {
+    /// The identity of an object that the API server has stored.
+    pub fn of(object: &impl Resource) -> Self {
+        let name = object.meta().name.clone().unwrap_or_default();
+        Self { namespace: namespace(object).to_owned(), name, uid: uid(object).to_owned() }
+    }
+}
+
+/// The UID of an object that the API server has stored.
+pub fn uid(object: &impl Resource) -> &str {
+    object.meta().uid.as_deref().unwrap_or_default()
+}
+
+/// The namespace of an object; empty if it is cluster-wide.
+pub fn namespace(object: &impl Resource) -> &str {
+    object.meta().namespace.as_deref().unwrap_or_default()
+}

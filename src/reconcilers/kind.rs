@@ -1,0 +1,61 @@
+//! What has each of our kinds? A collection in the API server, a cache and a queue.
+
+use std::fmt::Debug;
+
+use kube::runtime::reflector::Store;
+use kube::{Api, Client, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::reconcilers::caches::Caches;
+use crate::reconcilers::kind_table::kind_table;
+use crate::reconcilers::queue::{Queue, Queues};
+
+/// One of our kinds: it reaches its own collection, whatever its scope, its cache and its queue.
+pub trait Kind:
+    Resource<DynamicType = ()> + Clone + PartialEq + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+{
+    /// The collection of a namespace; without one, or if the kind is cluster-wide, all objects.
+    fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
+
+    /// The objects that the watch has seen.
+    fn cache(caches: &Caches) -> &Store<Self>;
+
+    /// Requeues objects of this kind.
+    fn queue(queues: &Queues) -> &Queue<Self>;
+
+    /// The collection that this object is in.
+    fn api_of(&self, client: &Client) -> Api<Self> {
+        Self::api(client.clone(), self.meta().namespace.as_deref())
+    }
+}
+
+macro_rules! collection {
+    (cluster, $client:ident, $namespace:ident) => {{
+        let _ = $namespace;
+        Api::all($client)
+    }};
+    (namespaced, $client:ident, $namespace:ident) => {
+        match $namespace {
+            Some(namespace) => Api::namespaced($client, namespace),
+            None => Api::all($client),
+        }
+    };
+}
+
+macro_rules! implement {
+    ($($name:ident: $kind:ty, $scope:ident, $reconcile:expr;)*) => {
+        $(impl Kind for $kind {
+            fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
+                collection!($scope, client, namespace)
+            }
+            fn cache(caches: &Caches) -> &Store<Self> {
+                &caches.$name
+            }
+            fn queue(queues: &Queues) -> &Queue<Self> {
+                &queues.$name
+            }
+        })*
+    };
+}
+kind_table!(implement);

@@ -1,0 +1,219 @@
+//! Bindings: what is found out about them? How their broker is asked is in `execution`, where credentials go in
+//! `storage`, what class and plan say of bindings in `offering`.
+
+mod execution;
+mod offering;
+mod storage;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use tracing::{debug, info};
+
+use crate::crd::condition::Condition;
+use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
+use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, settle};
+use crate::domain::credentials::{digest, sources};
+use crate::domain::parameters::{self, Parameters};
+use crate::domain::schema::Purpose;
+use crate::domain::{Outcome, Settled};
+use crate::reconcilers::broker_access::call_gate::CallGate;
+use crate::reconcilers::broker_access::connections::BrokerName;
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{Error, Explained};
+use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
+use crate::reconcilers::rollouts;
+use crate::reconcilers::secrets::{self, SecretSlot};
+use execution::Execution;
+use offering::{Described, fitting, offering};
+use storage::Storage;
+
+/// Reconciles a binding.
+pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
+    watch_secrets(&context, &binding);
+    Box::pin(lifecycle::run(binding, &context)).await
+}
+
+impl Lifecycle for ServiceBinding {
+    type Call = Call;
+    type Facts = Facts;
+
+    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Facts, Error> {
+        Facts::gather(context, self, identity).await
+    }
+
+    async fn validate(&self, context: &Context, facts: Facts, _: Purpose) -> Facts {
+        facts.validate(context, self).await
+    }
+
+    fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
+        decide(&facts.observed(context, self, repeated))
+    }
+
+    fn changes_something(call: &Call) -> bool {
+        call.verb.changes_something()
+    }
+
+    async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
+        let namespace = &facts.identity.namespace;
+        let (id, broker) = (&call.binding_id, &call.instance.broker_name);
+        let outcome = {
+            let _lock = context.instance_locks.lock(namespace, &self.spec.instance_ref.name).await;
+            if call.verb.changes_something() && !facts.instance_is_the_same(context) {
+                return Err(Error::NotNow);
+            }
+            debug!(verb = ?call.verb, id, broker, "asking the broker");
+            let (retrievable, described) = (facts.offering.retrievable, &facts.described);
+            let storage = Storage { context, binding: self, namespace, described };
+            Execution { storage, parameters: &facts.parameters, retrievable }.run(call).await?
+        };
+        info!(verb = call.verb.name(), id, broker, %outcome, "the broker was asked");
+        Ok(outcome)
+    }
+
+    fn settle(
+        &self,
+        context: &Context,
+        attempt: &Attempt<'_, Self>,
+        outcome: Outcome,
+    ) -> Settled<ServiceBindingStatus> {
+        settle(&attempt.facts.observed(context, self, attempt.repeated), attempt.call, outcome)
+    }
+
+    fn merge_concurrent_status(
+        &self,
+        context: &Context,
+        attempt: &Attempt<'_, Self>,
+        before: &ServiceBindingStatus,
+    ) -> Option<ServiceBindingStatus> {
+        overtaken(&attempt.facts.observed(context, self, true), before, attempt.call)
+    }
+
+    /// The Secret goes before its binding, so that another binding of the name finds its place free.
+    async fn clean_up(&self, context: &Context) -> Result<(), Error> {
+        context.binding_secrets.delete(self).await
+    }
+
+    fn gate(facts: &Facts) -> Option<&Arc<CallGate>> {
+        facts.gate.as_ref()
+    }
+
+    fn conditions(status: &ServiceBindingStatus) -> &[Condition] {
+        &status.conditions
+    }
+}
+
+/// The Secrets that give parameters and entries are watched until the binding is made: after that it does not change.
+fn watch_secrets(context: &Context, binding: &ServiceBinding) {
+    let namespace = namespace(binding);
+    let made = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
+    let used = if made || binding.metadata.deletion_timestamp.is_some() {
+        BTreeSet::new()
+    } else {
+        let mut used = secrets::references(namespace, &binding.spec.parameters_from);
+        let added = sources(&binding.spec.secret_transforms, namespace).unwrap_or_default();
+        used.extend(added.into_iter().map(|name| (namespace.to_owned(), name.to_owned())));
+        used
+    };
+    let (queue, object) = (context.queues.bindings.clone(), ObjectRef::from_obj(binding));
+    let user = format!("binding/{namespace}/{}", binding.name_any());
+    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
+}
+
+/// What was found out about a binding.
+pub struct Facts {
+    identity: Identity,
+    instance: Option<Arc<ServiceInstance>>,
+    offering: Offering,
+    described: Described,
+    parameters: Explained<Parameters>,
+    validated: bool,
+    secret: Option<String>,
+    gate: Option<Arc<CallGate>>,
+}
+
+impl Facts {
+    async fn gather(context: &Context, binding: &ServiceBinding, identity: &Identity) -> Result<Self, Error> {
+        let namespace = &identity.namespace;
+        let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(namespace);
+        let instance = context.caches.instances.get(&reference);
+        let (offering, described) = offering(context, instance.as_deref());
+        let from = context.referenced_secrets.parameters(namespace, &binding.spec.parameters_from).await?;
+        let parameters = from.and_then(|from| {
+            let merged = parameters::merge([None, None], binding.spec.parameters.as_ref(), &from);
+            merged.map_err(|error| error.to_string())
+        });
+        let secret = secret(context, binding).await?;
+        let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
+            context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))
+        });
+        context.rejected_by_schema.set(&identity.uid, None);
+        let identity = identity.clone();
+        Ok(Self { identity, instance, offering, described, parameters, validated: false, secret, gate })
+    }
+
+    /// The parameters, if they fit the plan's schema; if they do not, a change of the plan requeues the binding.
+    async fn validate(mut self, context: &Context, binding: &ServiceBinding) -> Self {
+        self.validated = true;
+        let (Some(instance), Ok(parameters)) = (&self.instance, &self.parameters) else { return self };
+        let uid = &self.identity.uid;
+        // Before looking, so that a change meanwhile requeues it.
+        context.rejected_by_schema.set(uid, Some(ObjectRef::from_obj(binding)));
+        self.parameters = fitting(context, instance, parameters.clone()).await;
+        if self.parameters.is_ok() {
+            context.rejected_by_schema.set(uid, None);
+        }
+        self
+    }
+
+    /// Whether the instance still is as it was when it was looked at: the call that held the lock before may have changed it.
+    fn instance_is_the_same(&self, context: &Context) -> bool {
+        let Some(seen) = &self.instance else { return true };
+        let known = context.caches.instances.get(&ObjectRef::from_obj(seen.as_ref()));
+        known.is_some_and(|known| {
+            known.resource_version() == seen.resource_version() && !context.api.take_stale(known.as_ref())
+        })
+    }
+
+    fn observed<'a>(
+        &'a self,
+        context: &Context,
+        binding: &'a ServiceBinding,
+        repeated: bool,
+    ) -> Observed<'a> {
+        Observed {
+            binding,
+            now: clock::now(),
+            instance: self.instance.as_deref(),
+            offering: self.offering,
+            parameters: self.parameters.clone(),
+            validated: self.validated,
+            secret: self.secret.clone(),
+            next_poll: context.next_poll.get(&self.identity.uid),
+            repeated,
+            usage: rollouts::usage(context, binding),
+            collisions: context.collisions.of(binding),
+            hold: self.gate.as_ref().and_then(|gate| gate.held()),
+        }
+    }
+}
+
+/// The digest of the binding's Secret. One that service-catalog wrote has no label of ours, and is looked for once.
+async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<String>, Error> {
+    let known = context.binding_secrets.digest(binding);
+    let status = binding.status.as_ref();
+    let inherited =
+        status.is_some_and(|status| status.external_properties.is_some() && status.secret_digest.is_empty());
+    if known.is_some() || !inherited {
+        return Ok(known);
+    }
+    Ok(match context.binding_secrets.slot(binding).await? {
+        SecretSlot::Ours(secret) => Some(digest(&secret.data.unwrap_or_default())),
+        SecretSlot::Vacant | SecretSlot::Foreign => None,
+    })
+}

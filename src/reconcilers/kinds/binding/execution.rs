@@ -1,0 +1,129 @@
+//! How is the broker of a binding called?
+
+use super::storage::Storage;
+use crate::crd::binding::{BindingOperation, BindingProperties};
+use crate::crd::operation::BoundInstance;
+use crate::domain::Outcome;
+use crate::domain::binding::{Call, Verb};
+use crate::domain::parameters::Parameters;
+use crate::domain::request::{self, Origin};
+use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
+use crate::reconcilers::broker_access::call_gate::BrokerReply;
+use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
+use crate::reconcilers::broker_access::origin::origin;
+use crate::reconcilers::broker_access::reply::outcome_of;
+use crate::reconcilers::error::{Error, Explained};
+
+/// What came of a call that may give credentials.
+enum Given {
+    Credentials(Box<BindResponse>),
+    Outcome(Outcome),
+}
+
+/// A call about a binding, and what is needed for it.
+pub(super) struct Execution<'a> {
+    /// Where the credentials go.
+    pub(super) storage: Storage<'a>,
+    /// What the spec asks for.
+    pub(super) parameters: &'a Explained<Parameters>,
+    /// Whether the broker can show the binding later.
+    pub(super) retrievable: bool,
+}
+
+impl Execution<'_> {
+    /// Asks, and stores what is given.
+    pub(super) async fn run(&self, call: &Call) -> Result<Outcome, Error> {
+        if call.verb == Verb::Adopt {
+            return self.storage.adopt().await;
+        }
+        let prepared = match call.verb {
+            Verb::Bind => match self.storage.prepare().await? {
+                Ok(prepared) => Some(prepared),
+                Err(why) => return Ok(Outcome::NotAsked(why)),
+            },
+            _ => None,
+        };
+        let Storage { context, binding, namespace, .. } = self.storage;
+        let BoundInstance { broker_name, namespaced, .. } = &call.instance;
+        let broker = BrokerName::seen_from(namespace, *namespaced, broker_name);
+        let connection = match context.brokers.find(&broker).await {
+            Ok(connection) => connection,
+            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(error) => return Err(error),
+        };
+        let (cluster_id, name) = (&context.settings.cluster_id, &binding.spec.instance_ref.name);
+        let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
+        match self.send(&connection, call, &origin).await? {
+            Err(error) => Ok(Outcome::Failed(error)),
+            Ok(Given::Outcome(outcome)) => Ok(outcome),
+            Ok(Given::Credentials(body)) => self.storage.store(*body, prepared).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        connection: &Connection,
+        call: &Call,
+        origin: &Origin,
+    ) -> Result<BrokerReply<Given>, Error> {
+        let identity = request::identity(self.storage.binding.spec.user_info.as_ref());
+        let identity = identity.as_ref();
+        let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
+        let plan = PlanQuery {
+            service_id: call.instance.service_id.clone(),
+            plan_id: call.instance.plan_id.clone(),
+        };
+        connection
+            .call(self.storage.namespace, async |broker| match &call.verb {
+                Verb::Bind => self.bind(broker, call, origin, identity).await,
+                Verb::Fetch | Verb::Adopt => {
+                    let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                    Ok(Given::Credentials(Box::new(body)))
+                }
+                Verb::Unbind | Verb::Mitigate => Ok(Given::Outcome(outcome_of(
+                    broker.unbind(instance, id, &plan, identity).await?,
+                    |()| None,
+                ))),
+                Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                    let PlanQuery { service_id, plan_id } = plan.clone();
+                    let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                    let last = broker.poll_binding(instance, id, &query, identity).await?;
+                    if last.state == State::Succeeded && self.is_being_made(call) {
+                        let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                        return Ok(Given::Credentials(Box::new(body)));
+                    }
+                    Ok(Given::Outcome(Outcome::Polled(last)))
+                }
+            })
+            .await
+    }
+
+    fn is_being_made(&self, call: &Call) -> bool {
+        let status = self.storage.binding.status.as_ref();
+        let operation = status.and_then(|status| status.current_operation);
+        matches!(call.verb, Verb::Poll(_))
+            && matches!(operation, Some(BindingOperation::Bind | BindingOperation::Rotate))
+    }
+
+    /// The properties of the intent.
+    fn intent(&self) -> Option<&BindingProperties> {
+        self.storage.binding.status.as_ref()?.in_progress_properties.as_ref()
+    }
+
+    async fn bind(
+        &self,
+        broker: &osb::Client,
+        call: &Call,
+        origin: &Origin,
+        identity: Option<&OriginatingIdentity>,
+    ) -> BrokerReply<Given> {
+        let parameters = self.parameters.as_ref().map(|parameters| parameters.values.0.clone());
+        let body = request::bind(call, origin, self.intent(), &parameters.unwrap_or_default());
+        match broker.bind(&call.instance.id, &call.binding_id, &body, self.retrievable, identity).await? {
+            Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),
+            Reply::InProgress { operation, .. } => {
+                Ok(Given::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What do class and plan of an instance say of its bindings?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
+use serde_json::Value;
+
+use crate::crd::ServiceInstance;
+use crate::crd::instance::InstanceProperties;
+use crate::crd::role::{Class as _, Plan as _};
+use crate::domain::binding::Offering;
+use crate::domain::parameters::Parameters;
+use crate::domain::schema::Purpose;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Explained;
+use crate::reconcilers::identity::namespace;
+use crate::reconcilers::kind::Kind;
+use crate::reconcilers::schemas;
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, plan_of};
+
+/// What class, plan and broker say about themselves, for the entries `type` and `provider`.
+#[derive(Default)]
+pub(super) struct Described {
+    pub(super) service: String,
+    pub(super) tags: Vec<String>,
+    pub(super) class_metadata: Option<Value>,
+    pub(super) plan_metadata: Option<Value>,
+    pub(super) broker: String,
+}
+
+/// What they say of bindings, and of themselves.
+pub(super) fn offering(context: &Context, instance: Option<&ServiceInstance>) -> (Offering, Described) {
+    let Some((instance, properties)) = instance.and_then(|it| confirmed(it).map(|confirmed| (it, confirmed)))
+    else {
+        return unknown(String::new());
+    };
+    let found = if is_namespaced(properties) {
+        offering_in::<Namespaced>(context, instance)
+    } else {
+        offering_in::<Cluster>(context, instance)
+    };
+    let broker = properties.broker_name.clone();
+    match found {
+        Some((offering, described)) => (offering, Described { broker, ..described }),
+        None => unknown(broker),
+    }
+}
+
+fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<(Offering, Described)> {
+    let (class, plan) = entries::<S>(context, instance)?;
+    let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
+    let offering = Offering {
+        bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
+        retrievable: class.common().binding_retrievable,
+        rotatable: plan
+            .common()
+            .binding_rotatable
+            .or_else(|| class.common().binding_rotatable)
+            .unwrap_or_default(),
+        maximum_polling_duration: seconds.map(Duration::from_secs),
+    };
+    let described = Described {
+        service: class.common().external_name.clone(),
+        tags: class.common().tags.clone(),
+        class_metadata: class.common().external_metadata.clone(),
+        plan_metadata: plan.common().external_metadata.clone(),
+        broker: String::new(),
+    };
+    Some((offering, described))
+}
+
+/// The class is gone from the catalog; what was made of it can still be bound (OSB, “Catalog Management”).
+fn unknown(broker: String) -> (Offering, Described) {
+    let offering =
+        Offering { bindable: true, retrievable: false, rotatable: false, maximum_polling_duration: None };
+    (offering, Described { broker, ..Described::default() })
+}
+
+/// The parameters of a binding, or why they do not fit the schema that the plan has for them.
+pub(super) async fn fitting(
+    context: &Context,
+    instance: &ServiceInstance,
+    parameters: Parameters,
+) -> Explained<Parameters> {
+    if confirmed(instance).is_some_and(is_namespaced) {
+        fitting_in::<Namespaced>(context, instance, parameters).await
+    } else {
+        fitting_in::<Cluster>(context, instance, parameters).await
+    }
+}
+
+async fn fitting_in<S: Scope>(
+    context: &Context,
+    instance: &ServiceInstance,
+    parameters: Parameters,
+) -> Explained<Parameters> {
+    let plan = entries::<S>(context, instance).map(|(_, plan)| plan);
+    schemas::fitting(&context.schema_limit, namespace(instance), plan, Purpose::Bind, parameters).await
+}
+
+type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);
+
+/// Class and plan that the broker has confirmed.
+fn entries<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<Entries<S>> {
+    let properties = confirmed(instance)?;
+    let class = find::<S, S::Class>(context, instance, class_of::<S>(instance), |class| {
+        class.common().external_id == properties.service_id && class.broker_name() == properties.broker_name
+    })?;
+    let plan = find::<S, S::Plan>(context, instance, plan_of::<S>(instance), |plan| {
+        plan.common().external_id == properties.plan_id() && plan.class_name() == class.name_any()
+    })?;
+    Some((class, plan))
+}
+
+/// What is for the instance and as wanted. Users may have made copies, so the one that the spec refers to comes first.
+fn find<S: Scope, K: Kind>(
+    context: &Context,
+    instance: &ServiceInstance,
+    name: Option<&str>,
+    is_wanted: impl Fn(&K) -> bool,
+) -> Option<Arc<K>> {
+    let entries = K::cache(&context.caches);
+    let named = name.and_then(|name| {
+        let mut reference = ObjectRef::new(name);
+        reference.namespace = instance.namespace().filter(|_| S::NAMESPACED);
+        entries.get(&reference)
+    });
+    let named = named.filter(|entry| is_wanted(entry));
+    named.or_else(|| entries.find(|entry| is_wanted(entry) && is_for::<S>(entry, instance)))
+}
+
+fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
+    instance.status.as_ref()?.external_properties.as_ref()
+}
+
+fn is_namespaced(properties: &InstanceProperties) -> bool {
+    !properties.service_plan_external_id.is_empty()
+}

@@ -1,0 +1,338 @@
+//! Instances: what is found out about them, and how is their broker called?
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
+use tracing::{debug, info};
+
+use crate::crd::condition::Condition;
+use crate::crd::instance::InstanceProperties;
+use crate::crd::{ServiceInstance, ServiceInstanceStatus};
+use crate::domain::binding::delays;
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, settle};
+use crate::domain::parameters::{self, Parameters};
+use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
+use crate::domain::request::{self, Origin};
+use crate::domain::schema::Purpose;
+use crate::domain::{Outcome, Settled};
+use crate::osb::{self, LastOperationQuery, PlanQuery};
+use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
+use crate::reconcilers::broker_access::connections::BrokerName;
+use crate::reconcilers::broker_access::origin::origin;
+use crate::reconcilers::broker_access::reply::outcome_of;
+use crate::reconcilers::clock;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::{Error, Explained};
+use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::kind::Kind as _;
+use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_beside, is_for};
+use crate::reconcilers::{schemas, secrets};
+
+/// Reconciles an instance.
+pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
+    watch_secrets(&context, &instance);
+    Box::pin(lifecycle::run(instance, &context)).await
+}
+
+impl Lifecycle for ServiceInstance {
+    type Call = Call;
+    type Facts = Facts;
+
+    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Facts, Error> {
+        Facts::gather(context, self, identity).await
+    }
+
+    async fn validate(&self, context: &Context, facts: Facts, purpose: Purpose) -> Facts {
+        facts.validate(context, self, purpose).await
+    }
+
+    fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
+        decide(&facts.observed(context, self, repeated))
+    }
+
+    fn changes_something(call: &Call) -> bool {
+        call.verb.changes_something()
+    }
+
+    async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
+        let Identity { namespace, name, .. } = &facts.identity;
+        let outcome = {
+            let _lock = context.instance_locks.lock(namespace, name).await;
+            // The call that held the lock before may have made a binding.
+            if call.verb == Verb::Deprovision && !bindings_of(context, self).is_empty() {
+                return Err(Error::NotNow);
+            }
+            debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
+            Execution { context, instance: self, facts }.run(call).await?
+        };
+        info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
+        Ok(outcome)
+    }
+
+    fn settle(
+        &self,
+        context: &Context,
+        attempt: &Attempt<'_, Self>,
+        outcome: Outcome,
+    ) -> Settled<ServiceInstanceStatus> {
+        settle(&attempt.facts.observed(context, self, attempt.repeated), attempt.call, outcome)
+    }
+
+    fn merge_concurrent_status(
+        &self,
+        context: &Context,
+        attempt: &Attempt<'_, Self>,
+        before: &ServiceInstanceStatus,
+    ) -> Option<ServiceInstanceStatus> {
+        overtaken(&attempt.facts.observed(context, self, true), before, attempt.call)
+    }
+
+    async fn clean_up(&self, _: &Context) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn gate(facts: &Facts) -> Option<&Arc<CallGate>> {
+        facts.gate.as_ref()
+    }
+
+    fn conditions(status: &ServiceInstanceStatus) -> &[Condition] {
+        &status.conditions
+    }
+}
+
+/// The Secrets that give parameters are watched as long as the instance refers to them.
+fn watch_secrets(context: &Context, instance: &ServiceInstance) {
+    let namespace = namespace(instance);
+    let used = match instance.metadata.deletion_timestamp {
+        None => secrets::references(namespace, &instance.spec.parameters_from),
+        Some(_) => BTreeSet::new(),
+    };
+    let (queue, object) = (context.queues.instances.clone(), ObjectRef::from_obj(instance));
+    let user = format!("instance/{namespace}/{}", instance.name_any());
+    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
+}
+
+/// What was found out about an instance.
+pub struct Facts {
+    identity: Identity,
+    target: Result<Target, Unresolved>,
+    parameters: Explained<Parameters>,
+    validated: bool,
+    bindings: Vec<String>,
+    gate: Option<Arc<CallGate>>,
+}
+
+impl Facts {
+    async fn gather(
+        context: &Context,
+        instance: &ServiceInstance,
+        identity: &Identity,
+    ) -> Result<Self, Error> {
+        let identity = identity.clone();
+        // Before looking, so that what appears meanwhile requeues it.
+        context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
+        let target = find(context, instance);
+        let deleting = instance.metadata.deletion_timestamp.is_some();
+        let parameters = match &target {
+            Ok(target) if !deleting => gather_parameters(context, instance, &identity, target).await?,
+            _ => Ok(Parameters::default()),
+        };
+        let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
+        let gate = gate(context, instance, &identity, &target);
+        let facts = Self { identity, target, parameters, validated: false, bindings, gate };
+        facts.stop_waiting_for_catalog(context, instance);
+        Ok(facts)
+    }
+
+    /// Classes and plans do not requeue an instance that waits for none.
+    fn stop_waiting_for_catalog(&self, context: &Context, instance: &ServiceInstance) {
+        let plan = confirmed(instance).map(InstanceProperties::plan_id);
+        if self.target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
+            context.waiting_for_catalog.set(&self.identity.uid, None);
+        }
+    }
+
+    /// The parameters, if they fit the plan's schema; if they do not, a change of the plan requeues the instance.
+    async fn validate(mut self, context: &Context, instance: &ServiceInstance, purpose: Purpose) -> Self {
+        self.validated = true;
+        let (Ok(target), Ok(parameters)) = (&self.target, &self.parameters) else { return self };
+        // Before looking, so that a change meanwhile requeues it.
+        context.waiting_for_catalog.set(&self.identity.uid, Some(ObjectRef::from_obj(instance)));
+        self.parameters = if target.namespaced {
+            fitting::<Namespaced>(context, &self.identity, target, purpose, parameters.clone()).await
+        } else {
+            fitting::<Cluster>(context, &self.identity, target, purpose, parameters.clone()).await
+        };
+        if self.parameters.is_ok() {
+            self.stop_waiting_for_catalog(context, instance);
+        }
+        self
+    }
+
+    fn observed<'a>(
+        &'a self,
+        context: &Context,
+        instance: &'a ServiceInstance,
+        repeated: bool,
+    ) -> Observed<'a> {
+        Observed {
+            instance,
+            now: clock::now(),
+            target: self.target.clone(),
+            parameters: self.parameters.clone(),
+            validated: self.validated,
+            bindings: &self.bindings,
+            next_poll: context.next_poll.get(&self.identity.uid),
+            repeated,
+            hold: self.gate.as_ref().and_then(|gate| gate.held()),
+        }
+    }
+}
+
+async fn fitting<S: Scope>(
+    context: &Context,
+    identity: &Identity,
+    target: &Target,
+    purpose: Purpose,
+    parameters: Parameters,
+) -> Explained<Parameters> {
+    let mut plan = ObjectRef::new(&target.plan_object);
+    plan.namespace = S::NAMESPACED.then(|| identity.namespace.clone());
+    let plan = S::Plan::cache(&context.caches).get(&plan);
+    schemas::fitting(&context.schema_limit, &identity.namespace, plan, purpose, parameters).await
+}
+
+/// The gate of the instance's broker.
+fn gate(
+    context: &Context,
+    instance: &ServiceInstance,
+    identity: &Identity,
+    target: &Result<Target, Unresolved>,
+) -> Option<Arc<CallGate>> {
+    let namespaced = PlanReference::of(&instance.spec).namespaced;
+    let name = broker(instance, target.as_ref().ok())?;
+    context.brokers.gate(&BrokerName::seen_from(&identity.namespace, namespaced, &name))
+}
+
+fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
+    let reference = PlanReference::of(&instance.spec);
+    if reference.namespaced {
+        find_in::<Namespaced>(context, instance, reference)
+    } else {
+        find_in::<Cluster>(context, instance, reference)
+    }
+}
+
+fn find_in<S: Scope>(
+    context: &Context,
+    instance: &ServiceInstance,
+    reference: PlanReference<'_>,
+) -> Result<Target, Unresolved> {
+    let classes = S::Class::cache(&context.caches).state();
+    let plans = S::Plan::cache(&context.caches).state();
+    resolve(
+        reference,
+        classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
+        plans.iter().map(Arc::as_ref).filter(|plan| is_for::<S>(*plan, instance)),
+        Current {
+            class: class_of::<S>(instance),
+            plan_id: confirmed(instance).map(InstanceProperties::plan_id),
+        },
+    )
+}
+
+/// What the broker has confirmed.
+fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
+    instance.status.as_ref()?.external_properties.as_ref()
+}
+
+/// The parameters that the spec asks for. An instance keeps the defaults that it was provisioned with.
+async fn gather_parameters(
+    context: &Context,
+    instance: &ServiceInstance,
+    identity: &Identity,
+    target: &Target,
+) -> Result<Explained<Parameters>, Error> {
+    let secrets = &context.referenced_secrets;
+    let from = match secrets.parameters(&identity.namespace, &instance.spec.parameters_from).await? {
+        Ok(from) => from,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let provisioned = instance.status.as_ref().filter(|status| status.external_properties.is_some());
+    let defaults = match provisioned {
+        Some(status) => [None, status.default_provision_parameters.as_ref()],
+        None => [target.class_defaults.as_ref(), target.plan_defaults.as_ref()],
+    };
+    let merged = parameters::merge(defaults, instance.spec.parameters.as_ref(), &from);
+    Ok(merged.map_err(|error| error.to_string()))
+}
+
+/// The bindings that have to go before the instance. What is not in the cache yet may be an intent to bind.
+fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
+    let bindings = context.caches.bindings.state();
+    let of_it = bindings.iter().filter(|binding| {
+        is_beside(binding.as_ref(), instance)
+            && binding.spec.instance_ref.name == instance.name_any()
+            && (delays(binding, instance) || context.api.is_stale(binding.as_ref()))
+    });
+    let mut names: Vec<String> = of_it.map(|binding| binding.name_any()).collect();
+    names.sort();
+    names
+}
+
+/// A call about an instance, and what is needed for it.
+struct Execution<'a> {
+    context: &'a Context,
+    instance: &'a ServiceInstance,
+    facts: &'a Facts,
+}
+
+impl Execution<'_> {
+    async fn run(&self, call: &Call) -> Result<Outcome, Error> {
+        let (context, Identity { namespace, name, .. }) = (self.context, &self.facts.identity);
+        let namespaced = PlanReference::of(&self.instance.spec).namespaced;
+        let broker = BrokerName::seen_from(namespace, namespaced, &call.broker);
+        let connection = match context.brokers.find(&broker).await {
+            Ok(connection) => connection,
+            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(error) => return Err(error),
+        };
+        let cluster_id = &context.settings.cluster_id;
+        let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
+        let reply = connection.call(namespace, async |broker| self.send(broker, call, &origin).await);
+        Ok(reply.await?.unwrap_or_else(Outcome::Failed))
+    }
+
+    async fn send(&self, broker: &osb::Client, call: &Call, origin: &Origin) -> BrokerReply<Outcome> {
+        let identity = request::identity(self.instance.spec.user_info.as_ref());
+        let identity = identity.as_ref();
+        let id = call.instance_id.as_str();
+        let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
+        let parameters =
+            self.facts.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+        let status = self.instance.status.clone().unwrap_or_default();
+        match &call.verb {
+            Verb::Provision => {
+                let body = request::provision(call, origin, &status, &parameters);
+                Ok(outcome_of(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
+            }
+            Verb::Update { plan_id, parameters: changed } => {
+                let change = (plan_id.as_deref(), changed.then_some(&parameters));
+                let body = request::update(call, origin, &status, change);
+                Ok(outcome_of(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
+            }
+            Verb::Deprovision | Verb::Mitigate => {
+                Ok(outcome_of(broker.deprovision(id, &plan, identity).await?, |()| None))
+            }
+            Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                let PlanQuery { service_id, plan_id } = plan;
+                let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                Ok(Outcome::Polled(broker.poll_instance(id, &query, identity).await?))
+            }
+        }
+    }
+}

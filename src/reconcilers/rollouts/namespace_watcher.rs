@@ -1,0 +1,222 @@
+//! What is done in a namespace, and when?
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use super::pods::Pods;
+use super::workloads::Workloads;
+use crate::crd::ServiceBinding;
+use crate::domain::rollout::{
+    Finding, Judgement, Pod, Seen, Usage, Version, Wish, Workload, concerns_pods, is_open, judge,
+};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::identity::uid;
+
+/// What happens within this time is looked at together.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long a restart waits for other bindings to be ready, at most.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a rollout takes a turn, at most: one that never ends is in nobody's way.
+const LONGEST_TURN: Duration = Duration::from_mins(10);
+/// When it is tried again if the API server has failed.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The bindings of a namespace that concern pods; none if nothing has to be known of its pods.
+fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
+    let here = |binding: &Arc<ServiceBinding>| binding.metadata.namespace.as_deref() == Some(namespace);
+    let mut bindings = context.caches.bindings.state();
+    bindings.retain(|binding| here(binding) && concerns_pods(binding));
+    if context.caches.is_terminating(namespace) || !bindings.iter().any(|binding| is_open(binding)) {
+        bindings.clear();
+    }
+    bindings
+}
+
+/// Whether something has to be known of the pods of a namespace.
+pub(super) fn is_needed(context: &Context, namespace: &str) -> bool {
+    !bindings(context, namespace).is_empty()
+}
+
+fn selectors(bindings: &[Arc<ServiceBinding>]) -> Vec<LabelSelector> {
+    bindings.iter().filter_map(|binding| binding.spec.pod_selector.clone()).collect()
+}
+
+/// A namespace whose pods are watched.
+pub(super) struct NamespaceWatcher<'a> {
+    context: &'a Context,
+    namespace: String,
+    workloads: Workloads<'a>,
+    turns: Arc<Semaphore>,
+    /// The turns that are taken, and since when.
+    taken: BTreeMap<Workload, (OwnedSemaphorePermit, Instant)>,
+    /// A turn that was waited for.
+    spare: Option<OwnedSemaphorePermit>,
+    /// The workloads that could not be restarted.
+    refused: BTreeSet<Workload>,
+    /// Since when there are these versions of bindings.
+    since: HashMap<(String, Version), Instant>,
+    /// Whether a turn is waited for.
+    is_crowded: bool,
+}
+
+impl<'a> NamespaceWatcher<'a> {
+    pub(super) fn new(context: &'a Context, namespace: String, turns: Arc<Semaphore>) -> Self {
+        let workloads = Workloads::new(&context.api, namespace.clone());
+        Self {
+            context,
+            namespace,
+            workloads,
+            turns,
+            taken: BTreeMap::new(),
+            spare: None,
+            refused: BTreeSet::new(),
+            since: HashMap::new(),
+            is_crowded: false,
+        }
+    }
+
+    /// Returns when nothing has to be known of the namespace's pods any more.
+    pub(super) async fn run(mut self, woken: &Notify) {
+        loop {
+            let bindings = bindings(self.context, &self.namespace);
+            if bindings.is_empty() {
+                break;
+            }
+            self.watch(&selectors(&bindings), woken).await;
+        }
+        self.since.keys().for_each(|(uid, _)| self.context.usages.set(uid, None));
+    }
+
+    /// Watches the pods until others are selected, or none need be.
+    async fn watch(&mut self, watched: &[LabelSelector], woken: &Notify) {
+        let mut pods = Pods::watch(&self.context.api.client, &self.namespace, watched);
+        let mut next: Option<Instant> = None;
+        loop {
+            let latest = Instant::now() + PAUSE;
+            let soon = Some(next.map_or(latest, |next| next.min(latest)));
+            tokio::select! {
+                () = pods.change() => next = soon,
+                () = woken.notified() => next = soon,
+                turn = Arc::clone(&self.turns).acquire_owned(), if self.is_crowded => {
+                    self.spare = turn.ok();
+                    self.is_crowded = false;
+                    next = soon;
+                }
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                    let bindings = bindings(self.context, &self.namespace);
+                    if bindings.is_empty() || selectors(&bindings) != watched {
+                        return;
+                    }
+                    // As soon as it is known which pods there are, they change.
+                    next = if pods.are_known() { self.look(&bindings, &pods.all()).await } else { None };
+                }
+            }
+        }
+    }
+
+    /// Looks at everything; returns when to look again even if nothing happens.
+    async fn look(&mut self, bindings: &[Arc<ServiceBinding>], pods: &[&Pod]) -> Option<Instant> {
+        if bindings.iter().any(|binding| self.context.api.is_stale(binding.as_ref())) {
+            // They are looked at again when the watch has brought what was written.
+            return None;
+        }
+        let wishes: Vec<Wish> = bindings.iter().map(|binding| Wish::of(binding)).collect();
+        self.end_turns();
+        match self.judge(&wishes, pods).await {
+            Ok(judgement) => {
+                self.taken.retain(|workload, _| judgement.rolling.contains(workload));
+                self.tell(bindings, &judgement.usages);
+                self.is_crowded = has(&judgement, Finding::Crowded);
+                self.spare = None;
+                self.next(&wishes, &judgement)
+            }
+            Err(error) => {
+                warn!(namespace = self.namespace, %error, "pods could not be restarted; it is tried again");
+                Some(Instant::now() + RETRY)
+            }
+        }
+    }
+
+    /// Judges, and restarts what is to be restarted.
+    async fn judge(&mut self, wishes: &[Wish], pods: &[&Pod]) -> Result<Judgement, Error> {
+        self.workloads.find_out(wishes, pods).await?;
+        let urgent = self.urgent(wishes);
+        let judgement = judge(&Seen {
+            wishes,
+            pods,
+            owners: self.workloads.owners(),
+            workloads: self.workloads.templates(),
+            urgent: &urgent,
+            refused: &self.refused,
+            rolling: &self.taken.keys().cloned().collect(),
+            turns: self.turns.available_permits() + usize::from(self.spare.is_some()),
+        });
+        self.refused.retain(|workload| judgement.restarts.contains_key(workload));
+        for (workload, restarts) in &judgement.restarts {
+            if judgement.rolling.contains(workload) && !self.taken.contains_key(workload) {
+                let turn = self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok());
+                // Another namespace was quicker.
+                let Some(turn) = turn else { continue };
+                self.taken.insert(workload.clone(), (turn, Instant::now()));
+            }
+            match self.workloads.restart(workload, restarts).await {
+                Ok(()) => info!(namespace = self.namespace, %workload, "pods are restarted"),
+                Err(error) => {
+                    warn!(namespace = self.namespace, %workload, %error, "the restart was refused");
+                    self.refused.insert(workload.clone());
+                    self.taken.remove(workload);
+                }
+            }
+        }
+        Ok(judgement)
+    }
+
+    fn end_turns(&mut self) {
+        self.taken.retain(|_, (_, since)| since.elapsed() < LONGEST_TURN);
+    }
+
+    /// The bindings for which nobody is spared a restart any more.
+    fn urgent(&mut self, wishes: &[Wish]) -> BTreeSet<String> {
+        let known = |wish: &Wish| (wish.uid.clone(), wish.version);
+        self.since.retain(|version, _| wishes.iter().any(|wish| known(wish) == *version));
+        let now = Instant::now();
+        let waited = |wish: &&Wish| *self.since.entry(known(wish)).or_insert(now) + PATIENCE <= now;
+        wishes.iter().filter(waited).map(|wish| wish.uid.clone()).collect()
+    }
+
+    /// Hands what was found out to the reconciler of bindings.
+    fn tell(&self, bindings: &[Arc<ServiceBinding>], usages: &BTreeMap<String, Usage>) {
+        for binding in bindings {
+            let uid = uid(binding.as_ref());
+            // As long as there is nothing to have, there is nothing to say.
+            let usage = usages.get(uid).filter(|usage| usage.of.1 > 0);
+            if self.context.usages.get(uid).as_ref() != usage {
+                self.context.usages.set(uid, usage.cloned());
+                self.context.queues.bindings.requeue_object(binding);
+            }
+        }
+    }
+
+    fn next(&self, wishes: &[Wish], judgement: &Judgement) -> Option<Instant> {
+        let now = Instant::now();
+        let is_early = has(judgement, Finding::Early);
+        let patience = wishes
+            .iter()
+            .filter_map(|wish| Some(*self.since.get(&(wish.uid.clone(), wish.version))? + PATIENCE))
+            .filter(|end| is_early && *end > now);
+        let turns = self.taken.values().map(|(_, since)| *since + LONGEST_TURN);
+        let retry = Some(now + RETRY).filter(|_| !self.refused.is_empty());
+        patience.chain(turns).chain(retry).min()
+    }
+}
+
+fn has(judgement: &Judgement, finding: Finding) -> bool {
+    judgement.usages.values().any(|usage| usage.findings.contains_key(&finding))
+}

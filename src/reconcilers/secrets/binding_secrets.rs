@@ -1,0 +1,214 @@
+//! The Secrets that hold the credentials of bindings. A digest of each is kept, so that a change is noticed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PostParams;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{Config, Event, watcher};
+use kube::{Api, ResourceExt as _};
+use tokio::sync::watch;
+
+use super::ownership::{self, SecretSlot, is_owned_by, owner};
+use crate::crd::ServiceBinding;
+use crate::crd::binding::SecretData;
+use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
+use crate::domain::credentials::digest;
+use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::identity::{NamespacedName, namespace};
+use crate::reconcilers::kube_api::{KubeApi, as_seen};
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::watch as watches;
+
+/// The Secrets that hold the credentials of bindings.
+pub struct BindingSecrets {
+    api: Arc<KubeApi>,
+    bindings: Queue<ServiceBinding>,
+    known: Mutex<HashMap<NamespacedName, Known>>,
+    /// What a new list has brought so far.
+    listed: Mutex<HashSet<NamespacedName>>,
+    ready: watch::Sender<bool>,
+}
+
+/// What is kept of a Secret.
+#[derive(Clone)]
+struct Known {
+    /// The binding's UID.
+    binding: String,
+    binding_name: String,
+    digest: String,
+    version: u64,
+}
+
+impl BindingSecrets {
+    /// None is known yet; a change requeues the binding.
+    pub fn new(api: Arc<KubeApi>, bindings: Queue<ServiceBinding>) -> Self {
+        let ready = watch::Sender::new(false);
+        Self { api, bindings, known: Mutex::default(), listed: Mutex::default(), ready }
+    }
+
+    /// The digest of the binding's Secret, if there is one that is the binding's.
+    pub fn digest(&self, binding: &ServiceBinding) -> Option<String> {
+        let name = (namespace(binding).to_owned(), binding.secret_name().to_owned());
+        let known = self.lock().get(&name).cloned()?;
+        is_owned_by(&known.binding, binding).then_some(known.digest)
+    }
+
+    /// Looks at the place of the binding's Secret.
+    pub async fn slot(&self, binding: &ServiceBinding) -> Result<SecretSlot, Error> {
+        let found =
+            self.collection(binding).get_opt(binding.secret_name()).await.during("looking for the Secret")?;
+        Ok(SecretSlot::of(binding, found))
+    }
+
+    /// Writes the binding's Secret: creates it in a vacant slot, replaces the binding's own; returns the digest of its
+    /// entries. Nothing is returned, and no Secret touched, if the slot is foreign, or if another client creates a Secret
+    /// there meanwhile: server-side apply could not promise that.
+    pub async fn write(
+        &self,
+        binding: &ServiceBinding,
+        slot: SecretSlot,
+        data: SecretData,
+    ) -> Result<Option<String>, Error> {
+        let api = self.collection(binding);
+        let parameters =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let metadata = ownership::metadata(binding);
+        let _permit = self.api.permit(namespace(binding)).await;
+        let written = match slot {
+            SecretSlot::Ours(mut secret) => {
+                secret.labels_mut().extend(metadata.labels.unwrap_or_default());
+                secret.data = Some(data);
+                api.replace(binding.secret_name(), &parameters, &secret)
+                    .await
+                    .during("replacing the Secret")?
+            }
+            SecretSlot::Foreign => return Ok(None),
+            SecretSlot::Vacant => {
+                let type_ = Some(type_(binding));
+                let secret = Secret { metadata, data: Some(data), type_, ..Secret::default() };
+                match api.create(&parameters, &secret).await {
+                    Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(None),
+                    created => created.during("making the Secret")?,
+                }
+            }
+        };
+        self.know(&written);
+        Ok(Some(digest(&written.data.unwrap_or_default())))
+    }
+
+    /// Deletes the binding's Secret, if there is one that is its own.
+    pub async fn delete(&self, binding: &ServiceBinding) -> Result<(), Error> {
+        if self.digest(binding).is_none() {
+            return Ok(());
+        }
+        let SecretSlot::Ours(secret) = self.slot(binding).await? else { return Ok(()) };
+        let _permit = self.api.permit(namespace(binding)).await;
+        let deleted = self.collection(binding).delete(binding.secret_name(), &as_seen(secret.as_ref())).await;
+        match deleted.during("deleting the Secret") {
+            Err(error) if !error.is_not_found() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn collection(&self, binding: &ServiceBinding) -> Api<Secret> {
+        Api::namespaced(self.api.client.clone(), namespace(binding))
+    }
+
+    /// Returns when all of them are known.
+    pub async fn wait_until_ready(&self) {
+        // The sender lives as long as we do.
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Follows them for ever; a change requeues the binding.
+    pub async fn follow(self: Arc<Self>) {
+        let config = Config::default().labels(LABEL_CREDENTIALS);
+        let events = watcher(Api::<Secret>::all(self.api.client.clone()), config).default_backoff();
+        watches::follow(events, |event| self.apply(event)).await;
+    }
+
+    /// Takes one event in.
+    pub fn apply(&self, event: Event<Secret>) {
+        let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Init => listed().clear(),
+            Event::InitApply(secret) => {
+                listed().insert(name(&secret));
+                self.saw(&secret);
+            }
+            Event::InitDone => {
+                let listed = listed();
+                for (name, gone) in self.lock().extract_if(|name, _| !listed.contains(name)) {
+                    self.bindings.requeue_name(&gone.binding_name, Some(&name.0));
+                }
+                self.ready.send_replace(true);
+            }
+            Event::Apply(secret) => self.saw(&secret),
+            Event::Delete(secret) => {
+                // One that was made anew may be known already.
+                let (name, mut known) = (name(&secret), self.lock());
+                if known.get(&name).is_some_and(|known| known.version <= version(&secret)) {
+                    known.remove(&name);
+                    if let Some(owner) = owner(&secret) {
+                        self.bindings.requeue_name(&owner.name, secret.namespace().as_deref());
+                    }
+                }
+            }
+        }
+    }
+
+    fn saw(&self, secret: &Secret) {
+        let former = self.lock().get(&name(secret)).cloned();
+        if self.know(secret) {
+            let former = former.map(|known| known.binding_name);
+            let owner = owner(secret).map(|owner| owner.name.clone());
+            for binding in former.iter().chain(&owner) {
+                self.bindings.requeue_name(binding, secret.namespace().as_deref());
+            }
+        }
+    }
+
+    /// Takes note of a Secret; false if it is not news.
+    fn know(&self, secret: &Secret) -> bool {
+        let version = version(secret);
+        let mut known = self.lock();
+        let old = known.get(&name(secret));
+        if old.is_some_and(|old| old.version >= version) {
+            return false;
+        }
+        let Some(owner) = owner(secret) else {
+            return known.remove(&name(secret)).is_some();
+        };
+        let kept = Known {
+            binding: owner.uid.clone(),
+            binding_name: owner.name.clone(),
+            digest: digest(&secret.data.clone().unwrap_or_default()),
+            version,
+        };
+        known.insert(name(secret), kept);
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<NamespacedName, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name(secret: &Secret) -> NamespacedName {
+    (namespace(secret).to_owned(), secret.name_any())
+}
+
+fn version(secret: &Secret) -> u64 {
+    secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+/// As servicebinding.io has it (“Provisioned Service”) where the spec says what it is, else as service-catalog did. It cannot
+/// be changed later.
+fn type_(binding: &ServiceBinding) -> String {
+    match binding.spec.type_.as_str() {
+        "" => "Opaque".to_owned(),
+        type_ => format!("servicebinding.io/{type_}"),
+    }
+}

@@ -1,0 +1,126 @@
+//! The users' Secrets that objects refer to. Each is watched by its name, and nothing of it is kept.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{StreamExt as _, pin_mut};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher::{Config, watcher};
+use kube::{Api, Client};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
+
+use crate::crd::binding::SecretData;
+use crate::crd::reference::ParametersFromSource;
+use crate::reconcilers::error::{During as _, Error, Explained};
+use crate::reconcilers::identity::NamespacedName;
+
+/// Requeues the object that refers to a Secret.
+type Requeue = Arc<dyn Fn() + Send + Sync>;
+
+/// The users' Secrets that objects refer to.
+pub struct ReferencedSecrets {
+    client: Client,
+    watches: Mutex<HashMap<NamespacedName, Watch>>,
+}
+
+struct Watch {
+    users: Arc<Mutex<HashMap<String, Requeue>>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl fmt::Debug for ReferencedSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReferencedSecrets")
+    }
+}
+
+impl ReferencedSecrets {
+    /// None yet.
+    pub fn new(client: Client) -> Self {
+        Self { client, watches: Mutex::default() }
+    }
+
+    /// The object `user` refers to exactly these Secrets from now on, and is requeued when one changes.
+    pub fn refer(
+        &self,
+        user: &str,
+        secrets: &BTreeSet<NamespacedName>,
+        requeue: impl Fn() + Send + Sync + 'static,
+    ) {
+        let requeue: Requeue = Arc::new(requeue);
+        let mut watches = lock(&self.watches);
+        for name in secrets {
+            let watch = watches.entry(name.clone()).or_insert_with(|| self.watch(name));
+            lock(&watch.users).insert(user.to_owned(), Arc::clone(&requeue));
+        }
+        watches.retain(|name, watch| {
+            let mut users = lock(&watch.users);
+            if !secrets.contains(name) {
+                users.remove(user);
+            }
+            !users.is_empty()
+        });
+    }
+
+    /// The entries of a Secret, if it exists.
+    pub async fn entries(&self, namespace: &str, name: &str) -> Result<Option<SecretData>, Error> {
+        let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
+        let found = api.get_opt(name).await.during("reading a Secret")?;
+        Ok(found.map(|secret| secret.data.unwrap_or_default()))
+    }
+
+    /// The values that `parametersFrom` names, each with the name of its source, or what is missing.
+    pub async fn parameters(
+        &self,
+        namespace: &str,
+        sources: &[ParametersFromSource],
+    ) -> Result<Explained<Vec<(String, Vec<u8>)>>, Error> {
+        let mut values = Vec::new();
+        for reference in sources.iter().filter_map(|source| source.secret_key_ref.as_ref()) {
+            let (name, key) = (&reference.name, &reference.key);
+            let Some(secret) = self.entries(namespace, name).await? else {
+                return Ok(Err(format!("parametersFrom names the Secret {name:?}, which does not exist")));
+            };
+            let Some(ByteString(value)) = secret.get(key).cloned() else {
+                return Ok(Err(format!(
+                    "parametersFrom names the key {key:?} of the Secret {name:?}, which it does not have"
+                )));
+            };
+            values.push((format!("key {key:?} of Secret {name:?}"), value));
+        }
+        Ok(Ok(values))
+    }
+
+    fn watch(&self, (namespace, name): &NamespacedName) -> Watch {
+        let users: Arc<Mutex<HashMap<String, Requeue>>> = Arc::default();
+        let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
+        let config = Config::default().fields(&format!("metadata.name={name}"));
+        let told = Arc::clone(&users);
+        let task = tokio::spawn(async move {
+            let touched = watcher(api, config).default_backoff().touched_objects();
+            pin_mut!(touched);
+            while let Some(event) = touched.next().await {
+                match event {
+                    Ok(_) => lock(&told).values().for_each(|requeue| requeue()),
+                    Err(error) => warn!(%error, "the watch of a Secret was interrupted and begins anew"),
+                }
+            }
+        });
+        Watch { users, _task: AbortOnDropHandle::new(task) }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The Secrets that `parametersFrom` refers to.
+pub fn references(namespace: &str, sources: &[ParametersFromSource]) -> BTreeSet<NamespacedName> {
+    let keys = sources.iter().filter_map(|source| source.secret_key_ref.as_ref());
+    keys.map(|reference| (namespace.to_owned(), reference.name.clone())).collect()
+}

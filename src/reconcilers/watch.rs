@@ -1,0 +1,25 @@
+//! How is a watch followed?
+
+use std::fmt::Debug;
+
+use futures::{Stream, StreamExt as _, pin_mut};
+use kube::Resource;
+use kube::runtime::watcher::{Error, Event};
+use tracing::warn;
+
+/// The pods that have not ended, as field selectors name them.
+pub const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
+
+/// Passes on each event of a watch, for ever.
+pub async fn follow<K>(events: impl Stream<Item = Result<Event<K>, Error>>, mut apply: impl FnMut(Event<K>))
+where
+    K: Resource<DynamicType = ()> + Debug,
+{
+    pin_mut!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => apply(event),
+            Err(error) => warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins anew"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Which parts does the operator consist of? Everything is put in its place here; nothing runs until
+//! [`Wiring::tasks`] is polled.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `watched_kinds` | what does each line of the table of kinds (`kind_table`) get? |
+//! | `triggers` | which change requeues which objects? |
+//! | `feed` | how does a watch fill a cache and tell its listeners? |
+//! | `harness` | what does every reconciler need besides its kind? |
+
+mod feed;
+pub(crate) mod harness;
+mod triggers;
+mod watched_kinds;
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use futures::channel::mpsc::UnboundedReceiver;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::Config;
+use kube::{Api, Client};
+
+use crate::crd::ServiceBinding;
+use crate::leader::Fence;
+use crate::metrics::Metrics;
+use crate::reconcilers::census::census;
+use crate::reconcilers::context::{Context, Settings};
+use crate::reconcilers::kube_api::KubeApi;
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::rollouts;
+use feed::Feed;
+use watched_kinds::{Tasks, WatchedKinds};
+
+/// Everything that the operator consists of.
+pub struct Wiring {
+    /// What all reconcilers share.
+    pub context: Arc<Context>,
+    /// The kinds of the table.
+    pub kinds: WatchedKinds,
+    /// The watch of namespaces.
+    pub namespaces: Feed<PartialObjectMeta<Namespace>>,
+    /// Which bindings have news for the restarts of workloads.
+    rollouts: UnboundedReceiver<ObjectRef<ServiceBinding>>,
+}
+
+impl Wiring {
+    /// Puts everything in its place.
+    pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
+        let (mut namespaces, namespace_cache) = Feed::new();
+        let (mut kinds, caches, queues) = WatchedKinds::new(namespace_cache);
+        let (rollout_queue, rollouts) = Queue::new();
+        let api = KubeApi::new(client);
+        let context = Arc::new(Context::new(api, caches, queues, settings, fence, metrics));
+        triggers::connect(&mut kinds, &mut namespaces, rollout_queue, &context);
+        let counted = Arc::downgrade(&context);
+        context.metrics.count_by(move || {
+            counted.upgrade().map(|context| census(&context.caches, &context.brokers)).unwrap_or_default()
+        });
+        Self { context, kinds, namespaces, rollouts }
+    }
+
+    /// What the operator does.
+    pub fn tasks(self) -> Tasks {
+        let Self { context, kinds, namespaces, rollouts } = self;
+        let mut tasks = kinds.tasks(&context);
+        let client = &context.api.client;
+        let collisions = Arc::clone(&context.collisions);
+        let (bindings, queue) = (context.caches.bindings.clone(), context.queues.bindings.clone());
+        tasks.watches.extend([
+            namespaces.follow(Api::all(client.clone()), Config::default()).boxed(),
+            Arc::clone(&context.binding_secrets).follow().boxed(),
+            collisions.follow(client.clone(), bindings, queue).boxed(),
+        ]);
+        tasks.reconcilers.push(rollouts::run(rollouts, context).boxed());
+        tasks
+    }
+}

@@ -1,0 +1,134 @@
+//! What every reconciler needs besides its kind: a timeout, contained panics, back-off, metrics, logs.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::{FutureExt as _, StreamExt as _};
+use kube::ResourceExt as _;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::{applier, controller};
+use tracing::{Instrument as _, debug, error, info_span, warn};
+
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::identity::uid;
+use crate::reconcilers::kind::Kind;
+use crate::reconcilers::queue;
+
+/// A reconcile may wait for one answer of a broker and a few of the API server.
+const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
+/// The delay after the first failed reconcile; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// The longest delay.
+const LONGEST_RETRY: Duration = Duration::from_mins(5);
+
+/// Runs a reconciler, from when this replica leads until its queue is closed.
+pub async fn run<K, F, P>(
+    store: Store<K>,
+    queue: UnboundedReceiver<ObjectRef<K>>,
+    context: Arc<Context>,
+    reconcile: F,
+) where
+    K: Kind,
+    F: Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
+    P: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    let requests = queue::requests(queue, store.clone(), context.fence.clone());
+    let failures = Failures::default();
+    let counted = failures.clone();
+    let reconciles = applier(
+        move |object: Arc<K>, context: Arc<Context>| {
+            reconcile_once(object, context, reconcile.clone(), failures.clone()).boxed()
+        },
+        move |object, error: &Error, _| Action::requeue(counted.another(uid(object.as_ref()), error)),
+        context,
+        store,
+        requests,
+        Config::default(),
+    );
+    reconciles
+        .for_each(async |reconciled| {
+            if let Err(controller::Error::QueueError(error)) = reconciled {
+                error!(%error, "the queue failed");
+            }
+        })
+        .await;
+}
+
+async fn reconcile_once<K, F, P>(
+    object: Arc<K>,
+    context: Arc<Context>,
+    reconcile: F,
+    failures: Failures,
+) -> Result<Action, Error>
+where
+    K: Kind,
+    F: Fn(Arc<K>, Arc<Context>) -> P,
+    P: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    if context.api.take_stale(object.as_ref()) {
+        return Ok(Action::await_change());
+    }
+    let kind = K::kind(&());
+    let uid = uid(object.as_ref()).to_owned();
+    let span = info_span!("pass", %kind, namespace = object.namespace(), name = object.name_any());
+    let timer = context.metrics.pass(&kind);
+    let guarded = AssertUnwindSafe(reconcile(object, context)).catch_unwind();
+    let result = match tokio::time::timeout(RECONCILE_TIMEOUT, guarded.instrument(span.clone())).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(Error::Panic(describe(panic.as_ref()))),
+        Err(_) => Err(Error::TooLong(RECONCILE_TIMEOUT)),
+    };
+    timer.end(match &result {
+        Ok(_) => "success",
+        Err(error) if error.is_not_found() => "success",
+        Err(error) if error.is_conflict() => "conflict",
+        Err(_) => "error",
+    });
+    match result {
+        Ok(action) => {
+            failures.forget(&uid);
+            Ok(action)
+        }
+        Err(error) if error.is_not_found() => Ok(Action::await_change()),
+        Err(error) => {
+            span.in_scope(|| match &error {
+                _ if error.is_conflict() => debug!(%error, "somebody else wrote first"),
+                Error::Panic(_) => error!(%error, "the pass failed"),
+                _ => warn!(%error, "the pass failed and is repeated"),
+            });
+            Err(error)
+        }
+    }
+}
+
+fn describe(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+/// How often the reconciles of an object have failed in a row.
+#[derive(Clone, Default)]
+struct Failures(Arc<Mutex<HashMap<String, u32>>>);
+
+impl Failures {
+    fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Counts one more; returns how long to wait.
+    fn another(&self, uid: &str, error: &Error) -> Duration {
+        if error.is_conflict() {
+            return FIRST_RETRY;
+        }
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(uid.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        FIRST_RETRY.saturating_mul(1 << (*count - 1).min(16)).min(LONGEST_RETRY)
+    }
+}

@@ -1,0 +1,198 @@
+//! Which change requeues which objects? Each kind of the table requeues the object itself; here are the others.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource as _, ResourceExt as _};
+
+use super::feed::{Feed, Listener};
+use super::watched_kinds::WatchedKinds;
+use crate::crd::alpha::{Binding, Broker, Instance};
+use crate::crd::role::{Class as _, Plan as _};
+use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::domain::rollout::concerns_pods;
+use crate::reconcilers::context::Context;
+use crate::reconcilers::identity::namespace;
+use crate::reconcilers::kind::Kind;
+use crate::reconcilers::kinds::alpha::{self, Alpha};
+use crate::reconcilers::queue::Queue;
+use crate::reconcilers::scope::{self, Cluster, Namespaced, Scope, class_of, plan_of};
+
+/// Connects the watch of each kind with the queues of other kinds.
+pub fn connect(
+    kinds: &mut WatchedKinds,
+    namespaces: &mut Feed<PartialObjectMeta<Namespace>>,
+    rollouts: Queue<ServiceBinding>,
+    context: &Arc<Context>,
+) {
+    kinds.cluster_brokers.feed.tell([alpha_of_child::<Broker>(context)]);
+    kinds.cluster_classes.feed.tell([waiting_instances(context), instances_of_class::<Cluster>(context)]);
+    kinds.classes.feed.tell([waiting_instances(context), instances_of_class::<Namespaced>(context)]);
+    kinds.cluster_plans.feed.tell([
+        waiting_instances(context),
+        rejected_bindings(context),
+        instances_of_plan::<Cluster>(context),
+    ]);
+    kinds.plans.feed.tell([
+        waiting_instances(context),
+        rejected_bindings(context),
+        instances_of_plan::<Namespaced>(context),
+    ]);
+    kinds.instances.feed.tell([
+        bindings_of_instance(context),
+        catalog_of_instance::<Cluster>(context),
+        catalog_of_instance::<Namespaced>(context),
+        alpha_of_child::<Instance>(context),
+    ]);
+    kinds.bindings.feed.tell([
+        instance_of_binding(context),
+        alpha_of_child::<Binding>(context),
+        rollouts_of_binding(rollouts),
+    ]);
+    namespaces.tell([bindings_of_terminating_namespace(context)]);
+}
+
+/// The restarts of workloads, if the binding concerns pods.
+fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
+    Box::new(move |binding| {
+        if concerns_pods(binding) {
+            queue.requeue_object(binding);
+        }
+    })
+}
+
+/// The alpha object whose child has changed, or another object that is in its child's place.
+fn alpha_of_child<A: Alpha>(context: &Arc<Context>) -> Listener<A::Child> {
+    let context = Arc::clone(context);
+    Box::new(move |child| {
+        let alpha = alpha::namesake(child);
+        if A::cache(&context.caches).get(&alpha).is_some() {
+            A::queue(&context.queues).requeue(alpha);
+        }
+    })
+}
+
+/// The instances that wait for any class or plan to change.
+fn waiting_instances<K>(context: &Arc<Context>) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |_| {
+        for instance in context.waiting_for_catalog.all() {
+            context.queues.instances.requeue(instance);
+        }
+    })
+}
+
+/// The instances of a class that can be left now, or no longer.
+fn instances_of_class<S: Scope>(context: &Arc<Context>) -> Listener<S::Class> {
+    instances_of::<S, _, _>(context, class_of::<S>, |class: &S::Class| class.common().plan_updatable)
+}
+
+/// The instances of a plan that can be left now, or no longer, or that has another version.
+fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
+    instances_of::<S, _, _>(context, plan_of::<S>, |plan: &S::Plan| {
+        (plan.common().plan_updatable, plan.common().maintenance_info.clone())
+    })
+}
+
+/// The instances of a class or plan whose terms are no longer what they were before.
+fn instances_of<S: Scope, K: Kind, T: PartialEq + Send + 'static>(
+    context: &Arc<Context>,
+    of: fn(&ServiceInstance) -> Option<&str>,
+    terms: fn(&K) -> T,
+) -> Listener<K> {
+    let context = Arc::clone(context);
+    let known = Mutex::new(HashMap::new());
+    Box::new(move |entry| {
+        let reference = ObjectRef::from_obj(entry);
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if K::cache(&context.caches).get(&reference).is_none() {
+            known.remove(&reference);
+            return;
+        }
+        let before = known.insert(reference.clone(), terms(entry));
+        if before.is_none() || before.as_ref() == known.get(&reference) {
+            return;
+        }
+        for instance in context.caches.instances.state() {
+            if of(&instance) == entry.meta().name.as_deref() && scope::is_for::<S>(entry, instance.as_ref()) {
+                context.queues.instances.requeue_object(&instance);
+            }
+        }
+    })
+}
+
+/// The bindings whose parameters do not fit the schema of a plan.
+fn rejected_bindings<K>(context: &Arc<Context>) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |_| {
+        for binding in context.rejected_by_schema.all() {
+            context.queues.bindings.requeue(binding);
+        }
+    })
+}
+
+/// The bindings of an instance.
+fn bindings_of_instance(context: &Arc<Context>) -> Listener<ServiceInstance> {
+    let context = Arc::clone(context);
+    Box::new(move |instance| {
+        for binding in context.caches.bindings.state() {
+            let named = binding.spec.instance_ref.name == instance.name_any();
+            if named && scope::is_beside(binding.as_ref(), instance) {
+                context.queues.bindings.requeue_object(&binding);
+            }
+        }
+    })
+}
+
+/// The bindings of a namespace that is being deleted, which may wait for its pods.
+fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
+    let context = Arc::clone(context);
+    Box::new(move |namespace| {
+        if namespace.metadata.deletion_timestamp.is_none() {
+            return;
+        }
+        for binding in context.caches.bindings.state() {
+            if binding.metadata.namespace == namespace.metadata.name {
+                context.queues.bindings.requeue_object(&binding);
+            }
+        }
+    })
+}
+
+/// The class, plan and brokers that may have waited for an instance to be deleted.
+fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInstance> {
+    let context = Arc::clone(context);
+    Box::new(move |instance| {
+        let gone = context.caches.instances.get(&ObjectRef::from_obj(instance)).is_none();
+        if !gone && instance.metadata.deletion_timestamp.is_none() {
+            return;
+        }
+        let namespace = instance.namespace().filter(|_| S::NAMESPACED);
+        if let Some(class) = class_of::<S>(instance) {
+            S::Class::queue(&context.queues).requeue_name(class, namespace.as_deref());
+        }
+        if let Some(plan) = plan_of::<S>(instance) {
+            S::Plan::queue(&context.queues).requeue_name(plan, namespace.as_deref());
+        }
+        for broker in S::Broker::cache(&context.caches).state() {
+            if broker.meta().deletion_timestamp.is_some() && scope::is_for::<S>(broker.as_ref(), instance) {
+                S::Broker::queue(&context.queues).requeue_object(&broker);
+            }
+        }
+    })
+}
+
+/// The instance of a binding, if it waits for the binding to be deleted.
+fn instance_of_binding(context: &Arc<Context>) -> Listener<ServiceBinding> {
+    let context = Arc::clone(context);
+    Box::new(move |binding| {
+        let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(namespace(binding));
+        let instance = context.caches.instances.get(&reference);
+        if instance.is_some_and(|instance| instance.metadata.deletion_timestamp.is_some()) {
+            context.queues.instances.requeue(reference);
+        }
+    })
+}

@@ -1,0 +1,132 @@
+//! The real reconcilers in a simulated world: a model of the API server, a broker that can fail in every way, and time
+//! that passes only when nothing else can happen.
+//!
+//! Everything happens one thing at a time, and what is next is a choice: so a seed is a history, the same seed is the
+//! same history, and a history that breaks something can be made shorter until only what matters is left.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `api` | what does an API server answer? |
+//! | `broker`, `fault` | what does a broker answer, and how can that go wrong? |
+//! | `operator` | how are watches and requests of the real reconcilers served? |
+//! | `former` | what if an operator is stopped, and goes on when another one has taken over? |
+//! | `world` | what happens between these three? |
+//! | `users` | what do users do? |
+//! | `invariants` | what must be so? |
+//! | `choices`, `history` | what happens next, and which shorter history breaks the same? |
+//! | `matrix` | what comes of each fault of each call? |
+//! | `catalog` | what does the broker offer? |
+
+mod api;
+mod broker;
+mod catalog;
+mod choices;
+mod fault;
+mod former;
+mod history;
+mod invariants;
+mod matrix;
+mod operator;
+mod users;
+mod world;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::broker::{request, rules, truth};
+use choices::Choices;
+
+/// Where everything happens.
+const NAMESPACE: &str = "ns";
+/// Where the broker is.
+const BROKER_URL: &str = "http://broker.example";
+
+/// Runs something in a time of its own.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(future)
+}
+
+/// A number from the environment, for `make simulate`.
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// I1 to I11, whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
+///
+/// | | when |
+/// |---|---|
+/// | I1, I11 | an ambiguous provision is tried anew without a removal; a failed deprovision lets the object go |
+/// | I2 | a new attempt does not wait for the removal of the one before; that removal names the id of the next |
+/// | I3 | a changed Secret is not noticed |
+/// | I4 | a refused update is treated as a deletion; a call is made on the word of a stale cache |
+/// | I5 | an edit is not carried out; an update without an answer is not remembered |
+/// | I6 | an instance and its bindings do not take turns |
+/// | I7 | nobody asks again how far an operation is; 410 is not taken for gone |
+/// | I8 | a broker that wants to be left alone is called; there is no pause between attempts |
+/// | I9 | an instance does not wait for its binding; a pass goes on with another object of the same name |
+///
+/// I10 is broken in `tests/it/leaks.rs`, with all that the real process writes.
+#[test]
+fn in_every_history_all_is_well_in_the_end() {
+    let (first, count) = (setting("SEED", 0), setting("SEEDS", 4_000));
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || (first..first + count).skip(thread).step_by(threads).for_each(check));
+        }
+    });
+    println!("{count} histories, from seed {first}");
+}
+
+/// Lives through the history of a seed; if it breaks something, the shortest one that does is told.
+fn check(seed: u64) {
+    let end = history::live(Choices::of_seed(seed));
+    if end.broken.is_empty() {
+        return;
+    }
+    let whole = end.story.len();
+    let shortest = history::shortest(end);
+    let (story, broken) = (shortest.story.join("\n"), shortest.broken.join("\n"));
+    panic!(
+        "seed {seed} ({whole} steps) breaks:\n{story}\n{broken}\nSEED={seed} SEEDS=1 make simulate: again"
+    );
+}
+
+/// I1 to I11, and the specification's table of orphan mitigation, for each operation and each fault.
+#[test]
+fn every_fault_of_every_operation_ends_well() {
+    let scenarios = matrix::all();
+    let failures: Mutex<Vec<String>> = Mutex::default();
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (broken, story) = scenario.play();
+                    if !broken.is_empty() {
+                        let (story, broken) = (story.join("\n"), broken.join("\n"));
+                        failures.lock().unwrap().push(format!("{scenario}:\n{story}\n{broken}"));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    let (failed, all) = (failures.len(), scenarios.len());
+    println!("{} of {all} scenarios passed", all - failed);
+    let told = format!("| {},{:03} scenarios |", all / 1000, all % 1000);
+    assert!(include_str!("../../README.md").contains(&told), "the README does not say {told:?}");
+    assert!(failures.is_empty(), "{failed} of {all} scenarios failed:\n\n{}", failures.join("\n\n"));
+}
+
+/// A history that failed can be looked at again.
+#[test]
+fn a_seed_is_a_history() {
+    for seed in 0..20 {
+        let first = history::live(Choices::of_seed(seed));
+        let second = history::live(Choices::replay(first.choices));
+        assert_eq!(first.story, second.story, "seed {seed}");
+    }
+}

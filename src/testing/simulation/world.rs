@@ -1,0 +1,283 @@
+//! The world of a simulation: an API server, a broker, an operator, and what happens between them, one thing at a time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::api::{self, Api, Key};
+use super::broker::Broker;
+use super::fault::Fault;
+use super::former::Former;
+use super::operator::{Inbox, Operator, RESOURCES, Waiting};
+use super::truth::MARK;
+use super::{BROKER_URL, NAMESPACE, invariants};
+use crate::reconcilers::clock;
+use crate::reconcilers::kube_api::truncate;
+
+/// How long a request waits for its answer at most, so that nobody gives up waiting.
+const MOMENT: Duration = Duration::from_secs(1);
+/// As long as nothing happens at all for this time, nothing more will happen: all pauses are shorter.
+const QUIET: Duration = Duration::from_hours(2);
+/// How long the world may live.
+const LONGEST: Duration = Duration::from_hours(24 * 30);
+
+/// How much may happen in it.
+const LONGEST_STORY: usize = 5_000;
+
+/// What is broken: which invariant, and how.
+pub type Broken = String;
+
+/// An API server, a broker, and an operator.
+pub struct World {
+    /// The API server.
+    pub api: Api,
+    /// The broker.
+    pub broker: Broker,
+    /// The operator, unless it is dead.
+    pub operator: Option<Operator>,
+    /// An operator that led before this one, and lives.
+    pub former: Option<Former>,
+    /// What waits for an answer.
+    pub waiting: Vec<Waiting>,
+    /// What has happened, in words.
+    pub story: Vec<String>,
+    /// What was found broken on the way.
+    pub broken: Vec<Broken>,
+    /// How often the operator has asked the API server to change something.
+    pub writes: usize,
+    /// Where the operator's requests arrive.
+    pub inbox: Inbox,
+    began: Instant,
+}
+
+impl World {
+    /// A world with a catalog, in which nothing has happened.
+    pub fn new() -> Self {
+        let began = Instant::now();
+        clock::SIMULATED.set(Some(began));
+        let mut world = Self {
+            api: Api::default(),
+            broker: Broker::offering(super::catalog::offered()),
+            operator: None,
+            former: None,
+            waiting: Vec::new(),
+            story: Vec::new(),
+            broken: Vec::new(),
+            writes: 0,
+            inbox: Inbox::default(),
+            began,
+        };
+        world.api.now = timestamp();
+        super::catalog::publish(&mut world.api, BROKER_URL);
+        let namespace =
+            Key { resource: "namespaces".to_owned(), namespace: String::new(), name: NAMESPACE.to_owned() };
+        world.api.create(namespace, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {}}));
+        world.start();
+        world
+    }
+
+    /// Starts the operator.
+    pub fn start(&mut self) {
+        self.broker.forget_caller();
+        self.operator = Some(Operator::start(&self.inbox, &self.api));
+    }
+
+    /// Something has happened.
+    pub fn tell(&mut self, what: impl Into<String>) {
+        let seconds = self.began.elapsed().as_secs();
+        self.story.push(format!("{seconds:>6} s  {}", what.into()));
+    }
+
+    /// Lets the operator work until it waits for somebody else. Events are taken without further ado.
+    pub async fn settle(&mut self) {
+        loop {
+            sleep(Duration::from_millis(1)).await;
+            self.api.now = timestamp();
+            self.watch_former();
+            let arrived = self.inbox.take();
+            let mut told = false;
+            for waiting in arrived {
+                match waiting {
+                    Waiting::Api(request, answer) if request.path.contains("/events") => {
+                        told = true;
+                        self.look_for_secrets(&request.body.to_string());
+                        let _ = answer.send(Ok(self.api.answer(&request)));
+                    }
+                    Waiting::Broker(request, answer) => {
+                        self.broken.extend(invariants::of_call(&request, &self.api));
+                        self.broker.receive(&request);
+                        self.waiting.push(Waiting::Broker(request, answer));
+                    }
+                    Waiting::Api(..) => self.waiting.push(waiting),
+                }
+            }
+            if !told {
+                break;
+            }
+        }
+        self.waiting.sort_by_cached_key(Waiting::order);
+        self.broken.append(&mut self.broker.violations);
+    }
+
+    /// Lets time pass until something arrives; false if nothing ever will.
+    pub async fn wait(&mut self) -> bool {
+        let longest = if self.waiting.is_empty() { QUIET } else { MOMENT };
+        let arrived = timeout(longest, self.inbox.arrival()).await.is_ok();
+        if self.began.elapsed() > LONGEST {
+            self.broken.push("I7: it does not come to rest".to_owned());
+            return false;
+        }
+        self.settle().await;
+        arrived || !self.waiting.is_empty()
+    }
+
+    /// A request is answered as it should be.
+    pub fn answer(&mut self, index: usize) {
+        self.finish(index, None);
+    }
+
+    /// A request to the broker meets a fault.
+    pub fn befall(&mut self, index: usize, fault: &Fault) {
+        self.finish(index, Some(fault));
+    }
+
+    fn finish(&mut self, index: usize, fault: Option<&Fault>) {
+        let waiting = self.waiting.remove(index);
+        let what = waiting.describe();
+        match waiting {
+            Waiting::Api(request, answer) => {
+                let answered = self.carry_out(&request);
+                self.tell(format!("{what}: {}", answered.0));
+                let _ = answer.send(Ok(answered));
+            }
+            Waiting::Broker(request, answer) => {
+                self.broker.leave(&request);
+                let seen = self.broker.answer(&request, fault);
+                let told = match &seen {
+                    Ok(response) => {
+                        let body = String::from_utf8_lossy(response.head_and_body.body()).into_owned();
+                        format!("{} {}", response.head_and_body.status().as_u16(), truncate(&body, 60))
+                    }
+                    Err(error) => error.to_string(),
+                };
+                let fault = fault.map(|fault| format!("  ({})", fault.name)).unwrap_or_default();
+                self.tell(format!("broker: {what}: {told}{fault}"));
+                let _ = answer.send(seen);
+                self.broken.extend(invariants::of_broker(&self.broker, &self.api));
+            }
+        }
+    }
+
+    /// A request to the API server is carried out.
+    pub fn carry_out(&mut self, request: &api::Request) -> api::Answer {
+        if !request.method.is_safe() {
+            self.writes += 1;
+            if !request.path.contains("/secrets") {
+                self.look_for_secrets(&request.body.to_string());
+            }
+        }
+        let answer = self.api.answer(request);
+        // What users do with a Secret is repaired later.
+        if !self.story.iter().any(|line| line.contains("the Secret")) {
+            self.broken.extend(invariants::of_write(request, &self.api, &self.broker));
+        }
+        answer
+    }
+
+    /// A request to the API server is not answered; perhaps it is carried out nevertheless.
+    pub fn lose(&mut self, index: usize, carried_out: bool) {
+        let waiting = self.waiting.remove(index);
+        let what = waiting.describe();
+        let Waiting::Api(request, answer) = waiting else { return };
+        let how = if carried_out { "the answer is lost" } else { "the request is lost" };
+        self.tell(format!("{what}: {how}"));
+        if carried_out {
+            self.carry_out(&request);
+        }
+        let _ = answer.send(Err("connection reset"));
+    }
+
+    /// The operator dies. Of what it had asked, `carried_out` says whether it is still done.
+    pub fn crash(&mut self, carried_out: impl Fn(&Waiting) -> bool) {
+        self.tell("the operator is killed");
+        self.operator = None;
+        for waiting in std::mem::take(&mut self.waiting) {
+            let done = carried_out(&waiting);
+            if done {
+                let what = waiting.describe();
+                self.tell(format!("{what}: is carried out after its death"));
+            }
+            match waiting {
+                Waiting::Api(request, _) if done => drop(self.carry_out(&request)),
+                Waiting::Broker(request, _) => {
+                    self.broker.leave(&request);
+                    if done {
+                        let _ = self.broker.answer(&request, None);
+                    }
+                }
+                Waiting::Api(..) => {}
+            }
+        }
+        self.inbox.take();
+    }
+
+    /// Without any fault, until nothing happens any more.
+    pub async fn come_to_rest(&mut self) {
+        if self.operator.is_none() {
+            self.start();
+        }
+        self.settle().await;
+        while self.broken.is_empty() {
+            if !self.go_on() && !self.wait().await {
+                if !self.former.as_ref().is_some_and(Former::is_stopped) {
+                    // By now it has noticed that it was deposed, and has ended.
+                    self.former = None;
+                    return;
+                }
+                self.resume();
+            }
+            self.settle().await;
+            if self.story.len() > LONGEST_STORY {
+                self.broken.push("I7, I8: it does not come to rest".to_owned());
+            }
+        }
+    }
+
+    /// The next thing that happens if nothing goes wrong; false if only time can pass.
+    pub fn go_on(&mut self) -> bool {
+        if !self.waiting.is_empty() {
+            self.answer(0);
+            return true;
+        }
+        let Some(operator) = &mut self.operator else { return false };
+        let behind = (0..RESOURCES.len()).find(|watch| operator.is_behind(*watch, &self.api));
+        if let Some(resource) = behind {
+            operator.deliver(resource, &self.api);
+            return true;
+        }
+        self.broker.catch_up().is_some_and(|what| {
+            self.tell(format!("broker: has done {what}"));
+            true
+        })
+    }
+
+    /// I10: what only Secrets may hold.
+    fn look_for_secrets(&mut self, text: &str) {
+        if text.contains(MARK) || text.contains("hunter2") {
+            self.broken.push(format!("I10: a secret is told: {text}"));
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        clock::SIMULATED.set(None);
+    }
+}
+
+fn timestamp() -> String {
+    let now: Timestamp = clock::now().0;
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
