@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::json::{self, null_is_absent};
 
@@ -36,17 +36,16 @@ impl OriginatingIdentity {
     /// The value of `X-Broker-API-Originating-Identity`. If it would be too long for common servers, `extra` and
     /// then `groups` are sent empty and named in an additional member, `truncated`.
     pub(super) fn header(&self) -> String {
-        let mut identity = json!(self);
-        let mut truncated = Vec::new();
-        for (member, empty) in [("extra", json!({})), ("groups", json!([]))] {
-            if encode(&identity).len() <= LONGEST_HEADER {
-                break;
-            }
-            truncated.push(member);
-            identity[member] = empty;
-            identity["truncated"] = json!(truncated);
+        let mut sent = Sent { identity: self.clone(), truncated: Vec::new() };
+        if encode(&sent).len() > LONGEST_HEADER {
+            sent.identity.extra.clear();
+            sent.truncated.push("extra");
         }
-        encode(&identity)
+        if encode(&sent).len() > LONGEST_HEADER {
+            sent.identity.groups.clear();
+            sent.truncated.push("groups");
+        }
+        encode(&sent)
     }
 
     /// The identity that a value of `X-Broker-API-Originating-Identity` holds; nothing if the platform is another one
@@ -57,12 +56,23 @@ impl OriginatingIdentity {
     }
 }
 
-fn encode(identity: &Value) -> String {
-    format!("{PLATFORM} {}", STANDARD.encode(identity.to_string()))
+/// An identity with the names of the members that are empty because they are too long.
+#[derive(Serialize)]
+struct Sent {
+    #[serde(flatten)]
+    identity: OriginatingIdentity,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    truncated: Vec<&'static str>,
+}
+
+fn encode(sent: &Sent) -> String {
+    format!("{PLATFORM} {}", STANDARD.encode(json!(sent).to_string()))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn decode(header: &str) -> Value {
