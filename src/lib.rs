@@ -3,7 +3,7 @@
 //! The rooms, and what may go from one to another:
 //!
 //! * [`crd`] — what the objects look like. Types only.
-//! * [`osb`] — how a broker is spoken to. Knows nothing of Kubernetes.
+//! * [`osb`] — how platforms and brokers speak: the types of both sides, and a client. Knows nothing of Kubernetes.
 //! * [`domain`] — what an object means and what is next. Pure: uses `crd` and `osb`'s types, nothing else.
 //! * [`reconcilers`] — reads, calls and writes what `domain` decides.
 //! * [`leader`] — which replica works, and what keeps the others from it.

@@ -1,9 +1,14 @@
-//! The Open Service Broker API, version 2.17, from the platform's side.
+//! The Open Service Broker API, version 2.17: the client of a platform, and the wire types of both sides.
+//!
+//! Requests, answers and queries are types that a platform writes and a broker reads, or the other way round: each
+//! is `Serialize` and `Deserialize`, leaves out what is absent, never writes `null`, and ignores unknown members.
+//! With [`route`] and [`header`] they are what a broker in Rust needs of this API. Those that hold credentials or
+//! parameters are written whole, but show nothing of them to a log ([`SecretObject`]).
 //!
 //! [`Client`] has one method for each endpoint of a broker. It sends a request once, reads the answer within
 //! limits of time and size, and says precisely what happened: a [`Reply`], a document, or an [`Error`] that can
-//! be asked the questions on which the next step depends. It keeps no state, retries nothing and knows nothing
-//! of Kubernetes; what to do about an answer is decided elsewhere.
+//! be asked the questions on which the next step depends. It keeps no state and retries nothing; what to do about
+//! an answer is decided elsewhere. Nothing here knows of Kubernetes.
 //!
 //! | file | what it answers |
 //! |---|---|
@@ -15,7 +20,8 @@
 //! | `identity` | on whose behalf is a request made? |
 //! | `catalog` | what does a broker offer, and which of it cannot be used? |
 //! | `instance`, `binding`, `operation` | what do requests and answers look like on the wire? |
-//! | `error` | what went wrong, and what does it mean? |
+//! | `route`, `header` | which paths and headers does the API have? |
+//! | `error` | what went wrong, and what does it mean? `error/response`: how does a broker say so? |
 //! | `json`, `text`, `retry_after` | how is what brokers write read safely? |
 //!
 //! Section names in the documentation are those of the specification, `spec.md` and `profile.md`.
@@ -26,6 +32,7 @@ mod catalog;
 mod client;
 mod config;
 mod error;
+pub mod header;
 mod identity;
 #[cfg(test)]
 pub(crate) mod in_process;
@@ -34,6 +41,7 @@ mod json;
 mod operation;
 mod request;
 mod retry_after;
+pub mod route;
 mod text;
 mod transport;
 
@@ -49,14 +57,16 @@ pub use client::Client;
 pub use config::{
     Authentication, Config, ConfigError, DEFAULT_TIMEOUT, Observation, Observer, install_tls_provider,
 };
-pub use error::Error;
+pub use error::{Error, ErrorResponse};
 pub use identity::OriginatingIdentity;
 pub use instance::{
     InstanceMetadata, InstanceResponse, PreviousValues, ProvisionRequest, ProvisionResponse, UpdateRequest,
     UpdateResponse,
 };
 pub use json::SecretObject;
-pub use operation::{LastOperation, LastOperationQuery, PlanQuery, Reply, State};
+pub use operation::{
+    AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, PlanQuery, Reply, State,
+};
 
 /// The version of the API that every request announces (“API Version Header”).
 pub const API_VERSION: &str = "2.17";

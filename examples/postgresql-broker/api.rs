@@ -1,4 +1,4 @@
-//! The Open Service Broker API, version 2.17: routes, and what all of them have in common.
+//! The endpoints of the Open Service Broker API, version 2.17, and what all of them have in common.
 
 mod bindings;
 mod gate;
@@ -16,6 +16,7 @@ use axum::{
     routing::{get, put},
 };
 use serde_json::json;
+use service_catalog::osb::{ErrorResponse, route};
 use uuid::Uuid;
 
 pub use self::gate::Credentials;
@@ -32,14 +33,11 @@ pub fn router(broker: Arc<Broker>, credentials: Credentials) -> Router {
         .delete(instances::deprovision);
     let binding = put(bindings::bind).get(bindings::fetch).delete(bindings::unbind);
     Router::new()
-        .route("/v2/catalog", get(catalog))
-        .route("/v2/service_instances/{instance_id}", instance)
-        .route("/v2/service_instances/{instance_id}/last_operation", get(instances::last_operation))
-        .route("/v2/service_instances/{instance_id}/service_bindings/{binding_id}", binding)
-        .route(
-            "/v2/service_instances/{instance_id}/service_bindings/{binding_id}/last_operation",
-            get(bindings::last_operation),
-        )
+        .route(route::CATALOG, get(catalog))
+        .route(route::INSTANCE, instance)
+        .route(route::INSTANCE_LAST_OPERATION, get(instances::last_operation))
+        .route(route::BINDING, binding)
+        .route(route::BINDING_LAST_OPERATION, get(bindings::last_operation))
         .fallback(async || Error::NotFound("this address"))
         .layer(middleware::from_fn(gate::finish))
         .layer(middleware::from_fn_with_state(Arc::new(credentials), gate::admit))
@@ -50,7 +48,7 @@ pub fn router(broker: Arc<Broker>, credentials: Credentials) -> Router {
 
 /// The catalog, or `304` for a platform that has it.
 async fn catalog(headers: HeaderMap) -> Response {
-    let body = catalog::document();
+    let body = json!(catalog::document());
     let etag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_OID, body.to_string().as_bytes()));
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let tag = [(header::ETAG, etag)];
@@ -60,7 +58,9 @@ async fn catalog(headers: HeaderMap) -> Response {
 async fn healthz(State(broker): Shared) -> Response {
     match broker.check().await {
         Ok(()) => "ok\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "description": error.to_string() })))
-            .into_response(),
+        Err(error) => {
+            let body = ErrorResponse { description: Some(error.to_string()), ..ErrorResponse::default() };
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        }
     }
 }

@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use service_catalog::osb::{
+    self, Catalog, InputParametersSchema, MaintenanceInfo, Schemas, Service, ServiceBindingSchema,
+    ServiceInstanceSchema,
+};
 
 use crate::error::Error;
 
@@ -125,81 +129,93 @@ pub struct BindingParameters {
 }
 
 /// The body of `GET /v2/catalog`.
-pub fn document() -> Value {
-    json!({ "services": [
-        {
-            "id": POSTGRESQL,
-            "name": "postgresql",
-            "description": "A PostgreSQL database of your own",
-            "tags": ["postgresql", "relational", "sql"],
-            "bindable": true,
-            "plan_updateable": true,
-            "instances_retrievable": true,
-            "bindings_retrievable": true,
-            "metadata": metadata("PostgreSQL", "A database of your own, with a role for each binding."),
-            "plans": [small(), large()],
-        },
-        {
-            "id": POSTGRESQL_SCHEMA,
-            "name": "postgresql-schema",
-            "description": "A schema in a PostgreSQL database that is shared with others",
-            "tags": ["postgresql", "relational", "sql"],
-            "bindable": true,
-            "instances_retrievable": true,
-            "bindings_retrievable": true,
-            "metadata": metadata("PostgreSQL schema", "A schema of your own, with a role for each binding."),
-            "plans": [shared()],
-        },
-    ]})
+pub fn document() -> Catalog {
+    let databases = Service {
+        id: POSTGRESQL.to_owned(),
+        name: "postgresql".to_owned(),
+        description: "A PostgreSQL database of your own".to_owned(),
+        plan_updateable: true,
+        metadata: metadata("PostgreSQL", "A database of your own, with a role for each binding."),
+        plans: vec![small(), large()],
+        ..service()
+    };
+    let schemas = Service {
+        id: POSTGRESQL_SCHEMA.to_owned(),
+        name: "postgresql-schema".to_owned(),
+        description: "A schema in a PostgreSQL database that is shared with others".to_owned(),
+        metadata: metadata("PostgreSQL schema", "A schema of your own, with a role for each binding."),
+        plans: vec![shared()],
+        ..service()
+    };
+    Catalog { services: vec![databases, schemas], ..Catalog::default() }
 }
 
-fn small() -> Value {
-    json!({
-        "id": SMALL.id,
-        "name": "small",
-        "description": "A database for up to 100 connections, at once",
-        "free": true,
-        "binding_rotatable": true,
-        "metadata": { "displayName": "Small", "bullets": ["20 to 100 connections", "Ready at once"] },
-        "schemas": schemas(&SMALL),
-    })
+/// What all services have in common.
+fn service() -> Service {
+    Service {
+        tags: ["postgresql", "relational", "sql"].map(str::to_owned).into(),
+        bindable: true,
+        instances_retrievable: true,
+        bindings_retrievable: true,
+        ..Service::default()
+    }
 }
 
-fn large() -> Value {
-    json!({
-        "id": LARGE.id,
-        "name": "large",
-        "description": "A database for up to 1000 connections, after a moment",
-        "free": false,
-        "binding_rotatable": true,
-        "plan_updateable": LARGE.updateable,
-        "maximum_polling_duration": 600,
-        "maintenance_info": {
-            "version": LARGE.maintenance_version,
-            "description": "Sorting and hashing may use 32 MB instead of 4 MB.",
-        },
-        "metadata": {
+fn small() -> osb::Plan {
+    osb::Plan {
+        name: "small".to_owned(),
+        description: "A database for up to 100 connections, at once".to_owned(),
+        metadata: members(json!({
+            "displayName": "Small",
+            "bullets": ["20 to 100 connections", "Ready at once"],
+        })),
+        ..offered(&SMALL)
+    }
+}
+
+fn large() -> osb::Plan {
+    osb::Plan {
+        name: "large".to_owned(),
+        description: "A database for up to 1000 connections, after a moment".to_owned(),
+        free: false,
+        plan_updateable: Some(LARGE.updateable),
+        maximum_polling_duration: Some(600),
+        maintenance_info: LARGE.maintenance_version.map(|version| MaintenanceInfo {
+            version: version.to_owned(),
+            description: Some("Sorting and hashing may use 32 MB instead of 4 MB.".to_owned()),
+        }),
+        metadata: members(json!({
             "displayName": "Large",
             "bullets": ["200 to 1000 connections", "More memory for each query"],
             "costs": [{ "amount": { "usd": 49.0, "eur": 45.0 }, "unit": "MONTHLY" }],
-        },
-        "schemas": schemas(&LARGE),
-    })
+        })),
+        ..offered(&LARGE)
+    }
 }
 
-fn shared() -> Value {
-    json!({
-        "id": SHARED.id,
-        "name": "shared",
-        "description": "A schema next to those of others",
-        "free": true,
-        "binding_rotatable": true,
-        "metadata": { "displayName": "Shared", "bullets": ["For tests and small things", "Ready at once"] },
-        "schemas": schemas(&SHARED),
-    })
+fn shared() -> osb::Plan {
+    osb::Plan {
+        name: "shared".to_owned(),
+        description: "A schema next to those of others".to_owned(),
+        metadata: members(json!({
+            "displayName": "Shared",
+            "bullets": ["For tests and small things", "Ready at once"],
+        })),
+        ..offered(&SHARED)
+    }
 }
 
-fn schemas(plan: &Plan) -> Value {
+/// What all plans have in common.
+fn offered(plan: &Plan) -> osb::Plan {
+    osb::Plan {
+        id: plan.id.to_owned(),
+        binding_rotatable: Some(true),
+        schemas: Some(schemas(plan)),
+        ..osb::Plan::default()
+    }
+}
+
+fn schemas(plan: &Plan) -> Schemas {
     let instance = match plan.kind {
         Kind::Database(size) => json!({ "connectionLimit": {
             "description": format!("Connections at the same time. Default: {}", size.connections),
@@ -214,33 +230,38 @@ fn schemas(plan: &Plan) -> Value {
         "type": "boolean",
         "default": false,
     }});
-    json!({
-        "service_instance": {
-            "create": { "parameters": schema(&instance) },
-            "update": { "parameters": schema(&instance) },
-        },
-        "service_binding": { "create": { "parameters": schema(&binding) } },
-    })
+    Schemas {
+        service_instance: Some(ServiceInstanceSchema {
+            create: Some(schema(&instance)),
+            update: Some(schema(&instance)),
+        }),
+        service_binding: Some(ServiceBindingSchema { create: Some(schema(&binding)) }),
+    }
 }
 
-fn schema(properties: &Value) -> Value {
-    json!({
+fn schema(properties: &Value) -> InputParametersSchema {
+    let parameters = json!({
         "$schema": "http://json-schema.org/draft-04/schema#",
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
-    })
+    });
+    InputParametersSchema { parameters: Some(parameters) }
 }
 
-fn metadata(display_name: &str, long_description: &str) -> Value {
-    json!({
+fn metadata(display_name: &str, long_description: &str) -> Option<Map<String, Value>> {
+    members(json!({
         "displayName": display_name,
         "longDescription": long_description,
         "providerDisplayName": "The example broker of the service catalog",
         "documentationUrl": "https://www.postgresql.org/docs/",
         "supportUrl": "https://www.postgresql.org/support/",
         "imageUrl": icon(),
-    })
+    }))
+}
+
+fn members(object: Value) -> Option<Map<String, Value>> {
+    serde_json::from_value(object).ok()
 }
 
 /// Three disks: a database, as everybody draws it.

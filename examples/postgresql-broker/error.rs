@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use service_catalog::osb::ErrorResponse;
 
 /// A request that was not fulfilled. The text is shown to users.
 #[derive(Debug, thiserror::Error)]
@@ -70,9 +70,9 @@ impl Error {
     /// The word that platforms look for. The specification defines no others.
     fn code(&self) -> Option<&'static str> {
         match self {
-            Self::AsyncRequired => Some("AsyncRequired"),
-            Self::Concurrency => Some("ConcurrencyError"),
-            Self::MaintenanceInfoConflict => Some("MaintenanceInfoConflict"),
+            Self::AsyncRequired => Some(ErrorResponse::ASYNC_REQUIRED),
+            Self::Concurrency => Some(ErrorResponse::CONCURRENCY_ERROR),
+            Self::MaintenanceInfoConflict => Some(ErrorResponse::MAINTENANCE_INFO_CONFLICT),
             _ => None,
         }
     }
@@ -84,10 +84,11 @@ impl IntoResponse for Error {
         if status.is_server_error() {
             tracing::error!(error = %self, "a request failed");
         }
-        let mut body = json!({ "description": self.to_string() });
-        if let (Some(code), Some(body)) = (self.code(), body.as_object_mut()) {
-            body.insert("error".to_owned(), code.into());
-        }
+        let body = ErrorResponse {
+            error: self.code().map(str::to_owned),
+            description: Some(self.to_string()),
+            ..ErrorResponse::default()
+        };
         (status, Json(body)).into_response()
     }
 }

@@ -3,6 +3,7 @@
 //! transaction.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use service_catalog::osb::State;
 use tokio_postgres::{Client, Transaction, error::SqlState};
 use uuid::Uuid;
 
@@ -65,17 +66,6 @@ pub enum Task {
     /// To these settings; the instance keeps its own until then.
     Update(Settings),
     Deprovision,
-}
-
-/// How far an operation is, in the words of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    #[serde(rename = "in progress")]
-    InProgress,
-    #[serde(rename = "succeeded")]
-    Succeeded,
-    #[serde(rename = "failed")]
-    Failed,
 }
 
 /// How the key of every deprovisioning begins, so that it is known when nothing else is left of the instance.

@@ -1,4 +1,4 @@
-//! The Open Service Broker API, version 2.17: routes, requests and answers.
+//! The endpoints of the Open Service Broker API, version 2.17.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,14 +13,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, put},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::Serialize;
+use service_catalog::osb::{
+    self, AsyncQuery, BindRequest, BindResponse, DeletionResponse, InstanceResponse, LastOperation,
+    PlanQuery, ProvisionRequest, ProvisionResponse, Reply, UpdateRequest, UpdateResponse, header, route,
+};
 
 use crate::{
     broker::{Broker, Done},
     catalog::{self, Action},
     error::Error,
-    instance::{Stand, Wish},
+    instance::Wish,
 };
 
 type Shared = State<Arc<Mutex<Broker>>>;
@@ -33,12 +36,12 @@ pub fn router(broker: Broker) -> Router {
     let binding = put(bind).get(fetch_binding).delete(unbind);
     Router::new()
         .route(
-            "/v2/catalog",
+            route::CATALOG,
             get(async |State(broker): Shared| Json(catalog::document(lock(&broker).services()))),
         )
-        .route("/v2/service_instances/{instance_id}", instance)
-        .route("/v2/service_instances/{instance_id}/last_operation", get(last_operation))
-        .route("/v2/service_instances/{instance_id}/service_bindings/{binding_id}", binding)
+        .route(route::INSTANCE, instance)
+        .route(route::INSTANCE_LAST_OPERATION, get(last_operation))
+        .route(route::BINDING, binding)
         .layer(middleware::from_fn(admit))
         .route("/healthz", get(async || "ok\n"))
         .with_state(Arc::new(Mutex::new(broker)))
@@ -57,95 +60,71 @@ async fn admit(request: Request, next: Next) -> Response {
 }
 
 fn speaks_our_version(headers: &HeaderMap) -> bool {
-    let version = headers.get("X-Broker-API-Version").and_then(|version| version.to_str().ok());
+    let version = headers.get(header::API_VERSION).and_then(|version| version.to_str().ok());
     version.is_some_and(|version| version.starts_with("2."))
-}
-
-/// What platforms add to the address.
-#[derive(Deserialize)]
-struct Options {
-    service_id: Option<String>,
-    plan_id: Option<String>,
-    #[serde(default)]
-    accepts_incomplete: bool,
-}
-
-#[derive(Deserialize)]
-struct ProvisionRequest {
-    service_id: String,
-    plan_id: String,
-    #[serde(default)]
-    parameters: Value,
-    context: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct UpdateRequest {
-    service_id: String,
-    plan_id: Option<String>,
-    parameters: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct BindRequest {
-    service_id: String,
-    plan_id: String,
-    #[serde(default)]
-    parameters: Value,
 }
 
 async fn provision(
     State(broker): Shared,
     Path(id): Path<String>,
-    Query(options): Query<Options>,
+    Query(query): Query<AsyncQuery>,
     request: Body<ProvisionRequest>,
 ) -> Result<Response, Error> {
-    let ProvisionRequest { service_id, plan_id, parameters, context } = read(request)?;
+    let ProvisionRequest { service_id, plan_id, parameters, context, .. } = read(request)?;
     // The context says for whom it is.
-    let customer = context.map_or_else(|| id.clone(), |context| context.to_string());
+    let customer = if context.is_null() { id.clone() } else { context.to_string() };
     let wish = (service_id.as_str(), Wish { plan_id, parameters });
-    let done = lock(&broker).provision(&id, wish, customer, options.accepts_incomplete, Instant::now())?;
-    Ok(answer(done, StatusCode::CREATED, json!({})))
+    let done = lock(&broker).provision(&id, wish, customer, query.accepts_incomplete, Instant::now())?;
+    Ok(answer(done, StatusCode::CREATED, ProvisionResponse::default()))
 }
 
 async fn update(
     State(broker): Shared,
     Path(id): Path<String>,
-    Query(options): Query<Options>,
+    Query(query): Query<AsyncQuery>,
     request: Body<UpdateRequest>,
 ) -> Result<Response, Error> {
-    let UpdateRequest { service_id, plan_id, parameters } = read(request)?;
+    let UpdateRequest { service_id, plan_id, parameters, .. } = read(request)?;
     let change = (service_id.as_str(), plan_id, parameters);
-    let done = lock(&broker).update(&id, change, options.accepts_incomplete, Instant::now())?;
-    Ok(answer(done, StatusCode::OK, json!({})))
+    let done = lock(&broker).update(&id, change, query.accepts_incomplete, Instant::now())?;
+    Ok(answer(done, StatusCode::OK, UpdateResponse::default()))
 }
 
 async fn deprovision(
     State(broker): Shared,
     Path(id): Path<String>,
-    Query(options): Query<Options>,
+    Query(plan): Query<PlanQuery>,
+    Query(query): Query<AsyncQuery>,
 ) -> Result<Response, Error> {
     let mut broker = lock(&broker);
-    must_name_a_plan(&broker, &options)?;
-    let done = broker.deprovision(&id, options.accepts_incomplete, Instant::now())?;
-    Ok(answer(done, StatusCode::OK, json!({})))
+    must_name_a_plan(&broker, &plan)?;
+    let done = broker.deprovision(&id, query.accepts_incomplete, Instant::now())?;
+    Ok(answer(done, StatusCode::OK, DeletionResponse {}))
 }
 
-async fn fetch_instance(State(broker): Shared, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+async fn fetch_instance(
+    State(broker): Shared,
+    Path(id): Path<String>,
+) -> Result<Json<InstanceResponse>, Error> {
     let mut broker = lock(&broker);
     let (service_id, wish) = broker.instance(&id, Instant::now())?;
-    let body = json!({ "service_id": service_id, "plan_id": wish.plan_id, "parameters": wish.parameters });
-    Ok(Json(body))
+    Ok(Json(InstanceResponse {
+        service_id: Some(service_id.to_owned()),
+        plan_id: Some(wish.plan_id.clone()),
+        parameters: wish.parameters.clone(),
+        ..InstanceResponse::default()
+    }))
 }
 
-async fn last_operation(State(broker): Shared, Path(id): Path<String>) -> Result<Json<Value>, Error> {
-    let (action, stand) = lock(&broker).last_operation(&id, Instant::now())?;
-    let (state, said) = match stand {
-        Stand::InProgress => ("in progress", "is in progress"),
-        Stand::Succeeded => ("succeeded", "has succeeded"),
-        Stand::Failed => ("failed", "has failed, as it was made to"),
+async fn last_operation(State(broker): Shared, Path(id): Path<String>) -> Result<Json<LastOperation>, Error> {
+    let (action, state) = lock(&broker).last_operation(&id, Instant::now())?;
+    let said = match state {
+        osb::State::InProgress => "is in progress",
+        osb::State::Succeeded => "has succeeded",
+        osb::State::Failed => "has failed, as it was made to",
     };
-    Ok(Json(json!({ "state": state, "description": format!("the {} {said}", name(action)) })))
+    let description = format!("the {} {said}", name(action));
+    Ok(Json(LastOperation { description: Some(description), ..LastOperation::from(state) }))
 }
 
 async fn bind(
@@ -153,27 +132,28 @@ async fn bind(
     Path((id, binding)): Ids,
     request: Body<BindRequest>,
 ) -> Result<Response, Error> {
-    let BindRequest { service_id, plan_id, parameters } = read(request)?;
+    let BindRequest { service_id, plan_id, parameters, .. } = read(request)?;
     let mut broker = lock(&broker);
     broker.offered(&service_id, &plan_id)?;
     let (done, credentials) = broker.bind(&id, &binding, parameters, Instant::now())?;
-    Ok(answer(done, StatusCode::CREATED, json!({ "credentials": credentials })))
+    let body = BindResponse { credentials: Some(credentials), ..BindResponse::default() };
+    Ok(answer(done, StatusCode::CREATED, body))
 }
 
-async fn fetch_binding(State(broker): Shared, Path((id, binding)): Ids) -> Result<Json<Value>, Error> {
+async fn fetch_binding(State(broker): Shared, Path((id, binding)): Ids) -> Result<Json<BindResponse>, Error> {
     let (parameters, credentials) = lock(&broker).binding(&id, &binding, Instant::now())?;
-    Ok(Json(json!({ "credentials": credentials, "parameters": parameters })))
+    Ok(Json(BindResponse { credentials: Some(credentials), parameters, ..BindResponse::default() }))
 }
 
 async fn unbind(
     State(broker): Shared,
     Path((id, binding)): Ids,
-    Query(options): Query<Options>,
-) -> Result<Json<Value>, Error> {
+    Query(plan): Query<PlanQuery>,
+) -> Result<Json<DeletionResponse>, Error> {
     let mut broker = lock(&broker);
-    must_name_a_plan(&broker, &options)?;
+    must_name_a_plan(&broker, &plan)?;
     broker.unbind(&id, &binding, Instant::now())?;
-    Ok(Json(json!({})))
+    Ok(Json(DeletionResponse {}))
 }
 
 /// Nobody panics while they hold it.
@@ -186,23 +166,22 @@ fn read<T>(body: Body<T>) -> Result<T, Error> {
 }
 
 /// Every deletion has to.
-fn must_name_a_plan(broker: &Broker, options: &Options) -> Result<(), Error> {
-    let (Some(service_id), Some(plan_id)) = (&options.service_id, &options.plan_id) else {
+fn must_name_a_plan(broker: &Broker, PlanQuery { service_id, plan_id }: &PlanQuery) -> Result<(), Error> {
+    if service_id.is_empty() || plan_id.is_empty() {
         return Err(Error::BadRequest("service_id and plan_id are required".to_owned()));
-    };
+    }
     broker.offered(service_id, plan_id).map(drop)
 }
 
-fn answer(done: Done, status: StatusCode, mut body: Value) -> Response {
-    let status = match done {
-        Done::Already => StatusCode::OK,
-        Done::Now => status,
+fn answer(done: Done, status: StatusCode, body: impl Serialize) -> Response {
+    let (status, reply) = match done {
+        Done::Already => (StatusCode::OK, Reply::Done(body)),
+        Done::Now => (status, Reply::Done(body)),
         Done::Begun(action) => {
-            body = json!({ "operation": name(action) });
-            StatusCode::ACCEPTED
+            (StatusCode::ACCEPTED, Reply::InProgress { operation: Some(name(action).to_owned()), body })
         }
     };
-    (status, Json(body)).into_response()
+    (status, Json(reply)).into_response()
 }
 
 fn name(action: Action) -> &'static str {

@@ -6,12 +6,12 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use serde_json::Value;
+use service_catalog::osb::{SecretObject, State};
 
 use crate::{
     catalog::{Action, Service, Times},
     error::Error,
-    instance::{Instance, Operation, Stand, Wish},
+    instance::{Instance, Operation, Wish},
 };
 
 /// How long things take.
@@ -56,8 +56,8 @@ impl Broker {
 
     /// The service that has this plan.
     pub fn offered(&self, service_id: &str, plan_id: &str) -> Result<&Service, Error> {
-        let service = self.services.iter().find(|service| service.id == service_id);
-        let service = service.filter(|service| service.plans.iter().any(|plan| plan.id == plan_id));
+        let service = self.services.iter().find(|service| service.offering.id == service_id);
+        let service = service.filter(|service| service.offering.plans.iter().any(|plan| plan.id == plan_id));
         service.ok_or_else(|| Error::BadRequest("the catalog has no such service_id and plan_id".to_owned()))
     }
 
@@ -75,7 +75,7 @@ impl Broker {
         self.catch_up(id, now);
         match self.instances.get(id) {
             Some(there) if there.is_busy_with(Action::Deprovision) => return Err(Error::Concurrency),
-            Some(there) if there.service.id != service_id || there.wish != wish => {
+            Some(there) if there.service.offering.id != service_id || there.wish != wish => {
                 return Err(Error::Conflict("the instance"));
             }
             Some(there) if there.is_busy_with(Action::Provision) => {
@@ -93,18 +93,18 @@ impl Broker {
     pub fn update(
         &mut self,
         id: &str,
-        (service_id, plan_id, parameters): (&str, Option<String>, Option<Value>),
+        (service_id, plan_id, parameters): (&str, Option<String>, Option<SecretObject>),
         accepts_incomplete: bool,
         now: Instant,
     ) -> Result<Done, Error> {
         let instance = self.made(id, now)?;
         instance.service.admit(accepts_incomplete)?;
-        if instance.service.id != service_id {
+        if instance.service.offering.id != service_id {
             return Err(Error::BadRequest("the instance is of another service_id".to_owned()));
         }
         let wish = Wish {
             plan_id: plan_id.unwrap_or_else(|| instance.wish.plan_id.clone()),
-            parameters: parameters.unwrap_or_else(|| instance.wish.parameters.clone()),
+            parameters: parameters.or_else(|| instance.wish.parameters.clone()),
         };
         let repeated = instance.is_busy_with(Action::Update) && instance.operation.wish == wish;
         let busy = instance.is_busy();
@@ -129,21 +129,21 @@ impl Broker {
     }
 
     /// How the last operation on an instance stands.
-    pub fn last_operation(&mut self, id: &str, now: Instant) -> Result<(Action, Stand), Error> {
+    pub fn last_operation(&mut self, id: &str, now: Instant) -> Result<(Action, State), Error> {
         self.catch_up(id, now);
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
         let (service, customer) = (instance.service.clone(), instance.customer.clone());
-        let (action, stand) = (instance.operation.action, instance.stand());
+        let (action, state) = (instance.operation.action, instance.state());
         match self.strike(&service, customer, Action::Poll) {
             Some(status) => Err(Error::Scripted(status)),
-            None => Ok((action, stand)),
+            None => Ok((action, state)),
         }
     }
 
     /// What an instance is like: its service and what was wished.
     pub fn instance(&mut self, id: &str, now: Instant) -> Result<(&str, &Wish), Error> {
         let instance = self.made(id, now)?;
-        Ok((&instance.service.id, &instance.wish))
+        Ok((&instance.service.offering.id, &instance.wish))
     }
 
     /// Makes a binding.
@@ -151,9 +151,9 @@ impl Broker {
         &mut self,
         id: &str,
         binding: &str,
-        parameters: Value,
+        parameters: Option<SecretObject>,
         now: Instant,
-    ) -> Result<(Done, Value), Error> {
+    ) -> Result<(Done, SecretObject), Error> {
         let instance = self.made(id, now)?;
         match instance.bindings.get(binding) {
             Some(known) if *known == parameters => return Ok((Done::Already, instance.credentials())),
@@ -166,7 +166,12 @@ impl Broker {
     }
 
     /// The parameters of a binding, and its credentials.
-    pub fn binding(&mut self, id: &str, binding: &str, now: Instant) -> Result<(Value, Value), Error> {
+    pub fn binding(
+        &mut self,
+        id: &str,
+        binding: &str,
+        now: Instant,
+    ) -> Result<(Option<SecretObject>, SecretObject), Error> {
         let instance = self.made(id, now)?;
         let parameters = instance.bindings.get(binding).ok_or(Error::NotFound("the binding"))?;
         Ok((parameters.clone(), instance.credentials()))

@@ -5,7 +5,10 @@ mod user_provided;
 
 use axum::http::StatusCode;
 use clap::ValueEnum;
-use serde_json::{Value, json};
+use serde_json::json;
+use service_catalog::osb::{
+    self, InputParametersSchema, Plan, Schemas, ServiceBindingSchema, ServiceInstanceSchema,
+};
 
 use crate::error::Error;
 
@@ -31,33 +34,12 @@ impl Catalog {
 /// A service, and how it behaves.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// What platforms know it by.
-    pub id: String,
-    /// What users know it by.
-    pub name: &'static str,
-    /// A sentence.
-    pub description: String,
-    /// Its plans.
-    pub plans: Vec<Plan>,
+    /// What the catalog says of it.
+    pub offering: osb::Service,
     /// Operations on instances take a while.
     pub asynchronous: bool,
     /// What fails; everything else succeeds.
     pub faults: &'static [Fault],
-}
-
-/// A plan of a service.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// What platforms know it by.
-    pub id: String,
-    /// What users know it by.
-    pub name: &'static str,
-    /// A sentence.
-    pub description: &'static str,
-    /// Whether it costs nothing.
-    pub free: bool,
-    /// Whether it says which parameters it takes.
-    pub schemas: bool,
 }
 
 /// What a platform asks of an instance.
@@ -106,42 +88,37 @@ impl Service {
 }
 
 /// The body of `GET /v2/catalog`.
-pub fn document(services: &[Service]) -> Value {
-    json!({ "services": services.iter().map(service).collect::<Vec<_>>() })
+pub fn document(services: &[Service]) -> osb::Catalog {
+    let services = services.iter().map(|service| service.offering.clone()).collect();
+    osb::Catalog { services, ..osb::Catalog::default() }
 }
 
-fn service(service: &Service) -> Value {
-    json!({
-        "id": service.id,
-        "name": service.name,
-        "description": service.description,
-        "bindable": true,
-        "plan_updateable": true,
-        "instances_retrievable": true,
-        "bindings_retrievable": true,
-        "plans": service.plans.iter().map(plan).collect::<Vec<_>>(),
-    })
-}
-
-fn plan(plan: &Plan) -> Value {
-    let mut document = json!({
-        "id": plan.id, "name": plan.name, "description": plan.description, "free": plan.free,
-    });
-    if let (true, Some(members)) = (plan.schemas, document.as_object_mut()) {
-        members.insert("schemas".to_owned(), schemas());
+/// What all services have in common.
+fn offering(id: String, name: &str, description: String, plans: Vec<Plan>) -> osb::Service {
+    osb::Service {
+        id,
+        name: name.to_owned(),
+        description,
+        bindable: true,
+        plan_updateable: true,
+        instances_retrievable: true,
+        bindings_retrievable: true,
+        plans,
+        ..osb::Service::default()
     }
-    document
 }
 
-fn schemas() -> Value {
+/// The schemas of plans that say which parameters they take.
+fn schemas() -> Schemas {
     let text = |description: &str| json!({ "description": description, "type": "string" });
-    let schema = json!({
+    let parameters = json!({
         "$schema": "http://json-schema.org/draft-04/schema#",
         "type": "object",
         "properties": { "param-1": text("First input parameter"), "param-2": text("Second input parameter") },
     });
-    json!({
-        "service_instance": { "create": { "parameters": schema }, "update": { "parameters": schema } },
-        "service_binding": { "create": { "parameters": schema } },
-    })
+    let schema = Some(InputParametersSchema { parameters: Some(parameters) });
+    Schemas {
+        service_instance: Some(ServiceInstanceSchema { create: schema.clone(), update: schema.clone() }),
+        service_binding: Some(ServiceBindingSchema { create: schema }),
+    }
 }

@@ -5,7 +5,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use service_catalog::osb::ErrorResponse;
 
 /// A request that was not fulfilled. The text is shown to users.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,11 +53,15 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let description = self.to_string();
-        let body = match self {
-            Self::AsyncRequired => json!({ "error": "AsyncRequired", "description": description }),
-            Self::Concurrency => json!({ "error": "ConcurrencyError", "description": description }),
-            _ => json!({ "description": description }),
+        let code = match self {
+            Self::AsyncRequired => Some(ErrorResponse::ASYNC_REQUIRED),
+            Self::Concurrency => Some(ErrorResponse::CONCURRENCY_ERROR),
+            _ => None,
+        };
+        let body = ErrorResponse {
+            error: code.map(str::to_owned),
+            description: Some(self.to_string()),
+            ..ErrorResponse::default()
         };
         (self.status(), Json(body)).into_response()
     }

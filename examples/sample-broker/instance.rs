@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use serde_json::{Value, json};
+use serde_json::Map;
+use service_catalog::osb::{SecretObject, State};
 
 use crate::catalog::{Action, Service};
 
@@ -20,7 +21,7 @@ pub struct Instance {
     /// The last operation.
     pub operation: Operation,
     /// The parameters of its bindings, by their ids.
-    pub bindings: BTreeMap<String, Value>,
+    pub bindings: BTreeMap<String, Option<SecretObject>>,
 }
 
 /// What an instance is to be like.
@@ -28,8 +29,8 @@ pub struct Instance {
 pub struct Wish {
     /// The plan.
     pub plan_id: String,
-    /// The parameters; null if there are none.
-    pub parameters: Value,
+    /// The parameters, if there are any.
+    pub parameters: Option<SecretObject>,
 }
 
 /// An operation on an instance.
@@ -43,17 +44,6 @@ pub struct Operation {
     pub until: Option<Instant>,
     /// It will not succeed, or has not.
     pub fails: bool,
-}
-
-/// How an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// It is under way.
-    InProgress,
-    /// It has ended well.
-    Succeeded,
-    /// It has not.
-    Failed,
 }
 
 impl Instance {
@@ -75,11 +65,11 @@ impl Instance {
     }
 
     /// How the last operation stands.
-    pub fn stand(&self) -> Stand {
+    pub fn state(&self) -> State {
         match self.operation {
-            Operation { until: Some(_), .. } => Stand::InProgress,
-            Operation { fails: true, .. } => Stand::Failed,
-            Operation { fails: false, .. } => Stand::Succeeded,
+            Operation { until: Some(_), .. } => State::InProgress,
+            Operation { fails: true, .. } => State::Failed,
+            Operation { fails: false, .. } => State::Succeeded,
         }
     }
 
@@ -100,9 +90,10 @@ impl Instance {
     }
 
     /// What applications are told: what the user said, or something that is easily recognised.
-    pub fn credentials(&self) -> Value {
-        let given = self.wish.parameters.get("credentials");
-        let special = || json!({ "special-key-1": "special-value-1", "special-key-2": "special-value-2" });
-        given.cloned().unwrap_or_else(special)
+    pub fn credentials(&self) -> SecretObject {
+        let given =
+            self.wish.parameters.as_ref().and_then(|parameters| parameters.get("credentials")?.as_object());
+        let special = |number| (format!("special-key-{number}"), format!("special-value-{number}").into());
+        given.cloned().unwrap_or_else(|| Map::from_iter([1, 2].map(special))).into()
     }
 }

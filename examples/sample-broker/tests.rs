@@ -6,14 +6,20 @@ mod failures;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use service_catalog::osb::{self, SecretObject, State};
 
 use crate::broker::{Broker, Done, Pace};
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::instance::{Stand, Wish};
+use crate::instance::Wish;
 
 const DELAY: Duration = Duration::from_mins(1);
 const CUSTOMER: &str = "somebody";
+
+/// The members of an object; nothing if it is `null`.
+fn object(value: Value) -> Option<SecretObject> {
+    serde_json::from_value(value).unwrap()
+}
 
 /// A broker, and the time.
 struct Scene {
@@ -28,27 +34,28 @@ impl Scene {
     }
 
     fn ids(&self, service: &str) -> (String, String) {
-        let service = self.broker.services().iter().find(|offered| offered.name == service).unwrap();
-        (service.id.clone(), service.plans[0].id.clone())
+        let service = self.broker.services().iter().find(|offered| offered.offering.name == service);
+        let osb::Service { id, plans, .. } = &service.unwrap().offering;
+        (id.clone(), plans[0].id.clone())
     }
 
     fn provision(&mut self, id: &str, service: &str, parameters: Value) -> Result<Done, Error> {
         let (service, plan_id) = self.ids(service);
-        let wish = (service.as_str(), Wish { plan_id, parameters });
+        let wish = (service.as_str(), Wish { plan_id, parameters: object(parameters) });
         self.broker.provision(id, wish, CUSTOMER.to_owned(), true, self.now)
     }
 
     fn update(&mut self, id: &str, service: &str, parameters: Value) -> Result<Done, Error> {
         let (service, _) = self.ids(service);
-        self.broker.update(id, (&service, None, Some(parameters)), true, self.now)
+        self.broker.update(id, (&service, None, object(parameters)), true, self.now)
     }
 
     fn deprovision(&mut self, id: &str) -> Result<Done, Error> {
         self.broker.deprovision(id, true, self.now)
     }
 
-    fn poll(&mut self, id: &str) -> Result<Stand, Error> {
-        self.broker.last_operation(id, self.now).map(|(_, stand)| stand)
+    fn poll(&mut self, id: &str) -> Result<State, Error> {
+        self.broker.last_operation(id, self.now).map(|(_, state)| state)
     }
 
     /// What comes of an operation in the end: nothing, or the status with which it failed; 0 for one that was accepted.
@@ -59,9 +66,9 @@ impl Scene {
             Err(error) => return Some(error.status().as_u16()),
         }
         match self.poll(id) {
-            Ok(Stand::Failed) => Some(0),
-            Ok(Stand::Succeeded) | Err(Error::Gone) => None,
-            Ok(Stand::InProgress) => panic!("it never ends"),
+            Ok(State::Failed) => Some(0),
+            Ok(State::Succeeded) | Err(Error::Gone) => None,
+            Ok(State::InProgress) => panic!("it never ends"),
             Err(error) => Some(error.status().as_u16()),
         }
     }

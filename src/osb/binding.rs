@@ -6,11 +6,13 @@ use serde_json::Value;
 use super::json::SecretObject;
 
 /// The body of a request for a new binding (“Binding”, “Body”; “Binding Rotation”).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindRequest {
-    /// The id of the service offering.
+    /// The id of the service offering; a rotation may leave it out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_id: String,
-    /// The id of the plan.
+    /// The id of the plan; a rotation may leave it out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan_id: String,
     /// What the platform tells of the surroundings (profile, “Context Object”).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +32,7 @@ pub struct BindRequest {
 }
 
 /// What uses a binding (“Binding”, “Bind Resource Object”).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindResource {
     /// The application, or whatever stands for it on the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,37 +43,52 @@ pub struct BindResource {
 }
 
 /// A binding (“Binding”, “Response”; “Fetching a Service Binding”, “Response”).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindResponse {
     /// How long the binding is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BindingMetadata>,
     /// What an application needs to use the instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretObject>,
     /// Where logs are to be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog_drain_url: Option<String>,
     /// Through what requests to the application are to be routed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub route_service_url: Option<String>,
     /// Volumes for the application.
-    #[serde(default, deserialize_with = "super::json::null_is_absent")]
+    #[serde(
+        default,
+        deserialize_with = "super::json::null_is_absent",
+        skip_serializing_if = "super::json::is_default"
+    )]
     pub volume_mounts: Vec<VolumeMount>,
     /// The complete list of network addresses that the application needs to reach; empty if unknown.
-    #[serde(default, deserialize_with = "super::json::null_is_absent")]
+    #[serde(
+        default,
+        deserialize_with = "super::json::null_is_absent",
+        skip_serializing_if = "super::json::is_default"
+    )]
     pub endpoints: Vec<Endpoint>,
     /// The parameters in force, possibly not all of them; only when a binding is fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<SecretObject>,
 }
 
 /// How long a binding is valid (“Binding”, “Binding Metadata Object”). The times are as the broker wrote them.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindingMetadata {
     /// When the binding becomes invalid.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
     /// When the binding should have been renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<String>,
 }
 
 /// A volume for the application (“Binding”, “Volume Mount Object”).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VolumeMount {
     /// The name of the volume driver.
     pub driver: String,
@@ -86,16 +103,17 @@ pub struct VolumeMount {
 }
 
 /// What is mounted (“Binding”, “Device Object”).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     /// The id of the shared volume.
     pub volume_id: String,
     /// Configuration for the driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mount_config: Option<SecretObject>,
 }
 
 /// A network address that the application needs to reach (“Binding”, “Endpoint Object”).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// A host name or a single IP address.
     pub host: String,
@@ -103,6 +121,7 @@ pub struct Endpoint {
     #[serde(deserialize_with = "ports")]
     pub ports: Vec<String>,
     /// `tcp`, `udp` or `all`; `tcp` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
 }
 

@@ -52,7 +52,7 @@ impl Client {
     ) -> Result<InstanceResponse, Error> {
         let request = Request::of_instance("GetInstance", Method::GET, instance_id)?
             .on_behalf_of(identity)
-            .with_plan(query);
+            .with_query(query);
         self.call(request, Answer::document).await
     }
 
@@ -80,7 +80,7 @@ impl Client {
         let request = Request::of_instance("DeprovisionInstance", Method::DELETE, instance_id)?
             .on_behalf_of(identity)
             .accepting_incomplete()
-            .with_plan(query);
+            .with_query(query);
         self.call(request, Answer::deletion).await
     }
 
@@ -128,7 +128,7 @@ impl Client {
     ) -> Result<BindResponse, Error> {
         let request = Request::of_binding("GetBinding", Method::GET, (instance_id, binding_id))?
             .on_behalf_of(identity)
-            .with_plan(query);
+            .with_query(query);
         self.call(request, Answer::document).await
     }
 
@@ -143,7 +143,7 @@ impl Client {
         let request = Request::of_binding("Unbind", Method::DELETE, (instance_id, binding_id))?
             .on_behalf_of(identity)
             .accepting_incomplete()
-            .with_plan(query);
+            .with_query(query);
         self.call(request, Answer::deletion).await
     }
 

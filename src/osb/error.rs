@@ -6,6 +6,10 @@ use serde_json::{Map, Value};
 
 use super::text::{excerpt, without_tags};
 
+mod response;
+
+pub use response::ErrorResponse;
+
 const LONGEST_CODE: usize = 100;
 const LONGEST_DESCRIPTION: usize = 500;
 const LONGEST_BODY: usize = 200;
@@ -106,22 +110,22 @@ impl Error {
 
     /// Is another operation in progress? (“Service Broker Errors”, `ConcurrencyError`)
     pub fn is_concurrency_error(&self) -> bool {
-        self.has_code("ConcurrencyError")
+        self.has_code(ErrorResponse::CONCURRENCY_ERROR)
     }
 
     /// Does the broker work asynchronously only? (“Service Broker Errors”, `AsyncRequired`)
     pub fn is_async_required(&self) -> bool {
-        self.has_code("AsyncRequired")
+        self.has_code(ErrorResponse::ASYNC_REQUIRED)
     }
 
     /// Can only an application be bound? (“Service Broker Errors”, `RequiresApp`)
     pub fn requires_app(&self) -> bool {
-        self.has_code("RequiresApp")
+        self.has_code(ErrorResponse::REQUIRES_APP)
     }
 
     /// Is the catalog that the request was based on outdated? (“Service Broker Errors”, `MaintenanceInfoConflict`)
     pub fn is_maintenance_info_conflict(&self) -> bool {
-        self.has_code("MaintenanceInfoConflict")
+        self.has_code(ErrorResponse::MAINTENANCE_INFO_CONFLICT)
     }
 
     /// Is it possible that the broker did what it was asked to? (“Orphan Mitigation”)
@@ -175,13 +179,14 @@ impl Error {
     pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         // A success that is not known here may carry credentials: nothing of it is repeated.
         let body = if (200..300).contains(&status) { &[] } else { body };
-        let object: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        let members: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
         let words =
-            |member: &str, max| Some(excerpt(object.get(member)?.as_str()?, max)).filter(|s| !s.is_empty());
-        let flag = |member: &str| object.get(member)?.as_bool();
-        let code = words("error", LONGEST_CODE);
-        let mut description =
-            words("description", LONGEST_DESCRIPTION).or_else(|| words("Description", LONGEST_DESCRIPTION));
+            |text: Option<&str>, max| text.map(|text| excerpt(text, max)).filter(|text| !text.is_empty());
+        // So brokers spell it that use the library `brokerapi`, when they do not know the version of the API.
+        let misspelt = words(members.get("Description").and_then(Value::as_str), LONGEST_DESCRIPTION);
+        let told: ErrorResponse = serde_json::from_value(Value::Object(members)).unwrap_or_default();
+        let code = words(told.error.as_deref(), LONGEST_CODE);
+        let mut description = words(told.description.as_deref(), LONGEST_DESCRIPTION).or(misspelt);
         if code.is_none() && description.is_none() {
             description = summary(body);
         }
@@ -189,8 +194,8 @@ impl Error {
             status,
             code,
             description,
-            instance_usable: flag("instance_usable"),
-            update_repeatable: flag("update_repeatable"),
+            instance_usable: told.instance_usable,
+            update_repeatable: told.update_repeatable,
             retry_after,
         }
     }

@@ -5,7 +5,10 @@ use std::{fmt, ops::Deref};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// A JSON object that may hold secrets, such as credentials or parameters: its `Debug` shows none of it.
+/// A JSON object that may hold secrets, such as credentials or parameters.
+///
+/// It is written whole to the other side of the API; `Debug` shows none of it, and there is no `Display`, so a
+/// request or an answer that holds one can be logged.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretObject(pub Map<String, Value>);
@@ -56,6 +59,20 @@ where
     T: Deserialize<'de> + Default,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Reads a value of another type like an absent field, in answers of which any part may be useful.
+pub(super) fn unfit_is_absent<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
+}
+
+/// Is an optional field as it is when absent, so that it need not be written?
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[cfg(test)]

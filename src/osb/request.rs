@@ -5,18 +5,22 @@ use std::fmt::Write;
 use bytes::Bytes;
 use reqwest::Method;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
-use super::{Error, LastOperationQuery, OriginatingIdentity, PlanQuery};
+use super::{AsyncQuery, Error, LastOperationQuery, OriginatingIdentity, route};
 
 /// One request to a broker.
 pub(super) struct Request<'a> {
     /// The name of the call in metrics.
     pub(super) name: &'static str,
     pub(super) method: Method,
-    path: String,
-    query: Vec<(&'static str, &'a str)>,
+    /// One of [`route`].
+    route: &'static str,
+    /// The ids in it, percent-encoded; empty where the route has none.
+    instance_id: String,
+    binding_id: String,
+    query: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) identity: Option<&'a OriginatingIdentity>,
     /// The greatest number of bytes that the body of the answer may have.
@@ -27,21 +31,31 @@ const LIMIT: usize = 4 * 1024 * 1024;
 const CATALOG_LIMIT: usize = 10 * 1024 * 1024;
 
 impl<'a> Request<'a> {
-    fn new(name: &'static str, method: Method, path: String) -> Self {
-        Self { name, method, path, query: Vec::new(), body: None, identity: None, limit: LIMIT }
+    fn new(name: &'static str, method: Method, route: &'static str) -> Self {
+        Self {
+            name,
+            method,
+            route,
+            instance_id: String::new(),
+            binding_id: String::new(),
+            query: Vec::new(),
+            body: None,
+            identity: None,
+            limit: LIMIT,
+        }
     }
 
     pub(super) fn catalog() -> Self {
-        Self { limit: CATALOG_LIMIT, ..Self::new("GetCatalog", Method::GET, "catalog".to_owned()) }
+        Self { limit: CATALOG_LIMIT, ..Self::new("GetCatalog", Method::GET, route::CATALOG) }
     }
 
     pub(super) fn of_instance(name: &'static str, method: Method, id: &str) -> Result<Self, Error> {
-        Ok(Self::new(name, method, format!("service_instances/{}", segment(id)?)))
+        Ok(Self { instance_id: segment(id)?, ..Self::new(name, method, route::INSTANCE) })
     }
 
     pub(super) fn of_binding(name: &'static str, method: Method, ids: (&str, &str)) -> Result<Self, Error> {
-        let (instance, binding) = (segment(ids.0)?, segment(ids.1)?);
-        Ok(Self::new(name, method, format!("service_instances/{instance}/service_bindings/{binding}")))
+        let (instance_id, binding_id) = (segment(ids.0)?, segment(ids.1)?);
+        Ok(Self { instance_id, binding_id, ..Self::new(name, method, route::BINDING) })
     }
 
     pub(super) fn on_behalf_of(self, identity: Option<&'a OriginatingIdentity>) -> Self {
@@ -52,33 +66,37 @@ impl<'a> Request<'a> {
         Self { body: Some(json!(body).to_string().into()), ..self }
     }
 
-    pub(super) fn accepting_incomplete(mut self) -> Self {
-        self.query.push(("accepts_incomplete", "true"));
+    pub(super) fn accepting_incomplete(self) -> Self {
+        self.with_query(&AsyncQuery { accepts_incomplete: true })
+    }
+
+    pub(super) fn polling(mut self, query: &LastOperationQuery) -> Self {
+        self.route = match self.route {
+            route::BINDING => route::BINDING_LAST_OPERATION,
+            _ => route::INSTANCE_LAST_OPERATION,
+        };
+        self.with_query(query)
+    }
+
+    /// Adds the members of a flat object to the query. Empty values are not sent: the specification has no use for
+    /// them.
+    pub(super) fn with_query(mut self, query: &impl Serialize) -> Self {
+        if let Value::Object(members) = json!(query) {
+            let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let members = members.into_iter().map(|(name, value)| (name, text(value)));
+            self.query.extend(members.filter(|(_, value)| !value.is_empty()));
+        }
         self
     }
 
-    pub(super) fn with_plan(mut self, query: &'a PlanQuery) -> Self {
-        self.query.extend([("service_id", query.service_id.as_str()), ("plan_id", &query.plan_id)]);
-        self
-    }
-
-    pub(super) fn polling(mut self, query: &'a LastOperationQuery) -> Self {
-        self.path.push_str("/last_operation");
-        self.query.extend([("service_id", query.service_id.as_str()), ("plan_id", &query.plan_id)]);
-        self.query.extend(query.operation.as_deref().map(|operation| ("operation", operation)));
-        self
-    }
-
-    /// The URL at a broker. Empty values are not sent: the specification has no use for them.
+    /// The URL at a broker.
     pub(super) fn url(&self, base: &Url) -> Url {
         let mut url = base.clone();
-        url.set_path(&format!("{}/v2/{}", base.path().trim_end_matches('/'), self.path));
-        let query: Vec<String> = self
-            .query
-            .iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={}", encode(value)))
-            .collect();
+        let path = self.route.replace("{instance_id}", &self.instance_id);
+        let path = path.replace("{binding_id}", &self.binding_id);
+        url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+        let query: Vec<String> =
+            self.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         url.set_query((!query.is_empty()).then(|| query.join("&")).as_deref());
         url
     }
@@ -108,7 +126,11 @@ fn encode(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::Query;
+    use serde::de::DeserializeOwned;
+
     use super::*;
+    use crate::osb::PlanQuery;
 
     fn base(url: &str) -> Url {
         Url::parse(url).unwrap()
@@ -142,9 +164,32 @@ mod tests {
             request.url(&base("http://b/")).as_str(),
             format!(
                 "http://b/v2/service_instances/{encoded}/service_bindings/{encoded}/last_operation\
-                 ?service_id={encoded}&operation={encoded}"
+                 ?operation={encoded}&service_id={encoded}"
             ),
         );
+    }
+
+    /// A query as a server reads it.
+    fn as_read<T: DeserializeOwned>(url: &Url) -> T {
+        Query::try_from_uri(&url.as_str().parse().unwrap()).unwrap().0
+    }
+
+    #[test]
+    fn a_server_reads_the_queries_that_the_client_writes() {
+        let id = "aZ09-._~ +/?#%&=:@!'ä";
+        let plan = PlanQuery { service_id: id.to_owned(), plan_id: "true".to_owned() };
+        let request = Request::of_instance("", Method::DELETE, "i").unwrap();
+        let url = request.accepting_incomplete().with_query(&plan).url(&base("http://b"));
+        assert_eq!(as_read::<AsyncQuery>(&url), AsyncQuery { accepts_incomplete: true });
+        assert_eq!(as_read::<PlanQuery>(&url), plan);
+
+        let poll = LastOperationQuery {
+            service_id: id.to_owned(),
+            plan_id: String::new(),
+            operation: Some(id.to_owned()),
+        };
+        let request = Request::of_binding("", Method::GET, ("i", "b")).unwrap().polling(&poll);
+        assert_eq!(as_read::<LastOperationQuery>(&request.url(&base("http://b"))), poll);
     }
 
     #[test]
@@ -164,7 +209,7 @@ mod tests {
         for operation in [None, Some(String::new())] {
             let query = LastOperationQuery { service_id: "s".to_owned(), plan_id: "p".to_owned(), operation };
             let request = Request::of_instance("", Method::GET, "i").unwrap().polling(&query);
-            assert_eq!(request.url(&base("http://b")).query(), Some("service_id=s&plan_id=p"));
+            assert_eq!(request.url(&base("http://b")).query(), Some("plan_id=p&service_id=s"));
         }
     }
 }

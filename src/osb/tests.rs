@@ -7,6 +7,7 @@ mod headers;
 mod hostile;
 mod observations;
 mod redirects;
+mod round_trips;
 mod tls;
 
 use std::time::Duration;

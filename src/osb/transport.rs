@@ -2,18 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+};
 use jiff::Timestamp;
 use reqwest::{Method, Response};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 use uuid::Uuid;
 
-use super::{API_VERSION, Config, ConfigError, Error, answer::Answer, error, request::Request, retry_after};
+use super::{
+    API_VERSION, Config, ConfigError, Error, answer::Answer, error, header, request::Request, retry_after,
+};
 
-const API_VERSION_HEADER: &str = "x-broker-api-version";
-const REQUEST_IDENTITY_HEADER: &str = "x-broker-api-request-identity";
-const ORIGINATING_IDENTITY_HEADER: &str = "x-broker-api-originating-identity";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How many redirects of a GET are followed.
@@ -112,18 +114,18 @@ impl Transport {
     fn headers(&self, request: &Request<'_>, request_id: Uuid) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Ok(request_id) = HeaderValue::try_from(request_id.to_string()) {
-            headers.insert(REQUEST_IDENTITY_HEADER, request_id);
+            headers.insert(header::REQUEST_IDENTITY, request_id);
         }
         if request.body.is_some() {
-            headers.insert(header::CONTENT_TYPE, JSON);
+            headers.insert(CONTENT_TYPE, JSON);
         }
-        headers.insert(API_VERSION_HEADER, HeaderValue::from_static(API_VERSION));
-        headers.insert(header::ACCEPT, JSON);
+        headers.insert(header::API_VERSION, HeaderValue::from_static(API_VERSION));
+        headers.insert(ACCEPT, JSON);
         if let Some(authorization) = &self.authorization {
-            headers.insert(header::AUTHORIZATION, authorization.clone());
+            headers.insert(AUTHORIZATION, authorization.clone());
         }
         if let Some(Ok(identity)) = request.identity.map(|identity| identity.header().try_into()) {
-            headers.insert(ORIGINATING_IDENTITY_HEADER, identity);
+            headers.insert(header::ORIGINATING_IDENTITY, identity);
         }
         headers
     }
@@ -153,13 +155,13 @@ impl Transport {
 
 /// How long the headers of an answer ask to wait.
 fn asked_to_wait(headers: &HeaderMap) -> Option<Duration> {
-    retry_after::parse(headers.get(header::RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
+    retry_after::parse(headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
 }
 
 /// Where to go on, if that is allowed and on the same origin.
 fn redirection(from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
     let status = response.status().as_u16();
-    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     match location.and_then(|location| from.join(location).ok()) {
         Some(target)
             if may_follow

@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use service_catalog::osb::{Catalog, Plan, Service};
 use tokio::net::TcpListener;
 
 /// A running broker.
@@ -77,20 +78,23 @@ async fn answer(State(asked): State<Arc<Asked>>, method: Method, uri: Uri) -> (S
     }
 }
 
-fn catalog((classes, plans): (u32, u32)) -> Value {
-    let plan = |class, plan| {
-        json!({
-            "id": format!("plan-id-{classes}-{class}-{plan}"), "name": format!("plan-{plan}"), "free": true,
-            "description": "A plan that is described in about as many words as plans usually are",
-            "metadata": {"displayName": format!("Plan {plan}"), "bullets": ["One thing", "Another thing"]},
-        })
+fn catalog((classes, plans): (u32, u32)) -> Catalog {
+    let plan = |class, plan| Plan {
+        id: format!("plan-id-{classes}-{class}-{plan}"),
+        name: format!("plan-{plan}"),
+        description: "A plan that is described in about as many words as plans usually are".to_owned(),
+        metadata: json!({"displayName": format!("Plan {plan}"), "bullets": ["One thing", "Another thing"]})
+            .as_object()
+            .cloned(),
+        ..Plan::default()
     };
-    let class = |class| {
-        json!({
-            "id": format!("class-id-{classes}-{class}"), "name": format!("class-{classes}-{class}"), "bindable": true,
-            "description": "A service that is described in about as many words as services usually are",
-            "plans": (0..plans).map(|number| plan(class, number)).collect::<Vec<_>>(),
-        })
+    let class = |class| Service {
+        id: format!("class-id-{classes}-{class}"),
+        name: format!("class-{classes}-{class}"),
+        description: "A service that is described in about as many words as services usually are".to_owned(),
+        bindable: true,
+        plans: (0..plans).map(|number| plan(class, number)).collect(),
+        ..Service::default()
     };
-    json!({"services": (0..classes).map(class).collect::<Vec<_>>()})
+    Catalog { services: (0..classes).map(class).collect(), ..Catalog::default() }
 }

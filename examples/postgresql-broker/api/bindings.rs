@@ -6,47 +6,38 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::Serialize;
+use service_catalog::osb::{
+    self, BindRequest, BindResponse, DeletionResponse, Endpoint, LastOperation, PlanQuery,
+};
 
 use super::{
     Shared,
-    request::{self, Body, Ids, Options},
+    request::{self, Body, Ids, Query},
 };
 use crate::{
     broker::{Address, Progress, Wish},
-    catalog::BindingParameters,
     error::Error,
     naming::Identifier,
     postgres::Home,
-    store::{Binding, State as OperationState},
+    store::Binding,
 };
 
-/// The body of a bind request; what we have no use for is left out.
-#[derive(Deserialize)]
-pub struct BindRequest {
-    service_id: Option<String>,
-    plan_id: Option<String>,
-    parameters: Option<BindingParameters>,
-    predecessor_binding_id: Option<String>,
-}
-
-impl BindRequest {
-    fn into_wish(self) -> Result<Wish, Error> {
-        let rotation = self.predecessor_binding_id.is_some();
-        if rotation && self.parameters.is_some() {
-            return Err(Error::BadRequest("a binding is rotated with the parameters that it has".to_owned()));
-        }
-        // A rotation is not obliged to name the plan.
-        if !rotation || self.service_id.is_some() || self.plan_id.is_some() {
-            request::plan(self.service_id.as_deref(), self.plan_id.as_deref())?;
-        }
-        Ok(Wish {
-            service_id: self.service_id,
-            parameters: self.parameters.unwrap_or_default(),
-            predecessor: self.predecessor_binding_id,
-        })
+fn wish(request: BindRequest) -> Result<Wish, Error> {
+    let BindRequest { service_id, plan_id, parameters, predecessor_binding_id: predecessor, .. } = request;
+    if predecessor.is_some() && parameters.is_some() {
+        return Err(Error::BadRequest("a binding is rotated with the parameters that it has".to_owned()));
     }
+    // A rotation is not obliged to name the plan.
+    let names_plan = predecessor.is_none() || !service_id.is_empty() || !plan_id.is_empty();
+    if names_plan {
+        request::plan(&service_id, &plan_id)?;
+    }
+    Ok(Wish {
+        service_id: names_plan.then_some(service_id),
+        parameters: request::parameters(parameters)?.unwrap_or_default(),
+        predecessor,
+    })
 }
 
 pub async fn bind(
@@ -54,50 +45,68 @@ pub async fn bind(
     ids: Ids,
     Body(request): Body<BindRequest>,
 ) -> Result<Response, Error> {
-    let (progress, home, binding) = broker.bind(&ids.instance, &ids.binding, request.into_wish()?).await?;
+    let (progress, home, binding) = broker.bind(&ids.instance, &ids.binding, wish(request)?).await?;
     let status = if progress == Progress::Unchanged { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(described(&broker.public, &home, &ids, &binding))).into_response())
 }
 
-pub async fn fetch(State(broker): Shared, ids: Ids) -> Result<Json<Value>, Error> {
+pub async fn fetch(State(broker): Shared, ids: Ids) -> Result<Json<BindResponse>, Error> {
     let (home, binding) = broker.fetch_binding(&ids.instance, &ids.binding).await?;
-    let mut body = described(&broker.public, &home, &ids, &binding);
-    if let Some(body) = body.as_object_mut() {
-        body.insert("parameters".to_owned(), json!(binding.parameters));
-    }
-    Ok(Json(body))
+    let parameters = request::object(binding.parameters);
+    Ok(Json(BindResponse { parameters, ..described(&broker.public, &home, &ids, &binding) }))
 }
 
-pub async fn unbind(State(broker): Shared, ids: Ids, options: Options) -> Result<Json<Value>, Error> {
-    broker.unbind(&ids.instance, &ids.binding, options.plan()?.service_id).await?;
-    Ok(Json(json!({})))
+pub async fn unbind(
+    State(broker): Shared,
+    ids: Ids,
+    Query(plan): Query<PlanQuery>,
+) -> Result<Json<DeletionResponse>, Error> {
+    let plan = request::plan(&plan.service_id, &plan.plan_id)?;
+    broker.unbind(&ids.instance, &ids.binding, plan.service_id).await?;
+    Ok(Json(DeletionResponse {}))
 }
 
 /// A binding is there or not, never in the making; a platform that lost an answer can still ask.
-pub async fn last_operation(State(broker): Shared, ids: Ids) -> Result<Json<Value>, Error> {
+pub async fn last_operation(State(broker): Shared, ids: Ids) -> Result<Json<LastOperation>, Error> {
     broker.fetch_binding(&ids.instance, &ids.binding).await?;
-    Ok(Json(json!({ "state": OperationState::Succeeded, "description": "the role can log in" })))
+    let description = Some("the role can log in".to_owned());
+    Ok(Json(LastOperation { description, ..LastOperation::from(osb::State::Succeeded) }))
 }
 
-fn described(public: &Address, home: &Home, ids: &Ids, binding: &Binding) -> Value {
+fn described(public: &Address, home: &Home, ids: &Ids, binding: &Binding) -> BindResponse {
     let Address { host, port } = public;
     let username = Identifier::of_binding(&ids.instance, &ids.binding);
     let (username, password, database) = (username.as_str(), &binding.password, home.database.as_str());
-    let mut credentials = json!({
-        "host": host,
-        "port": port,
-        "username": username,
-        "password": password,
-        "database": database,
-        "uri": uri(public, username, password, database),
-    });
-    if let (Some(schema), Some(credentials)) = (&home.schema, credentials.as_object_mut()) {
-        credentials.insert("schema".to_owned(), schema.as_str().into());
+    let uri = uri(public, username, password, database);
+    let credentials = Credentials {
+        host,
+        port: *port,
+        username,
+        password,
+        database,
+        schema: home.schema.as_ref().map(Identifier::as_str),
+        uri,
+    };
+    let endpoint =
+        Endpoint { host: host.clone(), ports: vec![port.to_string()], protocol: Some("tcp".to_owned()) };
+    BindResponse {
+        credentials: request::object(credentials),
+        endpoints: vec![endpoint],
+        ..BindResponse::default()
     }
-    json!({
-        "credentials": credentials,
-        "endpoints": [{ "host": host, "ports": [port.to_string()], "protocol": "tcp" }],
-    })
+}
+
+/// What an application needs to log in.
+#[derive(Serialize)]
+struct Credentials<'a> {
+    host: &'a str,
+    port: u16,
+    username: &'a str,
+    password: &'a str,
+    database: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'a str>,
+    uri: String,
 }
 
 fn uri(public: &Address, username: &str, password: &str, database: &str) -> String {

@@ -4,16 +4,14 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use service_catalog::osb::header::{API_VERSION, REQUEST_IDENTITY};
 
 use crate::error::Error;
-
-const VERSION: HeaderName = HeaderName::from_static("x-broker-api-version");
-const REQUEST_IDENTITY: HeaderName = HeaderName::from_static("x-broker-api-request-identity");
 
 /// The user and password that platforms must present. Has no `Debug`, so that it is never logged.
 pub struct Credentials(String);
@@ -51,12 +49,12 @@ pub async fn admit(State(credentials): State<Arc<Credentials>>, request: Request
 }
 
 fn check_version(headers: &HeaderMap) -> Result<(), Error> {
-    let version = headers.get(VERSION).and_then(|value| value.to_str().ok());
+    let version = headers.get(API_VERSION).and_then(|value| value.to_str().ok());
     let (major, minor) = version.and_then(|version| version.split_once('.')).unwrap_or_default();
     match (major.parse::<u16>(), minor.parse::<u16>()) {
         (Ok(2), Ok(_)) => Ok(()),
         (Ok(_), Ok(_)) => Err(Error::Version(format!("{major}.{minor}"))),
-        _ => Err(Error::BadRequest(format!("the header {VERSION} must be present, as MAJOR.MINOR"))),
+        _ => Err(Error::BadRequest(format!("the header {API_VERSION} must be present, as MAJOR.MINOR"))),
     }
 }
 
@@ -94,8 +92,9 @@ fn text(value: &HeaderValue) -> Option<&str> {
 mod tests {
     use axum::http::{HeaderMap, StatusCode, header};
 
-    use super::{Credentials, VERSION, check_version};
     use axum::response::IntoResponse;
+
+    use super::{API_VERSION, Credentials, check_version};
 
     #[test]
     fn only_the_right_user_and_password_are_let_in() {
@@ -129,7 +128,7 @@ mod tests {
             (None, StatusCode::BAD_REQUEST),
         ];
         for (value, expected) in cases {
-            let headers: HeaderMap = value.map(|v| (VERSION, v.parse().unwrap())).into_iter().collect();
+            let headers: HeaderMap = value.map(|v| (API_VERSION, v.parse().unwrap())).into_iter().collect();
             let status = check_version(&headers)
                 .map_or_else(|error| error.into_response().status(), |()| StatusCode::OK);
             assert_eq!(status, expected, "{value:?}");

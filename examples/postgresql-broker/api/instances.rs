@@ -6,48 +6,32 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use service_catalog::osb::{
+    self, AsyncQuery, DeletionResponse, InstanceMetadata, InstanceResponse, LastOperation,
+    LastOperationQuery, MaintenanceInfo, PlanQuery, ProvisionRequest, ProvisionResponse, Reply,
+    UpdateRequest, UpdateResponse,
+};
 
 use super::{
     Shared,
-    request::{Body, Ids, MaintenanceInfo, Options},
+    request::{self, Body, Ids, Query},
 };
 use crate::{
     broker::{Change, Progress},
-    catalog::{self, InstanceParameters, Plan},
+    catalog::{self, Plan},
     error::Error,
     postgres::Home,
-    store::{self, Settings, Task},
+    store::{Settings, Task},
 };
 
 /// How many seconds platforms should wait before they ask again.
 const POLL_AFTER: &str = "1";
 
-/// The body of a provision request; what we have no use for is left out.
-#[derive(Deserialize)]
-pub struct ProvisionRequest {
-    service_id: String,
-    plan_id: String,
-    organization_guid: String,
-    space_guid: String,
-    parameters: Option<InstanceParameters>,
-    maintenance_info: Option<MaintenanceInfo>,
-}
-
-/// The body of an update request.
-#[derive(Deserialize)]
-pub struct UpdateRequest {
-    service_id: String,
-    plan_id: Option<String>,
-    parameters: Option<InstanceParameters>,
-    maintenance_info: Option<MaintenanceInfo>,
-}
-
 pub async fn provision(
     State(broker): Shared,
     ids: Ids,
-    options: Options,
+    Query(query): Query<AsyncQuery>,
     Body(request): Body<ProvisionRequest>,
 ) -> Result<Response, Error> {
     if request.organization_guid.is_empty() || request.space_guid.is_empty() {
@@ -58,49 +42,60 @@ pub async fn provision(
     let settings = Settings {
         service_id: request.service_id,
         plan_id: request.plan_id,
-        parameters: request.parameters.unwrap_or_default(),
+        parameters: request::parameters(request.parameters)?.unwrap_or_default(),
     };
-    let progress = broker.provision(&ids.instance, settings, options.accepts_incomplete).await?;
-    Ok(answer(progress, StatusCode::CREATED, described(plan, &ids.instance)))
+    let progress = broker.provision(&ids.instance, settings, query.accepts_incomplete).await?;
+    let metadata = Some(described(plan, &ids.instance));
+    Ok(answer(progress, StatusCode::CREATED, ProvisionResponse { metadata, ..ProvisionResponse::default() }))
 }
 
 pub async fn update(
     State(broker): Shared,
     ids: Ids,
-    options: Options,
+    Query(query): Query<AsyncQuery>,
     Body(request): Body<UpdateRequest>,
 ) -> Result<Response, Error> {
     let change = Change {
         service_id: request.service_id,
         plan_id: request.plan_id,
-        parameters: request.parameters,
+        parameters: request::parameters(request.parameters)?,
         maintenance_version: request.maintenance_info.map(|info| info.version),
     };
-    let progress = broker.update(&ids.instance, change, options.accepts_incomplete).await?;
-    Ok(answer(progress, StatusCode::OK, Map::new()))
+    let progress = broker.update(&ids.instance, change, query.accepts_incomplete).await?;
+    Ok(answer(progress, StatusCode::OK, UpdateResponse::default()))
 }
 
-pub async fn deprovision(State(broker): Shared, ids: Ids, options: Options) -> Result<Response, Error> {
-    let plan = options.plan()?;
-    let progress = broker.deprovision(&ids.instance, plan.service_id, options.accepts_incomplete).await?;
-    Ok(answer(progress, StatusCode::OK, Map::new()))
+pub async fn deprovision(
+    State(broker): Shared,
+    ids: Ids,
+    Query(plan): Query<PlanQuery>,
+    Query(query): Query<AsyncQuery>,
+) -> Result<Response, Error> {
+    let plan = request::plan(&plan.service_id, &plan.plan_id)?;
+    let progress = broker.deprovision(&ids.instance, plan.service_id, query.accepts_incomplete).await?;
+    Ok(answer(progress, StatusCode::OK, DeletionResponse {}))
 }
 
-pub async fn fetch(State(broker): Shared, ids: Ids) -> Result<Json<Map<String, Value>>, Error> {
+pub async fn fetch(State(broker): Shared, ids: Ids) -> Result<Json<InstanceResponse>, Error> {
     let record = broker.fetch(&ids.instance).await?;
     let plan = catalog::plan(&record.settings.service_id, &record.settings.plan_id)?;
-    let mut body = described(plan, &ids.instance);
-    body.insert("service_id".to_owned(), plan.service_id.into());
-    body.insert("plan_id".to_owned(), plan.id.into());
-    body.insert("parameters".to_owned(), json!(record.settings.parameters));
-    if let Some(version) = record.maintenance_version {
-        body.insert("maintenance_info".to_owned(), json!({ "version": version }));
-    }
-    Ok(Json(body))
+    let version = |version| MaintenanceInfo { version, description: None };
+    Ok(Json(InstanceResponse {
+        service_id: Some(plan.service_id.to_owned()),
+        plan_id: Some(plan.id.to_owned()),
+        parameters: request::object(record.settings.parameters),
+        maintenance_info: record.maintenance_version.map(version),
+        metadata: Some(described(plan, &ids.instance)),
+        ..InstanceResponse::default()
+    }))
 }
 
-pub async fn last_operation(State(broker): Shared, ids: Ids, options: Options) -> Result<Response, Error> {
-    let record = broker.last_operation(&ids.instance, options.operation.as_deref()).await?;
+pub async fn last_operation(
+    State(broker): Shared,
+    ids: Ids,
+    Query(query): Query<LastOperationQuery>,
+) -> Result<Response, Error> {
+    let record = broker.last_operation(&ids.instance, query.operation.as_deref()).await?;
     let operation = record.operation;
     let name = match operation.task {
         Task::Provision => "provisioning",
@@ -108,36 +103,33 @@ pub async fn last_operation(State(broker): Shared, ids: Ids, options: Options) -
         Task::Deprovision => "deprovisioning",
     };
     let description = match (operation.state, operation.failure) {
-        (store::State::InProgress, _) => {
-            let body = json!({ "state": operation.state, "description": format!("{name} is in progress") });
-            return Ok(([(header::RETRY_AFTER, POLL_AFTER)], Json(body)).into_response());
-        }
-        (store::State::Succeeded, _) => format!("{name} has succeeded"),
-        (store::State::Failed, failure) => format!("{name} has failed: {}", failure.unwrap_or_default()),
+        (osb::State::InProgress, _) => format!("{name} is in progress"),
+        (osb::State::Succeeded, _) => format!("{name} has succeeded"),
+        (osb::State::Failed, failure) => format!("{name} has failed: {}", failure.unwrap_or_default()),
     };
-    let usable = record.provisioned;
-    let body = json!({ "state": operation.state, "description": description, "instance_usable": usable });
-    Ok(Json(body).into_response())
+    let told = LastOperation { description: Some(description), ..LastOperation::from(operation.state) };
+    if operation.state == osb::State::InProgress {
+        return Ok(([(header::RETRY_AFTER, POLL_AFTER)], Json(told)).into_response());
+    }
+    Ok(Json(LastOperation { instance_usable: Some(record.provisioned), ..told }).into_response())
 }
 
-fn answer(progress: Progress, done: StatusCode, mut body: Map<String, Value>) -> Response {
-    let status = match progress {
-        Progress::Unchanged => StatusCode::OK,
-        Progress::Done => done,
-        Progress::Accepted(key) => {
-            body.insert("operation".to_owned(), key.into());
-            StatusCode::ACCEPTED
-        }
+fn answer(progress: Progress, done: StatusCode, body: impl Serialize) -> Response {
+    let (status, reply) = match progress {
+        Progress::Unchanged => (StatusCode::OK, Reply::Done(body)),
+        Progress::Done => (done, Reply::Done(body)),
+        Progress::Accepted(key) => (StatusCode::ACCEPTED, Reply::InProgress { operation: Some(key), body }),
     };
-    (status, Json(body)).into_response()
+    (status, Json(reply)).into_response()
 }
 
 /// What there is to know about an instance without its record.
-fn described(plan: &Plan, instance_id: &str) -> Map<String, Value> {
+fn described(plan: &Plan, instance_id: &str) -> InstanceMetadata {
     let home = Home::new(plan.kind, instance_id);
-    let attributes = match &home.schema {
-        None => json!({ "database": home.database.as_str() }),
-        Some(schema) => json!({ "database": home.database.as_str(), "schema": schema.as_str() }),
-    };
-    Map::from_iter([("metadata".to_owned(), json!({ "attributes": attributes }))])
+    let database = ("database".to_owned(), home.database.as_str().into());
+    let schema = home.schema.iter().map(|schema| ("schema".to_owned(), schema.as_str().into()));
+    InstanceMetadata {
+        attributes: [database].into_iter().chain(schema).collect(),
+        ..InstanceMetadata::default()
+    }
 }

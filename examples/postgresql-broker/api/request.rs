@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{self, FromRequest, FromRequestParts, Path, Request},
     http::request::Parts,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use service_catalog::osb::SecretObject;
 
 use crate::{
     catalog::{self, Plan},
@@ -48,42 +50,35 @@ impl<S: Send + Sync> FromRequestParts<S> for Ids {
     }
 }
 
-/// What platforms add to the address.
-#[derive(Default, Deserialize)]
-pub struct Options {
-    pub service_id: Option<String>,
-    pub plan_id: Option<String>,
-    pub operation: Option<String>,
-    #[serde(default)]
-    pub accepts_incomplete: bool,
-}
+/// The query, or a part of it.
+pub struct Query<T>(pub T);
 
-impl Options {
-    /// The plan that every deletion must name.
-    pub fn plan(&self) -> Result<&'static Plan, Error> {
-        plan(self.service_id.as_deref(), self.plan_id.as_deref())
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Options {
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let query = Query::from_request_parts(parts, state).await;
-        query.map(|Query(options)| options).map_err(|rejection| Error::BadRequest(rejection.body_text()))
+        let query = extract::Query::from_request_parts(parts, state).await;
+        query
+            .map(|extract::Query(query)| Self(query))
+            .map_err(|rejection| Error::BadRequest(rejection.body_text()))
     }
 }
 
-/// `maintenance_info`; nothing else of it counts.
-#[derive(Deserialize)]
-pub struct MaintenanceInfo {
-    pub version: String,
+/// What the user configures; what it may be is said in the schemas of the catalog.
+pub fn parameters<T: DeserializeOwned>(given: Option<SecretObject>) -> Result<Option<T>, Error> {
+    let read = |given: SecretObject| serde_json::from_value(Value::Object(given.0));
+    given.map(read).transpose().map_err(|error| Error::BadRequest(format!("parameters: {error}")))
+}
+
+/// A value that is written as an object, as a part of an answer.
+pub fn object(value: impl Serialize) -> Option<SecretObject> {
+    serde_json::from_value(json!(value)).ok()
 }
 
 /// The plan of the catalog with these ids, which must be there.
-pub fn plan(service_id: Option<&str>, plan_id: Option<&str>) -> Result<&'static Plan, Error> {
-    let (Some(service_id), Some(plan_id)) = (service_id, plan_id) else {
+pub fn plan(service_id: &str, plan_id: &str) -> Result<&'static Plan, Error> {
+    if service_id.is_empty() || plan_id.is_empty() {
         return Err(Error::BadRequest("service_id and plan_id are required".to_owned()));
-    };
+    }
     catalog::plan(service_id, plan_id)
 }

@@ -4,11 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use service_catalog::osb::State;
+
 use super::{Broker, Progress, home_of};
 use crate::{
     catalog,
     error::Error,
-    store::{Instance, Locked, Operation, State, Task},
+    store::{Instance, Locked, Operation, Task},
 };
 
 /// After how long it is tried again, if not even the failure could be written down.

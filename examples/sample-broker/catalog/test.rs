@@ -2,12 +2,14 @@
 //! times (`5x`) or always. Ids are made from the names, so they stay as long as these do.
 
 use axum::http::StatusCode;
+use service_catalog::osb::Plan;
 use uuid::Uuid;
 
 use super::{
     Action::{self, Deprovision, Poll, Provision, Update},
-    Fault, Plan, Service,
+    Fault, Service,
     Times::{self, Always, AtFirst},
+    offering, schemas,
 };
 
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
@@ -68,23 +70,18 @@ fn service(name: &'static str, asynchronous: bool, faults: &'static [Fault]) -> 
     let said = [format!("A test service that {pace}")].into_iter();
     let description: Vec<_> = said.chain(faults.iter().map(|fault| told(*fault, asynchronous))).collect();
     let premium = (name == "test-service-multiple-plans").then(|| plan(name, "premium"));
-    Service {
-        id: id(name),
-        name,
-        description: description.join("; "),
-        plans: std::iter::once(plan(name, "default")).chain(premium).collect(),
-        asynchronous,
-        faults,
-    }
+    let plans = std::iter::once(plan(name, "default")).chain(premium).collect();
+    Service { offering: offering(id(name), name, description.join("; "), plans), asynchronous, faults }
 }
 
-fn plan(service: &str, name: &'static str) -> Plan {
+fn plan(service: &str, name: &str) -> Plan {
     Plan {
         id: id(&format!("{service}/{name}")),
-        name,
-        description: if name == "premium" { "Premium plan" } else { "Default plan" },
+        name: name.to_owned(),
+        description: if name == "premium" { "Premium plan" } else { "Default plan" }.to_owned(),
         free: name != "premium",
-        schemas: service.ends_with("with-schemas"),
+        schemas: service.ends_with("with-schemas").then(schemas),
+        ..Plan::default()
     }
 }
 

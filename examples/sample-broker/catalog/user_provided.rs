@@ -1,6 +1,8 @@
 //! The broker of user-provided services. Ids are those under which service-catalog's users have known them.
 
-use super::{Plan, Service};
+use service_catalog::osb::Plan;
+
+use super::{Service, offering, schemas};
 
 /// Its services.
 pub fn services() -> Vec<Service> {
@@ -13,7 +15,7 @@ pub fn services() -> Vec<Service> {
                 plan("default", "86064792-7ea2-467b-af93-ac9694d96d52"),
                 Plan {
                     free: false,
-                    description: "Premium plan",
+                    description: "Premium plan".to_owned(),
                     ..plan("premium", "cc0d7529-18e8-416d-8946-6f7456acd589")
                 },
             ],
@@ -28,16 +30,20 @@ pub fn services() -> Vec<Service> {
             "user-provided-service-with-schemas",
             "8a6229d4-239e-4790-ba1f-8367004d0473",
             "A user provided service that says which parameters it takes",
-            vec![Plan { schemas: true, ..plan("default", "4dbcd97c-c9d2-4c6b-9503-4401a789b558") }],
+            vec![Plan {
+                schemas: Some(schemas()),
+                ..plan("default", "4dbcd97c-c9d2-4c6b-9503-4401a789b558")
+            }],
         ),
     ]
 }
 
-fn service(name: &'static str, id: &str, description: &str, plans: Vec<Plan>) -> Service {
-    let (id, description) = (id.to_owned(), description.to_owned());
-    Service { id, name, description, plans, asynchronous: false, faults: &[] }
+fn service(name: &str, id: &str, description: &str, plans: Vec<Plan>) -> Service {
+    let offering = offering(id.to_owned(), name, description.to_owned(), plans);
+    Service { offering, asynchronous: false, faults: &[] }
 }
 
-fn plan(name: &'static str, id: &str) -> Plan {
-    Plan { id: id.to_owned(), name, description: "Sample plan description", free: true, schemas: false }
+fn plan(name: &str, id: &str) -> Plan {
+    let description = "Sample plan description".to_owned();
+    Plan { id: id.to_owned(), name: name.to_owned(), description, ..Plan::default() }
 }

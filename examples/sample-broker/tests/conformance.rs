@@ -4,14 +4,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
+use service_catalog::osb::State;
 use tower::ServiceExt as _;
 
-use super::{DELAY, Scene};
+use super::{DELAY, Scene, object};
 use crate::api;
 use crate::broker::Done;
 use crate::catalog::{Action, Catalog};
 use crate::error::Error;
-use crate::instance::Stand;
 
 #[test]
 fn what_is_asked_twice_is_done_once() {
@@ -24,7 +24,8 @@ fn what_is_asked_twice_is_done_once() {
         scene.provision("a", "user-provided-service-single-plan", json!({"size": 1})),
         Err(Error::Conflict("the instance"))
     );
-    let mut bind = |parameters| scene.broker.bind("a", "b", parameters, scene.now).map(|(done, _)| done);
+    let mut bind =
+        |parameters| scene.broker.bind("a", "b", object(parameters), scene.now).map(|(done, _)| done);
     assert_eq!(bind(json!({"role": 1})), Ok(Done::Now));
     assert_eq!(bind(json!({"role": 1})), Ok(Done::Already));
     assert_eq!(bind(json!({"role": 2})), Err(Error::Conflict("the binding")));
@@ -41,20 +42,20 @@ fn one_operation_at_a_time_is_under_way() {
     let service = "test-service-async";
     let begun = Ok(Done::Begun(Action::Provision));
     assert_eq!(scene.provision("a", service, json!({})), begun);
-    assert_eq!(scene.poll("a"), Ok(Stand::InProgress));
+    assert_eq!(scene.poll("a"), Ok(State::InProgress));
     assert_eq!(scene.provision("a", service, json!({})), begun);
     assert_eq!(scene.provision("a", service, json!({"size": 2})), Err(Error::Conflict("the instance")));
     scene.now += DELAY;
-    assert_eq!(scene.poll("a"), Ok(Stand::Succeeded));
+    assert_eq!(scene.poll("a"), Ok(State::Succeeded));
 
     let begun = Ok(Done::Begun(Action::Update));
     assert_eq!(scene.update("a", service, json!({"size": 2})), begun);
     assert_eq!(scene.update("a", service, json!({"size": 2})), begun);
     assert_eq!(scene.update("a", service, json!({"size": 3})), Err(Error::Concurrency));
-    assert_eq!(scene.broker.bind("a", "b", Value::Null, scene.now), Err(Error::Concurrency));
+    assert_eq!(scene.broker.bind("a", "b", None, scene.now), Err(Error::Concurrency));
     scene.now += DELAY;
     let (_, wish) = scene.broker.instance("a", scene.now).unwrap();
-    assert_eq!(wish.parameters, json!({"size": 2}));
+    assert_eq!(wish.parameters, object(json!({"size": 2})));
 
     let begun = Ok(Done::Begun(Action::Deprovision));
     assert_eq!(scene.deprovision("a"), begun);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{DELAY, Scene};
+use super::{DELAY, Scene, object};
 use crate::broker::Done;
 use crate::catalog::{Catalog, document};
 use crate::error::Error;
@@ -24,7 +24,7 @@ fn promised(name: &str, action: &str) -> (usize, u16) {
 #[test]
 fn every_test_service_fails_as_its_name_says() {
     for service in Catalog::Test.services() {
-        let name = service.name;
+        let name = service.offering.name.as_str();
         let mut scene = Scene::new(Catalog::Test);
         let (times, status) = promised(name, "last-operation");
         if times > 0 {
@@ -67,7 +67,8 @@ fn every_test_service_fails_as_its_name_says() {
 fn names_and_ids_are_there_once() {
     for catalog in [Catalog::UserProvided, Catalog::Test] {
         let services = catalog.services();
-        let names: BTreeSet<_> = services.iter().map(|service| service.name).collect();
+        let services: Vec<_> = services.iter().map(|service| &service.offering).collect();
+        let names: BTreeSet<_> = services.iter().map(|service| &service.name).collect();
         assert_eq!(names.len(), services.len());
         let plans = services.iter().flat_map(|service| &service.plans).map(|plan| &plan.id);
         let ids: Vec<_> = services.iter().map(|service| &service.id).chain(plans).collect();
@@ -77,7 +78,7 @@ fn names_and_ids_are_there_once() {
 
 #[test]
 fn the_user_provided_services_are_those_that_are_known() {
-    let catalog = document(&Catalog::UserProvided.services());
+    let catalog = serde_json::to_value(document(&Catalog::UserProvided.services())).unwrap();
     let service = &catalog["services"][0];
     assert_eq!(
         (&service["name"], &service["id"]),
@@ -106,9 +107,10 @@ fn credentials_are_what_the_user_provides() {
         ("b", json!({"credentials": {"token": "mine"}}), json!({"token": "mine"})),
     ] {
         scene.provision(id, "user-provided-service", parameters).unwrap();
-        let bound = scene.broker.bind(id, "binding", Value::Null, scene.now);
+        let credentials = object(credentials).unwrap();
+        let bound = scene.broker.bind(id, "binding", None, scene.now);
         assert_eq!(bound, Ok((Done::Now, credentials.clone())));
-        assert_eq!(scene.broker.binding(id, "binding", scene.now), Ok((Value::Null, credentials)));
+        assert_eq!(scene.broker.binding(id, "binding", scene.now), Ok((None, credentials)));
     }
 }
 
@@ -133,7 +135,7 @@ fn a_failure_of_the_broker_leaves_something_and_a_refusal_does_not() {
         ("test-service-provision-fail400", Err(Error::Gone)),
     ] {
         scene.provision("a", service, json!({})).unwrap_err();
-        let bound = scene.broker.bind("a", "b", Value::Null, scene.now);
+        let bound = scene.broker.bind("a", "b", None, scene.now);
         assert_eq!(bound, Err(Error::NotFound("the instance")));
         assert_eq!(scene.deprovision("a"), left, "{service}");
     }

@@ -71,20 +71,20 @@ async fn outcome(operation: Operation, status: u16, body: &str) -> String {
 
 #[tokio::test]
 async fn requests_are_as_the_specification_has_them() {
-    let poll = "?service_id=s&plan_id=p";
+    let poll = "?plan_id=p&service_id=s";
     let cases = [
         (GetCatalog, "GET /v2/catalog".to_owned()),
         (Provision, "PUT /v2/service_instances/i?accepts_incomplete=true".to_owned()),
-        (FetchInstance, "GET /v2/service_instances/i?service_id=s&plan_id=p".to_owned()),
+        (FetchInstance, "GET /v2/service_instances/i?plan_id=p&service_id=s".to_owned()),
         (Update, "PATCH /v2/service_instances/i?accepts_incomplete=true".to_owned()),
-        (Deprovision, "DELETE /v2/service_instances/i?accepts_incomplete=true&service_id=s&plan_id=p".to_owned()),
+        (Deprovision, "DELETE /v2/service_instances/i?accepts_incomplete=true&plan_id=p&service_id=s".to_owned()),
         (PollInstance, format!("GET /v2/service_instances/i/last_operation{poll}")),
         (Bind, "PUT /v2/service_instances/i/service_bindings/b?accepts_incomplete=true".to_owned()),
         (BindSynchronously, "PUT /v2/service_instances/i/service_bindings/b".to_owned()),
         (FetchBinding, format!("GET /v2/service_instances/i/service_bindings/b{poll}")),
         (
             Unbind,
-            "DELETE /v2/service_instances/i/service_bindings/b?accepts_incomplete=true&service_id=s&plan_id=p"
+            "DELETE /v2/service_instances/i/service_bindings/b?accepts_incomplete=true&plan_id=p&service_id=s"
                 .to_owned(),
         ),
         (PollBinding, format!("GET /v2/service_instances/i/service_bindings/b/last_operation{poll}")),
