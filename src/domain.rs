@@ -46,6 +46,8 @@ pub mod restriction;
 pub mod rollout;
 pub mod schedule;
 pub mod schema;
+#[cfg(test)]
+mod stored;
 pub mod verdict;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};

@@ -16,6 +16,7 @@
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same? |
 //! | `matrix` | what comes of each fault of each call? |
 //! | `catalog` | what does the broker offer? |
+//! | `stored` | is what an earlier version has settled left alone? |
 
 mod api;
 mod broker;
@@ -27,6 +28,7 @@ mod history;
 mod invariants;
 mod matrix;
 mod operator;
+mod stored;
 mod users;
 mod world;
 

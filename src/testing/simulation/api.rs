@@ -123,6 +123,13 @@ impl Api {
         self.write(&key, object, 201)
     }
 
+    /// Puts an object there as another API server has stored it.
+    pub fn restore(&mut self, key: Key, object: Value) {
+        let version = object["metadata"]["resourceVersion"].as_str().and_then(|version| version.parse().ok());
+        self.version = self.version.max(version.unwrap_or_default());
+        self.objects.insert(key, object);
+    }
+
     /// Changes an object as a user does, who does not look before.
     pub fn edit(&mut self, key: &Key, patch: &Value) -> Answer {
         self.change(key, patch, |object| merge(object, patch))

@@ -1,0 +1,330 @@
+//! Objects that an earlier version of the operator stored. Reading them loses nothing, and the operator goes on with them as
+//! that version did: no other broker call, no other write.
+//!
+//! `tests/fixtures/stored/` holds one object of each distinct shape. They were recorded from the simulation, from the unit
+//! tests of this module and from the tests of the takeover at commit d656287, each with the step that `decide` answered.
+//! The clock, the caches and the memory are as after a restart: no circuit breaker is open, no poll is scheduled, and an
+//! intent may have been executed already.
+
+mod brokers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::parameters::{Parameters, merge};
+use super::plan_reference::{Current, PlanReference, resolve};
+use super::rollout::Usage;
+use super::{Step, binding, instance};
+use crate::crd::condition::{self, Condition};
+use crate::crd::instance::InstanceProperties;
+use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceInstance};
+
+const CATALOG: &str = include_str!("../../tests/fixtures/stored/catalog.yaml");
+const INSTANCES: &str = include_str!("../../tests/fixtures/stored/instances.yaml");
+const BINDINGS: &str = include_str!("../../tests/fixtures/stored/bindings.yaml");
+const BOUND: &str = include_str!("../../tests/fixtures/stored/bound.yaml");
+
+/// A stored object, what is known besides, and the step that followed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case<K> {
+    case: String,
+    now: Time,
+    object: Value,
+    step: String,
+    /// Merge patch from the stored status to the written one, without the messages of conditions.
+    #[serde(default)]
+    patch: Value,
+    known: K,
+}
+
+/// What is known of an instance besides the object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownOfInstance {
+    /// The names of its bindings.
+    bindings: Vec<String>,
+}
+
+/// What is known of a binding besides the object.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct KnownOfBinding {
+    /// The name of a document in `bound.yaml`.
+    instance: Option<String>,
+    /// What class and plan say of bindings.
+    offering: BTreeSet<String>,
+    /// The digest of its Secret.
+    secret: Option<String>,
+    /// The oldest revision that its pods have, if it is known which pods have it.
+    pods: Option<Pods>,
+    collisions: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+struct Pods {
+    oldest: Option<i64>,
+    of: (i64, i64),
+}
+
+/// An instance that bindings refer to.
+#[derive(Deserialize)]
+struct Bound {
+    name: String,
+    object: ServiceInstance,
+}
+
+fn documents<T: DeserializeOwned>(text: &str) -> Vec<T> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
+    documents.into_iter().map(read).collect()
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value:#}"))
+}
+
+/// What the brokers offer.
+struct Catalog {
+    classes: Vec<ClusterServiceClass>,
+    plans: Vec<ClusterServicePlan>,
+}
+
+impl Catalog {
+    fn new() -> Self {
+        let objects: Vec<Value> = documents(CATALOG);
+        let of =
+            |kind: &str| objects.iter().filter(|object| object["kind"] == kind).cloned().collect::<Vec<_>>();
+        Self {
+            classes: of("ClusterServiceClass").into_iter().map(read).collect(),
+            plans: of("ClusterServicePlan").into_iter().map(read).collect(),
+        }
+    }
+
+    /// The one place that says what is known of a stored instance.
+    fn observe<'a>(
+        &self,
+        case: &'a Case<KnownOfInstance>,
+        instance: &'a ServiceInstance,
+    ) -> instance::Observed<'a> {
+        let confirmed = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
+        let current = Current {
+            class: instance.spec.cluster_service_class_ref.as_ref().map(|class| class.name.as_str()),
+            plan_id: confirmed.map(InstanceProperties::plan_id),
+        };
+        let reference = PlanReference::of(&instance.spec);
+        let target = resolve(reference, self.classes.iter(), self.plans.iter(), current);
+        let deleting = instance.metadata.deletion_timestamp.is_some();
+        let parameters =
+            if deleting { Parameters::default() } else { inline(instance.spec.parameters.as_ref()) };
+        instance::Observed {
+            instance,
+            now: case.now.clone(),
+            target,
+            parameters: Ok(parameters),
+            bindings: &case.known.bindings,
+            next_poll: None,
+            repeated: true,
+            hold: None,
+        }
+    }
+}
+
+/// The one place that says what is known of a stored binding.
+fn observe_binding<'a>(
+    case: &Case<KnownOfBinding>,
+    binding: &'a ServiceBinding,
+    instances: &'a BTreeMap<String, ServiceInstance>,
+) -> binding::Observed<'a> {
+    let known = &case.known;
+    let offers = |what: &str| known.offering.contains(what);
+    binding::Observed {
+        binding,
+        now: case.now.clone(),
+        instance: known.instance.as_ref().map(|name| &instances[name]),
+        offering: binding::Offering {
+            bindable: offers("bindable"),
+            retrievable: offers("retrievable"),
+            rotatable: offers("rotatable"),
+            maximum_polling_duration: None,
+        },
+        parameters: Ok(inline(binding.spec.parameters.as_ref())),
+        secret: known.secret.clone(),
+        next_poll: None,
+        repeated: true,
+        usage: known.pods.as_ref().map(|pods| Usage {
+            oldest: pods.oldest,
+            of: pods.of,
+            findings: BTreeMap::new(),
+        }),
+        collisions: known.collisions.clone(),
+        hold: None,
+    }
+}
+
+fn inline(parameters: Option<&Map<String, Value>>) -> Parameters {
+    merge([None, None], parameters, &[]).unwrap()
+}
+
+/// A step in words, and the patch of the status if it is written.
+fn describe<S: Serialize, C>(
+    step: &Step<S, C>,
+    stored: &Value,
+    call: impl Fn(&C) -> String,
+) -> (String, Value) {
+    let words = match step {
+        Step::Wait(None) => "wait".to_owned(),
+        Step::Wait(Some(until)) => format!("wait until {}", until.0),
+        Step::Hold => "await broker".to_owned(),
+        Step::Resolve(references) => {
+            let named = |name: &str| references.spec.get(name).cloned().flatten().map(|found| found.name);
+            let (class, plan) = (named("clusterServiceClassRef"), named("clusterServicePlanRef"));
+            format!("resolve class {} and plan {}", class.unwrap_or_default(), plan.unwrap_or_default())
+        }
+        Step::Label(label) => format!("label {label}"),
+        Step::Write(status) => {
+            let written = serde_json::to_value(status).unwrap();
+            return (
+                "write".to_owned(),
+                patch(&without_messages(stored.clone()), &without_messages(written)),
+            );
+        }
+        Step::Call(asked) => format!("call {}", call(asked)),
+        Step::Delete => "delete".to_owned(),
+        Step::Release => "remove the finalizer".to_owned(),
+    };
+    (words, Value::Null)
+}
+
+fn describe_instance(instance: &ServiceInstance, step: &instance::Step) -> (String, Value) {
+    let stored = serde_json::to_value(instance.status.clone().unwrap_or_default()).unwrap();
+    describe(step, &stored, |call| {
+        let instance::Call { verb, instance_id, service_id, plan_id, broker, .. } = call;
+        let details = match verb {
+            instance::Verb::Update { plan_id, parameters } => {
+                format!(": plan {plan_id:?}, parameters {parameters}")
+            }
+            instance::Verb::Poll(operation) | instance::Verb::PollMitigation(operation) => {
+                format!(": operation {operation:?}")
+            }
+            _ => String::new(),
+        };
+        format!("{} {instance_id} of {service_id}/{plan_id} at {broker}{details}", verb.name())
+    })
+}
+
+fn describe_binding(binding: &ServiceBinding, step: &binding::Step) -> (String, Value) {
+    let stored = serde_json::to_value(binding.status.clone().unwrap_or_default()).unwrap();
+    describe(step, &stored, |call| {
+        let binding::Call { verb, binding_id, instance } = call;
+        let details = match verb {
+            binding::Verb::Poll(operation) | binding::Verb::PollMitigation(operation) => {
+                format!(": operation {operation:?}")
+            }
+            _ => String::new(),
+        };
+        let (id, service, plan) = (&instance.id, &instance.service_id, &instance.plan_id);
+        let broker = &instance.broker_name;
+        format!("{} {binding_id} of {id} of {service}/{plan} at {broker}{details}", verb.name())
+    })
+}
+
+fn without_messages(mut status: Value) -> Value {
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition.as_object_mut().unwrap().remove("message");
+    }
+    status
+}
+
+/// What makes one object of the other (RFC 7386).
+fn patch(before: &Value, after: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else { return after.clone() };
+    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
+    let changed = changed
+        .map(|(name, value)| (name.clone(), old.get(name).map_or(value.clone(), |old| patch(old, value))));
+    let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    Value::Object(changed.chain(removed).collect())
+}
+
+/// Whether nothing of what is stored is lost or changed. What is absent may be written with its default.
+fn is_kept(stored: &Value, again: &Value) -> bool {
+    match (stored, again) {
+        (Value::Object(stored), Value::Object(again)) => {
+            stored.iter().all(|(name, value)| is_kept(value, again.get(name).unwrap_or(&Value::Null)))
+                && again.iter().all(|(name, value)| stored.contains_key(name) || is_default(value))
+        }
+        (Value::Array(stored), Value::Array(again)) => {
+            stored.len() == again.len()
+                && stored.iter().zip(again).all(|(stored, again)| is_kept(stored, again))
+        }
+        _ => stored == again,
+    }
+}
+
+fn is_default(value: &Value) -> bool {
+    [json!(""), json!(0), json!(false), json!([])].contains(value)
+}
+
+/// Whether the status says that the object works, and that nothing is under way.
+fn is_settled(object: &Value) -> bool {
+    let (meta, status) = (&object["metadata"], &object["status"]);
+    let conditions: Vec<Condition> = serde_json::from_value(status["conditions"].clone()).unwrap_or_default();
+    let under_way = ["currentOperation", "orphans", "predecessor", "successorID", "updateUncertain"];
+    matches!(&*conditions, [ready] if ready.type_ == condition::READY && ready.status == "True")
+        && under_way.iter().all(|name| status[*name].is_null())
+        && status["observedGeneration"] == meta["generation"]
+        && [&meta["deletionTimestamp"], &meta["annotations"]].iter().all(|it| it.is_null())
+}
+
+/// What is wrong with a case, if anything.
+fn judge<K>(case: &Case<K>, again: &Value, (step, patch): &(String, Value), settled: bool) -> Option<String> {
+    let Case { case: name, object, .. } = case;
+    if !is_kept(&object["status"], again) {
+        return Some(format!("{name}: {:#}\nis read as {again:#}", object["status"]));
+    }
+    if settled && !step.starts_with("wait") {
+        return Some(format!("{name}: settled, but now {step} {patch:#}"));
+    }
+    let as_before = (step, patch) == (&case.step, &case.patch);
+    (!as_before).then(|| format!("{name}: {} {:#}\nnow is {step} {patch:#}", case.step, case.patch))
+}
+
+fn all_is_well(kind: &str, broken: &[String], count: usize) {
+    assert!(count > 0, "no {kind}");
+    assert!(broken.is_empty(), "{} of {count} {kind}:\n{}", broken.len(), broken.join("\n"));
+}
+
+#[test]
+fn stored_instances_are_read_and_go_on_as_before() {
+    let catalog = Catalog::new();
+    let cases: Vec<Case<KnownOfInstance>> = documents(INSTANCES);
+    let wrong = |case: &Case<KnownOfInstance>| {
+        let instance: ServiceInstance = read(case.object.clone());
+        let step = describe_instance(&instance, &instance::decide(&catalog.observe(case, &instance)));
+        // One of service-catalog has no id yet.
+        let settled = is_settled(&case.object) && !case.object["status"]["instanceID"].is_null();
+        judge(case, &serde_json::to_value(&instance.status).unwrap(), &step, settled)
+    };
+    let broken: Vec<String> = cases.iter().filter_map(wrong).collect();
+    all_is_well("instances", &broken, cases.len());
+}
+
+#[test]
+fn stored_bindings_are_read_and_go_on_as_before() {
+    let bound: Vec<Bound> = documents(BOUND);
+    let instances = bound.into_iter().map(|Bound { name, object }| (name, object)).collect();
+    let cases: Vec<Case<KnownOfBinding>> = documents(BINDINGS);
+    let wrong = |case: &Case<KnownOfBinding>| {
+        let binding: ServiceBinding = read(case.object.clone());
+        let step = binding::decide(&observe_binding(case, &binding, &instances));
+        let digest = case.object["status"]["secretDigest"].as_str();
+        let settled = is_settled(&case.object) && digest.is_some() && digest == case.known.secret.as_deref();
+        let again = serde_json::to_value(&binding.status).unwrap();
+        judge(case, &again, &describe_binding(&binding, &step), settled)
+    };
+    let broken: Vec<String> = cases.iter().filter_map(wrong).collect();
+    all_is_well("bindings", &broken, cases.len());
+}

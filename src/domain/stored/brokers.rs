@@ -1,0 +1,89 @@
+//! Brokers: their statuses are read without loss, and a catalog that is published is fetched when it was due before.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Case, all_is_well, documents, is_kept, read};
+use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
+use crate::crd::condition;
+use crate::crd::{ClusterServiceBroker, ServiceBroker};
+use crate::domain::broker::{Relist, relist, tell};
+
+const BROKERS: &str = include_str!("../../../tests/fixtures/stored/brokers.yaml");
+
+/// How often a catalog is fetched if its broker does not say.
+const DEFAULT: Duration = Duration::from_hours(24);
+
+/// What is known of a broker besides the object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KnownOfBroker {
+    /// The version of the Secret with its credentials; empty if it needs none or there is none.
+    secret: String,
+}
+
+/// When its catalog is fetched, and whether the condition `Available` goes, as the circuit breaker is closed after a restart.
+/// The one place that asks the core.
+fn step(case: &Case<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &BrokerStatus) -> String {
+    if !case.object["metadata"]["deletionTimestamp"].is_null() {
+        return "remove".to_owned();
+    }
+    let mut conditions = status.conditions.clone();
+    tell(&mut conditions, None, &case.now);
+    let told = if conditions == status.conditions { "" } else { "withdraw Available, " };
+    let generation = case.object["metadata"]["generation"].as_i64().unwrap();
+    let known = (generation, case.known.secret.as_str(), false);
+    let due = match relist(spec, status, known, (&case.now, DEFAULT)) {
+        Relist::Now => "fetch".to_owned(),
+        Relist::At(time) => format!("wait until {}", time.0),
+        Relist::OnRequest => "wait".to_owned(),
+        Relist::Try => "try".to_owned(),
+    };
+    format!("{told}{due}")
+}
+
+/// The status as it is written again, and the step.
+pub(super) fn describe(case: &Case<KnownOfBroker>) -> (Value, String) {
+    let (spec, status) = if case.object["kind"] == "ServiceBroker" {
+        let broker: ServiceBroker = read(case.object.clone());
+        (broker.spec.common, broker.status)
+    } else {
+        let broker: ClusterServiceBroker = read(case.object.clone());
+        (broker.spec.common, broker.status)
+    };
+    let status = status.unwrap_or_default();
+    let step = step(case, &spec, &status);
+    (serde_json::to_value(status).unwrap(), step)
+}
+
+#[test]
+fn stored_brokers_are_read_and_fetched_when_they_were_due_before() {
+    let cases: Vec<Case<KnownOfBroker>> = documents(BROKERS);
+    let judge = |case: &Case<KnownOfBroker>| {
+        let (again, step) = describe(case);
+        let well = is_kept(&case.object["status"], &again) && step == case.step;
+        (!well).then(|| format!("{}: {}\nnow is {step}, and is read as {again:#}", case.case, case.step))
+    };
+    let broken: Vec<String> = cases.iter().filter_map(judge).collect();
+    all_is_well("brokers", &broken, cases.len());
+}
+
+/// A broker whose catalog is published, and of which nothing new is known.
+#[test]
+fn a_stored_broker_that_is_ready_is_neither_called_nor_written() {
+    let cases: Vec<Case<KnownOfBroker>> = documents(BROKERS);
+    let is_settled = |case: &&Case<KnownOfBroker>| {
+        let status: BrokerStatus = read(case.object["status"].clone());
+        condition::is_true(&status.conditions, condition::READY)
+            && condition::find(&status.conditions, condition::AVAILABLE).is_none()
+            && case.object["metadata"]["generation"] == status.reconciled_generation
+    };
+    let settled: Vec<_> = cases.iter().filter(is_settled).collect();
+    assert!(settled.len() > 5, "{} settled brokers", settled.len());
+    for case in settled {
+        let (_, step) = describe(case);
+        assert!(step.starts_with("wait"), "{}: {step}", case.case);
+    }
+}
