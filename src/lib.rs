@@ -8,10 +8,12 @@
 //! * [`reconcilers`] — reads, calls and writes what `domain` decides.
 //! * [`leader`] — which replica works, and what keeps the others from it.
 //! * [`metrics`] — what is measured.
-//! * [`run`] — the process: settings, probes, start and stop.
+//! * [`http`] — the HTTP server with its limits; probes and metrics.
+//! * [`run`] — the process: settings, start and stop.
 
 pub mod crd;
 pub mod domain;
+pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod osb;

@@ -1,4 +1,4 @@
-//! `service-catalog run`: starts the operator, serves probes and metrics, stops cleanly.
+//! `service-catalog run`: starts the operator and the server of its endpoints, stops cleanly.
 
 mod client;
 
@@ -7,10 +7,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::routing::get;
 use clap::{Args, ValueEnum};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client, ResourceExt as _};
@@ -22,9 +18,10 @@ use tracing::info;
 use tracing_subscriber::EnvFilter;
 
 use crate::domain::broker::duration;
+use crate::http;
 use crate::leader::{Candidate, Lost};
 use crate::metrics::Metrics;
-use crate::osb;
+use crate::osb::install_tls_provider;
 use crate::reconcilers::{Operator, Settings};
 
 /// The oldest Kubernetes that can inject into pods without a webhook: `MutatingAdmissionPolicy` v1.
@@ -105,7 +102,7 @@ pub enum Error {
 /// Runs the operator until SIGTERM or SIGINT, or until another replica has taken the lead from it.
 pub async fn run(options: Options) -> Result<(), Error> {
     logs(options.log_format)?;
-    osb::install_tls_provider();
+    install_tls_provider();
     let metrics = Arc::new(Metrics::default());
     let config = kube::Config::infer().await?;
     let (namespace, pod) = (&options.namespace, options.pod_name.as_deref());
@@ -124,7 +121,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let ready = Arc::new(SetOnce::new());
     let listener =
         TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
-    let shown = Shown { metrics: Arc::clone(&metrics), ready: Arc::clone(&ready) };
+    let endpoints = http::endpoints(Arc::clone(&metrics), Arc::clone(&ready));
     let operator = Operator::new(client, fence, settings, metrics).run(|| {
         let _ = ready.set(());
         info!("ready");
@@ -136,7 +133,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     };
     // Whatever is not finished when one of them ends is dropped.
     let end = tokio::select! {
-        served = serve(listener, shown) => served.map_err(|error| Error::Listen(options.listen, error)),
+        never = http::serve(listener, endpoints) => match never {},
         () = operator => Ok(()),
         lost = leading => Err(lost.into()),
         told = stop() => told,
@@ -199,26 +196,4 @@ async fn cluster_id(client: &Client, options: &Options) -> Result<String, Error>
     }
     let system = Api::<Namespace>::all(client.clone()).get("kube-system").await.map_err(failed)?;
     Ok(system.uid().unwrap_or_default())
-}
-
-#[derive(Clone)]
-struct Shown {
-    metrics: Arc<Metrics>,
-    ready: Arc<SetOnce<()>>,
-}
-
-async fn serve(listener: TcpListener, shown: Shown) -> std::io::Result<()> {
-    let readyz = async |State(shown): State<Shown>| {
-        if shown.ready.initialized() {
-            (StatusCode::OK, "ok\n")
-        } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "what there is has not been read yet\n")
-        }
-    };
-    let router = Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(async |State(shown): State<Shown>| shown.metrics.text()))
-        .with_state(shown);
-    axum::serve(listener, router).await
 }

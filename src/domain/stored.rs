@@ -125,6 +125,7 @@ impl Catalog {
             now: case.now.clone(),
             target,
             parameters: Ok(parameters),
+            validated: true,
             bindings: &case.known.bindings,
             next_poll: None,
             repeated: true,
@@ -152,6 +153,7 @@ fn observe_binding<'a>(
             maximum_polling_duration: None,
         },
         parameters: Ok(inline(binding.spec.parameters.as_ref())),
+        validated: true,
         secret: known.secret.clone(),
         next_poll: None,
         repeated: true,
@@ -184,6 +186,7 @@ fn describe<S: Serialize, C>(
             let (class, plan) = (named("clusterServiceClassRef"), named("clusterServicePlanRef"));
             format!("resolve class {} and plan {}", class.unwrap_or_default(), plan.unwrap_or_default())
         }
+        Step::Validate(purpose) => format!("validate {purpose:?}"),
         Step::Label(label) => format!("label {label}"),
         Step::Write(status) => {
             let written = serde_json::to_value(status).unwrap();

@@ -1,0 +1,182 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, SetOnce};
+use tokio::time::{sleep, timeout};
+
+use super::server::{MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEADER_BYTES};
+use super::{endpoints, serve};
+use crate::metrics::Metrics;
+
+/// The limit of every wait in these tests. Where time is paused, it is over at once unless something else happens first.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+async fn start(router: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, router));
+    address
+}
+
+/// The operator's endpoints, not ready yet.
+async fn start_operator() -> (SocketAddr, Arc<SetOnce<()>>) {
+    let ready = Arc::new(SetOnce::new());
+    (start(endpoints(Arc::new(Metrics::default()), Arc::clone(&ready))).await, ready)
+}
+
+/// What the server sends until it closes the connection, which also happens when it resets it.
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ =
+        timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("the server keeps the connection");
+    String::from_utf8(answer).unwrap()
+}
+
+/// The status and the body of the answer to `request`, over a connection of its own.
+async fn send(address: SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // What is refused need not be read to its end.
+    let _ = stream.write_all(request.as_bytes()).await;
+    parse(&read_to_end(&mut stream).await)
+}
+
+fn parse(answer: &str) -> (u16, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("no status: {answer:?}")), body.to_owned())
+}
+
+async fn get_path(address: SocketAddr, path: &str) -> (u16, String) {
+    send(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+}
+
+async fn silent(address: SocketAddr, number: usize) -> Vec<TcpStream> {
+    let mut streams = Vec::new();
+    for _ in 0..number {
+        streams.push(TcpStream::connect(address).await.unwrap());
+    }
+    streams
+}
+
+#[tokio::test]
+async fn probes_and_metrics_are_answered() {
+    let (address, ready) = start_operator().await;
+    assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
+    assert_eq!(get_path(address, "/readyz").await, (503, "what there is has not been read yet\n".to_owned()));
+    ready.set(()).unwrap();
+    assert_eq!(get_path(address, "/readyz").await, (200, "ok\n".to_owned()));
+    let (status, text) = get_path(address, "/metrics").await;
+    assert_eq!(status, 200);
+    assert!(text.starts_with("# HELP ") && text.ends_with("# EOF\n"), "{text}");
+    assert_eq!(get_path(address, "/").await.0, 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_its_header_byte_by_byte_is_cut_off() {
+    let (address, _) = start_operator().await;
+    let (mut reading, mut writing) = TcpStream::connect(address).await.unwrap().into_split();
+    let slow = tokio::spawn(async move {
+        writing.write_all(b"GET /livez HTTP/1.1\r\nHost: ").await.unwrap();
+        while writing.write_all(b"x").await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let mut answer = Vec::new();
+    let _ =
+        timeout(DEADLINE, reading.read_to_end(&mut answer)).await.expect("the server keeps the connection");
+    assert_eq!(answer, b"");
+    timeout(DEADLINE, slow).await.expect("the server reads on").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_a_further_request_is_closed() {
+    let (address, _) = start_operator().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert_eq!(parse(&read_to_end(&mut stream).await), (200, "ok\n".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_arrive_is_not_waited_for() {
+    let address = start(Router::new().route("/", post(async |body: Bytes| body))).await;
+    let request = "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhalf";
+    assert_eq!(send(address, request).await.0, 400);
+}
+
+#[tokio::test]
+async fn silent_connections_keep_no_probe_from_being_answered() {
+    let (address, _) = start_operator().await;
+    let mut silent = silent(address, 2 * MAX_CONNECTIONS).await;
+    assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
+    assert_eq!(read_to_end(&mut silent[0]).await, "", "the oldest makes room");
+    let newest = silent.last_mut().unwrap();
+    newest.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    assert_eq!(parse(&read_to_end(newest).await), (200, "ok\n".to_owned()), "those that fit are kept");
+}
+
+#[tokio::test]
+async fn silent_connections_end_no_request_in_flight() {
+    let (began, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begin, ended) = (Arc::clone(&began), Arc::clone(&end));
+    let slow = async move || {
+        begin.notify_one();
+        ended.notified().await;
+        "done"
+    };
+    let address = start(Router::new().route("/slow", get(slow)).route("/", get(async || "here"))).await;
+    let request = tokio::spawn(async move { get_path(address, "/slow").await });
+    timeout(DEADLINE, began.notified()).await.expect("the request does not arrive");
+    let mut silent = silent(address, 2 * MAX_CONNECTIONS).await;
+    assert_eq!(get_path(address, "/").await.0, 200);
+    assert_eq!(read_to_end(&mut silent[0]).await, "");
+    end.notify_one();
+    assert_eq!(request.await.unwrap(), (200, "done".to_owned()));
+}
+
+#[tokio::test]
+async fn a_probe_is_answered_while_every_connection_has_a_request_in_flight() {
+    let router = Router::new().route("/slow", get(std::future::pending::<()>));
+    let address = start(router.route("/livez", get(async || "ok\n"))).await;
+    let mut slow = silent(address, MAX_CONNECTIONS).await;
+    for stream in &mut slow {
+        stream.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    }
+    assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_are_refused() {
+    let (address, _) = start_operator().await;
+    let request = |bytes: usize| {
+        let filler = "x".repeat(bytes);
+        format!("GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Filler: {filler}\r\n\r\n")
+    };
+    assert_eq!(send(address, &request(MAX_HEADER_BYTES / 2)).await.0, 200);
+    assert_eq!(send(address, &request(MAX_HEADER_BYTES)).await.0, 431);
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_are_refused() {
+    let router = Router::new().route("/", post(async |body: Bytes| body.len().to_string()));
+    let address = start(router).await;
+    let request = |headers: &str, body: &str| {
+        format!("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n\r\n{body}")
+    };
+    let fits = "x".repeat(MAX_BODY_BYTES);
+    let sized = |body: &str| request(&format!("Content-Length: {}", body.len()), body);
+    assert_eq!(send(address, &sized(&fits)).await, (200, MAX_BODY_BYTES.to_string()));
+    // A length is refused before the body is sent.
+    let announced = request(&format!("Content-Length: {}", MAX_BODY_BYTES + 1), "");
+    assert_eq!(send(address, &announced).await.0, 413);
+    let chunked = |end: &str| {
+        request("Transfer-Encoding: chunked", &format!("{MAX_BODY_BYTES:x}\r\n{fits}\r\n{end}0\r\n\r\n"))
+    };
+    assert_eq!(send(address, &chunked("")).await.0, 200);
+    assert_eq!(send(address, &chunked("1\r\nx\r\n")).await.0, 413);
+}
