@@ -11,7 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference,
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt as _};
 
-use super::{annotation, controller, has_finalizer, reason};
+use super::metadata::{annotation, controller, has_finalizer};
+use super::reason;
 use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE};
@@ -49,7 +50,7 @@ pub enum Step<C> {
     /// Nothing, before something changes.
     Wait,
     /// Add the finalizer: the object is older than the policy that does it.
-    Hold,
+    AddFinalizer,
     /// Create this child.
     Create(Box<C>),
     /// Write this child in place of the one that it was made from.
@@ -63,7 +64,7 @@ pub enum Step<C> {
     /// Write this status, and tell the user: there is no child.
     Complain(Box<AlphaStatus>),
     /// Remove the finalizer: there is no child, or it is to outlive the object.
-    Release,
+    RemoveFinalizer,
 }
 
 /// The next step, from the object and from what has its name among the children; `taken_along` if its child is deleted
@@ -81,7 +82,7 @@ pub fn decide<A: Alpha>(
         return Step::Leave;
     }
     if alpha.status().is_none() && !has_finalizer(alpha.meta()) {
-        return Step::Hold;
+        return Step::AddFinalizer;
     }
     match (child, own) {
         (None, _) => Step::Create(Box::new(create(alpha))),
@@ -132,7 +133,7 @@ fn keep<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
 /// How the child goes is the annotations' to say, so they come first; and whether it goes, the finalizer's: the garbage
 /// collector, whose that is, may not know of the child yet.
 fn remove<A: Alpha>(alpha: &A, own: Option<&A::Child>) -> Step<A::Child> {
-    let Some(child) = own else { return Step::Release };
+    let Some(child) = own else { return Step::RemoveFinalizer };
     let mut wanted = child.clone();
     pass_on(alpha.meta(), wanted.meta_mut());
     if alpha.finalizers().iter().any(|finalizer| finalizer == ORPHAN) {

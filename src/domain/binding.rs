@@ -1,11 +1,11 @@
 //! The life of a binding: what is the next step, and what came of the last one?
 
 mod adopt;
+mod broker;
 mod collision;
 mod converge;
 mod decision;
 mod desired;
-mod hold;
 mod orphans;
 mod pods;
 mod remove;
@@ -15,7 +15,6 @@ mod settle;
 mod state;
 #[cfg(test)]
 mod tests;
-mod validity;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,19 +22,19 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::breaker::Held;
+use super::metadata::{has_finalizer, is_cascading, is_paused};
 use super::parameters::Parameters;
 use super::progress::{HasProgress as _, is_overdue};
+use super::reason;
 use super::rollout::Usage;
-use super::{has_finalizer, is_cascading, is_paused, reason};
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::BoundInstance;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use decision::Decision;
 use state::may_exist;
 
-pub use hold::broker;
+pub use broker::broker;
 pub use settle::{overtaken, settle};
-pub use validity::Validity;
 
 /// All that is known of a binding.
 #[derive(Debug)]
@@ -63,7 +62,7 @@ pub struct Observed<'a> {
     /// What pods have of their own, or of another binding, in the place of what this one gives.
     pub collisions: BTreeSet<String>,
     /// Whether its broker is not called for a while.
-    pub hold: Option<Held>,
+    pub outage: Option<Held>,
 }
 
 /// What class and plan say of bindings.

@@ -1,10 +1,10 @@
 //! The life of an instance: what is the next step, and what came of the last one?
 
 mod adopt;
+mod broker;
 mod converge;
 mod decision;
 mod desired;
-mod hold;
 mod orphans;
 mod remove;
 mod settle;
@@ -17,17 +17,18 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::breaker::Held;
+use super::metadata::{has_finalizer, is_paused};
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
 use super::progress::{HasProgress as _, is_overdue};
-use super::{has_finalizer, is_paused, reason};
+use super::reason;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::LABEL_DELETING;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use decision::Decision;
 use state::Phase;
 
-pub use hold::broker;
+pub use broker::broker;
 pub use settle::{overtaken, settle};
 
 /// All that is known of an instance.
@@ -50,7 +51,7 @@ pub struct Observed<'a> {
     /// Whether the intent in the status may have been carried out already: it was not written just now.
     pub repeated: bool,
     /// Whether its broker is not called for a while.
-    pub hold: Option<Held>,
+    pub outage: Option<Held>,
 }
 
 /// A call to the broker of an instance.
@@ -128,7 +129,7 @@ impl Observed<'_> {
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     match next(observed) {
-        Step::Wait(_) | Step::Hold if goes_unnoticed(&observed.instance.metadata) => {
+        Step::Wait(_) | Step::AwaitBroker if goes_unnoticed(&observed.instance.metadata) => {
             Step::Label(LABEL_DELETING)
         }
         step => step,

@@ -129,7 +129,7 @@ impl Catalog {
             bindings: &case.known.bindings,
             next_poll: None,
             repeated: true,
-            hold: None,
+            outage: None,
         }
     }
 }
@@ -163,7 +163,7 @@ fn observe_binding<'a>(
             findings: BTreeMap::new(),
         }),
         collisions: known.collisions.clone(),
-        hold: None,
+        outage: None,
     }
 }
 
@@ -180,7 +180,7 @@ fn describe<S: Serialize, C>(
     let words = match step {
         Step::Wait(None) => "wait".to_owned(),
         Step::Wait(Some(until)) => format!("wait until {}", until.0),
-        Step::Hold => "await broker".to_owned(),
+        Step::AwaitBroker => "await broker".to_owned(),
         Step::Resolve(references) => {
             let named = |name: &str| references.spec.get(name).cloned().flatten().map(|found| found.name);
             let (class, plan) = (named("clusterServiceClassRef"), named("clusterServicePlanRef"));
@@ -197,7 +197,7 @@ fn describe<S: Serialize, C>(
         }
         Step::Call(asked) => format!("call {}", call(asked)),
         Step::Delete => "delete".to_owned(),
-        Step::Release => "remove the finalizer".to_owned(),
+        Step::RemoveFinalizer => "remove the finalizer".to_owned(),
     };
     (words, Value::Null)
 }

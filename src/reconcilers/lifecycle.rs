@@ -118,7 +118,7 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
         match object.decide(context, &facts, !intent_just_written) {
             Step::Validate(purpose) => known = Some(object.validate(context, facts, purpose).await),
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
-            Step::Hold => return Ok(wait_for_broker(context, &object, &identity, &facts)),
+            Step::AwaitBroker => return Ok(wait_for_broker(context, &object, &identity, &facts)),
             Step::Resolve(references) => {
                 let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
                 object =
@@ -158,7 +158,7 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
             Step::Delete => {
                 return context.api.delete(&object).await.map(|()| Action::await_change());
             }
-            Step::Release => {
+            Step::RemoveFinalizer => {
                 return remove_finalizer(context, &object).await.map(|()| Action::await_change());
             }
         }

@@ -143,7 +143,7 @@ fn a_name_that_is_taken_is_complained_of_once_and_what_has_it_is_left_alone() {
         assert_eq!(step(&told, Some(&foreign)), Step::Wait);
         let deleted =
             instance(|object| object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into());
-        assert_eq!(step(&deleted, Some(&foreign)), Step::Release);
+        assert_eq!(step(&deleted, Some(&foreign)), Step::RemoveFinalizer);
     }
 }
 
@@ -177,13 +177,13 @@ fn a_deletion_waits_for_the_child() {
     assert_eq!(step(&deleted(ours.clone()), Some(&here)), Step::Delete(Box::new(here.clone())));
     let status = copied(step(&deleted(ours.clone()), Some(&going)));
     assert_eq!((status.last_condition_state.as_str(), status.observed_generation), ("Ready", 0));
-    assert_eq!(step(&deleted(ours), None), Step::Release);
+    assert_eq!(step(&deleted(ours), None), Step::RemoveFinalizer);
     // Somebody has abandoned it, or wants the child to stay.
     assert_eq!(step(&deleted(json!([])), Some(&here)), Step::Wait);
     let orphaning = deleted(json!([FINALIZER, "orphan"]));
     let free = changed(step(&orphaning, Some(&here)));
     assert_eq!(free.metadata.owner_references, Some(Vec::new()));
-    assert_eq!(step(&orphaning, Some(&free)), Step::Release);
+    assert_eq!(step(&orphaning, Some(&free)), Step::RemoveFinalizer);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn an_object_goes_with_what_takes_its_child_along() {
 #[test]
 fn an_object_that_is_older_than_the_policies_is_held_first() {
     let old = instance(|object| object["metadata"]["finalizers"] = Value::Null);
-    assert_eq!(step(&old, None), Step::Hold);
+    assert_eq!(step(&old, None), Step::AddFinalizer);
 }
 
 #[test]

@@ -9,9 +9,10 @@ use crate::crd::binding::BindingProperties;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::operation::RemovalStatus;
+use crate::domain::metadata::{annotation, attempt_id};
 use crate::domain::progress::Execution;
+use crate::domain::reason;
 use crate::domain::schema::Purpose;
-use crate::domain::{annotation, attempt_id, reason};
 
 /// The next step towards what the spec says.
 pub(super) fn converge(decision: Decision<'_>) -> Step {

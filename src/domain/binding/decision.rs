@@ -9,7 +9,7 @@ use crate::crd::ServiceBindingStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::BoundInstance;
 use crate::domain::breaker::Held;
-use crate::domain::hold;
+use crate::domain::outage;
 use crate::domain::progress::{HasProgress as _, not_before};
 
 /// See the module.
@@ -62,7 +62,7 @@ impl<'a> Decision<'a> {
     /// Writes the intent to ask the broker for what the state's phase says; `type_` is the condition that tells of it.
     pub(super) fn begin(mut self, type_: &'static str, reason: &'static str, message: &str) -> Step {
         let broker = self.state.phase.instance().map(|instance| &instance.broker_name);
-        if let Some(outage) = self.observed.hold.as_ref().filter(|outage| broker == Some(&outage.broker)) {
+        if let Some(outage) = self.observed.outage.as_ref().filter(|outage| broker == Some(&outage.broker)) {
             // Something else is wanted than what was refused.
             self.stored.refused.clear();
             return self.await_broker(outage, type_);
@@ -95,7 +95,7 @@ impl<'a> Decision<'a> {
         // Only the Secret is touched.
         let is_gated = call.verb != Verb::Adopt;
         let is_held = |outage: &&Held| is_gated && outage.broker == call.instance.broker_name;
-        match self.observed.hold.as_ref().filter(is_held) {
+        match self.observed.outage.as_ref().filter(is_held) {
             Some(outage) if self.state.clone().into_status() == self.stored => {
                 self.await_broker(outage, type_)
             }
@@ -115,6 +115,6 @@ impl<'a> Decision<'a> {
     }
 
     fn await_broker(self, outage: &Held, type_: &str) -> Step {
-        hold::wait(outage, self.stored, type_, (&self.observed.now, self.observed.seed()))
+        outage::wait(outage, self.stored, type_, (&self.observed.now, self.observed.seed()))
     }
 }

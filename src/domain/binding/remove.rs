@@ -43,7 +43,7 @@ pub(super) fn remove(mut decision: Decision<'_>) -> Step {
 
 fn unbind(mut decision: Decision<'_>) -> Step {
     if !may_exist(decision.stored()) {
-        return Step::Release;
+        return Step::RemoveFinalizer;
     }
     if !matches!(decision.state.phase, Phase::Unbinding { .. }) {
         decision.state.phase.unbind();

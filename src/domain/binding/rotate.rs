@@ -18,9 +18,10 @@ use super::{Observed, Step, Verb, orphans, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::BindingProperties;
 use crate::crd::condition::{self, Status};
+use crate::domain::metadata::attempt_id;
 use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::reason;
 use crate::domain::schema::Purpose;
-use crate::domain::{attempt_id, reason};
 
 /// How much may be left at the broker by attempts to replace credentials that are about to expire, before these wait for
 /// its removal.

@@ -1,5 +1,7 @@
 //! Tables of single steps. Whole lives, with faults at every step, are in the simulation of the reconcilers.
 
+mod outage;
+
 use serde_json::json;
 
 use super::*;
@@ -7,6 +9,7 @@ use crate::crd::binding::BindingOperation;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, FINALIZER};
 use crate::domain::fixtures::{at, error};
 use crate::domain::schema::Purpose;
+use crate::domain::validity::Validity;
 use crate::domain::{Outcome, Settled};
 use crate::osb::Error;
 
@@ -73,7 +76,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         repeated: world.repeated,
         usage: None,
         collisions: BTreeSet::new(),
-        hold: None,
+        outage: None,
     }
 }
 

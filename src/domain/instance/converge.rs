@@ -7,10 +7,11 @@ use super::{Step, Verb, cannot_address_broker, orphans, poll, settle};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceProperties, ProvisionStatus};
 use crate::crd::operation::RemovalStatus;
+use crate::domain::metadata::attempt_id;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::reason;
 use crate::domain::schema::Purpose;
-use crate::domain::{attempt_id, reason};
 
 /// The next step towards what the spec says.
 pub(super) fn converge(mut decision: Decision<'_>) -> Step {

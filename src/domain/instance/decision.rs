@@ -9,7 +9,7 @@ use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceProperties;
 use crate::domain::breaker::Held;
-use crate::domain::hold;
+use crate::domain::outage;
 use crate::domain::progress::{HasProgress as _, not_before};
 
 /// See the module.
@@ -71,7 +71,7 @@ impl<'a> Decision<'a> {
     /// Writes the intent to ask the broker for what the state's phase says; `type_` is the condition that tells of it.
     pub(super) fn begin(mut self, type_: &'static str, reason: &'static str, message: &str) -> Step {
         let broker = self.state.phase.known().map(|known| &known.broker_name);
-        if let Some(outage) = self.observed.hold.as_ref().filter(|outage| broker == Some(&outage.broker)) {
+        if let Some(outage) = self.observed.outage.as_ref().filter(|outage| broker == Some(&outage.broker)) {
             // Something else is wanted than what was refused.
             self.stored.refused.clear();
             return self.await_broker(outage, type_);
@@ -113,7 +113,7 @@ impl<'a> Decision<'a> {
 
     /// Makes a call, once the status is written; `type_` is the condition that tells if the broker is not called for a while.
     pub(super) fn call(self, call: Call, type_: &'static str) -> Step {
-        match self.observed.hold.as_ref().filter(|outage| outage.broker == call.broker) {
+        match self.observed.outage.as_ref().filter(|outage| outage.broker == call.broker) {
             Some(outage) if self.state.clone().into_status() == self.stored => {
                 self.await_broker(outage, type_)
             }
@@ -127,6 +127,6 @@ impl<'a> Decision<'a> {
     }
 
     fn await_broker(self, outage: &Held, type_: &str) -> Step {
-        hold::wait(outage, self.stored, type_, (&self.observed.now, self.observed.seed()))
+        outage::wait(outage, self.stored, type_, (&self.observed.now, self.observed.seed()))
     }
 }

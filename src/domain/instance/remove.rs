@@ -4,8 +4,9 @@ use super::decision::Decision;
 use super::state::{Phase, may_exist};
 use super::{Step, Verb, cannot_address_broker, orphans, poll};
 use crate::crd::condition::{self, Status};
+use crate::domain::metadata::{is_cascading, is_retained};
 use crate::domain::progress::Execution;
-use crate::domain::{is_cascading, is_retained, reason};
+use crate::domain::reason;
 
 /// The next step of a deletion. It does not wait until a creation or an update has ended: the broker is told at once.
 pub(super) fn remove(decision: Decision<'_>) -> Step {
@@ -20,7 +21,7 @@ pub(super) fn remove(decision: Decision<'_>) -> Step {
         return cannot_address_broker(decision);
     }
     if !may_exist(decision.stored()) || is_retained(&decision.observed.instance.metadata) {
-        return Step::Release;
+        return Step::RemoveFinalizer;
     }
     if decision.observed.bindings.is_empty() { deprovision(decision) } else { await_bindings(decision) }
 }

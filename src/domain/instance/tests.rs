@@ -1,5 +1,7 @@
 //! Tables of single steps. Whole lives, with faults at every step, are in the simulation of the reconcilers.
 
+mod outage;
+
 use serde_json::json;
 
 use super::*;
@@ -51,7 +53,7 @@ pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observe
         bindings: &[],
         next_poll: None,
         repeated: false,
-        hold: None,
+        outage: None,
     }
 }
 
@@ -232,7 +234,7 @@ fn annotations_are_obeyed() {
     retained.metadata.annotations =
         Some([(ANNOTATION_DELETION_POLICY.to_owned(), "Retain".to_owned())].into());
     retained.metadata.deletion_timestamp = Some(at(0));
-    assert_eq!(decide(&observed(&retained, &at(0))), Step::Release);
+    assert_eq!(decide(&observed(&retained, &at(0))), Step::RemoveFinalizer);
 }
 
 /// Seen to fail, as the histories of two operators did, when what came of the call was forgotten.
@@ -268,7 +270,7 @@ fn validated(observed: &Observed<'_>) -> Option<Purpose> {
         target: observed.target.clone(),
         parameters: observed.parameters.clone(),
         next_poll: observed.next_poll.clone(),
-        hold: observed.hold.clone(),
+        outage: observed.outage.clone(),
         ..*observed
     };
     match decide(&unknown) {

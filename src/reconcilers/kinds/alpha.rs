@@ -57,11 +57,11 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
         let done =
             match decide(&alpha, child.as_ref(), (alpha.is_taken_along(&context.caches), &clock::now())) {
                 Step::Wait => Ok(()),
-                Step::Hold => {
+                Step::AddFinalizer => {
                     alpha = context.api.add_finalizer(&alpha).await?;
                     continue;
                 }
-                Step::Change(_) | Step::Release if !fresh => {
+                Step::Change(_) | Step::RemoveFinalizer if !fresh => {
                     (child, fresh) = (read_child(&context, &alpha).await?, true);
                     continue;
                 }
@@ -80,7 +80,7 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
                 Step::Leave => context.api.delete(&alpha).await,
                 Step::Copy(status) => write(&context, alpha, *status).await,
                 Step::Complain(status) => complain(&context, alpha, *status).await,
-                Step::Release => context.remove_finalizer(&alpha).await,
+                Step::RemoveFinalizer => context.remove_finalizer(&alpha).await,
             };
         return done.map(|()| Action::await_change());
     }

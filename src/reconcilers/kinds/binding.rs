@@ -198,7 +198,7 @@ impl Facts {
             repeated,
             usage: rollouts::usage(context, binding),
             collisions: context.collisions.of(binding),
-            hold: self.gate.as_ref().and_then(|gate| gate.held()),
+            outage: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }
 }

@@ -188,7 +188,7 @@ impl Facts {
             bindings: &self.bindings,
             next_poll: context.next_poll.get(&self.identity.uid),
             repeated,
-            hold: self.gate.as_ref().and_then(|gate| gate.held()),
+            outage: self.gate.as_ref().and_then(|gate| gate.held()),
         }
     }
 }

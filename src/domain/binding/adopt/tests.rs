@@ -140,7 +140,7 @@ fn what_is_ready_only_gets_our_label_on_its_secret() {
 fn what_is_gone_already_is_let_go() {
     for unbind_status in ["Succeeded", "NotRequired"] {
         let state = json!({"unbindStatus": unbind_status, "externalProperties": null});
-        assert_eq!(go_on(&mut deleted(stored(&state)), &world()), Step::Release);
+        assert_eq!(go_on(&mut deleted(stored(&state)), &world()), Step::RemoveFinalizer);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::tests::{World, bound, observed, world};
-use super::super::{Step, Validity, decide, settle};
+use super::super::{Step, decide, settle};
 use super::*;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::{BindingOperation, Predecessor};
@@ -13,6 +13,7 @@ use crate::crd::operation::RemovalStatus;
 use crate::domain::Outcome;
 use crate::domain::fixtures::at;
 use crate::domain::rollout::{Finding, Usage};
+use crate::domain::validity::Validity;
 
 /// A bound binding for the pods of `app: web`.
 fn selecting(world: &World) -> ServiceBinding {
@@ -147,7 +148,7 @@ fn a_binding_that_the_broker_does_not_have_goes_at_once() {
     let status = binding.status.as_mut().unwrap();
     status.external_properties = None;
     status.unbind_status = RemovalStatus::NotRequired;
-    assert_eq!(decide(&observed(&binding, &world)), Step::Release);
+    assert_eq!(decide(&observed(&binding, &world)), Step::RemoveFinalizer);
 }
 
 /// Pods may have the former credentials as well.

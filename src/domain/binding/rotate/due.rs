@@ -9,7 +9,8 @@ use crate::crd::binding::Predecessor;
 use crate::crd::condition;
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
-use crate::domain::{annotation, broker, rollout, schedule};
+use crate::domain::metadata::annotation;
+use crate::domain::{broker, rollout, schedule};
 
 /// How long credentials are kept at least, whatever the broker says.
 const SHORTEST: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ mod obstacles;
 mod timing;
 
 use super::super::tests::{World, bound, observed, validates, world};
-use super::super::{Call, Validity, settle};
+use super::super::{Call, settle};
 use super::*;
 use crate::crd::binding::{BindingOperation, Rotation};
 use crate::crd::names::ANNOTATION_ROTATE;
@@ -12,6 +12,7 @@ use crate::crd::{ServiceBinding, ServiceBindingStatus};
 use crate::domain::binding::decide;
 use crate::domain::fixtures::{at, error, held, polled};
 use crate::domain::rollout::Usage;
+use crate::domain::validity::Validity;
 use crate::domain::{Note, Outcome, Settled};
 use crate::osb::{Error, State};
 

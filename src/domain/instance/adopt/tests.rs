@@ -193,7 +193,7 @@ fn what_is_gone_already_is_let_go() {
         json!({"externalProperties": null, "provisionStatus": "NotProvisioned", "deprovisionStatus": "Succeeded"}),
         json!({"externalProperties": null, "provisionStatus": "", "deprovisionStatus": "NotRequired"}),
     ] {
-        assert_eq!(go_on(&mut deleted(stored(&state))), Step::Release);
+        assert_eq!(go_on(&mut deleted(stored(&state))), Step::RemoveFinalizer);
     }
 }
 

@@ -84,7 +84,7 @@ fn a_binding_that_goes_takes_both_along() {
 }
 
 fn while_held<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
-    Observed { hold: Some(held(0, 60)), ..observed(binding, world) }
+    Observed { outage: Some(held(0, 60)), ..observed(binding, world) }
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn nothing_is_replaced_while_the_broker_is_not_called() {
     assert!(is_ready(&after));
     assert_eq!((rotation(&after).0, after.current_operation), (reason::WAITING_FOR_BROKER, None));
     binding.status = Some(*after);
-    assert_eq!(decide(&while_held(&binding, &world)), Step::Hold);
+    assert_eq!(decide(&while_held(&binding, &world)), Step::AwaitBroker);
     write(&mut binding, &world);
     assert_eq!(status(&binding).current_operation, Some(BindingOperation::Rotate));
 }

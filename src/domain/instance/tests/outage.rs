@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::tests::{after, asked, deleted, instance, observed, with_other_parameters};
 use super::super::{Call, Observed, Step, Verb, decide, settle};
-use super::*;
+use super::{after, asked, deleted, instance, observed, with_other_parameters};
+use crate::crd::ServiceInstance;
 use crate::crd::condition::{self, Condition, find};
 use crate::domain::fixtures::{at, error, held, polled};
 use crate::domain::{Note, Outcome, reason};
@@ -13,7 +13,7 @@ use crate::osb::State;
 const LONG: i64 = 60;
 
 fn while_held(instance: &ServiceInstance, seconds: i64) -> Observed<'_> {
-    Observed { hold: Some(held(0, seconds)), ..observed(instance, &at(0)) }
+    Observed { outage: Some(held(0, seconds)), ..observed(instance, &at(0)) }
 }
 
 fn ready() -> ServiceInstance {
@@ -60,8 +60,12 @@ fn what_asks_the_broker_waits_and_says_so_once() {
         assert_eq!(written.current_operation, before.current_operation, "{what}: nothing has begun");
         assert_eq!(Note::of_news(&before.conditions, &written.conditions), None, "{what}: no event for each");
         instance.status = Some(*written);
-        assert_eq!(decide(&while_held(&instance, LONG)), Step::Hold, "{what}");
-        assert_eq!(decide(&while_held(&instance, 10 * LONG)), Step::Hold, "{what}: as long as it takes");
+        assert_eq!(decide(&while_held(&instance, LONG)), Step::AwaitBroker, "{what}");
+        assert_eq!(
+            decide(&while_held(&instance, 10 * LONG)),
+            Step::AwaitBroker,
+            "{what}: as long as it takes"
+        );
         assert!(matches!(decide(&observed(&instance, &at(0))), Step::Write(_) | Step::Call(_)), "{what}");
     }
 }
@@ -72,7 +76,7 @@ fn an_update_that_waits_does_not_take_ready_away() {
     let mut instance = ready();
     instance.metadata.generation = Some(2);
     let now = at(0);
-    let held = Observed { hold: Some(held(0, LONG)), ..with_other_parameters(&instance, &now) };
+    let held = Observed { outage: Some(held(0, LONG)), ..with_other_parameters(&instance, &now) };
     let Step::Write(status) = decide(&held) else { panic!("not said") };
     assert!(condition::is_true(&status.conditions, condition::READY));
     assert_eq!(find(&status.conditions, condition::UPDATED).unwrap().reason, reason::WAITING_FOR_BROKER);
@@ -81,11 +85,11 @@ fn an_update_that_waits_does_not_take_ready_away() {
 #[test]
 fn who_has_nothing_to_ask_is_not_touched() {
     assert_eq!(decide(&while_held(&ready(), LONG)), Step::Wait(None));
-    assert_eq!(decide(&while_held(&deleted(instance()), LONG)), Step::Release);
+    assert_eq!(decide(&while_held(&deleted(instance()), LONG)), Step::RemoveFinalizer);
     let mut other = held(0, LONG);
     other.broker = "another".to_owned();
     let asked = asked();
-    assert!(matches!(decide(&Observed { hold: Some(other), ..observed(&asked, &at(0)) }), Step::Call(_)));
+    assert!(matches!(decide(&Observed { outage: Some(other), ..observed(&asked, &at(0)) }), Step::Call(_)));
 }
 
 /// Broken on purpose: if it is told at once, a broker that flaps costs a write for each instance each time.
@@ -102,7 +106,7 @@ fn what_was_refused_before_an_edit_is_not_what_is_waited_for() {
     refused.status = Some(after(&refused, Outcome::Failed(error(400))).status);
     assert!(matches!(decide(&while_held(&refused, LONG)), Step::Wait(None)));
     let now = at(0);
-    let edited = Observed { hold: Some(held(0, LONG)), ..with_other_parameters(&refused, &now) };
+    let edited = Observed { outage: Some(held(0, LONG)), ..with_other_parameters(&refused, &now) };
     let Step::Write(status) = decide(&edited) else { panic!("not said") };
     assert_eq!(status.refused, "");
 }
@@ -130,7 +134,7 @@ proptest! {
             told = if hold { told } else { 0 };
             let hold = hold.then(|| held(0, LONG));
             let is_held = hold.is_some();
-            let observed = Observed { hold, ..observed(&instance, &at(0)) };
+            let observed = Observed { outage: hold, ..observed(&instance, &at(0)) };
             match decide(&observed) {
                 Step::Write(status) => {
                     told += usize::from(is_held);
@@ -145,9 +149,9 @@ proptest! {
                     prop_assert!(!settled.status.conditions.iter().any(still), "{:#?}", settled.status);
                     instance.status = Some(settled.status);
                 }
-                Step::Hold => prop_assert!(is_held),
+                Step::AwaitBroker => prop_assert!(is_held),
                 Step::Wait(_) if is_held => {}
-                Step::Wait(_) | Step::Release => {
+                Step::Wait(_) | Step::RemoveFinalizer => {
                     let conditions = &instance.status.as_ref().unwrap().conditions;
                     prop_assert!(conditions.iter().all(|condition| condition.reason != reason::WAITING_FOR_BROKER));
                     return Ok(());

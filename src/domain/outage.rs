@@ -20,7 +20,7 @@ pub(super) fn wait<S: HasProgress, C>(
     }
     let mut progress = status.progress();
     if progress.reason(type_) == Some(reason::WAITING_FOR_BROKER) {
-        return Step::Hold;
+        return Step::AwaitBroker;
     }
     let is = if type_ == condition::ORPHAN_MITIGATION { Status::True } else { Status::False };
     progress.report(type_, is, reason::WAITING_FOR_BROKER, &message(held), now);

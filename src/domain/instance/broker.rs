@@ -12,6 +12,3 @@ pub fn broker(instance: &ServiceInstance, target: Option<&Target>) -> Option<Str
     let wanted = || target.map(|target| target.broker.clone());
     asked.or_else(orphaned).or_else(wanted)
 }
-
-#[cfg(test)]
-mod tests;

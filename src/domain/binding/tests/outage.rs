@@ -1,7 +1,7 @@
 //! Each step that asks the broker, while the broker is not called.
 
-use super::super::tests::{World, asked, binding, bound, observed, world};
 use super::super::{Observed, Step, decide, settle};
+use super::{World, asked, binding, bound, observed, world};
 use crate::crd::ServiceBinding;
 use crate::crd::condition::{self, find};
 use crate::domain::fixtures::{at, error, held};
@@ -10,7 +10,7 @@ use crate::domain::{Outcome, reason};
 const LONG: i64 = 60;
 
 fn while_held<'a>(binding: &'a ServiceBinding, world: &'a World) -> Observed<'a> {
-    Observed { hold: Some(held(0, LONG)), ..observed(binding, world) }
+    Observed { outage: Some(held(0, LONG)), ..observed(binding, world) }
 }
 
 fn deleting(mut binding: ServiceBinding) -> ServiceBinding {
@@ -47,7 +47,7 @@ fn what_asks_the_broker_waits_and_says_so_once() {
         assert_eq!(find(&written.conditions, type_).unwrap().reason, reason::WAITING_FOR_BROKER, "{what}");
         assert_eq!(written.current_operation, before.current_operation, "{what}: nothing has begun");
         binding.status = Some(*written);
-        assert_eq!(decide(&while_held(&binding, world)), Step::Hold, "{what}");
+        assert_eq!(decide(&while_held(&binding, world)), Step::AwaitBroker, "{what}");
         assert!(matches!(decide(&observed(&binding, world)), Step::Write(_) | Step::Call(_)), "{what}");
     }
 }
@@ -56,7 +56,7 @@ fn what_asks_the_broker_waits_and_says_so_once() {
 fn who_has_nothing_to_ask_is_not_touched() {
     let world = World { secret: Some("digest".to_owned()), ..world() };
     assert_eq!(decide(&while_held(&bound(&world), &world)), Step::Wait(None));
-    assert_eq!(decide(&while_held(&deleting(binding()), &world)), Step::Release);
+    assert_eq!(decide(&while_held(&deleting(binding()), &world)), Step::RemoveFinalizer);
 }
 
 /// Broken on purpose: without it, a Secret that somebody puts right while the broker is not called stays unready.

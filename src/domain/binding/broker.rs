@@ -14,6 +14,3 @@ pub fn broker(binding: &ServiceBinding, instance: Option<&ServiceInstance>) -> O
         state.phase.instance().cloned().or_else(orphaned).or_else(wanted)?;
     Some((broker_name, namespaced))
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,38 @@
+//! What the metadata of an object asks of the operator, and the ids that follow from it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
+
+/// Whether our finalizer holds the object.
+pub fn has_finalizer(meta: &ObjectMeta) -> bool {
+    meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// What controls an object, as its metadata says.
+pub fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
+}
+
+pub(super) fn is_paused(meta: &ObjectMeta) -> bool {
+    annotation(meta, ANNOTATION_PAUSED) == Some("true")
+}
+
+pub(super) fn is_retained(meta: &ObjectMeta) -> bool {
+    annotation(meta, ANNOTATION_DELETION_POLICY) == Some("Retain")
+}
+
+/// Whether the deletion of an instance deletes its bindings.
+pub(super) fn is_cascading(meta: &ObjectMeta) -> bool {
+    annotation(meta, ANNOTATION_DELETION_POLICY) == Some("Cascade")
+}
+
+pub(super) fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str> {
+    meta.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// The id of the n-th attempt for an object: known without being written, different for each attempt.
+pub(super) fn attempt_id(meta: &ObjectMeta, attempt: i64) -> String {
+    let object = meta.uid.as_deref().and_then(|uid| uuid::Uuid::parse_str(uid).ok()).unwrap_or_default();
+    uuid::Uuid::new_v5(&object, attempt.to_string().as_bytes()).to_string()
+}
