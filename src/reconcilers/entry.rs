@@ -1,75 +1,62 @@
-//! Classes and plans: clients find them by their labels, whoever made them; an entry that the broker offers no more goes with
-//! its last instance.
+//! Reconciles classes and plans. What happens to them is decided in [`domain::catalog::entry`](crate::domain::catalog::entry).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kube::ResourceExt as _;
+use kube::Resource as _;
 use kube::runtime::controller::Action;
 use serde_json::json;
 use tracing::info;
 
 use super::context::Context;
 use super::error::Error;
-use super::scope::{Kind, Scope, is_for};
+use super::scope::{Kind, Scope};
 use crate::crd::{ServiceInstance, role};
+use crate::domain::catalog::entry::{self, Entry, Step, decide, is_used_by};
 
-/// One pass over a class.
+/// Reconciles a class.
 pub async fn reconcile_class<S: Scope>(class: Arc<S::Class>, context: Arc<Context>) -> Result<Action, Error> {
     use role::Class as _;
-    if class.is_removed() && !is_used::<S, _>(&context, class.as_ref(), |instance| class_of::<S>(instance)) {
-        delete(&context, class.as_ref()).await?;
-    } else {
-        label(&context, class.as_ref(), class.search_labels()).await?;
-    }
-    Ok(Action::await_change())
+    let (is_removed, search_labels) = (class.is_removed(), class.search_labels());
+    let entry = Entry { meta: class.meta(), is_removed, search_labels };
+    let step = decide(entry, || is_used(&context, class.as_ref(), class_of::<S>));
+    execute(&context, class.as_ref(), step).await
 }
 
-/// One pass over a plan.
+/// Reconciles a plan.
 pub async fn reconcile_plan<S: Scope>(plan: Arc<S::Plan>, context: Arc<Context>) -> Result<Action, Error> {
     use role::Plan as _;
-    if plan.is_removed() && !is_used::<S, _>(&context, plan.as_ref(), |instance| plan_of::<S>(instance)) {
-        delete(&context, plan.as_ref()).await?;
-    } else {
-        label(&context, plan.as_ref(), plan.search_labels()).await?;
+    let (is_removed, search_labels) = (plan.is_removed(), plan.search_labels());
+    let entry = Entry { meta: plan.meta(), is_removed, search_labels };
+    let step = decide(entry, || is_used(&context, plan.as_ref(), plan_of::<S>));
+    execute(&context, plan.as_ref(), step).await
+}
+
+/// The name of the class of this scope to which an instance's spec was resolved.
+pub fn class_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
+    entry::class_of(instance, S::NAMESPACED)
+}
+
+/// The name of the plan of this scope to which an instance's spec was resolved.
+pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
+    entry::plan_of(instance, S::NAMESPACED)
+}
+
+fn is_used<K: Kind>(context: &Context, entry: &K, resolved: fn(&ServiceInstance) -> Option<&str>) -> bool {
+    let uses = |instance: &ServiceInstance| is_used_by(entry.meta(), instance, resolved(instance));
+    context.instances.find(uses).is_some()
+}
+
+async fn execute<K: Kind>(context: &Context, entry: &K, step: Step) -> Result<Action, Error> {
+    match step {
+        Step::Wait => {}
+        Step::Label(labels) => {
+            let patch = json!({"metadata": {"labels": labels}});
+            context.patch(entry, patch, "labelling a class or plan").await?;
+        }
+        Step::Delete => {
+            context.delete(entry).await?;
+            info!("the broker offers it no more and nothing uses it: deleted");
+        }
     }
     Ok(Action::await_change())
-}
-
-/// The name of the class of this scope that an instance was found to have.
-pub fn class_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
-    let spec = &instance.spec;
-    let reference = if S::NAMESPACED { &spec.service_class_ref } else { &spec.cluster_service_class_ref };
-    reference.as_ref().map(|reference| reference.name.as_str())
-}
-
-/// The name of the plan of this scope that an instance was found to have.
-pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
-    let spec = &instance.spec;
-    let reference = if S::NAMESPACED { &spec.service_plan_ref } else { &spec.cluster_service_plan_ref };
-    reference.as_ref().map(|reference| reference.name.as_str())
-}
-
-fn is_used<S: Scope, K: Kind>(
-    context: &Context,
-    entry: &K,
-    of: impl Fn(&ServiceInstance) -> Option<&str>,
-) -> bool {
-    let name = entry.name_any();
-    context.instances.find(|instance| of(instance) == Some(&name) && is_for::<S>(entry, instance)).is_some()
-}
-
-async fn label<K: Kind>(context: &Context, entry: &K, labels: BTreeMap<String, String>) -> Result<(), Error> {
-    let is_labelled = labels.iter().all(|(key, value)| entry.labels().get(key) == Some(value));
-    if !is_labelled && entry.meta().deletion_timestamp.is_none() {
-        let patch = json!({"metadata": {"labels": labels}});
-        context.patch(entry, patch, "labelling a class or plan").await?;
-    }
-    Ok(())
-}
-
-async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    context.delete(entry).await?;
-    info!("the broker offers it no more and nothing uses it: deleted");
-    Ok(())
 }
