@@ -60,6 +60,8 @@ impl Observed<'_> {
 /// How a broker is reached, and what the last calls to it have shown.
 #[derive(Debug)]
 pub struct Connection<'a> {
+    /// The generation of the spec that the connection was made from.
+    pub generation: i64,
     /// The resourceVersion of the Secret with the credentials; empty without a Secret.
     pub secret_version: &'a str,
     /// Whether the broker has said since the last fetch that its catalog has changed (OSB, “Service Broker Errors”,
@@ -117,6 +119,8 @@ enum Phase {
     Unprotected,
     /// Not connected in this reconcile.
     Disconnected,
+    /// The API server has a newer spec than the one that was connected to.
+    Superseded,
     /// The condition `Available` does not say what the circuit breaker says: the status that does, and its event.
     OutageChanged(Box<BrokerStatus>, Option<Note>),
     /// The catalog is due, as far as the cache knows.
@@ -139,6 +143,9 @@ impl Phase {
             return Self::Unprotected;
         }
         let Some(connection) = &observed.connection else { return Self::Disconnected };
+        if observed.meta.generation.unwrap_or_default() != connection.generation {
+            return Self::Superseded;
+        }
         if let Some((status, note)) = outage::news(observed, connection) {
             return Self::OutageChanged(Box::new(status), note);
         }
@@ -160,7 +167,9 @@ impl Phase {
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     match Phase::of(observed) {
-        Phase::Finalized => Step::Wait(None),
+        // The cache will show the newer spec, and that triggers a reconcile. What is fetched over the former connection would
+        // be taken for the catalog of the newer spec.
+        Phase::Finalized | Phase::Superseded => Step::Wait(None),
         Phase::DeletionBlocked(instances) => deletion::report_blocked(observed, &instances),
         Phase::Deleted => Step::Finalize,
         Phase::Unprotected => Step::AddFinalizer,

@@ -97,6 +97,7 @@ impl<S: Scope> Reconcile<'_, S> {
             is_live: self.is_live,
             instances: if is_deleted { context.instances.state() } else { Vec::new() },
             connection: self.connection.as_ref().map(|connection| domain::broker::Connection {
+                generation: connection.generation,
                 secret_version: &connection.secret_version,
                 is_outdated: connection.gate.is_outdated(),
                 outage: connection.gate.trouble().map(|(trouble, until)| Outage { trouble, until }),

@@ -26,6 +26,8 @@ pub struct Connection {
     fence: Fence,
     /// What it was made from: a changed broker or Secret makes a new one.
     made_from: String,
+    /// The generation of the broker's spec that it was made from.
+    pub generation: i64,
     /// The version of its Secret; empty without one.
     pub secret_version: String,
 }
@@ -89,11 +91,8 @@ impl Brokers {
     pub async fn connect<S: Scope>(context: &Context, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
         let (namespace, name) = (broker.namespace(), broker.name_any());
         let (authentication, secret_version) = authentication(context, &broker.auth()).await?;
-        let made_from = format!(
-            "{}/{}/{secret_version}",
-            broker.uid().unwrap_or_default(),
-            broker.meta().generation.unwrap_or_default()
-        );
+        let generation = broker.meta().generation.unwrap_or_default();
+        let made_from = format!("{}/{generation}/{secret_version}", broker.uid().unwrap_or_default());
         if let Some(connection) = context.brokers.get(namespace.as_deref(), &name)
             && connection.made_from == made_from
         {
@@ -113,7 +112,7 @@ impl Brokers {
         let (queue, object) = (S::catalog(context).queue.clone(), ObjectRef::from_obj(broker));
         let gate = Gate::new(&name, move || queue.wake(object.clone()));
         let fence = context.fence.clone();
-        let connection = Arc::new(Connection { client, gate, fence, made_from, secret_version });
+        let connection = Arc::new(Connection { client, gate, fence, made_from, generation, secret_version });
         // What is changed may be mended: it is tried at once.
         if let Some(former) = context.brokers.lock().insert((namespace, name), Arc::clone(&connection)) {
             former.gate.open();

@@ -22,6 +22,7 @@ struct Given {
     secret_version: &'static str,
     is_outdated: bool,
     outage: Option<Outage>,
+    generation: i64,
 }
 
 impl Given {
@@ -53,6 +54,7 @@ impl Given {
             secret_version: "7",
             is_outdated: false,
             outage: None,
+            generation: 1,
         }
     }
 
@@ -72,6 +74,7 @@ impl Given {
             is_live: self.is_live,
             instances: self.instances.clone(),
             connection: self.is_connected.then(|| Connection {
+                generation: self.generation,
                 secret_version: self.secret_version,
                 is_outdated: self.is_outdated,
                 outage: self.outage.clone(),
@@ -123,6 +126,12 @@ fn outage(until: Option<i64>) -> Option<Outage> {
 
 fn delete(given: &mut Given) {
     given.meta.deletion_timestamp = Some(at(4));
+}
+
+/// A new spec, which is connected to.
+fn edit(given: &mut Given) {
+    given.meta.generation = Some(2);
+    given.generation = 2;
 }
 
 fn forget_finalizer(given: &mut Given) {
@@ -214,7 +223,15 @@ fn a_catalog_is_fetched_when_it_is_due() {
             |given| given.spec.relist_duration = Some("often".to_owned()),
             "wait until 86400",
         ),
-        ("a new spec, or a request", |given| given.meta.generation = Some(2), "read"),
+        ("a new spec, or a request", edit, "read"),
+        (
+            "a new spec that the cache does not show yet",
+            |given| {
+                given.meta.generation = Some(2);
+                given.is_live = true;
+            },
+            "wait",
+        ),
         ("new credentials", |given| given.secret_version = "8", "read"),
         ("no credentials any more", |given| given.secret_version = "", "read"),
         ("the last fetch failed", fail, "read"),
@@ -266,7 +283,7 @@ fn a_catalog_that_is_fetched_on_request_waits_for_one() {
             "a request",
             |given| {
                 manual(given);
-                given.meta.generation = Some(2);
+                edit(given);
             },
             "read",
         ),

@@ -1,6 +1,6 @@
 //! What is so after each outcome of a step.
 
-use super::{BrokerStatus, Change, Given, Status, at, condition, conditions, fail, reason};
+use super::{BrokerStatus, Change, Given, Status, at, condition, conditions, edit, fail, reason};
 use crate::domain::broker::{Next, Outcome, Published, Settled, settle};
 use crate::domain::fixtures::error;
 
@@ -155,7 +155,7 @@ fn what_is_stated_told_and_done_next_follows_from_the_outcome() {
 fn a_failure_keeps_what_is_known_of_the_last_good_catalog() {
     for outcome in [refused(500), refused(403), unreadable(), unusable(false), unusable(true)] {
         let what = format!("{outcome:?}");
-        let (before, settled) = settled(|given| given.meta.generation = Some(2), outcome);
+        let (before, settled) = settled(edit, outcome);
         let expected = BrokerStatus {
             conditions: settled.status.conditions.clone(),
             last_condition_state: settled.status.last_condition_state.clone(),
@@ -180,12 +180,12 @@ fn the_first_failure_in_a_row_is_remembered_until_a_catalog_is_published() {
 #[test]
 fn a_published_catalog_is_that_of_the_spec_and_the_credentials_it_was_fetched_with() {
     let change: Change = |given| {
-        given.meta.generation = Some(3);
+        edit(given);
         given.secret_version = "9";
     };
     let (_, settled) = settled(change, published(""));
     let status = &settled.status;
-    assert_eq!((status.reconciled_generation, status.auth_secret_version.as_str()), (3, "9"));
+    assert_eq!((status.reconciled_generation, status.auth_secret_version.as_str()), (2, "9"));
     assert_eq!(status.last_catalog_retrieval_time, Some(at(5)));
     let mut given = Given::with(change);
     given.status = Some(settled.status);
