@@ -5,6 +5,7 @@
 //! deletes.
 
 mod deletion;
+mod failures;
 mod outage;
 mod publication;
 mod relist;
@@ -26,6 +27,7 @@ use crate::crd::condition::{self, Status};
 use relist::Relist;
 
 pub use deletion::dependents;
+pub use failures::Failures;
 pub use publication::{Publication, Published, publication};
 pub use settle::{Next, Outcome, Settled, settle};
 
@@ -69,6 +71,8 @@ pub struct Connection<'a> {
     pub is_outdated: bool,
     /// Why calls to the broker are suspended; `None` while its circuit is closed.
     pub outage: Option<Outage>,
+    /// The fetches over this connection that failed in a row.
+    pub failures: Option<Failures>,
 }
 
 /// Calls to a broker are suspended.

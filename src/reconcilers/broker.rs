@@ -101,6 +101,7 @@ impl<S: Scope> Reconcile<'_, S> {
                 secret_version: &connection.secret_version,
                 is_outdated: connection.gate.is_outdated(),
                 outage: connection.gate.trouble().map(|(trouble, until)| Outage { trouble, until }),
+                failures: connection.failures(),
             }),
         }
     }
@@ -140,6 +141,9 @@ impl<S: Scope> Reconcile<'_, S> {
         let (context, name, namespace) = (self.context, self.broker.name_any(), self.broker.namespace());
         if settled.forgets_connection {
             context.brokers.forget(namespace.as_deref(), &name);
+        }
+        if let Some(connection) = &self.connection {
+            connection.set_failures(settled.failures);
         }
         if let Some(published) = settled.published {
             let (classes, plans, changes) = (published.classes, published.plans, published.changes);

@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::scope::{Cluster, Namespaced, Scope};
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
+use crate::domain::broker::Failures;
 use crate::leader::Fence;
 use crate::osb::{self, Authentication, Client, Config};
 
@@ -30,6 +31,7 @@ pub struct Connection {
     pub generation: i64,
     /// The version of its Secret; empty without one.
     pub secret_version: String,
+    failures: Mutex<Option<Failures>>,
 }
 
 impl fmt::Debug for Connection {
@@ -39,6 +41,16 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// The fetches of the catalog that failed in a row.
+    pub fn failures(&self) -> Option<Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the fetches of the catalog that failed in a row.
+    pub fn set_failures(&self, failures: Option<Failures>) {
+        *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = failures;
+    }
+
     /// Makes a call for an object of this namespace, when it is its turn, and only while this replica leads.
     /// [`Error::NotNow`] if the broker is not called at the moment.
     pub async fn call<T>(
@@ -112,7 +124,15 @@ impl Brokers {
         let (queue, object) = (S::catalog(context).queue.clone(), ObjectRef::from_obj(broker));
         let gate = Gate::new(&name, move || queue.wake(object.clone()));
         let fence = context.fence.clone();
-        let connection = Arc::new(Connection { client, gate, fence, made_from, generation, secret_version });
+        let connection = Arc::new(Connection {
+            client,
+            gate,
+            fence,
+            made_from,
+            generation,
+            secret_version,
+            failures: Mutex::default(),
+        });
         // What is changed may be mended: it is tried at once.
         if let Some(former) = context.brokers.lock().insert((namespace, name), Arc::clone(&connection)) {
             former.gate.open();

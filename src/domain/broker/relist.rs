@@ -34,12 +34,15 @@ pub(super) enum Relist {
 pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     let due = due(observed, connection);
     match &connection.outage {
-        None => due,
+        None => match (&due, &connection.failures) {
+            (Relist::Now, Some(failures)) => at(failures.retry_at.clone(), &observed.now),
+            _ => due,
+        },
         Some(outage) => during_outage(&due, outage.until.as_ref(), &observed.now),
     }
 }
 
-/// When the catalog is due: at once after a failure and for a new spec or new credentials, else when the duration has
+/// When the catalog is due: at once after a failure (but see [`Failures`](super::Failures)) and for a new spec or new credentials, else when the duration has
 /// passed. `relistRequests` is part of the spec.
 fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     let Some(status) = observed.status else { return Relist::Now };

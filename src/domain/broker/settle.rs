@@ -1,6 +1,6 @@
 //! What is so after a broker was connected to, or its catalog was fetched?
 
-use super::{Observed, Published, report};
+use super::{Failures, Observed, Published, report};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::domain::{Note, reason};
@@ -35,6 +35,8 @@ pub struct Settled {
     pub published: Option<Published>,
     /// Whether the former connection to the broker must not be used any longer.
     pub forgets_connection: bool,
+    /// The failures in a row, to be kept with the connection.
+    pub failures: Option<Failures>,
     /// What happens next.
     pub next: Next,
 }
@@ -86,6 +88,7 @@ fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
         note: is_new.then(|| Note::new(true, reason, &message)),
         published: None,
         forgets_connection: false,
+        failures: Failures::with_one_more(observed),
         next: Next::Retry(message),
     }
 }
@@ -112,6 +115,7 @@ fn succeeded(observed: &Observed<'_>, published: Published) -> Settled {
         note: None,
         published: Some(published),
         forgets_connection: false,
+        failures: None,
         next: Next::AwaitChange,
     }
 }

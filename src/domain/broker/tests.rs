@@ -3,6 +3,7 @@
 mod deletion;
 mod publication;
 mod settled;
+mod storm;
 
 use super::*;
 use crate::crd::broker::RelistBehavior;
@@ -23,6 +24,7 @@ struct Given {
     is_outdated: bool,
     outage: Option<Outage>,
     generation: i64,
+    failures: Option<Failures>,
 }
 
 impl Given {
@@ -55,6 +57,7 @@ impl Given {
             is_outdated: false,
             outage: None,
             generation: 1,
+            failures: None,
         }
     }
 
@@ -78,6 +81,7 @@ impl Given {
                 secret_version: self.secret_version,
                 is_outdated: self.is_outdated,
                 outage: self.outage.clone(),
+                failures: self.failures.clone(),
             }),
         }
     }

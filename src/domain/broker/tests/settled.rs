@@ -1,8 +1,11 @@
 //! What is so after each outcome of a step.
 
-use super::{BrokerStatus, Change, Given, Status, at, condition, conditions, edit, fail, reason};
+use super::{
+    BrokerStatus, Change, Given, Status, Step, at, condition, conditions, decide, edit, fail, outage, reason,
+};
 use crate::domain::broker::{Next, Outcome, Published, Settled, settle};
 use crate::domain::fixtures::error;
+use crate::domain::schedule::elapsed;
 
 const AGAIN: &str = "; it is tried again, with pauses that grow to five minutes, and when something changes";
 
@@ -208,4 +211,31 @@ fn messages_say_what_failed_and_what_happens_next() {
         assert_eq!(settled.note.unwrap().message, message);
         assert_eq!(settled.next, Next::Retry(message));
     }
+}
+
+#[test]
+fn after_each_failure_in_a_row_the_next_fetch_is_later_up_to_five_minutes() {
+    let mut given = Given::with(fail);
+    let mut delays = Vec::new();
+    for _ in 0..12 {
+        let settled = settle(&given.observed(), refused(500));
+        (given.status, given.failures) = (Some(settled.status), settled.failures);
+        let Step::Wait(Some(retry_at)) = decide(&given.observed()) else { panic!("{}", given.step()) };
+        delays.push(elapsed(&at(given.now), &retry_at).as_secs_f64());
+        given.now = retry_at.0.as_second() + 1;
+        assert_eq!(given.step(), "read");
+    }
+    assert_eq!(delays, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0, 300.0]);
+    assert_eq!(settle(&given.observed(), published("")).failures, None);
+}
+
+#[test]
+fn a_failure_during_an_outage_leaves_the_next_fetch_to_the_circuit_breaker() {
+    let mut given = Given::with(fail);
+    given.failures = settle(&given.observed(), refused(500)).failures;
+    assert_ne!(given.failures, None);
+    given.outage = outage(Some(8));
+    assert_eq!(settle(&given.observed(), refused(403)).failures, None);
+    let unusable = Given::with(|given| given.is_connected = false);
+    assert_eq!(settle(&unusable.observed(), self::unusable(false)).failures, None);
 }
