@@ -25,7 +25,8 @@
 //! | `credentials` | what goes into the Secret? |
 //! | `rollout` | do the pods of a binding have what it gives now, and what is done about those that do not? |
 //! | `catalog`, `restriction` | which classes and plans should there be? |
-//! | `broker` | when is a catalog due? |
+//! | `broker` | what is the next step for a broker and its catalog, and what came of the last one? |
+//! | `duration` | how does a user write a duration? |
 //! | `alpha` | which object is made of one of the alpha API, and what is the next step? |
 //! | `reason` | what is the word for it? |
 
@@ -35,6 +36,7 @@ pub mod breaker;
 pub mod broker;
 pub mod catalog;
 pub mod credentials;
+pub mod duration;
 #[cfg(test)]
 mod fixtures;
 pub mod instance;

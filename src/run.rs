@@ -17,7 +17,7 @@ use tokio::sync::SetOnce;
 use tracing::info;
 use tracing_subscriber::EnvFilter;
 
-use crate::domain::broker::duration;
+use crate::domain::duration::go_duration;
 use crate::http;
 use crate::leader::{Candidate, Lost};
 use crate::metrics::Metrics;
@@ -66,7 +66,7 @@ enum LogFormat {
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    duration(text)
+    go_duration(text)
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "a duration like 90s, 15m or 24h is wanted".to_owned())
 }

@@ -218,9 +218,8 @@ impl Breaker {
     /// The broker is left alone: for as long as it asks, or else longer each time.
     fn open(&mut self, trouble: Trouble, delay: Option<Duration>, now: &Time) {
         let delay = delay.unwrap_or_else(|| {
-            let pause = FIRST_PAUSE.saturating_mul(1 << self.pauses.min(16)).min(LONGEST_PAUSE);
             self.pauses = self.pauses.saturating_add(1);
-            pause
+            schedule::back_off(self.pauses, FIRST_PAUSE, LONGEST_PAUSE)
         });
         self.failures = 0;
         self.turn_to(State::Open { trouble, until: schedule::after(now, delay) });

@@ -1,169 +1,194 @@
-//! When is a broker's catalog due, and what is said of a broker that is not called?
+//! The life of a broker: what is the next step for it and its catalog, and what came of the last one?
+//!
+//! [`decide`] answers with one step, [`settle`] turns the outcome of a step into the new status. Both serve cluster-wide
+//! and namespaced brokers. Between them, [`publication`] and [`dependents`] say which classes and plans a step writes or
+//! deletes.
 
+mod deletion;
+mod failures;
+mod outage;
+mod publication;
+mod relist;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::breaker::Trouble;
-use super::schedule;
-use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec, RelistBehavior};
-use crate::crd::condition::{self, Condition, Status};
+use super::metadata::has_finalizer;
+use super::note::Note;
+use crate::crd::ServiceInstance;
+use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
+use crate::crd::condition::{self, Status};
 
-/// How long whoever has something to ask comes first when a broker may be called again.
-const OTHERS_FIRST: Duration = Duration::from_secs(5);
+use relist::Relist;
 
-/// How soon a catalog is fetched again of which the broker says that it is not the newest: it may say so often.
-const OUTDATED: Duration = Duration::from_secs(10);
+pub use deletion::dependents;
+pub use failures::Failures;
+pub use publication::{Publication, Published, publication};
+pub use settle::{Next, Outcome, Settled, settle};
 
-/// When the catalog is to be fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Relist {
-    /// Now.
-    Now,
-    /// Then.
-    At(Time),
-    /// When somebody asks for it.
-    OnRequest,
-    /// It is not due, but asked for in order to find out whether the broker is back.
-    Try,
+/// All that is known of a broker.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// The metadata of the object.
+    pub meta: &'a ObjectMeta,
+    /// Its spec.
+    pub spec: &'a CommonServiceBrokerSpec,
+    /// Its status; `None` if none was ever written.
+    pub status: Option<&'a BrokerStatus>,
+    /// The time.
+    pub now: Time,
+    /// How long after a fetch the next one is due, unless `spec.relistDuration` says so.
+    pub relist_interval: Duration,
+    /// Whether the object was read from the API server in this reconcile, not from the cache.
+    pub is_live: bool,
+    /// The instances of the whole cluster. Only a deleted broker needs them; for any other they may be absent.
+    pub instances: Vec<Arc<ServiceInstance>>,
+    /// How the broker is reached; `None` before [`Step::Connect`].
+    pub connection: Option<Connection<'a>>,
 }
 
-/// When the catalog is due: at once for a new spec or new credentials, else when the duration has passed, or soon if the
-/// broker says that it is `outdated`. A request (`relistRequests`) is a new spec.
-pub fn relist(
-    spec: &CommonServiceBrokerSpec,
-    status: &BrokerStatus,
-    (generation, auth_secret_version, outdated): (i64, &str, bool),
-    (now, default): (&Time, Duration),
-) -> Relist {
-    let changed =
-        status.reconciled_generation != generation || status.auth_secret_version != auth_secret_version;
-    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(|_| !changed) else {
-        return Relist::Now;
-    };
-    if !condition::is_true(&status.conditions, condition::READY) {
-        return Relist::Now;
-    }
-    if spec.relist_behavior == Some(RelistBehavior::Manual) {
-        return Relist::OnRequest;
-    }
-    let duration = spec.relist_duration.as_deref().and_then(duration).unwrap_or(default);
-    let due = schedule::after(last, if outdated { duration.min(OUTDATED) } else { duration });
-    if due.0 <= now.0 { Relist::Now } else { Relist::At(due) }
-}
-
-/// When a broker that is left alone is asked for its catalog, which is `due` then: when it may be called again and nobody
-/// else has anything to ask. Without a `next` time it is being tried just now.
-pub fn relist_in_trouble(due: &Relist, next: Option<&Time>, now: &Time) -> Relist {
-    let Some(next) = next else { return Relist::OnRequest };
-    let time = schedule::after(next, OTHERS_FIRST);
-    match due {
-        _ if time.0 > now.0 => Relist::At(time),
-        Relist::Now => Relist::Now,
-        Relist::At(_) | Relist::OnRequest | Relist::Try => Relist::Try,
+impl Observed<'_> {
+    /// The stored status, to be changed.
+    fn status(&self) -> BrokerStatus {
+        self.status.cloned().unwrap_or_default()
     }
 }
 
-/// States that a broker is left alone, and until when; nothing is said of one that is called.
-pub fn tell(conditions: &mut Vec<Condition>, trouble: Option<(&Trouble, Option<&Time>)>, now: &Time) {
-    match trouble {
-        None => condition::remove(conditions, condition::AVAILABLE),
-        Some((trouble, Some(next))) => {
-            let message = format!(
-                "The broker is not called before {}, as {}. Whatever it is to be asked waits, and goes on by itself",
-                next.0, trouble.told
-            );
-            condition::set(conditions, condition::AVAILABLE, Status::False, trouble.reason, &message, now);
+/// How a broker is reached, and what the last calls to it have shown.
+#[derive(Debug)]
+pub struct Connection<'a> {
+    /// The generation of the spec that the connection was made from.
+    pub generation: i64,
+    /// The resourceVersion of the Secret with the credentials; empty without a Secret.
+    pub secret_version: &'a str,
+    /// Whether the broker has said since the last fetch that its catalog has changed (OSB, “Service Broker Errors”,
+    /// `MaintenanceInfoConflict`).
+    pub is_outdated: bool,
+    /// Why calls to the broker are suspended; `None` while its circuit is closed.
+    pub outage: Option<Outage>,
+    /// The fetches over this connection that failed in a row.
+    pub failures: Option<Failures>,
+}
+
+/// Calls to a broker are suspended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outage {
+    /// What the broker answered, or that it did not answer.
+    pub trouble: Trouble,
+    /// When a call probes the broker; `None` while a probe is in flight.
+    pub until: Option<Time>,
+}
+
+/// The one next thing to do for a broker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Nothing, before this moment or before something changes.
+    Wait(Option<Time>),
+    /// Add the finalizer: the object is older than the policy that adds it.
+    AddFinalizer,
+    /// Read the Secret with the credentials and connect. Without success: settle [`Outcome::Unusable`].
+    Connect,
+    /// Send the event, write the status, then decide again.
+    Write {
+        /// The new status.
+        status: Box<BrokerStatus>,
+        /// The event.
+        note: Option<Note>,
+    },
+    /// Read the object from the API server, then decide again: the cache may not show yet that the catalog was fetched.
+    ReadLive,
+    /// Fetch the catalog and write its [`publication`], then settle what came of it.
+    Fetch,
+    /// Ask for the catalog only to see whether the broker is back. The circuit breaker draws the conclusions.
+    Probe,
+    /// Delete the [`dependents`], then forget the broker and remove the finalizer.
+    Finalize,
+}
+
+/// Where a broker is in its life.
+#[derive(Debug)]
+enum Phase {
+    /// Deleted; the operator's finalizer is gone.
+    Finalized,
+    /// Deleted, but these instances still need the broker.
+    DeletionBlocked(Vec<String>),
+    /// Deleted, and no instance needs the broker.
+    Deleted,
+    /// New, without the finalizer.
+    Unprotected,
+    /// Not connected in this reconcile.
+    Disconnected,
+    /// The API server has a newer spec than the one that was connected to.
+    Superseded,
+    /// The condition `Available` does not say what the circuit breaker says: the status that does, and its event.
+    OutageChanged(Box<BrokerStatus>, Option<Note>),
+    /// The catalog is due, as far as the cache knows.
+    DueInCache,
+    /// The catalog is due.
+    Due,
+    /// An outage may be over, and nothing else is asked of the broker.
+    ProbeDue,
+    /// Nothing is due before then, or before something changes.
+    Settled(Option<Time>),
+}
+
+impl Phase {
+    fn of(observed: &Observed<'_>) -> Self {
+        let is_protected = has_finalizer(observed.meta);
+        if observed.meta.deletion_timestamp.is_some() {
+            return if is_protected { Self::of_deleted(observed) } else { Self::Finalized };
         }
-        // One call is under way, to find out: what was said stays.
-        Some((_, None)) => {}
-    }
-}
-
-/// A duration as Go writes it: `15m0s`, `1h30m`, `1.5s`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    let mut total = Duration::ZERO;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|character: char| !character.is_ascii_digit() && character != '.')?;
-        let (number, tail) = rest.split_at(digits);
-        let unit =
-            tail.find(|character: char| character.is_ascii_digit() || character == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(unit);
-        let seconds = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        total =
-            total.checked_add(Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()?)?;
-        rest = tail;
-    }
-    Some(total)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_read_as_go_writes_them() {
-        for (text, seconds) in [
-            ("15m0s", 900.0),
-            ("1h", 3600.0),
-            ("1h30m", 5400.0),
-            ("1.5s", 1.5),
-            ("100ms", 0.1),
-            ("24h0m0s", 86400.0),
-        ] {
-            assert_eq!(duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
+        if observed.status.is_none() && !is_protected {
+            return Self::Unprotected;
         }
-        for text in ["", "5", "5x", "m", "-5m", "1..5s", "5m3"] {
-            assert_eq!(duration(text), None, "{text}");
+        let Some(connection) = &observed.connection else { return Self::Disconnected };
+        if observed.meta.generation.unwrap_or_default() != connection.generation {
+            return Self::Superseded;
         }
-    }
-
-    #[test]
-    fn a_catalog_is_due() {
-        let at = |second| Time(jiff::Timestamp::from_second(second).unwrap());
-        let mut ready = BrokerStatus {
-            reconciled_generation: 1,
-            auth_secret_version: "d".into(),
-            last_catalog_retrieval_time: Some(at(0)),
-            ..BrokerStatus::default()
-        };
-        condition::set(&mut ready.conditions, condition::READY, Status::True, "", "", &at(0));
-        let spec = |behavior, duration: Option<&str>| CommonServiceBrokerSpec {
-            relist_behavior: behavior,
-            relist_duration: duration.map(str::to_owned),
-            ..CommonServiceBrokerSpec::default()
-        };
-        let day = Duration::from_hours(24);
-        let manual = spec(Some(RelistBehavior::Manual), Some("1s"));
-        let quick = spec(Some(RelistBehavior::Duration), Some("10m"));
-        let failing = BrokerStatus { conditions: Vec::new(), ..ready.clone() };
-        for (what, spec, status, known, now, expected) in [
-            ("new", &quick, &BrokerStatus::default(), (1, "", false), 5, Relist::Now),
-            ("settled", &quick, &ready, (1, "d", false), 5, Relist::At(at(600))),
-            ("time has passed", &quick, &ready, (1, "d", false), 600, Relist::Now),
-            ("operator's duration", &spec(None, None), &ready, (1, "d", false), 5, Relist::At(at(86400))),
-            ("new spec or request", &quick, &ready, (2, "d", false), 5, Relist::Now),
-            ("new credentials", &quick, &ready, (1, "e", false), 5, Relist::Now),
-            ("outdated", &quick, &ready, (1, "d", true), 5, Relist::At(at(10))),
-            ("outdated for long", &quick, &ready, (1, "d", true), 10, Relist::Now),
-            ("outdated, but only on request", &manual, &ready, (1, "d", true), 10, Relist::OnRequest),
-            ("manual", &manual, &ready, (1, "d", false), 5_000_000, Relist::OnRequest),
-            ("manual, requested", &manual, &ready, (2, "d", false), 5, Relist::Now),
-            ("failed last time", &manual, &failing, (1, "d", false), 5, Relist::Now),
-        ] {
-            assert_eq!(relist(spec, status, known, (&at(now), day)), expected, "{what}");
+        if let Some((status, note)) = outage::news(observed, connection) {
+            return Self::OutageChanged(Box::new(status), note);
+        }
+        match relist::next(observed, connection) {
+            Relist::Now if observed.is_live => Self::Due,
+            Relist::Now => Self::DueInCache,
+            Relist::Probe => Self::ProbeDue,
+            Relist::At(time) => Self::Settled(Some(time)),
+            Relist::OnRequest => Self::Settled(None),
         }
     }
+
+    fn of_deleted(observed: &Observed<'_>) -> Self {
+        let blocking = deletion::blocking_instances(observed);
+        if blocking.is_empty() { Self::Deleted } else { Self::DeletionBlocked(blocking) }
+    }
+}
+
+/// The one next step.
+pub fn decide(observed: &Observed<'_>) -> Step {
+    match Phase::of(observed) {
+        // The cache will show the newer spec, and that triggers a reconcile. What is fetched over the former connection would
+        // be taken for the catalog of the newer spec.
+        Phase::Finalized | Phase::Superseded => Step::Wait(None),
+        Phase::DeletionBlocked(instances) => deletion::report_blocked(observed, &instances),
+        Phase::Deleted => Step::Finalize,
+        Phase::Unprotected => Step::AddFinalizer,
+        Phase::Disconnected => Step::Connect,
+        Phase::OutageChanged(status, note) => Step::Write { status, note },
+        Phase::DueInCache => Step::ReadLive,
+        Phase::Due => Step::Fetch,
+        Phase::ProbeDue => Step::Probe,
+        Phase::Settled(until) => Step::Wait(until),
+    }
+}
+
+/// States the condition `Ready`.
+fn report(status: &mut BrokerStatus, (is, reason, message): (Status, &str, &str), now: &Time) {
+    condition::set(&mut status.conditions, condition::READY, is, reason, message, now);
+    status.last_condition_state = condition::summary(&status.conditions);
 }

@@ -4,6 +4,7 @@
 //! there is. One body for both scopes.
 
 mod diff;
+pub mod entry;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,7 +22,7 @@ use crate::domain::restriction::{Properties, Restriction, RestrictionError};
 use crate::osb;
 
 pub use crate::osb::Rejected as Rejection;
-pub use diff::{Change, Diff, diff, is_managed};
+pub use diff::{Change, Diff, Object, diff, is_managed};
 
 #[cfg(test)]
 mod tests;

@@ -20,10 +20,16 @@ const LONGEST_OPERATION: Duration = Duration::from_hours(24);
 /// When to try again after so many failures in a row. Objects (`seed`) that fail together come back apart; what
 /// the broker asked for (`Retry-After`) is kept.
 pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration>) -> Time {
-    let doublings = u32::try_from(failures.saturating_sub(1).clamp(0, 16)).unwrap_or_default();
-    let delay = FIRST_RETRY.saturating_mul(1 << doublings).min(LONGEST_RETRY);
+    let failures_in_row = u32::try_from(failures.max(0)).unwrap_or(u32::MAX);
+    let delay = back_off(failures_in_row, FIRST_RETRY, LONGEST_RETRY);
     let delay = delay.mul_f64(1.0 + 0.2 * share(&format!("{seed}/{failures}")));
     after(now, delay.max(retry_after.unwrap_or_default()))
+}
+
+/// The delay after so many failures in a row: `first` after one failure, twice as long after each further one, up to
+/// `longest`.
+pub fn back_off(failures: u32, first: Duration, longest: Duration) -> Duration {
+    first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest)
 }
 
 /// Within the second that follows: objects (`seed`) that wait for the same come apart.

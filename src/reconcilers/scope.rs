@@ -8,6 +8,7 @@ use crate::crd::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBroker, ServiceClass,
     ServiceInstance, ServicePlan, role,
 };
+use crate::domain::catalog::entry;
 use crate::reconcilers::kind::Kind;
 
 /// One half of the catalog.
@@ -55,18 +56,14 @@ pub fn is_for<S: Scope>(entry: &impl Resource, object: &impl Resource) -> bool {
     !S::NAMESPACED || is_beside(entry, object)
 }
 
-/// The name of the class of this scope that an instance was found to have.
+/// The name of the class of this scope to which an instance's spec was resolved.
 pub fn class_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
-    let spec = &instance.spec;
-    let reference = if S::NAMESPACED { &spec.service_class_ref } else { &spec.cluster_service_class_ref };
-    reference.as_ref().map(|reference| reference.name.as_str())
+    entry::class_of(instance, S::NAMESPACED)
 }
 
-/// The name of the plan of this scope that an instance was found to have.
+/// The name of the plan of this scope to which an instance's spec was resolved.
 pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
-    let spec = &instance.spec;
-    let reference = if S::NAMESPACED { &spec.service_plan_ref } else { &spec.cluster_service_plan_ref };
-    reference.as_ref().map(|reference| reference.name.as_str())
+    entry::plan_of(instance, S::NAMESPACED)
 }
 
 /// Controller reference with `blockOwnerDeletion: false`: with `true`, admission rejects it until it has discovered our

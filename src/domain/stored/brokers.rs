@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use super::{Case, all_is_well, documents, is_kept, read};
 use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
 use crate::crd::condition;
 use crate::crd::{ClusterServiceBroker, ServiceBroker};
-use crate::domain::broker::{Relist, relist, tell};
+use crate::domain::broker::{Connection, Observed, Step, decide};
 
 const BROKERS: &str = include_str!("../../../tests/fixtures/stored/brokers.yaml");
 
@@ -27,21 +28,39 @@ pub(super) struct KnownOfBroker {
 /// When its catalog is fetched, and whether the condition `Available` goes, as the circuit breaker is closed after a restart.
 /// The one place that asks the core.
 fn step(case: &Case<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &BrokerStatus) -> String {
-    if !case.object["metadata"]["deletionTimestamp"].is_null() {
-        return "remove".to_owned();
-    }
-    let mut conditions = status.conditions.clone();
-    tell(&mut conditions, None, &case.now);
-    let told = if conditions == status.conditions { "" } else { "withdraw Available, " };
-    let generation = case.object["metadata"]["generation"].as_i64().unwrap();
-    let known = (generation, case.known.secret.as_str(), false);
-    let due = match relist(spec, status, known, (&case.now, DEFAULT)) {
-        Relist::Now => "fetch".to_owned(),
-        Relist::At(time) => format!("wait until {}", time.0),
-        Relist::OnRequest => "wait".to_owned(),
-        Relist::Try => "try".to_owned(),
+    let meta: ObjectMeta = read(case.object["metadata"].clone());
+    let observe = |status| Observed {
+        meta: &meta,
+        spec,
+        status: Some(status),
+        now: case.now.clone(),
+        relist_interval: DEFAULT,
+        is_live: true,
+        instances: Vec::new(),
+        connection: Some(Connection {
+            generation: meta.generation.unwrap_or_default(),
+            secret_version: &case.known.secret,
+            is_outdated: false,
+            outage: None,
+            failures: None,
+        }),
     };
-    format!("{told}{due}")
+    match decide(&observe(status)) {
+        Step::Write { status: written, .. } => {
+            format!("withdraw Available, {}", name(&decide(&observe(&written))))
+        }
+        step => name(&step),
+    }
+}
+
+fn name(step: &Step) -> String {
+    match step {
+        Step::Wait(None) => "wait".to_owned(),
+        Step::Wait(Some(time)) => format!("wait until {}", time.0),
+        Step::Fetch => "fetch".to_owned(),
+        Step::Finalize => "remove".to_owned(),
+        step => format!("{step:?}"),
+    }
 }
 
 /// The status as it is written again, and the step.

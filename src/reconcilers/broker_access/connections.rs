@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
+use crate::domain::broker::Failures;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::{Authentication, Client, Config};
@@ -32,8 +33,11 @@ pub struct Connection {
     fence: Fence,
     /// What it was made from: a changed broker or Secret makes a new one.
     made_from: String,
+    /// The generation of the broker's spec that it was made from.
+    pub generation: i64,
     /// The version of its Secret; empty without one.
     pub secret_version: String,
+    failures: Mutex<Option<Failures>>,
 }
 
 impl fmt::Debug for Connection {
@@ -43,6 +47,16 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// The fetches of the catalog that failed in a row.
+    pub fn failures(&self) -> Option<Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the fetches of the catalog that failed in a row.
+    pub fn set_failures(&self, failures: Option<Failures>) {
+        *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = failures;
+    }
+
     /// Makes a call for an object of this namespace, when it is its turn, and only while this replica leads.
     /// [`Error::NotNow`] if the broker is not called at the moment.
     pub async fn call<T>(
@@ -149,7 +163,15 @@ impl Connections {
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
         let gate = CallGate::new(&name.name, move || queue.requeue(object.clone()));
         let fence = self.fence.clone();
-        let connection = Arc::new(Connection { client, gate, fence, made_from, secret_version });
+        let connection = Arc::new(Connection {
+            client,
+            gate,
+            fence,
+            made_from,
+            generation,
+            secret_version,
+            failures: Mutex::default(),
+        });
         // What is changed may be mended: it is tried at once.
         if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {
             former.gate.open();

@@ -9,8 +9,9 @@ use crate::crd::binding::Predecessor;
 use crate::crd::condition;
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
+use crate::domain::duration::go_duration;
 use crate::domain::metadata::annotation;
-use crate::domain::{broker, rollout, schedule};
+use crate::domain::{rollout, schedule};
 
 /// How long credentials are kept at least, whatever the broker says.
 const SHORTEST: Duration = Duration::from_secs(10);
@@ -35,7 +36,7 @@ pub(super) fn due(observed: &Observed<'_>, status: &ServiceBindingStatus) -> Opt
     let meta = &observed.binding.metadata;
     let issued = status.issued_at.as_ref().or(meta.creation_timestamp.as_ref())?;
     let interval = observed.binding.spec.rotation.as_ref().and_then(|rotation| rotation.interval.as_deref());
-    let interval = interval.and_then(broker::duration).map(|interval| schedule::after(issued, interval));
+    let interval = interval.and_then(go_duration).map(|interval| schedule::after(issued, interval));
     let wanted =
         status.renew_before.clone().or_else(|| Some(last_chance(issued, status.expires_at.as_ref()?)));
     let due = earliest([wanted, interval])?;
@@ -69,7 +70,7 @@ pub(super) fn retirement(observed: &Observed<'_>, predecessor: &Predecessor) -> 
         return observed.now.clone();
     }
     let rotation = observed.binding.spec.rotation.as_ref();
-    let grace = rotation.and_then(|rotation| broker::duration(rotation.grace_period.as_deref()?));
+    let grace = rotation.and_then(|rotation| go_duration(rotation.grace_period.as_deref()?));
     let replaced = predecessor.replaced_at.as_ref().unwrap_or(&observed.now);
     let over = schedule::after(replaced, grace.unwrap_or(GRACE));
     earliest([Some(over.clone()), predecessor.expires_at.clone()]).unwrap_or(over)

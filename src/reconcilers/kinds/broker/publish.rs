@@ -1,82 +1,84 @@
-//! How does a catalog become classes and plans?
+//! Writes and deletes the classes and plans of a broker. Which ones is decided in
+//! [`domain::broker`](crate::domain::broker).
+
+use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::ResourceExt as _;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::crd::role::{Broker as _, Class as _, Plan as _};
-use crate::domain::catalog::{Change, Desired, Existing, desired, diff, summary};
+use crate::crd::role::Broker as _;
+use crate::domain::broker::{Outcome, dependents, publication};
+use crate::domain::catalog::{Change, Existing};
 use crate::osb;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::scope::{Scope, is_for, owner};
 
 /// How many classes or plans are written at once.
-const WRITES: usize = 16;
+const CONCURRENT_WRITES: usize = 16;
 
-/// What became of a catalog.
-pub(super) struct Published {
-    /// How many classes are offered.
-    pub(super) classes: usize,
-    /// How many plans.
-    pub(super) plans: usize,
-    /// How many of both were written.
-    pub(super) changes: usize,
-    /// What could not be published.
-    pub(super) rejected: String,
-    /// What is said of it.
-    pub(super) message: &'static str,
+/// The classes and plans that instances of a broker can use, whichever broker offers them, as the cache has them.
+struct Entries<S: Scope> {
+    classes: Vec<Arc<S::Class>>,
+    plans: Vec<Arc<S::Plan>>,
 }
 
-/// Makes the classes and plans be as the catalog says.
+impl<S: Scope> Entries<S> {
+    fn beside(context: &Context, broker: &S::Broker) -> Self {
+        let (classes, plans) = (S::Class::cache(&context.caches), S::Plan::cache(&context.caches));
+        let mut entries = Self { classes: classes.state(), plans: plans.state() };
+        entries.classes.retain(|class| is_for::<S>(class.as_ref(), broker));
+        entries.plans.retain(|plan| is_for::<S>(plan.as_ref(), broker));
+        entries
+    }
+
+    fn of<'a>(&'a self, broker: &'a str) -> Existing<'a, S::Class, S::Plan> {
+        Existing { broker, classes: &self.classes, plans: &self.plans }
+    }
+}
+
+/// Makes classes and plans match the catalog.
 pub(super) async fn publish<S: Scope>(
     context: &Context,
     broker: &S::Broker,
     catalog: &osb::Catalog,
-) -> Result<Published, Error> {
-    let name = broker.name_any();
-    let classes: Vec<_> = S::Class::cache(&context.caches)
-        .state()
-        .into_iter()
-        .filter(|class| is_for::<S>(class.as_ref(), broker))
-        .collect();
-    let plans: Vec<_> = S::Plan::cache(&context.caches)
-        .state()
-        .into_iter()
-        .filter(|plan| is_for::<S>(plan.as_ref(), broker))
-        .collect();
-    if catalog.services.is_empty() && catalog.rejected.is_empty() {
-        // More likely a broker that lost its configuration than one that withdraws everything at once.
-        let own = classes.iter().filter(|class| class.broker_name() == name).count();
-        let own_plans = plans.iter().filter(|plan| plan.broker_name() == name).count();
-        let message = "The broker's catalog is empty. What was published before stays.";
-        return Ok(Published {
-            classes: own,
-            plans: own_plans,
-            changes: 0,
-            rejected: String::new(),
-            message,
-        });
+) -> Result<Outcome, Error> {
+    let (name, namespace, entries) =
+        (broker.name_any(), broker.namespace(), Entries::<S>::beside(context, broker));
+    let restrictions = broker.common().catalog_restrictions.as_ref();
+    let publication = match publication(catalog, restrictions, &entries.of(&name), &owner(broker)) {
+        Ok(publication) => publication,
+        Err(why) => return Ok(Outcome::NotPublished(why)),
+    };
+    apply(context, namespace.as_deref(), publication.classes).await?;
+    apply(context, namespace.as_deref(), publication.plans).await?;
+    Ok(Outcome::Published(publication.published))
+}
+
+/// Deletes the classes and plans that go with the broker.
+pub(super) async fn withdraw<S: Scope>(context: &Context, broker: &S::Broker) -> Result<(), Error> {
+    let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
+    let (classes, plans) = dependents(&entries.of(&name), &owner(broker));
+    for plan in plans {
+        delete(context, plan.as_ref()).await?;
     }
-    let existing = Existing { broker: &name, classes: &classes, plans: &plans };
-    let desired: Desired<S::Class, S::Plan> =
-        desired(catalog, broker.common().catalog_restrictions.as_ref(), &existing)
-            .map_err(|error| Error::Broker(format!("catalogRestrictions: {error}")))?;
-    let (class_count, plan_count) = (desired.classes.len(), desired.plans.len());
-    let diff = diff(desired, &existing, &owner(broker));
-    let changes = diff.classes.len() + diff.plans.len();
-    let namespace = broker.namespace();
-    apply(context, namespace.as_deref(), diff.classes).await?;
-    apply(context, namespace.as_deref(), diff.plans).await?;
-    Ok(Published {
-        classes: class_count,
-        plans: plan_count,
-        changes,
-        rejected: summary(&diff.rejected),
-        message: "Successfully fetched catalog entries from broker.",
-    })
+    for class in classes {
+        delete(context, class.as_ref()).await?;
+    }
+    Ok(())
+}
+
+async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
+    let _permit = context.api.permit(identity::namespace(entry)).await;
+    let deleted = entry.api_of(&context.api.client).delete(&entry.name_any(), &DeleteParams::default()).await;
+    match deleted.during("deleting a class or plan") {
+        Err(error) if !error.is_not_found() => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 async fn apply<K: Kind>(
@@ -86,7 +88,7 @@ async fn apply<K: Kind>(
 ) -> Result<(), Error> {
     stream::iter(changes)
         .map(|change| write_entry(context, namespace, change))
-        .buffer_unordered(WRITES)
+        .buffer_unordered(CONCURRENT_WRITES)
         .try_collect()
         .await
 }

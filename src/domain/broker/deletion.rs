@@ -1,0 +1,79 @@
+//! What keeps a deleted broker, and what goes with it?
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::ResourceExt as _;
+
+use super::{Observed, Step, report};
+use crate::crd::ServiceInstance;
+use crate::crd::condition::Status;
+use crate::crd::role;
+use crate::domain::catalog::{Existing, Object, is_managed};
+use crate::domain::plan_reference::PlanReference;
+use crate::domain::reason;
+
+/// How many instances the message names; the others are only counted.
+const NAMED_INSTANCES: usize = 5;
+
+/// The instances that the broker holds or may hold, as `namespace/name`, sorted.
+pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
+    let namespace = observed.meta.namespace.as_deref();
+    let broker = observed.meta.name.as_deref().unwrap_or_default();
+    let instances = observed.instances.iter().map(Arc::as_ref);
+    let mut blocking: Vec<String> = instances
+        .filter(|instance| PlanReference::of(&instance.spec).namespaced == namespace.is_some())
+        .filter(|instance| namespace.is_none() || instance.metadata.namespace.as_deref() == namespace)
+        .filter(|instance| needs(instance, broker))
+        .map(|instance| format!("{}/{}", instance.namespace().unwrap_or_default(), instance.name_any()))
+        .collect();
+    blocking.sort();
+    blocking
+}
+
+/// Whether the broker of this name has, may have or is about to get something of the instance: the instance itself or an
+/// orphan.
+fn needs(instance: &ServiceInstance, broker: &str) -> bool {
+    let Some(status) = &instance.status else { return false };
+    let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref());
+    let own = properties.map(|properties| properties.broker_name.as_str());
+    let orphans = status.orphans.iter().map(|orphan| orphan.broker_name.as_str());
+    own.into_iter().chain(orphans).any(|name| name == broker)
+}
+
+/// States what blocks the deletion. The last of these instances wakes the broker when it goes.
+pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> Step {
+    let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
+    let message = format!(
+        "{} instances must be deleted first: {}{}",
+        instances.len(),
+        named.join(", "),
+        if instances.len() > NAMED_INSTANCES { ", …" } else { "" }
+    );
+    let mut status = observed.status();
+    let reason = reason::DELETION_BLOCKED_BY_INSTANCES;
+    report(&mut status, (Status::False, reason, &message), &observed.now);
+    if observed.status == Some(&status) {
+        return Step::Wait(None);
+    }
+    Step::Write { status: Box::new(status), note: None }
+}
+
+/// The classes and plans that are deleted with the broker that `owner` refers to: those that the operator made of its
+/// catalog. What users made stays theirs.
+pub fn dependents<C, P>(existing: &Existing<C, P>, owner: &OwnerReference) -> (Vec<Arc<C>>, Vec<Arc<P>>)
+where
+    C: role::Class + Object,
+    P: role::Plan + Object,
+{
+    let is_class = |class: &&Arc<C>| {
+        class.broker_name() == existing.broker
+            && is_managed(class.as_ref(), &class.common().external_id, owner)
+    };
+    let is_plan = |plan: &&Arc<P>| {
+        plan.broker_name() == existing.broker && is_managed(plan.as_ref(), &plan.common().external_id, owner)
+    };
+    let classes = existing.classes.iter().filter(is_class).cloned().collect();
+    let plans = existing.plans.iter().filter(is_plan).cloned().collect();
+    (classes, plans)
+}

@@ -1,0 +1,75 @@
+//! What does a catalog that was fetched change?
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use crate::crd::broker::CatalogRestrictions;
+use crate::crd::role;
+use crate::domain::catalog::{Change, Existing, Object, desired, diff, summary};
+use crate::osb;
+
+/// What is written to make classes and plans match a catalog: first the classes, then the plans.
+#[derive(Clone, Debug)]
+pub struct Publication<C, P> {
+    /// The changes of classes.
+    pub classes: Vec<Change<C>>,
+    /// The changes of plans.
+    pub plans: Vec<Change<P>>,
+    /// What is so once they are written.
+    pub published: Published,
+}
+
+/// A published catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// How many classes it has.
+    pub classes: usize,
+    /// How many plans.
+    pub plans: usize,
+    /// How many changes of both were written.
+    pub changes: usize,
+    /// The [summary](crate::domain::catalog::summary) of the entries that could not be published; empty if there are none.
+    pub rejected: String,
+    /// The message of the condition `Ready`.
+    pub message: &'static str,
+}
+
+/// The changes that a catalog makes. `owner` refers to the broker. An error says which restriction cannot be read.
+pub fn publication<C, P>(
+    catalog: &osb::Catalog,
+    restrictions: Option<&CatalogRestrictions>,
+    existing: &Existing<C, P>,
+    owner: &OwnerReference,
+) -> Result<Publication<C, P>, String>
+where
+    C: role::Class + Object,
+    P: role::Plan + Object,
+{
+    if catalog.services.is_empty() && catalog.rejected.is_empty() {
+        return Ok(unchanged(existing));
+    }
+    let desired =
+        desired(catalog, restrictions, existing).map_err(|error| format!("catalogRestrictions: {error}"))?;
+    let (classes, plans) = (desired.classes.len(), desired.plans.len());
+    let diff = diff(desired, existing, owner);
+    let published = Published {
+        classes,
+        plans,
+        changes: diff.classes.len() + diff.plans.len(),
+        rejected: summary(&diff.rejected),
+        message: "Successfully fetched catalog entries from broker.",
+    };
+    Ok(Publication { classes: diff.classes, plans: diff.plans, published })
+}
+
+/// An empty catalog changes nothing: a broker that lost its configuration is more likely than one that withdraws
+/// everything at once.
+fn unchanged<C: role::Class, P: role::Plan>(existing: &Existing<C, P>) -> Publication<C, P> {
+    let published = Published {
+        classes: existing.classes.iter().filter(|class| class.broker_name() == existing.broker).count(),
+        plans: existing.plans.iter().filter(|plan| plan.broker_name() == existing.broker).count(),
+        changes: 0,
+        rejected: String::new(),
+        message: "The broker's catalog is empty. What was published before stays.",
+    };
+    Publication { classes: Vec::new(), plans: Vec::new(), published }
+}

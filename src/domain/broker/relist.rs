@@ -1,0 +1,78 @@
+//! When does the operator fetch a catalog again?
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{Connection, Observed};
+use crate::crd::broker::RelistBehavior;
+use crate::crd::condition;
+use crate::domain::duration::go_duration;
+use crate::domain::schedule;
+
+/// When an outage may be over, pending requests of instances and bindings probe the broker. Only if there are none after
+/// this long, its catalog does.
+const PROBE_DELAY: Duration = Duration::from_secs(5);
+
+/// The least time between two fetches of a catalog that the broker calls outdated: it may say so with every answer.
+const OUTDATED_RELIST_MIN: Duration = Duration::from_secs(10);
+
+/// When the catalog is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Relist {
+    /// Now.
+    Now,
+    /// Then.
+    At(Time),
+    /// When something changes.
+    OnRequest,
+    /// It is not due, but shows whether an outage is over.
+    Probe,
+}
+
+/// When the catalog is fetched next.
+pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
+    let due = due(observed, connection);
+    match &connection.outage {
+        None => match (&due, &connection.failures) {
+            (Relist::Now, Some(failures)) => at(failures.retry_at.clone(), &observed.now),
+            _ => due,
+        },
+        Some(outage) => during_outage(&due, outage.until.as_ref(), &observed.now),
+    }
+}
+
+/// When the catalog is due: at once after a failure (but see [`Failures`](super::Failures)) and for a new spec or new credentials, else when the duration has
+/// passed. `relistRequests` is part of the spec.
+fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
+    let Some(status) = observed.status else { return Relist::Now };
+    let changed = status.reconciled_generation != observed.meta.generation.unwrap_or_default()
+        || status.auth_secret_version != connection.secret_version;
+    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(|_| !changed) else {
+        return Relist::Now;
+    };
+    if !condition::is_true(&status.conditions, condition::READY) {
+        return Relist::Now;
+    }
+    let spec = observed.spec;
+    if spec.relist_behavior == Some(RelistBehavior::Manual) {
+        return Relist::OnRequest;
+    }
+    let duration = spec.relist_duration.as_deref().and_then(go_duration).unwrap_or(observed.relist_interval);
+    let duration = if connection.is_outdated { duration.min(OUTDATED_RELIST_MIN) } else { duration };
+    at(schedule::after(last, duration), &observed.now)
+}
+
+/// What a catalog that is `due` then means while calls are suspended: it waits for the end of the outage. Without a time
+/// (`until`), a probe is in flight.
+fn during_outage(due: &Relist, until: Option<&Time>, now: &Time) -> Relist {
+    let Some(until) = until else { return Relist::OnRequest };
+    match (at(schedule::after(until, PROBE_DELAY), now), due) {
+        (Relist::Now, Relist::At(_) | Relist::OnRequest | Relist::Probe) => Relist::Probe,
+        (probe, _) => probe,
+    }
+}
+
+fn at(time: Time, now: &Time) -> Relist {
+    if time.0 <= now.0 { Relist::Now } else { Relist::At(time) }
+}

@@ -1,0 +1,121 @@
+//! What is so after a broker was connected to, or its catalog was fetched?
+
+use super::{Failures, Observed, Published, report};
+use crate::crd::broker::BrokerStatus;
+use crate::crd::condition::{self, Status};
+use crate::domain::{Note, reason};
+use crate::osb;
+
+/// What came of [`Step::Connect`](super::Step::Connect) or [`Step::Fetch`](super::Step::Fetch).
+#[derive(Debug)]
+pub enum Outcome {
+    /// The operator cannot connect: the spec or the Secret with the credentials has to be corrected.
+    Unusable {
+        /// Why.
+        why: String,
+        /// Whether the namespace of the Secret is being deleted.
+        secret_is_terminating: bool,
+    },
+    /// The broker did not answer with a catalog.
+    NotFetched(osb::Error),
+    /// The catalog cannot be published, for this reason.
+    NotPublished(String),
+    /// All changes of the catalog's publication were written.
+    Published(Published),
+}
+
+/// What is so after a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settled {
+    /// The new status.
+    pub status: BrokerStatus,
+    /// The event, sent once the status is written.
+    pub note: Option<Note>,
+    /// The catalog that was published, to be counted by metrics.
+    pub published: Option<Published>,
+    /// Whether the former connection to the broker must not be used any longer.
+    pub forgets_connection: bool,
+    /// The failures in a row, to be kept with the connection.
+    pub failures: Option<Failures>,
+    /// What happens next.
+    pub next: Next,
+}
+
+/// How a reconcile ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// With success. The status that was written triggers the next one, which waits until the catalog is due.
+    AwaitChange,
+    /// With this error: it is retried with back-off.
+    Retry(String),
+}
+
+/// The status after a step, from the one before and what came of it.
+pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
+    match outcome {
+        Outcome::Unusable { why, secret_is_terminating } => Settled {
+            // A namespace that is being deleted loses its Secrets first: its instances still need the connection, to be
+            // deprovisioned.
+            forgets_connection: !secret_is_terminating,
+            ..failed(
+                observed,
+                reason::ERROR_GETTING_AUTH_CREDENTIALS,
+                &format!("Error getting broker auth credentials: {why}"),
+            )
+        },
+        Outcome::NotFetched(error) => {
+            let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
+            failed(observed, reason::ERROR_FETCHING_CATALOG, &why)
+        }
+        Outcome::NotPublished(why) => failed(observed, reason::ERROR_SYNCING_CATALOG, &why),
+        Outcome::Published(published) => succeeded(observed, published),
+    }
+}
+
+/// States why there is no new catalog. The last good one stays published. `reason` is that of the event.
+fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
+    let message = format!(
+        "{why}; it is tried again, with pauses that grow to five minutes, and when something changes"
+    );
+    let mut status = observed.status();
+    status.operation_start_time.get_or_insert_with(|| observed.now.clone());
+    let of_condition =
+        if reason == reason::ERROR_SYNCING_CATALOG { reason } else { reason::ERROR_FETCHING_CATALOG };
+    report(&mut status, (Status::False, of_condition, &message), &observed.now);
+    let is_new = observed.status.is_none_or(|before| before.conditions != status.conditions);
+    Settled {
+        status,
+        note: is_new.then(|| Note::new(true, reason, &message)),
+        published: None,
+        forgets_connection: false,
+        failures: Failures::with_one_more(observed),
+        next: Next::Retry(message),
+    }
+}
+
+fn succeeded(observed: &Observed<'_>, published: Published) -> Settled {
+    let now = &observed.now;
+    let secret_version = observed.connection.as_ref().map(|connection| connection.secret_version);
+    let mut status = BrokerStatus {
+        reconciled_generation: observed.meta.generation.unwrap_or_default(),
+        last_catalog_retrieval_time: Some(now.clone()),
+        auth_secret_version: secret_version.unwrap_or_default().to_owned(),
+        operation_start_time: None,
+        ..observed.status()
+    };
+    if published.rejected.is_empty() {
+        condition::remove(&mut status.conditions, condition::CATALOG_REJECTED);
+    } else {
+        let (type_, reason) = (condition::CATALOG_REJECTED, reason::INVALID_CATALOG_ENTRIES);
+        condition::set(&mut status.conditions, type_, Status::True, reason, &published.rejected, now);
+    }
+    report(&mut status, (Status::True, reason::FETCHED_CATALOG, published.message), now);
+    Settled {
+        status,
+        note: None,
+        published: Some(published),
+        forgets_connection: false,
+        failures: None,
+        next: Next::AwaitChange,
+    }
+}

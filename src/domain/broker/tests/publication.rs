@@ -1,0 +1,103 @@
+//! Nothing that is published is lost over a catalog that cannot be right.
+
+use serde_json::json;
+
+use crate::crd::broker::CatalogRestrictions;
+use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan, role};
+use crate::domain::broker::{Publication, Published, publication};
+use crate::domain::catalog::{Change, Existing, Object};
+use crate::osb;
+
+fn catalog(services: &[&str]) -> osb::Catalog {
+    let plan = |id: String| {
+        let text = json!({"id": id, "name": id, "description": "d"});
+        serde_json::from_value(text).unwrap()
+    };
+    let service = |id: &&str| {
+        let text = json!({"id": id, "name": id, "description": "d", "bindable": true});
+        let plans = vec![plan(format!("{id}-large")), plan(format!("{id}-small"))];
+        osb::Service { plans, ..serde_json::from_value(text).unwrap() }
+    };
+    osb::Catalog { services: services.iter().map(service).collect(), rejected: Vec::new() }
+}
+
+/// Publishes a catalog, then another one, and describes what the second one changes; an error is what it says.
+fn changes<C, P>(
+    first: &osb::Catalog,
+    second: &osb::Catalog,
+    restrictions: Option<&CatalogRestrictions>,
+) -> Result<(Vec<String>, Published), String>
+where
+    C: role::Class + Object,
+    P: role::Plan + Object,
+{
+    fn created<T>(changes: Vec<Change<T>>) -> Vec<std::sync::Arc<T>> {
+        let created = changes.into_iter().map(|change| match change {
+            Change::Create(object) => std::sync::Arc::new(object),
+            Change::Update(_) | Change::Mark { .. } => panic!("there is nothing yet"),
+        });
+        created.collect()
+    }
+    fn words<T: Object>(changes: &[Change<T>]) -> impl Iterator<Item = String> {
+        changes.iter().map(|change| match change {
+            Change::Create(object) => format!("create {}", object.meta().name.as_deref().unwrap()),
+            Change::Update(object) => format!("update {}", object.meta().name.as_deref().unwrap()),
+            Change::Mark { object, .. } => format!("mark {}", object.meta().name.as_deref().unwrap()),
+        })
+    }
+    let owner = serde_json::from_value(
+        json!({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "Broker", "name": "broker", "uid": "1"}),
+    )
+    .unwrap();
+    let nothing = Existing::<C, P> { broker: "broker", classes: &[], plans: &[] };
+    let Publication { classes, plans, .. } = publication(first, None, &nothing, &owner)?;
+    let (classes, plans) = (created(classes), created(plans));
+    let existing = Existing { broker: "broker", classes: &classes, plans: &plans };
+    let second = publication(second, restrictions, &existing, &owner)?;
+    Ok((words(&second.classes).chain(words(&second.plans)).collect(), second.published))
+}
+
+fn restrict(class: &str) -> CatalogRestrictions {
+    CatalogRestrictions { service_class: vec![class.to_owned()], service_plan: Vec::new() }
+}
+
+fn check<C: role::Class + Object, P: role::Plan + Object>() {
+    let both = catalog(&["cache", "database"]);
+    let unchanged = Published {
+        classes: 2,
+        plans: 4,
+        changes: 0,
+        rejected: String::new(),
+        message: "Successfully fetched catalog entries from broker.",
+    };
+    let changes = |second: &osb::Catalog, restrictions: Option<&CatalogRestrictions>| {
+        changes::<C, P>(&both, second, restrictions)
+    };
+    assert_eq!(changes(&both, None), Ok((Vec::new(), unchanged.clone())));
+
+    let message = "The broker's catalog is empty. What was published before stays.";
+    let empty = Published { message, ..unchanged.clone() };
+    assert_eq!(changes(&catalog(&[]), None), Ok((Vec::new(), empty)));
+
+    let marks = ["mark cache", "mark cache-large", "mark cache-small"];
+    let one = Published { classes: 1, plans: 2, changes: 3, ..unchanged.clone() };
+    let (words, published) = changes(&catalog(&["database"]), None).unwrap();
+    assert_eq!((words.as_slice(), published), (&marks.map(str::to_owned)[..], one.clone()));
+    let (words, published) = changes(&both, Some(&restrict("spec.externalName=database"))).unwrap();
+    assert_eq!((words.as_slice(), published), (&marks.map(str::to_owned)[..], one));
+
+    let error = changes(&both, Some(&restrict("spec.free=true"))).unwrap_err();
+    assert_eq!(error, "catalogRestrictions: Invalid property: spec.free");
+
+    let why = "it is not an object".to_owned();
+    let rejected = vec![osb::Rejected { what: "services[2]".to_owned(), why }];
+    let (words, published) = changes(&osb::Catalog { rejected, ..both.clone() }, None).unwrap();
+    let rejected = "services[2]: it is not an object".to_owned();
+    assert_eq!((words, published), (Vec::new(), Published { rejected, ..unchanged }));
+}
+
+#[test]
+fn a_catalog_changes_what_is_other_in_it_and_an_empty_one_nothing() {
+    check::<ClusterServiceClass, ClusterServicePlan>();
+    check::<ServiceClass, ServicePlan>();
+}

@@ -1,0 +1,193 @@
+//! Whatever a broker answers, it is asked for its catalog now and then only, and its catalog is published soon after it is in
+//! order again.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Given, Outage, Step, Time, at, decide};
+use crate::domain::breaker::{Breaker, Contact};
+use crate::domain::broker::{Observed, Outcome, Published, settle};
+use crate::domain::schedule::{after, elapsed};
+use crate::osb;
+
+/// How soon a reconcile follows what triggers it.
+const SOON: Duration = Duration::from_millis(10);
+
+/// What a broker answers when it is asked for its catalog.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Catalog,
+    CatalogThatIsOutdatedSoon,
+    UnpublishableCatalog,
+    /// A status, perhaps with `Retry-After` in seconds, and with words that no answer had before.
+    Status(u16, Option<u64>),
+    Malformed,
+    Silence,
+}
+
+fn answers() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        2 => Just(Answer::Catalog),
+        2 => Just(Answer::CatalogThatIsOutdatedSoon),
+        1 => Just(Answer::UnpublishableCatalog),
+        4 => (prop::sample::select(vec![400, 401, 404, 412, 429, 500, 503]), prop::option::of(0..20_u64))
+            .prop_map(|(status, retry_after)| Answer::Status(status, retry_after)),
+        1 => Just(Answer::Malformed),
+        1 => Just(Answer::Silence),
+    ]
+}
+
+/// A broker, its object, and its circuit breaker.
+struct World {
+    given: Given,
+    breaker: Breaker,
+    answers: Box<dyn Iterator<Item = Answer>>,
+    /// When the broker was asked.
+    calls: Vec<Time>,
+}
+
+impl World {
+    /// A broker that was just registered.
+    fn new(answers: impl Iterator<Item = Answer> + 'static) -> Self {
+        let given = Given::with(|given| given.status = None);
+        Self { given, breaker: Breaker::new("broker"), answers: Box::new(answers), calls: Vec::new() }
+    }
+
+    /// Reconciles until then, whenever something triggers it: a status that was written, as much as the time.
+    fn run(&mut self, mut now: Time, end: &Time) {
+        while now.0 < end.0 {
+            let next = self.reconcile(&now).unwrap_or_else(|| after(&now, Duration::from_mins(1)));
+            now = next.max(after(&now, SOON));
+        }
+    }
+
+    /// One reconcile; when the next one is.
+    fn reconcile(&mut self, now: &Time) -> Option<Time> {
+        self.given.is_live = false;
+        loop {
+            self.given.outage = self
+                .breaker
+                .trouble()
+                .map(|(trouble, until)| Outage { trouble: trouble.clone(), until: until.cloned() });
+            let observed = Observed { now: now.clone(), ..self.given.observed() };
+            match decide(&observed) {
+                Step::Wait(until) => return until,
+                Step::Write { status, .. } => self.given.status = Some(*status),
+                Step::ReadLive => self.given.is_live = true,
+                Step::Fetch => {
+                    self.fetch(now);
+                    return Some(after(now, SOON));
+                }
+                Step::Probe => {
+                    self.ask(now);
+                    return Some(after(now, SOON));
+                }
+                step => panic!("{step:?}"),
+            }
+        }
+    }
+
+    fn fetch(&mut self, now: &Time) {
+        let Some(answer) = self.ask(now) else { return };
+        let outcome = match (answer, self.answer(answer)) {
+            (_, Err(error)) => Outcome::NotFetched(error),
+            (Answer::UnpublishableCatalog, Ok(())) => Outcome::NotPublished(self.unheard_of()),
+            (_, Ok(())) => {
+                let message = "Successfully fetched catalog entries from broker.";
+                let rejected = String::new();
+                Outcome::Published(Published { classes: 1, plans: 1, changes: 0, rejected, message })
+            }
+        };
+        let trouble = self.breaker.trouble();
+        self.given.outage =
+            trouble.map(|(trouble, until)| Outage { trouble: trouble.clone(), until: until.cloned() });
+        let settled = settle(&Observed { now: now.clone(), ..self.given.observed() }, outcome);
+        self.given.is_outdated = matches!(answer, Answer::CatalogThatIsOutdatedSoon);
+        self.given.status = Some(settled.status);
+        self.given.failures = settled.failures;
+    }
+
+    /// Calls the broker, unless its circuit is open.
+    fn ask(&mut self, now: &Time) -> Option<Answer> {
+        let ticket = self.breaker.admit(now).ok()?;
+        self.calls.push(now.clone());
+        let answer = self.answers.next().unwrap_or(Answer::Catalog);
+        let contact = Contact::of(&self.answer(answer)).unwrap();
+        self.breaker.record(&ticket, contact, now);
+        Some(answer)
+    }
+
+    fn answer(&self, answer: Answer) -> Result<(), osb::Error> {
+        Err(match answer {
+            Answer::Catalog | Answer::CatalogThatIsOutdatedSoon | Answer::UnpublishableCatalog => {
+                return Ok(());
+            }
+            Answer::Status(status, retry_after) => osb::Error::Status {
+                status,
+                code: None,
+                description: Some(self.unheard_of()),
+                instance_usable: None,
+                update_repeatable: None,
+                retry_after: retry_after.map(Duration::from_secs),
+            },
+            Answer::Malformed => osb::Error::Malformed { status: 200, reason: self.unheard_of() },
+            Answer::Silence => osb::Error::NoAnswer { reason: self.unheard_of() },
+        })
+    }
+
+    fn unheard_of(&self) -> String {
+        format!("see request {}", self.calls.len())
+    }
+
+    /// The most calls within a minute.
+    fn most(&self) -> usize {
+        let within = |first: &Time| {
+            let minute = |call: &&Time| call.0 >= first.0 && elapsed(first, call) < Duration::from_mins(1);
+            self.calls.iter().filter(minute).count()
+        };
+        self.calls.iter().map(within).max().unwrap_or_default()
+    }
+}
+
+/// Seen to fail, with thousands of calls, when `relist::next` does not ask for `failures`.
+#[test]
+fn a_broker_that_fails_in_the_same_way_for_ever_is_asked_less_and_less() {
+    let hour = at(3600);
+    for answer in [
+        Answer::UnpublishableCatalog,
+        Answer::Status(500, None),
+        Answer::Status(404, Some(1)),
+        Answer::Status(401, None),
+        Answer::Status(503, None),
+        Answer::Status(429, None),
+        Answer::Malformed,
+        Answer::Silence,
+    ] {
+        let mut world = World::new(std::iter::repeat(answer));
+        world.run(at(0), &hour);
+        let late = world.calls.iter().filter(|call| call.0 >= at(1800).0).count();
+        assert!(world.calls.len() <= 30 && (3..=7).contains(&late), "{answer:?}: {:?}", world.calls);
+    }
+    let mut outdated = World::new(std::iter::repeat(Answer::CatalogThatIsOutdatedSoon));
+    outdated.run(at(0), &hour);
+    assert!(outdated.calls.len() <= 361, "{}", outdated.calls.len());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Seen to fail like the one before.
+    #[test]
+    fn no_answers_make_a_storm(answers in prop::collection::vec(answers(), 1..200)) {
+        let mut world = World::new(answers.into_iter().cycle());
+        world.run(at(0), &at(1800));
+        prop_assert!(world.most() <= 40, "{} calls in a minute", world.most());
+
+        // From now on it is in order.
+        world.answers = Box::new(std::iter::repeat(Answer::Catalog));
+        world.run(at(1800), &at(1800 + 360));
+        let ready = "Ready=True FetchedCatalog";
+        prop_assert_eq!(super::conditions(world.given.status.as_ref().unwrap()), ready);
+    }
+}

@@ -1,0 +1,139 @@
+//! What is the next step for a class or a plan, whether the operator or a user made it?
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::crd::ServiceInstance;
+
+/// A class or a plan.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// Its metadata.
+    pub meta: &'a ObjectMeta,
+    /// Whether the broker has removed it from its catalog.
+    pub is_removed: bool,
+    /// The labels by which clients find it.
+    pub search_labels: BTreeMap<String, String>,
+}
+
+/// The one next thing to do for a class or a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing, before something changes.
+    Wait,
+    /// Put these labels on the object.
+    Label(BTreeMap<String, String>),
+    /// Delete the object: the broker does not offer it any more, and no instance uses it.
+    Delete,
+}
+
+/// The one next step. `is_used`: whether an instance [uses](is_used_by) the entry, a search that only a removed entry
+/// needs.
+pub fn decide(entry: Entry<'_>, is_used: impl FnOnce() -> bool) -> Step {
+    if entry.is_removed && !is_used() {
+        return Step::Delete;
+    }
+    let labels = entry.meta.labels.as_ref();
+    let has = |(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value);
+    if entry.meta.deletion_timestamp.is_some() || entry.search_labels.iter().all(has) {
+        Step::Wait
+    } else {
+        Step::Label(entry.search_labels)
+    }
+}
+
+/// Whether an instance uses a class or a plan, given the name to which its spec was resolved ([`class_of`], [`plan_of`]).
+pub fn is_used_by(meta: &ObjectMeta, instance: &ServiceInstance, resolved: Option<&str>) -> bool {
+    let is_visible = meta.namespace.is_none() || meta.namespace == instance.metadata.namespace;
+    is_visible && resolved.is_some() && resolved == meta.name.as_deref()
+}
+
+/// The name of the class to which an instance's spec was resolved; `namespaced`: in the instance's own namespace.
+pub fn class_of(instance: &ServiceInstance, namespaced: bool) -> Option<&str> {
+    let spec = &instance.spec;
+    let reference = if namespaced { &spec.service_class_ref } else { &spec.cluster_service_class_ref };
+    reference.as_ref().map(|reference| reference.name.as_str())
+}
+
+/// The same for the plan.
+pub fn plan_of(instance: &ServiceInstance, namespaced: bool) -> Option<&str> {
+    let spec = &instance.spec;
+    let reference = if namespaced { &spec.service_plan_ref } else { &spec.cluster_service_plan_ref };
+    reference.as_ref().map(|reference| reference.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::ServiceInstanceSpec;
+    use crate::crd::reference::LocalObjectReference;
+    use crate::domain::fixtures::at;
+
+    fn labels(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+        of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_entry_in_use_stays_and_one_that_is_removed_goes_with_its_last_instance() {
+        let (search, others) = (labels(&[("id", "1")]), labels(&[("team", "a")]));
+        let mut both = search.clone();
+        both.extend(others.clone());
+        let label = || Step::Label(search.clone());
+        for (what, labels, is_removed, is_used, is_going, expected) in [
+            ("offered and used", &both, false, true, false, Step::Wait),
+            ("offered and unused", &both, false, false, false, Step::Wait),
+            ("removed and used", &both, true, true, false, Step::Wait),
+            ("removed and unused", &both, true, false, false, Step::Delete),
+            ("removed and unused, without its labels", &others, true, false, false, Step::Delete),
+            ("removed and used, without its labels", &others, true, true, false, label()),
+            ("without its labels", &others, false, false, false, label()),
+            ("without its labels, and being deleted", &others, false, false, true, Step::Wait),
+            ("with another label of that key", &labels(&[("id", "2")]), false, true, false, label()),
+        ] {
+            let meta = ObjectMeta {
+                labels: Some(labels.clone()),
+                deletion_timestamp: is_going.then(|| at(0)),
+                ..ObjectMeta::default()
+            };
+            let entry = Entry { meta: &meta, is_removed, search_labels: search.clone() };
+            assert_eq!(decide(entry, || is_used), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn whether_an_offered_entry_is_used_is_not_searched() {
+        let entry = Entry { meta: &ObjectMeta::default(), is_removed: false, search_labels: BTreeMap::new() };
+        assert_eq!(decide(entry, || panic!("it was searched")), Step::Wait);
+    }
+
+    #[test]
+    fn an_instance_uses_what_its_spec_was_resolved_to_in_its_own_scope() {
+        let mut instance = ServiceInstance::new("db", ServiceInstanceSpec::default());
+        instance.metadata.namespace = Some("shop".to_owned());
+        let reference = |name: &str| Some(LocalObjectReference { name: name.to_owned() });
+        instance.spec.cluster_service_class_ref = reference("class");
+        instance.spec.cluster_service_plan_ref = reference("plan");
+        instance.spec.service_class_ref = reference("own-class");
+        instance.spec.service_plan_ref = reference("own-plan");
+        assert_eq!([class_of(&instance, false), plan_of(&instance, false)], [Some("class"), Some("plan")]);
+        assert_eq!(
+            [class_of(&instance, true), plan_of(&instance, true)],
+            [Some("own-class"), Some("own-plan")]
+        );
+        for (namespace, name, resolved, expected) in [
+            (None, "class", Some("class"), true),
+            (None, "other", Some("class"), false),
+            (None, "class", None, false),
+            (Some("shop"), "class", Some("class"), true),
+            (Some("store"), "class", Some("class"), false),
+        ] {
+            let meta = ObjectMeta {
+                name: Some(name.to_owned()),
+                namespace: namespace.map(str::to_owned),
+                ..ObjectMeta::default()
+            };
+            assert_eq!(is_used_by(&meta, &instance, resolved), expected, "{namespace:?} {name} {resolved:?}");
+        }
+    }
+}
