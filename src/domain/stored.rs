@@ -5,6 +5,9 @@
 //! tests of this module and from the tests of the takeover at commit d656287, each with the step that `decide` answered.
 //! The clock, the caches and the memory are as after a restart: no circuit breaker is open, no poll is scheduled, and an
 //! intent may have been executed already.
+//!
+//! Seen to fail: with a field of a status renamed, with a status that is written once more when all is settled, and with a
+//! catalog that is fetched again without a reason.
 
 mod brokers;
 
@@ -31,7 +34,7 @@ const BOUND: &str = include_str!("../../tests/fixtures/stored/bound.yaml");
 /// A stored object, what is known besides, and the step that followed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Case<K> {
+struct Stored<K> {
     case: String,
     now: Time,
     object: Value,
@@ -80,11 +83,15 @@ struct Bound {
 
 fn documents<T: DeserializeOwned>(text: &str) -> Vec<T> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
-    documents.into_iter().map(read).collect()
+    documents.iter().map(read).collect()
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> T {
-    serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value:#}"))
+fn read<T: DeserializeOwned>(value: &Value) -> T {
+    T::deserialize(value).unwrap_or_else(|error| panic!("{error}: {value:#}"))
+}
+
+fn of_kind<T: DeserializeOwned>(objects: &[Value], kind: &str) -> Vec<T> {
+    objects.iter().filter(|object| object["kind"] == kind).map(read).collect()
 }
 
 /// What the brokers offer.
@@ -96,18 +103,16 @@ struct Catalog {
 impl Catalog {
     fn new() -> Self {
         let objects: Vec<Value> = documents(CATALOG);
-        let of =
-            |kind: &str| objects.iter().filter(|object| object["kind"] == kind).cloned().collect::<Vec<_>>();
         Self {
-            classes: of("ClusterServiceClass").into_iter().map(read).collect(),
-            plans: of("ClusterServicePlan").into_iter().map(read).collect(),
+            classes: of_kind(&objects, "ClusterServiceClass"),
+            plans: of_kind(&objects, "ClusterServicePlan"),
         }
     }
 
     /// The one place that says what is known of a stored instance.
     fn observe<'a>(
         &self,
-        case: &'a Case<KnownOfInstance>,
+        case: &'a Stored<KnownOfInstance>,
         instance: &'a ServiceInstance,
     ) -> instance::Observed<'a> {
         let confirmed = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
@@ -136,7 +141,7 @@ impl Catalog {
 
 /// The one place that says what is known of a stored binding.
 fn observe_binding<'a>(
-    case: &Case<KnownOfBinding>,
+    case: &Stored<KnownOfBinding>,
     binding: &'a ServiceBinding,
     instances: &'a BTreeMap<String, ServiceInstance>,
 ) -> binding::Observed<'a> {
@@ -246,8 +251,9 @@ fn without_messages(mut status: Value) -> Value {
 fn patch(before: &Value, after: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (before, after) else { return after.clone() };
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
-    let changed = changed
-        .map(|(name, value)| (name.clone(), old.get(name).map_or(value.clone(), |old| patch(old, value))));
+    let changed = changed.map(|(name, value)| {
+        (name.clone(), old.get(name).map_or_else(|| value.clone(), |old| patch(old, value)))
+    });
     let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Value::Null));
     Value::Object(changed.chain(removed).collect())
 }
@@ -283,8 +289,13 @@ fn is_settled(object: &Value) -> bool {
 }
 
 /// What is wrong with a case, if anything.
-fn judge<K>(case: &Case<K>, again: &Value, (step, patch): &(String, Value), settled: bool) -> Option<String> {
-    let Case { case: name, object, .. } = case;
+fn judge<K>(
+    case: &Stored<K>,
+    again: &Value,
+    (step, patch): &(String, Value),
+    settled: bool,
+) -> Option<String> {
+    let Stored { case: name, object, .. } = case;
     if !is_kept(&object["status"], again) {
         return Some(format!("{name}: {:#}\nis read as {again:#}", object["status"]));
     }
@@ -303,9 +314,9 @@ fn all_is_well(kind: &str, broken: &[String], count: usize) {
 #[test]
 fn stored_instances_are_read_and_go_on_as_before() {
     let catalog = Catalog::new();
-    let cases: Vec<Case<KnownOfInstance>> = documents(INSTANCES);
-    let wrong = |case: &Case<KnownOfInstance>| {
-        let instance: ServiceInstance = read(case.object.clone());
+    let cases: Vec<Stored<KnownOfInstance>> = documents(INSTANCES);
+    let wrong = |case: &Stored<KnownOfInstance>| {
+        let instance: ServiceInstance = read(&case.object);
         let step = describe_instance(&instance, &instance::decide(&catalog.observe(case, &instance)));
         // One of service-catalog has no id yet.
         let settled = is_settled(&case.object) && !case.object["status"]["instanceID"].is_null();
@@ -319,9 +330,9 @@ fn stored_instances_are_read_and_go_on_as_before() {
 fn stored_bindings_are_read_and_go_on_as_before() {
     let bound: Vec<Bound> = documents(BOUND);
     let instances = bound.into_iter().map(|Bound { name, object }| (name, object)).collect();
-    let cases: Vec<Case<KnownOfBinding>> = documents(BINDINGS);
-    let wrong = |case: &Case<KnownOfBinding>| {
-        let binding: ServiceBinding = read(case.object.clone());
+    let cases: Vec<Stored<KnownOfBinding>> = documents(BINDINGS);
+    let wrong = |case: &Stored<KnownOfBinding>| {
+        let binding: ServiceBinding = read(&case.object);
         let step = binding::decide(&observe_binding(case, &binding, &instances));
         let digest = case.object["status"]["secretDigest"].as_str();
         let settled = is_settled(&case.object) && digest.is_some() && digest == case.known.secret.as_deref();

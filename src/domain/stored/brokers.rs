@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Case, all_is_well, documents, is_kept, read};
+use super::{Stored, all_is_well, documents, is_kept, read};
 use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
 use crate::crd::condition;
 use crate::crd::{ClusterServiceBroker, ServiceBroker};
@@ -27,7 +27,7 @@ pub(super) struct KnownOfBroker {
 
 /// When its catalog is fetched, and whether the condition `Available` goes, as the circuit breaker is closed after a restart.
 /// The one place that asks the core.
-fn step(case: &Case<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &BrokerStatus) -> String {
+fn step(case: &Stored<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &BrokerStatus) -> String {
     let meta: ObjectMeta = read(case.object["metadata"].clone());
     let observe = |status| Observed {
         meta: &meta,
@@ -64,12 +64,12 @@ fn name(step: &Step) -> String {
 }
 
 /// The status as it is written again, and the step.
-pub(super) fn describe(case: &Case<KnownOfBroker>) -> (Value, String) {
+pub(super) fn describe(case: &Stored<KnownOfBroker>) -> (Value, String) {
     let (spec, status) = if case.object["kind"] == "ServiceBroker" {
-        let broker: ServiceBroker = read(case.object.clone());
+        let broker: ServiceBroker = read(&case.object);
         (broker.spec.common, broker.status)
     } else {
-        let broker: ClusterServiceBroker = read(case.object.clone());
+        let broker: ClusterServiceBroker = read(&case.object);
         (broker.spec.common, broker.status)
     };
     let status = status.unwrap_or_default();
@@ -79,8 +79,8 @@ pub(super) fn describe(case: &Case<KnownOfBroker>) -> (Value, String) {
 
 #[test]
 fn stored_brokers_are_read_and_fetched_when_they_were_due_before() {
-    let cases: Vec<Case<KnownOfBroker>> = documents(BROKERS);
-    let judge = |case: &Case<KnownOfBroker>| {
+    let cases: Vec<Stored<KnownOfBroker>> = documents(BROKERS);
+    let judge = |case: &Stored<KnownOfBroker>| {
         let (again, step) = describe(case);
         let well = is_kept(&case.object["status"], &again) && step == case.step;
         (!well).then(|| format!("{}: {}\nnow is {step}, and is read as {again:#}", case.case, case.step))
@@ -92,9 +92,9 @@ fn stored_brokers_are_read_and_fetched_when_they_were_due_before() {
 /// A broker whose catalog is published, and of which nothing new is known.
 #[test]
 fn a_stored_broker_that_is_ready_is_neither_called_nor_written() {
-    let cases: Vec<Case<KnownOfBroker>> = documents(BROKERS);
-    let is_settled = |case: &&Case<KnownOfBroker>| {
-        let status: BrokerStatus = read(case.object["status"].clone());
+    let cases: Vec<Stored<KnownOfBroker>> = documents(BROKERS);
+    let is_settled = |case: &&Stored<KnownOfBroker>| {
+        let status: BrokerStatus = read(&case.object["status"]);
         condition::is_true(&status.conditions, condition::READY)
             && condition::find(&status.conditions, condition::AVAILABLE).is_none()
             && case.object["metadata"]["generation"] == status.reconciled_generation

@@ -3,6 +3,7 @@
 //!
 //! `tests/fixtures/stored/settled.yaml` holds the objects of such API servers, as histories of the simulation ended at commit
 //! d656287. The broker of this world has nothing: it would answer any call with an error.
+//! Seen to fail with a status that is written once more when all is settled.
 
 use std::time::Duration;
 
