@@ -88,7 +88,7 @@ const CLOCK_READERS: &[(&str, &str, &str)] = &[
         "Timestamp",
         "the one `now` of everything that is decided and written; simulated in tests",
     ),
-    ("reconcilers::rollouts::namespace", "Instant", "pauses between two looks at the pods"),
+    ("reconcilers::rollouts::namespace_watcher", "Instant", "pauses between two looks at the pods"),
 ];
 
 /// A finding for each name that a room may not use.
