@@ -16,7 +16,7 @@ pub struct Layers(BTreeMap<Vec<String>, Vec<Room>>);
 
 struct Room {
     /// The names of its modules.
-    modules: Vec<String>,
+    modules: BTreeSet<String>,
     /// Paths relative to the parent: a room, or a name in one.
     may_use: Vec<Vec<String>>,
 }
@@ -86,7 +86,7 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn room_of(&self, module: &str) -> Option<&Room> {
-        self.rooms.iter().find(|room| room.modules.iter().any(|name| name == module))
+        self.rooms.iter().find(|room| room.modules.contains(module))
     }
 
     /// Modules without a room, rooms without a module, and rooms that are allowed but do not exist.
@@ -170,7 +170,7 @@ mod tests {
     const TABLES: &str = "
 | room | holds | may use |
 |---|---|---|
-| `src/low.rs` | types | – |
+| `src/low.rs`, `src/low/` | types | – |
 | `src/high.rs`, `src/high/`, `src/main.rs` | the rest | `low`, the gate of `side::Gate` (not more) |
 | `src/side.rs` | aside | types of `low` |
 | `charts/` | no module | – |
