@@ -28,7 +28,7 @@ pub(super) struct KnownOfBroker {
 /// When its catalog is fetched, and whether the condition `Available` goes, as the circuit breaker is closed after a restart.
 /// The one place that asks the core.
 fn step(case: &Stored<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &BrokerStatus) -> String {
-    let meta: ObjectMeta = read(case.object["metadata"].clone());
+    let meta: ObjectMeta = read(&case.object["metadata"]);
     let observe = |status| Observed {
         meta: &meta,
         spec,
