@@ -15,6 +15,7 @@
 //! | `schedule` | when is it tried again? |
 //! | `breaker` | may a broker be called now? |
 //! | `outage` | what does an object do meanwhile? |
+//! | `decision` | how does a decision about an instance or a binding end with a step? |
 //! | `step`, `note` | what is the answer of `decide`, the outcome of a call, the answer of `settle`; what are users told? |
 //! | `metadata` | what does the metadata of an object ask for? |
 //! | `validity` | how long are credentials valid? |
@@ -36,6 +37,7 @@ pub mod breaker;
 pub mod broker;
 pub mod catalog;
 pub mod credentials;
+mod decision;
 pub mod duration;
 #[cfg(test)]
 mod fixtures;

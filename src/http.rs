@@ -8,11 +8,9 @@
 //!
 //! Another process of the binary brings a router of its own and serves it with the same limits:
 //!
-//! ```no_run
-//! # async fn console(router: axum::Router) -> std::io::Result<()> {
+//! ```text
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:8081").await?;
-//! match service_catalog::http::serve(listener, router).await {}
-//! # }
+//! http::serve(listener, router).await
 //! ```
 
 mod connections;

@@ -57,7 +57,6 @@ use context::Context;
 use wiring::Wiring;
 
 pub use context::Settings;
-pub use error::Error;
 
 /// The operator's tasks.
 pub struct Operator(Wiring);

@@ -24,7 +24,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::breaker::Held;
 use super::metadata::{has_finalizer, is_cascading, is_paused};
 use super::parameters::Parameters;
-use super::progress::{HasProgress as _, is_overdue};
+use super::progress::HasProgress as _;
 use super::reason;
 use super::rollout::Usage;
 use crate::crd::condition::{self, Status};
@@ -131,17 +131,6 @@ impl Verb {
 /// The next thing to do for a binding.
 pub type Step = super::Step<ServiceBindingStatus, Call>;
 
-impl Observed<'_> {
-    /// What tells the binding from others: it spreads what would happen to all at the same time.
-    fn seed(&self) -> &str {
-        self.binding.metadata.uid.as_deref().unwrap_or_default()
-    }
-
-    fn generation(&self) -> i64 {
-        self.binding.metadata.generation.unwrap_or_default()
-    }
-}
-
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     let meta = &observed.binding.metadata;
@@ -193,13 +182,12 @@ fn bound_instance(instance: &ServiceInstance) -> Option<BoundInstance> {
 
 /// The broker works on an operation: it is polled when that is due.
 fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
-    let observed = decision.observed;
-    if is_overdue(decision.state.record.operation.as_ref(), &observed.now) {
-        decision.state = settle::overdue(observed, decision.state);
+    if decision.is_overdue() {
+        decision.state = settle::overdue(decision.observed, decision.state);
         return decision.write();
     }
-    match observed.next_poll.as_ref().filter(|next| next.0 > observed.now.0) {
-        Some(next) => decision.wait(Some(next.clone())),
+    match decision.next_poll() {
+        Some(next) => decision.wait(Some(next)),
         None => decision.ask(Verb::Poll(operation)),
     }
 }

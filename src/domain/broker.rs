@@ -29,7 +29,7 @@ use relist::Relist;
 
 pub use deletion::dependents;
 pub use failures::Failures;
-pub use publication::{Publication, Published, publication};
+pub use publication::{Published, publication};
 pub use settle::{Next, Outcome, Settled, settle};
 
 /// All that is known of a broker.

@@ -22,7 +22,7 @@ use crate::domain::restriction::{Properties, Restriction, RestrictionError};
 use crate::osb;
 
 pub use crate::osb::Rejected as Rejection;
-pub use diff::{Change, Diff, Object, diff, is_managed};
+pub use diff::{Change, Object, diff, is_managed};
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use super::breaker::Held;
 use super::metadata::{has_finalizer, is_paused};
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
-use super::progress::{HasProgress as _, is_overdue};
+use super::progress::HasProgress as _;
 use super::reason;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::LABEL_DELETING;
@@ -115,17 +115,6 @@ impl Verb {
 /// The next thing to do for an instance.
 pub type Step = super::Step<ServiceInstanceStatus, Call>;
 
-impl Observed<'_> {
-    /// What tells the instance from others: it spreads what would happen to all at the same time.
-    fn seed(&self) -> &str {
-        self.instance.metadata.uid.as_deref().unwrap_or_default()
-    }
-
-    fn generation(&self) -> i64 {
-        self.instance.metadata.generation.unwrap_or_default()
-    }
-}
-
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     match next(observed) {
@@ -160,13 +149,12 @@ fn next(observed: &Observed<'_>) -> Step {
 
 /// The broker works on an operation: it is polled when that is due.
 fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
-    let observed = decision.observed;
-    if is_overdue(decision.state.record.operation.as_ref(), &observed.now) {
-        decision.state = settle::overdue(observed, decision.state);
+    if decision.is_overdue() {
+        decision.state = settle::overdue(decision.observed, decision.state);
         return decision.write();
     }
-    if let Some(next) = observed.next_poll.as_ref().filter(|next| next.0 > observed.now.0) {
-        return decision.wait(Some(next.clone()));
+    if let Some(next) = decision.next_poll() {
+        return decision.wait(Some(next));
     }
     let type_ = condition_of(&decision.state.phase);
     decision.ask(Verb::Poll(operation), type_)

@@ -201,16 +201,18 @@ pub enum Execution {
 }
 
 impl Execution {
-    /// Takes the execution out of the two fields of a status in which it is stored. A name without a poll stays there.
+    /// Takes the execution out of the two fields of a status in which it is stored.
     pub fn take(polling: &mut bool, last_operation: &mut Option<String>) -> Self {
-        if std::mem::take(polling) { Self::Polled(last_operation.take()) } else { Self::Requested }
+        let operation = last_operation.take();
+        if std::mem::take(polling) { Self::Polled(operation) } else { Self::Requested }
     }
 
     /// Puts it back.
     pub fn store(self, polling: &mut bool, last_operation: &mut Option<String>) {
-        if let Self::Polled(operation) = self {
-            (*polling, *last_operation) = (true, operation);
-        }
+        (*polling, *last_operation) = match self {
+            Self::Requested => (false, None),
+            Self::Polled(operation) => (true, operation),
+        };
     }
 }
 

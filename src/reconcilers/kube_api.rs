@@ -1,6 +1,6 @@
 //! How does the operator read and write objects of the Kubernetes API?
 //!
-//! Each request waits for its permit, which namespaces get in turn. Each write remembers the version that it made, so
+//! Each write and each read of an object waits for its permit, which namespaces get in turn. Each write remembers the version that it made, so
 //! that a reconcile knows whether its cache is stale.
 
 use std::sync::Arc;

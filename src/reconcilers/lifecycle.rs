@@ -1,6 +1,7 @@
 //! The reconcile loop of instances and bindings: observe, decide, execute, settle, write; step after step until there is
 //! nothing to do now.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use kube::core::object::HasStatus;
@@ -141,19 +142,12 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
                 is_live = true;
             }
             Step::Call(call) => {
-                let outcome = match object.execute(context, &facts, &call).await {
-                    Err(Error::NotNow) => return Ok(Action::requeue(RETRY_BUSY_AFTER)),
-                    outcome => outcome?,
-                };
                 let attempt = Attempt { facts: &facts, call: &call, repeated: !intent_just_written };
-                let settled = object.settle(context, &attempt, outcome);
-                context.next_poll.set(&identity.uid, settled.next_poll.clone());
-                intent_just_written = false;
-                match persist_outcome(context, object, &attempt, settled).await? {
-                    Some(written) => object = written,
-                    None => return Ok(Action::await_change()),
+                match call_broker(context, object, &identity, &attempt).await? {
+                    ControlFlow::Continue(written) => object = written,
+                    ControlFlow::Break(action) => return Ok(action),
                 }
-                is_live = true;
+                (is_live, intent_just_written) = (true, false);
             }
             Step::Delete => {
                 return context.api.delete(&object).await.map(|()| Action::await_change());
@@ -163,6 +157,25 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
             }
         }
     }
+}
+
+/// Makes a call and persists what came of it. Ends the reconcile if the object is gone then, or if the call is not made now.
+async fn call_broker<K: Lifecycle>(
+    context: &Context,
+    object: K,
+    identity: &Identity,
+    attempt: &Attempt<'_, K>,
+) -> Result<ControlFlow<Action, K>, Error> {
+    let outcome = match object.execute(context, attempt.facts, attempt.call).await {
+        Err(Error::NotNow) => return Ok(ControlFlow::Break(Action::requeue(RETRY_BUSY_AFTER))),
+        outcome => outcome?,
+    };
+    let settled = object.settle(context, attempt, outcome);
+    context.next_poll.set(&identity.uid, settled.next_poll.clone());
+    Ok(match persist_outcome(context, object, attempt, settled).await? {
+        Some(written) => ControlFlow::Continue(written),
+        None => ControlFlow::Break(Action::await_change()),
+    })
 }
 
 /// The object is requeued when its broker is called again.

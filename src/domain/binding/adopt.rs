@@ -35,6 +35,10 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -
     if state.has_unknown_orphan() {
         take_orphan(&mut state);
     }
+    if state.phase.execution().is_none() && !state.has_unknown_orphan() {
+        // Without an operation there is nothing to poll.
+        (state.record.async_op_in_progress, state.record.last_operation) = (false, None);
+    }
     state
 }
 
@@ -48,6 +52,6 @@ fn take_orphan(state: &mut State) {
         Some(execution) => execution.clone(),
         None => Execution::take(&mut record.async_op_in_progress, &mut record.last_operation),
     };
-    state.phase = Phase::Absent { left: state.phase.request().or(state.phase.confirmed()).cloned() };
+    state.phase = Phase::Absent { left: state.phase.request().or_else(|| state.phase.confirmed()).cloned() };
     state.progress().inherit(orphan, execution);
 }

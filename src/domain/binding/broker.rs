@@ -1,4 +1,4 @@
-//! The broker of a binding, for those who have to know whether it is called at the moment.
+//! Which broker does a binding depend on? Used to find its call gate.
 
 use super::bound_instance;
 use super::state::State;

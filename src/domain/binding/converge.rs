@@ -1,5 +1,7 @@
 //! A binding that is wanted: is it created, is its Secret put right, are its credentials replaced, or is it left alone?
 
+use std::ops::ControlFlow;
+
 use super::decision::Decision;
 use super::desired::{desired, fingerprint};
 use super::revision::revise;
@@ -9,6 +11,7 @@ use crate::crd::binding::BindingProperties;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::operation::RemovalStatus;
+use crate::domain::decision::Observed as _;
 use crate::domain::metadata::{annotation, attempt_id};
 use crate::domain::progress::Execution;
 use crate::domain::reason;
@@ -22,16 +25,16 @@ pub(super) fn converge(decision: Decision<'_>) -> Step {
     if decision.state.has_unknown_orphan() {
         return cannot_address_broker(decision);
     }
-    let orphan = decision.state.record.orphans.first().cloned();
-    match (&decision.state.phase, orphan) {
-        (Phase::Bound { .. }, _) => ensure_secret(decision),
-        (Phase::Rotating { .. }, _) => rotate::request(decision),
-        (Phase::Rebinding { .. }, _) => bind(decision),
-        (Phase::Absent { .. } | Phase::Binding { .. } | Phase::Unbinding { .. }, Some(orphan)) => {
-            orphans::mitigate(decision, &orphan)
-        }
-        (Phase::Binding { .. }, None) => bind(decision),
-        (Phase::Absent { .. } | Phase::Unbinding { .. }, None) => create(decision),
+    if let Some(orphan) = decision.state.record.orphans.first().cloned()
+        && !decision.state.is_bound()
+    {
+        return orphans::mitigate(decision, &orphan);
+    }
+    match &decision.state.phase {
+        Phase::Bound { .. } => ensure_secret(decision),
+        Phase::Rotating { .. } => rotate::request(decision),
+        Phase::Binding { .. } | Phase::Rebinding { .. } => bind(decision),
+        Phase::Absent { .. } | Phase::Unbinding { .. } => create(decision),
     }
 }
 
@@ -75,22 +78,24 @@ fn rebind(mut decision: Decision<'_>) -> Step {
 }
 
 /// What the broker is to be asked for, unless something is in the way or it has refused this already.
-fn wanted<'a>(mut decision: Decision<'a>) -> Result<(Decision<'a>, BindingProperties), Step> {
+fn wanted(mut decision: Decision<'_>) -> ControlFlow<Step, (Decision<'_>, BindingProperties)> {
     match desired(decision.observed) {
         Err(blocked) => {
             decision.block(blocked.reason, &blocked.message);
-            Err(decision.wait(None))
+            ControlFlow::Break(decision.wait(None))
         }
-        Ok(desired) if decision.state.record.refused == fingerprint(&desired) => Err(decision.wait(None)),
-        Ok(desired) => Ok((decision, desired)),
+        Ok(desired) if decision.state.record.refused == fingerprint(&desired) => {
+            ControlFlow::Break(decision.wait(None))
+        }
+        Ok(desired) => ControlFlow::Continue((decision, desired)),
     }
 }
 
 /// The intent to bind is stored: the request is sent, now or when its turn comes.
 fn bind(decision: Decision<'_>) -> Step {
     let (mut decision, desired) = match wanted(decision) {
-        Ok(wanted) => wanted,
-        Err(step) => return step,
+        ControlFlow::Continue(wanted) => wanted,
+        ControlFlow::Break(step) => return step,
     };
     if decision.state.phase.request().map(fingerprint) != Some(fingerprint(&desired)) {
         let why = "what is asked for changed while it was unknown what the broker had done";
@@ -106,8 +111,8 @@ fn bind(decision: Decision<'_>) -> Step {
 /// The intent to bind, under a new id.
 fn create(decision: Decision<'_>) -> Step {
     let (mut decision, desired) = match wanted(decision) {
-        Ok(wanted) => wanted,
-        Err(step) => return step,
+        ControlFlow::Continue(wanted) => wanted,
+        ControlFlow::Break(step) => return step,
     };
     let observed = decision.observed;
     if !observed.offering.bindable {

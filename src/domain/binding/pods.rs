@@ -7,6 +7,7 @@ use super::Observed;
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::Restart;
 use crate::crd::condition::{self, Status};
+use crate::domain::decision::Observed as _;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
 use crate::domain::rollout::{concerns_pods, selects};

@@ -15,6 +15,7 @@ use super::{Call, Observed, Verb, pods};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::RemovalStatus;
+use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::{self, Removal};
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};

@@ -1,11 +1,12 @@
 //! What the stored status of a binding means. It is parsed here once, into a state that cannot contradict itself, and
-//! written back here: no other file of the core knows which fields of the status say how far a binding is.
+//! written back here: decisions and settlements know phases, not the fields that say how far a binding is.
 
 use std::mem::take;
 
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
-use crate::crd::operation::{BoundInstance, Orphan};
+use crate::crd::operation::{BoundInstance, Orphan, Schedule};
+use crate::domain::decision;
 use crate::domain::progress::{Execution, HasProgress, Progress};
 
 /// How far a binding is at its broker.
@@ -46,7 +47,7 @@ impl Default for Phase {
 impl Phase {
     /// What the broker has confirmed, or else has been asked for.
     fn known(&self) -> Option<&BindingProperties> {
-        self.confirmed().or(self.request())
+        self.confirmed().or_else(|| self.request())
     }
 
     pub(super) fn confirmed(&self) -> Option<&BindingProperties> {
@@ -159,7 +160,7 @@ impl Phase {
 
 /// A parsed status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct State {
+pub struct State {
     /// How far the binding is.
     pub(super) phase: Phase,
     /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
@@ -197,8 +198,29 @@ impl State {
         Self { phase, record }
     }
 
-    /// The status as it is stored.
-    pub(super) fn into_status(self) -> ServiceBindingStatus {
+    /// Whether the broker has the binding and is not asked to remove it, be it as what a failed attempt may have left.
+    pub(super) fn is_bound(&self) -> bool {
+        let is_orphan = self.record.orphans.iter().any(|orphan| orphan.id == self.record.binding_id);
+        let has =
+            matches!(self.phase, Phase::Bound { .. } | Phase::Rebinding { .. } | Phase::Rotating { .. });
+        has && !is_orphan
+    }
+
+    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
+    pub(super) fn has_unknown_orphan(&self) -> bool {
+        self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
+    }
+
+    /// What the attempt under way would leave at the broker.
+    pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
+        Some(orphan_of(self.record.binding_id.clone(), self.phase.instance()?, reason))
+    }
+}
+
+impl decision::State for State {
+    type Status = ServiceBindingStatus;
+
+    fn into_status(self) -> ServiceBindingStatus {
         let Self { phase, record: mut status } = self;
         let execution = match phase {
             Phase::Absent { left } => {
@@ -237,19 +259,20 @@ impl State {
         status
     }
 
-    /// Whether the broker has the binding and is not asked to remove it.
-    pub(super) fn is_bound(&self) -> bool {
-        matches!(self.phase, Phase::Bound { .. } | Phase::Rebinding { .. } | Phase::Rotating { .. })
+    fn broker(&self) -> Option<&str> {
+        self.phase.instance().map(|instance| &*instance.broker_name)
     }
 
-    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
-    pub(super) fn has_unknown_orphan(&self) -> bool {
-        self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
+    fn schedule(&self) -> Option<&Schedule> {
+        self.record.operation.as_ref()
     }
 
-    /// What the attempt under way would leave at the broker.
-    pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
-        Some(orphan_of(self.record.binding_id.clone(), self.phase.instance()?, reason))
+    fn set_observed_generation(&mut self, generation: i64) {
+        self.record.observed_generation = generation;
+    }
+
+    fn clear_refused(status: &mut ServiceBindingStatus) {
+        status.refused.clear();
     }
 }
 

@@ -122,10 +122,10 @@ fn conditions(status: &BrokerStatus) -> String {
 }
 
 /// Calls are suspended until then; without a time, a probe is in flight.
-fn outage(until: Option<i64>) -> Option<Outage> {
+fn outage(until: Option<i64>) -> Outage {
     let trouble =
         Trouble { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
-    Some(Outage { trouble, until: until.map(at) })
+    Outage { trouble, until: until.map(at) }
 }
 
 fn delete(given: &mut Given) {
@@ -313,7 +313,7 @@ fn a_catalog_that_is_fetched_on_request_waits_for_one() {
 #[test]
 fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
     fn stated(until: i64, now: i64) -> Given {
-        let mut given = Given::with(|given| given.outage = outage(Some(until))).written();
+        let mut given = Given::with(|given| given.outage = Some(outage(Some(until)))).written();
         given.now = now;
         given
     }
@@ -323,16 +323,16 @@ fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
     };
     let ready = "Ready=True FetchedCatalog";
     let both = format!("write Available=False BrokerUnreachable, {ready}");
-    let new = Given::with(|given| given.outage = outage(Some(8)));
+    let new = Given::with(|given| given.outage = Some(outage(Some(8))));
     assert_eq!(step(new, |_| {}), format!("{both}, with an event"));
     let cases: &[(&str, Given, Change, &str)] = &[
         ("stated", stated(8, 5), |_| {}, "wait until 13"),
-        ("longer than stated", stated(8, 5), |given| given.outage = outage(Some(9)), &both),
-        ("a probe is in flight", stated(8, 9), |given| given.outage = outage(None), "wait"),
+        ("longer than stated", stated(8, 5), |given| given.outage = Some(outage(Some(9))), &both),
+        ("a probe is in flight", stated(8, 9), |given| given.outage = Some(outage(None)), "wait"),
         (
             "a probe is in flight, and the catalog due",
             stated(8, 700),
-            |given| given.outage = outage(None),
+            |given| given.outage = Some(outage(None)),
             "wait",
         ),
         ("others probe first", stated(8, 12), |_| {}, "wait until 13"),
@@ -347,7 +347,7 @@ fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
         ("the catalog is due", stated(700, 705), |_| {}, "read"),
         ("the catalog is due, surely", stated(700, 705), |given| given.is_live = true, "fetch"),
         ("over", stated(8, 9), |given| given.outage = None, "write Ready=True FetchedCatalog"),
-        ("a probe before it is stated", Given::ready(), |given| given.outage = outage(None), "wait"),
+        ("a probe before it is stated", Given::ready(), |given| given.outage = Some(outage(None)), "wait"),
     ];
     for (what, given, change, expected) in cases {
         assert_eq!(&step(given.clone(), *change), expected, "{what}");
@@ -356,7 +356,7 @@ fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
 
 #[test]
 fn what_is_said_of_an_outage_names_its_cause_and_its_end() {
-    let given = Given::with(|given| given.outage = outage(Some(8)));
+    let given = Given::with(|given| given.outage = Some(outage(Some(8))));
     let Step::Write { status, note } = decide(&given.observed()) else { panic!("{}", given.step()) };
     let message = "The broker is not called before 1970-01-01T00:00:08Z, as it did not answer: it hangs. Whatever it \
                    is to be asked waits, and goes on by itself";

@@ -3,6 +3,8 @@
 //! Its statuses lack what service-catalog looked up each time, and know states that nothing led out of. They are read
 //! as what they would be here, and go on from there.
 
+use std::mem::take;
+
 use super::Observed;
 use super::desired::properties;
 use super::state::{Phase, State, may_exist};
@@ -10,6 +12,7 @@ use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceProperties, ProvisionStatus};
 use crate::crd::operation::RemovalStatus;
+use crate::domain::decision::Observed as _;
 use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::{Execution, HasProgress as _};
@@ -38,6 +41,10 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) 
     if state.has_unknown_orphan() {
         take_orphan(&mut state);
     }
+    if state.phase.execution().is_none() && !state.has_unknown_orphan() {
+        // Without an operation there is nothing to poll.
+        (state.record.async_op_in_progress, state.record.last_operation) = (false, None);
+    }
     state
 }
 
@@ -64,6 +71,10 @@ fn complete(observed: &Observed<'_>, target: &Target, state: &mut State) {
     match &mut state.phase {
         Phase::Absent { .. } if is_provisioned => {
             state.phase = Phase::Provisioned { confirmed: as_provisioned(observed, target) };
+        }
+        Phase::Provisioning { request, execution } if is_provisioned => {
+            let (request, execution) = (take(request), take(execution));
+            state.phase = Phase::Updating { confirmed: as_provisioned(observed, target), request, execution };
         }
         Phase::Deprovisioning { confirmed, .. } if is_provisioned => {
             confirmed.get_or_insert_with(|| as_provisioned(observed, target));

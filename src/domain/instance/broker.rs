@@ -1,4 +1,4 @@
-//! The broker of an instance, for those who have to know whether it is called at the moment.
+//! Which broker does an instance depend on? Used to find its call gate.
 
 use super::state::State;
 use crate::crd::ServiceInstance;

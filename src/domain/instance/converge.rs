@@ -7,6 +7,7 @@ use super::{Step, Verb, cannot_address_broker, orphans, poll, settle};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceProperties, ProvisionStatus};
 use crate::crd::operation::RemovalStatus;
+use crate::domain::decision::Observed as _;
 use crate::domain::metadata::attempt_id;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::{Execution, HasProgress as _};

@@ -15,6 +15,7 @@ use super::{Call, Observed, Verb, condition_of};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::{Orphan, RemovalStatus};
+use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::Removal;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};

@@ -1,11 +1,12 @@
 //! What the stored status of an instance means. It is parsed here once, into a state that cannot contradict itself, and
-//! written back here: no other file of the core knows which fields of the status say how far an instance is.
+//! written back here: decisions and settlements know phases, not the fields that say how far an instance is.
 
 use std::mem::take;
 
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::instance::{InstanceOperation, InstanceProperties, ProvisionStatus};
-use crate::crd::operation::Orphan;
+use crate::crd::operation::{Orphan, Schedule};
+use crate::domain::decision;
 use crate::domain::progress::{Execution, HasProgress, Progress};
 
 /// How far an instance is at its broker.
@@ -39,7 +40,7 @@ impl Default for Phase {
 impl Phase {
     /// What the broker has confirmed, or else has been asked for.
     pub(super) fn known(&self) -> Option<&InstanceProperties> {
-        self.confirmed().or(self.request())
+        self.confirmed().or_else(|| self.request())
     }
 
     pub(super) fn confirmed(&self) -> Option<&InstanceProperties> {
@@ -163,7 +164,7 @@ impl Phase {
 
 /// A parsed status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct State {
+pub struct State {
     /// How far the instance is.
     pub(super) phase: Phase,
     /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
@@ -196,8 +197,29 @@ impl State {
         Self { phase, record }
     }
 
-    /// The status as it is stored.
-    pub(super) fn into_status(self) -> ServiceInstanceStatus {
+    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
+    pub(super) fn has_unknown_orphan(&self) -> bool {
+        self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
+    }
+
+    /// What the attempt under way would leave at the broker.
+    pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
+        let properties = self.phase.known()?;
+        Some(Orphan {
+            id: self.record.instance_id.clone(),
+            service_id: properties.service_id.clone(),
+            plan_id: properties.plan_id().to_owned(),
+            broker_name: properties.broker_name.clone(),
+            reason: reason.to_owned(),
+            ..Orphan::default()
+        })
+    }
+}
+
+impl decision::State for State {
+    type Status = ServiceInstanceStatus;
+
+    fn into_status(self) -> ServiceInstanceStatus {
         let Self { phase, record: mut status } = self;
         let execution = match phase {
             Phase::Absent { left } => {
@@ -229,22 +251,20 @@ impl State {
         status
     }
 
-    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
-    pub(super) fn has_unknown_orphan(&self) -> bool {
-        self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
+    fn broker(&self) -> Option<&str> {
+        self.phase.known().map(|known| &*known.broker_name)
     }
 
-    /// What the attempt under way would leave at the broker.
-    pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
-        let properties = self.phase.known()?;
-        Some(Orphan {
-            id: self.record.instance_id.clone(),
-            service_id: properties.service_id.clone(),
-            plan_id: properties.plan_id().to_owned(),
-            broker_name: properties.broker_name.clone(),
-            reason: reason.to_owned(),
-            ..Orphan::default()
-        })
+    fn schedule(&self) -> Option<&Schedule> {
+        self.record.operation.as_ref()
+    }
+
+    fn set_observed_generation(&mut self, generation: i64) {
+        self.record.observed_generation = generation;
+    }
+
+    fn clear_refused(status: &mut ServiceInstanceStatus) {
+        status.refused.clear();
     }
 }
 

@@ -176,7 +176,7 @@ impl Facts {
         let Some(seen) = &self.instance else { return true };
         let known = context.caches.instances.get(&ObjectRef::from_obj(seen.as_ref()));
         known.is_some_and(|known| {
-            known.resource_version() == seen.resource_version() && !context.api.take_stale(known.as_ref())
+            known.resource_version() == seen.resource_version() && !context.api.is_stale(known.as_ref())
         })
     }
 

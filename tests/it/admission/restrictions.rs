@@ -1,7 +1,7 @@
 //! Which `catalogRestrictions` are accepted? Those that the operator understands.
 
 use serde_json::{Value, json};
-use service_catalog::domain::restriction::Restriction;
+use service_catalog::Restriction;
 
 use super::{broker, expect};
 use crate::namespace::namespace;

@@ -92,7 +92,7 @@ impl Settlement<'_> {
         }
     }
 
-    /// What may exist is removed; then the binding is made anew, under another id.
+    /// What may exist is removed; then the broker is asked again, under a new id.
     pub(super) fn give_up(&mut self, reason: &'static str, message: &str, retry_after: Option<Duration>) {
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);

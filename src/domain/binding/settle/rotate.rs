@@ -10,6 +10,7 @@ use crate::crd::binding::Predecessor;
 use crate::crd::condition::{self, Status};
 use crate::domain::binding::Observed;
 use crate::domain::binding::state::{Phase, State, orphan_of};
+use crate::domain::decision::Observed as _;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::validity::Validity;
 use crate::domain::verdict::{self, Verdict};

@@ -86,7 +86,7 @@ fn a_deleted_broker_asks_for_nothing_but_its_end() {
             "during an outage",
             |given| {
                 delete(given);
-                given.outage = super::outage(Some(8));
+                given.outage = Some(super::outage(Some(8)));
             },
             "finalize",
         ),

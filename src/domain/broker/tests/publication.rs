@@ -4,7 +4,8 @@ use serde_json::json;
 
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan, role};
-use crate::domain::broker::{Publication, Published, publication};
+use crate::domain::broker::publication::Publication;
+use crate::domain::broker::{Published, publication};
 use crate::domain::catalog::{Change, Existing, Object};
 use crate::osb;
 

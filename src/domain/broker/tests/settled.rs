@@ -52,93 +52,102 @@ fn settled(change: Change, outcome: Outcome) -> (Option<BrokerStatus>, Settled) 
     (given.status.clone(), settle(&given.observed(), outcome))
 }
 
+/// What happened, what was known, the outcome; the conditions, the event, and whether the connection is forgotten.
+type Case = (&'static str, Change, fn() -> Outcome, &'static str, Option<&'static str>, bool);
+
+const UNFETCHED: Option<&str> = Some(reason::ERROR_FETCHING_CATALOG);
+
+/// The catalog was fetched, or the broker answered with an error.
+const FETCHES: &[Case] = &[
+    ("published", |_| {}, || published(""), "Ready=True FetchedCatalog", None, false),
+    ("published at last", fail, || published(""), "Ready=True FetchedCatalog", None, false),
+    ("published for the first time", new, || published(""), "Ready=True FetchedCatalog", None, false),
+    (
+        "published but for one entry",
+        |_| {},
+        || published("plan \"x\": its id is empty"),
+        "CatalogEntriesRejected=True InvalidCatalogEntries, Ready=True FetchedCatalog",
+        None,
+        false,
+    ),
+    (
+        "published as a whole again",
+        state_rejected,
+        || published(""),
+        "Ready=True FetchedCatalog",
+        None,
+        false,
+    ),
+    ("an error", |_| {}, || refused(500), "Ready=False ErrorFetchingCatalog", UNFETCHED, false),
+    ("an error at first", new, || refused(500), "Ready=False ErrorFetchingCatalog", UNFETCHED, false),
+    (
+        "another error than before",
+        |given| settled_before(given, refused(401)),
+        || refused(500),
+        "Ready=False ErrorFetchingCatalog",
+        UNFETCHED,
+        false,
+    ),
+    (
+        "the same error as before",
+        |given| settled_before(given, refused(500)),
+        || refused(500),
+        "Ready=False ErrorFetchingCatalog",
+        None,
+        false,
+    ),
+    (
+        "an error after a catalog with a bad entry",
+        state_rejected,
+        || refused(500),
+        "CatalogEntriesRejected=True InvalidCatalogEntries, Ready=False ErrorFetchingCatalog",
+        UNFETCHED,
+        false,
+    ),
+];
+
+/// The operator itself cannot go on.
+const OBSTACLES: &[Case] = &[
+    (
+        "restrictions that cannot be read",
+        |_| {},
+        unreadable,
+        "Ready=False ErrorSyncingCatalog",
+        Some(reason::ERROR_SYNCING_CATALOG),
+        false,
+    ),
+    (
+        "no Secret",
+        |given| given.is_connected = false,
+        || unusable(false),
+        "Ready=False ErrorFetchingCatalog",
+        Some(reason::ERROR_GETTING_AUTH_CREDENTIALS),
+        true,
+    ),
+    (
+        "still no Secret",
+        |given| {
+            given.is_connected = false;
+            settled_before(given, unusable(false));
+        },
+        || unusable(false),
+        "Ready=False ErrorFetchingCatalog",
+        None,
+        true,
+    ),
+    (
+        "the Secret goes with its namespace",
+        |given| given.is_connected = false,
+        || unusable(true),
+        "Ready=False ErrorFetchingCatalog",
+        Some(reason::ERROR_GETTING_AUTH_CREDENTIALS),
+        false,
+    ),
+];
+
 #[test]
 fn what_is_stated_told_and_done_next_follows_from_the_outcome() {
-    type Case = (&'static str, Change, fn() -> Outcome, &'static str, Option<&'static str>, bool);
-    let unfetched = Some(reason::ERROR_FETCHING_CATALOG);
-    let cases: &[Case] = &[
-        ("published", |_| {}, || published(""), "Ready=True FetchedCatalog", None, false),
-        ("published at last", fail, || published(""), "Ready=True FetchedCatalog", None, false),
-        ("published for the first time", new, || published(""), "Ready=True FetchedCatalog", None, false),
-        (
-            "published but for one entry",
-            |_| {},
-            || published("plan \"x\": its id is empty"),
-            "CatalogEntriesRejected=True InvalidCatalogEntries, Ready=True FetchedCatalog",
-            None,
-            false,
-        ),
-        (
-            "published as a whole again",
-            state_rejected,
-            || published(""),
-            "Ready=True FetchedCatalog",
-            None,
-            false,
-        ),
-        ("an error", |_| {}, || refused(500), "Ready=False ErrorFetchingCatalog", unfetched, false),
-        ("an error at first", new, || refused(500), "Ready=False ErrorFetchingCatalog", unfetched, false),
-        (
-            "another error than before",
-            |given| settled_before(given, refused(401)),
-            || refused(500),
-            "Ready=False ErrorFetchingCatalog",
-            unfetched,
-            false,
-        ),
-        (
-            "the same error as before",
-            |given| settled_before(given, refused(500)),
-            || refused(500),
-            "Ready=False ErrorFetchingCatalog",
-            None,
-            false,
-        ),
-        (
-            "an error after a catalog with a bad entry",
-            state_rejected,
-            || refused(500),
-            "CatalogEntriesRejected=True InvalidCatalogEntries, Ready=False ErrorFetchingCatalog",
-            unfetched,
-            false,
-        ),
-        (
-            "restrictions that cannot be read",
-            |_| {},
-            unreadable,
-            "Ready=False ErrorSyncingCatalog",
-            Some(reason::ERROR_SYNCING_CATALOG),
-            false,
-        ),
-        (
-            "no Secret",
-            |given| given.is_connected = false,
-            || unusable(false),
-            "Ready=False ErrorFetchingCatalog",
-            Some(reason::ERROR_GETTING_AUTH_CREDENTIALS),
-            true,
-        ),
-        (
-            "still no Secret",
-            |given| {
-                given.is_connected = false;
-                settled_before(given, unusable(false));
-            },
-            || unusable(false),
-            "Ready=False ErrorFetchingCatalog",
-            None,
-            true,
-        ),
-        (
-            "the Secret goes with its namespace",
-            |given| given.is_connected = false,
-            || unusable(true),
-            "Ready=False ErrorFetchingCatalog",
-            Some(reason::ERROR_GETTING_AUTH_CREDENTIALS),
-            false,
-        ),
-    ];
-    for (what, change, outcome, stated, event, forgets_connection) in cases {
+    for (what, change, outcome, stated, event, forgets_connection) in FETCHES.iter().chain(OBSTACLES) {
         let (_, settled) = settled(*change, outcome());
         assert_eq!(conditions(&settled.status), *stated, "{what}");
         let note = settled.note.as_ref();
@@ -234,7 +243,7 @@ fn a_failure_during_an_outage_leaves_the_next_fetch_to_the_circuit_breaker() {
     let mut given = Given::with(fail);
     given.failures = settle(&given.observed(), refused(500)).failures;
     assert_ne!(given.failures, None);
-    given.outage = outage(Some(8));
+    given.outage = Some(outage(Some(8)));
     assert_eq!(settle(&given.observed(), refused(403)).failures, None);
     let unusable = Given::with(|given| given.is_connected = false);
     assert_eq!(settle(&unusable.observed(), self::unusable(false)).failures, None);

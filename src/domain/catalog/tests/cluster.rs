@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::class::CatalogEntryStatus;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan, role};
+use crate::domain::catalog::diff::Diff;
 use crate::domain::catalog::diff::Object;
-use crate::domain::catalog::{Change, Diff, Existing, Rejection, desired, diff};
+use crate::domain::catalog::{Change, Existing, Rejection, desired, diff};
 use crate::osb;
 
 pub const BROKER: &str = "acme";

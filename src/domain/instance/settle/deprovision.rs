@@ -4,6 +4,7 @@ use super::{Settlement, removal};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::ProvisionStatus;
 use crate::crd::operation::RemovalStatus;
+use crate::domain::decision::Observed as _;
 use crate::domain::instance::state::Phase;
 use crate::domain::orphan;
 use crate::domain::progress::HasProgress as _;
