@@ -41,7 +41,7 @@ fn needs(instance: &ServiceInstance, broker: &str) -> bool {
     own.into_iter().chain(orphans).any(|name| name == broker)
 }
 
-/// States what blocks the deletion. The last of these instances wakes the broker when it goes.
+/// States what blocks the deletion. Deleting the last of them requeues the broker.
 pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> Step {
     let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
     let message = format!(
@@ -59,8 +59,8 @@ pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> S
     Step::Write { status: Box::new(status), note: None }
 }
 
-/// The classes and plans that are deleted with the broker that `owner` refers to: those that the operator made of its
-/// catalog. What users made stays theirs.
+/// The classes and plans that are deleted with the broker that `owner` refers to, in the order of their names: those that the
+/// operator made of its catalog. What users made stays theirs.
 pub fn dependents<C, P>(existing: &Existing<C, P>, owner: &OwnerReference) -> (Vec<Arc<C>>, Vec<Arc<P>>)
 where
     C: role::Class + Object,
@@ -73,7 +73,9 @@ where
     let is_plan = |plan: &&Arc<P>| {
         plan.broker_name() == existing.broker && is_managed(plan.as_ref(), &plan.common().external_id, owner)
     };
-    let classes = existing.classes.iter().filter(is_class).cloned().collect();
-    let plans = existing.plans.iter().filter(is_plan).cloned().collect();
+    let mut classes: Vec<Arc<C>> = existing.classes.iter().filter(is_class).cloned().collect();
+    let mut plans: Vec<Arc<P>> = existing.plans.iter().filter(is_plan).cloned().collect();
+    classes.sort_by_key(|class| class.name_any());
+    plans.sort_by_key(|plan| plan.name_any());
     (classes, plans)
 }

@@ -4,7 +4,8 @@
 use tokio::sync::oneshot;
 
 use super::api;
-use super::operator::{Inbox, Operator, RESOURCES, Waiting};
+use super::operator::{Inbox, Operator, Waiting};
+use super::watches::RESOURCES;
 use super::world::World;
 use crate::osb;
 use crate::osb::in_process::Response;

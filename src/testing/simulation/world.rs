@@ -10,9 +10,10 @@ use super::api::{self, Api, Key};
 use super::broker::Broker;
 use super::fault::Fault;
 use super::former::Former;
-use super::operator::{Inbox, Operator, RESOURCES, Waiting};
+use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
-use super::{BROKER_URL, NAMESPACE, invariants};
+use super::watches::RESOURCES;
+use super::{NAMESPACE, invariants, published};
 use crate::reconcilers::clock;
 use crate::reconcilers::kube_api::truncate;
 
@@ -53,12 +54,29 @@ pub struct World {
 }
 
 impl World {
-    /// A world with a catalog, in which nothing has happened.
+    /// A world in which both brokers are registered and their catalogs published.
     pub fn new() -> Self {
+        let mut world = Self::empty(super::catalog::published());
+        world.broker.enter();
+        world.start();
+        world
+    }
+
+    /// A world without any broker object.
+    pub fn without_brokers() -> Self {
+        let mut world = Self::empty(Api::default());
+        let namespace =
+            Key { resource: "namespaces".to_owned(), namespace: String::new(), name: NAMESPACE.to_owned() };
+        world.api.create(namespace, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {}}));
+        world.start();
+        world
+    }
+
+    fn empty(api: Api) -> Self {
         let began = Instant::now();
         clock::SIMULATED.set(Some(began));
         let mut world = Self {
-            api: Api::default(),
+            api,
             broker: Broker::offering(super::catalog::offered()),
             operator: None,
             former: None,
@@ -70,16 +88,12 @@ impl World {
             began,
         };
         world.api.now = timestamp();
-        super::catalog::publish(&mut world.api, BROKER_URL);
-        let namespace =
-            Key { resource: "namespaces".to_owned(), namespace: String::new(), name: NAMESPACE.to_owned() };
-        world.api.create(namespace, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {}}));
-        world.start();
         world
     }
 
     /// Starts the operator.
     pub fn start(&mut self) {
+        self.broker.disturb();
         self.broker.forget_caller();
         self.operator = Some(Operator::start(&self.inbox, &self.api));
     }
@@ -105,12 +119,21 @@ impl World {
                         self.look_for_secrets(&request.body.to_string());
                         let _ = answer.send(Ok(self.api.answer(&request)));
                     }
+                    Waiting::Api(request, answer) if request.is_list() => {
+                        told = true;
+                        let _ = answer.send(Ok(self.api.answer(&request)));
+                    }
                     Waiting::Broker(request, answer) => {
                         self.broken.extend(invariants::of_call(&request, &self.api));
+                        published::note(&mut self.broker, &self.api);
                         self.broker.receive(&request);
                         self.waiting.push(Waiting::Broker(request, answer));
                     }
-                    Waiting::Api(..) => self.waiting.push(waiting),
+                    Waiting::Api(request, answer) => {
+                        let broken = published::of_request(&request, &self.api, || self.is_informed());
+                        self.broken.extend(broken);
+                        self.waiting.push(Waiting::Api(request, answer));
+                    }
                 }
             }
             if !told {
@@ -140,6 +163,7 @@ impl World {
 
     /// A request to the broker meets a fault.
     pub fn befall(&mut self, index: usize, fault: &Fault) {
+        self.broker.disturb();
         self.finish(index, Some(fault));
     }
 
@@ -153,6 +177,7 @@ impl World {
                 let _ = answer.send(Ok(answered));
             }
             Waiting::Broker(request, answer) => {
+                published::note(&mut self.broker, &self.api);
                 self.broker.leave(&request);
                 let seen = self.broker.answer(&request, fault);
                 let told = match &seen {
@@ -178,7 +203,11 @@ impl World {
                 self.look_for_secrets(&request.body.to_string());
             }
         }
+        let before = published::before(request, &self.api);
         let answer = self.api.answer(request);
+        if matches!(answer.0, 200..300) {
+            self.broken.extend(published::of_write(request, before.as_ref(), &self.api, &mut self.broker));
+        }
         // What users do with a Secret is repaired later.
         if !self.story.iter().any(|line| line.contains("the Secret")) {
             self.broken.extend(invariants::of_write(request, &self.api, &self.broker));
@@ -191,6 +220,7 @@ impl World {
         let waiting = self.waiting.remove(index);
         let what = waiting.describe();
         let Waiting::Api(request, answer) = waiting else { return };
+        self.broker.disturb();
         let how = if carried_out { "the answer is lost" } else { "the request is lost" };
         self.tell(format!("{what}: {how}"));
         if carried_out {
@@ -245,6 +275,18 @@ impl World {
         }
     }
 
+    /// Without any fault, for this long at most.
+    pub async fn go_on_for(&mut self, duration: Duration) {
+        let until = Instant::now() + duration;
+        self.settle().await;
+        while self.broken.is_empty() && Instant::now() < until {
+            if !self.go_on() && !self.wait().await {
+                return;
+            }
+            self.settle().await;
+        }
+    }
+
     /// The next thing that happens if nothing goes wrong; false if only time can pass.
     pub fn go_on(&mut self) -> bool {
         if !self.waiting.is_empty() {
@@ -261,6 +303,13 @@ impl World {
             self.tell(format!("broker: has done {what}"));
             true
         })
+    }
+
+    /// Whether the operator's watches have brought all that has happened.
+    fn is_informed(&self) -> bool {
+        let behind =
+            |operator: &Operator| (0..RESOURCES.len()).any(|watch| operator.is_behind(watch, &self.api));
+        self.operator.as_ref().is_some_and(|operator| !behind(operator))
     }
 
     /// I10: what only Secrets may hold.
