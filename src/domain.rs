@@ -1,7 +1,7 @@
 //! The pure core: what an object means, and the one next step. No I/O, no clock, no randomness; time and
 //! everything that was read come in as data.
 //!
-//! An instance and a binding live through two functions each: `decide` looks at all that is known and answers
+//! Instances, bindings and brokers live through two functions each: `decide` looks at all that is known and answers
 //! with one step; `settle` turns what came of a call to the broker into the new status. What a call will do is
 //! written to the status before it is made, so every moment at which the operator can die is a state that
 //! `decide` knows how to go on from.
