@@ -127,7 +127,9 @@ impl Scenario {
     async fn prepare(self) -> World {
         if self.operation == Register {
             let mut world = World::without_brokers();
-            HALVES.into_iter().for_each(|half| catalog::make_entries(&mut world.api, half));
+            for half in HALVES {
+                catalog::make_entries(&mut world.api, half);
+            }
             world.come_to_rest().await;
             return world;
         }

@@ -122,7 +122,7 @@ impl Door {
     /// Its caller is told to leave it alone.
     pub fn stay_alone(&mut self, delay: Duration) {
         let told = self.known.1.clone().map(|connection| (Instant::now() + delay, connection));
-        self.alone = told.or(self.alone.take());
+        self.alone = told.or_else(|| self.alone.take());
     }
 
     /// Whether it cannot be reached; `Err` if it was tried too often.

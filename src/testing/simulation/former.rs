@@ -80,7 +80,7 @@ impl World {
                 UnderWay::Api(answer, answered) => drop(answer.send(answered)),
                 UnderWay::Broker(answer, answered) => drop(answer.send(answered)),
                 UnderWay::Unsent(request, answer) => {
-                    let answered = self.carry_out(&request);
+                    let answered = self.carry_out_late(&request);
                     let _ = answer.send(Ok(answered));
                 }
             }

@@ -69,7 +69,11 @@ impl Waiting {
             }
             Self::Broker(request, _) => {
                 let id = super::broker::id(request).get(..8);
-                format!("{:?} {}", request.endpoint, id.or(request.header("host")).unwrap_or_default())
+                format!(
+                    "{:?} {}",
+                    request.endpoint,
+                    id.or_else(|| request.header("host")).unwrap_or_default()
+                )
             }
         }
     }

@@ -48,7 +48,7 @@ pub fn is_whole(half: Half, api: &Api) -> bool {
 fn connection(half: Half, object: &Value, api: &Api) -> Option<String> {
     let named = !object["spec"]["authInfo"].is_null();
     let secret = half.secret().filter(|_| named).and_then(|key| api.get(&key));
-    let version = secret.map_or(json!(""), |secret| secret["metadata"]["resourceVersion"].clone());
+    let version = secret.map_or_else(|| json!(""), |secret| secret["metadata"]["resourceVersion"].clone());
     let (meta, status) = (&object["metadata"], &object["status"]);
     let used = status["authSecretVersion"].as_str().unwrap_or_default();
     let settled = status["reconciledGeneration"] == meta["generation"] && version == used;
@@ -68,7 +68,9 @@ pub fn of_request(request: &Write, api: &Api, informed: impl FnOnce() -> bool) -
     if !goes || !informed() {
         return None;
     }
-    if leaves {
+    // An entry that the broker offers no more goes with its last instance, whether the broker stays or not.
+    let is_offered = kind == "brokers" || !api.get(&key).is_some_and(is_removed);
+    if leaves && is_offered {
         if let Some(user) = held(half, api).next() {
             return Some(format!("{} {}: the broker is needed by {user}", request.method, request.path));
         }
@@ -185,12 +187,12 @@ pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
 
 /// What users made stays theirs.
 fn of_users(half: Half, api: &Api) -> Vec<Broken> {
-    let intact = |entry: &&Value| {
+    let intact = |entry: &Value| {
         let spec = &entry["spec"];
         spec["externalName"] == "mine" && !is_removed(entry) && entry["metadata"]["ownerReferences"].is_null()
     };
     let missing =
-        KINDS.into_iter().filter(|kind| api.get(&half.key(kind, MADE_BY_USERS)).filter(intact).is_none());
+        KINDS.into_iter().filter(|kind| !api.get(&half.key(kind, MADE_BY_USERS)).is_some_and(intact));
     missing.map(|kind| format!("a user's entry is not as it was: {}", half.resource(kind))).collect()
 }
 

@@ -12,7 +12,10 @@ use super::api::{Event, Key, Request, metadata_of, named, parse};
 
 /// Those that are open.
 #[derive(Clone, Default)]
-pub struct Streams(Arc<Mutex<Vec<(Key, UnboundedSender<Bytes>)>>>);
+pub struct Streams(Arc<Mutex<Vec<Stream>>>);
+
+/// The Secret that is watched, and where lines of the answer are put.
+type Stream = (Key, UnboundedSender<Bytes>);
 
 impl Streams {
     /// The answer to a request that opens one; nothing if it is another request.

@@ -75,13 +75,13 @@ impl Operator {
             resource @ "serviceinstances" => list(api, resource, |event| kinds.instances.feed.apply(event)),
             resource @ "servicebindings" => list(api, resource, |event| kinds.bindings.feed.apply(event)),
             resource @ "clusterservicebrokers" => {
-                list(api, resource, |event| kinds.cluster_brokers.feed.apply(event))
+                list(api, resource, |event| kinds.cluster_brokers.feed.apply(event));
             }
             resource @ "clusterserviceclasses" => {
-                list(api, resource, |event| kinds.cluster_classes.feed.apply(event))
+                list(api, resource, |event| kinds.cluster_classes.feed.apply(event));
             }
             resource @ "clusterserviceplans" => {
-                list(api, resource, |event| kinds.cluster_plans.feed.apply(event))
+                list(api, resource, |event| kinds.cluster_plans.feed.apply(event));
             }
             resource @ "servicebrokers" => list(api, resource, |event| kinds.brokers.feed.apply(event)),
             resource @ "serviceclasses" => list(api, resource, |event| kinds.classes.feed.apply(event)),
