@@ -164,6 +164,15 @@ pub fn put_right(world: &mut World) {
     }
 }
 
+/// What was removed is registered again.
+pub fn register_missing(world: &mut World) {
+    for half in HALVES {
+        if world.broken.is_empty() && world.api.get(&half.broker()).is_none() {
+            register(world, half);
+        }
+    }
+}
+
 /// The platform removes its brokers.
 pub fn clean_up(world: &mut World) {
     for half in HALVES {
