@@ -188,7 +188,7 @@ pub fn decide(observed: &Observed<'_>) -> Step {
 }
 
 /// States the condition `Ready`.
-fn report(status: &mut BrokerStatus, (is, reason, message): (Status, &str, &str), now: &Time) {
+fn report(status: &mut BrokerStatus, is: Status, reason: &str, message: &str, now: &Time) {
     condition::set(&mut status.conditions, condition::READY, is, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);
 }

@@ -86,6 +86,21 @@ impl KubeApi {
             .during("writing the status")
     }
 
+    /// Merges a patch into a status, whichever version of the object there is.
+    pub async fn patch_status<K: Kind>(
+        &self,
+        object: &K,
+        patch: Value,
+        doing: &'static str,
+    ) -> Result<K, Error> {
+        let _permit = self.permit(identity::namespace(object)).await;
+        let api = object.api_of(&self.client);
+        api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+            .await
+            .map(|written| self.wrote(written))
+            .during(doing)
+    }
+
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;

@@ -52,7 +52,7 @@ pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> S
     );
     let mut status = observed.status();
     let reason = reason::DELETION_BLOCKED_BY_INSTANCES;
-    report(&mut status, (Status::False, reason, &message), &observed.now);
+    report(&mut status, Status::False, reason, &message, &observed.now);
     if observed.status == Some(&status) {
         return Step::Wait(None);
     }

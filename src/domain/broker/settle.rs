@@ -81,7 +81,7 @@ fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
     status.operation_start_time.get_or_insert_with(|| observed.now.clone());
     let of_condition =
         if reason == reason::ERROR_SYNCING_CATALOG { reason } else { reason::ERROR_FETCHING_CATALOG };
-    report(&mut status, (Status::False, of_condition, &message), &observed.now);
+    report(&mut status, Status::False, of_condition, &message, &observed.now);
     let is_new = observed.status.is_none_or(|before| before.conditions != status.conditions);
     Settled {
         status,
@@ -109,7 +109,7 @@ fn succeeded(observed: &Observed<'_>, published: Published) -> Settled {
         let (type_, reason) = (condition::CATALOG_REJECTED, reason::INVALID_CATALOG_ENTRIES);
         condition::set(&mut status.conditions, type_, Status::True, reason, &published.rejected, now);
     }
-    report(&mut status, (Status::True, reason::FETCHED_CATALOG, published.message), now);
+    report(&mut status, Status::True, reason::FETCHED_CATALOG, published.message, now);
     Settled {
         status,
         note: None,

@@ -136,17 +136,12 @@ impl<'a> Lacking<'a> {
         judgement.find_all(self.futile.iter().copied(), Finding::Futile, workload);
         judgement.find_all(self.disabled.iter().copied(), Finding::Disabled, workload);
         match seen.workloads.get(workload) {
-            Some(template) => self.restart(seen, (workload, template), judgement),
+            Some(template) => self.restart(seen, workload, template, judgement),
             None => judgement.find_all(wishes(&self.wanted), Finding::Rolling, workload),
         }
     }
 
-    fn restart(
-        self,
-        seen: &Seen<'_>,
-        (workload, template): (&Workload, &Template),
-        judgement: &mut Judgement,
-    ) {
+    fn restart(self, seen: &Seen<'_>, workload: &Workload, template: &Template, judgement: &mut Judgement) {
         let is_begun =
             |(wish, lack): &(&Wish, Lack)| template.restarts.get(&wish.uid) == Some(&lack.revision);
         let (begun, new): (Vec<_>, Vec<_>) = self.wanted.into_iter().partition(is_begun);

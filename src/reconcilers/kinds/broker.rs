@@ -24,7 +24,7 @@ use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::scope::Scope;
-use publish::{publish, withdraw};
+use publish::{is_cache_stale, publish, withdraw};
 
 /// Reconciles a broker of either kind.
 pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) -> Result<Action, Error> {
@@ -123,7 +123,11 @@ impl<S: Scope> Reconcile<'_, S> {
         }
     }
 
+    /// Fetches the catalog and publishes it; [`Error::NotNow`] also as long as the cache does not show what was published last.
     async fn fetch(&self) -> Result<Outcome, Error> {
+        if is_cache_stale::<S>(self.context, &self.broker) {
+            return Err(Error::NotNow);
+        }
         if let Some(connection) = &self.connection {
             connection.gate.renew();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::crd::role::Broker as _;
@@ -39,6 +39,14 @@ impl<S: Scope> Entries<S> {
     fn of<'a>(&'a self, broker: &'a str) -> Existing<'a, S::Class, S::Plan> {
         Existing { broker, classes: &self.classes, plans: &self.plans }
     }
+}
+
+/// Whether the cache lacks something of what was written last to the classes and plans beside a broker. What a catalog changes
+/// is found by comparing it with the cache: a mark that is not seen there would not be taken back.
+pub(super) fn is_cache_stale<S: Scope>(context: &Context, broker: &S::Broker) -> bool {
+    let entries = Entries::<S>::beside(context, broker);
+    entries.classes.iter().any(|class| context.api.is_stale(class.as_ref()))
+        || entries.plans.iter().any(|plan| context.api.is_stale(plan.as_ref()))
 }
 
 /// Makes classes and plans match the catalog.
@@ -98,24 +106,16 @@ async fn write_entry<K: Kind>(
     namespace: Option<&str>,
     change: Change<K>,
 ) -> Result<(), Error> {
-    let api = K::api(context.api.client.clone(), namespace);
-    let _permit = context.api.permit(namespace.unwrap_or_default()).await;
-    let parameters = PostParams::default();
-    match change {
+    let written = match change {
         Change::Create(mut object) => {
             object.meta_mut().namespace = namespace.map(str::to_owned);
-            api.create(&parameters, &object).await.during("creating a class or plan")?;
+            context.api.create(&object, "creating a class or plan").await
         }
-        Change::Update(object) => {
-            api.replace(&object.name_any(), &parameters, &object).await.during("updating a class or plan")?;
-        }
+        Change::Update(object) => context.api.replace(&object, "updating a class or plan").await,
         Change::Mark { object, removed } => {
-            let status = Patch::Merge(json!({"status": {"removedFromBrokerCatalog": removed}}));
-            let name = object.name_any();
-            api.patch_status(&name, &PatchParams::default(), &status)
-                .await
-                .during("marking a class or plan")?;
+            let status = json!({"status": {"removedFromBrokerCatalog": removed}});
+            context.api.patch_status(object.as_ref(), status, "marking a class or plan").await
         }
-    }
-    Ok(())
+    };
+    written.map(drop)
 }
