@@ -27,7 +27,7 @@ use crate::crd::condition::{self, Status};
 
 use relist::Relist;
 
-pub use deletion::dependents;
+pub use deletion::{dependents, needs};
 pub use failures::Failures;
 pub use publication::{Published, publication};
 pub use settle::{Next, Outcome, Settled, settle};

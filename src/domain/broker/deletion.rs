@@ -33,7 +33,7 @@ pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
 
 /// Whether the broker of this name has, may have or is about to get something of the instance: the instance itself or an
 /// orphan.
-fn needs(instance: &ServiceInstance, broker: &str) -> bool {
+pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
     let Some(status) = &instance.status else { return false };
     let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref());
     let own = properties.map(|properties| properties.broker_name.as_str());
