@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::ResourceExt as _;
-use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::crd::role::Broker as _;
@@ -13,8 +12,7 @@ use crate::domain::broker::{Outcome, dependents, publication};
 use crate::domain::catalog::{Change, Existing};
 use crate::osb;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::identity;
+use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::scope::{Scope, is_for, owner};
 
@@ -72,21 +70,12 @@ pub(super) async fn withdraw<S: Scope>(context: &Context, broker: &S::Broker) ->
     let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
     let (classes, plans) = dependents(&entries.of(&name), &owner(broker));
     for plan in plans {
-        delete(context, plan.as_ref()).await?;
+        context.api.delete(plan.as_ref()).await?;
     }
     for class in classes {
-        delete(context, class.as_ref()).await?;
+        context.api.delete(class.as_ref()).await?;
     }
     Ok(())
-}
-
-async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    let _permit = context.api.permit(identity::namespace(entry)).await;
-    let deleted = entry.api_of(&context.api.client).delete(&entry.name_any(), &DeleteParams::default()).await;
-    match deleted.during("deleting a class or plan") {
-        Err(error) if !error.is_not_found() => Err(error),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 async fn apply<K: Kind>(
