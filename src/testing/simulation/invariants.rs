@@ -84,6 +84,12 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
             if !external.is_null() && there != [true, true] {
                 broken.push(format!("I1: not at the broker: {object}"));
             }
+            // What a successor left is removed when the Secret is put right, which may wait for the user.
+            let ready = condition(object, "Ready");
+            if ready.is_some_and(|ready| ready["reason"] == "ErrorInstanceNotReady") {
+                let orphans = object["status"]["orphans"].as_array().into_iter().flatten();
+                orphans.for_each(|orphan| drop(instance.bindings.remove(&text(&orphan["id"]))));
+            }
         } else if !external.is_null() {
             broken.push(format!("I1: not at the broker: {object}"));
         }
