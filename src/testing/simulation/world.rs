@@ -48,6 +48,8 @@ pub struct World {
     pub broken: Vec<Broken>,
     /// How often the operator has asked the API server to change something.
     pub writes: usize,
+    /// Whether a user has changed or deleted the Secret of a binding.
+    is_secret_touched: bool,
     /// Where the operator's requests arrive.
     pub inbox: Inbox,
     began: Instant,
@@ -84,6 +86,7 @@ impl World {
             story: Vec::new(),
             broken: Vec::new(),
             writes: 0,
+            is_secret_touched: false,
             inbox: Inbox::default(),
             began,
         };
@@ -100,8 +103,9 @@ impl World {
 
     /// Something has happened.
     pub fn tell(&mut self, what: impl Into<String>) {
-        let seconds = self.began.elapsed().as_secs();
-        self.story.push(format!("{seconds:>6} s  {}", what.into()));
+        let (seconds, what) = (self.began.elapsed().as_secs(), what.into());
+        self.is_secret_touched |= what.contains("the Secret");
+        self.story.push(format!("{seconds:>6} s  {what}"));
     }
 
     /// Lets the operator work until it waits for somebody else. Events are taken without further ado.
@@ -215,8 +219,7 @@ impl World {
             }
         }
         let answer = self.api.answer(request);
-        // What users do with a Secret is repaired later.
-        if !self.story.iter().any(|line| line.contains("the Secret")) {
+        if !self.is_secret_touched {
             self.broken.extend(invariants::of_write(request, &self.api, &self.broker));
         }
         answer
@@ -276,9 +279,7 @@ impl World {
                 self.resume();
             }
             self.settle().await;
-            if self.story.len() > LONGEST_STORY {
-                self.broken.push("I7, I8: it does not come to rest".to_owned());
-            }
+            self.limit_story();
         }
     }
 
@@ -291,6 +292,13 @@ impl World {
                 return;
             }
             self.settle().await;
+            self.limit_story();
+        }
+    }
+
+    fn limit_story(&mut self) {
+        if self.story.len() > LONGEST_STORY {
+            self.broken.push("I7, I8: it does not come to rest".to_owned());
         }
     }
 
