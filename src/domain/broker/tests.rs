@@ -206,6 +206,13 @@ fn a_broker_is_protected_and_connected_to_before_anything_is_asked() {
 }
 
 #[test]
+fn a_catalog_is_fetched_once_a_second_at_most() {
+    let mut given = Given::with(|given| given.spec.relist_duration = Some("1ns".to_owned()));
+    given.now = 0;
+    assert_eq!(given.step(), "wait until 1");
+}
+
+#[test]
 fn a_catalog_is_fetched_when_it_is_due() {
     let manual: Change = |given| given.spec.relist_behavior = Some(RelistBehavior::Manual);
     assert_eq!(Given::with(manual).step(), "wait");
