@@ -165,7 +165,12 @@ impl Phase {
 
     fn of_deleted(observed: &Observed<'_>) -> Self {
         let blocking = deletion::blocking_instances(observed);
-        if blocking.is_empty() { Self::Deleted } else { Self::DeletionBlocked(blocking) }
+        match observed.connection {
+            _ if blocking.is_empty() => Self::Deleted,
+            // The instances are removed with the address and the credentials that the broker has by now.
+            None => Self::Disconnected,
+            Some(_) => Self::DeletionBlocked(blocking),
+        }
     }
 }
 

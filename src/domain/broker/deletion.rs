@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 
 use super::{Observed, Step, report};
 use crate::crd::ServiceInstance;
+use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::Status;
 use crate::crd::role;
 use crate::domain::catalog::{Existing, Object, is_managed};
@@ -43,20 +44,26 @@ pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
 
 /// States what blocks the deletion. Deleting the last of them requeues the broker.
 pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> Step {
-    let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
-    let message = format!(
-        "{} instances must be deleted first: {}{}",
-        instances.len(),
-        named.join(", "),
-        if instances.len() > NAMED_INSTANCES { ", …" } else { "" }
-    );
-    let mut status = observed.status();
-    let reason = reason::DELETION_BLOCKED_BY_INSTANCES;
-    report(&mut status, Status::False, reason, &message, &observed.now);
+    let status = blocked(observed, instances, None);
     if observed.status == Some(&status) {
         return Step::Wait(None);
     }
     Step::Write { status: Box::new(status), note: None }
+}
+
+/// The status that says what blocks the deletion; `unusable`: why the broker cannot be asked to remove it.
+pub(super) fn blocked(observed: &Observed<'_>, instances: &[String], unusable: Option<&str>) -> BrokerStatus {
+    let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
+    let message = format!(
+        "{} instances must be deleted first: {}{}{}",
+        instances.len(),
+        named.join(", "),
+        if instances.len() > NAMED_INSTANCES { ", …" } else { "" },
+        unusable.map(|why| format!("; the broker cannot be asked to remove them: {why}")).unwrap_or_default(),
+    );
+    let mut status = observed.status();
+    report(&mut status, Status::False, reason::DELETION_BLOCKED_BY_INSTANCES, &message, &observed.now);
+    status
 }
 
 /// The classes and plans that are deleted with the broker that `owner` refers to, in the order of their names: those that the

@@ -1,6 +1,6 @@
 //! What is so after a broker was connected to, or its catalog was fetched?
 
-use super::{Failures, Observed, Published, report};
+use super::{Failures, Observed, Published, deletion, report};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::domain::{Note, reason};
@@ -57,11 +57,7 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
             // A namespace that is being deleted loses its Secrets first: its instances still need the connection, to be
             // deprovisioned.
             forgets_connection: !secret_is_terminating,
-            ..failed(
-                observed,
-                reason::ERROR_GETTING_AUTH_CREDENTIALS,
-                &format!("Error getting broker auth credentials: {why}"),
-            )
+            ..unusable(observed, &format!("Error getting broker auth credentials: {why}"))
         },
         Outcome::NotFetched(error) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
@@ -69,6 +65,21 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
         }
         Outcome::NotPublished(why) => failed(observed, reason::ERROR_SYNCING_CATALOG, &why),
         Outcome::Published(published) => succeeded(observed, published),
+    }
+}
+
+fn unusable(observed: &Observed<'_>, why: &str) -> Settled {
+    let blocking = deletion::blocking_instances(observed);
+    if observed.meta.deletion_timestamp.is_none() || blocking.is_empty() {
+        return failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, why);
+    }
+    Settled {
+        status: deletion::blocked(observed, &blocking, Some(why)),
+        note: None,
+        published: None,
+        forgets_connection: false,
+        failures: None,
+        next: Next::Retry(why.to_owned()),
     }
 }
 

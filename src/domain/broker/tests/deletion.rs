@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
 use super::{Arc, Change, Given, ServiceInstance, Step, check, decide, delete, forget_finalizer};
+use super::{Next, Outcome, settle};
 use crate::crd::class::CommonServiceClassSpec;
 use crate::crd::plan::CommonServicePlanSpec;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan, role};
@@ -75,6 +76,15 @@ fn a_deleted_broker_asks_for_nothing_but_its_end() {
     check(&[
         ("unused", delete, "finalize"),
         (
+            "used, and not connected to as it is now",
+            |given| {
+                delete(given);
+                given.is_connected = false;
+                given.instances.push(instance("db", held_by("broker")));
+            },
+            "connect",
+        ),
+        (
             "unused and never connected to",
             |given| {
                 delete(given);
@@ -134,6 +144,21 @@ fn a_deleted_broker_goes_when_its_last_instance_goes() {
             "1 instances must be deleted first: shop/db-7",
         ]
     );
+}
+
+/// Who deletes the instances reads it on the broker, and may still put its credentials right.
+#[test]
+fn a_deleted_broker_says_why_it_cannot_be_asked_to_remove_its_instances() {
+    let mut given = Given::with(delete);
+    given.instances.push(instance("db", held_by("broker")));
+    let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating: false };
+    let settled = settle(&given.observed(), unusable);
+    let ready = settled.status.conditions.last().unwrap();
+    assert_eq!(ready.reason, "DeletionBlockedByInstances");
+    let expected = "1 instances must be deleted first: shop/db; the broker cannot be asked to remove them: Error getting \
+                    broker auth credentials: there is no Secret";
+    assert_eq!(ready.message, expected);
+    assert!(settled.forgets_connection && matches!(settled.next, Next::Retry(_)), "{settled:?}");
 }
 
 fn owner(broker: &str) -> OwnerReference {
