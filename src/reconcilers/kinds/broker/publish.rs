@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use kube::ResourceExt as _;
 use serde_json::json;
 
-use crate::crd::role::Broker as _;
+use crate::crd::role::{Broker as _, Class as _, Plan as _};
 use crate::domain::broker::{Outcome, dependents, publication};
 use crate::domain::catalog::{Change, Existing};
 use crate::osb;
@@ -39,12 +39,14 @@ impl<S: Scope> Entries<S> {
     }
 }
 
-/// Whether the cache lacks something of what was written last to the classes and plans beside a broker. What a catalog changes
-/// is found by comparing it with the cache: a mark that is not seen there would not be taken back.
+/// Whether the cache lacks something of what was written last to a broker's classes and plans that it knows. What a catalog
+/// changes is found by comparing it with the cache: a mark that is not seen there would not be taken back.
 pub(super) fn is_cache_stale<S: Scope>(context: &Context, broker: &S::Broker) -> bool {
-    let entries = Entries::<S>::beside(context, broker);
-    entries.classes.iter().any(|class| context.api.is_stale(class.as_ref()))
-        || entries.plans.iter().any(|plan| context.api.is_stale(plan.as_ref()))
+    let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
+    let classes = entries.classes.iter().filter(|class| class.broker_name() == name);
+    let plans = entries.plans.iter().filter(|plan| plan.broker_name() == name);
+    classes.into_iter().any(|class| context.api.is_stale(class.as_ref()))
+        || plans.into_iter().any(|plan| context.api.is_stale(plan.as_ref()))
 }
 
 /// Makes classes and plans match the catalog.
@@ -83,11 +85,10 @@ async fn apply<K: Kind>(
     namespace: Option<&str>,
     changes: Vec<Change<K>>,
 ) -> Result<(), Error> {
-    stream::iter(changes)
-        .map(|change| write_entry(context, namespace, change))
-        .buffer_unordered(CONCURRENT_WRITES)
-        .try_collect()
-        .await
+    let writes = stream::iter(changes).map(|change| write_entry(context, namespace, change));
+    // All are awaited although one has failed: what is written has to be remembered.
+    let written: Vec<Result<(), Error>> = writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
+    written.into_iter().collect()
 }
 
 async fn write_entry<K: Kind>(
@@ -101,10 +102,16 @@ async fn write_entry<K: Kind>(
             context.api.create(&object, "creating a class or plan").await
         }
         Change::Update(object) => context.api.replace(&object, "updating a class or plan").await,
-        Change::Mark { object, removed } => {
-            let status = json!({"status": {"removedFromBrokerCatalog": removed}});
-            context.api.patch_status(object.as_ref(), status, "marking a class or plan").await
+        Change::Restore(object) => {
+            let updated = context.api.replace(&object, "updating a class or plan").await?;
+            mark(context, &updated, false).await
         }
+        Change::Mark { object, removed } => mark(context, object.as_ref(), removed).await,
     };
     written.map(drop)
+}
+
+async fn mark<K: Kind>(context: &Context, object: &K, removed: bool) -> Result<K, Error> {
+    let status = json!({"status": {"removedFromBrokerCatalog": removed}});
+    context.api.patch_status(object, status, "marking a class or plan").await
 }
