@@ -149,15 +149,20 @@ impl<'a> NamespaceWatcher<'a> {
         self.refused.retain(|_, since| since.elapsed() < RETRY);
         self.workloads.find_out(wishes, pods).await?;
         let urgent = self.urgent(wishes);
-        let judgement = self.judge_as_is(wishes, pods, &urgent);
-        if judgement.restarts.is_empty() {
-            return Ok(judgement);
+        let mut tried = BTreeSet::new();
+        loop {
+            let judgement = self.judge_as_is(wishes, pods, &urgent);
+            let untried = judgement.restarts.iter().filter(|(workload, _)| !tried.contains(*workload));
+            let untried: Vec<_> = untried.collect();
+            if untried.is_empty() {
+                return Ok(judgement);
+            }
+            for (workload, restarts) in untried {
+                tried.insert(workload.clone());
+                let takes_turn = judgement.rolling.contains(workload) && !self.taken.contains_key(workload);
+                self.restart(workload, restarts, takes_turn).await?;
+            }
         }
-        for (workload, restarts) in &judgement.restarts {
-            let takes_turn = judgement.rolling.contains(workload) && !self.taken.contains_key(workload);
-            self.restart(workload, restarts, takes_turn).await;
-        }
-        Ok(self.judge_as_is(wishes, pods, &urgent))
     }
 
     fn judge_as_is(&self, wishes: &[Wish], pods: &[&Pod], urgent: &BTreeSet<String>) -> Judgement {
@@ -173,24 +178,32 @@ impl<'a> NamespaceWatcher<'a> {
         })
     }
 
-    async fn restart(&mut self, workload: &Workload, restarts: &BTreeMap<String, i64>, takes_turn: bool) {
+    /// Restarts a workload, unless it needs a turn that another namespace was quicker to take. Fails if it is not known
+    /// whether it is restarted.
+    async fn restart(
+        &mut self,
+        workload: &Workload,
+        restarts: &BTreeMap<String, i64>,
+        takes_turn: bool,
+    ) -> Result<(), Error> {
         let turn = takes_turn
             .then(|| self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok()));
         if matches!(turn, Some(None)) {
-            // Another namespace was quicker.
-            return;
+            return Ok(());
         }
-        match self.workloads.restart(workload, restarts).await {
-            Ok(()) => {
-                info!(namespace = self.namespace, %workload, "pods are restarted");
-                let turn = turn.flatten().map(|turn| (workload.clone(), (turn, Instant::now())));
-                self.taken.extend(turn);
-            }
-            Err(error) => {
-                warn!(namespace = self.namespace, %workload, %error, "the restart was refused");
-                self.refused.insert(workload.clone(), Instant::now());
-            }
+        let restarted = self.workloads.restart(workload, restarts).await;
+        if let Err(error) = &restarted
+            && error.is_refused()
+        {
+            warn!(namespace = self.namespace, %workload, %error, "the restart was refused");
+            self.refused.insert(workload.clone(), Instant::now());
+            return Ok(());
         }
+        let turn = turn.flatten().map(|turn| (workload.clone(), (turn, Instant::now())));
+        self.taken.extend(turn);
+        restarted?;
+        info!(namespace = self.namespace, %workload, "pods are restarted");
+        Ok(())
     }
 
     fn end_turns(&mut self) {
