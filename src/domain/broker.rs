@@ -169,7 +169,10 @@ impl Phase {
             _ if blocking.is_empty() => Self::Deleted,
             // The instances are removed with the address and the credentials that the broker has by now.
             None => Self::Disconnected,
-            Some(_) => Self::DeletionBlocked(blocking),
+            Some(ref connection) => match outage::news(observed, connection) {
+                Some((status, note)) => Self::OutageChanged(Box::new(status), note),
+                None => Self::DeletionBlocked(blocking),
+            },
         }
     }
 }

@@ -17,6 +17,10 @@ use crate::domain::reason;
 /// How many instances the message names; the others are only counted.
 const NAMED_INSTANCES: usize = 5;
 
+/// What is told of a broker whose Secret is gone or wrong.
+const UNUSABLE: &str = "until it can be connected to anew, the broker is asked with its former credentials, if the operator \
+                        still has them";
+
 /// The instances that the broker holds or may hold, as `namespace/name`, sorted.
 pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
     let namespace = observed.meta.namespace.as_deref();
@@ -51,7 +55,7 @@ pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> S
     Step::Write { status: Box::new(status), note: None }
 }
 
-/// The status that says what blocks the deletion; `unusable`: why the broker cannot be asked to remove it.
+/// The status that says what blocks the deletion; `unusable`: why the broker's address and credentials of now cannot be used.
 pub(super) fn blocked(observed: &Observed<'_>, instances: &[String], unusable: Option<&str>) -> BrokerStatus {
     let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
     let message = format!(
@@ -59,7 +63,7 @@ pub(super) fn blocked(observed: &Observed<'_>, instances: &[String], unusable: O
         instances.len(),
         named.join(", "),
         if instances.len() > NAMED_INSTANCES { ", …" } else { "" },
-        unusable.map(|why| format!("; the broker cannot be asked to remove them: {why}")).unwrap_or_default(),
+        unusable.map(|why| format!("; {UNUSABLE}: {why}")).unwrap_or_default(),
     );
     let mut status = observed.status();
     report(&mut status, Status::False, reason::DELETION_BLOCKED_BY_INSTANCES, &message, &observed.now);

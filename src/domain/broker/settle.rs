@@ -53,12 +53,16 @@ pub enum Next {
 /// The status after a step, from the one before and what came of it.
 pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     match outcome {
-        Outcome::Unusable { why, secret_is_terminating } => Settled {
+        Outcome::Unusable { why, secret_is_terminating } => {
+            if observed.meta.deletion_timestamp.is_some() {
+                return unusable_and_deleted(observed, Some(&*why).filter(|_| !secret_is_terminating));
+            }
+            let why = format!("Error getting broker auth credentials: {why}");
             // A namespace that is being deleted loses its Secrets first: its instances still need the connection, to be
             // deprovisioned.
-            forgets_connection: !secret_is_terminating,
-            ..unusable(observed, &format!("Error getting broker auth credentials: {why}"))
-        },
+            let forgets_connection = !secret_is_terminating;
+            Settled { forgets_connection, ..failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why) }
+        }
         Outcome::NotFetched(error) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
             failed(observed, reason::ERROR_FETCHING_CATALOG, &why)
@@ -68,18 +72,19 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     }
 }
 
-fn unusable(observed: &Observed<'_>, why: &str) -> Settled {
+/// A deleted broker is still needed by the instances that block its deletion: they are removed over the connection that there
+/// is. `why` it could not be made anew, if that is worth telling. The Secret and the spec requeue the broker.
+fn unusable_and_deleted(observed: &Observed<'_>, why: Option<&str>) -> Settled {
     let blocking = deletion::blocking_instances(observed);
-    if observed.meta.deletion_timestamp.is_none() || blocking.is_empty() {
-        return failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, why);
-    }
+    let status =
+        if blocking.is_empty() { observed.status() } else { deletion::blocked(observed, &blocking, why) };
     Settled {
-        status: deletion::blocked(observed, &blocking, Some(why)),
+        status,
         note: None,
         published: None,
         forgets_connection: false,
         failures: None,
-        next: Next::Retry(why.to_owned()),
+        next: Next::AwaitChange,
     }
 }
 

@@ -146,19 +146,41 @@ fn a_deleted_broker_goes_when_its_last_instance_goes() {
     );
 }
 
-/// Who deletes the instances reads it on the broker, and may still put its credentials right.
+/// Who deletes the instances reads it on the broker, and may still put its credentials right. In a namespace that is being
+/// deleted, the Secret goes first.
 #[test]
-fn a_deleted_broker_says_why_it_cannot_be_asked_to_remove_its_instances() {
+fn a_deleted_broker_is_asked_with_the_credentials_that_it_had() {
+    let mut given = Given::with(delete);
+    let is_gone = || Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating: false };
+    let settled = settle(&given.observed(), is_gone());
+    assert_eq!((Some(settled.status), settled.note), (given.status.clone(), None), "it goes");
+    given.instances.push(instance("db", held_by("broker")));
+    for (secret_is_terminating, told) in [
+        (true, ""),
+        (
+            false,
+            "; until it can be connected to anew, the broker is asked with its former credentials, if the operator still \
+             has them: there is no Secret",
+        ),
+    ] {
+        let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating };
+        let settled = settle(&given.observed(), unusable);
+        let ready = settled.status.conditions.last().unwrap();
+        assert_eq!(ready.reason, "DeletionBlockedByInstances");
+        assert_eq!(ready.message, format!("1 instances must be deleted first: shop/db{told}"));
+        assert!(!settled.forgets_connection);
+        assert_eq!((settled.note, settled.next), (None, Next::AwaitChange));
+    }
+}
+
+#[test]
+fn a_deleted_broker_still_says_whether_it_is_called() {
     let mut given = Given::with(delete);
     given.instances.push(instance("db", held_by("broker")));
-    let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating: false };
-    let settled = settle(&given.observed(), unusable);
-    let ready = settled.status.conditions.last().unwrap();
-    assert_eq!(ready.reason, "DeletionBlockedByInstances");
-    let expected = "1 instances must be deleted first: shop/db; the broker cannot be asked to remove them: Error getting \
-                    broker auth credentials: there is no Secret";
-    assert_eq!(ready.message, expected);
-    assert!(settled.forgets_connection && matches!(settled.next, Next::Retry(_)), "{settled:?}");
+    given.outage = Some(super::outage(Some(8)));
+    let step = given.step();
+    assert!(step.contains("Available=False"), "{step}");
+    assert!(given.written().step().contains("DeletionBlockedByInstances"));
 }
 
 fn owner(broker: &str) -> OwnerReference {
