@@ -130,9 +130,18 @@ impl<S: Scope> Reconcile<'_, S> {
         if is_cache_stale::<S>(self.context, &self.broker) {
             return Err(Error::NotNow);
         }
-        if let Some(connection) = &self.connection {
-            connection.gate.renew();
+        let gate = &self.connection.as_ref().ok_or(Error::NotNow)?.gate;
+        let was_outdated = gate.is_outdated();
+        // The broker may say so again while it is asked.
+        gate.set_outdated(false);
+        let outcome = self.fetch_and_publish().await;
+        if was_outdated && outcome.is_err() {
+            gate.set_outdated(true);
         }
+        outcome
+    }
+
+    async fn fetch_and_publish(&self) -> Result<Outcome, Error> {
         match self.catalog().await? {
             Ok(catalog) => publish::<S>(self.context, &self.broker, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),
