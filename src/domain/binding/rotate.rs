@@ -27,6 +27,10 @@ use crate::domain::schema::Purpose;
 /// its removal.
 const MOST_ORPHANS: usize = 2;
 
+/// Why a successor that was asked for is given up.
+const NOT_FROM_PREDECESSOR: &str = "The plan, an update of the instance or the end of the credentials do not let it be made \
+                                    from its predecessor";
+
 /// A binding whose Secret holds its credentials: is something of former ones removed, or are new ones due?
 pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
     let (observed, now) = (decision.observed, decision.now());
@@ -62,7 +66,7 @@ pub(super) fn request(mut decision: Decision<'_>) -> Step {
     let asked = decision.state.phase.request().cloned().unwrap_or_default();
     let suits = asked.predecessor_id.is_empty() || is_rotatable(decision.observed, &decision.state.record);
     let why = match successor(decision.observed, &asked) {
-        Ok(_) if !suits => Some("The broker can no longer make it from its predecessor".to_owned()),
+        Ok(_) if !suits => Some(NOT_FROM_PREDECESSOR.to_owned()),
         Ok(wanted) if fingerprint(&wanted) == fingerprint(&asked) => None,
         Ok(_) => Some("What is asked for changed while it was unknown what the broker had done".to_owned()),
         Err(blocked) => Some(blocked.message),
