@@ -28,7 +28,7 @@ pub struct CommonServiceBrokerSpec {
     #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "relist_behavior")]
     pub relist_behavior: Option<RelistBehavior>,
-    /// How long after a fetch the next one is due, like `15m` or `1h30m`. The operator's setting if absent.
+    /// How long after a fetch the next one is due, like `15m` or `1h30m`; less than `1s` counts as `1s`. The operator's setting if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("nullable" = true))]
     #[x_kube(validation = Rule::new("self == '' || duration(self) > duration('0s')").message("relistDuration must be a duration greater than zero, like 15m"))]

@@ -72,7 +72,8 @@ pub enum Step<C> {
 pub fn decide<A: Alpha>(
     alpha: &A,
     child: Option<&A::Child>,
-    (taken_along, now): (bool, &Time),
+    taken_along: bool,
+    now: &Time,
 ) -> Step<A::Child> {
     let own = child.filter(|child| is_own(alpha, *child));
     if alpha.meta().deletion_timestamp.is_some() {
@@ -102,7 +103,7 @@ pub fn refused<A: Alpha>(alpha: &A, why: &str, now: &Time) -> AlphaStatus {
     let mut status = alpha.status().cloned().unwrap_or_default();
     let works = condition::is_true(&status.conditions, condition::READY);
     let type_ = if works { condition::UPDATED } else { condition::READY };
-    state(&mut status, (type_, reason::CHILD_REFUSED, &message), now);
+    state(&mut status, type_, reason::CHILD_REFUSED, &message, now);
     status
 }
 
@@ -191,11 +192,11 @@ fn taken<A: Alpha>(alpha: &A, now: &Time) -> Step<A::Child> {
     );
     let mut status = AlphaStatus { child: None, ..alpha.status().cloned().unwrap_or_default() };
     status.conditions.retain(|condition| condition.type_ == condition::READY);
-    state(&mut status, (condition::READY, reason::NAME_TAKEN, &message), now);
+    state(&mut status, condition::READY, reason::NAME_TAKEN, &message, now);
     if alpha.status() == Some(&status) { Step::Wait } else { Step::Complain(Box::new(status)) }
 }
 
-fn state(status: &mut AlphaStatus, (type_, reason, message): (&str, &str, &str), now: &Time) {
+fn state(status: &mut AlphaStatus, type_: &str, reason: &str, message: &str, now: &Time) {
     condition::set(&mut status.conditions, type_, Status::False, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);
 }

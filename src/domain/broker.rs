@@ -27,7 +27,7 @@ use crate::crd::condition::{self, Status};
 
 use relist::Relist;
 
-pub use deletion::dependents;
+pub use deletion::{dependents, needs};
 pub use failures::Failures;
 pub use publication::{Published, publication};
 pub use settle::{Next, Outcome, Settled, settle};
@@ -165,7 +165,15 @@ impl Phase {
 
     fn of_deleted(observed: &Observed<'_>) -> Self {
         let blocking = deletion::blocking_instances(observed);
-        if blocking.is_empty() { Self::Deleted } else { Self::DeletionBlocked(blocking) }
+        match observed.connection {
+            _ if blocking.is_empty() => Self::Deleted,
+            // The instances are removed with the address and the credentials that the broker has by now.
+            None => Self::Disconnected,
+            Some(ref connection) => match outage::news(observed, connection) {
+                Some((status, note)) => Self::OutageChanged(Box::new(status), note),
+                None => Self::DeletionBlocked(blocking),
+            },
+        }
     }
 }
 
@@ -188,7 +196,7 @@ pub fn decide(observed: &Observed<'_>) -> Step {
 }
 
 /// States the condition `Ready`.
-fn report(status: &mut BrokerStatus, (is, reason, message): (Status, &str, &str), now: &Time) {
+fn report(status: &mut BrokerStatus, is: Status, reason: &str, message: &str, now: &Time) {
     condition::set(&mut status.conditions, condition::READY, is, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);
 }

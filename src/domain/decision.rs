@@ -160,6 +160,6 @@ impl<'a, O: Observed> Decision<'a, O> {
     }
 
     fn await_broker(self, held: &Held, type_: &str) -> StepOf<O> {
-        outage::wait(held, self.stored, type_, (self.observed.now(), self.observed.seed()))
+        outage::wait(held, self.stored, type_, self.observed.now(), self.observed.seed())
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn wait<S: HasProgress, C>(
     held: &Held,
     mut status: S,
     type_: &str,
-    (now, seed): (&Time, &str),
+    now: &Time,
+    seed: &str,
 ) -> Step<S, C> {
     if held.is_brief(now) {
         return Step::Wait(Some(schedule::spread(&held.until, seed)));

@@ -70,7 +70,8 @@ pub fn update(
     call: &Call,
     origin: &Origin,
     status: &ServiceInstanceStatus,
-    (plan_id, parameters): (Option<&str>, Option<&Map<String, Value>>),
+    plan_id: Option<&str>,
+    parameters: Option<&Map<String, Value>>,
 ) -> UpdateRequest {
     let confirmed = status.external_properties.as_ref();
     let present = confirmed.and_then(version);

@@ -19,7 +19,8 @@ pub enum Error {
     /// The broker cannot be spoken to: its object, its Secret or its settings are in the way.
     #[error("{0}")]
     Broker(String),
-    /// The broker is not called at the moment, or has too much to do; or what was decided on has changed since.
+    /// The broker is not called at the moment, or has too much to do; or what was decided on has changed since, or is not
+    /// known well enough.
     #[error("the broker is not called at the moment")]
     NotNow,
     /// The object is gone.
@@ -48,6 +49,13 @@ impl Error {
     pub fn refusal(&self) -> Option<&str> {
         let status = self.answer()?;
         (status.is_forbidden() || status.is_invalid()).then_some(&status.message)
+    }
+
+    /// Whether the API server understood what it was sent and does not accept it: the same again would be refused again.
+    pub fn is_refused(&self) -> bool {
+        let passing = [404, 408, 409, 429];
+        self.answer()
+            .is_some_and(|status| (400..500).contains(&status.code) && !passing.contains(&status.code))
     }
 
     /// Whether the object is not there (any more).

@@ -86,6 +86,22 @@ impl KubeApi {
             .during("writing the status")
     }
 
+    /// Changes a status, if no other client has written since the object was read.
+    pub async fn patch_status<K: Kind>(
+        &self,
+        object: &K,
+        patch: Value,
+        doing: &'static str,
+    ) -> Result<K, Error> {
+        let patch = of_version(object, patch);
+        let _permit = self.permit(identity::namespace(object)).await;
+        let api = object.api_of(&self.client);
+        api.patch_status(&object.name_any(), &PatchParams::default(), &patch)
+            .await
+            .map(|written| self.wrote(written))
+            .during(doing)
+    }
+
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
@@ -102,18 +118,11 @@ impl KubeApi {
     }
 
     /// Changes an object, if no other client has written since it was read.
-    pub async fn patch<K: Kind>(
-        &self,
-        object: &K,
-        mut patch: Value,
-        doing: &'static str,
-    ) -> Result<K, Error> {
-        if let Some(version) = object.resource_version() {
-            merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
-        }
+    pub async fn patch<K: Kind>(&self, object: &K, patch: Value, doing: &'static str) -> Result<K, Error> {
+        let patch = of_version(object, patch);
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
+        api.patch(&object.name_any(), &PatchParams::default(), &patch)
             .await
             .map(|written| self.wrote(written))
             .during(doing)
@@ -176,6 +185,14 @@ pub fn as_seen(object: &impl Resource) -> DeleteParams {
 /// The version of an object; later ones are greater.
 fn version<K: Kind>(object: &K) -> Option<u64> {
     object.resource_version()?.parse().ok()
+}
+
+/// A patch for the version of an object that was read.
+fn of_version(object: &impl Resource, mut patch: Value) -> Patch<Value> {
+    if let Some(version) = object.resource_version() {
+        merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
+    }
+    Patch::Merge(patch)
 }
 
 fn merge(patch: &mut Value, more: &Value) {

@@ -11,7 +11,7 @@
 mod feed;
 pub(crate) mod harness;
 mod triggers;
-mod watched_kinds;
+pub(crate) mod watched_kinds;
 
 use std::sync::Arc;
 

@@ -1,12 +1,22 @@
 //! The API server or a broker is away for a while: the operator goes on by itself when it is back.
 
 use futures::future::join_all;
+use serde_json::json;
 
 use crate::life::{
     Bind, Create, Delete, Life, Quick, Register, Relist, Rotate, Slow, Unbind, Unregister, Update,
 };
-use crate::scripted::{Alone, Endpoint, Stage, When, alone};
+use crate::namespace::{PATIENCE, eventually};
+use crate::scripted::{Alone, BINDING, Endpoint, Stage, When, alone};
 use crate::wire::Wire;
+
+/// An API server that has just started finds the kinds that policies refer to after up to half a minute.
+async fn until_bindings_are_admitted(alone: &Alone) {
+    let stage = alone.stage().await;
+    let binding =
+        json!({"kind": BINDING, "metadata": {"name": "probe"}, "spec": {"instanceRef": {"name": "db"}}});
+    eventually("bindings are admitted", PATIENCE, async || stage.try_create(binding.clone()).await).await;
+}
 
 /// The broker's endpoint that is asked for the deed itself.
 fn asked(life: Life) -> Endpoint {
@@ -98,6 +108,7 @@ async fn the_api_server_may_be_away_while_brokers_are_asked() {
         life.end(stage).await;
     });
     alone.keep(join_all(ends)).await;
+    until_bindings_are_admitted(&alone).await;
 }
 
 /// Watches break, and what happens meanwhile is seen afterwards. Seen to fail: as above.
@@ -123,6 +134,7 @@ async fn the_api_server_may_be_away_while_operations_go_on() {
         life.end(stage).await;
     });
     alone.keep(join_all(ends)).await;
+    until_bindings_are_admitted(&alone).await;
     // What is new is seen, too.
     let life = Life { deed: Create, class: Quick };
     let stage = life.prepare(&alone, Life::broker()).await;

@@ -41,7 +41,7 @@ fn child(change: impl FnOnce(&mut Value)) -> ServiceInstance {
 }
 
 fn step(instance: &Instance, child: Option<&ServiceInstance>) -> Step<ServiceInstance> {
-    decide(instance, child, (false, &at(0)))
+    decide(instance, child, false, &at(0))
 }
 
 /// What is new, if the step is to write something to the child.
@@ -188,9 +188,8 @@ fn a_deletion_waits_for_the_child() {
 
 #[test]
 fn an_object_goes_with_what_takes_its_child_along() {
-    let now = (true, &at(0));
-    assert_eq!(decide(&instance(|_| ()), Some(&child(|_| ())), now), Step::Leave);
-    assert_eq!(decide(&instance(|_| ()), None, now), Step::Leave, "the child is not made anew");
+    assert_eq!(decide(&instance(|_| ()), Some(&child(|_| ())), true, &at(0)), Step::Leave);
+    assert_eq!(decide(&instance(|_| ()), None, true, &at(0)), Step::Leave, "the child is not made anew");
 }
 
 #[test]

@@ -27,6 +27,10 @@ use crate::domain::schema::Purpose;
 /// its removal.
 const MOST_ORPHANS: usize = 2;
 
+/// Why a successor that was asked for is given up.
+const NOT_FROM_PREDECESSOR: &str = "The plan, an update of the instance or the end of the credentials do not let it be made \
+                                    from its predecessor";
+
 /// A binding whose Secret holds its credentials: is something of former ones removed, or are new ones due?
 pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
     let (observed, now) = (decision.observed, decision.now());
@@ -60,7 +64,9 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
 /// A successor is being asked for: the same again, unless something else is wanted by now.
 pub(super) fn request(mut decision: Decision<'_>) -> Step {
     let asked = decision.state.phase.request().cloned().unwrap_or_default();
+    let suits = asked.predecessor_id.is_empty() || is_rotatable(decision.observed, &decision.state.record);
     let why = match successor(decision.observed, &asked) {
+        Ok(_) if !suits => Some(NOT_FROM_PREDECESSOR.to_owned()),
         Ok(wanted) if fingerprint(&wanted) == fingerprint(&asked) => None,
         Ok(_) => Some("What is asked for changed while it was unknown what the broker had done".to_owned()),
         Err(blocked) => Some(blocked.message),
@@ -164,15 +170,22 @@ fn heed(record: &mut ServiceBindingStatus, request: Option<String>) {
     }
 }
 
-/// How the successor is made: from the present binding if the broker can do that and the binding is still valid (OSB,
-/// “Binding Rotation”), else like any other.
+/// Whether the broker can make a successor from the present binding, which has to be valid still (OSB, “Binding Rotation”).
+/// While the instance is being updated it is not known which plan says so.
+fn is_rotatable(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
+    let instance = observed.instance.and_then(|instance| instance.status.as_ref());
+    let is_updated = instance.is_some_and(|status| status.current_operation.is_some());
+    observed.offering.rotatable && !is_updated && !has_expired(record, &observed.now)
+}
+
+/// How the successor is made: from the present binding if the broker can do that, else like any other.
 fn intended(
     observed: &Observed<'_>,
     record: &ServiceBindingStatus,
     confirmed: &BindingProperties,
 ) -> BindingProperties {
-    let rotatable = observed.offering.rotatable && !has_expired(record, &observed.now);
-    let predecessor_id = if rotatable { record.binding_id.clone() } else { String::new() };
+    let predecessor_id =
+        if is_rotatable(observed, record) { record.binding_id.clone() } else { String::new() };
     BindingProperties { predecessor_id, ..confirmed.clone() }
 }
 

@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 
 use super::{Observed, Step, report};
 use crate::crd::ServiceInstance;
+use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::Status;
 use crate::crd::role;
 use crate::domain::catalog::{Existing, Object, is_managed};
@@ -15,6 +16,10 @@ use crate::domain::reason;
 
 /// How many instances the message names; the others are only counted.
 const NAMED_INSTANCES: usize = 5;
+
+/// What is told of a broker whose Secret is gone or wrong.
+const UNUSABLE: &str = "until it can be connected to anew, the broker is asked with its former credentials, if the operator \
+                        still has them";
 
 /// The instances that the broker holds or may hold, as `namespace/name`, sorted.
 pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
@@ -33,7 +38,7 @@ pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
 
 /// Whether the broker of this name has, may have or is about to get something of the instance: the instance itself or an
 /// orphan.
-fn needs(instance: &ServiceInstance, broker: &str) -> bool {
+pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
     let Some(status) = &instance.status else { return false };
     let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref());
     let own = properties.map(|properties| properties.broker_name.as_str());
@@ -41,26 +46,32 @@ fn needs(instance: &ServiceInstance, broker: &str) -> bool {
     own.into_iter().chain(orphans).any(|name| name == broker)
 }
 
-/// States what blocks the deletion. The last of these instances wakes the broker when it goes.
+/// States what blocks the deletion. Deleting the last of them requeues the broker.
 pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> Step {
-    let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
-    let message = format!(
-        "{} instances must be deleted first: {}{}",
-        instances.len(),
-        named.join(", "),
-        if instances.len() > NAMED_INSTANCES { ", …" } else { "" }
-    );
-    let mut status = observed.status();
-    let reason = reason::DELETION_BLOCKED_BY_INSTANCES;
-    report(&mut status, (Status::False, reason, &message), &observed.now);
+    let status = blocked(observed, instances, None);
     if observed.status == Some(&status) {
         return Step::Wait(None);
     }
     Step::Write { status: Box::new(status), note: None }
 }
 
-/// The classes and plans that are deleted with the broker that `owner` refers to: those that the operator made of its
-/// catalog. What users made stays theirs.
+/// The status that says what blocks the deletion; `unusable`: why the broker's address and credentials of now cannot be used.
+pub(super) fn blocked(observed: &Observed<'_>, instances: &[String], unusable: Option<&str>) -> BrokerStatus {
+    let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
+    let message = format!(
+        "{} instances must be deleted first: {}{}{}",
+        instances.len(),
+        named.join(", "),
+        if instances.len() > NAMED_INSTANCES { ", …" } else { "" },
+        unusable.map(|why| format!("; {UNUSABLE}: {why}")).unwrap_or_default(),
+    );
+    let mut status = observed.status();
+    report(&mut status, Status::False, reason::DELETION_BLOCKED_BY_INSTANCES, &message, &observed.now);
+    status
+}
+
+/// The classes and plans that are deleted with the broker that `owner` refers to, in the order of their names: those that the
+/// operator made of its catalog. What users made stays theirs.
 pub fn dependents<C, P>(existing: &Existing<C, P>, owner: &OwnerReference) -> (Vec<Arc<C>>, Vec<Arc<P>>)
 where
     C: role::Class + Object,
@@ -73,7 +84,9 @@ where
     let is_plan = |plan: &&Arc<P>| {
         plan.broker_name() == existing.broker && is_managed(plan.as_ref(), &plan.common().external_id, owner)
     };
-    let classes = existing.classes.iter().filter(is_class).cloned().collect();
-    let plans = existing.plans.iter().filter(is_plan).cloned().collect();
+    let mut classes: Vec<Arc<C>> = existing.classes.iter().filter(is_class).cloned().collect();
+    let mut plans: Vec<Arc<P>> = existing.plans.iter().filter(is_plan).cloned().collect();
+    classes.sort_by_key(|class| class.name_any());
+    plans.sort_by_key(|plan| plan.name_any());
     (classes, plans)
 }

@@ -17,6 +17,9 @@ const PROBE_DELAY: Duration = Duration::from_secs(5);
 /// The least time between two fetches of a catalog that the broker calls outdated: it may say so with every answer.
 const OUTDATED_RELIST_MIN: Duration = Duration::from_secs(10);
 
+/// The least time between two fetches, whatever the broker object says: each is a request to the broker and a write.
+const RELIST_MIN: Duration = Duration::from_secs(1);
+
 /// When the catalog is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Relist {
@@ -60,7 +63,7 @@ fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     }
     let duration = spec.relist_duration.as_deref().and_then(go_duration).unwrap_or(observed.relist_interval);
     let duration = if connection.is_outdated { duration.min(OUTDATED_RELIST_MIN) } else { duration };
-    at(schedule::after(last, duration), &observed.now)
+    at(schedule::after(last, duration.max(RELIST_MIN)), &observed.now)
 }
 
 /// What a catalog that is `due` then means while calls are suspended: it waits for the end of the outage. Without a time

@@ -1,6 +1,6 @@
 //! What is so after a broker was connected to, or its catalog was fetched?
 
-use super::{Failures, Observed, Published, report};
+use super::{Failures, Observed, Published, deletion, report};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::domain::{Note, reason};
@@ -53,22 +53,38 @@ pub enum Next {
 /// The status after a step, from the one before and what came of it.
 pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     match outcome {
-        Outcome::Unusable { why, secret_is_terminating } => Settled {
+        Outcome::Unusable { why, secret_is_terminating } => {
+            if observed.meta.deletion_timestamp.is_some() {
+                return unusable_and_deleted(observed, Some(&*why).filter(|_| !secret_is_terminating));
+            }
+            let why = format!("Error getting broker auth credentials: {why}");
             // A namespace that is being deleted loses its Secrets first: its instances still need the connection, to be
             // deprovisioned.
-            forgets_connection: !secret_is_terminating,
-            ..failed(
-                observed,
-                reason::ERROR_GETTING_AUTH_CREDENTIALS,
-                &format!("Error getting broker auth credentials: {why}"),
-            )
-        },
+            let forgets_connection = !secret_is_terminating;
+            Settled { forgets_connection, ..failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why) }
+        }
         Outcome::NotFetched(error) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
             failed(observed, reason::ERROR_FETCHING_CATALOG, &why)
         }
         Outcome::NotPublished(why) => failed(observed, reason::ERROR_SYNCING_CATALOG, &why),
         Outcome::Published(published) => succeeded(observed, published),
+    }
+}
+
+/// A deleted broker is still needed by the instances that block its deletion: they are removed over the connection that there
+/// is. `why` it could not be made anew, if that is worth telling. The Secret and the spec requeue the broker.
+fn unusable_and_deleted(observed: &Observed<'_>, why: Option<&str>) -> Settled {
+    let blocking = deletion::blocking_instances(observed);
+    let status =
+        if blocking.is_empty() { observed.status() } else { deletion::blocked(observed, &blocking, why) };
+    Settled {
+        status,
+        note: None,
+        published: None,
+        forgets_connection: false,
+        failures: None,
+        next: Next::AwaitChange,
     }
 }
 
@@ -81,7 +97,7 @@ fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
     status.operation_start_time.get_or_insert_with(|| observed.now.clone());
     let of_condition =
         if reason == reason::ERROR_SYNCING_CATALOG { reason } else { reason::ERROR_FETCHING_CATALOG };
-    report(&mut status, (Status::False, of_condition, &message), &observed.now);
+    report(&mut status, Status::False, of_condition, &message, &observed.now);
     let is_new = observed.status.is_none_or(|before| before.conditions != status.conditions);
     Settled {
         status,
@@ -109,7 +125,7 @@ fn succeeded(observed: &Observed<'_>, published: Published) -> Settled {
         let (type_, reason) = (condition::CATALOG_REJECTED, reason::INVALID_CATALOG_ENTRIES);
         condition::set(&mut status.conditions, type_, Status::True, reason, &published.rejected, now);
     }
-    report(&mut status, (Status::True, reason::FETCHED_CATALOG, published.message), now);
+    report(&mut status, Status::True, reason::FETCHED_CATALOG, published.message, now);
     Settled {
         status,
         note: None,

@@ -36,7 +36,7 @@ impl Given {
             ..BrokerStatus::default()
         };
         let message = "Successfully fetched catalog entries from broker.";
-        report(&mut status, (Status::True, reason::FETCHED_CATALOG, message), &at(0));
+        report(&mut status, Status::True, reason::FETCHED_CATALOG, message, &at(0));
         Self {
             meta: ObjectMeta {
                 name: Some("broker".to_owned()),
@@ -144,7 +144,7 @@ fn forget_finalizer(given: &mut Given) {
 
 fn fail(given: &mut Given) {
     let status = given.status.as_mut().unwrap();
-    report(status, (Status::False, reason::ERROR_FETCHING_CATALOG, "it is out of order"), &at(3));
+    report(status, Status::False, reason::ERROR_FETCHING_CATALOG, "it is out of order", &at(3));
 }
 
 /// The broker of a case, made from the one that is ready.
@@ -203,6 +203,13 @@ fn a_broker_is_protected_and_connected_to_before_anything_is_asked() {
             "fetch",
         ),
     ]);
+}
+
+#[test]
+fn a_catalog_is_fetched_once_a_second_at_most() {
+    let mut given = Given::with(|given| given.spec.relist_duration = Some("1ns".to_owned()));
+    given.now = 0;
+    assert_eq!(given.step(), "wait until 1");
 }
 
 #[test]

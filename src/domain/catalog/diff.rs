@@ -24,6 +24,8 @@ pub enum Change<T> {
     Create(T),
     /// Write this object in place of the one that it was made from.
     Update(T),
+    /// The same, then write to its status that the broker offers it again.
+    Restore(T),
     /// Write to the status whether the broker has removed it from its catalog.
     Mark {
         /// The object as it was read.
@@ -209,18 +211,17 @@ impl Broker<'_> {
         class.map(|class| format!("{exists} for class {class:?}"))
     }
 
-    /// The changes that make an object the one that is wanted, if any.
-    fn update<K: Kind>(
-        &self,
-        wanted: &K::Object,
-        found: &Arc<K::Object>,
-    ) -> impl Iterator<Item = Change<K::Object>> {
+    /// The change that makes an object the one that is wanted, if any is needed.
+    fn update<K: Kind>(&self, wanted: &K::Object, found: &Arc<K::Object>) -> Option<Change<K::Object>> {
         let mut updated = K::Object::clone(found);
         K::take_spec(&mut updated, wanted);
         self.stamp::<K>(&mut updated);
-        let update = (!is_same(&updated, found)).then_some(Change::Update(updated));
-        let mark = K::is_removed(found).then(|| Change::Mark { object: Arc::clone(found), removed: false });
-        update.into_iter().chain(mark)
+        match (is_same(&updated, found), K::is_removed(found)) {
+            (true, false) => None,
+            (true, true) => Some(Change::Mark { object: Arc::clone(found), removed: false }),
+            (false, false) => Some(Change::Update(updated)),
+            (false, true) => Some(Change::Restore(updated)),
+        }
     }
 
     /// Labels an object as clients look for it, and makes it the broker's unless another controller has it.

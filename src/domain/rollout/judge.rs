@@ -20,7 +20,7 @@ pub struct Seen<'a> {
     pub urgent: &'a BTreeSet<String>,
     /// The workloads that are being restarted.
     pub rolling: &'a BTreeSet<Workload>,
-    /// The workloads that could not be restarted.
+    /// The workloads that could not be restarted, and are left alone for a while.
     pub refused: &'a BTreeSet<Workload>,
     /// How many more may be restarted.
     pub turns: usize,
@@ -136,27 +136,23 @@ impl<'a> Lacking<'a> {
         judgement.find_all(self.futile.iter().copied(), Finding::Futile, workload);
         judgement.find_all(self.disabled.iter().copied(), Finding::Disabled, workload);
         match seen.workloads.get(workload) {
-            Some(template) => self.restart(seen, (workload, template), judgement),
+            Some(template) => self.restart(seen, workload, template, judgement),
             None => judgement.find_all(wishes(&self.wanted), Finding::Rolling, workload),
         }
     }
 
-    fn restart(
-        self,
-        seen: &Seen<'_>,
-        (workload, template): (&Workload, &Template),
-        judgement: &mut Judgement,
-    ) {
+    fn restart(self, seen: &Seen<'_>, workload: &Workload, template: &Template, judgement: &mut Judgement) {
         let is_begun =
             |(wish, lack): &(&Wish, Lack)| template.restarts.get(&wish.uid) == Some(&lack.revision);
         let (begun, new): (Vec<_>, Vec<_>) = self.wanted.into_iter().partition(is_begun);
         let (ready, unready): (Vec<_>, Vec<_>) = new.into_iter().partition(|(wish, _)| wish.is_ready);
-        let going = going(seen, workload, template);
+        let going = going(template);
         let has_turn = going != Finding::Rolling
             || seen.rolling.contains(workload)
             || judgement.started(seen) < seen.turns;
         let found = match () {
             () if seen.is_early(&ready, &self.pods) => Finding::Early,
+            () if seen.refused.contains(workload) => Finding::Refused,
             () if !has_turn => Finding::Crowded,
             () => going,
         };
@@ -174,9 +170,8 @@ impl<'a> Lacking<'a> {
 }
 
 /// What a restart comes to.
-fn going(seen: &Seen<'_>, workload: &Workload, template: &Template) -> Finding {
+fn going(template: &Template) -> Finding {
     match template {
-        _ if seen.refused.contains(workload) => Finding::Refused,
         Template { paused: true, .. } => Finding::Paused,
         Template { on_delete: true, .. } => Finding::OnDelete,
         Template { .. } => Finding::Rolling,

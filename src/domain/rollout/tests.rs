@@ -297,14 +297,29 @@ fn who_does_not_replace_pods_by_itself_takes_no_turn() {
     }
 }
 
-/// It is tried again, without keeping others from their turn.
+/// It is left alone for a while, without keeping others from their turn.
 #[test]
 fn a_restart_that_is_refused_is_told() {
-    let mut world = World { turns: 0, ..world() };
+    let mut world = world();
     world.refused.insert(web());
     let (restarts, reason, _) = world.outcome();
-    assert_eq!((restarts, reason), (Some(revisions(&[("a", 3)])), "RestartRefused"));
+    assert_eq!((restarts, reason), (None, "RestartRefused"));
     assert!(world.judge().rolling.is_empty());
+    // What had begun before goes on.
+    world.bindings.push(binding("b", json!({})));
+    world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("b", 3)]);
+    let judgement = world.judge();
+    assert!(judgement.restarts.is_empty() && judgement.rolling.contains(&web()), "{judgement:?}");
+    assert!(judgement.usages["b"].findings.contains_key(&Finding::Rolling), "{judgement:?}");
+}
+
+/// Like any other, one that was refused before takes a turn.
+#[test]
+fn a_restart_is_tried_again_when_it_has_a_turn() {
+    let mut world = world();
+    assert!(world.judge().rolling.contains(&web()));
+    world.turns = 0;
+    assert_eq!(world.outcome().1, "WaitingForRestart");
 }
 
 #[test]

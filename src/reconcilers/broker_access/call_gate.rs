@@ -101,7 +101,7 @@ impl CallGate {
         let result = call.await;
         admitted.contact = Contact::of(&result);
         if result.as_ref().is_err_and(osb::Error::is_maintenance_info_conflict) {
-            self.outdated.store(true, Ordering::Relaxed);
+            self.set_outdated(true);
             (self.changed)();
         }
         Ok(result)
@@ -113,9 +113,9 @@ impl CallGate {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    /// Its newest catalog is about to be fetched.
-    pub fn renew(&self) {
-        self.outdated.store(false, Ordering::Relaxed);
+    /// Its newest catalog is about to be fetched, or could not be published.
+    pub fn set_outdated(&self, outdated: bool) {
+        self.outdated.store(outdated, Ordering::Relaxed);
     }
 
     /// Whether calls have to wait, and why.

@@ -54,34 +54,34 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
     // Whether the child is as it is now, not as the cache has it.
     let mut fresh = false;
     loop {
-        let done =
-            match decide(&alpha, child.as_ref(), (alpha.is_taken_along(&context.caches), &clock::now())) {
-                Step::Wait => Ok(()),
-                Step::AddFinalizer => {
-                    alpha = context.api.add_finalizer(&alpha).await?;
-                    continue;
-                }
-                Step::Change(_) | Step::RemoveFinalizer if !fresh => {
+        let done = match decide(&alpha, child.as_ref(), alpha.is_taken_along(&context.caches), &clock::now())
+        {
+            Step::Wait => Ok(()),
+            Step::AddFinalizer => {
+                alpha = context.api.add_finalizer(&alpha).await?;
+                continue;
+            }
+            Step::Change(_) | Step::RemoveFinalizer if !fresh => {
+                (child, fresh) = (read_child(&context, &alpha).await?, true);
+                continue;
+            }
+            Step::Create(new) => match context.api.create(new.as_ref(), "creating the child").await {
+                Err(error) if error.is_already_exists() && !fresh => {
                     (child, fresh) = (read_child(&context, &alpha).await?, true);
                     continue;
                 }
-                Step::Create(new) => match context.api.create(new.as_ref(), "creating the child").await {
-                    Err(error) if error.is_already_exists() && !fresh => {
-                        (child, fresh) = (read_child(&context, &alpha).await?, true);
-                        continue;
-                    }
-                    created => accept(&context, alpha, created).await,
-                },
-                Step::Change(wanted) => {
-                    let changed = context.api.replace(wanted.as_ref(), "changing the child").await;
-                    accept(&context, alpha, changed).await
-                }
-                Step::Delete(child) => context.api.delete(child.as_ref()).await,
-                Step::Leave => context.api.delete(&alpha).await,
-                Step::Copy(status) => write(&context, alpha, *status).await,
-                Step::Complain(status) => complain(&context, alpha, *status).await,
-                Step::RemoveFinalizer => context.remove_finalizer(&alpha).await,
-            };
+                created => accept(&context, alpha, created).await,
+            },
+            Step::Change(wanted) => {
+                let changed = context.api.replace(wanted.as_ref(), "changing the child").await;
+                accept(&context, alpha, changed).await
+            }
+            Step::Delete(child) => context.api.delete(child.as_ref()).await,
+            Step::Leave => context.api.delete(&alpha).await,
+            Step::Copy(status) => write(&context, alpha, *status).await,
+            Step::Complain(status) => complain(&context, alpha, *status).await,
+            Step::RemoveFinalizer => context.remove_finalizer(&alpha).await,
+        };
         return done.map(|()| Action::await_change());
     }
 }

@@ -24,7 +24,7 @@ use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::scope::Scope;
-use publish::{publish, withdraw};
+use publish::{is_cache_stale, publish, withdraw};
 
 /// Reconciles a broker of either kind.
 pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) -> Result<Action, Error> {
@@ -45,8 +45,10 @@ struct Reconcile<'a, S: Scope> {
 
 impl<S: Scope> Reconcile<'_, S> {
     async fn run(mut self) -> Result<Action, Error> {
-        let context = self.context;
-        watch_secret::<S>(context, &self.broker);
+        let (context, meta) = (self.context, self.broker.meta());
+        if meta.deletion_timestamp.is_some() && !domain::has_finalizer(meta) {
+            watch_secret::<S>(context, &self.broker, &AuthSecret::None);
+        }
         loop {
             let outcome = match decide(&self.observe()) {
                 Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
@@ -68,7 +70,6 @@ impl<S: Scope> Reconcile<'_, S> {
                 Step::ReadLive => {
                     self.broker = context.api.read(&self.broker).await?;
                     self.is_live = true;
-                    watch_secret::<S>(context, &self.broker);
                     continue;
                 }
                 Step::Fetch => match self.fetch().await {
@@ -110,6 +111,7 @@ impl<S: Scope> Reconcile<'_, S> {
 
     /// Connects to the broker; the outcome if that is not possible.
     async fn connect(&mut self) -> Result<Option<Outcome>, Error> {
+        watch_secret::<S>(self.context, &self.broker, &self.broker.auth());
         match self.context.brokers.connect::<S>(&self.broker).await {
             Ok(connection) => {
                 self.connection = Some(connection);
@@ -123,10 +125,23 @@ impl<S: Scope> Reconcile<'_, S> {
         }
     }
 
+    /// Fetches the catalog and publishes it; [`Error::NotNow`] also as long as the cache does not show what was published last.
     async fn fetch(&self) -> Result<Outcome, Error> {
-        if let Some(connection) = &self.connection {
-            connection.gate.renew();
+        if is_cache_stale::<S>(self.context, &self.broker) {
+            return Err(Error::NotNow);
         }
+        let gate = &self.connection.as_ref().ok_or(Error::NotNow)?.gate;
+        let was_outdated = gate.is_outdated();
+        // The broker may say so again while it is asked.
+        gate.set_outdated(false);
+        let outcome = self.fetch_and_publish().await;
+        if was_outdated && outcome.is_err() {
+            gate.set_outdated(true);
+        }
+        outcome
+    }
+
+    async fn fetch_and_publish(&self) -> Result<Outcome, Error> {
         match self.catalog().await? {
             Ok(catalog) => publish::<S>(self.context, &self.broker, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),
@@ -175,19 +190,19 @@ impl<S: Scope> Reconcile<'_, S> {
         withdraw::<S>(context, &self.broker).await?;
         context.metrics.forget_broker(&name, namespace.as_deref());
         context.brokers.forget(&BrokerName::of(&self.broker));
+        watch_secret::<S>(context, &self.broker, &AuthSecret::None);
         context.remove_finalizer(&self.broker).await?;
         Ok(Action::await_change())
     }
 }
 
-/// Watches the Secret with the credentials as long as the broker refers to it.
-fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker) {
-    let is_deleted = broker.meta().deletion_timestamp.is_some();
-    let used = match broker.auth() {
-        AuthSecret::Basic(secret) | AuthSecret::Bearer(secret) if !is_deleted => {
-            BTreeSet::from([(secret.namespace, secret.name)])
+/// Watches the Secret with these credentials from now on, and no other for this broker.
+fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker, auth: &AuthSecret) {
+    let used = match auth {
+        AuthSecret::Basic(secret) | AuthSecret::Bearer(secret) => {
+            BTreeSet::from([(secret.namespace.clone(), secret.name.clone())])
         }
-        AuthSecret::Basic(_) | AuthSecret::Bearer(_) | AuthSecret::None => BTreeSet::new(),
+        AuthSecret::None => BTreeSet::new(),
     };
     let (queue, object) = (S::Broker::queue(&context.queues).clone(), ObjectRef::from_obj(broker));
     let user = format!("broker/{}/{}", namespace(broker), broker.name_any());

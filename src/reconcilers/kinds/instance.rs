@@ -321,8 +321,8 @@ impl Execution<'_> {
                 Ok(outcome_of(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
             }
             Verb::Update { plan_id, parameters: changed } => {
-                let change = (plan_id.as_deref(), changed.then_some(&parameters));
-                let body = request::update(call, origin, &status, change);
+                let parameters = changed.then_some(&parameters);
+                let body = request::update(call, origin, &status, plan_id.as_deref(), parameters);
                 Ok(outcome_of(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
             }
             Verb::Deprovision | Verb::Mitigate => {

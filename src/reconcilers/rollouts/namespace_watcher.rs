@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a rollout takes a turn, at most: one that never ends is in nobody's way.
 const LONGEST_TURN: Duration = Duration::from_mins(10);
-/// When it is tried again if the API server has failed.
+/// When it is tried again if the API server has failed, or has refused a restart.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// The bindings of a namespace that concern pods; none if nothing has to be known of its pods.
@@ -58,8 +58,8 @@ pub(super) struct NamespaceWatcher<'a> {
     taken: BTreeMap<Workload, (OwnedSemaphorePermit, Instant)>,
     /// A turn that was waited for.
     spare: Option<OwnedSemaphorePermit>,
-    /// The workloads that could not be restarted.
-    refused: BTreeSet<Workload>,
+    /// The workloads that could not be restarted, and since when.
+    refused: BTreeMap<Workload, Instant>,
     /// Since when there are these versions of bindings.
     since: HashMap<(String, Version), Instant>,
     /// Whether a turn is waited for.
@@ -76,7 +76,7 @@ impl<'a> NamespaceWatcher<'a> {
             turns,
             taken: BTreeMap::new(),
             spare: None,
-            refused: BTreeSet::new(),
+            refused: BTreeMap::new(),
             since: HashMap::new(),
             is_crowded: false,
         }
@@ -144,38 +144,66 @@ impl<'a> NamespaceWatcher<'a> {
         }
     }
 
-    /// Judges, and restarts what is to be restarted.
+    /// Judges, restarts what is to be restarted, and judges what has come of that.
     async fn judge(&mut self, wishes: &[Wish], pods: &[&Pod]) -> Result<Judgement, Error> {
+        self.refused.retain(|_, since| since.elapsed() < RETRY);
         self.workloads.find_out(wishes, pods).await?;
         let urgent = self.urgent(wishes);
-        let judgement = judge(&Seen {
+        let mut tried = BTreeSet::new();
+        loop {
+            let judgement = self.judge_as_is(wishes, pods, &urgent);
+            let untried = judgement.restarts.iter().filter(|(workload, _)| !tried.contains(*workload));
+            let untried: Vec<_> = untried.collect();
+            if untried.is_empty() {
+                return Ok(judgement);
+            }
+            for (workload, restarts) in untried {
+                tried.insert(workload.clone());
+                let takes_turn = judgement.rolling.contains(workload) && !self.taken.contains_key(workload);
+                self.restart(workload, restarts, takes_turn).await?;
+            }
+        }
+    }
+
+    fn judge_as_is(&self, wishes: &[Wish], pods: &[&Pod], urgent: &BTreeSet<String>) -> Judgement {
+        judge(&Seen {
             wishes,
             pods,
             owners: self.workloads.owners(),
             workloads: self.workloads.templates(),
-            urgent: &urgent,
-            refused: &self.refused,
+            urgent,
+            refused: &self.refused.keys().cloned().collect(),
             rolling: &self.taken.keys().cloned().collect(),
             turns: self.turns.available_permits() + usize::from(self.spare.is_some()),
-        });
-        self.refused.retain(|workload| judgement.restarts.contains_key(workload));
-        for (workload, restarts) in &judgement.restarts {
-            if judgement.rolling.contains(workload) && !self.taken.contains_key(workload) {
-                let turn = self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok());
-                // Another namespace was quicker.
-                let Some(turn) = turn else { continue };
-                self.taken.insert(workload.clone(), (turn, Instant::now()));
-            }
-            match self.workloads.restart(workload, restarts).await {
-                Ok(()) => info!(namespace = self.namespace, %workload, "pods are restarted"),
-                Err(error) => {
-                    warn!(namespace = self.namespace, %workload, %error, "the restart was refused");
-                    self.refused.insert(workload.clone());
-                    self.taken.remove(workload);
-                }
-            }
+        })
+    }
+
+    /// Restarts a workload, unless it needs a turn that another namespace was quicker to take. Fails if it is not known
+    /// whether it is restarted.
+    async fn restart(
+        &mut self,
+        workload: &Workload,
+        restarts: &BTreeMap<String, i64>,
+        takes_turn: bool,
+    ) -> Result<(), Error> {
+        let turn = takes_turn
+            .then(|| self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok()));
+        if matches!(turn, Some(None)) {
+            return Ok(());
         }
-        Ok(judgement)
+        let restarted = self.workloads.restart(workload, restarts).await;
+        if let Err(error) = &restarted
+            && error.is_refused()
+        {
+            warn!(namespace = self.namespace, %workload, %error, "the restart was refused");
+            self.refused.insert(workload.clone(), Instant::now());
+            return Ok(());
+        }
+        let turn = turn.flatten().map(|turn| (workload.clone(), (turn, Instant::now())));
+        self.taken.extend(turn);
+        restarted?;
+        info!(namespace = self.namespace, %workload, "pods are restarted");
+        Ok(())
     }
 
     fn end_turns(&mut self) {
@@ -212,8 +240,9 @@ impl<'a> NamespaceWatcher<'a> {
             .filter_map(|wish| Some(*self.since.get(&(wish.uid.clone(), wish.version))? + PATIENCE))
             .filter(|end| is_early && *end > now);
         let turns = self.taken.values().map(|(_, since)| *since + LONGEST_TURN);
-        let retry = Some(now + RETRY).filter(|_| !self.refused.is_empty());
-        patience.chain(turns).chain(retry).min()
+        let refused = self.refused.values().map(|since| *since + RETRY);
+        let undone = Some(now + RETRY).filter(|_| !judgement.restarts.is_empty());
+        patience.chain(turns).chain(refused).chain(undone).min()
     }
 }
 

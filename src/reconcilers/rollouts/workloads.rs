@@ -127,7 +127,6 @@ impl<'a> Workloads<'a> {
         let _permit = self.api.permit(&self.namespace).await;
         let api = self.collection(workload.kind);
         let written = api.patch(&workload.name, &parameters, &Patch::Apply(patch)).await;
-        self.templates.remove(workload);
         let written = written.during("restarting a workload")?;
         self.templates.insert(workload.clone(), template(&written));
         Ok(())

@@ -17,8 +17,18 @@ use crate::reconcilers::watch;
 /// The annotation in which kubectl keeps a copy of the object: of no use to us, and as large as the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// What a watch brought of an object.
+pub struct Change<'a, K> {
+    /// As the watch had it before; nothing if it appears.
+    pub before: Option<&'a K>,
+    /// As it is now, or as it was last if it is gone.
+    pub object: &'a K,
+    /// Whether it is gone.
+    pub is_gone: bool,
+}
+
 /// Told of every object that appeared, changed or went.
-pub type Listener<K> = Box<dyn Fn(&K) + Send + Sync>;
+pub type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 
 /// One watch of a kind: what it brings fills a store and is told to the listeners.
 pub struct Feed<K: Resource<DynamicType = ()> + Clone + 'static> {
@@ -52,21 +62,34 @@ where
 
     /// Takes one event in. After an interruption, what is gone is told of as well.
     pub fn apply(&mut self, event: Event<K>) {
-        if matches!(event, Event::Init) {
-            self.before = index(&self.store);
-        }
+        let before = match &event {
+            Event::Init => {
+                self.before = index(&self.store);
+                None
+            }
+            Event::Apply(object) | Event::Delete(object) => self.store.get(&ObjectRef::from_obj(object)),
+            Event::InitApply(_) | Event::InitDone => None,
+        };
         self.writer.apply_watcher_event(&event);
-        let tell = |object: &K| self.listeners.iter().for_each(|listener| listener(object));
         match event {
-            Event::Apply(object) | Event::Delete(object) => tell(&object),
+            Event::Apply(object) => self.told(before.as_deref(), &object, false),
+            Event::Delete(object) => self.told(before.as_deref(), &object, true),
             Event::InitDone => {
-                let after = index(&self.store);
-                after.values().map(Arc::as_ref).for_each(tell);
-                let gone = self.before.drain().filter(|(key, _)| !after.contains_key(key));
-                gone.for_each(|(_, gone)| tell(&gone));
+                let mut before = std::mem::take(&mut self.before);
+                for (key, object) in index(&self.store) {
+                    self.told(before.remove(&key).as_deref(), &object, false);
+                }
+                for gone in before.values() {
+                    self.told(Some(gone), gone, true);
+                }
             }
             Event::Init | Event::InitApply(_) => {}
         }
+    }
+
+    fn told(&self, before: Option<&K>, object: &K, is_gone: bool) {
+        let change = Change { before, object, is_gone };
+        self.listeners.iter().for_each(|listener| listener(&change));
     }
 }
 

@@ -23,6 +23,8 @@ use crate::reconcilers::queue;
 const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
 /// The delay after the first failed reconcile; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// The delay after something was not found: by then the watches have told what is gone.
+const RETRY_NOT_FOUND: Duration = Duration::from_secs(10);
 /// The longest delay.
 const LONGEST_RETRY: Duration = Duration::from_mins(5);
 
@@ -77,16 +79,21 @@ where
     let uid = uid(object.as_ref()).to_owned();
     let span = info_span!("pass", %kind, namespace = object.namespace(), name = object.name_any());
     let timer = context.metrics.pass(&kind);
-    let guarded = AssertUnwindSafe(reconcile(object, context)).catch_unwind();
+    let guarded = AssertUnwindSafe(reconcile(Arc::clone(&object), Arc::clone(&context))).catch_unwind();
     let result = match tokio::time::timeout(RECONCILE_TIMEOUT, guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => Err(Error::Panic(describe(panic.as_ref()))),
         Err(_) => Err(Error::TooLong(RECONCILE_TIMEOUT)),
     };
+    let result = match result {
+        Err(error) if error.is_not_found() && is_gone(&context, object.as_ref()) => {
+            Ok(Action::await_change())
+        }
+        result => result,
+    };
     timer.end(match &result {
         Ok(_) => "success",
-        Err(error) if error.is_not_found() => "success",
-        Err(error) if error.is_conflict() => "conflict",
+        Err(error) if error.is_conflict() || error.is_not_found() => "conflict",
         Err(_) => "error",
     });
     match result {
@@ -94,9 +101,9 @@ where
             failures.forget(&uid);
             Ok(action)
         }
-        Err(error) if error.is_not_found() => Ok(Action::await_change()),
         Err(error) => {
             span.in_scope(|| match &error {
+                _ if error.is_not_found() => debug!(%error, "something is gone"),
                 _ if error.is_conflict() => debug!(%error, "somebody else wrote first"),
                 Error::Panic(_) => error!(%error, "the pass failed"),
                 _ => warn!(%error, "the pass failed and is repeated"),
@@ -104,6 +111,13 @@ where
             Err(error)
         }
     }
+}
+
+/// Whether the watch has told by now that the object is gone. If it has not, perhaps another object was not found that the
+/// reconcile writes.
+fn is_gone<K: Kind>(context: &Context, object: &K) -> bool {
+    let known = K::cache(&context.caches).get(&ObjectRef::from_obj(object));
+    known.is_none_or(|known| uid(known.as_ref()) != uid(object))
 }
 
 fn describe(panic: &(dyn std::any::Any + Send)) -> String {
@@ -125,6 +139,9 @@ impl Failures {
     fn another(&self, uid: &str, error: &Error) -> Duration {
         if error.is_conflict() {
             return FIRST_RETRY;
+        }
+        if error.is_not_found() {
+            return RETRY_NOT_FOUND;
         }
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(uid.to_owned()).or_default();

@@ -1,18 +1,18 @@
 //! Which change requeues which objects? Each kind of the table requeues the object itself; here are the others.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::feed::{Feed, Listener};
+use super::feed::{Change, Feed, Listener};
 use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::domain::broker::needs;
 use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
@@ -55,11 +55,11 @@ pub fn connect(
     namespaces.tell([bindings_of_terminating_namespace(context)]);
 }
 
-/// The restarts of workloads, if the binding concerns pods.
+/// The restarts of workloads, if the binding concerns pods, or did.
 fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
-    Box::new(move |binding| {
-        if concerns_pods(binding) {
-            queue.requeue_object(binding);
+    Box::new(move |change| {
+        if concerns_pods(change.object) || change.before.is_some_and(concerns_pods) {
+            queue.requeue_object(change.object);
         }
     })
 }
@@ -67,8 +67,8 @@ fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding>
 /// The alpha object whose child has changed, or another object that is in its child's place.
 fn alpha_of_child<A: Alpha>(context: &Arc<Context>) -> Listener<A::Child> {
     let context = Arc::clone(context);
-    Box::new(move |child| {
-        let alpha = alpha::namesake(child);
+    Box::new(move |change| {
+        let alpha = alpha::namesake(change.object);
         if A::cache(&context.caches).get(&alpha).is_some() {
             A::queue(&context.queues).requeue(alpha);
         }
@@ -98,22 +98,15 @@ fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
 }
 
 /// The instances of a class or plan whose terms are no longer what they were before.
-fn instances_of<S: Scope, K: Kind, T: PartialEq + Send + 'static>(
+fn instances_of<S: Scope, K: Kind, T: PartialEq + 'static>(
     context: &Arc<Context>,
     of: fn(&ServiceInstance) -> Option<&str>,
     terms: fn(&K) -> T,
 ) -> Listener<K> {
     let context = Arc::clone(context);
-    let known = Mutex::new(HashMap::new());
-    Box::new(move |entry| {
-        let reference = ObjectRef::from_obj(entry);
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if K::cache(&context.caches).get(&reference).is_none() {
-            known.remove(&reference);
-            return;
-        }
-        let before = known.insert(reference.clone(), terms(entry));
-        if before.is_none() || before.as_ref() == known.get(&reference) {
+    Box::new(move |change| {
+        let entry = change.object;
+        if change.is_gone || change.before.is_none_or(|before| terms(before) == terms(entry)) {
             return;
         }
         for instance in context.caches.instances.state() {
@@ -137,7 +130,8 @@ fn rejected_bindings<K>(context: &Arc<Context>) -> Listener<K> {
 /// The bindings of an instance.
 fn bindings_of_instance(context: &Arc<Context>) -> Listener<ServiceInstance> {
     let context = Arc::clone(context);
-    Box::new(move |instance| {
+    Box::new(move |change| {
+        let instance = change.object;
         for binding in context.caches.bindings.state() {
             let named = binding.spec.instance_ref.name == instance.name_any();
             if named && scope::is_beside(binding.as_ref(), instance) {
@@ -150,7 +144,8 @@ fn bindings_of_instance(context: &Arc<Context>) -> Listener<ServiceInstance> {
 /// The bindings of a namespace that is being deleted, which may wait for its pods.
 fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
     let context = Arc::clone(context);
-    Box::new(move |namespace| {
+    Box::new(move |change| {
+        let namespace = change.object;
         if namespace.metadata.deletion_timestamp.is_none() {
             return;
         }
@@ -162,33 +157,44 @@ fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<Partial
     })
 }
 
-/// The class, plan and brokers that may have waited for an instance to be deleted.
+/// The classes, plans and brokers that an instance has left, by an update or by going: they may have waited for that.
 fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInstance> {
     let context = Arc::clone(context);
-    Box::new(move |instance| {
-        let gone = context.caches.instances.get(&ObjectRef::from_obj(instance)).is_none();
-        if !gone && instance.metadata.deletion_timestamp.is_none() {
-            return;
-        }
-        let namespace = instance.namespace().filter(|_| S::NAMESPACED);
-        if let Some(class) = class_of::<S>(instance) {
+    Box::new(move |change| {
+        let namespace = change.object.namespace().filter(|_| S::NAMESPACED);
+        for class in left(change, class_of::<S>) {
             S::Class::queue(&context.queues).requeue_name(class, namespace.as_deref());
         }
-        if let Some(plan) = plan_of::<S>(instance) {
+        for plan in left(change, plan_of::<S>) {
             S::Plan::queue(&context.queues).requeue_name(plan, namespace.as_deref());
         }
         for broker in S::Broker::cache(&context.caches).state() {
-            if broker.meta().deletion_timestamp.is_some() && scope::is_for::<S>(broker.as_ref(), instance) {
+            let is_deleted = broker.meta().deletion_timestamp.is_some();
+            let is_for_it = || scope::is_for::<S>(broker.as_ref(), change.object);
+            let needs = |instance: &ServiceInstance| needs(instance, &broker.name_any());
+            let is_needed = !change.is_gone && needs(change.object);
+            if is_deleted && is_for_it() && change.before.is_some_and(needs) != is_needed {
                 S::Broker::queue(&context.queues).requeue_object(&broker);
             }
         }
     })
 }
 
+/// What an instance referred to, and does not any more.
+fn left<'a>(
+    change: &Change<'a, ServiceInstance>,
+    of: fn(&ServiceInstance) -> Option<&str>,
+) -> impl Iterator<Item = &'a str> {
+    let now = if change.is_gone { None } else { of(change.object) };
+    let last = [change.before, Some(change.object)].into_iter().flatten();
+    last.filter_map(of).filter(move |name| now != Some(*name))
+}
+
 /// The instance of a binding, if it waits for the binding to be deleted.
 fn instance_of_binding(context: &Arc<Context>) -> Listener<ServiceBinding> {
     let context = Arc::clone(context);
-    Box::new(move |binding| {
+    Box::new(move |change| {
+        let binding = change.object;
         let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(namespace(binding));
         let instance = context.caches.instances.get(&reference);
         if instance.is_some_and(|instance| instance.metadata.deletion_timestamp.is_some()) {

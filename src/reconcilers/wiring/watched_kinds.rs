@@ -42,7 +42,7 @@ impl<K: Kind> WatchedKind<K> {
         let (mut feed, cache) = Feed::new();
         let (queue, requests) = Queue::new();
         let itself = queue.clone();
-        let itself: Listener<K> = Box::new(move |object| itself.requeue_object(object));
+        let itself: Listener<K> = Box::new(move |change| itself.requeue_object(change.object));
         feed.tell([itself]);
         (Self { feed, requests }, cache, queue)
     }

@@ -10,6 +10,9 @@ use super::truth::{Instance, Truth};
 /// What must be so, and how that is called.
 type Demand = (bool, &'static str);
 
+/// A rule that supposes that the class of the instance is published.
+pub const ONLY_WHAT_CAN_BE_FETCHED: &str = "what cannot be fetched cannot be made asynchronously";
+
 /// What is wrong with a request.
 pub fn violations(request: &Request, catalog: &Value, truth: &Truth) -> Vec<String> {
     let mut demands = of_headers(request);
@@ -88,7 +91,7 @@ fn of_time(request: &Request, catalog: &Value, truth: &Truth) -> Vec<Demand> {
         }
         Endpoint::Bind => {
             let retrievable = is_retrievable(catalog, &request.body["service_id"]);
-            vec![(accepts_incomplete == retrievable, "what cannot be fetched cannot be made asynchronously")]
+            vec![(accepts_incomplete == retrievable, ONLY_WHAT_CAN_BE_FETCHED)]
         }
         Endpoint::PollInstance | Endpoint::PollBinding => {
             let operation = request.query("operation");

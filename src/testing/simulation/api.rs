@@ -31,8 +31,17 @@ pub struct Request {
     pub method: Method,
     /// The path, without the query.
     pub path: String,
+    /// The query, as it was sent.
+    pub query: String,
     /// The body; `null` if there is none.
     pub body: Value,
+}
+
+impl Request {
+    /// Whether it asks for the metadata of a collection, as a watch of single Secrets does first.
+    pub fn is_list(&self) -> bool {
+        self.method == Method::GET && parse(&self.path).is_some_and(|(key, _)| key.name.is_empty())
+    }
 }
 
 /// Something that a watch tells.
@@ -50,7 +59,7 @@ pub struct Event {
 pub type Answer = (u16, Value);
 
 /// The objects that there are, and all that has happened to them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Api {
     objects: BTreeMap<Key, Value>,
     version: u64,
@@ -67,6 +76,16 @@ impl Api {
         self.objects.get(key)
     }
 
+    /// All objects.
+    pub fn all(&self) -> impl Iterator<Item = (&Key, &Value)> {
+        self.objects.iter()
+    }
+
+    /// The version of the latest change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     /// All objects of a kind.
     pub fn list<'a>(&'a self, resource: &'a str) -> impl Iterator<Item = (&'a Key, &'a Value)> {
         self.objects.iter().filter(move |(key, _)| key.resource == resource)
@@ -78,26 +97,54 @@ impl Api {
         if key.resource == "events" {
             return (201, request.body.clone());
         }
+        let body = &request.body;
         match (request.method.as_str(), subresource) {
+            ("GET", _) if key.name.is_empty() => self.collection(&key, &request.query),
             ("GET", _) => self
                 .objects
                 .get(&key)
                 .map_or_else(|| failure(404, "NotFound"), |object| (200, object.clone())),
-            ("POST", _) => self.create(key, request.body.clone()),
-            ("PUT", "status") => self.change(&key, &request.body, |object| {
-                object["status"] = request.body["status"].clone();
+            ("POST", _) => {
+                let mut object = body.clone();
+                // A status is written by itself only.
+                object.as_object_mut().and_then(|object| object.remove("status"));
+                self.create(key, object)
+            }
+            ("PUT", _) if is_ours(&key) && body["metadata"]["resourceVersion"].is_null() => {
+                failure(422, "Invalid")
+            }
+            ("PUT", subresource) => self.change(&key, body, |object| write_part(object, body, subresource)),
+            ("PATCH", subresource) => self.change(&key, body, |object| {
+                let mut patched = object.clone();
+                merge(&mut patched, body);
+                write_part(object, &patched, subresource);
             }),
-            ("PUT", _) => self.change(&key, &request.body, |object| {
-                let status = object["status"].clone();
-                *object = request.body.clone();
-                if !status.is_null() {
-                    object["status"] = status;
-                }
-            }),
-            ("PATCH", _) => self.change(&key, &request.body, |object| merge(object, &request.body)),
+            ("DELETE", _) if !self.is_as_asked(&key, &body["preconditions"]) => failure(409, "Conflict"),
             ("DELETE", _) => self.delete(&key),
             _ => failure(405, "MethodNotAllowed"),
         }
+    }
+
+    /// The metadata of a collection, or of the one object of it that the query names.
+    fn collection(&self, key: &Key, query: &str) -> Answer {
+        let name = named(query);
+        let here = |there: &Key| there.resource == key.resource && there.namespace == key.namespace;
+        let found = self.objects.iter().filter(|(there, _)| here(there));
+        let found = found.filter(|(there, _)| name.as_ref().is_none_or(|name| *name == there.name));
+        let items: Vec<Value> = found.map(|(_, object)| metadata_of(object)).collect();
+        let body = json!({
+            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
+            "metadata": {"resourceVersion": self.version.to_string()}, "items": items,
+        });
+        (200, body)
+    }
+
+    /// Whether an object is the one, and has the version, that its deletion is for.
+    fn is_as_asked(&self, key: &Key, preconditions: &Value) -> bool {
+        let Some(object) = self.objects.get(key) else { return true };
+        ["uid", "resourceVersion"].into_iter().all(|member| {
+            preconditions[member].is_null() || preconditions[member] == object["metadata"][member]
+        })
     }
 
     /// Creates an object.
@@ -192,7 +239,7 @@ impl Api {
         let owned: Vec<Key> = self
             .objects
             .iter()
-            .filter(|(_, object)| object["metadata"]["ownerReferences"][0]["uid"] == uid)
+            .filter(|(_, object)| owners(object).any(|owner| owner["uid"] == uid))
             .map(|(key, _)| key.clone())
             .collect();
         for key in owned {
@@ -201,12 +248,55 @@ impl Api {
     }
 }
 
+fn owners(object: &Value) -> impl Iterator<Item = &Value> {
+    object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
+}
+
+/// Whether it is of a kind with a status subresource, which needs a version to be replaced.
+fn is_ours(key: &Key) -> bool {
+    !matches!(key.resource.as_str(), "secrets" | "namespaces")
+}
+
+/// Of `wanted`, what may be written: the status alone, or all but the status and what the API server gives an object.
+fn write_part(object: &mut Value, wanted: &Value, subresource: &str) {
+    if subresource == "status" {
+        object["status"] = wanted["status"].clone();
+        return;
+    }
+    let before = std::mem::replace(object, wanted.clone());
+    let kept = ["name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "generation"];
+    keep(&mut object["metadata"], &before["metadata"], &kept);
+    keep(object, &before, &["status"]);
+}
+
+fn keep(object: &mut Value, before: &Value, members: &[&str]) {
+    let Some(object) = object.as_object_mut() else { return };
+    for member in members {
+        match before.get(member) {
+            Some(value) => drop(object.insert((*member).to_owned(), value.clone())),
+            None => drop(object.remove(*member)),
+        }
+    }
+}
+
+/// The name that a field selector asks for.
+pub fn named(query: &str) -> Option<String> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let (_, selector) = pairs.find(|(key, _)| key == "fieldSelector")?;
+    selector.strip_prefix("metadata.name=").map(str::to_owned)
+}
+
+/// What a client sees of an object that asks for metadata only.
+pub fn metadata_of(object: &Value) -> Value {
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+}
+
 fn has_finalizers(object: &Value) -> bool {
     object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
 }
 
 /// The object that a path names, and the subresource.
-fn parse(path: &str) -> Option<(Key, &str)> {
+pub fn parse(path: &str) -> Option<(Key, &str)> {
     let mut parts = path.trim_start_matches('/').split('/').skip_while(|part| !part.starts_with('v'));
     parts.next()?;
     let mut resource = parts.next()?;

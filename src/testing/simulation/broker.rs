@@ -1,13 +1,13 @@
 //! What does a broker answer, and what is really there? It makes no mistakes but those it is told to make.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
+use super::door::Door;
 use super::fault::{Effect, Fault, Seen};
+use super::half::{HALVES, Half};
 use super::request::{Endpoint, Request};
 use super::rules;
 use super::truth::Truth;
@@ -19,7 +19,9 @@ use crate::osb::in_process::Response;
 pub struct Broker {
     /// What there is.
     pub truth: Truth,
-    catalog: Value,
+    doors: [Door; HALVES.len()],
+    /// All that it has ever had to offer, by which it judges its callers.
+    offered: Value,
     /// What its callers have done wrong.
     pub violations: Vec<String>,
     /// How often it was asked to change something.
@@ -33,31 +35,46 @@ pub struct Broker {
     /// How often it was asked to remove something.
     pub removals: usize,
     at_work: BTreeMap<String, usize>,
-    /// Until when it wants to be left alone, as whoever calls it was told.
-    alone: Option<Instant>,
-    /// Until when it cannot be reached, and how often that was tried.
-    away: Option<(Instant, usize)>,
 }
 
-/// How often a broker that cannot be reached is tried by one operator at most: by all that ask at the same time, then at
-/// the end of each pause.
-const TRIES: usize = 20;
-
 impl Broker {
-    /// A broker that has nothing yet.
+    /// A broker that has nothing yet, and offers this at both of its addresses.
     pub fn offering(catalog: Value) -> Self {
-        Self { catalog, ..Self::default() }
+        let doors = HALVES.map(|_| Door::offering(catalog.clone()));
+        Self { doors, offered: catalog, ..Self::default() }
+    }
+
+    /// Where the broker object of this half reaches it.
+    pub fn door(&self, half: Half) -> &Door {
+        &self.doors[half as usize]
+    }
+
+    /// The same, to be changed.
+    pub fn door_mut(&mut self, half: Half) -> &mut Door {
+        &mut self.doors[half as usize]
+    }
+
+    /// What it offers was published before.
+    pub fn enter(&mut self) {
+        self.doors.iter_mut().for_each(Door::enter);
+    }
+
+    /// Something has happened that may be a reason to fetch catalogs again.
+    pub fn disturb(&mut self) {
+        self.doors.iter_mut().for_each(|door| door.disturb(1));
     }
 
     /// A request has arrived.
     pub fn receive(&mut self, request: &Request) {
         self.calls += 1;
-        // Broken on purpose: with a gate that lets everybody through. What is fetched belongs to a call that was under way.
-        let goes_on = request.endpoint == Endpoint::FetchBinding;
-        if self.alone.is_some_and(|until| Instant::now() < until) && !goes_on {
-            self.violations.push(format!("I8: {request:?}: before the broker wants to be asked again"));
+        let complaints = self.door_mut(Half::of_request(request)).receive(request);
+        self.violations.extend(complaints);
+        let mut violations = rules::violations(request, &self.offered, &self.truth);
+        if !self.door(Half::of_request(request)).is_published {
+            // The operator cannot know any more which bindings can be fetched, and asks as if none could.
+            violations.retain(|violation| !violation.ends_with(rules::ONLY_WHAT_CAN_BE_FETCHED));
         }
-        self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
+        self.violations.extend(violations);
         if request.endpoint.changes_something() {
             self.changes += 1;
             let removes = matches!(request.endpoint, Endpoint::Deprovision | Endpoint::Unbind);
@@ -77,27 +94,22 @@ impl Broker {
         }
     }
 
-    /// From now on it cannot be reached for so long.
-    pub fn go_away(&mut self, delay: Duration) {
-        self.away = Some((Instant::now() + delay, 0));
-    }
-
-    /// Whoever calls it from now on was not told to leave it alone, and has not found out by trying.
+    /// Whoever calls it from now on was told nothing.
     pub fn forget_caller(&mut self) {
-        self.alone = None;
-        self.away = self.away.map(|(until, _)| (until, 0));
+        self.doors.iter_mut().for_each(Door::forget_caller);
     }
 
     /// Does what is asked, as far as the fault lets it, and answers.
     pub fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Result<Response, osb::Error> {
-        if let Some((until, tries)) = &mut self.away
-            && Instant::now() < *until
-        {
-            *tries += 1;
-            if *tries > TRIES {
-                self.violations.push(format!("I8: {request:?}: it was tried too often"));
-            }
+        let door = self.door_mut(Half::of_request(request));
+        let away = door.is_away(request);
+        let refuses = door.refuses(request);
+        if away != Ok(false) {
+            self.violations.extend(away.err());
             return Err(osb::Error::Unreachable { reason: "refused".to_owned() });
+        }
+        if refuses {
+            return Ok(response(401, r#"{"description": "who is that?"}"#, None, None));
         }
         if let Some(busy) = self.busy(request) {
             return Ok(busy);
@@ -116,7 +128,9 @@ impl Broker {
             }
             Effect::Late => self.late.push(request.clone()),
         }
-        self.alone = fault.seen.asks_to_wait().map(|delay| Instant::now() + delay).or(self.alone);
+        if let Some(delay) = fault.seen.asks_to_wait() {
+            self.door_mut(Half::of_request(request)).stay_alone(delay);
+        }
         match &fault.seen {
             Seen::Answer(status, body, after) => Ok(response(*status, body, *after, None)),
             Seen::Cut(status, defect) => Ok(response(*status, "{", None, Some(*defect))),
@@ -155,7 +169,7 @@ impl Broker {
 
     fn perform(&mut self, request: &Request) -> (u16, Value) {
         let answer = match request.endpoint {
-            Endpoint::Catalog => (200, self.catalog.clone()),
+            Endpoint::Catalog => (200, self.door_mut(Half::of_request(request)).answer()),
             _ => self.truth.answer(request),
         };
         if matches!(request.endpoint, Endpoint::Provision | Endpoint::Bind)

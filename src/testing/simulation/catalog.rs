@@ -1,8 +1,14 @@
-//! What does the simulated broker offer, and how is it published?
+//! What does the simulated broker offer, how does its operator change that, and how does it look once it is published?
+
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::api::{Api, Key};
+use super::api::Api;
+use super::choices::Choices;
+use super::half::{BROKER, HALVES, Half};
+use super::world::World;
+use super::{platform, run};
 
 /// What the broker offers: a database whose bindings cannot be fetched, a cache whose bindings can. Plans whose id ends
 /// in `slow` work asynchronously. The large database makes bindings from their predecessors, and so does the cache unless
@@ -19,30 +25,126 @@ pub fn offered() -> Value {
     ]})
 }
 
-/// The objects that such a catalog becomes.
-pub fn publish(api: &mut Api, url: &str) {
-    let mut create = |resource: &str, kind: &str, name: &str, spec: Value| {
-        let key = Key { resource: resource.to_owned(), namespace: String::new(), name: name.to_owned() };
-        let api_version = "servicecatalog.k8s.io/v1beta1";
-        api.create(key, json!({"apiVersion": api_version, "kind": kind, "metadata": {}, "spec": spec}));
-    };
-    create("clusterservicebrokers", "ClusterServiceBroker", "broker", json!({"url": url}));
-    let offered = offered();
-    for service in offered["services"].as_array().into_iter().flatten() {
-        let class = json!({
-            "clusterServiceBrokerName": "broker", "externalName": service["name"], "externalID": service["id"],
-            "description": "d", "bindable": true, "planUpdatable": true,
-            "bindingRetrievable": service["bindings_retrievable"] == true,
-            "bindingRotatable": service["binding_rotatable"],
-        });
-        create("clusterserviceclasses", "ClusterServiceClass", service["id"].as_str().unwrap(), class);
-        for plan in service["plans"].as_array().into_iter().flatten() {
-            let spec = json!({
-                "clusterServiceBrokerName": "broker", "externalName": plan["name"], "externalID": plan["id"],
-                "description": "d", "free": true, "clusterServiceClassRef": {"name": service["id"]},
-                "bindingRotatable": plan["binding_rotatable"],
-            });
-            create("clusterserviceplans", "ClusterServicePlan", plan["id"].as_str().unwrap(), spec);
+/// The operator of the broker changes what is offered; returns it in words.
+pub fn change(catalog: &mut Value, choices: &mut Choices) -> &'static str {
+    let former = std::mem::replace(catalog, offered());
+    let services = &mut catalog["services"];
+    match choices.below(10) {
+        0 => "offers all",
+        1 => withdraw(services, "cache", "withdraws the cache"),
+        2 => withdraw(&mut services[0]["plans"], "large", "withdraws the plan large"),
+        3 => {
+            services[0]["plans"][0]["name"] = "tiny".into();
+            "renames the plan small"
+        }
+        4 => {
+            services[0]["name"] = "store".into();
+            "renames the database"
+        }
+        5 => {
+            *services = json!([]);
+            "offers nothing"
+        }
+        6 => {
+            services[1]["description"] = "quick".into();
+            services[0]["plans"][2]["free"] = false.into();
+            "describes the cache, and wants money for the plan slow"
+        }
+        7 => {
+            add(services);
+            "adds a queue"
+        }
+        8 => {
+            spoil(services);
+            "adds entries that are invalid"
+        }
+        _ => {
+            *catalog = former;
+            change_much(catalog);
+            "withdraws, renames, adds and spoils entries"
         }
     }
 }
+
+/// One change of each kind.
+pub fn change_much(catalog: &mut Value) {
+    *catalog = offered();
+    let services = &mut catalog["services"];
+    withdraw(&mut services[0]["plans"], "large", "");
+    services[0]["plans"][0]["name"] = "tiny".into();
+    services[0]["description"] = "new".into();
+    withdraw(services, "cache", "");
+    add(services);
+    spoil(services);
+}
+
+fn withdraw(entries: &mut Value, id: &str, what: &'static str) -> &'static str {
+    if let Some(entries) = entries.as_array_mut() {
+        entries.retain(|entry| entry["id"] != id);
+    }
+    what
+}
+
+fn add(services: &mut Value) {
+    let queue = json!({"id": "queue", "name": "queue", "description": "q", "plans": [
+        {"id": "queue-small", "name": "small", "description": "s"},
+    ]});
+    services.as_array_mut().unwrap().push(queue);
+}
+
+/// A service without plans, one whose id is another's, a plan without a name.
+fn spoil(services: &mut Value) {
+    services[0]["plans"].as_array_mut().unwrap().push(json!({"id": "nameless", "description": "n"}));
+    services.as_array_mut().unwrap().extend([
+        json!({"id": "hollow", "name": "hollow", "description": "h", "plans": []}),
+        json!({"id": "database", "name": "double", "description": "d", "plans": [
+            {"id": "double", "name": "double", "description": "d"},
+        ]}),
+    ]);
+}
+
+/// Both brokers registered, their catalogs published, and entries of users beside them: as the operator leaves it.
+pub fn published() -> Api {
+    static PUBLISHED: LazyLock<Api> = LazyLock::new(|| {
+        // A time of its own needs a thread of its own.
+        let operator = std::thread::spawn(|| run(publish()));
+        operator.join().unwrap()
+    });
+    PUBLISHED.clone()
+}
+
+async fn publish() -> Api {
+    let mut world = World::without_brokers();
+    for half in HALVES {
+        make_entries(&mut world.api, half);
+        platform::register_openly(&mut world, half);
+    }
+    world.come_to_rest().await;
+    assert!(world.broken.is_empty(), "{}\n{}", world.story.join("\n"), world.broken.join("\n"));
+    let mut api = std::mem::take(&mut world.api);
+    api.log.clear();
+    api
+}
+
+/// A user makes a class and a plan beside those of the broker, with the ids that it has there.
+pub fn make_entries(api: &mut Api, half: Half) {
+    let mut create = |kind: &str, of: &str, spec: &mut Value| {
+        spec[half.member("BrokerName")] = BROKER.into();
+        let key = half.key(of, MADE_BY_USERS);
+        api.create(key, half.object(kind, spec));
+    };
+    create(
+        "Class",
+        "classes",
+        &mut json!({
+            "externalName": "mine", "externalID": "database", "description": "d", "bindable": true,
+            "planUpdatable": true, "defaultProvisionParameters": {"size": 3},
+        }),
+    );
+    let mut plan = json!({"externalName": "mine", "externalID": "small", "description": "d", "free": true});
+    plan[half.member("ClassRef")] = json!({"name": MADE_BY_USERS});
+    create("Plan", "plans", &mut plan);
+}
+
+/// The name of the class and of the plan that users have made by themselves.
+pub const MADE_BY_USERS: &str = "mine";

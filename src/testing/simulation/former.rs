@@ -4,7 +4,8 @@
 use tokio::sync::oneshot;
 
 use super::api;
-use super::operator::{Inbox, Operator, RESOURCES, Waiting};
+use super::operator::{Inbox, Operator, Waiting};
+use super::watches::RESOURCES;
 use super::world::World;
 use crate::osb;
 use crate::osb::in_process::Response;
@@ -79,7 +80,7 @@ impl World {
                 UnderWay::Api(answer, answered) => drop(answer.send(answered)),
                 UnderWay::Broker(answer, answered) => drop(answer.send(answered)),
                 UnderWay::Unsent(request, answer) => {
-                    let answered = self.carry_out(&request);
+                    let answered = self.carry_out_late(&request);
                     let _ = answer.send(Ok(answered));
                 }
             }

@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::choices::{Choices, shrink};
 use super::fault::{FAULTS, Seen};
 use super::former::Former;
-use super::operator::{RESOURCES, Waiting};
+use super::half::{HALVES, Half};
+use super::operator::Waiting;
+use super::watches::RESOURCES;
 use super::world::{Broken, World};
-use super::{invariants, run, users};
+use super::{invariants, platform, published, run, users};
+use crate::reconcilers::clock;
 
 /// What became of a history.
 pub struct End {
@@ -39,10 +42,17 @@ pub fn shortest(end: End) -> End {
     live(Choices::replay(choices))
 }
 
+/// How long brokers are left as they are before they are judged. An operator without credentials, or an object whose broker
+/// is gone, never comes to rest. It is longer than all pauses.
+const LEFT_ALONE: Duration = Duration::from_hours(3);
+
 struct History {
     world: World,
     choices: Choices,
     actions: usize,
+    /// What those who run the platform and its brokers still do, and have done.
+    deeds: usize,
+    done: usize,
     faults: usize,
     spent: usize,
 }
@@ -53,6 +63,7 @@ enum Move {
     Answer(usize),
     Deliver(usize),
     Act,
+    Govern,
     Wait,
     CatchUp,
     Befall(usize),
@@ -67,27 +78,66 @@ enum Move {
 impl History {
     fn new(mut choices: Choices) -> Self {
         let (actions, faults) = (1 + choices.below(8), choices.below(8));
-        Self { world: World::new(), choices, actions, faults, spent: 0 }
+        let deeds = choices.pick(&[4, 2, 1, 1]);
+        Self { world: World::new(), choices, actions, deeds, done: 0, faults, spent: 0 }
     }
 
     async fn live(&mut self) {
-        while (self.actions > 0 || self.faults > self.spent) && self.world.broken.is_empty() {
+        while (self.actions + self.deeds > 0 || self.faults > self.spent) && self.world.broken.is_empty() {
             self.world.settle().await;
             let moves = self.moves();
             let weights: Vec<u32> = moves.iter().map(|(_, weight)| *weight).collect();
             let (chosen, _) = moves[self.choices.pick(&weights)];
-            if !self.make(chosen).await && self.actions == 0 {
+            if !self.make(chosen).await && self.actions + self.deeds == 0 {
                 break;
             }
         }
         users::unpause(&mut self.world.api);
+        if self.done > 0 {
+            self.put_right().await;
+        }
         self.world.come_to_rest().await;
         self.judge(true);
         self.restart().await;
         users::clean_up(&mut self.world.api);
         self.world.tell("the users delete everything");
+        if self.done > 0 {
+            self.world.go_on_for(LEFT_ALONE).await;
+            // A broker that is deleted does not wait for bindings that outlive their instance, as one does that is kept. They
+            // go on when the broker is registered again.
+            platform::register_missing(&mut self.world);
+        }
         self.world.come_to_rest().await;
         self.judge(false);
+        if self.done > 0 && self.world.broken.is_empty() {
+            self.remove_brokers().await;
+        }
+    }
+
+    /// Brokers that hold nothing any more go at once.
+    async fn remove_brokers(&mut self) {
+        let world = &mut self.world;
+        platform::clean_up(world);
+        world.tell("the platform removes its brokers");
+        world.come_to_rest().await;
+        if world.broken.is_empty() {
+            world.broken.extend(published::at_rest(&world.api, &world.broker));
+            world.broken.extend(published::nothing_is_left(&world.api));
+        }
+    }
+
+    /// Brokers, classes and plans are judged as they were left; then all is put right, so that instances can be judged.
+    async fn put_right(&mut self) {
+        let world = &mut self.world;
+        world.go_on_for(LEFT_ALONE).await;
+        let locked_out = HALVES.into_iter().any(|half| platform::is_locked_out(world, half));
+        if world.broken.is_empty() && !locked_out {
+            world.broken.extend(published::at_rest(&world.api, &world.broker));
+        }
+        if world.broken.is_empty() {
+            world.tell("all brokers are put right");
+            platform::put_right(world);
+        }
     }
 
     /// I8: what is settled is left alone, also by an operator that remembers nothing.
@@ -96,13 +146,16 @@ impl History {
         if !world.broken.is_empty() {
             return;
         }
-        let before = (world.writes, world.broker.calls);
+        let (relists, before) = (published::next_relists(&world.api), (world.writes, world.broker.calls));
         world.crash(|_| false);
         world.start();
         world.come_to_rest().await;
-        let after = (world.writes, world.broker.calls);
-        if world.broken.is_empty() && before != after {
-            let (writes, calls) = (after.0 - before.0, after.1 - before.1);
+        let (writes, calls) = (world.writes - before.0, world.broker.calls - before.1);
+        let now = clock::now().0;
+        let due = relists.into_iter().filter(|next| *next <= now).count();
+        // An instance whose class is gone hears of it now.
+        let whole = HALVES.into_iter().all(|half| published::is_whole(half, &world.api));
+        if world.broken.is_empty() && whole && (writes > due || calls > due) {
             world
                 .broken
                 .push(format!("I8: a restart when all is settled costs {writes} writes, {calls} calls"));
@@ -115,10 +168,11 @@ impl History {
             return;
         }
         let mut broken = invariants::at_rest(&world.api, &world.broker);
+        broken.extend(published::at_rest(&world.api, &world.broker));
         if !expected {
             broken.extend(invariants::nothing_is_left(&world.api));
         }
-        let budget = 40 + 25 * self.spent;
+        let budget = 40 + 25 * (self.spent + self.done);
         if world.broker.changes > budget {
             broken.push(format!("I8: {} calls that change something, not {budget}", world.broker.changes));
         }
@@ -136,6 +190,9 @@ impl History {
         }
         if self.actions > 0 {
             moves.push((Move::Act, 3));
+        }
+        if self.deeds > 0 {
+            moves.push((Move::Govern, 3));
         }
         if !world.broker.late.is_empty() {
             moves.push((Move::CatchUp, 3));
@@ -172,6 +229,12 @@ impl History {
                 let what = users::act(&mut world.api, &mut self.choices);
                 world.tell(what);
             }
+            Move::Govern => {
+                self.deeds -= 1;
+                self.done += 1;
+                let what = platform::act(world, &mut self.choices);
+                world.tell(what);
+            }
             Move::Resume => world.resume(),
             Move::Wait => return world.wait().await,
             Move::CatchUp => {
@@ -197,11 +260,14 @@ impl History {
                 let legal: Vec<_> =
                     FAULTS.iter().filter(|fault| fault.can_befall(request.endpoint)).collect();
                 let fault = legal[self.choices.below(legal.len())];
+                let half = Half::of_request(request);
                 world.befall(index, fault);
                 if matches!(fault.seen, Seen::Unreachable) {
                     // It is so for a while, and for all.
                     let seconds = [5, 60, 600][self.spent % 3];
-                    world.broker.go_away(Duration::from_secs(seconds));
+                    let door = world.broker.door_mut(half);
+                    door.go_away(Duration::from_secs(seconds));
+                    door.disturb(2);
                     world.tell(format!("the broker is away for {seconds} s"));
                 }
             }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::api::{Api, Key, Request as Write};
 use super::broker::{Broker, id};
+use super::half::{HALVES, Half};
 use super::request::{Endpoint, Request};
 use super::truth::Instance;
 use super::world::Broken;
@@ -70,7 +71,7 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (_, object) in api.list(INSTANCES).filter(|(_, object)| !is_left(object)) {
         broken.extend(of_instance(object, &rest));
-        broken.extend(of_end(object));
+        broken.extend(of_end(object).filter(|_| !is_left_behind(object, api)));
     }
     for (_, object) in api.list(BINDINGS).filter(|(_, object)| !is_left(object)) {
         let external = &object["status"]["externalProperties"];
@@ -82,6 +83,12 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
             let there = ids.map(|id| id.is_null() || instance.bindings.remove(&text(id)).is_some());
             if !external.is_null() && there != [true, true] {
                 broken.push(format!("I1: not at the broker: {object}"));
+            }
+            // What a successor left is removed when the Secret is put right, which may wait for the user.
+            let ready = condition(object, "Ready");
+            if ready.is_some_and(|ready| ready["reason"] == "ErrorInstanceNotReady") {
+                let orphans = object["status"]["orphans"].as_array().into_iter().flatten();
+                orphans.for_each(|orphan| drop(instance.bindings.remove(&text(&orphan["id"]))));
             }
         } else if !external.is_null() {
             broken.push(format!("I1: not at the broker: {object}"));
@@ -104,7 +111,7 @@ fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Bro
     };
     let spec = &object["spec"];
     let as_wanted = there.parameters == spec["parameters"]
-        && spec["clusterServicePlanExternalName"] == there.plan.as_str();
+        && spec[Half::of_instance(object).member("PlanExternalName")] == there.plan.as_str();
     (is_settled(object) && !as_wanted).then(|| format!("I5: the broker has {there:?}: {object}"))
 }
 
@@ -148,9 +155,11 @@ fn orphans(api: &Api, rest: &BTreeMap<String, Instance>) -> Vec<Broken> {
 
 /// I7: what users have deleted goes, and its Secrets with it.
 pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
+    let auth = HALVES.map(Half::secret);
     [INSTANCES, BINDINGS, "secrets"]
         .into_iter()
         .flat_map(|resource| api.list(resource))
+        .filter(|(key, _)| !auth.iter().flatten().any(|auth| auth == *key))
         .map(|(_, object)| format!("I7: it never goes: {object}"))
         .collect()
 }
@@ -175,6 +184,14 @@ fn is_blocked(object: &Value) -> bool {
         "InstanceUnusable",
     ];
     condition(object, "Ready").is_some_and(|ready| reasons.iter().any(|reason| ready["reason"] == *reason))
+}
+
+/// Whether an instance says that there is no such class or plan any more, as its broker is about to go.
+fn is_left_behind(instance: &Value, api: &Api) -> bool {
+    let broker = api.get(&Half::of_instance(instance).broker());
+    let leaves = broker.is_some_and(|broker| !broker["metadata"]["deletionTimestamp"].is_null());
+    let reason = condition(instance, "Ready").and_then(|ready| ready["reason"].as_str());
+    leaves && reason.is_some_and(|reason| reason.starts_with("References"))
 }
 
 /// Whether a condition is true of an object.

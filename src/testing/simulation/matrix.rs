@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::api::Key;
 use super::fault::{Effect, FAULTS, Fault, Seen};
+use super::half::Half;
 use super::operator::Waiting;
 use super::request::Endpoint;
 use super::world::{Broken, World};
@@ -99,9 +100,14 @@ impl std::fmt::Display for Scenario {
     }
 }
 
-impl Scenario {
+/// A scenario of a matrix, which tells what it is.
+pub trait Played: std::fmt::Display + Sync {
     /// Plays it; what is broken then, and the story.
-    pub fn play(self) -> (Vec<Broken>, Vec<String>) {
+    fn play(&self) -> (Vec<Broken>, Vec<String>);
+}
+
+impl Played for Scenario {
+    fn play(&self) -> (Vec<Broken>, Vec<String>) {
         run(async move {
             let mut world = World::new();
             self.prepare(&mut world).await;
@@ -132,13 +138,15 @@ impl Scenario {
             (std::mem::take(&mut world.broken), std::mem::take(&mut world.story))
         })
     }
+}
 
+impl Scenario {
     /// Brings the world to the moment before the operation.
     async fn prepare(self, world: &mut World) {
         if self.operation == Provision {
             return;
         }
-        users::create_instance_of(&mut world.api, "one", self.plan, &json!({"size": 1}));
+        users::create_instance_of(&mut world.api, "one", self.class_and_plan(), &json!({"size": 1}));
         if self.operation == Mitigate {
             orphan(world, Endpoint::Provision).await;
             return;
@@ -154,12 +162,16 @@ impl Scenario {
         }
     }
 
+    fn class_and_plan(self) -> (Half, &'static str, &'static str) {
+        (Half::Cluster, self.plan.0, self.plan.1)
+    }
+
     /// A user makes it begin.
     fn begin(self, world: &mut World) {
         let api = &mut world.api;
         let instance = Key::new("serviceinstances", "one");
         match self.operation {
-            Provision => users::create_instance_of(api, "one", self.plan, &json!({"size": 1})),
+            Provision => users::create_instance_of(api, "one", self.class_and_plan(), &json!({"size": 1})),
             Update => drop(api.edit(&instance, &json!({"spec": {"parameters": {"size": 2}}}))),
             Deprovision => drop(api.delete(&instance)),
             Bind => users::create_binding(api, "one"),
@@ -273,11 +285,14 @@ fn ready_since(world: &World) -> Option<Value> {
 
 /// Whether the operator has just asked to write a status, and was answered.
 fn wrote(world: &World) -> bool {
-    world.story.last().is_some_and(|line| line.contains("/status: 200"))
+    let its = |line: &String| {
+        line.contains("/status: 200") && line.contains(" ns/service") && !line.contains("broker")
+    };
+    world.story.last().is_some_and(its)
 }
 
 /// Goes on until a call waits at the broker, and is the first of all that waits.
-async fn until(world: &mut World, endpoint: Endpoint) -> Option<()> {
+pub async fn until(world: &mut World, endpoint: Endpoint) -> Option<()> {
     loop {
         world.settle().await;
         let here = |waiting: &Waiting| matches!(waiting, Waiting::Broker(request, _) if request.endpoint == endpoint);

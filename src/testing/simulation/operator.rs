@@ -1,6 +1,7 @@
-//! The operator under simulation: the real reconcilers, queues and caches. Its watches are served event by event, and
-//! its requests wait until they are answered.
+//! The operator under simulation: the real reconcilers, queues and caches. Its requests wait until they are answered; for
+//! its watches see `watches`.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,28 +9,35 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use kube::Client;
 use kube::client::Body;
-use kube::runtime::watcher::Event as Watched;
-use serde_json::Value;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::Store;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::api::{self, Api, Event};
+use super::api::{self, Api};
+use super::half::HALVES;
 use super::request;
-use crate::crd::names::LABEL_CREDENTIALS;
+use super::streams::Streams;
+use super::watches::RESOURCES;
 use crate::leader::{Fence, Gatekeeper};
 use crate::metrics::Metrics;
 use crate::osb;
 use crate::osb::in_process;
 use crate::reconcilers::Settings;
-use crate::reconcilers::kinds::{binding, instance};
+use crate::reconcilers::context::Context;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::kind::Kind;
+use crate::reconcilers::kinds::{binding, broker, catalog_entry, instance};
+use crate::reconcilers::scope::{Cluster, Namespaced};
+use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
-
-/// The kinds that the operator watches; each watch brings its events in their order, but as late as it likes.
-pub const RESOURCES: [&str; 3] = ["serviceinstances", "servicebindings", "secrets"];
 
 /// For how long an operator leads unless it is deposed: longer than any world lives.
 const REIGN: Duration = Duration::from_hours(24 * 365);
+
+/// How often catalogs are fetched if the broker object does not say.
+pub const RELIST_INTERVAL: Duration = Duration::from_hours(24);
 
 /// A request that waits for its answer.
 pub enum Waiting {
@@ -45,7 +53,8 @@ impl Waiting {
         match self {
             Self::Api(request, _) => format!("{} {} {}", request.method, request.path, request.body),
             Self::Broker(request, _) => {
-                format!("broker {:?} {} {}", request.endpoint, request.instance, request.binding)
+                let host = request.header("host").unwrap_or_default();
+                format!("broker {:?} {} {} {host}", request.endpoint, request.instance, request.binding)
             }
         }
     }
@@ -55,11 +64,16 @@ impl Waiting {
         match self {
             Self::Api(request, _) => {
                 let short = request.path.rsplit("/namespaces/").next().unwrap_or_default();
+                let short = short.rsplit("/v1beta1/").next().unwrap_or_default();
                 format!("{} {short}", request.method)
             }
             Self::Broker(request, _) => {
-                let id = super::broker::id(request).get(..8).unwrap_or_default();
-                format!("{:?} {id}", request.endpoint)
+                let id = super::broker::id(request).get(..8);
+                format!(
+                    "{:?} {}",
+                    request.endpoint,
+                    id.or_else(|| request.header("host")).unwrap_or_default()
+                )
             }
         }
     }
@@ -70,6 +84,8 @@ impl Waiting {
 pub struct Inbox {
     waiting: Arc<Mutex<Vec<Waiting>>>,
     arrived: Arc<Notify>,
+    /// The watches of single Secrets.
+    pub streams: Streams,
 }
 
 impl Inbox {
@@ -97,18 +113,28 @@ impl Inbox {
         Client::new(service, "default")
     }
 
-    async fn ask_api(&self, request: http::Request<Body>) -> Result<http::Response<Body>, tower::BoxError> {
+    async fn ask_api(
+        &self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<axum::body::Body>, tower::BoxError> {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await?;
         let body = serde_json::from_slice(&body).unwrap_or_default();
-        let request = api::Request { method: head.method, path: head.uri.path().to_owned(), body };
+        let query = head.uri.query().unwrap_or_default().to_owned();
+        let request = api::Request { method: head.method, path: head.uri.path().to_owned(), query, body };
+        if let Some(stream) = self.streams.open(&request) {
+            return Ok(http::Response::new(stream));
+        }
         let (sender, answer) = oneshot::channel();
         self.put(Waiting::Api(request, sender));
         let (status, body) = answer.await??;
-        Ok(http::Response::builder().status(status).body(Body::from(body.to_string().into_bytes()))?)
+        Ok(http::Response::builder().status(status).body(axum::body::Body::from(body.to_string()))?)
     }
 
-    async fn ask_broker(self, request: http::Request<Bytes>) -> Result<in_process::Response, osb::Error> {
+    async fn ask_broker(self, mut request: http::Request<Bytes>) -> Result<in_process::Response, osb::Error> {
+        if let Some(host) = request.uri().host().and_then(|host| host.parse().ok()) {
+            request.headers_mut().insert(http::header::HOST, host);
+        }
         let request = request::Request::read(request.map(axum::body::Body::from)).await;
         let (sender, answer) = oneshot::channel();
         self.put(Waiting::Broker(Box::new(request), sender));
@@ -120,116 +146,79 @@ impl Inbox {
 
 /// An operator.
 pub struct Operator {
-    wiring: Wiring,
+    pub(super) wiring: Wiring,
+    pub(super) streams: Streams,
     gatekeeper: Gatekeeper,
     /// How much of the log each watch has brought.
-    seen: [usize; RESOURCES.len()],
+    pub(super) seen: [Cell<usize>; RESOURCES.len()],
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Operator {
     /// Starts an operator, which knows what there is.
     pub fn start(inbox: &Inbox, api: &Api) -> Self {
-        let broker = inbox.clone();
-        in_process::register(
-            super::BROKER_URL,
-            Arc::new(move |request| broker.clone().ask_broker(request).boxed()),
-        );
+        for half in HALVES {
+            let broker = inbox.clone();
+            let ask = move |request| broker.clone().ask_broker(request).boxed();
+            in_process::register(&half.url(), Arc::new(ask));
+        }
         let settings = Settings {
             namespace: "service-catalog".to_owned(),
             cluster_id: "cluster".to_owned(),
-            relist_interval: Duration::from_hours(24),
+            relist_interval: RELIST_INTERVAL,
             broker_timeout: Duration::from_mins(1),
         };
         let (gatekeeper, fence) = Fence::closed();
         gatekeeper.open(Instant::now() + REIGN);
         let client = inbox.client(&fence);
-        let mut wiring = Wiring::new(client, fence, settings, Arc::new(Metrics::default()));
-        list(api, "clusterservicebrokers", |event| wiring.kinds.cluster_brokers.feed.apply(event));
-        list(api, "clusterserviceclasses", |event| wiring.kinds.cluster_classes.feed.apply(event));
-        list(api, "clusterserviceplans", |event| wiring.kinds.cluster_plans.feed.apply(event));
-        list(api, "namespaces", |event| wiring.namespaces.apply(event));
-        let mut operator = Self { wiring, gatekeeper, seen: [0; RESOURCES.len()], tasks: Vec::new() };
+        let wiring = Wiring::new(client, fence, settings, Arc::new(Metrics::default()));
+        let streams = inbox.streams.clone();
+        streams.interrupt();
+        let mut operator = Self { wiring, streams, gatekeeper, seen: Default::default(), tasks: Vec::new() };
+        operator.list_namespaces(api);
         (0..RESOURCES.len()).for_each(|resource| operator.relist(resource, api));
         operator.run();
         operator
     }
 
     fn run(&mut self) {
-        let context = &self.wiring.context;
-        let requests = std::mem::replace(
-            &mut self.wiring.kinds.instances.requests,
-            futures::channel::mpsc::unbounded().1,
-        );
-        let store = context.caches.instances.clone();
-        let instances = harness::run(store, requests, Arc::clone(context), instance::reconcile);
-        let requests = std::mem::replace(
-            &mut self.wiring.kinds.bindings.requests,
-            futures::channel::mpsc::unbounded().1,
-        );
-        let store = context.caches.bindings.clone();
-        let bindings = harness::run(store, requests, Arc::clone(context), binding::reconcile);
-        self.tasks = vec![tokio::spawn(instances), tokio::spawn(bindings)];
+        let Wiring { context, kinds, .. } = &mut self.wiring;
+        let caches = &context.caches;
+        self.tasks = vec![
+            reconcile(context, &caches.instances, &mut kinds.instances, instance::reconcile),
+            reconcile(context, &caches.bindings, &mut kinds.bindings, binding::reconcile),
+            reconcile(
+                context,
+                &caches.cluster_brokers,
+                &mut kinds.cluster_brokers,
+                broker::reconcile::<Cluster>,
+            ),
+            reconcile(context, &caches.brokers, &mut kinds.brokers, broker::reconcile::<Namespaced>),
+            reconcile(
+                context,
+                &caches.cluster_classes,
+                &mut kinds.cluster_classes,
+                catalog_entry::reconcile_class::<Cluster>,
+            ),
+            reconcile(
+                context,
+                &caches.cluster_plans,
+                &mut kinds.cluster_plans,
+                catalog_entry::reconcile_plan::<Cluster>,
+            ),
+            reconcile(
+                context,
+                &caches.classes,
+                &mut kinds.classes,
+                catalog_entry::reconcile_class::<Namespaced>,
+            ),
+            reconcile(context, &caches.plans, &mut kinds.plans, catalog_entry::reconcile_plan::<Namespaced>),
+        ];
     }
 
     /// Its lease has run out.
     pub fn depose(&self) {
         self.gatekeeper.close();
-    }
-
-    /// Whether a watch has something to bring.
-    pub fn is_behind(&self, resource: usize, api: &Api) -> bool {
-        self.next(resource, api).is_some()
-    }
-
-    fn next(&self, resource: usize, api: &Api) -> Option<usize> {
-        let here = |event: &Event| event.key.resource == RESOURCES[resource];
-        api.log.iter().skip(self.seen[resource]).position(here).map(|at| at + self.seen[resource])
-    }
-
-    /// A watch brings its next event.
-    pub fn deliver(&mut self, resource: usize, api: &Api) {
-        if let Some(at) = self.next(resource, api) {
-            self.seen[resource] = at + 1;
-            self.bring(resource, &api.log[at]);
-        }
-    }
-
-    /// A watch brings its last event once more.
-    pub fn repeat(&mut self, resource: usize, api: &Api) {
-        let here = |event: &&Event| event.key.resource == RESOURCES[resource] && !event.gone;
-        if let Some(event) = api.log.iter().take(self.seen[resource]).rev().find(here)
-            && api.get(&event.key).is_some()
-        {
-            self.bring(resource, event);
-        }
-    }
-
-    /// A watch was interrupted: it lists what there is, and what happened in between is never told.
-    pub fn relist(&mut self, resource: usize, api: &Api) {
-        self.seen[resource] = api.log.len();
-        let wiring = &mut self.wiring;
-        match RESOURCES[resource] {
-            "serviceinstances" => {
-                list(api, "serviceinstances", |event| wiring.kinds.instances.feed.apply(event));
-            }
-            "servicebindings" => {
-                list(api, "servicebindings", |event| wiring.kinds.bindings.feed.apply(event));
-            }
-            _ => list(api, "secrets", |event| wiring.context.binding_secrets.apply(event)),
-        }
-    }
-
-    fn bring(&mut self, resource: usize, event: &Event) {
-        let wiring = &mut self.wiring;
-        match RESOURCES[resource] {
-            "serviceinstances" => wiring.kinds.instances.feed.apply(watched(event)),
-            "servicebindings" => wiring.kinds.bindings.feed.apply(watched(event)),
-            _ if is_ours(&event.object) => {
-                wiring.context.binding_secrets.apply(watched(event));
-            }
-            _ => {}
-        }
     }
 }
 
@@ -240,19 +229,16 @@ impl Drop for Operator {
     }
 }
 
-fn is_ours(object: &Value) -> bool {
-    object["kind"] != "Secret" || !object["metadata"]["labels"][LABEL_CREDENTIALS].is_null()
-}
-
-fn watched<K: serde::de::DeserializeOwned>(event: &Event) -> Watched<K> {
-    let object = serde_json::from_value(event.object.clone()).unwrap();
-    if event.gone { Watched::Delete(object) } else { Watched::Apply(object) }
-}
-
-fn list<K: serde::de::DeserializeOwned>(api: &Api, resource: &str, mut apply: impl FnMut(Watched<K>)) {
-    apply(Watched::Init);
-    for (_, object) in api.list(resource).filter(|(_, object)| is_ours(object)) {
-        apply(Watched::InitApply(serde_json::from_value(object.clone()).unwrap()));
-    }
-    apply(Watched::InitDone);
+/// Runs a reconciler, which reads what requeues it.
+fn reconcile<K: Kind, P>(
+    context: &Arc<Context>,
+    cache: &Store<K>,
+    watched: &mut WatchedKind<K>,
+    reconcile: impl Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
+) -> JoinHandle<()>
+where
+    P: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    let requests = std::mem::replace(&mut watched.requests, futures::channel::mpsc::unbounded().1);
+    tokio::spawn(harness::run(cache.clone(), requests, Arc::clone(context), reconcile))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Key};
 use super::choices::Choices;
+use super::half::{HALVES, Half};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE, FINALIZER};
 
 const INSTANCES: &str = "serviceinstances";
@@ -110,11 +111,12 @@ fn parameters(choices: &mut Choices) -> Value {
 }
 
 fn change_plan(api: &mut Api, key: &Key, choices: &mut Choices) -> String {
-    let class = api.get(key).map(|object| object["spec"]["clusterServiceClassExternalName"].clone());
+    let half = api.get(key).map_or(Half::Cluster, Half::of_instance);
+    let class = api.get(key).map(|object| object["spec"][half.member("ClassExternalName")].clone());
     let plans = if class == Some(json!("cache")) { &CACHE[..] } else { &DATABASE[..] };
     let plan = plans[choices.below(plans.len())];
     // As the operator finds the plan anew, its reference is not the user's to change.
-    api.edit(key, &json!({"spec": {"clusterServicePlanExternalName": plan}}));
+    api.edit(key, &json!({"spec": {half.member("PlanExternalName"): plan}}));
     format!("a user changes the plan of {} to {plan}", key.name)
 }
 
@@ -134,14 +136,20 @@ pub fn create_instance(api: &mut Api, name: &str, choices: &mut Choices) {
         .chain(CACHE.iter().map(|plan| ("cache", *plan)))
         .collect();
     let (class, plan) = plans[choices.below(plans.len())];
-    create_instance_of(api, name, (class, plan), &parameters(choices));
+    let half = HALVES[choices.pick(&[3, 1])];
+    create_instance_of(api, name, (half, class, plan), &parameters(choices));
 }
 
 /// Creates an instance of this class and plan, with what admission adds.
-pub fn create_instance_of(api: &mut Api, name: &str, (class, plan): (&str, &str), parameters: &Value) {
+pub fn create_instance_of(
+    api: &mut Api,
+    name: &str,
+    (half, class, plan): (Half, &str, &str),
+    parameters: &Value,
+) {
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": metadata(),
-        "spec": {"clusterServiceClassExternalName": class, "clusterServicePlanExternalName": plan,
+        "spec": {half.member("ClassExternalName"): class, half.member("PlanExternalName"): plan,
             "parameters": parameters, "userInfo": user(), "updateRequests": 0},
     });
     api.create(Key::new(INSTANCES, name), object);

@@ -10,9 +10,10 @@ use super::api::{self, Api, Key};
 use super::broker::Broker;
 use super::fault::Fault;
 use super::former::Former;
-use super::operator::{Inbox, Operator, RESOURCES, Waiting};
+use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
-use super::{BROKER_URL, NAMESPACE, invariants};
+use super::watches::RESOURCES;
+use super::{NAMESPACE, invariants, published};
 use crate::reconcilers::clock;
 use crate::reconcilers::kube_api::truncate;
 
@@ -47,30 +48,25 @@ pub struct World {
     pub broken: Vec<Broken>,
     /// How often the operator has asked the API server to change something.
     pub writes: usize,
+    /// Whether a user has changed or deleted the Secret of a binding.
+    is_secret_touched: bool,
     /// Where the operator's requests arrive.
     pub inbox: Inbox,
     began: Instant,
 }
 
 impl World {
-    /// A world with a catalog, in which nothing has happened.
+    /// A world in which both brokers are registered and their catalogs published.
     pub fn new() -> Self {
-        let began = Instant::now();
-        clock::SIMULATED.set(Some(began));
-        let mut world = Self {
-            api: Api::default(),
-            broker: Broker::offering(super::catalog::offered()),
-            operator: None,
-            former: None,
-            waiting: Vec::new(),
-            story: Vec::new(),
-            broken: Vec::new(),
-            writes: 0,
-            inbox: Inbox::default(),
-            began,
-        };
-        world.api.now = timestamp();
-        super::catalog::publish(&mut world.api, BROKER_URL);
+        let mut world = Self::empty(super::catalog::published());
+        world.broker.enter();
+        world.start();
+        world
+    }
+
+    /// A world without any broker object.
+    pub fn without_brokers() -> Self {
+        let mut world = Self::empty(Api::default());
         let namespace =
             Key { resource: "namespaces".to_owned(), namespace: String::new(), name: NAMESPACE.to_owned() };
         world.api.create(namespace, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {}}));
@@ -78,16 +74,38 @@ impl World {
         world
     }
 
+    fn empty(api: Api) -> Self {
+        let began = Instant::now();
+        clock::SIMULATED.set(Some(began));
+        let mut world = Self {
+            api,
+            broker: Broker::offering(super::catalog::offered()),
+            operator: None,
+            former: None,
+            waiting: Vec::new(),
+            story: Vec::new(),
+            broken: Vec::new(),
+            writes: 0,
+            is_secret_touched: false,
+            inbox: Inbox::default(),
+            began,
+        };
+        world.api.now = timestamp();
+        world
+    }
+
     /// Starts the operator.
     pub fn start(&mut self) {
+        self.broker.disturb();
         self.broker.forget_caller();
         self.operator = Some(Operator::start(&self.inbox, &self.api));
     }
 
     /// Something has happened.
     pub fn tell(&mut self, what: impl Into<String>) {
-        let seconds = self.began.elapsed().as_secs();
-        self.story.push(format!("{seconds:>6} s  {}", what.into()));
+        let (seconds, what) = (self.began.elapsed().as_secs(), what.into());
+        self.is_secret_touched |= what.contains("the Secret");
+        self.story.push(format!("{seconds:>6} s  {what}"));
     }
 
     /// Lets the operator work until it waits for somebody else. Events are taken without further ado.
@@ -105,12 +123,21 @@ impl World {
                         self.look_for_secrets(&request.body.to_string());
                         let _ = answer.send(Ok(self.api.answer(&request)));
                     }
+                    Waiting::Api(request, answer) if request.is_list() => {
+                        told = true;
+                        let _ = answer.send(Ok(self.api.answer(&request)));
+                    }
                     Waiting::Broker(request, answer) => {
                         self.broken.extend(invariants::of_call(&request, &self.api));
+                        published::note(&mut self.broker, &self.api);
                         self.broker.receive(&request);
                         self.waiting.push(Waiting::Broker(request, answer));
                     }
-                    Waiting::Api(..) => self.waiting.push(waiting),
+                    Waiting::Api(request, answer) => {
+                        let broken = published::of_request(&request, &self.api, || self.is_informed());
+                        self.broken.extend(broken);
+                        self.waiting.push(Waiting::Api(request, answer));
+                    }
                 }
             }
             if !told {
@@ -140,6 +167,7 @@ impl World {
 
     /// A request to the broker meets a fault.
     pub fn befall(&mut self, index: usize, fault: &Fault) {
+        self.broker.disturb();
         self.finish(index, Some(fault));
     }
 
@@ -153,6 +181,7 @@ impl World {
                 let _ = answer.send(Ok(answered));
             }
             Waiting::Broker(request, answer) => {
+                published::note(&mut self.broker, &self.api);
                 self.broker.leave(&request);
                 let seen = self.broker.answer(&request, fault);
                 let told = match &seen {
@@ -172,6 +201,17 @@ impl World {
 
     /// A request to the API server is carried out.
     pub fn carry_out(&mut self, request: &api::Request) -> api::Answer {
+        let before = published::before(request, &self.api);
+        let answer = self.carry_out_late(request);
+        if matches!(answer.0, 200..300) {
+            self.broken.extend(published::of_write(request, before.as_ref(), &self.api, &mut self.broker));
+        }
+        answer
+    }
+
+    /// The same for a request of an operator that was stopped before it was sent. What it says of classes and plans may follow
+    /// from a catalog that another one has published meanwhile.
+    pub fn carry_out_late(&mut self, request: &api::Request) -> api::Answer {
         if !request.method.is_safe() {
             self.writes += 1;
             if !request.path.contains("/secrets") {
@@ -179,8 +219,7 @@ impl World {
             }
         }
         let answer = self.api.answer(request);
-        // What users do with a Secret is repaired later.
-        if !self.story.iter().any(|line| line.contains("the Secret")) {
+        if !self.is_secret_touched {
             self.broken.extend(invariants::of_write(request, &self.api, &self.broker));
         }
         answer
@@ -191,6 +230,7 @@ impl World {
         let waiting = self.waiting.remove(index);
         let what = waiting.describe();
         let Waiting::Api(request, answer) = waiting else { return };
+        self.broker.disturb();
         let how = if carried_out { "the answer is lost" } else { "the request is lost" };
         self.tell(format!("{what}: {how}"));
         if carried_out {
@@ -239,9 +279,26 @@ impl World {
                 self.resume();
             }
             self.settle().await;
-            if self.story.len() > LONGEST_STORY {
-                self.broken.push("I7, I8: it does not come to rest".to_owned());
+            self.limit_story();
+        }
+    }
+
+    /// Without any fault, for this long at most.
+    pub async fn go_on_for(&mut self, duration: Duration) {
+        let until = Instant::now() + duration;
+        self.settle().await;
+        while self.broken.is_empty() && Instant::now() < until {
+            if !self.go_on() && !self.wait().await {
+                return;
             }
+            self.settle().await;
+            self.limit_story();
+        }
+    }
+
+    fn limit_story(&mut self) {
+        if self.story.len() > LONGEST_STORY {
+            self.broken.push("I7, I8: it does not come to rest".to_owned());
         }
     }
 
@@ -261,6 +318,13 @@ impl World {
             self.tell(format!("broker: has done {what}"));
             true
         })
+    }
+
+    /// Whether the operator's watches have brought all that has happened.
+    fn is_informed(&self) -> bool {
+        let behind =
+            |operator: &Operator| (0..RESOURCES.len()).any(|watch| operator.is_behind(watch, &self.api));
+        self.operator.as_ref().is_some_and(|operator| !behind(operator))
     }
 
     /// I10: what only Secrets may hold.

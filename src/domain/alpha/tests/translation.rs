@@ -94,6 +94,6 @@ fn labels_of_a_binding_can_be_edited_and_how_pods_are_injected_is_left_to_others
         (json!({"app": "worker"}), Step::Change(Box::new(selects(json!({"app": "worker"}))))),
         (json!({}), Step::Change(Box::new(selects(json!(null))))),
     ] {
-        assert_eq!(decide(&binding(labels.clone()), Some(&child), (false, &at(0))), expected, "{labels}");
+        assert_eq!(decide(&binding(labels.clone()), Some(&child), false, &at(0)), expected, "{labels}");
     }
 }

@@ -7,6 +7,7 @@ use super::super::tests::{World, bound, observed, validates, world};
 use super::super::{Call, settle};
 use super::*;
 use crate::crd::binding::{BindingOperation, Rotation};
+use crate::crd::instance::InstanceOperation;
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
 use crate::domain::binding::decide;
@@ -125,6 +126,32 @@ fn a_successor_is_made_from_the_binding_where_the_broker_can_do_that() {
         let asked = status.in_progress_properties.unwrap();
         let expected = if from { status.binding_id } else { String::new() };
         assert_eq!(asked.predecessor_id, expected, "{rotatable} {expires:?}");
+    }
+}
+
+/// The instance has another plan by now, or gets one, or the binding has expired: what may have been asked for is removed, and
+/// the next successor is made like any other binding.
+#[test]
+fn a_successor_is_not_made_from_a_binding_that_cannot_be_rotated_any_more() {
+    let mut updated = World { rotatable: true, ..settled() };
+    updated.instance.status.as_mut().unwrap().current_operation = Some(InstanceOperation::Update);
+    for (what, mut world, expires) in [
+        ("another plan", World { rotatable: false, ..settled() }, false),
+        ("an update", updated, false),
+        ("expired", World { rotatable: true, ..settled() }, true),
+    ] {
+        let (mut binding, asked) = asked(&World { rotatable: true, ..settled() });
+        binding.status.as_mut().unwrap().expires_at = expires.then(|| at(-1));
+        write(&mut binding, &world);
+        assert_eq!(status(&binding).orphans[0].id, asked.binding_id, "{what}");
+        // Credentials that are about to expire do not wait for the removal.
+        if !expires {
+            let removal = call(&binding, &world);
+            answered(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
+            world.now = at(HOUR);
+        }
+        write(&mut binding, &world);
+        assert_eq!(status(&binding).in_progress_properties.unwrap().predecessor_id, "", "{what}");
     }
 }
 

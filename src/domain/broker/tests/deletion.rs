@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
 
 use super::{Arc, Change, Given, ServiceInstance, Step, check, decide, delete, forget_finalizer};
+use super::{Next, Outcome, settle};
 use crate::crd::class::CommonServiceClassSpec;
 use crate::crd::plan::CommonServicePlanSpec;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan, role};
@@ -75,6 +76,15 @@ fn a_deleted_broker_asks_for_nothing_but_its_end() {
     check(&[
         ("unused", delete, "finalize"),
         (
+            "used, and not connected to as it is now",
+            |given| {
+                delete(given);
+                given.is_connected = false;
+                given.instances.push(instance("db", held_by("broker")));
+            },
+            "connect",
+        ),
+        (
             "unused and never connected to",
             |given| {
                 delete(given);
@@ -134,6 +144,43 @@ fn a_deleted_broker_goes_when_its_last_instance_goes() {
             "1 instances must be deleted first: shop/db-7",
         ]
     );
+}
+
+/// Who deletes the instances reads it on the broker, and may still put its credentials right. In a namespace that is being
+/// deleted, the Secret goes first.
+#[test]
+fn a_deleted_broker_is_asked_with_the_credentials_that_it_had() {
+    let mut given = Given::with(delete);
+    let is_gone = || Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating: false };
+    let settled = settle(&given.observed(), is_gone());
+    assert_eq!((Some(settled.status), settled.note), (given.status.clone(), None), "it goes");
+    given.instances.push(instance("db", held_by("broker")));
+    for (secret_is_terminating, told) in [
+        (true, ""),
+        (
+            false,
+            "; until it can be connected to anew, the broker is asked with its former credentials, if the operator still \
+             has them: there is no Secret",
+        ),
+    ] {
+        let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating };
+        let settled = settle(&given.observed(), unusable);
+        let ready = settled.status.conditions.last().unwrap();
+        assert_eq!(ready.reason, "DeletionBlockedByInstances");
+        assert_eq!(ready.message, format!("1 instances must be deleted first: shop/db{told}"));
+        assert!(!settled.forgets_connection);
+        assert_eq!((settled.note, settled.next), (None, Next::AwaitChange));
+    }
+}
+
+#[test]
+fn a_deleted_broker_still_says_whether_it_is_called() {
+    let mut given = Given::with(delete);
+    given.instances.push(instance("db", held_by("broker")));
+    given.outage = Some(super::outage(Some(8)));
+    let step = given.step();
+    assert!(step.contains("Available=False"), "{step}");
+    assert!(given.written().step().contains("DeletionBlockedByInstances"));
 }
 
 fn owner(broker: &str) -> OwnerReference {

@@ -35,7 +35,7 @@ where
     fn created<T>(changes: Vec<Change<T>>) -> Vec<std::sync::Arc<T>> {
         let created = changes.into_iter().map(|change| match change {
             Change::Create(object) => std::sync::Arc::new(object),
-            Change::Update(_) | Change::Mark { .. } => panic!("there is nothing yet"),
+            Change::Update(_) | Change::Restore(_) | Change::Mark { .. } => panic!("there is nothing yet"),
         });
         created.collect()
     }
@@ -43,6 +43,7 @@ where
         changes.iter().map(|change| match change {
             Change::Create(object) => format!("create {}", object.meta().name.as_deref().unwrap()),
             Change::Update(object) => format!("update {}", object.meta().name.as_deref().unwrap()),
+            Change::Restore(object) => format!("restore {}", object.meta().name.as_deref().unwrap()),
             Change::Mark { object, .. } => format!("mark {}", object.meta().name.as_deref().unwrap()),
         })
     }

@@ -66,6 +66,24 @@ fn only_what_changed_is_written() {
     assert_eq!(cluster.offered(), (names(&["a", "b"]), names(&["a1", "a2", "b1"])));
 }
 
+/// Two changes of one object, made at the same time, would be in each other's way.
+#[test]
+fn what_comes_back_changed_is_one_change() {
+    let before = catalog(&[("a", &["a1"])]);
+    let mut cluster = ClusterWide::of(&before);
+    cluster.sync(&osb::Catalog::default());
+    let mut after = before.clone();
+    after.services[0].description = "new".to_owned();
+    let diff = cluster.diff(&after);
+    assert_eq!(
+        (words(&diff.classes), words(&diff.plans)),
+        (names(&["restore a"]), names(&["mark a1 offered"]))
+    );
+    cluster.sync(&after);
+    assert_eq!(cluster.offered(), (names(&["a"]), names(&["a1"])));
+    assert!(cluster.diff(&after).classes.is_empty());
+}
+
 #[test]
 fn what_users_wrote_is_kept_and_labels_are_repaired() {
     let mut cluster = ClusterWide::of(&rich_catalog());

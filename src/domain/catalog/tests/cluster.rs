@@ -122,6 +122,11 @@ pub fn apply<T: Stored>(objects: &mut Vec<Arc<T>>, changes: Vec<Change<T>>) {
                 let place = find(objects, &object.name_any());
                 *place = object.stored();
             }
+            Change::Restore(object) => {
+                let place = find(objects, &object.name_any());
+                *place = object.stored();
+                Arc::make_mut(place).mark(false);
+            }
             Change::Mark { object, removed } => {
                 Arc::make_mut(find(objects, &object.name_any())).mark(removed);
             }
@@ -138,6 +143,7 @@ pub fn words<T: Stored>(changes: &[Change<T>]) -> Vec<String> {
     let word = |change: &Change<T>| match change {
         Change::Create(object) => format!("create {}", object.name_any()),
         Change::Update(object) => format!("update {}", object.name_any()),
+        Change::Restore(object) => format!("restore {}", object.name_any()),
         Change::Mark { object, removed: true } => format!("mark {} removed", object.name_any()),
         Change::Mark { object, removed: false } => format!("mark {} offered", object.name_any()),
     };

@@ -3,18 +3,16 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::crd::role::Broker as _;
+use crate::crd::role::{Broker as _, Class as _, Plan as _};
 use crate::domain::broker::{Outcome, dependents, publication};
 use crate::domain::catalog::{Change, Existing};
 use crate::osb;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::identity;
+use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::scope::{Scope, is_for, owner};
 
@@ -41,6 +39,16 @@ impl<S: Scope> Entries<S> {
     }
 }
 
+/// Whether the cache lacks something of what was written last to a broker's classes and plans that it knows. What a catalog
+/// changes is found by comparing it with the cache: a mark that is not seen there would not be taken back.
+pub(super) fn is_cache_stale<S: Scope>(context: &Context, broker: &S::Broker) -> bool {
+    let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
+    let classes = entries.classes.iter().filter(|class| class.broker_name() == name);
+    let plans = entries.plans.iter().filter(|plan| plan.broker_name() == name);
+    classes.into_iter().any(|class| context.api.is_stale(class.as_ref()))
+        || plans.into_iter().any(|plan| context.api.is_stale(plan.as_ref()))
+}
+
 /// Makes classes and plans match the catalog.
 pub(super) async fn publish<S: Scope>(
     context: &Context,
@@ -64,21 +72,12 @@ pub(super) async fn withdraw<S: Scope>(context: &Context, broker: &S::Broker) ->
     let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
     let (classes, plans) = dependents(&entries.of(&name), &owner(broker));
     for plan in plans {
-        delete(context, plan.as_ref()).await?;
+        context.api.delete(plan.as_ref()).await?;
     }
     for class in classes {
-        delete(context, class.as_ref()).await?;
+        context.api.delete(class.as_ref()).await?;
     }
     Ok(())
-}
-
-async fn delete<K: Kind>(context: &Context, entry: &K) -> Result<(), Error> {
-    let _permit = context.api.permit(identity::namespace(entry)).await;
-    let deleted = entry.api_of(&context.api.client).delete(&entry.name_any(), &DeleteParams::default()).await;
-    match deleted.during("deleting a class or plan") {
-        Err(error) if !error.is_not_found() => Err(error),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 async fn apply<K: Kind>(
@@ -86,11 +85,10 @@ async fn apply<K: Kind>(
     namespace: Option<&str>,
     changes: Vec<Change<K>>,
 ) -> Result<(), Error> {
-    stream::iter(changes)
-        .map(|change| write_entry(context, namespace, change))
-        .buffer_unordered(CONCURRENT_WRITES)
-        .try_collect()
-        .await
+    let writes = stream::iter(changes).map(|change| write_entry(context, namespace, change));
+    // All are awaited although one has failed: what is written has to be remembered.
+    let written: Vec<Result<(), Error>> = writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
+    written.into_iter().collect()
 }
 
 async fn write_entry<K: Kind>(
@@ -98,24 +96,22 @@ async fn write_entry<K: Kind>(
     namespace: Option<&str>,
     change: Change<K>,
 ) -> Result<(), Error> {
-    let api = K::api(context.api.client.clone(), namespace);
-    let _permit = context.api.permit(namespace.unwrap_or_default()).await;
-    let parameters = PostParams::default();
-    match change {
+    let written = match change {
         Change::Create(mut object) => {
             object.meta_mut().namespace = namespace.map(str::to_owned);
-            api.create(&parameters, &object).await.during("creating a class or plan")?;
+            context.api.create(&object, "creating a class or plan").await
         }
-        Change::Update(object) => {
-            api.replace(&object.name_any(), &parameters, &object).await.during("updating a class or plan")?;
+        Change::Update(object) => context.api.replace(&object, "updating a class or plan").await,
+        Change::Restore(object) => {
+            let updated = context.api.replace(&object, "updating a class or plan").await?;
+            mark(context, &updated, false).await
         }
-        Change::Mark { object, removed } => {
-            let status = Patch::Merge(json!({"status": {"removedFromBrokerCatalog": removed}}));
-            let name = object.name_any();
-            api.patch_status(&name, &PatchParams::default(), &status)
-                .await
-                .during("marking a class or plan")?;
-        }
-    }
-    Ok(())
+        Change::Mark { object, removed } => mark(context, object.as_ref(), removed).await,
+    };
+    written.map(drop)
+}
+
+async fn mark<K: Kind>(context: &Context, object: &K, removed: bool) -> Result<K, Error> {
+    let status = json!({"status": {"removedFromBrokerCatalog": removed}});
+    context.api.patch_status(object, status, "marking a class or plan").await
 }

@@ -1,0 +1,290 @@
+//! What must be so of brokers, classes and plans: always, and when nothing happens any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::api::{Api, Key, Request as Write, parse};
+use super::broker::Broker;
+use super::catalog::MADE_BY_USERS;
+use super::door::Published;
+use super::half::{BROKER, HALVES, Half};
+use super::invariants::{condition, is};
+use super::operator::RELIST_INTERVAL;
+use super::platform::RESTRICTIONS;
+use super::world::Broken;
+use crate::crd::names::FINALIZER;
+use crate::domain::duration::go_duration;
+
+/// What clients see of an entry: name, description, whether it costs nothing, class.
+type Entry = (String, String, bool, String);
+
+/// What is published, by kind and id.
+type Entries = BTreeMap<(&'static str, String), Entry>;
+
+const KINDS: [&str; 2] = ["classes", "plans"];
+
+/// Tells the broker's doors what their callers know: the restrictions, and what their connections were made from.
+pub fn note(broker: &mut Broker, api: &Api) {
+    for half in HALVES {
+        let known = api
+            .get(&half.broker())
+            .map(|object| (object["spec"]["catalogRestrictions"].clone(), connection(half, object, api)));
+        let door = broker.door_mut(half);
+        (door.known, door.is_published) = (known.unwrap_or_default(), is_whole(half, api));
+    }
+}
+
+/// Whether all classes and plans that instances refer to are there.
+pub fn is_whole(half: Half, api: &Api) -> bool {
+    let there =
+        |kind: &str| users(half, kind, api).all(|(name, _)| api.get(&half.key(kind, &name)).is_some());
+    KINDS.into_iter().all(there)
+}
+
+/// What the operator's connection to a broker was made from, if that is its object and its Secret as they are now.
+fn connection(half: Half, object: &Value, api: &Api) -> Option<String> {
+    let named = !object["spec"]["authInfo"].is_null();
+    let secret = half.secret().filter(|_| named).and_then(|key| api.get(&key));
+    let version = secret.map_or_else(|| json!(""), |secret| secret["metadata"]["resourceVersion"].clone());
+    let (meta, status) = (&object["metadata"], &object["status"]);
+    let used = status["authSecretVersion"].as_str().unwrap_or_default();
+    let settled = status["reconciledGeneration"] == meta["generation"] && version == used;
+    settled.then(|| format!("{}/{}/{version}", meta["uid"], meta["generation"]))
+}
+
+/// Of something that the operator is about to do, `informed` of all that has happened: a class or plan that goes is used by
+/// none, and neither is a broker that goes, which takes its entries with it.
+pub fn of_request(request: &Write, api: &Api, informed: impl FnOnce() -> bool) -> Option<Broken> {
+    let (key, _) = parse(&request.path)?;
+    let (half, kind) = Half::of_resource(&key.resource)?;
+    let broker = api.get(&half.broker())?;
+    let leaves = !broker["metadata"]["deletionTimestamp"].is_null();
+    let finalizers = request.body["metadata"]["finalizers"].as_array();
+    let lets_go = finalizers.is_some_and(|finalizers| finalizers.iter().all(|name| name != FINALIZER));
+    let goes = request.method == Method::DELETE || (kind == "brokers" && lets_go);
+    if !goes || !informed() {
+        return None;
+    }
+    // An entry that the broker offers no more goes with its last instance, whether the broker stays or not.
+    let is_offered = kind == "brokers" || !api.get(&key).is_some_and(is_removed);
+    if leaves && is_offered {
+        if let Some(user) = held(half, api).next() {
+            return Some(format!("{} {}: the broker is needed by {user}", request.method, request.path));
+        }
+        let left = managed(half, api).next().filter(|_| kind == "brokers");
+        return left.map(|(_, left)| format!("the broker goes without its entry {left}"));
+    }
+    let user = users(half, kind, api).find(|(name, _)| *name == key.name)?.1;
+    Some(format!("{} {}: it is used by {user}", request.method, request.path))
+}
+
+/// An object of the catalog, before something is written to it.
+pub fn before(request: &Write, api: &Api) -> Option<Value> {
+    let (key, _) = parse(&request.path)?;
+    Half::of_resource(&key.resource)?;
+    api.get(&key).cloned()
+}
+
+/// Of what the operator has written: entries follow from a catalog that was answered, and a broker that says it was published
+/// is right.
+pub fn of_write(request: &Write, before: Option<&Value>, api: &Api, broker: &mut Broker) -> Option<Broken> {
+    let (key, subresource) = parse(&request.path)?;
+    let (half, kind) = Half::of_resource(&key.resource)?;
+    if kind == "brokers" {
+        return of_broker(half, before, api, broker);
+    }
+    let what = format!("{} {}", request.method, request.path);
+    let labels = request.method == Method::PATCH && subresource.is_empty();
+    if labels {
+        return None;
+    }
+    if key.name == MADE_BY_USERS {
+        return Some(format!("{what}: a user has made it"));
+    }
+    if request.method == Method::DELETE {
+        let stays =
+            api.get(&half.broker()).is_some_and(|broker| broker["metadata"]["deletionTimestamp"].is_null());
+        let offered = before.is_some_and(|entry| !is_removed(entry));
+        return (stays && offered).then(|| format!("{what}: it is offered"));
+    }
+    (!broker.door(half).answered).then(|| format!("{what}: no catalog was answered that says so"))
+}
+
+fn of_broker(half: Half, before: Option<&Value>, api: &Api, broker: &mut Broker) -> Option<Broken> {
+    let door = broker.door_mut(half);
+    let Some(object) = api.get(&half.broker()) else {
+        (door.published, door.answered) = (None, false);
+        return None;
+    };
+    let fetched = |object: &Value| object["status"]["lastCatalogRetrievalTime"].clone();
+    if before.map(fetched) == Some(fetched(object)) {
+        return None;
+    }
+    let answered = std::mem::take(&mut door.answered);
+    if !answered {
+        return Some(format!("the broker says that a catalog was fetched, which was not: {object}"));
+    }
+    let (expected, there) = (expected(door.published.as_ref()), entries(half, api));
+    (expected != there).then(|| format!("published: {there:?}, not {expected:?}"))
+}
+
+/// What must be so when nothing happens any more.
+pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
+    HALVES.into_iter().flat_map(|half| of_half(half, api, broker)).collect()
+}
+
+fn of_half(half: Half, api: &Api, broker: &Broker) -> Vec<Broken> {
+    let mut broken = of_users(half, api);
+    let Some(object) = api.get(&half.broker()) else {
+        broken.extend(managed(half, api).map(|(_, left)| format!("left of a broker that is gone: {left}")));
+        return broken;
+    };
+    let reason = condition(object, "Ready").map(|ready| ready["reason"].clone()).unwrap_or_default();
+    if !object["metadata"]["deletionTimestamp"].is_null() {
+        let blocked = reason == "DeletionBlockedByInstances" && held(half, api).next().is_some();
+        broken.extend((!blocked).then(|| format!("I7: it never goes: {object}")));
+        return broken;
+    }
+    let door = broker.door(half);
+    if reason != "FetchedCatalog" || !is(object, "Ready") || connection(half, object, api).is_none() {
+        broken.push(format!("I7: its catalog is not fetched: {object}"));
+    }
+    let (expected, there) = (expected(door.published.as_ref()), entries(half, api));
+    if expected != there {
+        broken.push(format!("published: {there:?}, not {expected:?}"));
+    }
+    if is(object, "CatalogEntriesRejected") != has_invalid(&door.last) {
+        broken.push(format!("what is invalid in its catalog is not told: {object}"));
+    }
+    for kind in KINDS {
+        let used: BTreeSet<String> = users(half, kind, api).map(|(name, _)| name).collect();
+        let of_kind = managed(half, api).filter(|(key, _)| key.resource == half.resource(kind));
+        let unused = of_kind.filter(|(key, entry)| is_removed(entry) && !used.contains(&key.name));
+        broken.extend(unused.map(|(_, entry)| format!("it is neither offered nor used: {entry}")));
+    }
+    broken
+}
+
+/// When catalogs are fetched next although nothing happens.
+pub fn next_relists(api: &Api) -> Vec<Timestamp> {
+    let next = |half: Half| {
+        let broker = api.get(&half.broker())?;
+        let last: Timestamp = broker["status"]["lastCatalogRetrievalTime"].as_str()?.parse().ok()?;
+        let duration = broker["spec"]["relistDuration"].as_str().and_then(go_duration);
+        last.checked_add(SignedDuration::try_from(duration.unwrap_or(RELIST_INTERVAL)).ok()?).ok()
+    };
+    HALVES.into_iter().filter_map(next).collect()
+}
+
+/// I7: brokers that were deleted go.
+pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
+    let left = HALVES.into_iter().filter_map(|half| api.get(&half.broker()));
+    left.map(|object| format!("I7: it never goes: {object}")).collect()
+}
+
+/// What users made stays theirs.
+fn of_users(half: Half, api: &Api) -> Vec<Broken> {
+    let intact = |entry: &Value| {
+        let spec = &entry["spec"];
+        spec["externalName"] == "mine" && !is_removed(entry) && entry["metadata"]["ownerReferences"].is_null()
+    };
+    let missing =
+        KINDS.into_iter().filter(|kind| !api.get(&half.key(kind, MADE_BY_USERS)).is_some_and(intact));
+    missing.map(|kind| format!("a user's entry is not as it was: {}", half.resource(kind))).collect()
+}
+
+/// The instances that the broker of a half holds, or may hold.
+fn held(half: Half, api: &Api) -> impl Iterator<Item = &str> {
+    let instances = api.list("serviceinstances");
+    let holds = move |object: &Value| {
+        let status = &object["status"];
+        let asked = !status["externalProperties"].is_null() || !status["inProgressProperties"].is_null();
+        let left = status["orphans"].as_array().is_some_and(|orphans| !orphans.is_empty());
+        Half::of_instance(object) == half && (asked || left)
+    };
+    instances.filter(move |(_, object)| holds(object)).map(|(key, _)| key.name.as_str())
+}
+
+/// The names of the entries of this kind that instances refer to, and those instances.
+fn users<'a>(half: Half, kind: &str, api: &'a Api) -> impl Iterator<Item = (String, &'a str)> {
+    let member = half.member(if kind == "classes" { "ClassRef" } else { "PlanRef" });
+    api.list("serviceinstances").filter_map(move |(key, object)| {
+        let name = object["spec"][member.as_str()]["name"].as_str()?;
+        Some((name.to_owned(), key.name.as_str()))
+    })
+}
+
+/// The classes and plans that the operator has made for the broker of a half.
+fn managed(half: Half, api: &Api) -> impl Iterator<Item = (&Key, &Value)> {
+    let resources = KINDS.map(|kind| half.resource(kind));
+    let is_its = |object: &Value| object["metadata"]["ownerReferences"][0]["name"] == BROKER;
+    let all = api.all().filter(move |(key, _)| resources.contains(&key.resource));
+    all.filter(move |(_, object)| is_its(object))
+}
+
+fn is_removed(entry: &Value) -> bool {
+    entry["status"]["removedFromBrokerCatalog"] == true
+}
+
+/// What is published and not marked as removed.
+fn entries(half: Half, api: &Api) -> Entries {
+    let class = half.member("ClassRef");
+    let offered = managed(half, api).filter(|(_, entry)| !is_removed(entry));
+    let entry = |(key, entry): (&Key, &Value)| {
+        let kind = if key.resource == half.resource("classes") { "classes" } else { "plans" };
+        let spec = &entry["spec"];
+        let class = text(&spec[class.as_str()]["name"]);
+        let told = (text(&spec["externalName"]), text(&spec["description"]), spec["free"] != false, class);
+        ((kind, text(&spec["externalID"])), told)
+    };
+    offered.map(entry).collect()
+}
+
+/// What should be published.
+fn expected(published: Option<&Published>) -> Entries {
+    let mut entries = Entries::new();
+    let Some(Published { catalog, restrictions }) = published else { return entries };
+    let admits = |list: &str, index: usize| restrictions[list][0] != RESTRICTIONS[index].1;
+    for service in valid(&catalog["services"]) {
+        let plans = valid(&service["plans"]).into_iter().filter(|plan| {
+            (admits("servicePlan", 1) || plan["name"] != "large")
+                && (admits("servicePlan", 2) || plan["free"] != false)
+        });
+        let told = |entry: &Value, class: &Value| {
+            (text(&entry["name"]), text(&entry["description"]), entry["free"] != false, text(class))
+        };
+        let plans: Entries =
+            plans.map(|plan| (("plans", text(&plan["id"])), told(plan, &service["id"]))).collect();
+        if !plans.is_empty() && (admits("serviceClass", 0) || service["name"] == "database") {
+            entries.insert(("classes", text(&service["id"])), told(service, &Value::Null));
+            entries.extend(plans);
+        }
+    }
+    entries
+}
+
+/// The entries that are valid: each has a name, an id of its own, and plans if it is a service.
+fn valid(entries: &Value) -> Vec<&Value> {
+    let mut ids = BTreeSet::new();
+    let entries = entries.as_array().into_iter().flatten();
+    entries
+        .filter(|entry| {
+            entry["name"].is_string() && entry["plans"].as_array().is_none_or(|plans| !plans.is_empty())
+        })
+        .filter(|entry| ids.insert(text(&entry["id"])))
+        .collect()
+}
+
+fn has_invalid(catalog: &Value) -> bool {
+    let count = |entries: &Value| entries.as_array().map_or(0, Vec::len);
+    let services = &catalog["services"];
+    let spoilt = |service: &Value| valid(&service["plans"]).len() < count(&service["plans"]);
+    valid(services).len() < count(services) || services.as_array().into_iter().flatten().any(spoilt)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,134 @@
+//! How are the operator's watches served? Event by event: each brings its events in their order, but as late as it likes, may
+//! repeat itself, and may be interrupted.
+
+use kube::runtime::watcher::Event as Watched;
+use serde_json::Value;
+
+use super::api::{Api, Event};
+use super::operator::Operator;
+use crate::crd::names::LABEL_CREDENTIALS;
+use crate::reconcilers::wiring::Wiring;
+
+/// What the operator watches: kinds, and the Secrets of others that objects refer to, each by its name.
+pub const RESOURCES: [&str; 10] = [
+    "serviceinstances",
+    "servicebindings",
+    "secrets",
+    "clusterservicebrokers",
+    "clusterserviceclasses",
+    "clusterserviceplans",
+    "servicebrokers",
+    "serviceclasses",
+    "serviceplans",
+    USED_SECRETS,
+];
+
+const USED_SECRETS: &str = "secrets that are referred to";
+
+impl Operator {
+    /// Whether a watch has something to bring.
+    pub fn is_behind(&self, resource: usize, api: &Api) -> bool {
+        self.next(resource, api).is_some()
+    }
+
+    fn next(&self, resource: usize, api: &Api) -> Option<usize> {
+        let here = |event: &Event| self.concerns(resource, event);
+        let seen = self.seen[resource].get();
+        let next = api.log.iter().skip(seen).position(here).map(|at| at + seen);
+        // What does not concern it need not be looked at again; a Secret may still be referred to.
+        if RESOURCES[resource] != USED_SECRETS {
+            self.seen[resource].set(next.unwrap_or(api.log.len()));
+        }
+        next
+    }
+
+    fn concerns(&self, resource: usize, event: &Event) -> bool {
+        match RESOURCES[resource] {
+            "secrets" => event.key.resource == "secrets" && is_ours(&event.object),
+            USED_SECRETS => event.key.resource == "secrets" && self.streams.is_watched(&event.key),
+            resource => event.key.resource == resource,
+        }
+    }
+
+    /// A watch brings its next event.
+    pub fn deliver(&mut self, resource: usize, api: &Api) {
+        if let Some(at) = self.next(resource, api) {
+            self.seen[resource].set(at + 1);
+            self.bring(resource, &api.log[at]);
+        }
+    }
+
+    /// A watch brings its last event once more.
+    pub fn repeat(&mut self, resource: usize, api: &Api) {
+        let here = |event: &&Event| self.concerns(resource, event) && !event.gone;
+        if let Some(event) = api.log.iter().take(self.seen[resource].get()).rev().find(here)
+            && api.get(&event.key).is_some()
+        {
+            self.bring(resource, event);
+        }
+    }
+
+    /// A watch was interrupted: it lists what there is, and what happened in between is never told.
+    pub fn relist(&mut self, resource: usize, api: &Api) {
+        let Wiring { context, kinds, .. } = &mut self.wiring;
+        match RESOURCES[resource] {
+            resource @ "serviceinstances" => list(api, resource, |event| kinds.instances.feed.apply(event)),
+            resource @ "servicebindings" => list(api, resource, |event| kinds.bindings.feed.apply(event)),
+            resource @ "clusterservicebrokers" => {
+                list(api, resource, |event| kinds.cluster_brokers.feed.apply(event));
+            }
+            resource @ "clusterserviceclasses" => {
+                list(api, resource, |event| kinds.cluster_classes.feed.apply(event));
+            }
+            resource @ "clusterserviceplans" => {
+                list(api, resource, |event| kinds.cluster_plans.feed.apply(event));
+            }
+            resource @ "servicebrokers" => list(api, resource, |event| kinds.brokers.feed.apply(event)),
+            resource @ "serviceclasses" => list(api, resource, |event| kinds.classes.feed.apply(event)),
+            resource @ "serviceplans" => list(api, resource, |event| kinds.plans.feed.apply(event)),
+            "secrets" => list(api, "secrets", |event| context.binding_secrets.apply(event)),
+            // It goes on from the version that it has seen.
+            _ => return self.streams.interrupt(),
+        }
+        self.seen[resource].set(api.log.len());
+    }
+
+    /// What it knows of namespaces.
+    pub fn list_namespaces(&mut self, api: &Api) {
+        list(api, "namespaces", |event| self.wiring.namespaces.apply(event));
+    }
+
+    fn bring(&mut self, resource: usize, event: &Event) {
+        let Wiring { context, kinds, .. } = &mut self.wiring;
+        match RESOURCES[resource] {
+            "serviceinstances" => kinds.instances.feed.apply(watched(event)),
+            "servicebindings" => kinds.bindings.feed.apply(watched(event)),
+            "clusterservicebrokers" => kinds.cluster_brokers.feed.apply(watched(event)),
+            "clusterserviceclasses" => kinds.cluster_classes.feed.apply(watched(event)),
+            "clusterserviceplans" => kinds.cluster_plans.feed.apply(watched(event)),
+            "servicebrokers" => kinds.brokers.feed.apply(watched(event)),
+            "serviceclasses" => kinds.classes.feed.apply(watched(event)),
+            "serviceplans" => kinds.plans.feed.apply(watched(event)),
+            "secrets" => context.binding_secrets.apply(watched(event)),
+            _ => self.streams.tell(event),
+        }
+    }
+}
+
+/// Whether the watch of the operator's own Secrets selects it, if it is a Secret.
+fn is_ours(object: &Value) -> bool {
+    object["kind"] != "Secret" || !object["metadata"]["labels"][LABEL_CREDENTIALS].is_null()
+}
+
+fn watched<K: serde::de::DeserializeOwned>(event: &Event) -> Watched<K> {
+    let object = serde_json::from_value(event.object.clone()).unwrap();
+    if event.gone { Watched::Delete(object) } else { Watched::Apply(object) }
+}
+
+fn list<K: serde::de::DeserializeOwned>(api: &Api, resource: &str, mut apply: impl FnMut(Watched<K>)) {
+    apply(Watched::Init);
+    for (_, object) in api.list(resource).filter(|(_, object)| is_ours(object)) {
+        apply(Watched::InitApply(serde_json::from_value(object.clone()).unwrap()));
+    }
+    apply(Watched::InitDone);
+}
