@@ -151,8 +151,8 @@ impl Phase {
         if observed.meta.generation.unwrap_or_default() != connection.generation {
             return Self::Superseded;
         }
-        if let Some((status, note)) = outage::news(observed, connection) {
-            return Self::OutageChanged(Box::new(status), note);
+        if let Some(changed) = Self::of_outage(observed, connection) {
+            return changed;
         }
         match relist::next(observed, connection) {
             Relist::Now if observed.is_live => Self::Due,
@@ -167,13 +167,18 @@ impl Phase {
         let blocking = deletion::blocking_instances(observed);
         match observed.connection {
             _ if blocking.is_empty() => Self::Deleted,
-            // The instances are removed with the address and the credentials that the broker has by now.
+            // The operator deprovisions the instances with the broker's current address and credentials.
             None => Self::Disconnected,
-            Some(ref connection) => match outage::news(observed, connection) {
-                Some((status, note)) => Self::OutageChanged(Box::new(status), note),
-                None => Self::DeletionBlocked(blocking),
-            },
+            Some(ref connection) => {
+                Self::of_outage(observed, connection).unwrap_or(Self::DeletionBlocked(blocking))
+            }
         }
+    }
+
+    /// The condition `Available` has to follow the circuit breaker first.
+    fn of_outage(observed: &Observed<'_>, connection: &Connection<'_>) -> Option<Self> {
+        let (status, note) = outage::news(observed, connection)?;
+        Some(Self::OutageChanged(Box::new(status), note))
     }
 }
 

@@ -70,6 +70,11 @@ impl KubeApi {
         self.last_written.set(uid, None);
     }
 
+    /// Remembers the version that a write has made.
+    fn written<K: Kind>(&self, written: kube::Result<K>, doing: &'static str) -> Result<K, Error> {
+        written.map(|written| self.wrote(written)).during(doing)
+    }
+
     fn wrote<K: Kind>(&self, mut object: K) -> K {
         object.meta_mut().managed_fields = None;
         self.last_written.set(identity::uid(&object), version(&object));
@@ -80,10 +85,8 @@ impl KubeApi {
     pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        api.replace_status(&object.name_any(), &PostParams::default(), object)
-            .await
-            .map(|written| self.wrote(written))
-            .during("writing the status")
+        let written = api.replace_status(&object.name_any(), &PostParams::default(), object).await;
+        self.written(written, "writing the status")
     }
 
     /// Changes a status, if no other client has written since the object was read.
@@ -96,25 +99,21 @@ impl KubeApi {
         let patch = of_version(object, patch);
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        api.patch_status(&object.name_any(), &PatchParams::default(), &patch)
-            .await
-            .map(|written| self.wrote(written))
-            .during(doing)
+        self.written(api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await, doing)
     }
 
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let created = object.api_of(&self.client).create(&PostParams::default(), object).await;
-        created.map(|created| self.wrote(created)).during(doing)
+        self.written(created, doing)
     }
 
     /// Writes a whole object but its status, if no other client has written since it was read.
     pub async fn replace<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        let replaced = api.replace(&object.name_any(), &PostParams::default(), object).await;
-        replaced.map(|replaced| self.wrote(replaced)).during(doing)
+        self.written(api.replace(&object.name_any(), &PostParams::default(), object).await, doing)
     }
 
     /// Changes an object, if no other client has written since it was read.
@@ -122,10 +121,7 @@ impl KubeApi {
         let patch = of_version(object, patch);
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        api.patch(&object.name_any(), &PatchParams::default(), &patch)
-            .await
-            .map(|written| self.wrote(written))
-            .during(doing)
+        self.written(api.patch(&object.name_any(), &PatchParams::default(), &patch).await, doing)
     }
 
     /// Deletes exactly this object, as it was seen last. If it is gone already, nothing is to be done.

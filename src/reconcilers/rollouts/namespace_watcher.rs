@@ -186,9 +186,8 @@ impl<'a> NamespaceWatcher<'a> {
         restarts: &BTreeMap<String, i64>,
         takes_turn: bool,
     ) -> Result<(), Error> {
-        let turn = takes_turn
-            .then(|| self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok()));
-        if matches!(turn, Some(None)) {
+        let turn = if takes_turn { self.take_turn() } else { None };
+        if takes_turn && turn.is_none() {
             return Ok(());
         }
         let restarted = self.workloads.restart(workload, restarts).await;
@@ -199,11 +198,14 @@ impl<'a> NamespaceWatcher<'a> {
             self.refused.insert(workload.clone(), Instant::now());
             return Ok(());
         }
-        let turn = turn.flatten().map(|turn| (workload.clone(), (turn, Instant::now())));
-        self.taken.extend(turn);
+        self.taken.extend(turn.map(|turn| (workload.clone(), (turn, Instant::now()))));
         restarted?;
         info!(namespace = self.namespace, %workload, "pods are restarted");
         Ok(())
+    }
+
+    fn take_turn(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok())
     }
 
     fn end_turns(&mut self) {

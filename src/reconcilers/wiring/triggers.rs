@@ -169,11 +169,14 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
             S::Plan::queue(&context.queues).requeue_name(plan, namespace.as_deref());
         }
         for broker in S::Broker::cache(&context.caches).state() {
-            let is_deleted = broker.meta().deletion_timestamp.is_some();
-            let is_for_it = || scope::is_for::<S>(broker.as_ref(), change.object);
+            if broker.meta().deletion_timestamp.is_none()
+                || !scope::is_for::<S>(broker.as_ref(), change.object)
+            {
+                continue;
+            }
             let needs = |instance: &ServiceInstance| needs(instance, &broker.name_any());
             let is_needed = !change.is_gone && needs(change.object);
-            if is_deleted && is_for_it() && change.before.is_some_and(needs) != is_needed {
+            if change.before.is_some_and(needs) != is_needed {
                 S::Broker::queue(&context.queues).requeue_object(&broker);
             }
         }

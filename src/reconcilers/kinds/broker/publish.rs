@@ -42,11 +42,13 @@ impl<S: Scope> Entries<S> {
 /// Whether the cache lacks something of what was written last to a broker's classes and plans that it knows. What a catalog
 /// changes is found by comparing it with the cache: a mark that is not seen there would not be taken back.
 pub(super) fn is_cache_stale<S: Scope>(context: &Context, broker: &S::Broker) -> bool {
-    let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
-    let classes = entries.classes.iter().filter(|class| class.broker_name() == name);
-    let plans = entries.plans.iter().filter(|plan| plan.broker_name() == name);
-    classes.into_iter().any(|class| context.api.is_stale(class.as_ref()))
-        || plans.into_iter().any(|plan| context.api.is_stale(plan.as_ref()))
+    let (name, api) = (broker.name_any(), &context.api);
+    let is_stale_class =
+        |class: &S::Class| is_for::<S>(class, broker) && class.broker_name() == name && api.is_stale(class);
+    let is_stale_plan =
+        |plan: &S::Plan| is_for::<S>(plan, broker) && plan.broker_name() == name && api.is_stale(plan);
+    S::Class::cache(&context.caches).find(is_stale_class).is_some()
+        || S::Plan::cache(&context.caches).find(is_stale_plan).is_some()
 }
 
 /// Makes classes and plans match the catalog.
