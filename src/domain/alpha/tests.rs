@@ -189,7 +189,7 @@ fn a_deletion_waits_for_the_child() {
 #[test]
 fn an_object_goes_with_what_takes_its_child_along() {
     assert_eq!(decide(&instance(|_| ()), Some(&child(|_| ())), true, &at(0)), Step::Leave);
-    assert_eq!(decide(&instance(|_| ()), None, true, &at(0)), Step::Leave, "the child is not made anew");
+    assert_eq!(decide(&instance(|_| ()), None, true, &at(0)), Step::Leave, "the child is not created again");
 }
 
 #[test]

@@ -17,9 +17,10 @@ use crate::domain::reason;
 /// How many instances the message names; the others are only counted.
 const NAMED_INSTANCES: usize = 5;
 
-/// What is told of a broker whose Secret is gone or wrong.
-const UNUSABLE: &str = "until it can be connected to anew, the broker is asked with its former credentials, if the operator \
-                        still has them";
+/// Part of the condition's message when the Secret is missing or invalid. A restart of the operator loses the previous
+/// credentials.
+const UNUSABLE: &str =
+    "the operator cannot use the broker's current credentials and keeps the previous ones until it restarts";
 
 /// The instances that the broker holds or may hold, as `namespace/name`, sorted.
 pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {

@@ -72,8 +72,9 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     }
 }
 
-/// A deleted broker is still needed by the instances that block its deletion: they are removed over the connection that there
-/// is. `why` it could not be made anew, if that is worth telling. The Secret and the spec requeue the broker.
+/// The operator keeps the existing connection of a deleted broker: the instances that block the deletion are deprovisioned
+/// over it. `why`: the reason for the condition's message that there is no new connection. A change of the Secret or of the
+/// spec requeues the broker.
 fn unusable_and_deleted(observed: &Observed<'_>, why: Option<&str>) -> Settled {
     let blocking = deletion::blocking_instances(observed);
     let status =

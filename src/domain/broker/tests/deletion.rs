@@ -159,8 +159,8 @@ fn a_deleted_broker_is_asked_with_the_credentials_that_it_had() {
         (true, ""),
         (
             false,
-            "; until it can be connected to anew, the broker is asked with its former credentials, if the operator still \
-             has them: there is no Secret",
+            "; the operator cannot use the broker's current credentials and keeps the previous ones until it restarts: \
+             there is no Secret",
         ),
     ] {
         let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating };
