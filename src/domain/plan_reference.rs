@@ -1,8 +1,7 @@
 //! Which class, plan and broker does an instance name?
 
 mod target;
-
-use std::time::Duration;
+mod terms;
 
 use kube::{Resource, ResourceExt as _};
 
@@ -11,6 +10,7 @@ use crate::crd::ServiceInstanceSpec;
 use crate::crd::role::{Class, Plan};
 
 pub use target::{References, Target};
+pub use terms::{ClassTerms, PlanTerms};
 
 /// Class and plan as the user named them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,15 +99,18 @@ where
     };
     let found: Vec<&C> = classes
         .filter(|class| {
-            let common = class.common();
-            means(reference.class, &class.name_any(), &common.external_name, &common.external_id)
+            let ClassTerms { name, id, .. } = ClassTerms::of(*class);
+            means(reference.class, &class.name_any(), name, id)
         })
         .collect();
     // One that was found stays, whoever begins to offer another of that name.
     let kept = found.iter().find(|class| current.class == Some(&class.name_any()));
     let class = kept.map_or_else(|| one_class(&found, reference), |class| Ok(*class))?;
     let plans: Vec<&P> = plans
-        .filter(|plan| plan.class_name() == class.name_any() && plan.broker_name() == class.broker_name())
+        .filter(|plan| {
+            let terms = PlanTerms::of(*plan);
+            terms.class == class.name_any() && terms.broker == class.broker_name()
+        })
         .collect();
     let plan = one_plan(&plans, class, reference)?;
     let present = plans.iter().find(|plan| current.plan_id == Some(&plan.common().external_id));
@@ -151,8 +154,8 @@ where
         Some(given) => plans
             .iter()
             .filter(|plan| {
-                let common = plan.common();
-                reference.means(given, &plan.name_any(), &common.external_name, &common.external_id)
+                let PlanTerms { name, id, .. } = PlanTerms::of(**plan);
+                reference.means(given, &plan.name_any(), name, id)
             })
             .collect(),
         None => plans.iter().filter(|plan| !plan.is_removed()).collect(),
@@ -188,26 +191,25 @@ where
     C: Class + Resource<DynamicType = ()>,
     P: Plan + Resource<DynamicType = ()>,
 {
-    let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
+    let (class_object, plan_object) = (class.name_any(), plan.name_any());
+    let (class, plan, current) = (ClassTerms::of(class), PlanTerms::of(plan), PlanTerms::of(current));
     Target {
         namespaced: reference.namespaced,
-        broker: class.broker_name().to_owned(),
-        class_object: class.name_any(),
-        class_name: class.common().external_name.clone(),
-        service_id: class.common().external_id.clone(),
-        plan_object: plan.name_any(),
-        plan_name: plan.common().external_name.clone(),
-        plan_id: plan.common().external_id.clone(),
-        class_removed: class.is_removed(),
-        plan_removed: plan.is_removed(),
-        plan_updatable: current.common().plan_updatable.unwrap_or_else(|| class.common().plan_updatable),
-        maintenance: plan.common().maintenance_info.clone().unwrap_or_default(),
-        maximum_polling_duration: seconds.map(Duration::from_secs),
-        class_defaults: class.common().default_provision_parameters.clone(),
-        plan_defaults: plan.common().default_provision_parameters.clone(),
+        broker: class.broker.to_owned(),
+        class_object,
+        class_name: class.name.to_owned(),
+        service_id: class.id.to_owned(),
+        plan_object,
+        plan_name: plan.name.to_owned(),
+        plan_id: plan.id.to_owned(),
+        class_removed: class.is_removed,
+        plan_removed: plan.is_removed,
+        plan_updatable: current.plan_updatable.unwrap_or(class.plan_updatable),
+        maintenance: plan.maintenance.cloned().unwrap_or_default(),
+        maximum_polling_duration: plan.maximum_polling_duration,
+        class_defaults: class.defaults.cloned(),
+        plan_defaults: plan.defaults.cloned(),
         user_specified_class: format!("{}/{}", C::kind(&()), reference.class),
-        user_specified_plan: reference
-            .plan
-            .map_or_else(|| plan.common().external_name.clone(), str::to_owned),
+        user_specified_plan: reference.plan.unwrap_or(plan.name).to_owned(),
     }
 }

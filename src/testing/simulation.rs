@@ -18,6 +18,7 @@
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same? |
 //! | `matrix`, `catalog_matrix` | what comes of each fault of each call, and of each fetch of a catalog? |
 //! | `catalog` | what does the broker offer, and how does that change? |
+//! | `restart` | what does an operator that has just started do about what is settled? |
 //! | `stored` | is what an earlier version has settled left alone? |
 
 mod api;
@@ -35,6 +36,7 @@ mod matrix;
 mod operator;
 mod platform;
 mod published;
+mod restart;
 mod stored;
 mod streams;
 mod users;

@@ -10,9 +10,9 @@ use kube::{Resource as _, ResourceExt as _};
 use super::feed::{Change, Feed, Listener};
 use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
-use crate::crd::role::{Class as _, Plan as _};
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::broker::needs;
+use crate::domain::plan_reference::{ClassTerms, PlanTerms};
 use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
@@ -85,28 +85,27 @@ fn waiting_instances<K>(context: &Arc<Context>) -> Listener<K> {
     })
 }
 
-/// The instances of a class that can be left now, or no longer.
+/// The instances of a class that is no longer what they were decided on.
 fn instances_of_class<S: Scope>(context: &Arc<Context>) -> Listener<S::Class> {
-    instances_of::<S, _, _>(context, class_of::<S>, |class: &S::Class| class.common().plan_updatable)
+    instances_of::<S, _>(context, class_of::<S>, |before, now| ClassTerms::of(before) == ClassTerms::of(now))
 }
 
-/// The instances of a plan that can be left now, or no longer, or that has another version.
+/// The same for a plan.
 fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
-    instances_of::<S, _, _>(context, plan_of::<S>, |plan: &S::Plan| {
-        (plan.common().plan_updatable, plan.common().maintenance_info.clone())
-    })
+    instances_of::<S, _>(context, plan_of::<S>, |before, now| PlanTerms::of(before) == PlanTerms::of(now))
 }
 
-/// The instances of a class or plan whose terms are no longer what they were before.
-fn instances_of<S: Scope, K: Kind, T: PartialEq + 'static>(
+/// The instances of a class or plan that has gone or changed, unless they have nothing to do with the change. Those that refer
+/// to one that is not there [wait](waiting_instances) for it.
+fn instances_of<S: Scope, K: Kind>(
     context: &Arc<Context>,
     of: fn(&ServiceInstance) -> Option<&str>,
-    terms: fn(&K) -> T,
+    is_same: fn(&K, &K) -> bool,
 ) -> Listener<K> {
     let context = Arc::clone(context);
     Box::new(move |change| {
         let entry = change.object;
-        if change.is_gone || change.before.is_none_or(|before| terms(before) == terms(entry)) {
+        if change.before.is_none_or(|before| !change.is_gone && is_same(before, entry)) {
             return;
         }
         for instance in context.caches.instances.state() {

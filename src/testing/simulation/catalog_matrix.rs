@@ -15,7 +15,7 @@ use super::matrix::{Death, Played, until};
 use super::operator::Waiting;
 use super::request::Endpoint;
 use super::world::{Broken, World};
-use super::{invariants, platform, published, run, users};
+use super::{invariants, platform, published, restart, run, users};
 
 /// What is done when the fault comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,8 @@ impl Played for Scenario {
 }
 
 impl Scenario {
-    /// The world at the moment before the operation. An instance has a plan that is about to be withdrawn.
+    /// The world at the moment before the operation. One instance has a plan that is about to be withdrawn, another one a
+    /// plan that is about to be renamed.
     async fn prepare(self) -> World {
         if self.operation == Register {
             let mut world = World::without_brokers();
@@ -135,8 +136,10 @@ impl Scenario {
         }
         let mut world = World::new();
         platform::give_secret(&mut world, self.half);
-        let plan = (self.half, "database", "large");
-        users::create_instance_of(&mut world.api, "one", plan, &json!({"size": 1}));
+        for (name, plan) in [("one", "large"), ("two", "small")] {
+            let plan = (self.half, "database", plan);
+            users::create_instance_of(&mut world.api, name, plan, &json!({"size": 1}));
+        }
         world.come_to_rest().await;
         world
     }
@@ -248,7 +251,7 @@ impl Scenario {
         world.story.last().is_some_and(|last| last.contains(&line))
     }
 
-    /// What must be so when nothing goes wrong any more: at first with an instance that uses a plan, then without.
+    /// What must be so when nothing goes wrong any more: at first with instances that use plans, then without.
     async fn judge(self, world: &mut World) {
         if !world.broken.is_empty() {
             return;
@@ -263,8 +266,9 @@ impl Scenario {
                 world.broken.push(format!("an instance uses it, and it is gone: {key:?}"));
             }
         }
+        restart::costs_nothing(world).await;
         users::clean_up(&mut world.api);
-        world.tell("the user deletes the instance");
+        world.tell("the user deletes the instances");
         world.come_to_rest().await;
         if !world.broken.is_empty() {
             return;

@@ -9,8 +9,7 @@ use super::half::{HALVES, Half};
 use super::operator::Waiting;
 use super::watches::RESOURCES;
 use super::world::{Broken, World};
-use super::{invariants, platform, published, run, users};
-use crate::reconcilers::clock;
+use super::{invariants, platform, published, restart, run, users};
 
 /// What became of a history.
 pub struct End {
@@ -98,7 +97,7 @@ impl History {
         }
         self.world.come_to_rest().await;
         self.judge(true);
-        self.restart().await;
+        restart::costs_nothing(&mut self.world).await;
         users::clean_up(&mut self.world.api);
         self.world.tell("the users delete everything");
         if self.done > 0 {
@@ -137,28 +136,6 @@ impl History {
         if world.broken.is_empty() {
             world.tell("all brokers are put right");
             platform::put_right(world);
-        }
-    }
-
-    /// I8: what is settled is left alone, also by an operator that remembers nothing.
-    async fn restart(&mut self) {
-        let world = &mut self.world;
-        if !world.broken.is_empty() {
-            return;
-        }
-        let (relists, before) = (published::next_relists(&world.api), (world.writes, world.broker.calls));
-        world.crash(|_| false);
-        world.start();
-        world.come_to_rest().await;
-        let (writes, calls) = (world.writes - before.0, world.broker.calls - before.1);
-        let now = clock::now().0;
-        let due = relists.into_iter().filter(|next| *next <= now).count();
-        // An instance whose class is gone hears of it now.
-        let whole = HALVES.into_iter().all(|half| published::is_whole(half, &world.api));
-        if world.broken.is_empty() && whole && (writes > due || calls > due) {
-            world
-                .broken
-                .push(format!("I8: a restart when all is settled costs {writes} writes, {calls} calls"));
         }
     }
 
