@@ -27,6 +27,11 @@ impl<T: Clone> ByUid<T> {
         };
     }
 
+    /// Remembers a value; returns what it was before.
+    pub fn replace(&self, uid: &str, value: T) -> Option<T> {
+        self.lock().insert(uid.to_owned(), value)
+    }
+
     /// All values.
     pub fn all(&self) -> Vec<T> {
         self.lock().values().cloned().collect()

@@ -4,12 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
-use serde_json::json;
-use tracing::info;
 
-use crate::crd::names::FINALIZER;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
@@ -18,11 +14,8 @@ use crate::reconcilers::broker_access::connections::Connections;
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
-use crate::reconcilers::error::Error;
 use crate::reconcilers::fair_limiter::FairLimiter;
-use crate::reconcilers::identity;
 use crate::reconcilers::instance_locks::InstanceLocks;
-use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::queue::Queues;
 use crate::reconcilers::schemas;
@@ -116,19 +109,12 @@ impl Context {
         }
     }
 
-    /// Removes the operator's finalizer, and forgets what is known of the object.
-    pub async fn remove_finalizer<K: Kind>(&self, object: &K) -> Result<(), Error> {
-        let others: Vec<&String> =
-            object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
-        let patch = json!({"metadata": {"finalizers": others}});
-        self.api.patch(object, patch, "removing the finalizer").await?;
-        let uid = identity::uid(object);
+    /// Forgets what is remembered of the object with this UID, which is gone.
+    pub fn forget(&self, uid: &str) {
         self.api.forget(uid);
         self.next_poll.set(uid, None);
         self.waiting_for_catalog.set(uid, None);
         self.rejected_by_schema.set(uid, None);
         self.usages.set(uid, None);
-        info!("removed the finalizer");
-        Ok(())
     }
 }

@@ -23,6 +23,8 @@ use crate::reconcilers::kind::Kind;
 const REQUESTS_AT_ONCE: usize = 32;
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
 const LONGEST_NOTE: usize = 1000;
+/// A version later than that of every copy of an object.
+const GONE: u64 = u64::MAX;
 /// The name under which events are written.
 const REPORTER: &str = "service-catalog";
 
@@ -65,7 +67,7 @@ impl KubeApi {
         is_stale
     }
 
-    /// Forgets which version was written last of the object with this UID.
+    /// Forgets which version was written last of the object with this UID: the cache has seen it, or that the object is gone.
     pub fn forget(&self, uid: &str) {
         self.last_written.set(uid, None);
     }
@@ -146,6 +148,29 @@ impl KubeApi {
         let mut finalizers = object.finalizers().to_vec();
         finalizers.push(FINALIZER.to_owned());
         self.patch(object, json!({"metadata": {"finalizers": finalizers}}), "adding the finalizer").await
+    }
+
+    /// Removes the operator's finalizer. If that was the last thing that held the object, every copy in the cache is stale from
+    /// now on, until the watch brings the deletion.
+    pub async fn remove_finalizer<K: Kind>(&self, object: &K) -> Result<(), Error> {
+        let finalizers = object.finalizers();
+        let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+        let patch = json!({"metadata": {"finalizers": others}});
+        let doing = "removing the finalizer";
+        if !others.is_empty() || object.meta().deletion_timestamp.is_none() {
+            return self.patch(object, patch, doing).await.map(drop);
+        }
+        let uid = identity::uid(object);
+        let _permit = self.permit(identity::namespace(object)).await;
+        // Before the watch can bring the deletion, which forgets it.
+        let before = self.last_written.replace(uid, GONE);
+        let api = object.api_of(&self.client);
+        let patch = of_version(object, patch);
+        let removed = api.patch(&object.name_any(), &PatchParams::default(), &patch).await.during(doing);
+        if removed.is_err() && self.last_written.get(uid).is_some() {
+            self.last_written.set(uid, before);
+        }
+        removed.map(drop)
     }
 
     /// The object as it is now, not as the cache has it. [`Error::Replaced`] if another object has its name: that one

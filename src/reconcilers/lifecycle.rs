@@ -194,7 +194,9 @@ fn wait_for_broker<K: Lifecycle>(
 
 async fn remove_finalizer<K: Lifecycle>(context: &Context, object: &K) -> Result<(), Error> {
     object.clean_up(context).await?;
-    context.remove_finalizer(object).await
+    context.api.remove_finalizer(object).await?;
+    info!("removed the finalizer");
+    Ok(())
 }
 
 /// Whether the object is older than the policy that gives a finalizer to new ones.

@@ -54,6 +54,7 @@ impl Wiring {
         let (rollout_queue, rollouts) = Queue::new();
         let api = KubeApi::new(client);
         let context = Arc::new(Context::new(api, caches, queues, settings, fence, metrics));
+        kinds.forget_gone(&context);
         triggers::connect(&mut kinds, &mut namespaces, rollout_queue, &context);
         let counted = Arc::downgrade(&context);
         context.metrics.count_by(move || {

@@ -76,6 +76,7 @@ async fn an_instance_and_a_binding_cost_three_writes_and_one_call_each() {
         }
         spent(kind, writes);
     }
+    assert_eq!(alone.count("controller_runtime_reconcile_total", "result=\"conflict\""), 0);
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
             Step::Leave => context.api.delete(&alpha).await,
             Step::Copy(status) => write(&context, alpha, *status).await,
             Step::Complain(status) => complain(&context, alpha, *status).await,
-            Step::RemoveFinalizer => context.remove_finalizer(&alpha).await,
+            Step::RemoveFinalizer => context.api.remove_finalizer(&alpha).await,
         };
         return done.map(|()| Action::await_change());
     }

@@ -191,7 +191,7 @@ impl<S: Scope> Reconcile<'_, S> {
         context.metrics.forget_broker(&name, namespace.as_deref());
         context.brokers.forget(&BrokerName::of(&self.broker));
         watch_secret::<S>(context, &self.broker, &AuthSecret::None);
-        context.remove_finalizer(&self.broker).await?;
+        context.api.remove_finalizer(&self.broker).await?;
         Ok(Action::await_change())
     }
 }

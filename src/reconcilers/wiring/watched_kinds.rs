@@ -14,6 +14,7 @@ use super::feed::{Feed, Listener};
 use super::harness;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::context::Context;
+use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::kinds::{alpha, binding, broker, catalog_entry, instance};
@@ -48,6 +49,20 @@ impl<K: Kind> WatchedKind<K> {
     }
 }
 
+/// An object that has another one's name takes its place, which can be all that a watch tells after an interruption.
+fn forget_gone<K: Kind>(context: &Arc<Context>) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        let uid = identity::uid(change.object);
+        if change.is_gone {
+            context.forget(uid);
+        }
+        if let Some(before) = change.before.map(identity::uid).filter(|before| *before != uid) {
+            context.forget(before);
+        }
+    })
+}
+
 macro_rules! define {
     ($($name:ident: $kind:ty, $scope:ident, $reconcile:expr;)*) => {
         /// The kinds of the table.
@@ -65,6 +80,13 @@ macro_rules! define {
                 let caches = Caches { $($name: $name.1,)* namespaces };
                 let queues = Queues { $($name: $name.2,)* };
                 (Self { $($name: $name.0,)* }, caches, queues)
+            }
+
+            /// Whatever is remembered of an object goes with it.
+            pub fn forget_gone(&mut self, context: &Arc<Context>) {
+                $(
+                    self.$name.feed.tell([forget_gone(context)]);
+                )*
             }
 
             /// The watch and the reconciler of each kind.

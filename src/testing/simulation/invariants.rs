@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::api::{Api, Key, Request as Write};
+use super::api::{Api, Key, Request as Write, parse};
 use super::broker::{Broker, id};
 use super::half::{HALVES, Half};
 use super::request::{Endpoint, Request};
@@ -42,6 +42,25 @@ pub fn of_broker(broker: &Broker, api: &Api) -> Option<Broken> {
     }
     let doubled = owners.into_iter().find(|(_, count)| *count > 1)?;
     Some(format!("I2: the instance {} is {} times at the broker", doubled.0, doubled.1))
+}
+
+/// I8: an operator asks nothing of an object that it has let go, though the watch may not have brought the deletion yet.
+#[derive(Default)]
+pub struct LetGo(BTreeSet<Key>);
+
+impl LetGo {
+    /// Takes a request and the status code of its answer in.
+    pub fn of_answer(&mut self, request: &Write, code: u16, api: &Api) -> Option<Broken> {
+        let (key, _) = parse(&request.path)?;
+        if api.get(&key).is_some() {
+            self.0.remove(&key);
+        } else if matches!(code, 200..300) && request.body["metadata"]["finalizers"].is_array() {
+            self.0.insert(key);
+        } else if code == 404 && self.0.contains(&key) {
+            return Some(format!("I8: {} {}: it was let go", request.method, request.path));
+        }
+        None
+    }
 }
 
 /// I3: a binding that becomes ready has the broker's credentials in its Secret.

@@ -10,6 +10,7 @@ use super::api::{self, Api, Key};
 use super::broker::Broker;
 use super::fault::Fault;
 use super::former::Former;
+use super::invariants::LetGo;
 use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
 use super::watches::RESOURCES;
@@ -50,6 +51,8 @@ pub struct World {
     pub writes: usize,
     /// Whether a user has changed or deleted the Secret of a binding.
     is_secret_touched: bool,
+    /// What the operator has let go.
+    let_go: LetGo,
     /// Where the operator's requests arrive.
     pub inbox: Inbox,
     began: Instant,
@@ -87,6 +90,7 @@ impl World {
             broken: Vec::new(),
             writes: 0,
             is_secret_touched: false,
+            let_go: LetGo::default(),
             inbox: Inbox::default(),
             began,
         };
@@ -98,6 +102,7 @@ impl World {
     pub fn start(&mut self) {
         self.broker.disturb();
         self.broker.forget_caller();
+        self.let_go = LetGo::default();
         self.operator = Some(Operator::start(&self.inbox, &self.api));
     }
 
@@ -178,6 +183,7 @@ impl World {
             Waiting::Api(request, answer) => {
                 let answered = self.carry_out(&request);
                 self.tell(format!("{what}: {}", answered.0));
+                self.broken.extend(self.let_go.of_answer(&request, answered.0, &self.api));
                 let _ = answer.send(Ok(answered));
             }
             Waiting::Broker(request, answer) => {

@@ -64,8 +64,7 @@ async fn an_alpha_instance_costs_a_few_writes_more_than_its_child() {
     for name in &names {
         stage.until_gone(INSTANCE, name).await;
     }
-    // Now and then the finalizer is taken away twice.
-    spent("delete", 2 + 4);
+    spent("delete", 2 + 3);
     assert_eq!(alone.count("controller_runtime_reconcile_total", "result=\"conflict\""), 0);
 }
 
