@@ -33,9 +33,9 @@
 
 pub mod alpha;
 pub mod binding;
-pub mod breaker;
 pub mod broker;
 pub mod catalog;
+pub mod circuit_breaker;
 pub mod credentials;
 mod decision;
 pub mod duration;

@@ -39,17 +39,17 @@ use lease::Identity;
 pub use fence::{Fence, Gatekeeper};
 
 /// How long others wait for a renewal.
-const DURATION: Duration = Duration::from_secs(15);
+const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How long after the beginning of a renewal its holder may act.
-const SURE: Duration = Duration::from_secs(10);
+const FENCE_OPEN_FOR: Duration = Duration::from_secs(10);
 /// The time between two renewals.
-const RENEW: Duration = Duration::from_secs(5);
+const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a standby looks whether the lease is free.
-const LOOK: Duration = Duration::from_secs(1);
+const STANDBY_POLL: Duration = Duration::from_secs(1);
 /// The pause after a request that failed.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How long a request may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Another replica works now.
 #[derive(Debug, Error)]
@@ -103,7 +103,9 @@ impl Candidate {
         self.gatekeeper.close();
         self.metrics.leads(false);
         // A renewal may have been under way.
-        let Ok(Ok(Some(found))) = timeout(PATIENCE, self.leases.get_opt(lease::NAME)).await else { return };
+        let Ok(Ok(Some(found))) = timeout(REQUEST_TIMEOUT, self.leases.get_opt(lease::NAME)).await else {
+            return;
+        };
         if !lease::holder(&found).is_some_and(|holder| self.me.is(holder)) {
             return;
         }
@@ -117,7 +119,7 @@ impl Candidate {
 
     /// Reads the lease.
     async fn look(&mut self) {
-        let read = timeout(PATIENCE, self.leases.get_opt(lease::NAME)).await;
+        let read = timeout(REQUEST_TIMEOUT, self.leases.get_opt(lease::NAME)).await;
         match read.map_err(|_| no_answer()).and_then(|read| read.map_err(|error| error.to_string())) {
             Ok(found) => {
                 let before = self.known.holder().map(str::to_owned);
@@ -143,7 +145,7 @@ impl Candidate {
                     info!(lease = self.name, holder = self.me.holder, "this replica leads");
                 }
                 self.known.wrote(written, began, Instant::now());
-                self.gatekeeper.open(began + SURE);
+                self.gatekeeper.open(began + FENCE_OPEN_FOR);
                 self.metrics.leads(self.gatekeeper.is_open());
             }
             Err(Unwritten::Overtaken) => {
@@ -166,7 +168,7 @@ impl Candidate {
                 self.leases.create(&parameters, lease).await
             }
         };
-        match timeout(PATIENCE, sent).await {
+        match timeout(REQUEST_TIMEOUT, sent).await {
             Ok(Ok(written)) => Ok(written),
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
                 Err(Unwritten::Overtaken)
@@ -182,7 +184,7 @@ impl Candidate {
         let then =
             if leads { "" } else { "; until it can be, this replica asks no broker and changes nothing" };
         warn!(lease = self.name, error, "{what}{then}");
-        sleep(RETRY).await;
+        sleep(RETRY_DELAY).await;
     }
 
     fn lose(&self) -> Lost {
@@ -204,5 +206,5 @@ enum Unwritten {
 }
 
 fn no_answer() -> String {
-    format!("the Kubernetes API did not answer within {} s", PATIENCE.as_secs())
+    format!("the Kubernetes API did not answer within {} s", REQUEST_TIMEOUT.as_secs())
 }

@@ -34,7 +34,7 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct PassLabels {
+struct ReconcileLabels {
     controller: String,
     result: &'static str,
 }
@@ -57,8 +57,8 @@ pub struct Metrics {
     plans: Family<BrokerLabels, Gauge>,
     requests: Family<RequestLabels, PlainCounter>,
     request_seconds: Family<RequestLabels, Histogram>,
-    passes: Family<PassLabels, Counter>,
-    pass_seconds: Family<ControllerLabels, Histogram>,
+    reconciles: Family<ReconcileLabels, Counter>,
+    reconcile_seconds: Family<ControllerLabels, Histogram>,
     writes: Family<WriteLabels, Counter>,
     leads: Gauge,
     census: census::Gauges,
@@ -105,8 +105,8 @@ impl Default for Metrics {
             plans: Family::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
-            passes: Family::default(),
-            pass_seconds: Family::new_with_constructor(seconds),
+            reconciles: Family::default(),
+            reconcile_seconds: Family::new_with_constructor(seconds),
             writes: Family::default(),
             leads: Gauge::default(),
             census: census::Gauges::default(),
@@ -129,9 +129,9 @@ impl Metrics {
         let name = "servicecatalog_osb_request_seconds";
         registry.register(name, "How long brokers take to answer", self.request_seconds.clone());
         let name = "controller_runtime_reconcile";
-        registry.register(name, "Passes over objects, by result", self.passes.clone());
+        registry.register(name, "Passes over objects, by result", self.reconciles.clone());
         let name = "controller_runtime_reconcile_time_seconds";
-        registry.register(name, "How long passes take", self.pass_seconds.clone());
+        registry.register(name, "How long reconciles take", self.reconcile_seconds.clone());
         let name = "servicecatalog_api_write_count";
         registry.register(name, "Requests to the Kubernetes API that change something", self.writes.clone());
         let name = "servicecatalog_leader";
@@ -193,24 +193,28 @@ impl Metrics {
     }
 
     /// A pass begins.
-    pub fn pass(self: &Arc<Self>, controller: &str) -> Pass {
-        Pass { metrics: Arc::clone(self), controller: controller.to_lowercase(), began: Instant::now() }
+    pub fn start_reconcile(self: &Arc<Self>, controller: &str) -> ReconcileTimer {
+        ReconcileTimer {
+            metrics: Arc::clone(self),
+            controller: controller.to_lowercase(),
+            began: Instant::now(),
+        }
     }
 }
 
 /// A pass under way.
-pub struct Pass {
+pub struct ReconcileTimer {
     metrics: Arc<Metrics>,
     controller: String,
     began: Instant,
 }
 
-impl Pass {
+impl ReconcileTimer {
     /// It is over.
     pub fn end(self, result: &'static str) {
         let took = self.began.elapsed();
         let labels = ControllerLabels { controller: self.controller.clone() };
-        self.metrics.pass_seconds.get_or_create(&labels).observe(took.as_secs_f64());
-        self.metrics.passes.get_or_create(&PassLabels { controller: self.controller, result }).inc();
+        self.metrics.reconcile_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.metrics.reconciles.get_or_create(&ReconcileLabels { controller: self.controller, result }).inc();
     }
 }

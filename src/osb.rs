@@ -65,7 +65,7 @@ pub use instance::{
 };
 pub use json::SecretObject;
 pub use operation::{
-    AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, PlanQuery, Reply, State,
+    AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, OperationState, PlanQuery, Reply,
 };
 
 /// The version of the API that every request announces (“API Version Header”).

@@ -3,7 +3,7 @@
 //! transaction.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use service_catalog::osb::State;
+use service_catalog::osb::OperationState;
 use tokio_postgres::{Client, Transaction, error::SqlState};
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Operation {
     pub task: Task,
-    pub state: State,
+    pub state: OperationState,
     /// What platforms poll with.
     pub key: String,
     /// Why it failed.
@@ -79,12 +79,17 @@ impl Operation {
             Task::Update(_) => "update",
             Task::Deprovision => DEPROVISION,
         };
-        Self { task, state: State::InProgress, key: format!("{name}-{}", Uuid::new_v4()), failure: None }
+        Self {
+            task,
+            state: OperationState::InProgress,
+            key: format!("{name}-{}", Uuid::new_v4()),
+            failure: None,
+        }
     }
 
     /// The task, while it is in progress.
     pub fn running(&self) -> Option<&Task> {
-        (self.state == State::InProgress).then_some(&self.task)
+        (self.state == OperationState::InProgress).then_some(&self.task)
     }
 }
 

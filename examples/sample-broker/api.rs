@@ -119,9 +119,9 @@ async fn fetch_instance(
 async fn last_operation(State(broker): Shared, Path(id): Path<String>) -> Result<Json<LastOperation>, Error> {
     let (action, state) = lock(&broker).last_operation(&id, Instant::now())?;
     let said = match state {
-        osb::State::InProgress => "is in progress",
-        osb::State::Succeeded => "has succeeded",
-        osb::State::Failed => "has failed, as it was made to",
+        osb::OperationState::InProgress => "is in progress",
+        osb::OperationState::Succeeded => "has succeeded",
+        osb::OperationState::Failed => "has failed, as it was made to",
     };
     let description = format!("the {} {said}", name(action));
     Ok(Json(LastOperation { description: Some(description), ..LastOperation::from(state) }))

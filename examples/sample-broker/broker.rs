@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use service_catalog::osb::{SecretObject, State};
+use service_catalog::osb::{OperationState, SecretObject};
 
 use crate::{
     catalog::{Action, Service, Times},
@@ -129,7 +129,7 @@ impl Broker {
     }
 
     /// How the last operation on an instance stands.
-    pub fn last_operation(&mut self, id: &str, now: Instant) -> Result<(Action, State), Error> {
+    pub fn last_operation(&mut self, id: &str, now: Instant) -> Result<(Action, OperationState), Error> {
         self.catch_up(id, now);
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
         let (service, customer) = (instance.service.clone(), instance.customer.clone());

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::Map;
-use service_catalog::osb::{SecretObject, State};
+use service_catalog::osb::{OperationState, SecretObject};
 
 use crate::catalog::{Action, Service};
 
@@ -65,11 +65,11 @@ impl Instance {
     }
 
     /// How the last operation stands.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> OperationState {
         match self.operation {
-            Operation { until: Some(_), .. } => State::InProgress,
-            Operation { fails: true, .. } => State::Failed,
-            Operation { fails: false, .. } => State::Succeeded,
+            Operation { until: Some(_), .. } => OperationState::InProgress,
+            Operation { fails: true, .. } => OperationState::Failed,
+            Operation { fails: false, .. } => OperationState::Succeeded,
         }
     }
 

@@ -6,7 +6,7 @@ mod failures;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use service_catalog::osb::{self, SecretObject, State};
+use service_catalog::osb::{self, OperationState, SecretObject};
 
 use crate::broker::{Broker, Done, Pace};
 use crate::catalog::Catalog;
@@ -54,7 +54,7 @@ impl Scene {
         self.broker.deprovision(id, true, self.now)
     }
 
-    fn poll(&mut self, id: &str) -> Result<State, Error> {
+    fn poll(&mut self, id: &str) -> Result<OperationState, Error> {
         self.broker.last_operation(id, self.now).map(|(_, state)| state)
     }
 
@@ -66,9 +66,9 @@ impl Scene {
             Err(error) => return Some(error.status().as_u16()),
         }
         match self.poll(id) {
-            Ok(State::Failed) => Some(0),
-            Ok(State::Succeeded) | Err(Error::Gone) => None,
-            Ok(State::InProgress) => panic!("it never ends"),
+            Ok(OperationState::Failed) => Some(0),
+            Ok(OperationState::Succeeded) | Err(Error::Gone) => None,
+            Ok(OperationState::InProgress) => panic!("it never ends"),
             Err(error) => Some(error.status().as_u16()),
         }
     }

@@ -30,12 +30,12 @@ pub trait Alpha: Resource<DynamicType = ()> + HasStatus<Status = AlphaStatus> {
     /// Puts the child in step with the alpha object. What that does not speak of stays.
     fn keep(&self, child: &mut Self::Child);
     /// What the child says of itself.
-    fn told(child: &Self::Child) -> Option<Told<'_>>;
+    fn child_status(child: &Self::Child) -> Option<ChildStatus<'_>>;
 }
 
 /// What a child says of itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Told<'a> {
+pub struct ChildStatus<'a> {
     /// What is true of it now.
     pub conditions: &'a [Condition],
     /// Its `Status` column.
@@ -59,7 +59,7 @@ pub enum Step<C> {
     Delete(Box<C>),
     /// Delete the object itself: its child is deleted along with another.
     Leave,
-    /// Write this status, which the child has told.
+    /// Write this status, which the child has child_status.
     Copy(Box<AlphaStatus>),
     /// Write this status, and tell the user: there is no child.
     Complain(Box<AlphaStatus>),
@@ -166,17 +166,17 @@ fn is_own<A: Alpha>(alpha: &A, child: &A::Child) -> bool {
 /// Writes down what the child says, once it says anything. That an object is deleted is a generation, too, but none of its
 /// spec.
 fn copy<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
-    let Some(told) = A::told(child) else { return Step::Wait };
+    let Some(child_status) = A::child_status(child) else { return Step::Wait };
     let before = alpha.status().cloned().unwrap_or_default();
     let generation = match alpha.meta().deletion_timestamp {
         None => alpha.meta().generation.unwrap_or_default(),
         Some(_) => before.observed_generation,
     };
-    let is_done = child.meta().generation == Some(told.reconciled_generation);
+    let is_done = child.meta().generation == Some(child_status.reconciled_generation);
     let status = AlphaStatus {
         child: Some(ChildReference { kind: A::Child::kind(&()).into_owned(), name: child.name_any() }),
-        conditions: told.conditions.to_vec(),
-        last_condition_state: told.last_condition_state.to_owned(),
+        conditions: child_status.conditions.to_vec(),
+        last_condition_state: child_status.last_condition_state.to_owned(),
         observed_generation: generation,
         reconciled_generation: if is_done { generation } else { before.reconciled_generation },
     };

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::breaker::Held;
+use super::circuit_breaker::Outage;
 use super::metadata::{has_finalizer, is_cascading, is_paused};
 use super::parameters::Parameters;
 use super::progress::HasProgress as _;
@@ -34,7 +34,7 @@ use decision::Decision;
 use state::may_exist;
 
 pub use broker::broker;
-pub use settle::{overtaken, settle};
+pub use settle::{merge_concurrent, settle};
 
 /// All that is known of a binding.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub struct Observed<'a> {
     /// What pods have of their own, or of another binding, in the place of what this one gives.
     pub collisions: BTreeSet<String>,
     /// Whether its broker is not called for a while.
-    pub outage: Option<Held>,
+    pub outage: Option<Outage>,
 }
 
 /// What class and plan say of bindings.

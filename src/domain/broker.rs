@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-use super::breaker::Trouble;
+use super::circuit_breaker::OutageCause;
 use super::metadata::has_finalizer;
 use super::note::Note;
 use crate::crd::ServiceInstance;
@@ -80,7 +80,7 @@ pub struct Connection<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outage {
     /// What the broker answered, or that it did not answer.
-    pub trouble: Trouble,
+    pub trouble: OutageCause,
     /// When a call probes the broker; `None` while a probe is in flight.
     pub until: Option<Time>,
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::breaker::Held;
+use super::circuit_breaker::Outage;
 use super::progress::{HasProgress, is_overdue, not_before};
 use super::step::Step;
 use super::{orphan, outage};
@@ -26,7 +26,7 @@ pub trait Observed {
     /// What tells the object from others: it spreads what would happen to all at the same time.
     fn seed(&self) -> &str;
     /// Why the broker is not called for a while, if it is not.
-    fn outage(&self) -> Option<&Held>;
+    fn outage(&self) -> Option<&Outage>;
     /// When the broker may be polled again.
     fn next_poll(&self) -> Option<&Time>;
     /// The stored status, or an empty one.
@@ -118,9 +118,9 @@ impl<'a, O: Observed> Decision<'a, O> {
     /// Writes the intent to ask the broker for what the state's phase says; `type_` is the condition that tells of it.
     pub fn begin(mut self, type_: &'static str, reason: &'static str, message: &str) -> StepOf<O> {
         let broker = self.state.broker();
-        if let Some(held) = self.observed.outage().filter(|held| broker == Some(&held.broker)) {
+        if let Some(outage) = self.observed.outage().filter(|outage| broker == Some(&outage.broker)) {
             O::State::clear_refused(&mut self.stored);
-            return self.await_broker(held, type_);
+            return self.await_broker(outage, type_);
         }
         self.state.set_observed_generation(self.observed.generation());
         self.state.progress().start(self.observed.now());
@@ -131,8 +131,10 @@ impl<'a, O: Observed> Decision<'a, O> {
     /// Makes a call, once the status is written; `type_` is the condition that tells if the broker is not called for a while.
     pub fn call(self, call: O::Call, type_: &'static str) -> StepOf<O> {
         let broker = O::broker_of(&call);
-        match self.observed.outage().filter(|held| broker == Some(&held.broker)) {
-            Some(held) if self.state.clone().into_status() == self.stored => self.await_broker(held, type_),
+        match self.observed.outage().filter(|outage| broker == Some(&outage.broker)) {
+            Some(outage) if self.state.clone().into_status() == self.stored => {
+                self.await_broker(outage, type_)
+            }
             _ => self.once_written(Step::Call(call)),
         }
     }
@@ -159,7 +161,7 @@ impl<'a, O: Observed> Decision<'a, O> {
         if status == self.stored { step } else { Step::Write(Box::new(status)) }
     }
 
-    fn await_broker(self, held: &Held, type_: &str) -> StepOf<O> {
-        outage::wait(held, self.stored, type_, self.observed.now(), self.observed.seed())
+    fn await_broker(self, outage: &Outage, type_: &str) -> StepOf<O> {
+        outage::wait(outage, self.stored, type_, self.observed.now(), self.observed.seed())
     }
 }

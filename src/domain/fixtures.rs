@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::breaker::{Held, Trouble};
+use super::circuit_breaker::{Outage, OutageCause};
 use super::{Outcome, reason};
-use crate::osb::{Error, LastOperation, State};
+use crate::osb::{Error, LastOperation, OperationState};
 
 /// So many seconds after the beginning of time.
 pub(super) fn at(second: i64) -> Time {
@@ -25,7 +25,7 @@ pub(super) fn error(status: u16) -> Error {
 }
 
 /// A broker that says how far it is, and nothing else.
-pub(super) fn polled(state: State) -> Outcome {
+pub(super) fn polled(state: OperationState) -> Outcome {
     Outcome::Polled(LastOperation {
         state,
         description: None,
@@ -36,8 +36,8 @@ pub(super) fn polled(state: State) -> Outcome {
 }
 
 /// A broker called `broker` that is not called for so long.
-pub(super) fn held(now: i64, seconds: i64) -> Held {
+pub(super) fn held(now: i64, seconds: i64) -> Outage {
     let trouble =
-        Trouble { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
-    Held { broker: "broker".to_owned(), until: at(now + seconds), trouble }
+        OutageCause { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
+    Outage { broker: "broker".to_owned(), until: at(now + seconds), trouble }
 }

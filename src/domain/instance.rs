@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-use super::breaker::Held;
+use super::circuit_breaker::Outage;
 use super::metadata::{has_finalizer, is_paused};
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
@@ -29,7 +29,7 @@ use decision::Decision;
 use state::Phase;
 
 pub use broker::broker;
-pub use settle::{overtaken, settle};
+pub use settle::{merge_concurrent, settle};
 
 /// All that is known of an instance.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub struct Observed<'a> {
     /// Whether the intent in the status may have been carried out already: it was not written just now.
     pub repeated: bool,
     /// Whether its broker is not called for a while.
-    pub outage: Option<Held>,
+    pub outage: Option<Outage>,
 }
 
 /// A call to the broker of an instance.

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::progress::HasProgress;
 use super::{Note, Outcome, reason, schedule};
 use crate::crd::condition::{self, Status};
-use crate::osb::State;
+use crate::osb::OperationState;
 
 /// Whose orphan it is.
 pub struct Removal<'a> {
@@ -44,12 +44,12 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
             After { next_poll: poll(None), ..After::default() }
         }
         Outcome::Polled(last) => match last.state {
-            State::Succeeded => gone(status),
-            State::InProgress => {
+            OperationState::Succeeded => gone(status),
+            OperationState::InProgress => {
                 goes(status, removal);
                 After { next_poll: poll(last.retry_after), ..After::default() }
             }
-            State::Failed => {
+            OperationState::Failed => {
                 stays(status, removal, last.description.as_deref().unwrap_or("it gave no reason"), None)
             }
         },

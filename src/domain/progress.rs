@@ -122,7 +122,7 @@ impl Progress<'_> {
     /// What fails now is not tried again before the longest pause: the broker would say the same.
     pub fn wait_longest(&mut self) {
         let schedule = self.operation.get_or_insert_default();
-        schedule.failures = schedule.failures.max(schedule::MANY);
+        schedule.failures = schedule.failures.max(schedule::FAILURES_FOR_MAX_DELAY);
     }
 
     /// What may have been left is gone. The next attempt waits as long as the failures so far ask for; returns how the user

@@ -2,11 +2,11 @@
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `wish` | what does a binding want of a pod? |
-//! | `judge` | which workloads are restarted, and how far is each binding? |
+//! | `demand` | what does a binding want of a pod? |
+//! | `restart_plan` | which workloads are restarted, and how far is each binding? |
 
-mod judge;
-mod wish;
+mod demand;
+mod restart_plan;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,8 +15,8 @@ use super::reason;
 use crate::crd::ServiceBinding;
 use crate::crd::condition::{self, Status};
 
-pub use judge::{Judgement, Seen, judge};
-pub use wish::{Lack, Wish};
+pub use demand::{Demand, Drift};
+pub use restart_plan::{NamespaceState, RestartPlan, plan_restarts};
 
 /// What the pods of a binding have of it: those that run, whether it selects them or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,24 +26,24 @@ pub struct Usage {
     /// Of which version of the binding this is said.
     pub of: Version,
     /// Who does not have what it should have.
-    pub findings: Findings,
+    pub outdated: Outdated,
 }
 
 /// Tells apart what a binding wants of pods: its generation, and its revision.
 pub type Version = (i64, i64);
 
 /// Who does not have what it should have, and why. Names are as `kubectl` takes them, like `deployment/web`.
-pub type Findings = BTreeMap<Finding, BTreeSet<String>>;
+pub type Outdated = BTreeMap<NotRolledOut, BTreeSet<String>>;
 
 /// Why a pod does not have what it should have. The first that there is gives the reason of the condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Finding {
+pub enum NotRolledOut {
     /// It is being replaced.
     Rolling,
     /// Too many workloads are being restarted.
-    Crowded,
+    Throttled,
     /// It is spared a second restart: something else that it gets is not ready yet.
-    Early,
+    WaitingForOthers,
     /// The API server does not accept the restart.
     Refused,
     /// Its Deployment is paused.
@@ -51,66 +51,74 @@ pub enum Finding {
     /// Its workload replaces pods that somebody else deletes.
     OnDelete,
     /// It was made by a restart, and yet it does not have it.
-    Futile,
+    StillStale,
     /// Nobody replaces it.
-    Unowned,
+    NoController,
     /// The binding restarts nobody.
     Disabled,
     /// Nothing goes into the pods of its namespace.
-    LeftOut,
+    NamespaceExcluded,
 }
 
-impl Finding {
+impl NotRolledOut {
     fn reason(self) -> &'static str {
         match self {
             Self::Rolling => reason::ROLLING,
-            Self::Crowded | Self::Early => reason::WAITING_FOR_RESTART,
+            Self::Throttled | Self::WaitingForOthers => reason::WAITING_FOR_RESTART,
             Self::Refused => reason::RESTART_REFUSED,
             Self::Paused => reason::ROLLOUT_PAUSED,
             Self::OnDelete => reason::ON_DELETE,
-            Self::Futile | Self::Unowned => reason::STALE_PODS,
+            Self::StillStale | Self::NoController => reason::STALE_PODS,
             Self::Disabled => reason::RESTARTS_DISABLED,
-            Self::LeftOut => reason::NAMESPACE_LEFT_OUT,
+            Self::NamespaceExcluded => reason::NAMESPACE_LEFT_OUT,
         }
     }
 
     fn words(self) -> &'static str {
         match self {
             Self::Rolling => "Being restarted",
-            Self::Crowded => "Restarted as soon as fewer others are",
-            Self::Early => "Restarted as soon as all that they get is ready",
+            Self::Throttled => "Restarted as soon as fewer others are",
+            Self::WaitingForOthers => "Restarted as soon as all that they get is ready",
             Self::Refused => {
                 "The API server refuses to restart, as the operator's log says; it is tried again"
             }
             Self::Paused => "Restarted when somebody resumes their rollout",
             Self::OnDelete => "Their update strategy is OnDelete, so somebody has to delete the pods of",
-            Self::Futile => "Restarted in vain, as the new pods do not have it either",
-            Self::Unowned => "Nobody replaces these, they have to end or to be deleted",
+            Self::StillStale => "Restarted in vain, as the new pods do not have it either",
+            Self::NoController => "Nobody replaces these, they have to end or to be deleted",
             Self::Disabled => {
                 "Not restarted, as spec.injection.restart says; kubectl rollout restart does it for"
             }
-            Self::LeftOut => "Pods get nothing in a namespace of the system or of the operator",
+            Self::NamespaceExcluded => "Pods get nothing in a namespace of the system or of the operator",
         }
     }
 }
 
 impl Usage {
     /// That of a binding in a namespace whose pods get nothing.
-    pub fn left_out(binding: &ServiceBinding) -> Self {
+    pub fn excluded(binding: &ServiceBinding) -> Self {
         let namespace = binding.metadata.namespace.iter().cloned().collect();
-        Self { of: version(binding), findings: [(Finding::LeftOut, namespace)].into(), oldest: None }
+        Self {
+            of: version(binding),
+            outdated: [(NotRolledOut::NamespaceExcluded, namespace)].into(),
+            oldest: None,
+        }
     }
 
     /// Whether those who have something else are being replaced, or are about to be, without anybody else's doing.
     pub fn is_going_on(&self) -> bool {
-        let goes_on =
-            |finding: &Finding| matches!(finding, Finding::Rolling | Finding::Crowded | Finding::Early);
-        self.findings.is_empty() || self.findings.keys().any(goes_on)
+        let goes_on = |finding: &NotRolledOut| {
+            matches!(
+                finding,
+                NotRolledOut::Rolling | NotRolledOut::Throttled | NotRolledOut::WaitingForOthers
+            )
+        };
+        self.outdated.is_empty() || self.outdated.keys().any(goes_on)
     }
 
     /// What the condition `RolledOut` says: status, reason, message.
     pub fn verdict(&self) -> (Status, &'static str, String) {
-        match self.findings.keys().next() {
+        match self.outdated.keys().next() {
             Some(first) => (Status::False, first.reason(), self.to_string()),
             None => (Status::True, reason::ROLLED_OUT, "All pods have what the binding gives".to_owned()),
         }
@@ -122,7 +130,7 @@ const NAMES: usize = 3;
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (finding, names)) in self.findings.iter().enumerate() {
+        for (index, (finding, names)) in self.outdated.iter().enumerate() {
             let told: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
             let separator = if index == 0 { "" } else { ". " };
             let more = if names.len() > NAMES { " and others" } else { "" };

@@ -11,7 +11,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest delay between two attempts.
 const LONGEST_RETRY: Duration = Duration::from_mins(10);
 /// After so many failures in a row the delay is the longest.
-pub const MANY: i64 = 10;
+pub const FAILURES_FOR_MAX_DELAY: i64 = 10;
 /// The shortest and the longest time between two questions how far the broker is.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How long an asynchronous operation may take if the plan does not say.
@@ -79,7 +79,7 @@ mod tests {
             (1, 1.0, 1.2),
             (2, 2.0, 2.4),
             (5, 16.0, 19.2),
-            (MANY + 1, 600.0, 720.0),
+            (FAILURES_FOR_MAX_DELAY + 1, 600.0, 720.0),
             (i64::MAX, 600.0, 720.0),
         ] {
             let delay = elapsed(&at(0), &retry(&at(0), failures, "uid", None)).as_secs_f64();

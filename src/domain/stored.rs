@@ -165,7 +165,7 @@ fn observe_binding<'a>(
         usage: known.pods.as_ref().map(|pods| Usage {
             oldest: pods.oldest,
             of: pods.of,
-            findings: BTreeMap::new(),
+            outdated: BTreeMap::new(),
         }),
         collisions: known.collisions.clone(),
         outage: None,

@@ -9,7 +9,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use tokio::time::Instant;
 
 use super::lease::{Identity, holder};
-use super::{DURATION, LOOK, RENEW};
+use super::{LEASE_DURATION, RENEW_INTERVAL, STANDBY_POLL};
 
 /// What a candidate knows.
 #[derive(Debug, Default)]
@@ -67,13 +67,14 @@ impl Known {
     /// What is next.
     pub fn next(&self, me: &Identity, now: Instant) -> Move {
         match (self.holder(), self.held) {
-            (Some(holder), held) if me.is(holder) => {
-                held.map(|began| began + RENEW).filter(|due| now < *due).map_or(Move::Claim, Move::Wait)
-            }
+            (Some(holder), held) if me.is(holder) => held
+                .map(|began| began + RENEW_INTERVAL)
+                .filter(|due| now < *due)
+                .map_or(Move::Claim, Move::Wait),
             (_, Some(_)) => Move::Lost,
             (Some(holder), None) if !me.succeeds(holder) => {
                 let over = self.since.unwrap_or(now) + self.duration();
-                if now < over { Move::Wait(over.min(now + LOOK)) } else { Move::Claim }
+                if now < over { Move::Wait(over.min(now + STANDBY_POLL)) } else { Move::Claim }
             }
             (_, None) => Move::Claim,
         }
@@ -83,7 +84,7 @@ impl Known {
     fn duration(&self) -> Duration {
         let seconds = self.lease.as_ref().and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds);
         let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
-        seconds.map_or(DURATION, Duration::from_secs)
+        seconds.map_or(LEASE_DURATION, Duration::from_secs)
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
     #[test]
     fn the_lease_of_another_is_taken_when_it_was_seen_unchanged_for_its_whole_duration() {
         let mut scene = scene(Some(of("other", 1)));
-        assert_eq!(scene.after(0), Move::Wait(scene.start + LOOK));
+        assert_eq!(scene.after(0), Move::Wait(scene.start + STANDBY_POLL));
         scene.known.saw(Some(of("other", 1)), scene.at(14));
         assert_eq!(scene.after(14), Move::Wait(scene.at(15)));
         assert_eq!(scene.after(15), Move::Claim);

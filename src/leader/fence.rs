@@ -22,7 +22,7 @@ impl Fence {
     }
 
     /// Returns at once while this process surely leads, and otherwise when it does: never, if another one has taken over.
-    pub async fn pass(&self) {
+    pub async fn wait_open(&self) {
         let is_open = |until: &Instant| Instant::now() < *until;
         if self.0.clone().wait_for(is_open).await.is_err() {
             // The gatekeeper is gone: nobody opens it any more.
@@ -33,7 +33,7 @@ impl Fence {
     /// Passes with a request to the Kubernetes API that changes something; others need not.
     pub async fn admit(self, request: http::Request<Body>) -> Result<http::Request<Body>, BoxError> {
         if !request.method().is_safe() {
-            self.pass().await;
+            self.wait_open().await;
         }
         Ok(request)
     }
@@ -68,7 +68,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn passes(fence: &Fence) -> bool {
-        fence.pass().now_or_never().is_some()
+        fence.wait_open().now_or_never().is_some()
     }
 
     #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_at_it_goes_on_when_it_opens() {
         let (gatekeeper, fence) = Fence::closed();
-        let mut waiting = Box::pin(fence.pass());
+        let mut waiting = Box::pin(fence.wait_open());
         assert!(waiting.as_mut().now_or_never().is_none());
         gatekeeper.open(Instant::now() + SECOND);
         assert!(waiting.now_or_never().is_some());

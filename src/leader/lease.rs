@@ -5,7 +5,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use uuid::Uuid;
 
-use super::DURATION;
+use super::LEASE_DURATION;
 
 /// The name of the lease, in the operator's namespace.
 pub const NAME: &str = "service-catalog";
@@ -54,7 +54,7 @@ pub fn held(before: Option<&Lease>, by: &Identity, now: Timestamp) -> Lease {
         spec.holder_identity = Some(by.holder.clone());
         spec.acquire_time = Some(MicroTime(now));
     }
-    spec.lease_duration_seconds = i32::try_from(DURATION.as_secs()).ok();
+    spec.lease_duration_seconds = i32::try_from(LEASE_DURATION.as_secs()).ok();
     spec.renew_time = Some(MicroTime(now));
     lease
 }

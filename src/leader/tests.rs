@@ -120,11 +120,11 @@ impl Process {
     }
 
     fn leads(&self) -> bool {
-        self.fence.pass().now_or_never().is_some()
+        self.fence.wait_open().now_or_never().is_some()
     }
 
     async fn until_it_leads(&self) {
-        self.fence.pass().await;
+        self.fence.wait_open().await;
     }
 }
 
@@ -183,15 +183,15 @@ async fn a_lease_that_is_released_is_taken_at_the_next_look() {
     let (mut candidate, fence) = Candidate::new(server.client(), "ns", Some("one"), Arc::default());
     tokio::select! {
         _ = candidate.run() => {}
-        () = fence.pass() => {}
+        () = fence.wait_open() => {}
     }
     let two = Process::start(&server, "two");
     sleep(Duration::from_secs(3)).await;
     let released = Instant::now();
     candidate.release().await;
-    assert!(fence.pass().now_or_never().is_none());
+    assert!(fence.wait_open().now_or_never().is_none());
     two.until_it_leads().await;
-    assert!(released.elapsed() <= LOOK, "{:?}", released.elapsed());
+    assert!(released.elapsed() <= STANDBY_POLL, "{:?}", released.elapsed());
 }
 
 /// Seen to fail when the fence is opened for longer than 10 s, and when that is counted otherwise than from the beginning

@@ -69,7 +69,7 @@ pub struct LastOperationQuery {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastOperation {
     /// Whether it goes on.
-    pub state: State,
+    pub state: OperationState,
     /// What the broker tells the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -84,16 +84,16 @@ pub struct LastOperation {
     pub retry_after: Option<Duration>,
 }
 
-impl From<State> for LastOperation {
+impl From<OperationState> for LastOperation {
     /// The state alone.
-    fn from(state: State) -> Self {
+    fn from(state: OperationState) -> Self {
         Self { state, description: None, instance_usable: None, update_repeatable: None, retry_after: None }
     }
 }
 
 /// The state of an operation (“Polling Last Operation for Service Instances”, “Body”).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub enum State {
+pub enum OperationState {
     /// It goes on.
     #[serde(rename = "in progress")]
     InProgress,

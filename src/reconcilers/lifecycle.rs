@@ -25,28 +25,28 @@ pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send
     /// A call to its broker.
     type Call: Send + Sync;
     /// What is found out about an object.
-    type Facts: Send + Sync;
+    type Snapshot: Send + Sync;
 
     /// Finds out what is decided upon.
     fn observe(
         &self,
         context: &Context,
         identity: &Identity,
-    ) -> impl Future<Output = Result<Self::Facts, Error>> + Send;
+    ) -> impl Future<Output = Result<Self::Snapshot, Error>> + Send;
 
     /// Compares the parameters with the plan's schema, and adds what came of it to what is known.
     fn validate(
         &self,
         context: &Context,
-        facts: Self::Facts,
+        snapshot: Self::Snapshot,
         purpose: Purpose,
-    ) -> impl Future<Output = Self::Facts> + Send;
+    ) -> impl Future<Output = Self::Snapshot> + Send;
 
     /// The one next step. `repeated`: what is asked next may have been asked before.
     fn decide(
         &self,
         context: &Context,
-        facts: &Self::Facts,
+        snapshot: &Self::Snapshot,
         repeated: bool,
     ) -> Step<Self::Status, Self::Call>;
 
@@ -57,7 +57,7 @@ pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send
     fn execute(
         &self,
         context: &Context,
-        facts: &Self::Facts,
+        snapshot: &Self::Snapshot,
         call: &Self::Call,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
@@ -82,7 +82,7 @@ pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send
     fn clean_up(&self, context: &Context) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The gate of the broker that is asked, if that was spoken to before.
-    fn gate(facts: &Self::Facts) -> Option<&Arc<CallGate>>;
+    fn gate(snapshot: &Self::Snapshot) -> Option<&Arc<CallGate>>;
 
     /// The conditions of a status.
     fn conditions(status: &Self::Status) -> &[Condition];
@@ -91,7 +91,7 @@ pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send
 /// A call to a broker, with what it was decided upon.
 pub struct Attempt<'a, K: Lifecycle> {
     /// What was observed.
-    pub facts: &'a K::Facts,
+    pub snapshot: &'a K::Snapshot,
     /// The call.
     pub call: &'a K::Call,
     /// Whether the broker may have got the same call before.
@@ -112,14 +112,14 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
     // What is known already, if the last step was to find out more.
     let mut known = None;
     loop {
-        let facts = match known.take() {
-            Some(facts) => facts,
+        let snapshot = match known.take() {
+            Some(snapshot) => snapshot,
             None => object.observe(context, &identity).await?,
         };
-        match object.decide(context, &facts, !intent_just_written) {
-            Step::Validate(purpose) => known = Some(object.validate(context, facts, purpose).await),
+        match object.decide(context, &snapshot, !intent_just_written) {
+            Step::Validate(purpose) => known = Some(object.validate(context, snapshot, purpose).await),
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
-            Step::AwaitBroker => return Ok(wait_for_broker(context, &object, &identity, &facts)),
+            Step::AwaitBroker => return Ok(wait_for_broker(context, &object, &identity, &snapshot)),
             Step::Resolve(references) => {
                 let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
                 object =
@@ -142,7 +142,7 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
                 is_live = true;
             }
             Step::Call(call) => {
-                let attempt = Attempt { facts: &facts, call: &call, repeated: !intent_just_written };
+                let attempt = Attempt { snapshot: &snapshot, call: &call, repeated: !intent_just_written };
                 match call_broker(context, object, &identity, &attempt).await? {
                     ControlFlow::Continue(written) => object = written,
                     ControlFlow::Break(action) => return Ok(action),
@@ -166,7 +166,7 @@ async fn call_broker<K: Lifecycle>(
     identity: &Identity,
     attempt: &Attempt<'_, K>,
 ) -> Result<ControlFlow<Action, K>, Error> {
-    let outcome = match object.execute(context, attempt.facts, attempt.call).await {
+    let outcome = match object.execute(context, attempt.snapshot, attempt.call).await {
         Err(Error::NotNow) => return Ok(ControlFlow::Break(Action::requeue(RETRY_BUSY_AFTER))),
         outcome => outcome?,
     };
@@ -183,9 +183,9 @@ fn wait_for_broker<K: Lifecycle>(
     context: &Context,
     object: &K,
     identity: &Identity,
-    facts: &K::Facts,
+    snapshot: &K::Snapshot,
 ) -> Action {
-    if let Some(gate) = K::gate(facts) {
+    if let Some(gate) = K::gate(snapshot) {
         let (queue, reference) = (K::queue(&context.queues).clone(), ObjectRef::from_obj(object));
         gate.wait(&identity.uid, move || queue.requeue(reference.clone()));
     }

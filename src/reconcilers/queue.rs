@@ -75,7 +75,7 @@ where
             biased;
             // Nobody need be remembered: the store has them all.
             () = woken.by_ref().for_each(async |_| {}) => {}
-            () = fence.pass() => {}
+            () = fence.wait_open() => {}
         }
         let all = store.state().into_iter().map(|object| ObjectRef::from_obj(object.as_ref()));
         stream::iter(all.collect::<Vec<_>>()).chain(woken).map(Ok)

@@ -41,7 +41,7 @@ const OF_THE_SYSTEM: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease
 pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
     let namespace = namespace(binding);
     if is_left_out(context, namespace) {
-        return Some(Usage::left_out(binding));
+        return Some(Usage::excluded(binding));
     }
     if binding.metadata.deletion_timestamp.is_some() && context.caches.is_terminating(namespace) {
         return Some(Usage::default());

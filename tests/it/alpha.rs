@@ -15,7 +15,7 @@ use crate::instances::identity;
 use crate::namespace::{PATIENCE, eventually, namespace, user, wanted};
 use crate::operator::operator;
 use crate::process::text;
-use crate::scripted::{Broker, Endpoint, MARK, Stage, catalog, condition};
+use crate::scripted::{Broker, Endpoint, MARK, TestEnv, catalog, condition};
 
 /// The kind of brokers.
 const BROKER: &str = "Broker";
@@ -25,30 +25,30 @@ const INSTANCE: &str = "Instance";
 const BINDING: &str = "Binding";
 
 /// Cluster-wide brokers share their names, and so do classes, so these contain the namespace's.
-fn with_own_names(stage: Stage) -> Stage {
-    let name = stage.name.clone();
-    stage.broker.change_catalog(|offered| {
+fn with_own_names(env: TestEnv) -> TestEnv {
+    let name = env.name.clone();
+    env.broker.change_catalog(|offered| {
         *offered = catalog(&format!("{name}-"));
         offered["services"].as_array_mut().unwrap().truncate(1);
         offered["services"][0]["name"] = name.into();
     });
-    stage
+    env
 }
 
 /// The shared operator, a fresh namespace, and a broker that is not registered.
-async fn unregistered() -> Stage {
+async fn unregistered() -> TestEnv {
     operator();
-    with_own_names(Stage::new(namespace().await, Broker::start()))
+    with_own_names(TestEnv::new(namespace().await, Broker::start()))
 }
 
 /// The same, and the broker is registered.
-async fn stage() -> Stage {
-    let stage = unregistered().await;
-    stage.register_alpha(json!({"url": stage.broker.url})).await;
-    stage
+async fn env() -> TestEnv {
+    let env = unregistered().await;
+    env.register_alpha(json!({"url": env.broker.url})).await;
+    env
 }
 
-impl Stage {
+impl TestEnv {
     async fn register_alpha(&self, spec: Value) {
         let object = json!({"kind": BROKER, "metadata": {"name": self.name}, "spec": spec});
         self.create(object).await.unwrap();
@@ -90,119 +90,118 @@ impl Stage {
 
 #[tokio::test]
 async fn a_broker_is_registered_with_its_credentials_and_unregistered() {
-    let stage = unregistered().await;
-    stage.secret("auth", json!({"username": "me", "password": MARK})).await;
+    let env = unregistered().await;
+    env.secret("auth", json!({"username": "me", "password": MARK})).await;
     let credentials = base64::engine::general_purpose::STANDARD.encode(format!("me:{MARK}"));
-    stage.broker.require(&format!("Basic {credentials}"));
-    let secret = json!({"kind": "Secret", "namespace": stage.name, "name": "auth"});
-    stage.register_alpha(json!({"url": stage.broker.url, "authInfo": {"basicAuthSecret": secret}})).await;
-    let object = stage.get(BROKER, &stage.name).await.unwrap();
-    let child = json!({"kind": "ClusterServiceBroker", "name": stage.name});
+    env.broker.require(&format!("Basic {credentials}"));
+    let secret = json!({"kind": "Secret", "namespace": env.name, "name": "auth"});
+    env.register_alpha(json!({"url": env.broker.url, "authInfo": {"basicAuthSecret": secret}})).await;
+    let object = env.get(BROKER, &env.name).await.unwrap();
+    let child = json!({"kind": "ClusterServiceBroker", "name": env.name});
     assert_eq!(object["status"]["child"], child);
     assert_eq!(object["status"]["lastConditionState"], "Ready");
 
-    stage.patch(BROKER, &stage.name, json!({"spec": {"url": "http://127.0.0.1:1"}})).await.unwrap();
-    stage.until_says(BROKER, &stage.name, "Ready=False ErrorFetchingCatalog").await;
-    stage.patch(BROKER, &stage.name, json!({"spec": {"url": stage.broker.url}})).await.unwrap();
-    stage.until_ready(BROKER, &stage.name).await;
+    env.patch(BROKER, &env.name, json!({"spec": {"url": "http://127.0.0.1:1"}})).await.unwrap();
+    env.until_says(BROKER, &env.name, "Ready=False ErrorFetchingCatalog").await;
+    env.patch(BROKER, &env.name, json!({"spec": {"url": env.broker.url}})).await.unwrap();
+    env.until_ready(BROKER, &env.name).await;
 
-    stage.remove(BROKER, &stage.name).await;
-    stage.until_gone("ClusterServiceBroker", &stage.name).await;
+    env.remove(BROKER, &env.name).await;
+    env.until_gone("ClusterServiceBroker", &env.name).await;
 }
 
 #[tokio::test]
 async fn an_instance_is_made_changed_and_removed() {
-    let stage = stage().await;
-    let object = stage.ready_alpha_instance().await;
+    let env = env().await;
+    let object = env.ready_alpha_instance().await;
     assert_eq!(
         condition(&object, "Ready=True ProvisionedSuccessfully"),
         Some("The instance was provisioned successfully")
     );
     assert_eq!(object["status"]["observedGeneration"], object["metadata"]["generation"]);
-    let body = stage.broker.only(Endpoint::Provision).body;
+    let body = env.broker.only(Endpoint::Provision).body;
     assert_eq!(body["parameters"], json!({"size": 3, "old": true}));
     assert_eq!(body["context"]["instance_name"], "db");
 
     let edit = json!({"spec": {"planName": "large", "parameters": {"size": 4, "old": null}}});
-    stage.patch(INSTANCE, "db", edit).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    let body = stage.broker.only(Endpoint::Update).body;
+    env.patch(INSTANCE, "db", edit).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    let body = env.broker.only(Endpoint::Update).body;
     assert_eq!(
         (&body["parameters"], &body["plan_id"]),
-        (&json!({"size": 4}), &json!(format!("{}-large", stage.name)))
+        (&json!({"size": 4}), &json!(format!("{}-large", env.name)))
     );
 
-    stage.remove(INSTANCE, "db").await;
-    assert!(stage.broker.instances().is_empty());
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 1);
-    stage.until_gone("ServiceInstance", "db").await;
+    env.remove(INSTANCE, "db").await;
+    assert!(env.broker.instances().is_empty());
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), 1);
+    env.until_gone("ServiceInstance", "db").await;
 }
 
 #[tokio::test]
 async fn a_binding_gives_credentials_to_the_pods_with_its_labels() {
-    let stage = stage().await;
-    stage.ready_alpha_instance().await;
-    stage.ready_alpha_binding().await;
-    let (_, binding) = stage.broker.binding();
+    let env = env().await;
+    env.ready_alpha_instance().await;
+    env.ready_alpha_binding().await;
+    let (_, binding) = env.broker.binding();
     assert_eq!(binding.parameters, json!({"role": "reader"}));
     assert_eq!(
-        stage.entries("credentials").await["password"],
+        env.entries("credentials").await["password"],
         binding.credentials["password"].as_str().unwrap()
     );
-    let container = stage.injected("web").await;
+    let container = env.injected("web").await;
     assert_eq!(container["envFrom"][0]["secretRef"]["name"], "credentials");
     let mounts = container["volumeMounts"].as_array().unwrap();
     assert!(mounts.iter().any(|mount| mount["mountPath"] == "/bindings/db"), "{container:#}");
 
-    let calls = stage.broker.all_calls();
-    stage.patch(BINDING, "db", json!({"spec": {"labels": {"app": "worker"}}})).await.unwrap();
-    stage.until_ready(BINDING, "db").await;
-    stage.injected("worker").await;
-    assert_eq!(stage.broker.all_calls(), calls, "the broker is not concerned");
+    let calls = env.broker.all_calls();
+    env.patch(BINDING, "db", json!({"spec": {"labels": {"app": "worker"}}})).await.unwrap();
+    env.until_ready(BINDING, "db").await;
+    env.injected("worker").await;
+    assert_eq!(env.broker.all_calls(), calls, "the broker is not concerned");
 
-    stage.remove(BINDING, "db").await;
-    assert!(stage.broker.instance().bindings.is_empty());
-    stage.until_gone("Secret", "credentials").await;
+    env.remove(BINDING, "db").await;
+    assert!(env.broker.instance().bindings.is_empty());
+    env.until_gone("Secret", "credentials").await;
 }
 
 #[tokio::test]
 async fn an_object_says_why_it_does_not_become_ready_and_why_it_does_not_go() {
-    let stage = stage().await;
-    stage.ready_alpha_instance().await;
-    stage.ready_alpha_binding().await;
-    stage.delete(INSTANCE, "db").await.unwrap();
+    let env = env().await;
+    env.ready_alpha_instance().await;
+    env.ready_alpha_binding().await;
+    env.delete(INSTANCE, "db").await.unwrap();
     let says = "Ready=False DeprovisionBlockedByExistingCredentials";
-    let message = stage.until_says(INSTANCE, "db", says).await;
+    let message = env.until_says(INSTANCE, "db", says).await;
     assert!(message.ends_with(": db"), "{message}");
-    stage.remove(BINDING, "db").await;
-    stage.until_gone(INSTANCE, "db").await;
-    assert!(stage.broker.instances().is_empty());
+    env.remove(BINDING, "db").await;
+    env.until_gone(INSTANCE, "db").await;
+    assert!(env.broker.instances().is_empty());
 
-    let mut object = stage.alpha_instance("nothing");
+    let mut object = env.alpha_instance("nothing");
     object["spec"]["planName"] = "huge".into();
-    stage.create(object).await.unwrap();
-    let message = stage.until_says(INSTANCE, "nothing", "Ready=False ReferencesNonexistentServicePlan").await;
+    env.create(object).await.unwrap();
+    let message = env.until_says(INSTANCE, "nothing", "Ready=False ReferencesNonexistentServicePlan").await;
     assert!(message.contains("huge"), "{message}");
-    let object = stage.get(INSTANCE, "nothing").await.unwrap();
+    let object = env.get(INSTANCE, "nothing").await.unwrap();
     assert_eq!(object["status"]["lastConditionState"], "ReferencesNonexistentServicePlan");
-    stage.remove(INSTANCE, "nothing").await;
-    stage.remove(BROKER, &stage.name).await;
+    env.remove(INSTANCE, "nothing").await;
+    env.remove(BROKER, &env.name).await;
 }
 
 #[tokio::test]
 async fn the_broker_learns_who_asked_and_who_changed_it() {
-    let stage = stage().await;
+    let env = env().await;
     let masters = Some(vec!["system:masters".to_owned()]);
-    let as_user = async |name: &str| {
-        stage.as_user(AuthInfo { impersonate_groups: masters.clone(), ..user(name) }).await
-    };
-    as_user("anna").await.create(stage.alpha_instance("db")).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    let as_user =
+        async |name: &str| env.as_user(AuthInfo { impersonate_groups: masters.clone(), ..user(name) }).await;
+    as_user("anna").await.create(env.alpha_instance("db")).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
     let edit = json!({"spec": {"parameters": {"size": 4}}});
     as_user("bert").await.patch(INSTANCE, "db", edit).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    env.until_ready(INSTANCE, "db").await;
     for (endpoint, who) in [(Endpoint::Provision, "anna"), (Endpoint::Update, "bert")] {
-        let request = stage.broker.only(endpoint);
+        let request = env.broker.only(endpoint);
         let identity = identity(request.header("X-Broker-API-Originating-Identity").unwrap());
         assert_eq!(identity["username"], who, "{endpoint:?}");
     }
@@ -210,11 +209,11 @@ async fn the_broker_learns_who_asked_and_who_changed_it() {
 
 #[tokio::test]
 async fn what_others_set_on_the_child_stays_and_what_the_object_says_is_restored() {
-    let stage = stage().await;
-    stage.ready_alpha_instance().await;
+    let env = env().await;
+    env.ready_alpha_instance().await;
     let edit = json!({"metadata": {"labels": {"team": "a"}}, "spec": {"updateRequests": 1, "parameters": {"size": 5}}});
-    stage.patch("ServiceInstance", "db", edit).await.unwrap();
-    let child = stage
+    env.patch("ServiceInstance", "db", edit).await.unwrap();
+    let child = env
         .until("ServiceInstance", "db", |child| {
             child["spec"]["parameters"] == json!({"size": 3, "old": true})
         })
@@ -226,12 +225,12 @@ async fn what_others_set_on_the_child_stays_and_what_the_object_says_is_restored
 /// `kubectl get bindings` is about core's.
 #[tokio::test]
 async fn kubectl_has_short_names_and_columns() {
-    let stage = stage().await;
-    stage.ready_alpha_instance().await;
-    stage.ready_alpha_binding().await;
-    let name = stage.name.as_str();
+    let env = env().await;
+    env.ready_alpha_instance().await;
+    env.ready_alpha_binding().await;
+    let name = env.name.as_str();
     for (short, columns) in [
-        ("scbroker", &[("NAME", name), ("URL", &stage.broker.url), ("STATUS", "Ready")][..]),
+        ("scbroker", &[("NAME", name), ("URL", &env.broker.url), ("STATUS", "Ready")][..]),
         ("scinstance", &[("NAME", "db"), ("CLASS", name), ("PLAN", "small"), ("STATUS", "Ready")]),
         (
             "scbinding",
@@ -255,16 +254,16 @@ async fn kubectl_has_short_names_and_columns() {
 
 #[tokio::test]
 async fn a_child_that_somebody_deletes_is_made_anew() {
-    let stage = stage().await;
-    stage.ready_alpha_instance().await;
-    let uid = stage.get("ServiceInstance", "db").await.unwrap()["metadata"]["uid"].clone();
-    stage.delete("ServiceInstance", "db").await.unwrap();
+    let env = env().await;
+    env.ready_alpha_instance().await;
+    let uid = env.get("ServiceInstance", "db").await.unwrap()["metadata"]["uid"].clone();
+    env.delete("ServiceInstance", "db").await.unwrap();
     eventually("there is another child", PATIENCE, async || {
-        wanted(stage.get("ServiceInstance", "db").await?, |child| child["metadata"]["uid"] != uid)
+        wanted(env.get("ServiceInstance", "db").await?, |child| child["metadata"]["uid"] != uid)
     })
     .await;
-    stage.until_ready("ServiceInstance", "db").await;
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.instances().len(), 1);
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 1);
+    env.until_ready("ServiceInstance", "db").await;
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.instances().len(), 1);
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), 1);
 }

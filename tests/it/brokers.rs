@@ -11,7 +11,7 @@ use crate::namespace::{Namespace, namespace};
 use crate::operator::operator;
 use crate::process::free_address;
 use crate::scripted::{
-    Broker, Endpoint, Fault, INSTANCE, MARK, Stage, When, answer, catalog, condition, refusal, stage,
+    Broker, Endpoint, Fault, INSTANCE, MARK, TestEnv, When, answer, catalog, condition, env, refusal,
     versions,
 };
 
@@ -21,9 +21,9 @@ const PLAN: &str = "ServicePlan";
 const TWENTY_MEGABYTES: usize = 20_000_000;
 
 /// A broker that nobody has registered yet.
-async fn unregistered() -> Stage {
+async fn unregistered() -> TestEnv {
     operator();
-    Stage::new(namespace().await, Broker::start())
+    TestEnv::new(namespace().await, Broker::start())
 }
 
 /// What is published, with the versions.
@@ -32,23 +32,23 @@ async fn published(namespace: &Namespace) -> [Vec<Value>; 2] {
 }
 
 /// Asks for the catalog once more, and waits until it has been published.
-async fn relist(stage: &Stage) {
-    request_relist(stage).await;
-    stage.until_ready(BROKER, "broker").await;
+async fn relist(env: &TestEnv) {
+    request_relist(env).await;
+    env.until_ready(BROKER, "broker").await;
 }
 
-async fn request_relist(stage: &Stage) {
-    let broker = stage.get(BROKER, "broker").await.unwrap();
+async fn request_relist(env: &TestEnv) {
+    let broker = env.get(BROKER, "broker").await.unwrap();
     let requests = broker["spec"]["relistRequests"].as_i64().unwrap_or_default() + 1;
-    stage.patch(BROKER, "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
+    env.patch(BROKER, "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
 }
 
 /// From now on the broker offers the class `database` no more.
-async fn withdraw_databases(stage: &Stage) {
-    stage.broker.change_catalog(|catalog| {
+async fn withdraw_databases(env: &TestEnv) {
+    env.broker.change_catalog(|catalog| {
         catalog["services"].as_array_mut().unwrap().remove(0);
     });
-    relist(stage).await;
+    relist(env).await;
 }
 
 fn basic_auth() -> Value {
@@ -61,16 +61,16 @@ fn has_entry(broker: &Value, says: &str, part: &str) -> bool {
 
 #[tokio::test]
 async fn a_catalog_becomes_classes_and_plans() {
-    let stage = stage().await;
-    assert_eq!(stage.list(CLASS).await.len(), 3);
-    assert_eq!(stage.list(PLAN).await.len(), 8);
-    let broker = stage.get(BROKER, "broker").await.unwrap();
+    let env = env().await;
+    assert_eq!(env.list(CLASS).await.len(), 3);
+    assert_eq!(env.list(PLAN).await.len(), 8);
+    let broker = env.get(BROKER, "broker").await.unwrap();
     let owner = json!([{
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": BROKER, "name": "broker",
         "uid": broker["metadata"]["uid"], "controller": true, "blockOwnerDeletion": false,
     }]);
 
-    let class = stage.get(CLASS, &escaped("database-ID")).await.unwrap();
+    let class = env.get(CLASS, &escaped("database-ID")).await.unwrap();
     assert_eq!(class["metadata"]["name"], "database-z49zz44z");
     assert_eq!(class["metadata"]["ownerReferences"], owner);
     let labels = &class["metadata"]["labels"];
@@ -83,13 +83,13 @@ async fn a_catalog_becomes_classes_and_plans() {
     assert_eq!(class["spec"]["bindable"], true);
     assert_eq!(class["spec"]["planUpdatable"], true);
 
-    let plan = stage.get(PLAN, "unbound").await.unwrap();
+    let plan = env.get(PLAN, "unbound").await.unwrap();
     assert_eq!(plan["metadata"]["ownerReferences"], owner);
     let labels = &plan["metadata"]["labels"];
     assert_eq!(labels[label::SERVICE_CLASS_REF], label_value("database-z49zz44z"));
     assert_eq!(plan["spec"]["serviceClassRef"]["name"], "database-z49zz44z");
     assert_eq!(plan["spec"]["bindable"], false);
-    assert_eq!(stage.broker.calls(Endpoint::Catalog), 1);
+    assert_eq!(env.broker.calls(Endpoint::Catalog), 1);
 }
 
 #[tokio::test]
@@ -97,118 +97,117 @@ async fn the_classes_of_a_cluster_wide_broker_are_cluster_wide() {
     operator();
     let namespace = namespace().await;
     let name = namespace.name.clone();
-    let stage = Stage::new(namespace, Broker::offering(catalog(&format!("{name}-"))));
-    let spec = json!({"url": stage.broker.url});
-    stage
-        .create(json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec}))
+    let env = TestEnv::new(namespace, Broker::offering(catalog(&format!("{name}-"))));
+    let spec = json!({"url": env.broker.url});
+    env.create(json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec}))
         .await
         .unwrap();
-    stage.until_ready("ClusterServiceBroker", &name).await;
+    env.until_ready("ClusterServiceBroker", &name).await;
 
-    let class = stage.get("ClusterServiceClass", &escaped(&format!("{name}-queue-ID"))).await.unwrap();
+    let class = env.get("ClusterServiceClass", &escaped(&format!("{name}-queue-ID"))).await.unwrap();
     assert_eq!(class["spec"]["clusterServiceBrokerName"], name.as_str());
     assert_eq!(class["metadata"]["ownerReferences"][0]["kind"], "ClusterServiceBroker");
     assert_eq!(class["metadata"]["labels"][label::CLUSTER_SERVICE_BROKER_NAME], label_value(&name));
-    let plan = stage.get("ClusterServicePlan", &escaped(&format!("{name}-only"))).await.unwrap();
+    let plan = env.get("ClusterServicePlan", &escaped(&format!("{name}-only"))).await.unwrap();
     assert_eq!(plan["spec"]["clusterServiceClassRef"]["name"], class["metadata"]["name"]);
-    assert_eq!(stage.list(CLASS).await, Vec::<Value>::new());
+    assert_eq!(env.list(CLASS).await, Vec::<Value>::new());
 
-    stage.remove("ClusterServiceBroker", &name).await;
-    stage.until_gone("ClusterServiceClass", class["metadata"]["name"].as_str().unwrap()).await;
+    env.remove("ClusterServiceBroker", &name).await;
+    env.until_gone("ClusterServiceClass", class["metadata"]["name"].as_str().unwrap()).await;
 }
 
 #[tokio::test]
 async fn only_what_has_changed_in_a_catalog_is_written() {
-    let stage = stage().await;
-    let before = versions(&stage.list(PLAN).await);
-    stage.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["description"] = "tiny".into());
-    relist(&stage).await;
-    assert_eq!(stage.get(PLAN, "small").await.unwrap()["spec"]["description"], "tiny");
-    let after = versions(&stage.list(PLAN).await);
+    let env = env().await;
+    let before = versions(&env.list(PLAN).await);
+    env.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["description"] = "tiny".into());
+    relist(&env).await;
+    assert_eq!(env.get(PLAN, "small").await.unwrap()["spec"]["description"], "tiny");
+    let after = versions(&env.list(PLAN).await);
     let changed: Vec<_> = after.iter().filter(|(name, version)| before[*name] != **version).collect();
     assert_eq!(changed.len(), 1, "{changed:?}");
 }
 
 #[tokio::test]
 async fn the_catalog_is_fetched_again_when_the_spec_of_the_broker_changes() {
-    let stage = stage().await;
+    let env = env().await;
     let restrictions = json!({"serviceClass": ["spec.externalName=queue"]});
-    stage.patch(BROKER, "broker", json!({"spec": {"catalogRestrictions": restrictions}})).await.unwrap();
+    env.patch(BROKER, "broker", json!({"spec": {"catalogRestrictions": restrictions}})).await.unwrap();
     // Each goes in a pass of its own, which may be later than the broker's.
-    stage.until_gone(CLASS, &escaped("database-ID")).await;
-    stage.until_gone(CLASS, &escaped("cache-ID")).await;
-    stage.until_ready(BROKER, "broker").await;
-    assert_eq!(stage.broker.calls(Endpoint::Catalog), 2);
-    assert_eq!(stage.list(CLASS).await.len(), 1);
+    env.until_gone(CLASS, &escaped("database-ID")).await;
+    env.until_gone(CLASS, &escaped("cache-ID")).await;
+    env.until_ready(BROKER, "broker").await;
+    assert_eq!(env.broker.calls(Endpoint::Catalog), 2);
+    assert_eq!(env.list(CLASS).await.len(), 1);
 }
 
 #[tokio::test]
 async fn the_catalog_is_fetched_again_when_its_duration_has_passed() {
-    let stage = stage().await;
-    let before = published(&stage).await;
-    stage.patch(BROKER, "broker", json!({"spec": {"relistDuration": "1s"}})).await.unwrap();
-    stage.until_broker("the catalog is fetched often", |broker| broker.calls(Endpoint::Catalog) >= 4).await;
-    assert_eq!(published(&stage).await, before);
-    stage.patch(BROKER, "broker", json!({"spec": {"relistBehavior": "Manual"}})).await.unwrap();
+    let env = env().await;
+    let before = published(&env).await;
+    env.patch(BROKER, "broker", json!({"spec": {"relistDuration": "1s"}})).await.unwrap();
+    env.until_broker("the catalog is fetched often", |broker| broker.calls(Endpoint::Catalog) >= 4).await;
+    assert_eq!(published(&env).await, before);
+    env.patch(BROKER, "broker", json!({"spec": {"relistBehavior": "Manual"}})).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_catalog_is_fetched_again_when_the_credentials_change() {
-    let stage = unregistered().await;
-    stage.broker.require(&format!("Basic {}", STANDARD.encode(format!("user:{MARK}"))));
-    stage.secret("auth", json!({"username": "user", "password": format!("{MARK} the old one")})).await;
-    stage.register(basic_auth()).await;
-    let message = stage.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
+    let env = unregistered().await;
+    env.broker.require(&format!("Basic {}", STANDARD.encode(format!("user:{MARK}"))));
+    env.secret("auth", json!({"username": "user", "password": format!("{MARK} the old one")})).await;
+    env.register(basic_auth()).await;
+    let message = env.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
     assert!(message.contains("status 401: who are you?"), "{message}");
 
-    stage.patch("Secret", "auth", json!({"stringData": {"password": MARK}})).await.unwrap();
-    stage.until_ready(BROKER, "broker").await;
-    assert_eq!(stage.list(CLASS).await.len(), 3);
+    env.patch("Secret", "auth", json!({"stringData": {"password": MARK}})).await.unwrap();
+    env.until_ready(BROKER, "broker").await;
+    assert_eq!(env.list(CLASS).await.len(), 3);
 
-    let calls = stage.broker.calls(Endpoint::Catalog);
-    stage.patch("Secret", "auth", json!({"metadata": {"labels": {"rotated": "true"}}})).await.unwrap();
-    stage.until_broker("the changed Secret is tried", |broker| broker.calls(Endpoint::Catalog) > calls).await;
+    let calls = env.broker.calls(Endpoint::Catalog);
+    env.patch("Secret", "auth", json!({"metadata": {"labels": {"rotated": "true"}}})).await.unwrap();
+    env.until_broker("the changed Secret is tried", |broker| broker.calls(Endpoint::Catalog) > calls).await;
 }
 
 #[tokio::test]
 async fn a_broker_without_its_credentials_says_what_is_missing() {
-    let stage = unregistered().await;
-    stage.register(basic_auth()).await;
+    let env = unregistered().await;
+    env.register(basic_auth()).await;
     let says = "Ready=False ErrorFetchingCatalog";
-    let message = stage.until_says(BROKER, "broker", says).await;
-    let missing = format!("Error getting broker auth credentials: there is no Secret {}/auth", stage.name);
+    let message = env.until_says(BROKER, "broker", says).await;
+    let missing = format!("Error getting broker auth credentials: there is no Secret {}/auth", env.name);
     assert!(message.starts_with(&missing), "{message}");
-    stage.until_event("broker", "ErrorGettingAuthCredentials").await;
+    env.until_event("broker", "ErrorGettingAuthCredentials").await;
 
-    stage.secret("auth", json!({"username": "user"})).await;
-    let missing = format!("the Secret {}/auth has no key \"password\"", stage.name);
-    stage.until(BROKER, "broker", |broker| has_entry(broker, says, &missing)).await;
-    assert_eq!(stage.broker.all_calls(), 0);
+    env.secret("auth", json!({"username": "user"})).await;
+    let missing = format!("the Secret {}/auth has no key \"password\"", env.name);
+    env.until(BROKER, "broker", |broker| has_entry(broker, says, &missing)).await;
+    assert_eq!(env.broker.all_calls(), 0);
 
-    stage.patch("Secret", "auth", json!({"stringData": {"password": MARK}})).await.unwrap();
-    stage.until_ready(BROKER, "broker").await;
+    env.patch("Secret", "auth", json!({"stringData": {"password": MARK}})).await.unwrap();
+    env.until_ready(BROKER, "broker").await;
 }
 
 #[tokio::test]
 async fn a_broker_that_cannot_be_reached_keeps_its_classes_and_is_tried_again() {
-    let stage = stage().await;
-    let before = published(&stage).await;
+    let env = env().await;
+    let before = published(&env).await;
     let url = format!("http://{}", free_address());
-    stage.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
-    let message = stage.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
+    env.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
+    let message = env.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
     assert!(message.contains("the broker cannot be reached: "), "{message}");
-    assert_eq!(stage.until_event("broker", "ErrorFetchingCatalog").await, message);
-    assert_eq!(published(&stage).await, before);
+    assert_eq!(env.until_event("broker", "ErrorFetchingCatalog").await, message);
+    assert_eq!(published(&env).await, before);
 
-    stage.patch(BROKER, "broker", json!({"spec": {"url": stage.broker.url}})).await.unwrap();
-    stage.until_ready(BROKER, "broker").await;
-    assert_eq!(published(&stage).await, before);
+    env.patch(BROKER, "broker", json!({"spec": {"url": env.broker.url}})).await.unwrap();
+    env.until_ready(BROKER, "broker").await;
+    assert_eq!(published(&env).await, before);
 }
 
 #[tokio::test]
 async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
-    let stage = stage().await;
-    let before = published(&stage).await;
+    let env = env().await;
+    let before = published(&env).await;
     let html = "<html><title>Sign in</title><body>Sign in to go on</body></html>";
     let huge = format!("{{\"services\": [], \"filling\": \"{}\"}}", "x".repeat(TWENTY_MEGABYTES));
     for (fault, complaint) in [
@@ -223,35 +222,35 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
         (refusal(412, "too new"), "the broker answered status 412: too new"),
         (Fault::Close, "the broker did not answer: "),
     ] {
-        stage.broker.before(Endpoint::Catalog, fault);
-        let retry = stage.broker.hold(When::Before, Endpoint::Catalog);
-        request_relist(&stage).await;
+        env.broker.before(Endpoint::Catalog, fault);
+        let retry = env.broker.hold(When::Before, Endpoint::Catalog);
+        request_relist(&env).await;
         let says = "Ready=False ErrorFetchingCatalog";
-        let broker = stage.until(BROKER, "broker", |broker| has_entry(broker, says, complaint)).await;
-        assert_eq!(published(&stage).await, before, "{complaint}: {broker:#}");
+        let broker = env.until(BROKER, "broker", |broker| has_entry(broker, says, complaint)).await;
+        assert_eq!(published(&env).await, before, "{complaint}: {broker:#}");
         // It is tried again without anybody's doing.
         retry.open();
-        stage.until_ready(BROKER, "broker").await;
+        env.until_ready(BROKER, "broker").await;
     }
-    assert_eq!(published(&stage).await, before);
+    assert_eq!(published(&env).await, before);
 }
 
 /// More likely its configuration is lost than that everything is withdrawn at once.
 #[tokio::test]
 async fn an_empty_catalog_changes_nothing_and_is_told() {
-    let stage = stage().await;
-    let before = published(&stage).await;
-    stage.broker.change_catalog(|catalog| catalog["services"] = json!([]));
-    relist(&stage).await;
-    let message = stage.until_says(BROKER, "broker", "Ready=True FetchedCatalog").await;
+    let env = env().await;
+    let before = published(&env).await;
+    env.broker.change_catalog(|catalog| catalog["services"] = json!([]));
+    relist(&env).await;
+    let message = env.until_says(BROKER, "broker", "Ready=True FetchedCatalog").await;
     assert_eq!(message, "The broker's catalog is empty. What was published before stays.");
-    assert_eq!(published(&stage).await, before);
+    assert_eq!(published(&env).await, before);
 }
 
 #[tokio::test]
 async fn one_bad_entry_does_not_spoil_the_catalog() {
-    let stage = unregistered().await;
-    stage.broker.change_catalog(|catalog| {
+    let env = unregistered().await;
+    env.broker.change_catalog(|catalog| {
         let services = catalog["services"].as_array_mut().unwrap();
         services[0]["plans"][1]["name"] = Value::Null;
         services[1]["id"] = "".into();
@@ -259,8 +258,8 @@ async fn one_bad_entry_does_not_spoil_the_catalog() {
             .push(json!({"id": "bare", "name": "bare", "description": "", "bindable": true, "plans": []}));
         services.push(json!("not an offering"));
     });
-    stage.register(json!({})).await;
-    let broker = stage.until_ready(BROKER, "broker").await;
+    env.register(json!({})).await;
+    let broker = env.until_ready(BROKER, "broker").await;
     let message = condition(&broker, "CatalogEntriesRejected=True InvalidCatalogEntries").unwrap();
     for part in [
         "plans[1] of service \"database\": ",
@@ -270,113 +269,112 @@ async fn one_bad_entry_does_not_spoil_the_catalog() {
     ] {
         assert!(message.contains(part), "{part} is not in {message}");
     }
-    assert_eq!(stage.list(CLASS).await.len(), 2);
-    assert_eq!(stage.list(PLAN).await.len(), 6);
+    assert_eq!(env.list(CLASS).await.len(), 2);
+    assert_eq!(env.list(PLAN).await.len(), 6);
 
-    stage.broker.change_catalog(|offered| *offered = catalog(""));
-    relist(&stage).await;
-    let broker = stage.get(BROKER, "broker").await.unwrap();
+    env.broker.change_catalog(|offered| *offered = catalog(""));
+    relist(&env).await;
+    let broker = env.get(BROKER, "broker").await.unwrap();
     assert_eq!(condition(&broker, "CatalogEntriesRejected=True"), None);
-    assert_eq!(stage.list(PLAN).await.len(), 8);
+    assert_eq!(env.list(PLAN).await.len(), 8);
 }
 
 /// Like the same broker in two regions.
 #[tokio::test]
 async fn two_brokers_may_offer_the_same() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    let before = published(&stage).await;
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    let before = published(&env).await;
     let other = Broker::start();
-    stage
-        .create(json!({"kind": BROKER, "metadata": {"name": "other"}, "spec": {"url": other.url}}))
+    env.create(json!({"kind": BROKER, "metadata": {"name": "other"}, "spec": {"url": other.url}}))
         .await
         .unwrap();
-    let broker = stage.until_ready(BROKER, "other").await;
+    let broker = env.until_ready(BROKER, "other").await;
     assert_eq!(condition(&broker, "CatalogEntriesRejected=True"), None);
 
     let [class, plan] = ["database-ID", "small"].map(|id| escaped_of(id, "other"));
     let spec = json!({"serviceClassName": class, "servicePlanName": plan});
-    stage.create(json!({"kind": INSTANCE, "metadata": {"name": "there"}, "spec": spec})).await.unwrap();
-    stage.until_ready(INSTANCE, "there").await;
-    assert_eq!((stage.broker.instances().len(), other.instances().len()), (1, 1));
+    env.create(json!({"kind": INSTANCE, "metadata": {"name": "there"}, "spec": spec})).await.unwrap();
+    env.until_ready(INSTANCE, "there").await;
+    assert_eq!((env.broker.instances().len(), other.instances().len()), (1, 1));
 
-    stage.instance("either", json!({})).await;
-    let message = stage.until_says(INSTANCE, "either", "Ready=False ReferencesNonexistentServiceClass").await;
+    env.instance("either", json!({})).await;
+    let message = env.until_says(INSTANCE, "either", "Ready=False ReferencesNonexistentServiceClass").await;
     assert!(message.contains("of the broker other"), "{message}");
 
     // What was found before stays.
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.instance().parameters, json!({"size": 2}));
 
     for name in ["there", "either"] {
-        stage.remove(INSTANCE, name).await;
+        env.remove(INSTANCE, name).await;
     }
-    stage.remove(BROKER, "other").await;
-    assert_eq!(published(&stage).await, before);
+    env.remove(BROKER, "other").await;
+    assert_eq!(published(&env).await, before);
 }
 
 #[tokio::test]
 async fn what_is_offered_no_more_is_marked_and_goes_with_its_last_instance() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
+    let env = env().await;
+    env.ready_instance(json!({})).await;
     let class = escaped("database-ID");
-    withdraw_databases(&stage).await;
+    withdraw_databases(&env).await;
     let is_removed = |object: &Value| object["status"]["removedFromBrokerCatalog"] == true;
-    stage.until(CLASS, &class, is_removed).await;
-    stage.until(PLAN, "small", is_removed).await;
-    stage.until_gone(PLAN, "large").await;
+    env.until(CLASS, &class, is_removed).await;
+    env.until(PLAN, "small", is_removed).await;
+    env.until_gone(PLAN, "large").await;
 
-    stage.instance("late", json!({})).await;
-    let message = stage.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
+    env.instance("late", json!({})).await;
+    let message = env.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
     assert_eq!(message, "The broker broker offers the class \"database\" no more");
-    stage.remove(INSTANCE, "late").await;
-    assert!(is_removed(&stage.get(CLASS, &class).await.unwrap()));
+    env.remove(INSTANCE, "late").await;
+    assert!(is_removed(&env.get(CLASS, &class).await.unwrap()));
 
-    stage.remove(INSTANCE, "db").await;
-    stage.until_gone(CLASS, &class).await;
-    stage.until_gone(PLAN, "small").await;
-    assert!(stage.broker.instances().is_empty());
+    env.remove(INSTANCE, "db").await;
+    env.until_gone(CLASS, &class).await;
+    env.until_gone(PLAN, "small").await;
+    assert!(env.broker.instances().is_empty());
 }
 
 #[tokio::test]
 async fn what_is_offered_again_can_be_used_again() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    withdraw_databases(&stage).await;
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    withdraw_databases(&env).await;
     let class = escaped("database-ID");
-    stage.until(CLASS, &class, |class| class["status"]["removedFromBrokerCatalog"] == true).await;
-    stage.instance("late", json!({})).await;
-    stage.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
+    env.until(CLASS, &class, |class| class["status"]["removedFromBrokerCatalog"] == true).await;
+    env.instance("late", json!({})).await;
+    env.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
 
-    stage.broker.change_catalog(|offered| *offered = catalog(""));
-    relist(&stage).await;
-    stage.until(CLASS, &class, |class| class["status"]["removedFromBrokerCatalog"] == false).await;
-    stage.until_ready(INSTANCE, "late").await;
+    env.broker.change_catalog(|offered| *offered = catalog(""));
+    relist(&env).await;
+    env.until(CLASS, &class, |class| class["status"]["removedFromBrokerCatalog"] == false).await;
+    env.until_ready(INSTANCE, "late").await;
 }
 
 #[tokio::test]
 async fn a_broker_that_is_deleted_waits_for_its_instances_and_says_which() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    stage.delete(BROKER, "broker").await.unwrap();
-    let message = stage.until_says(BROKER, "broker", "Ready=False DeletionBlockedByInstances").await;
-    assert_eq!(message, format!("1 instances must be deleted first: {}/db", stage.name));
-    assert_eq!(stage.list(CLASS).await.len(), 3);
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    env.delete(BROKER, "broker").await.unwrap();
+    let message = env.until_says(BROKER, "broker", "Ready=False DeletionBlockedByInstances").await;
+    assert_eq!(message, format!("1 instances must be deleted first: {}/db", env.name));
+    assert_eq!(env.list(CLASS).await.len(), 3);
 
-    stage.remove(INSTANCE, "db").await;
-    stage.until_gone(BROKER, "broker").await;
-    assert!(stage.broker.instances().is_empty());
-    assert_eq!(published(&stage).await.concat(), Vec::<Value>::new());
+    env.remove(INSTANCE, "db").await;
+    env.until_gone(BROKER, "broker").await;
+    assert!(env.broker.instances().is_empty());
+    assert_eq!(published(&env).await.concat(), Vec::<Value>::new());
 }
 
 /// Seen to fail when nobody is told of the answer.
 #[tokio::test]
 async fn the_catalog_is_fetched_again_when_the_broker_says_that_it_is_outdated() {
-    let stage = stage().await;
-    assert_eq!(stage.broker.calls(Endpoint::Catalog), 1);
+    let env = env().await;
+    assert_eq!(env.broker.calls(Endpoint::Catalog), 1);
     let conflict = json!({"error": "MaintenanceInfoConflict", "description": "there is a newer version"});
-    stage.broker.before(Endpoint::Provision, answer(422, &conflict));
-    stage.ready_instance(json!({})).await;
-    stage.until_broker("the catalog is fetched", |broker| broker.calls(Endpoint::Catalog) == 2).await;
+    env.broker.before(Endpoint::Provision, answer(422, &conflict));
+    env.ready_instance(json!({})).await;
+    env.until_broker("the catalog is fetched", |broker| broker.calls(Endpoint::Catalog) == 2).await;
 }

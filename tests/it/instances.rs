@@ -14,8 +14,8 @@ use crate::cluster::cluster;
 use crate::namespace::{namespace, user};
 use crate::operator::operator;
 use crate::scripted::{
-    Broker, Endpoint, INSTANCE, MARK, Stage, answer, catalog, condition, json_secret, reference, refusal,
-    secret_parameters, stage,
+    Broker, Endpoint, INSTANCE, MARK, TestEnv, answer, catalog, condition, env, json_secret, reference,
+    refusal, secret_parameters,
 };
 
 /// Who asked, from the header that tells it.
@@ -28,8 +28,8 @@ pub fn identity(header: &str) -> Value {
 
 #[tokio::test]
 async fn an_instance_is_provisioned_as_the_spec_says() {
-    let stage = stage().await;
-    let object = stage.ready_instance(json!({"parameters": {"size": 3, "ratio": 0.1}})).await;
+    let env = env().await;
+    let object = env.ready_instance(json!({"parameters": {"size": 3, "ratio": 0.1}})).await;
     assert_eq!(
         condition(&object, "Ready=True ProvisionedSuccessfully"),
         Some("The instance was provisioned successfully")
@@ -42,9 +42,9 @@ async fn an_instance_is_provisioned_as_the_spec_says() {
     assert_eq!(status["userSpecifiedPlanName"], "small");
     assert_eq!(object["spec"]["servicePlanRef"]["name"], "small");
 
-    let request = stage.broker.only(Endpoint::Provision);
-    let namespace = stage.get("Namespace", &stage.name).await.unwrap();
-    let cluster = stage.get("Namespace", "kube-system").await.unwrap()["metadata"]["uid"].clone();
+    let request = env.broker.only(Endpoint::Provision);
+    let namespace = env.get("Namespace", &env.name).await.unwrap();
+    let cluster = env.get("Namespace", "kube-system").await.unwrap()["metadata"]["uid"].clone();
     assert_eq!(request.instance, status["instanceID"].as_str().unwrap());
     assert_eq!(
         request.body,
@@ -52,72 +52,71 @@ async fn an_instance_is_provisioned_as_the_spec_says() {
             "service_id": "database-ID", "plan_id": "small", "parameters": {"size": 3, "ratio": 0.1},
             "organization_guid": cluster, "space_guid": namespace["metadata"]["uid"],
             "context": {
-                "platform": "kubernetes", "clusterid": cluster, "namespace": stage.name, "instance_name": "db",
+                "platform": "kubernetes", "clusterid": cluster, "namespace": env.name, "instance_name": "db",
             },
         })
     );
-    let instance = stage.broker.instance();
+    let instance = env.broker.instance();
     assert_eq!((instance.service.as_str(), instance.plan.as_str()), ("database-ID", "small"));
-    assert_eq!(stage.broker.all_calls(), 2, "the catalog and the instance");
+    assert_eq!(env.broker.all_calls(), 2, "the catalog and the instance");
 }
 
 #[tokio::test]
 async fn an_asynchronous_instance_says_how_far_it_is_until_it_is_ready() {
-    let stage = stage().await;
-    stage.broker.stall();
-    stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
-    stage
-        .until(INSTANCE, "db", |object| {
-            let going_on = "The instance is being provisioned asynchronously (step by step)";
-            condition(object, "Ready=False Provisioning") == Some(going_on)
-        })
-        .await;
-    stage.broker.go_on();
-    stage.until_ready(INSTANCE, "db").await;
-    let polls = stage.broker.requests(Endpoint::PollInstance);
+    let env = env().await;
+    env.broker.stall();
+    env.instance("db", json!({"servicePlanExternalName": "slow"})).await;
+    env.until(INSTANCE, "db", |object| {
+        let going_on = "The instance is being provisioned asynchronously (step by step)";
+        condition(object, "Ready=False Provisioning") == Some(going_on)
+    })
+    .await;
+    env.broker.go_on();
+    env.until_ready(INSTANCE, "db").await;
+    let polls = env.broker.requests(Endpoint::PollInstance);
     assert!(polls.iter().all(|poll| poll.query("operation") == "operation 1"), "{polls:#?}");
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+    assert_eq!(env.broker.calls(Endpoint::Provision), 1);
 }
 
 /// A default that is changed later is for new instances.
 #[tokio::test]
 async fn class_and_plan_have_defaults_for_new_instances() {
-    let stage = stage().await;
+    let env = env().await;
     let class = json!({"size": 1, "tuning": {"cache": "small", "threads": 2}});
     let plan = json!({"size": 2, "tuning": {"cache": "large"}});
     let defaults = |parameters| json!({"spec": {"defaultProvisionParameters": parameters}});
-    stage.patch("ServiceClass", &escaped("database-ID"), defaults(class)).await.unwrap();
-    stage.patch("ServicePlan", "small", defaults(plan)).await.unwrap();
-    let object = stage.ready_instance(json!({"parameters": {"tuning": {"threads": 8}}})).await;
+    env.patch("ServiceClass", &escaped("database-ID"), defaults(class)).await.unwrap();
+    env.patch("ServicePlan", "small", defaults(plan)).await.unwrap();
+    let object = env.ready_instance(json!({"parameters": {"tuning": {"threads": 8}}})).await;
     let merged = json!({"size": 2, "tuning": {"cache": "large", "threads": 8}});
-    assert_eq!(stage.broker.instance().parameters, merged);
+    assert_eq!(env.broker.instance().parameters, merged);
     assert_eq!(object["status"]["externalProperties"]["parameters"], merged);
     let applied = json!({"size": 2, "tuning": {"cache": "large", "threads": 2}});
     assert_eq!(object["status"]["defaultProvisionParameters"], applied);
 
-    stage.patch("ServicePlan", "small", defaults(json!({"size": 3, "tuning": null}))).await.unwrap();
-    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
-    stage.until_ready("ServiceBroker", "broker").await;
-    let plan = stage.get("ServicePlan", "small").await.unwrap();
+    env.patch("ServicePlan", "small", defaults(json!({"size": 3, "tuning": null}))).await.unwrap();
+    env.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    env.until_ready("ServiceBroker", "broker").await;
+    let plan = env.get("ServicePlan", "small").await.unwrap();
     assert_eq!(plan["spec"]["defaultProvisionParameters"], json!({"size": 3}), "no catalog overwrites it");
     let edit = json!({"spec": {"parameters": {"tuning": {"threads": 9}}}});
-    stage.patch(INSTANCE, "db", edit).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", edit).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
     assert_eq!(
-        stage.broker.instance().parameters,
+        env.broker.instance().parameters,
         json!({"size": 2, "tuning": {"cache": "large", "threads": 9}})
     );
 }
 
 #[tokio::test]
 async fn the_broker_learns_who_asked() {
-    let stage = stage().await;
+    let env = env().await;
     let groups = vec!["developers".to_owned(), "system:masters".to_owned()];
-    let anna = stage.as_user(AuthInfo { impersonate_groups: Some(groups), ..user("anna") }).await;
+    let anna = env.as_user(AuthInfo { impersonate_groups: Some(groups), ..user("anna") }).await;
     let spec = json!({"serviceClassExternalName": "database", "servicePlanExternalName": "small"});
     anna.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    let request = stage.broker.only(Endpoint::Provision);
+    env.until_ready(INSTANCE, "db").await;
+    let request = env.broker.only(Endpoint::Provision);
     let identity = identity(request.header("X-Broker-API-Originating-Identity").unwrap());
     assert_eq!(identity["username"], "anna");
     let groups = identity["groups"].as_array().unwrap();
@@ -126,21 +125,21 @@ async fn the_broker_learns_who_asked() {
 
 #[tokio::test]
 async fn a_given_id_is_used() {
-    let stage = stage().await;
-    let object = stage.ready_instance(json!({"externalID": "the-one"})).await;
+    let env = env().await;
+    let object = env.ready_instance(json!({"externalID": "the-one"})).await;
     assert_eq!(object["status"]["instanceID"], "the-one");
-    assert!(stage.broker.instances().contains_key("the-one"));
+    assert!(env.broker.instances().contains_key("the-one"));
 }
 
 #[tokio::test]
 async fn a_class_with_one_plan_needs_no_plan_named() {
-    let stage = stage().await;
+    let env = env().await;
     let spec = |class: &str| json!({"serviceClassExternalName": class, "servicePlanExternalName": ""});
-    stage.ready_instance(spec("queue")).await;
-    assert_eq!(stage.broker.instance().plan, "only");
+    env.ready_instance(spec("queue")).await;
+    assert_eq!(env.broker.instance().plan, "only");
 
-    stage.instance("which", spec("database")).await;
-    let message = stage.until_says(INSTANCE, "which", "Ready=False ReferencesNonexistentServicePlan").await;
+    env.instance("which", spec("database")).await;
+    let message = env.until_says(INSTANCE, "which", "Ready=False ReferencesNonexistentServicePlan").await;
     for plan in ["exactly one", "small", "large", "slow"] {
         assert!(message.contains(plan), "{message}");
     }
@@ -148,16 +147,16 @@ async fn a_class_with_one_plan_needs_no_plan_named() {
 
 #[tokio::test]
 async fn an_instance_waits_for_a_class_and_a_plan_that_do_not_exist_yet() {
-    let stage = stage().await;
-    stage.instance("class", json!({"serviceClassExternalName": "files"})).await;
-    let message = stage.until_says(INSTANCE, "class", "Ready=False ReferencesNonexistentServiceClass").await;
+    let env = env().await;
+    env.instance("class", json!({"serviceClassExternalName": "files"})).await;
+    let message = env.until_says(INSTANCE, "class", "Ready=False ReferencesNonexistentServiceClass").await;
     assert_eq!(message, "The instance references a ServiceClass \"files\" that does not exist");
-    stage.instance("plan", json!({"servicePlanExternalName": "huge"})).await;
-    let message = stage.until_says(INSTANCE, "plan", "Ready=False ReferencesNonexistentServicePlan").await;
+    env.instance("plan", json!({"servicePlanExternalName": "huge"})).await;
+    let message = env.until_says(INSTANCE, "plan", "Ready=False ReferencesNonexistentServicePlan").await;
     assert!(message.contains("ServicePlan \"huge\" that the class \"database\" does not have"), "{message}");
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
+    assert_eq!(env.broker.calls(Endpoint::Provision), 0);
 
-    stage.broker.change_catalog(|catalog| {
+    env.broker.change_catalog(|catalog| {
         let plan = json!([{"id": "files-small", "name": "small", "description": "small"}]);
         let files =
             json!({"id": "files", "name": "files", "description": "", "bindable": true, "plans": plan});
@@ -165,9 +164,9 @@ async fn an_instance_waits_for_a_class_and_a_plan_that_do_not_exist_yet() {
         let huge = json!({"id": "huge", "name": "huge", "description": "huge"});
         catalog["services"][0]["plans"].as_array_mut().unwrap().push(huge);
     });
-    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
-    stage.until_ready(INSTANCE, "class").await;
-    stage.until_ready(INSTANCE, "plan").await;
+    env.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    env.until_ready(INSTANCE, "class").await;
+    env.until_ready(INSTANCE, "plan").await;
 }
 
 #[tokio::test]
@@ -180,39 +179,39 @@ async fn a_class_that_two_brokers_offer_has_to_be_named_otherwise() {
         broker.change_catalog(|catalog| catalog["services"][1]["name"] = class.as_str().into());
         broker
     };
-    let stage = Stage::new(namespace, offer("a"));
+    let env = TestEnv::new(namespace, offer("a"));
     let other = offer("b");
     let [a, b] = ["a", "b"].map(|prefix| format!("{class}-{prefix}"));
-    for (name, broker) in [(&a, &stage.broker), (&b, &other)] {
+    for (name, broker) in [(&a, &env.broker), (&b, &other)] {
         let spec = json!({"url": broker.url});
         let object = json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec});
-        stage.create(object).await.unwrap();
-        stage.until_ready("ClusterServiceBroker", name).await;
+        env.create(object).await.unwrap();
+        env.until_ready("ClusterServiceBroker", name).await;
     }
     let spec = json!({"clusterServiceClassExternalName": class});
-    stage.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
-    let message = stage.until_says(INSTANCE, "db", "Ready=False ReferencesNonexistentServiceClass").await;
+    env.create(json!({"kind": INSTANCE, "metadata": {"name": "db"}, "spec": spec})).await.unwrap();
+    let message = env.until_says(INSTANCE, "db", "Ready=False ReferencesNonexistentServiceClass").await;
     assert!(
         message.contains("there are several: ") && message.contains(&a) && message.contains(&b),
         "{message}"
     );
 
-    stage.remove("ClusterServiceBroker", &b).await;
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!((stage.broker.instances().len(), other.instances().len()), (1, 0));
-    stage.remove(INSTANCE, "db").await;
-    stage.remove("ClusterServiceBroker", &a).await;
+    env.remove("ClusterServiceBroker", &b).await;
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!((env.broker.instances().len(), other.instances().len()), (1, 0));
+    env.remove(INSTANCE, "db").await;
+    env.remove("ClusterServiceBroker", &a).await;
 }
 
 #[tokio::test]
 async fn parameters_come_from_the_spec_and_from_secrets() {
-    let stage = stage().await;
-    stage.secret("one", secret_parameters(json!({"password": MARK, "nested": {"a": [MARK]}}))).await;
-    stage.secret("two", secret_parameters(json!({"key": MARK}))).await;
+    let env = env().await;
+    env.secret("one", secret_parameters(json!({"password": MARK, "nested": {"a": [MARK]}}))).await;
+    env.secret("two", secret_parameters(json!({"key": MARK}))).await;
     let from = json!([reference("one"), reference("two")]);
-    let object = stage.ready_instance(json!({"parameters": {"size": 3}, "parametersFrom": from})).await;
+    let object = env.ready_instance(json!({"parameters": {"size": 3}, "parametersFrom": from})).await;
     let parameters = json!({"size": 3, "password": MARK, "nested": {"a": [MARK]}, "key": MARK});
-    assert_eq!(stage.broker.instance().parameters, parameters);
+    assert_eq!(env.broker.instance().parameters, parameters);
     let shown = &object["status"]["externalProperties"]["parameters"];
     let redacted = "<redacted>";
     assert_eq!(*shown, json!({"size": 3, "password": redacted, "nested": redacted, "key": redacted}));
@@ -220,9 +219,9 @@ async fn parameters_come_from_the_spec_and_from_secrets() {
 
 #[tokio::test]
 async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_asked() {
-    let stage = stage().await;
+    let env = env().await;
     let (list, broken) = (json!([MARK]).to_string(), format!("{{{MARK}"));
-    stage.secret("size", json!({"parameters": r#"{"size": 4}"#, "other": list, "broken": broken})).await;
+    env.secret("size", json!({"parameters": r#"{"size": 4}"#, "other": list, "broken": broken})).await;
     let key = |key: &str| json!([{"secretKeyRef": {"name": "size", "key": key}}]);
     for (name, spec, complaint) in [
         (
@@ -243,58 +242,57 @@ async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_aske
             "the Secret \"late\", which does not exist",
         ),
     ] {
-        stage.instance(name, spec).await;
-        let message = stage.until_says(INSTANCE, name, "Ready=False ErrorWithParameters").await;
+        env.instance(name, spec).await;
+        let message = env.until_says(INSTANCE, name, "Ready=False ErrorWithParameters").await;
         assert!(message.contains(complaint), "{name}: {message}");
     }
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
+    assert_eq!(env.broker.calls(Endpoint::Provision), 0);
 
-    stage.secret("late", json!({"parameters": "{}"})).await;
-    stage.until_ready(INSTANCE, "secret").await;
-    stage
-        .patch("Secret", "size", json!({"stringData": {"none": "{}", "other": "{}", "broken": "{}"}}))
+    env.secret("late", json!({"parameters": "{}"})).await;
+    env.until_ready(INSTANCE, "secret").await;
+    env.patch("Secret", "size", json!({"stringData": {"none": "{}", "other": "{}", "broken": "{}"}}))
         .await
         .unwrap();
     for name in ["key", "list", "broken"] {
-        stage.until_ready(INSTANCE, name).await;
+        env.until_ready(INSTANCE, name).await;
     }
-    stage.patch(INSTANCE, "conflict", json!({"spec": {"parameters": null}})).await.unwrap();
-    stage.until_ready(INSTANCE, "conflict").await;
-    assert_eq!(stage.broker.instances().len(), 5);
+    env.patch(INSTANCE, "conflict", json!({"spec": {"parameters": null}})).await.unwrap();
+    env.until_ready(INSTANCE, "conflict").await;
+    assert_eq!(env.broker.instances().len(), 5);
 }
 
 #[tokio::test]
 async fn a_paused_instance_waits() {
-    let stage = stage().await;
+    let env = env().await;
     let spec = json!({"serviceClassExternalName": "database", "servicePlanExternalName": "small"});
     let paused = |value: Value| json!({"metadata": {"annotations": {"servicecatalog.k8s.io/paused": value}}});
     let mut object = json!({"kind": INSTANCE, "spec": spec, "metadata": {"name": "db"}});
     object["metadata"]["annotations"] = paused("true".into())["metadata"]["annotations"].clone();
-    stage.create(object).await.unwrap();
-    stage.until_says(INSTANCE, "db", "Paused=True PausedByAnnotation").await;
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 0);
+    env.create(object).await.unwrap();
+    env.until_says(INSTANCE, "db", "Paused=True PausedByAnnotation").await;
+    assert_eq!(env.broker.calls(Endpoint::Provision), 0);
 
-    stage.patch(INSTANCE, "db", paused(Value::Null)).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", paused(Value::Null)).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(condition(&object, "Paused=True"), None);
 
-    stage.patch(INSTANCE, "db", paused("true".into())).await.unwrap();
-    stage.until_says(INSTANCE, "db", "Paused=True").await;
-    stage.delete(INSTANCE, "db").await.unwrap();
-    stage.patch(INSTANCE, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 0);
-    stage.patch(INSTANCE, "db", paused(Value::Null)).await.unwrap();
-    stage.until_gone(INSTANCE, "db").await;
-    assert!(stage.broker.instances().is_empty());
+    env.patch(INSTANCE, "db", paused("true".into())).await.unwrap();
+    env.until_says(INSTANCE, "db", "Paused=True").await;
+    env.delete(INSTANCE, "db").await.unwrap();
+    env.patch(INSTANCE, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), 0);
+    env.patch(INSTANCE, "db", paused(Value::Null)).await.unwrap();
+    env.until_gone(INSTANCE, "db").await;
+    assert!(env.broker.instances().is_empty());
 }
 
 #[tokio::test]
 async fn kubectl_describe_tells_what_went_wrong() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::Provision, refusal(400, "size must be odd"));
-    stage.instance("db", json!({})).await;
-    stage.until_event("db", "ProvisionCallFailed").await;
-    let arguments = ["describe", "serviceinstance", "db", "--namespace", &stage.name];
+    let env = env().await;
+    env.broker.before(Endpoint::Provision, refusal(400, "size must be odd"));
+    env.instance("db", json!({})).await;
+    env.until_event("db", "ProvisionCallFailed").await;
+    let arguments = ["describe", "serviceinstance", "db", "--namespace", &env.name];
     let described = String::from_utf8(cluster().kubectl(&arguments).stdout).unwrap();
     let events = described.split("Events:").nth(1).unwrap();
     assert!(events.contains("Warning") && events.contains("size must be odd"), "{described}");
@@ -302,10 +300,10 @@ async fn kubectl_describe_tells_what_went_wrong() {
 
 #[tokio::test]
 async fn kubectl_wait_and_get_show_an_instance() {
-    let stage = stage().await;
-    stage.instance("db", json!({})).await;
+    let env = env().await;
+    env.instance("db", json!({})).await;
     let kubectl = |arguments: &[&str]| {
-        let output = cluster().kubectl(&[arguments, &["--namespace", &stage.name]].concat());
+        let output = cluster().kubectl(&[arguments, &["--namespace", &env.name]].concat());
         String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
     };
     let waited = kubectl(&["wait", "--for=condition=Ready", "serviceinstance/db", "--timeout=30s"]);
@@ -318,8 +316,8 @@ async fn kubectl_wait_and_get_show_an_instance() {
 
 #[tokio::test]
 async fn an_asynchronous_operation_without_a_name_is_polled_without_one() {
-    let stage = stage().await;
-    stage.broker.after(Endpoint::Provision, answer(202, &json!({})));
-    stage.ready_instance(json!({"servicePlanExternalName": "slow"})).await;
-    assert!(!stage.broker.only(Endpoint::PollInstance).query.contains_key("operation"));
+    let env = env().await;
+    env.broker.after(Endpoint::Provision, answer(202, &json!({})));
+    env.ready_instance(json!({"servicePlanExternalName": "slow"})).await;
+    assert!(!env.broker.only(Endpoint::PollInstance).query.contains_key("operation"));
 }

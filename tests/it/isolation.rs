@@ -7,7 +7,7 @@ use crate::namespace::{Namespace, PATIENCE, eventually, namespace};
 use crate::operator::operator;
 use crate::process::free_address;
 use crate::scripted::{
-    BINDING, Broker, Endpoint, Fault, Gate, INSTANCE, Stage, When, catalog, condition, stage,
+    BINDING, Broker, Endpoint, Fault, Gate, INSTANCE, TestEnv, When, catalog, condition, env,
 };
 
 const BROKER: &str = "ServiceBroker";
@@ -33,14 +33,14 @@ async fn until_in_line(broker: &str, namespace: &str, count: usize) {
     .await;
 }
 
-async fn relist(stage: &Stage) {
-    stage.patch(BROKER, "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+async fn relist(env: &TestEnv) {
+    env.patch(BROKER, "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
 }
 
 /// Broken on purpose: with a limit of one call more, the broker gets more than it may.
 #[tokio::test]
 async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
-    let (hanging, other) = (stage().await, stage().await);
+    let (hanging, other) = (env().await, env().await);
     let gates = hold(&hanging.broker, LIMIT + 8);
     join_all((0..LIMIT + 8).map(async |index| hanging.instance(&format!("db-{index}"), json!({})).await))
         .await;
@@ -61,88 +61,88 @@ async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
 /// Broken on purpose: if gate and core do not know of it, all the others ask at once.
 #[tokio::test]
 async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    stage.broker.before(Endpoint::Provision, Fault::Later(429, 1000));
-    stage.instance("first", json!({})).await;
-    let message = stage.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    env.broker.before(Endpoint::Provision, Fault::Later(429, 1000));
+    env.instance("first", json!({})).await;
+    let message = env.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
     assert!(
         message.contains("it answered status 429") && message.contains("is not called before"),
         "{message}"
     );
-    assert_eq!(stage.until_event("broker", "BrokerRateLimited").await, message);
-    let calls = stage.broker.all_calls();
+    assert_eq!(env.until_event("broker", "BrokerRateLimited").await, message);
+    let calls = env.broker.all_calls();
 
-    stage.instance("second", json!({})).await;
-    stage.binding("db", json!({})).await;
-    stage.patch(INSTANCE, "first", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
+    env.instance("second", json!({})).await;
+    env.binding("db", json!({})).await;
+    env.patch(INSTANCE, "first", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
     let waits = "Ready=False WaitingForBroker";
     for (kind, name) in [(INSTANCE, "first"), (INSTANCE, "second"), (BINDING, "db")] {
-        let message = stage.until_says(kind, name, waits).await;
+        let message = env.until_says(kind, name, waits).await;
         assert!(message.contains("The broker broker is not called at the moment"), "{message}");
-        let object = stage.get(kind, name).await.unwrap();
+        let object = env.get(kind, name).await.unwrap();
         assert!(object["status"]["currentOperation"].is_null(), "{object:#}");
     }
     // What works goes on to work; what was never begun needs no broker to go.
-    assert!(condition(&stage.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
-    stage.instance("unwanted", json!({})).await;
-    stage.until_says(INSTANCE, "unwanted", waits).await;
-    stage.remove(INSTANCE, "unwanted").await;
-    assert_eq!(stage.broker.all_calls(), calls);
+    assert!(condition(&env.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
+    env.instance("unwanted", json!({})).await;
+    env.until_says(INSTANCE, "unwanted", waits).await;
+    env.remove(INSTANCE, "unwanted").await;
+    assert_eq!(env.broker.all_calls(), calls);
 
     // Whoever changes the broker has it tried at once.
-    relist(&stage).await;
+    relist(&env).await;
     for (kind, name) in [(INSTANCE, "first"), (INSTANCE, "second"), (BINDING, "db")] {
-        stage.until_ready(kind, name).await;
+        env.until_ready(kind, name).await;
     }
-    stage.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
+    env.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
 }
 
 #[tokio::test]
 async fn when_the_pause_is_over_all_goes_on_by_itself() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::Provision, Fault::Later(503, 8));
-    stage.instance("first", json!({})).await;
-    stage.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
+    let env = env().await;
+    env.broker.before(Endpoint::Provision, Fault::Later(503, 8));
+    env.instance("first", json!({})).await;
+    env.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
     let names: Vec<String> = (0..20).map(|index| format!("db-{index}")).collect();
     for name in &names {
-        stage.instance(name, json!({})).await;
+        env.instance(name, json!({})).await;
     }
-    stage.until_says(INSTANCE, "db-0", "Ready=False WaitingForBroker").await;
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+    env.until_says(INSTANCE, "db-0", "Ready=False WaitingForBroker").await;
+    assert_eq!(env.broker.calls(Endpoint::Provision), 1);
     for name in &names {
-        stage.until_ready(INSTANCE, name).await;
+        env.until_ready(INSTANCE, name).await;
     }
-    stage.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
+    env.until(BROKER, "broker", |broker| condition(broker, "Available=False").is_none()).await;
 }
 
 #[tokio::test]
 async fn a_broker_that_is_gone_for_a_while_says_so_until_it_is_back() {
-    let stage = stage().await;
+    let env = env().await;
     let url = format!("http://{}", free_address());
-    stage.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
-    let message = stage.until_says(BROKER, "broker", "Available=False BrokerUnreachable").await;
+    env.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
+    let message = env.until_says(BROKER, "broker", "Available=False BrokerUnreachable").await;
     assert!(message.contains("it cannot be reached"), "{message}");
-    let broker = stage.get(BROKER, "broker").await.unwrap();
+    let broker = env.get(BROKER, "broker").await.unwrap();
     let last = broker["status"]["conditions"].as_array().unwrap().last().unwrap();
     assert_eq!(last["type"], "Ready", "svcat shows the last: {broker:#}");
     let names = ["one", "two", "three"];
     for name in names {
-        stage.instance(name, json!({})).await;
+        env.instance(name, json!({})).await;
     }
     // One of them finds out whether it is back, and says what came of that.
     let waits = |object: &Value| condition(object, "Ready=False WaitingForBroker").is_some();
     eventually("an instance waits for the broker", PATIENCE, async || {
-        let objects = stage.list(INSTANCE).await;
+        let objects = env.list(INSTANCE).await;
         if objects.iter().any(waits) { Ok(()) } else { Err(format!("{objects:#?}")) }
     })
     .await;
 
-    stage.patch(BROKER, "broker", json!({"spec": {"url": stage.broker.url}})).await.unwrap();
+    env.patch(BROKER, "broker", json!({"spec": {"url": env.broker.url}})).await.unwrap();
     for name in names {
-        stage.until_ready(INSTANCE, name).await;
+        env.until_ready(INSTANCE, name).await;
     }
-    let broker = stage.until_ready(BROKER, "broker").await;
+    let broker = env.until_ready(BROKER, "broker").await;
     assert!(condition(&broker, "Available=False").is_none(), "{broker:#}");
 }
 
@@ -162,7 +162,7 @@ async fn a_namespace_that_asks_for_much_does_not_delay_another() {
     let (busy, other) = (namespace().await, namespace().await);
     let name = busy.name.clone();
     let prefix = format!("{name}-");
-    let busy = Stage::new(busy, Broker::offering(catalog(&prefix)));
+    let busy = TestEnv::new(busy, Broker::offering(catalog(&prefix)));
     register(&busy, &busy.broker).await;
     busy.until_ready("ClusterServiceBroker", &name).await;
     let spec = json!({
@@ -174,7 +174,7 @@ async fn a_namespace_that_asks_for_much_does_not_delay_another() {
     let names: Vec<String> = (0..LIMIT + IN_LINE).map(|index| format!("db-{index}")).collect();
     join_all(names.iter().map(async |name| busy.instance(name, spec.clone()).await)).await;
     until_in_line(&name, "", IN_LINE).await;
-    let other = Stage::new(other, Broker::start());
+    let other = TestEnv::new(other, Broker::start());
     other.instance("one", spec).await;
     until_in_line(&name, "", IN_LINE + 1).await;
 

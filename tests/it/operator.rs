@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, NAMESPACE, cluster};
 use crate::leaks;
 use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
-use crate::scripted::stage;
+use crate::scripted::env;
 
 /// A running operator. It is killed, as by `kill -9`, when this is dropped.
 pub struct Operator {
@@ -123,10 +123,10 @@ impl Drop for Operator {
 /// The names that dashboards of service-catalog look for.
 #[tokio::test]
 async fn it_serves_metrics_under_the_names_of_service_catalog() {
-    let stage = stage().await;
-    stage.ready_instance(serde_json::json!({})).await;
+    let env = env().await;
+    env.ready_instance(serde_json::json!({})).await;
     let metrics = operator().metrics();
-    let namespace = format!("namespace=\"{}\"", stage.name);
+    let namespace = format!("namespace=\"{}\"", env.name);
     let has = |name: &str, labels: &[&str], value: &str| {
         let of = format!("{name}{{");
         let mut series = metrics.lines().filter(|line| line.starts_with(&of) && line.ends_with(value));

@@ -3,24 +3,24 @@
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::life::{
-    Bind, Create, Delete, Life, Quick, Register, Relist, Rotate, Slow, Unbind, Unregister, Update,
-};
 use crate::namespace::{PATIENCE, eventually};
-use crate::scripted::{Alone, BINDING, Endpoint, Stage, When, alone};
+use crate::scenario::{
+    Bind, Create, Delete, Quick, Register, Relist, Rotate, Scenario, Slow, Unbind, Unregister, Update,
+};
+use crate::scripted::{BINDING, Endpoint, IsolatedEnv, TestEnv, When, isolated};
 use crate::wire::Wire;
 
 /// An API server that has just started finds the kinds that policies refer to after up to half a minute.
-async fn until_bindings_are_admitted(alone: &Alone) {
-    let stage = alone.stage().await;
+async fn until_bindings_are_admitted(isolated: &IsolatedEnv) {
+    let env = isolated.env().await;
     let binding =
         json!({"kind": BINDING, "metadata": {"name": "probe"}, "spec": {"instanceRef": {"name": "db"}}});
-    eventually("bindings are admitted", PATIENCE, async || stage.try_create(binding.clone()).await).await;
+    eventually("bindings are admitted", PATIENCE, async || env.try_create(binding.clone()).await).await;
 }
 
-/// The broker's endpoint that is asked for the deed itself.
-fn asked(life: Life) -> Endpoint {
-    match life.deed {
+/// The broker's endpoint that is asked for the action itself.
+fn asked(life: Scenario) -> Endpoint {
+    match life.action {
         Register | Relist | Unregister => Endpoint::Catalog,
         Create => Endpoint::Provision,
         Update => Endpoint::Update,
@@ -31,32 +31,32 @@ fn asked(life: Life) -> Endpoint {
 }
 
 /// All lives in which a broker is asked.
-fn lives() -> Vec<Life> {
-    Life::all().into_iter().filter(|life| life.deed != Unregister).collect()
+fn lives() -> Vec<Scenario> {
+    Scenario::all().into_iter().filter(|life| life.action != Unregister).collect()
 }
 
 /// A life whose broker is on a wire.
-async fn prepare(life: Life, alone: &Alone) -> (Stage, Wire) {
-    let mut broker = Life::broker();
+async fn prepare(life: Scenario, isolated: &IsolatedEnv) -> (TestEnv, Wire) {
+    let mut broker = Scenario::broker();
     let wire = broker.wire();
-    (life.prepare(alone, broker).await, wire)
+    (life.prepare(isolated, broker).await, wire)
 }
 
 /// Seen to fail: with the attempt given up, as refused, when nobody listens.
 #[tokio::test]
 async fn a_broker_may_be_away_before_it_is_asked() {
-    let alone = alone(&[]).await;
+    let isolated = isolated(&[]).await;
     join_all(lives().into_iter().map(async |life| {
-        let (stage, wire) = prepare(life, &alone).await;
+        let (env, wire) = prepare(life, &isolated).await;
         wire.cut().await;
-        life.begin(&stage).await;
-        stage.until_trouble().await;
+        life.begin(&env).await;
+        env.until_trouble().await;
         wire.mend();
-        life.settle(&stage).await;
-        let asked = stage.broker.ids();
+        life.settle(&env).await;
+        let asked = env.broker.ids();
         let is_as_needed = asked.iter().zip(life.ids()).all(|(ids, needed)| ids.len() <= needed);
         assert!(is_as_needed, "{life}: nothing was asked: {asked:?}");
-        life.end(&stage).await;
+        life.end(&env).await;
     }))
     .await;
 }
@@ -64,19 +64,19 @@ async fn a_broker_may_be_away_before_it_is_asked() {
 /// Seen to fail: with an update taken for refused when there is no answer.
 #[tokio::test]
 async fn a_broker_may_go_away_while_it_is_asked() {
-    let alone = alone(&[]).await;
+    let isolated = isolated(&[]).await;
     let moments = lives().into_iter().flat_map(|life| [When::Before, When::After].map(|when| (life, when)));
     join_all(moments.map(async |(life, when)| {
-        let (stage, wire) = prepare(life, &alone).await;
-        let gate = stage.broker.hold(when, asked(life));
-        life.begin(&stage).await;
+        let (env, wire) = prepare(life, &isolated).await;
+        let gate = env.broker.hold(when, asked(life));
+        life.begin(&env).await;
         gate.reached().await;
         wire.cut().await;
         gate.open();
-        stage.until_trouble().await;
+        env.until_trouble().await;
         wire.mend();
-        life.settle(&stage).await;
-        life.end(&stage).await;
+        life.settle(&env).await;
+        life.end(&env).await;
     }))
     .await;
 }
@@ -85,59 +85,59 @@ async fn a_broker_may_go_away_while_it_is_asked() {
 /// nor a watch begun anew that was interrupted.
 #[tokio::test]
 async fn the_api_server_may_be_away_while_brokers_are_asked() {
-    let mut alone = alone(&[]).await;
+    let mut isolated = isolated(&[]).await;
     let moments = lives().into_iter().flat_map(|life| [When::Before, When::After].map(|when| (life, when)));
     let held = join_all(moments.map(async |(life, when)| {
-        let stage = life.prepare(&alone, Life::broker()).await;
-        let gate = stage.broker.hold(when, asked(life));
-        life.begin(&stage).await;
+        let env = life.prepare(&isolated, Scenario::broker()).await;
+        let gate = env.broker.hold(when, asked(life));
+        life.begin(&env).await;
         gate.reached().await;
-        (life, stage, gate)
+        (life, env, gate)
     }))
     .await;
-    alone.cluster().stop_api_server();
+    isolated.cluster().stop_api_server();
     for (_, _, gate) in &held {
         gate.open();
     }
-    alone.cluster().start_api_server();
-    let ends = held.iter().map(async |(life, stage, _)| {
-        life.settle(stage).await;
-        let asked = stage.broker.ids();
+    isolated.cluster().start_api_server();
+    let ends = held.iter().map(async |(life, env, _)| {
+        life.settle(env).await;
+        let asked = env.broker.ids();
         let is_as_needed = asked.iter().zip(life.ids()).all(|(ids, needed)| ids.len() <= needed);
         assert!(is_as_needed, "{life}: nothing was lost: {asked:?}");
-        life.end(stage).await;
+        life.end(env).await;
     });
-    alone.keep(join_all(ends)).await;
-    until_bindings_are_admitted(&alone).await;
+    isolated.keep(join_all(ends)).await;
+    until_bindings_are_admitted(&isolated).await;
 }
 
 /// Watches break, and what happens meanwhile is seen afterwards. Seen to fail: as above.
 #[tokio::test]
 async fn the_api_server_may_be_away_while_operations_go_on() {
-    let mut alone = alone(&[]).await;
+    let mut isolated = isolated(&[]).await;
     let slow = lives().into_iter().filter(|life| life.class == Slow);
     let going_on = join_all(slow.map(async |life| {
-        let stage = life.prepare(&alone, Life::broker()).await;
-        stage.broker.stall();
-        life.begin(&stage).await;
-        stage.until_broker("it is asked", |broker| broker.calls(asked(life)) > 0).await;
-        (life, stage)
+        let env = life.prepare(&isolated, Scenario::broker()).await;
+        env.broker.stall();
+        life.begin(&env).await;
+        env.until_broker("it is asked", |broker| broker.calls(asked(life)) > 0).await;
+        (life, env)
     }))
     .await;
-    alone.cluster().stop_api_server();
-    for (_, stage) in &going_on {
-        stage.broker.go_on();
+    isolated.cluster().stop_api_server();
+    for (_, env) in &going_on {
+        env.broker.go_on();
     }
-    alone.cluster().start_api_server();
-    let ends = going_on.iter().map(async |(life, stage)| {
-        life.settle(stage).await;
-        life.end(stage).await;
+    isolated.cluster().start_api_server();
+    let ends = going_on.iter().map(async |(life, env)| {
+        life.settle(env).await;
+        life.end(env).await;
     });
-    alone.keep(join_all(ends)).await;
-    until_bindings_are_admitted(&alone).await;
+    isolated.keep(join_all(ends)).await;
+    until_bindings_are_admitted(&isolated).await;
     // What is new is seen, too.
-    let life = Life { deed: Create, class: Quick };
-    let stage = life.prepare(&alone, Life::broker()).await;
-    life.begin(&stage).await;
-    life.settle(&stage).await;
+    let life = Scenario { action: Create, class: Quick };
+    let env = life.prepare(&isolated, Scenario::broker()).await;
+    life.begin(&env).await;
+    life.settle(&env).await;
 }

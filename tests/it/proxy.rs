@@ -1,4 +1,4 @@
-//! A proxy between an operator and the API server: what the operator writes in a namespace passes the namespace's trap.
+//! A proxy between an operator and the API server: what the operator writes in a namespace reconciles the namespace's killpoint.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,19 +10,19 @@ use axum::response::Response;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use reqwest::Certificate;
 
-use crate::beside::Server;
 use crate::cluster::Cluster;
-use crate::trap::Trap;
+use crate::killpoint::Killpoint;
+use crate::server::Server;
 
 /// A proxy. It ends when this is dropped.
 pub struct Proxy {
     /// Where it is.
     pub url: String,
-    traps: Traps,
+    killpoints: Traps,
     _server: Server,
 }
 
-type Traps = Arc<Mutex<HashMap<String, Trap>>>;
+type Traps = Arc<Mutex<HashMap<String, Killpoint>>>;
 
 impl Proxy {
     /// Starts a proxy in front of the cluster's API server.
@@ -30,25 +30,25 @@ impl Proxy {
         service_catalog::osb::install_tls_provider();
         let certificate = Certificate::from_pem(&cluster.certificate()).unwrap();
         let client = reqwest::Client::builder().tls_certs_only([certificate]).build().unwrap();
-        let (server, traps) = (cluster.server(), Traps::default());
-        let known = Arc::clone(&traps);
+        let (server, killpoints) = (cluster.server(), Traps::default());
+        let known = Arc::clone(&killpoints);
         let router = Router::new().fallback(async move |request: Request| {
             let effect = effect(&request);
-            let trap =
+            let killpoint =
                 effect.as_ref().and_then(|(namespace, _)| known.lock().unwrap().get(namespace).cloned());
             let forwarded = forward(&client, &server, request);
-            match trap.zip(effect) {
-                Some((trap, (_, what))) => trap.pass(what, forwarded).await,
+            match killpoint.zip(effect) {
+                Some((killpoint, (_, what))) => killpoint.pass(what, forwarded).await,
                 None => forwarded.await,
             }
         });
         let server = Server::start(router);
-        Self { url: format!("http://{}", server.address), traps, _server: server }
+        Self { url: format!("http://{}", server.address), killpoints, _server: server }
     }
 
-    /// Lays a trap in a namespace.
-    pub fn lay(&self, namespace: &str, trap: Trap) {
-        self.traps.lock().unwrap().insert(namespace.to_owned(), trap);
+    /// Lays a killpoint in a namespace.
+    pub fn lay(&self, namespace: &str, killpoint: Killpoint) {
+        self.killpoints.lock().unwrap().insert(namespace.to_owned(), killpoint);
     }
 }
 

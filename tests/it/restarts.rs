@@ -8,7 +8,7 @@ mod rotation;
 use serde_json::{Value, json};
 
 use crate::namespace::{Namespace, PATIENCE, eventually};
-use crate::scripted::{BINDING, INSTANCE, Stage, condition, stage};
+use crate::scripted::{BINDING, INSTANCE, TestEnv, condition, env};
 
 /// What bindings of these tests select.
 fn web() -> Value {
@@ -73,178 +73,178 @@ impl Namespace {
 }
 
 /// An instance, and a binding to it that is ready and has said so of its pods.
-async fn rolled_out(stage: &Stage, spec: Value) -> Value {
-    let binding = stage.ready_binding(json!({}), spec).await;
-    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+async fn rolled_out(env: &TestEnv, spec: Value) -> Value {
+    let binding = env.ready_binding(json!({}), spec).await;
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     binding
 }
 
 /// Pods get something else: another variable.
-async fn inject_otherwise(stage: &Stage, name: &str) {
+async fn inject_otherwise(env: &TestEnv, name: &str) {
     let change = json!({"spec": {"injection": {"env": [{"name": "PASSWORD", "key": "password"}]}}});
-    stage.patch(BINDING, name, change).await.unwrap();
+    env.patch(BINDING, name, change).await.unwrap();
 }
 
 #[tokio::test]
 async fn pods_from_before_the_binding_get_it_once() {
-    let stage = stage().await;
-    stage.running(workload("Deployment", "web", recreate())).await;
-    let binding = rolled_out(&stage, web()).await;
-    stage.until_stamped(&binding, Some("1")).await;
-    let deployment = stage.get("Deployment", "web").await.unwrap();
+    let env = env().await;
+    env.running(workload("Deployment", "web", recreate())).await;
+    let binding = rolled_out(&env, web()).await;
+    env.until_stamped(&binding, Some("1")).await;
+    let deployment = env.get("Deployment", "web").await.unwrap();
     assert_eq!(restart(&deployment, &binding), Some("1"));
-    assert_eq!(stage.list("ReplicaSet").await.len(), 2);
+    assert_eq!(env.list("ReplicaSet").await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_workload_that_is_right_is_left_alone() {
-    let stage = stage().await;
-    let binding = rolled_out(&stage, web()).await;
-    let before = stage.running(workload("Deployment", "web", recreate())).await;
-    stage.until_stamped(&binding, Some("1")).await;
+    let env = env().await;
+    let binding = rolled_out(&env, web()).await;
+    let before = env.running(workload("Deployment", "web", recreate())).await;
+    env.until_stamped(&binding, Some("1")).await;
     // What comes later is seen to be done: this one is restarted.
     let other = json!({"podSelector": {"matchLabels": {"app": "other"}}});
-    stage.binding("other", other).await;
-    stage.until_says(BINDING, "other", "RolledOut=True RolledOut").await;
-    let after = stage.get("Deployment", "web").await.unwrap();
+    env.binding("other", other).await;
+    env.until_says(BINDING, "other", "RolledOut=True RolledOut").await;
+    let after = env.get("Deployment", "web").await.unwrap();
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
 
 #[tokio::test]
 async fn a_pod_that_waited_for_the_secret_is_right() {
-    let stage = stage().await;
-    stage.binding("db", web()).await;
-    let binding = stage.get(BINDING, "db").await.unwrap();
+    let env = env().await;
+    env.binding("db", web()).await;
+    let binding = env.get(BINDING, "db").await.unwrap();
     // Until the API server knows the binding, pods do not get it.
     eventually("pods get the binding", PATIENCE, async || {
         let mut pod = template();
         (pod["kind"], pod["metadata"]["name"]) = ("Pod".into(), "probe".into());
-        let pod = stage.try_create(pod).await?;
+        let pod = env.try_create(pod).await?;
         stamp(&pod, &binding).map(|_| ()).ok_or_else(|| format!("{pod:#}"))
     })
     .await;
-    let before = stage.running(workload("Deployment", "web", recreate())).await;
-    stage.until_stamped(&binding, Some("0")).await;
-    stage.ready_instance(json!({})).await;
-    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
-    let after = stage.get("Deployment", "web").await.unwrap();
+    let before = env.running(workload("Deployment", "web", recreate())).await;
+    env.until_stamped(&binding, Some("0")).await;
+    env.ready_instance(json!({})).await;
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    let after = env.get("Deployment", "web").await.unwrap();
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
 
 #[tokio::test]
 async fn bindings_that_become_ready_together_cost_one_restart() {
-    let stage = stage().await;
-    let deployment = stage.running(workload("Deployment", "web", recreate())).await;
+    let env = env().await;
+    let deployment = env.running(workload("Deployment", "web", recreate())).await;
     for name in ["first", "second"] {
-        stage.binding(name, web()).await;
+        env.binding(name, web()).await;
     }
     let slow = json!({"serviceClassExternalName": "cache", "servicePlanExternalName": "cache-slow"});
-    stage.instance("slow", slow).await;
+    env.instance("slow", slow).await;
     let mut third = web();
     third["instanceRef"] = json!({"name": "slow"});
-    stage.binding("third", third).await;
-    stage.ready_instance(json!({})).await;
+    env.binding("third", third).await;
+    env.ready_instance(json!({})).await;
     for name in ["first", "second", "third"] {
-        stage.until_says(BINDING, name, "RolledOut=True RolledOut").await;
+        env.until_says(BINDING, name, "RolledOut=True RolledOut").await;
     }
-    let after = stage.get("Deployment", "web").await.unwrap();
+    let after = env.get("Deployment", "web").await.unwrap();
     let generation = |object: &Value| object["metadata"]["generation"].as_i64().unwrap();
     assert_eq!(generation(&after), generation(&deployment) + 1, "{after:#}");
 }
 
 #[tokio::test]
 async fn a_changed_injection_and_a_changed_selector_restart() {
-    let stage = stage().await;
-    let binding = rolled_out(&stage, web()).await;
-    stage.running(workload("Deployment", "web", recreate())).await;
-    inject_otherwise(&stage, "db").await;
-    stage.until_stamped(&binding, Some("2")).await;
-    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
-    stage.patch(BINDING, "db", json!({"spec": {"podSelector": null, "injection": null}})).await.unwrap();
-    stage.until_stamped(&binding, None).await;
-    stage.until(BINDING, "db", |binding| condition(binding, "RolledOut=False Rolling").is_none()).await;
-    stage.until(BINDING, "db", |binding| !binding["status"].to_string().contains("RolledOut")).await;
+    let env = env().await;
+    let binding = rolled_out(&env, web()).await;
+    env.running(workload("Deployment", "web", recreate())).await;
+    inject_otherwise(&env, "db").await;
+    env.until_stamped(&binding, Some("2")).await;
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    env.patch(BINDING, "db", json!({"spec": {"podSelector": null, "injection": null}})).await.unwrap();
+    env.until_stamped(&binding, None).await;
+    env.until(BINDING, "db", |binding| condition(binding, "RolledOut=False Rolling").is_none()).await;
+    env.until(BINDING, "db", |binding| !binding["status"].to_string().contains("RolledOut")).await;
 }
 
 #[tokio::test]
 async fn a_stateful_set_and_a_daemon_set_are_restarted() {
-    let stage = stage().await;
-    let node = json!({"kind": "Node", "metadata": {"name": stage.name, "labels": {"test": stage.name}}});
-    stage.create(node).await.unwrap();
+    let env = env().await;
+    let node = json!({"kind": "Node", "metadata": {"name": env.name, "labels": {"test": env.name}}});
+    env.create(node).await.unwrap();
     // Nobody makes its pods ready: in order, they would be waited for.
     let parallel = json!({"serviceName": "web", "podManagementPolicy": "Parallel"});
-    stage.create(workload("StatefulSet", "stateful", parallel)).await.unwrap();
+    env.create(workload("StatefulSet", "stateful", parallel)).await.unwrap();
     let mut daemon = workload("DaemonSet", "daemon", json!({}));
-    daemon["spec"]["template"]["spec"]["nodeSelector"] = json!({"test": stage.name});
-    stage.create(daemon).await.unwrap();
-    stage.until_pods("there are two pods", |pods| pods.len() == 2).await;
-    let binding = rolled_out(&stage, web()).await;
+    daemon["spec"]["template"]["spec"]["nodeSelector"] = json!({"test": env.name});
+    env.create(daemon).await.unwrap();
+    env.until_pods("there are two pods", |pods| pods.len() == 2).await;
+    let binding = rolled_out(&env, web()).await;
     for (kind, name) in [("StatefulSet", "stateful"), ("DaemonSet", "daemon")] {
-        let workload = stage.get(kind, name).await.unwrap();
+        let workload = env.get(kind, name).await.unwrap();
         assert_eq!(restart(&workload, &binding), Some("1"), "{workload:#}");
     }
-    stage.delete("DaemonSet", "daemon").await.unwrap();
-    stage.delete("Node", &stage.name).await.unwrap();
+    env.delete("DaemonSet", "daemon").await.unwrap();
+    env.delete("Node", &env.name).await.unwrap();
 }
 
 #[tokio::test]
 async fn who_wants_no_restarts_is_told_how_to_do_it() {
-    let stage = stage().await;
-    let before = stage.running(workload("Deployment", "web", recreate())).await;
+    let env = env().await;
+    let before = env.running(workload("Deployment", "web", recreate())).await;
     for restart in ["Never", "OnRotation"] {
         let name = restart.to_lowercase();
         let mut spec = web();
         spec["injection"] = json!({"restart": restart});
-        stage.binding(&name, spec).await;
+        env.binding(&name, spec).await;
     }
-    stage.ready_instance(json!({})).await;
+    env.ready_instance(json!({})).await;
     for name in ["never", "onrotation"] {
-        let message = stage.until_says(BINDING, name, "RolledOut=False RestartsDisabled").await;
+        let message = env.until_says(BINDING, name, "RolledOut=False RestartsDisabled").await;
         assert!(message.contains("kubectl rollout restart does it for: deployment/web"), "{message}");
     }
-    let after = stage.get("Deployment", "web").await.unwrap();
+    let after = env.get("Deployment", "web").await.unwrap();
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
     // As kubectl does it.
     let by_hand = json!({"spec": {"template": {"metadata": {"annotations": {"restartedAt": "now"}}}}});
-    stage.patch("Deployment", "web", by_hand).await.unwrap();
+    env.patch("Deployment", "web", by_hand).await.unwrap();
     for name in ["never", "onrotation"] {
-        stage.until_says(BINDING, name, "RolledOut=True RolledOut").await;
+        env.until_says(BINDING, name, "RolledOut=True RolledOut").await;
     }
 }
 
 #[tokio::test]
 async fn who_cannot_be_restarted_is_named() {
-    let stage = stage().await;
+    let env = env().await;
     let mut paused = workload("Deployment", "paused", recreate());
-    stage.running(paused.clone()).await;
-    paused = stage.patch("Deployment", "paused", json!({"spec": {"paused": true}})).await.unwrap();
+    env.running(paused.clone()).await;
+    paused = env.patch("Deployment", "paused", json!({"spec": {"paused": true}})).await.unwrap();
     let job = json!({"kind": "Job", "metadata": {"name": "once"}, "spec": {"template": {
         "metadata": {"labels": {"app": "web"}},
         "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "image"}]},
     }}});
-    stage.create(job).await.unwrap();
+    env.create(job).await.unwrap();
     let mut bare = template();
     (bare["kind"], bare["metadata"]["name"]) = ("Pod".into(), "bare".into());
-    stage.create(bare).await.unwrap();
-    stage.until_pods("there are three pods", |pods| pods.len() == 3).await;
+    env.create(bare).await.unwrap();
+    env.until_pods("there are three pods", |pods| pods.len() == 3).await;
 
-    let binding = stage.ready_binding(json!({}), web()).await;
-    let message = stage.until_says(BINDING, "db", "RolledOut=False RolloutPaused").await;
+    let binding = env.ready_binding(json!({}), web()).await;
+    let message = env.until_says(BINDING, "db", "RolledOut=False RolloutPaused").await;
     assert!(message.contains("deployment/paused"), "{message}");
     assert!(message.contains("job/once, pod/bare"), "{message}");
-    stage.delete("Pod", "bare").await.unwrap();
+    env.delete("Pod", "bare").await.unwrap();
     // Its pod goes.
-    stage.patch("Job", "once", json!({"spec": {"suspend": true}})).await.unwrap();
-    stage.patch("Deployment", "paused", json!({"spec": {"paused": false}})).await.unwrap();
-    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
-    stage.until_stamped(&binding, Some("1")).await;
+    env.patch("Job", "once", json!({"spec": {"suspend": true}})).await.unwrap();
+    env.patch("Deployment", "paused", json!({"spec": {"paused": false}})).await.unwrap();
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    env.until_stamped(&binding, Some("1")).await;
     drop(paused);
 }
 
 #[tokio::test]
 async fn an_instance_of_which_no_pod_is_known_has_no_condition() {
-    let stage = stage().await;
-    let binding = stage.ready_binding(json!({}), json!({})).await;
+    let env = env().await;
+    let binding = env.ready_binding(json!({}), json!({})).await;
     assert!(!binding["status"].to_string().contains("RolledOut"), "{binding:#}");
-    assert!(stage.list(INSTANCE).await.len() == 1);
+    assert!(env.list(INSTANCE).await.len() == 1);
 }

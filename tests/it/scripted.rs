@@ -3,9 +3,9 @@
 //!
 //! Every test has one of its own. When it ends, a breach of the specification by the operator fails the test.
 
-mod alone;
+mod env;
 mod fault;
-mod stage;
+mod isolated;
 
 // The broker of the simulation: one truth, one set of rules.
 #[path = "../../src/testing/broker/request.rs"]
@@ -24,25 +24,25 @@ use axum::body::Body;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::beside::Server;
-use crate::trap::Trap;
-use crate::wire::{SPOIL, Wire};
+use crate::killpoint::Killpoint;
+use crate::server::Server;
+use crate::wire::{CORRUPT, Wire};
 
-pub use alone::{Alone, alone, alone_with_traps};
-pub use fault::{Fault, Gate, When, answer, refusal};
-pub use request::{Endpoint, Request};
-pub use stage::{
-    BINDING, INSTANCE, Stage, assert_in_step, condition, json_secret, reference, secret_parameters, stage,
+pub use env::{
+    BINDING, INSTANCE, TestEnv, assert_in_step, condition, env, json_secret, reference, secret_parameters,
     versions,
 };
+pub use fault::{Fault, Gate, When, answer, refusal};
+pub use isolated::{IsolatedEnv, isolated, isolated_with_killpoints};
+pub use request::{Endpoint, Request};
 pub use truth::{Binding, Instance, MARK, Truth};
 
 /// A broker. It ends with its test.
 pub struct Broker {
     /// Where it is.
     pub url: String,
-    /// What goes to it passes here.
-    pub trap: Trap,
+    /// What goes to it reconciles here.
+    pub killpoint: Killpoint,
     state: Arc<Mutex<State>>,
     server: Server,
 }
@@ -74,14 +74,14 @@ impl Broker {
             at_work: BTreeMap::new(),
             violations: Vec::new(),
         }));
-        let trap = Trap::default();
-        let (serving, passing) = (Arc::clone(&state), trap.clone());
+        let killpoint = Killpoint::default();
+        let (serving, passing) = (Arc::clone(&state), killpoint.clone());
         let server = Server::start(Router::new().fallback(async move |request: axum::extract::Request| {
             let request = Request::read(request).await;
             passing.pass(format!("{:?}", request.endpoint), serve(&serving, request)).await
         }));
         let url = format!("http://{}", server.address);
-        Self { url, trap, state, server }
+        Self { url, killpoint, state, server }
     }
 
     /// Puts a wire before it.
@@ -247,7 +247,7 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
                 Fault::Spoilt(spoil) => {
                     let mut response = answer.unwrap_or_else(|| respond(200, json!({}).to_string()));
                     let spoil = format!("{spoil:?}").parse().unwrap();
-                    response.headers_mut().insert(SPOIL, spoil);
+                    response.headers_mut().insert(CORRUPT, spoil);
                     response
                 }
                 // This ends the task that serves the connection, without a word.

@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, binary};
 use crate::namespace::Namespace;
 use crate::operator::Operator;
 use crate::process::{directory, text};
-use crate::scripted::{BINDING, Broker, Endpoint, INSTANCE, Request, Stage, condition, json_secret, stage};
+use crate::scripted::{BINDING, Broker, Endpoint, INSTANCE, Request, TestEnv, condition, env, json_secret};
 
 const GUIDE: &str = include_str!("../../docs/upgrade.md");
 
@@ -77,42 +77,44 @@ async fn a_cluster_of_service_catalog_is_taken_over_as_the_guide_says() {
     let options: &'static [&'static str] =
         Box::leak(Box::new(["--cluster-id", Box::leak(id.into_boxed_str())]));
     let operator = Operator::start(&cluster, options);
-    let stage =
-        Stage::new(Namespace { name: stored::NAMESPACE.to_owned(), client: cluster.client().await }, broker);
+    let env = TestEnv::new(
+        Namespace { name: stored::NAMESPACE.to_owned(), client: cluster.client().await },
+        broker,
+    );
 
-    what_was_settled_is_as_before(&stage, &stored, &operator).await;
-    what_was_under_way_comes_to_its_end(&stage).await;
-    what_was_being_deleted_goes(&stage).await;
-    all_goes_on_from_here(&stage).await;
+    what_was_settled_is_as_before(&env, &stored, &operator).await;
+    what_was_under_way_comes_to_its_end(&env).await;
+    what_was_being_deleted_goes(&env).await;
+    all_goes_on_from_here(&env).await;
 }
 
 /// As the guide has it for a move to another cluster: the objects are created anew, with the ids that the broker knows.
 #[tokio::test]
 async fn objects_that_are_created_with_the_old_ids_make_nothing_twice() {
-    let stage = stage().await;
+    let env = env().await;
     let parameters = json!({"size": 1});
     let body = json!({"service_id": "database-ID", "plan_id": "small", "parameters": parameters});
-    stage.broker.has_done("PUT", "/v2/service_instances/the-old-id", body).await;
+    env.broker.has_done("PUT", "/v2/service_instances/the-old-id", body).await;
     let path = "/v2/service_instances/the-old-id/service_bindings/the-old-binding";
     let body = json!({"service_id": "database-ID", "plan_id": "small"});
-    let bound = stage.broker.has_done("PUT", path, body).await;
+    let bound = env.broker.has_done("PUT", path, body).await;
 
     let instance = json!({"externalID": "the-old-id", "parameters": parameters});
-    stage.ready_binding(instance, json!({"externalID": "the-old-binding"})).await;
-    assert_eq!(stage.broker.instance().bindings.len(), 1);
-    assert_eq!(stage.entries("db").await["password"], bound["credentials"]["password"]);
-    stage.remove(BINDING, "db").await;
-    stage.remove(INSTANCE, "db").await;
-    assert!(stage.broker.instances().is_empty());
+    env.ready_binding(instance, json!({"externalID": "the-old-binding"})).await;
+    assert_eq!(env.broker.instance().bindings.len(), 1);
+    assert_eq!(env.entries("db").await["password"], bound["credentials"]["password"]);
+    env.remove(BINDING, "db").await;
+    env.remove(INSTANCE, "db").await;
+    assert!(env.broker.instances().is_empty());
 }
 
 /// Nothing is asked, nothing is lost.
-async fn what_was_settled_is_as_before(stage: &Stage, stored: &Stored, operator: &Operator) {
+async fn what_was_settled_is_as_before(env: &TestEnv, stored: &Stored, operator: &Operator) {
     let ready =
-        stage.until("ServiceInstance", "mini-instance", |object| !object["status"]["instanceID"].is_null());
+        env.until("ServiceInstance", "mini-instance", |object| !object["status"]["instanceID"].is_null());
     let ready = ready.await;
     let bound =
-        stage.until(BINDING, "mini-binding", |object| !object["status"]["secretDigest"].is_null()).await;
+        env.until(BINDING, "mini-binding", |object| !object["status"]["secretDigest"].is_null()).await;
     for object in [&ready, &bound] {
         let kind = object["kind"].as_str().unwrap();
         let before =
@@ -128,12 +130,12 @@ async fn what_was_settled_is_as_before(stage: &Stage, stored: &Stored, operator:
             let of = if request.binding.is_empty() { &request.instance } else { &request.binding };
             of == id
         };
-        let asked: Vec<Request> = stage.broker.all_requests().into_iter().filter(about_it).collect();
+        let asked: Vec<Request> = env.broker.all_requests().into_iter().filter(about_it).collect();
         assert!(asked.is_empty(), "{asked:#?}");
     }
-    let entries = json_secret(&stage.get("Secret", "mini-binding").await.unwrap());
+    let entries = json_secret(&env.get("Secret", "mini-binding").await.unwrap());
     assert_eq!(entries["password"], stored::PASSWORD);
-    assert_eq!(stage.broker.calls(Endpoint::Unknown), 0);
+    assert_eq!(env.broker.calls(Endpoint::Unknown), 0);
     assert!(operator.leads());
 }
 
@@ -151,18 +153,18 @@ fn keeps(before: &Value, after: &Value, path: &str) {
     }
 }
 
-async fn what_was_under_way_comes_to_its_end(stage: &Stage) {
+async fn what_was_under_way_comes_to_its_end(env: &TestEnv) {
     for name in ["provisioning", "refused", "update-failed", "orphaned"] {
-        let object = stage.until_ready(INSTANCE, name).await;
+        let object = env.until_ready(INSTANCE, name).await;
         assert!(condition(&object, "Failed=True").is_none(), "{object:#}");
         assert_eq!(object["status"]["instanceID"], object["spec"]["externalID"]);
     }
     for name in ["bind-failed", "secret-deleted"] {
-        stage.until_ready(BINDING, name).await;
-        assert!(stage.entries(name).await.contains_key("password"));
+        env.until_ready(BINDING, name).await;
+        assert!(env.entries(name).await.contains_key("password"));
     }
     let asked = |endpoint, id: &str| {
-        let requests = stage.broker.requests(endpoint).into_iter();
+        let requests = env.broker.requests(endpoint).into_iter();
         requests.filter(|request| request.instance == stored::id(id)).count()
     };
     assert_eq!(asked(Endpoint::Provision, "provisioning"), 0, "it was polled on");
@@ -171,15 +173,15 @@ async fn what_was_under_way_comes_to_its_end(stage: &Stage) {
         (asked(Endpoint::Update, "update-failed"), asked(Endpoint::Provision, "update-failed")),
         (1, 0)
     );
-    assert_eq!(stage.broker.instances()[&stored::id("update-failed")].parameters, json!({"size": 2}));
+    assert_eq!(env.broker.instances()[&stored::id("update-failed")].parameters, json!({"size": 2}));
 }
 
-async fn what_was_being_deleted_goes(stage: &Stage) {
-    stage.until_gone(BINDING, "half-unbound").await;
-    stage.until_gone(BINDING, "unbind-given-up").await;
-    stage.until_gone(INSTANCE, "deprovisioning").await;
-    stage.until_gone(INSTANCE, "given-up").await;
-    let left = stage.broker.instances();
+async fn what_was_being_deleted_goes(env: &TestEnv) {
+    env.until_gone(BINDING, "half-unbound").await;
+    env.until_gone(BINDING, "unbind-given-up").await;
+    env.until_gone(INSTANCE, "deprovisioning").await;
+    env.until_gone(INSTANCE, "given-up").await;
+    let left = env.broker.instances();
     for gone in ["deprovisioning", "given-up"] {
         assert!(!left.contains_key(&stored::id(gone)), "{left:#?}");
     }
@@ -187,14 +189,14 @@ async fn what_was_being_deleted_goes(stage: &Stage) {
 }
 
 /// What was taken over is like what is new.
-async fn all_goes_on_from_here(stage: &Stage) {
+async fn all_goes_on_from_here(env: &TestEnv) {
     let edit = json!({"spec": {"parameters": {"param-2": "changed"}}});
-    stage.patch(INSTANCE, "mini-instance", edit).await.unwrap();
-    stage.until_ready(INSTANCE, "mini-instance").await;
+    env.patch(INSTANCE, "mini-instance", edit).await.unwrap();
+    env.until_ready(INSTANCE, "mini-instance").await;
     for name in ["mini-binding", "bind-failed", "secret-deleted"] {
-        stage.remove(BINDING, name).await;
+        env.remove(BINDING, name).await;
     }
-    stage.remove(INSTANCE, "mini-instance").await;
-    stage.until_gone("Secret", "mini-binding").await;
-    assert!(stage.broker.instances().values().all(|instance| instance.bindings.is_empty()));
+    env.remove(INSTANCE, "mini-instance").await;
+    env.until_gone("Secret", "mini-binding").await;
+    assert!(env.broker.instances().values().all(|instance| instance.bindings.is_empty()));
 }

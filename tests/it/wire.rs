@@ -1,4 +1,4 @@
-//! The wire between an operator and a broker: it can be cut, and it spoils the answers that are marked with [`SPOIL`].
+//! The wire between an operator and a broker: it can be cut, and it spoils the answers that are marked with [`CORRUPT`].
 //!
 //! Each connection carries one request.
 
@@ -11,14 +11,14 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::beside::{Server, socket};
-use spoil::How;
-pub use spoil::{ANSWERED, Spoil, UNANSWERED};
+use crate::server::{Server, socket};
+use corruption::How;
+pub use corruption::{ANSWERED, Corruption, UNANSWERED};
 
-mod spoil;
+mod corruption;
 
 /// The header of an answer that names the way in which it is to be spoilt.
-pub const SPOIL: &str = "spoil";
+pub const CORRUPT: &str = "corruption";
 /// Between the bytes of an answer that drips.
 const DRIP: Duration = Duration::from_millis(100);
 
@@ -99,8 +99,8 @@ async fn carry(mut operator: TcpStream, broker: SocketAddr) -> std::io::Result<(
         // The operator has gone.
         gone = operator.read(&mut nothing) => return gone.map(|_| ()),
     };
-    match Spoil::of(&answer) {
-        Some(spoil) => deliver(operator, spoil.apply(&answer)).await,
+    match Corruption::of(&answer) {
+        Some(corruption) => deliver(operator, corruption.apply(&answer)).await,
         None => operator.write_all(&answer).await,
     }
 }

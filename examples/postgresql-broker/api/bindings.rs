@@ -70,7 +70,7 @@ pub async fn unbind(
 pub async fn last_operation(State(broker): Shared, ids: Ids) -> Result<Json<LastOperation>, Error> {
     broker.fetch_binding(&ids.instance, &ids.binding).await?;
     let description = Some("the role can log in".to_owned());
-    Ok(Json(LastOperation { description, ..LastOperation::from(osb::State::Succeeded) }))
+    Ok(Json(LastOperation { description, ..LastOperation::from(osb::OperationState::Succeeded) }))
 }
 
 fn described(public: &Address, home: &Home, ids: &Ids, binding: &Binding) -> BindResponse {

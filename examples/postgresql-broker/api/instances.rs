@@ -103,12 +103,14 @@ pub async fn last_operation(
         Task::Deprovision => "deprovisioning",
     };
     let description = match (operation.state, operation.failure) {
-        (osb::State::InProgress, _) => format!("{name} is in progress"),
-        (osb::State::Succeeded, _) => format!("{name} has succeeded"),
-        (osb::State::Failed, failure) => format!("{name} has failed: {}", failure.unwrap_or_default()),
+        (osb::OperationState::InProgress, _) => format!("{name} is in progress"),
+        (osb::OperationState::Succeeded, _) => format!("{name} has succeeded"),
+        (osb::OperationState::Failed, failure) => {
+            format!("{name} has failed: {}", failure.unwrap_or_default())
+        }
     };
     let told = LastOperation { description: Some(description), ..LastOperation::from(operation.state) };
-    if operation.state == osb::State::InProgress {
+    if operation.state == osb::OperationState::InProgress {
         return Ok(([(header::RETRY_AFTER, POLL_AFTER)], Json(told)).into_response());
     }
     Ok(Json(LastOperation { instance_usable: Some(record.provisioned), ..told }).into_response())

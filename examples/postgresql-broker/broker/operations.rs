@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use service_catalog::osb::State;
+use service_catalog::osb::OperationState;
 
 use super::{Broker, Progress, home_of};
 use crate::{
@@ -73,9 +73,9 @@ impl Broker {
         match &result {
             // It is gone, and its record with it.
             Ok(()) if !record.provisioned => return Ok(()),
-            Ok(()) => record.operation.state = State::Succeeded,
+            Ok(()) => record.operation.state = OperationState::Succeeded,
             Err(error) => {
-                record.operation.state = State::Failed;
+                record.operation.state = OperationState::Failed;
                 record.operation.failure = Some(error.to_string());
             }
         }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
-use service_catalog::osb::State;
+use service_catalog::osb::OperationState;
 use tower::ServiceExt as _;
 
 use super::{DELAY, Scene, object};
@@ -42,11 +42,11 @@ fn one_operation_at_a_time_is_under_way() {
     let service = "test-service-async";
     let begun = Ok(Done::Begun(Action::Provision));
     assert_eq!(scene.provision("a", service, json!({})), begun);
-    assert_eq!(scene.poll("a"), Ok(State::InProgress));
+    assert_eq!(scene.poll("a"), Ok(OperationState::InProgress));
     assert_eq!(scene.provision("a", service, json!({})), begun);
     assert_eq!(scene.provision("a", service, json!({"size": 2})), Err(Error::Conflict("the instance")));
     scene.now += DELAY;
-    assert_eq!(scene.poll("a"), Ok(State::Succeeded));
+    assert_eq!(scene.poll("a"), Ok(OperationState::Succeeded));
 
     let begun = Ok(Done::Begun(Action::Update));
     assert_eq!(scene.update("a", service, json!({"size": 2})), begun);

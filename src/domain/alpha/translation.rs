@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::{Map, Value};
 
-use super::{Alpha, Told};
+use super::{Alpha, ChildStatus};
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::binding::{EnvFrom, Injection};
 use crate::crd::broker::{ClusterAuthConfig, ClusterBrokerAuthInfo, ClusterServiceBrokerSpec};
@@ -13,9 +13,9 @@ use crate::crd::{
 };
 
 /// All children say it in the same words, in statuses of their own kinds.
-macro_rules! told {
+macro_rules! child_status {
     ($child:ident) => {
-        $child.status.as_ref().map(|status| Told {
+        $child.status.as_ref().map(|status| ChildStatus {
             conditions: &status.conditions,
             last_condition_state: &status.last_condition_state,
             reconciled_generation: status.reconciled_generation,
@@ -40,8 +40,8 @@ impl Alpha for Broker {
         });
     }
 
-    fn told(child: &ClusterServiceBroker) -> Option<Told<'_>> {
-        told!(child)
+    fn child_status(child: &ClusterServiceBroker) -> Option<ChildStatus<'_>> {
+        child_status!(child)
     }
 }
 
@@ -68,8 +68,8 @@ impl Alpha for Instance {
         }
     }
 
-    fn told(child: &ServiceInstance) -> Option<Told<'_>> {
-        told!(child)
+    fn child_status(child: &ServiceInstance) -> Option<ChildStatus<'_>> {
+        child_status!(child)
     }
 }
 
@@ -94,8 +94,8 @@ impl Alpha for Binding {
             .then(|| LabelSelector { match_labels: Some(labels.clone()), ..LabelSelector::default() });
     }
 
-    fn told(child: &ServiceBinding) -> Option<Told<'_>> {
-        told!(child)
+    fn child_status(child: &ServiceBinding) -> Option<ChildStatus<'_>> {
+        child_status!(child)
     }
 }
 

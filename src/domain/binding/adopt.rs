@@ -1,6 +1,6 @@
 //! A status that service-catalog wrote: what does it mean here?
 
-use super::state::{Phase, State, may_exist};
+use super::state::{BindingState, Phase, may_exist};
 use super::{Observed, bound_instance};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::operation::RemovalStatus;
@@ -10,14 +10,14 @@ use crate::domain::progress::{Execution, HasProgress as _};
 mod tests;
 
 /// Parses a status. Where service-catalog wrote it, what it lacks is completed; one of this operator stays as it is.
-pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> State {
+pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> BindingState {
     if status.binding_id.is_empty() && may_exist(&status) {
         status.binding_id.clone_from(&observed.binding.spec.external_id);
         if status.unbind_status == RemovalStatus::Failed {
             status.unbind_status = RemovalStatus::Required;
         }
     }
-    let mut state = State::parse(status);
+    let mut state = BindingState::parse(status);
     let is_required =
         state.record.unbind_status == RemovalStatus::Required && state.record.orphans.is_empty();
     if let Phase::Absent { left } = &mut state.phase
@@ -43,7 +43,7 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -
 }
 
 /// What is left of a failed attempt is removed.
-fn take_orphan(state: &mut State) {
+fn take_orphan(state: &mut BindingState) {
     let Some(orphan) = state.orphan("the bind call of an earlier version had an ambiguous end") else {
         return;
     };

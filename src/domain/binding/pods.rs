@@ -27,7 +27,7 @@ pub(super) fn report(observed: &Observed<'_>, status: &mut ServiceBindingStatus)
     let is_new = !is_same || before.is_some_and(|before| before.observed_generation != observed.generation());
     let mut progress = status.progress();
     match observed.usage.as_ref().filter(|_| is_same) {
-        Some(usage) if usage.findings.is_empty() && !selects(binding) => {
+        Some(usage) if usage.outdated.is_empty() && !selects(binding) => {
             progress.withdraw(condition::ROLLED_OUT);
         }
         Some(usage) => {

@@ -13,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use self::due::earliest;
 use super::decision::Decision;
 use super::desired::{Blocked, desired, fingerprint, ready_instance};
-use super::state::{Phase, State, orphan_of};
+use super::state::{BindingState, Phase, orphan_of};
 use super::{Observed, Step, Verb, orphans, settle};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::BindingProperties;
@@ -82,7 +82,7 @@ pub(super) fn request(mut decision: Decision<'_>) -> Step {
 }
 
 /// The binding is being deleted, and with it its predecessor and its successor: whether there were any.
-pub(super) fn end(state: &mut State, now: &Time) -> bool {
+pub(super) fn end(state: &mut BindingState, now: &Time) -> bool {
     let rotates = matches!(state.phase, Phase::Rotating { .. });
     let ends = rotates || state.record.predecessor.is_some();
     if rotates {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::desired::fingerprint;
-use super::state::{Phase, State, orphan_of};
+use super::state::{BindingState, Phase, orphan_of};
 use super::{Call, Observed, Verb, pods};
 use crate::crd::ServiceBindingStatus;
 use crate::crd::condition::{self, Status};
@@ -22,7 +22,7 @@ use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
 /// The status after a call, from the one before and what came of it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceBindingStatus> {
-    let state = State::parse(observed.binding.status.clone().unwrap_or_default());
+    let state = BindingState::parse(observed.binding.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, &call.instance.broker_name, state);
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(call, outcome),
@@ -40,14 +40,14 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
 
 /// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
 /// was asked must not be forgotten over it. Nothing, if the status that is there now knows of it.
-pub fn overtaken(
+pub fn merge_concurrent(
     observed: &Observed<'_>,
     before: &ServiceBindingStatus,
     call: &Call,
 ) -> Option<ServiceBindingStatus> {
-    let mut state = State::parse(observed.binding.status.clone().unwrap_or_default());
-    let before = State::parse(before.clone());
-    let asked = |state: &State| state.phase.request().map(fingerprint);
+    let mut state = BindingState::parse(observed.binding.status.clone().unwrap_or_default());
+    let before = BindingState::parse(before.clone());
+    let asked = |state: &BindingState| state.phase.request().map(fingerprint);
     let id = &call.binding_id;
     let is_asked_for = state.record.binding_id == *id
         && (asked(&state) == asked(&before) || state.phase.confirmed().is_some());
@@ -69,14 +69,19 @@ pub fn overtaken(
 }
 
 /// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
-pub(super) fn overdue(observed: &Observed<'_>, state: State) -> State {
+pub(super) fn overdue(observed: &Observed<'_>, state: BindingState) -> BindingState {
     let mut settlement = Settlement::new(observed, "", state);
     settlement.operation_failed("The operation took longer than the broker's plan or the operator allows");
     settlement.state
 }
 
 /// The attempt under way is given up, and what it may have left is removed.
-pub(super) fn mitigate(state: &mut State, observed: &Observed<'_>, why: &str, retry_after: Option<Duration>) {
+pub(super) fn mitigate(
+    state: &mut BindingState,
+    observed: &Observed<'_>,
+    why: &str,
+    retry_after: Option<Duration>,
+) {
     let Some(orphan) = state.orphan(why) else { return };
     let record = &mut state.record;
     (record.issued_at, record.expires_at, record.renew_before) = (None, None, None);
@@ -109,14 +114,14 @@ pub(super) use rotate::{abandon_successor, give_up_successor, rotation_failed};
 struct Settlement<'a> {
     observed: &'a Observed<'a>,
     broker: &'a str,
-    state: State,
+    state: BindingState,
     note: Option<Note>,
     release: bool,
     next_poll: Option<Time>,
 }
 
 impl<'a> Settlement<'a> {
-    fn new(observed: &'a Observed<'a>, broker: &'a str, state: State) -> Self {
+    fn new(observed: &'a Observed<'a>, broker: &'a str, state: BindingState) -> Self {
         Self { observed, broker, state, note: None, release: false, next_poll: None }
     }
 
@@ -212,7 +217,7 @@ impl<'a> Settlement<'a> {
 }
 
 /// Counts a failure of the operation under way, which is requested again; returns when.
-fn fail(state: &mut State, observed: &Observed<'_>, retry_after: Option<Duration>) -> Time {
+fn fail(state: &mut BindingState, observed: &Observed<'_>, retry_after: Option<Duration>) -> Time {
     state.phase.set_execution(Execution::Requested);
     state.progress().fail(&observed.now, observed.seed(), retry_after)
 }

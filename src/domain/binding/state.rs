@@ -160,14 +160,14 @@ impl Phase {
 
 /// A parsed status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
+pub struct BindingState {
     /// How far the binding is.
     pub(super) phase: Phase,
     /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
     pub(super) record: ServiceBindingStatus,
 }
 
-impl State {
+impl BindingState {
     /// Reads a status. One that this operator wrote is the same when it is written back.
     pub(super) fn parse(mut record: ServiceBindingStatus) -> Self {
         let (request, confirmed) = (record.in_progress_properties.take(), record.external_properties.take());
@@ -217,7 +217,7 @@ impl State {
     }
 }
 
-impl decision::State for State {
+impl decision::State for BindingState {
     type Status = ServiceBindingStatus;
 
     fn into_status(self) -> ServiceBindingStatus {
@@ -276,7 +276,7 @@ impl decision::State for State {
     }
 }
 
-impl HasProgress for State {
+impl HasProgress for BindingState {
     fn progress(&mut self) -> Progress<'_> {
         self.record.progress()
     }

@@ -220,7 +220,7 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     let lost = late(Outcome::Failed(error(500)));
     for (late, orphans) in [(busy, Some(1)), (done, None), (lost, None), (before.clone(), None)] {
         let binding = ServiceBinding { status: Some(late), ..binding.clone() };
-        let after = overtaken(&observed(&binding, &world), &before, &call);
+        let after = merge_concurrent(&observed(&binding, &world), &before, &call);
         assert_eq!(after.map(|status| status.orphans.len()), orphans);
     }
 }

@@ -124,7 +124,7 @@ fn conditions(status: &BrokerStatus) -> String {
 /// Calls are suspended until then; without a time, a probe is in flight.
 fn outage(until: Option<i64>) -> Outage {
     let trouble =
-        Trouble { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
+        OutageCause { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
     Outage { trouble, until: until.map(at) }
 }
 

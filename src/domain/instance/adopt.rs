@@ -7,7 +7,7 @@ use std::mem::take;
 
 use super::Observed;
 use super::desired::properties;
-use super::state::{Phase, State, may_exist};
+use super::state::{InstanceState, Phase, may_exist};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceProperties, ProvisionStatus};
@@ -22,7 +22,7 @@ use crate::domain::reason;
 mod tests;
 
 /// Parses a status. Where service-catalog wrote it, what it lacks is completed; one of this operator stays as it is.
-pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> State {
+pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> InstanceState {
     let is_inherited = status.instance_id.is_empty() && may_exist(&status);
     if is_inherited {
         status.instance_id.clone_from(&observed.instance.spec.external_id);
@@ -31,7 +31,7 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) 
             status.deprovision_status = RemovalStatus::Required;
         }
     }
-    let mut state = State::parse(status);
+    let mut state = InstanceState::parse(status);
     if is_inherited && observed.instance.metadata.deletion_timestamp.is_none() {
         separate_update(observed, &mut state);
     }
@@ -49,7 +49,7 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) 
 }
 
 /// An instance that only its update has failed for works: what is wrong with the update is a condition of its own.
-fn separate_update(observed: &Observed<'_>, state: &mut State) {
+fn separate_update(observed: &Observed<'_>, state: &mut InstanceState) {
     let is_provisioned = matches!(state.phase, Phase::Provisioned { .. } | Phase::Updating { .. });
     let ready = condition::find(&state.record.conditions, condition::READY).cloned();
     let Some(ready) = ready.filter(|ready| is_provisioned && ready.status != "True") else { return };
@@ -62,7 +62,7 @@ fn separate_update(observed: &Observed<'_>, state: &mut State) {
 }
 
 /// Adds the ids and names by which the broker is asked.
-fn complete(observed: &Observed<'_>, target: &Target, state: &mut State) {
+fn complete(observed: &Observed<'_>, target: &Target, state: &mut InstanceState) {
     let record = &state.record;
     let is_settled = record.observed_generation.max(record.reconciled_generation) >= observed.generation();
     let update_requests = if is_settled { observed.instance.spec.update_requests } else { 0 };
@@ -102,7 +102,7 @@ fn as_provisioned(observed: &Observed<'_>, target: &Target) -> InstancePropertie
 }
 
 /// What is left of a failed attempt is removed.
-fn take_orphan(state: &mut State) {
+fn take_orphan(state: &mut InstanceState) {
     let why = "the provision call of an earlier version had an ambiguous end";
     let Some(orphan) = state.orphan(why).filter(|orphan| !orphan.service_id.is_empty()) else { return };
     let record = &mut state.record;

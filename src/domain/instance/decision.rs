@@ -3,18 +3,18 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::adopt::adopt;
-use super::state::State;
+use super::state::InstanceState;
 use super::{Call, Observed, Step, Verb, cannot_address_broker};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::InstanceProperties;
-use crate::domain::breaker::Held;
+use crate::domain::circuit_breaker::Outage;
 use crate::domain::decision::{self, Observed as _};
 
 pub(super) type Decision<'a> = decision::Decision<'a, Observed<'a>>;
 
 impl decision::Observed for Observed<'_> {
-    type State = State;
+    type State = InstanceState;
     type Call = Call;
 
     fn now(&self) -> &Time {
@@ -29,7 +29,7 @@ impl decision::Observed for Observed<'_> {
         self.instance.metadata.uid.as_deref().unwrap_or_default()
     }
 
-    fn outage(&self) -> Option<&Held> {
+    fn outage(&self) -> Option<&Outage> {
         self.outage.as_ref()
     }
 
@@ -41,7 +41,7 @@ impl decision::Observed for Observed<'_> {
         self.instance.status.clone().unwrap_or_default()
     }
 
-    fn parse(&self, stored: ServiceInstanceStatus) -> State {
+    fn parse(&self, stored: ServiceInstanceStatus) -> InstanceState {
         adopt(self, stored)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::desired::fingerprint;
-use super::state::{Phase, State};
+use super::state::{InstanceState, Phase};
 use super::{Call, Observed, Verb, condition_of};
 use crate::crd::ServiceInstanceStatus;
 use crate::crd::condition::{self, Status};
@@ -22,7 +22,7 @@ use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
 /// The status after a call, from the one before and what came of it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceInstanceStatus> {
-    let state = State::parse(observed.instance.status.clone().unwrap_or_default());
+    let state = InstanceState::parse(observed.instance.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, call, state);
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(outcome),
@@ -38,16 +38,16 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
 
 /// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
 /// was asked must not be forgotten over it. Nothing, if the status that is there now knows of it.
-pub fn overtaken(
+pub fn merge_concurrent(
     observed: &Observed<'_>,
     before: &ServiceInstanceStatus,
     call: &Call,
 ) -> Option<ServiceInstanceStatus> {
-    let mut state = State::parse(observed.instance.status.clone().unwrap_or_default());
-    let before = State::parse(before.clone());
+    let mut state = InstanceState::parse(observed.instance.status.clone().unwrap_or_default());
+    let before = InstanceState::parse(before.clone());
     match call.verb {
         Verb::Provision => {
-            let asked = |state: &State| state.phase.known().map(fingerprint);
+            let asked = |state: &InstanceState| state.phase.known().map(fingerprint);
             let is_same = asked(&state) == asked(&before);
             let is_known = state.record.instance_id == call.instance_id
                 && (is_same || state.phase.confirmed().is_some())
@@ -62,7 +62,7 @@ pub fn overtaken(
 }
 
 /// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
-pub(super) fn overdue(observed: &Observed<'_>, mut state: State) -> State {
+pub(super) fn overdue(observed: &Observed<'_>, mut state: InstanceState) -> InstanceState {
     let message = "The operation took longer than the broker's plan or the operator allows";
     let call = Call {
         verb: Verb::Poll(None),
@@ -80,13 +80,23 @@ pub(super) fn overdue(observed: &Observed<'_>, mut state: State) -> State {
 
 /// The attempt under way is given up, and what it may have left is removed, unless the broker wants to be left alone
 /// for a while.
-pub(super) fn mitigate(state: &mut State, observed: &Observed<'_>, why: &str, retry_after: Option<Duration>) {
+pub(super) fn mitigate(
+    state: &mut InstanceState,
+    observed: &Observed<'_>,
+    why: &str,
+    retry_after: Option<Duration>,
+) {
     if let Some(orphan) = state.orphan(why) {
         abandon(observed, state, orphan, retry_after);
     }
 }
 
-fn abandon(observed: &Observed<'_>, state: &mut State, orphan: Orphan, retry_after: Option<Duration>) {
+fn abandon(
+    observed: &Observed<'_>,
+    state: &mut InstanceState,
+    orphan: Orphan,
+    retry_after: Option<Duration>,
+) {
     state.phase.abandon();
     let mut progress = state.progress();
     progress.end();
@@ -103,14 +113,14 @@ pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a s
 struct Settlement<'a> {
     observed: &'a Observed<'a>,
     call: &'a Call,
-    state: State,
+    state: InstanceState,
     note: Option<Note>,
     release: bool,
     next_poll: Option<Time>,
 }
 
 impl<'a> Settlement<'a> {
-    fn new(observed: &'a Observed<'a>, call: &'a Call, state: State) -> Self {
+    fn new(observed: &'a Observed<'a>, call: &'a Call, state: InstanceState) -> Self {
         Self { observed, call, state, note: None, release: false, next_poll: None }
     }
 

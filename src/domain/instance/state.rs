@@ -164,14 +164,14 @@ impl Phase {
 
 /// A parsed status.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
+pub struct InstanceState {
     /// How far the instance is.
     pub(super) phase: Phase,
     /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
     pub(super) record: ServiceInstanceStatus,
 }
 
-impl State {
+impl InstanceState {
     /// Reads a status. One that this operator wrote is the same when it is written back.
     pub(super) fn parse(mut record: ServiceInstanceStatus) -> Self {
         let (request, confirmed) = (record.in_progress_properties.take(), record.external_properties.take());
@@ -216,7 +216,7 @@ impl State {
     }
 }
 
-impl decision::State for State {
+impl decision::State for InstanceState {
     type Status = ServiceInstanceStatus;
 
     fn into_status(self) -> ServiceInstanceStatus {
@@ -268,7 +268,7 @@ impl decision::State for State {
     }
 }
 
-impl HasProgress for State {
+impl HasProgress for InstanceState {
     fn progress(&mut self) -> Progress<'_> {
         self.record.progress()
     }

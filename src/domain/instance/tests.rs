@@ -246,7 +246,7 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     let before = asked().status.unwrap();
     for (late, orphans) in [(busy, Some(1)), (done, None), (lost, None), (before.clone(), None)] {
         let instance = ServiceInstance { status: Some(late), ..asked() };
-        let after = overtaken(&observed(&instance, &at(0)), &before, &call(&asked(), &at(0)));
+        let after = merge_concurrent(&observed(&instance, &at(0)), &before, &call(&asked(), &at(0)));
         assert_eq!(after.as_ref().map(|status| status.orphans.len()), orphans);
         if let Some(status) = after {
             assert_eq!((status.orphans[0].id.as_str(), status.abandoned_attempts), (&*before.instance_id, 1));
@@ -256,10 +256,10 @@ fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_lea
     let mut instance = asked();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     let update = Call { verb: Verb::Update { plan_id: None, parameters: true }, ..call(&asked(), &at(0)) };
-    let status = overtaken(&observed(&instance, &at(0)), &before, &update).unwrap();
+    let status = merge_concurrent(&observed(&instance, &at(0)), &before, &update).unwrap();
     assert!(status.update_uncertain);
     instance.status = Some(status);
-    assert_eq!(overtaken(&observed(&instance, &at(0)), &before, &update), None);
+    assert_eq!(merge_concurrent(&observed(&instance, &at(0)), &before, &update), None);
 }
 
 /// What the parameters are validated for before the next step, if they are.

@@ -33,8 +33,8 @@ fn merge(base: &mut Value, change: Value) {
     }
 }
 
-fn wish(change: Value) -> Wish {
-    Wish::of(&binding("a", change))
+fn demand(change: Value) -> Demand {
+    Demand::of(&binding("a", change))
 }
 
 fn revisions(of: &[(&str, i64)]) -> BTreeMap<String, i64> {
@@ -65,7 +65,7 @@ struct World {
     urgent: BTreeSet<String>,
     rolling: BTreeSet<Workload>,
     refused: BTreeSet<Workload>,
-    turns: usize,
+    budget: usize,
 }
 
 /// The binding `a`, and a pod of the Deployment `web` from before it.
@@ -78,38 +78,38 @@ fn world() -> World {
         urgent: BTreeSet::new(),
         rolling: BTreeSet::new(),
         refused: BTreeSet::new(),
-        turns: 10,
+        budget: 10,
     }
 }
 
 impl World {
-    fn judge(&self) -> Judgement {
-        let wishes: Vec<Wish> = self.bindings.iter().map(Wish::of).collect();
-        judge(&Seen {
-            wishes: &wishes,
+    fn plan_restarts(&self) -> RestartPlan {
+        let demands: Vec<Demand> = self.bindings.iter().map(Demand::of).collect();
+        plan_restarts(&NamespaceState {
+            demands: &demands,
             pods: &self.pods.iter().collect::<Vec<_>>(),
             owners: &self.owners,
             workloads: &self.workloads,
             urgent: &self.urgent,
             rolling: &self.rolling,
             refused: &self.refused,
-            turns: self.turns,
+            budget: self.budget,
         })
     }
 
     /// What is restarted, and what is said of the binding `a`.
     fn outcome(&self) -> (Option<BTreeMap<String, i64>>, &'static str, String) {
-        let judgement = self.judge();
-        let (_, reason, message) = judgement.usages["a"].verdict();
-        (judgement.restarts.get(&web()).cloned(), reason, message)
+        let plan = self.plan_restarts();
+        let (_, reason, message) = plan.usages["a"].verdict();
+        (plan.restarts.get(&web()).cloned(), reason, message)
     }
 }
 
-/// Each line was seen to fail with the rule it is there for taken out of `Wish`.
+/// Each line was seen to fail with the rule it is there for taken out of `Demand`.
 #[test]
 fn a_pod_lacks_what_it_should_have_and_has_not() {
-    let restarted = |revision| Some(Lack { revision, restart: true });
-    let left = |revision| Some(Lack { revision, restart: false });
+    let restarted = |revision| Some(Drift { revision, restart: true });
+    let left = |revision| Some(Drift { revision, restart: false });
     let restart = |restart: &str| json!({"spec": {"injection": {"restart": restart}}});
     let first = json!({"status": {"revision": 1, "credentialsRevision": 1}});
     let optional = |restart: &str| {
@@ -124,7 +124,7 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
     let gone_quietly = json!({"metadata": {"deletionTimestamp": at(0)},
         "spec": {"injection": {"restart": "OnRotation"}}});
     let unbound = json!({"status": {"revision": 0}});
-    for (what, change, stamp, lack) in [
+    for (what, change, stamp, drift) in [
         ("it has the present revision", json!({}), Some(3), None),
         ("it is newer than what is known of the binding", json!({}), Some(4), None),
         ("it is from before the binding", json!({}), None, restarted(3)),
@@ -155,9 +155,9 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
         ("there is nothing yet, and it waits", unbound, Some(0), None),
     ] {
         let stamps: Vec<_> = stamp.map(|revision| ("a", revision)).into_iter().collect();
-        assert_eq!(wish(change).lack(&pod("one", &stamps)), lack, "{what}");
+        assert_eq!(demand(change).drift(&pod("one", &stamps)), drift, "{what}");
     }
-    assert_eq!(wish(json!({})).lack(&Pod { exempt: true, ..pod("one", &[]) }), None);
+    assert_eq!(demand(json!({})).drift(&Pod { exempt: true, ..pod("one", &[]) }), None);
 }
 
 #[test]
@@ -165,9 +165,9 @@ fn a_pod_that_goes_is_waited_for_and_keeps_its_workloads_turn() {
     let mut world = world();
     world.pods = vec![Pod { leaving: true, ..pod("one", &[]) }];
     assert_eq!(world.outcome(), (None, "Rolling", "Being restarted: deployment/web".to_owned()));
-    assert!(world.judge().rolling.is_empty());
+    assert!(world.plan_restarts().rolling.is_empty());
     world.rolling.insert(web());
-    assert_eq!(world.judge().rolling, [web()].into());
+    assert_eq!(world.plan_restarts().rolling, [web()].into());
     world.pods = vec![Pod { leaving: true, controller: None, ..pod("bare", &[]) }];
     assert_eq!(world.outcome(), (None, "Rolling", "Being restarted: pod/bare".to_owned()));
 }
@@ -183,16 +183,16 @@ fn a_workload_is_restarted_once_for_all_that_its_pods_lack() {
 
     // It has begun: nothing more is done, whatever its pods say.
     world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3), ("b", 3)]);
-    let judgement = world.judge();
-    assert!(judgement.restarts.is_empty());
-    assert!(judgement.rolling.contains(&web()));
+    let plan = world.plan_restarts();
+    assert!(plan.restarts.is_empty());
+    assert!(plan.rolling.contains(&web()));
     assert_eq!(world.outcome().1, "Rolling");
 
     // It has come to its end.
     world.pods.remove(0);
-    let judgement = world.judge();
-    assert_eq!(judgement.usages["a"], Usage { oldest: Some(3), of: (1, 3), ..Usage::default() });
-    assert!(judgement.rolling.is_empty());
+    let plan = world.plan_restarts();
+    assert_eq!(plan.usages["a"], Usage { oldest: Some(3), of: (1, 3), ..Usage::default() });
+    assert!(plan.rolling.is_empty());
     assert_eq!(world.outcome().1, "RolledOut");
 }
 
@@ -220,7 +220,7 @@ fn a_restart_that_did_not_help_is_not_repeated() {
     assert_eq!(world.outcome().0, Some(revisions(&[("a", 4)])));
 }
 
-/// While the labels of a template change, some pods are selected and others no more: the two must not take turns.
+/// While the labels of a template change, some pods are selected and others no more: the two must not take budget.
 #[test]
 fn a_workload_is_restarted_for_one_revision_of_a_binding() {
     let mut world = world();
@@ -286,11 +286,11 @@ fn who_does_not_replace_pods_by_itself_takes_no_turn() {
         (Template { paused: true, ..Template::default() }, "RolloutPaused"),
         (Template { on_delete: true, ..Template::default() }, "OnDelete"),
     ] {
-        let mut world = World { turns: 0, ..world() };
+        let mut world = World { budget: 0, ..world() };
         world.workloads.insert(web(), template);
-        let judgement = world.judge();
-        assert!(judgement.restarts.contains_key(&web()), "{reason}");
-        assert!(judgement.rolling.is_empty(), "{reason}");
+        let plan = world.plan_restarts();
+        assert!(plan.restarts.contains_key(&web()), "{reason}");
+        assert!(plan.rolling.is_empty(), "{reason}");
         assert_eq!(world.outcome().1, reason);
         world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3)]);
         assert_eq!((world.outcome().0, world.outcome().1), (None, reason));
@@ -304,27 +304,27 @@ fn a_restart_that_is_refused_is_told() {
     world.refused.insert(web());
     let (restarts, reason, _) = world.outcome();
     assert_eq!((restarts, reason), (None, "RestartRefused"));
-    assert!(world.judge().rolling.is_empty());
+    assert!(world.plan_restarts().rolling.is_empty());
     // What had begun before goes on.
     world.bindings.push(binding("b", json!({})));
     world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("b", 3)]);
-    let judgement = world.judge();
-    assert!(judgement.restarts.is_empty() && judgement.rolling.contains(&web()), "{judgement:?}");
-    assert!(judgement.usages["b"].findings.contains_key(&Finding::Rolling), "{judgement:?}");
+    let plan = world.plan_restarts();
+    assert!(plan.restarts.is_empty() && plan.rolling.contains(&web()), "{plan:?}");
+    assert!(plan.usages["b"].outdated.contains_key(&NotRolledOut::Rolling), "{plan:?}");
 }
 
 /// Like any other, one that was refused before takes a turn.
 #[test]
 fn a_restart_is_tried_again_when_it_has_a_turn() {
     let mut world = world();
-    assert!(world.judge().rolling.contains(&web()));
-    world.turns = 0;
+    assert!(world.plan_restarts().rolling.contains(&web()));
+    world.budget = 0;
     assert_eq!(world.outcome().1, "WaitingForRestart");
 }
 
 #[test]
 fn only_so_many_are_restarted_at_once() {
-    let mut world = World { turns: 2, ..world() };
+    let mut world = World { budget: 2, ..world() };
     let name = |index: usize| Workload { name: format!("web-{index}"), ..web() };
     world.pods.clear();
     for index in 0..5 {
@@ -334,7 +334,7 @@ fn only_so_many_are_restarted_at_once() {
         world.owners.insert(uid, Owner::Workload(name(index)));
         world.workloads.insert(name(index), Template::default());
     }
-    let started = |world: &World| world.judge().restarts.into_keys().collect::<Vec<_>>();
+    let started = |world: &World| world.plan_restarts().restarts.into_keys().collect::<Vec<_>>();
     assert_eq!(started(&world), [name(0), name(1)]);
     let (_, reason, message) = world.outcome();
     assert_eq!(reason, "Rolling");
@@ -342,7 +342,7 @@ fn only_so_many_are_restarted_at_once() {
                     deployment/web-2, deployment/web-3, deployment/web-4";
     assert_eq!(message, expected);
     // Whoever is being restarted already may be once more.
-    world.turns = 0;
+    world.budget = 0;
     world.rolling.insert(name(4));
     assert_eq!(started(&world), [name(4)]);
 }

@@ -175,8 +175,16 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
         retry_after,
     };
     let cases = [
-        (r#"{"state": "in progress"}"#, "15", Some(state(State::InProgress, Some(Duration::from_secs(15))))),
-        (r#"{"state": "succeeded", "description": null}"#, "soon", Some(state(State::Succeeded, None))),
+        (
+            r#"{"state": "in progress"}"#,
+            "15",
+            Some(state(OperationState::InProgress, Some(Duration::from_secs(15)))),
+        ),
+        (
+            r#"{"state": "succeeded", "description": null}"#,
+            "soon",
+            Some(state(OperationState::Succeeded, None)),
+        ),
         (
             r#"{"state": "failed", "description": "", "instance_usable": false, "update_repeatable": true}"#,
             "0",
@@ -184,7 +192,7 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
                 description: Some(String::new()),
                 instance_usable: Some(false),
                 update_repeatable: Some(true),
-                ..state(State::Failed, Some(Duration::from_secs(1)))
+                ..state(OperationState::Failed, Some(Duration::from_secs(1)))
             }),
         ),
         (r#"{"state": "in_progress"}"#, "", None),

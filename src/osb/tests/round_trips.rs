@@ -199,8 +199,8 @@ fn bind_response() -> impl Strategy<Value = BindResponse> {
     )
 }
 
-fn state() -> impl Strategy<Value = State> {
-    prop::sample::select(vec![State::InProgress, State::Succeeded, State::Failed])
+fn state() -> impl Strategy<Value = OperationState> {
+    prop::sample::select(vec![OperationState::InProgress, OperationState::Succeeded, OperationState::Failed])
 }
 
 proptest! {

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::domain::breaker::{Breaker, Contact, Held, Ticket, Trouble};
+use crate::domain::circuit_breaker::{Admission, CallResult, CircuitBreaker, Outage, OutageCause};
 use crate::osb;
 use crate::reconcilers::clock;
 use crate::reconcilers::error::Error;
@@ -40,7 +40,7 @@ type Requeue = Box<dyn Fn() + Send + Sync>;
 
 /// The gate of a broker.
 pub struct CallGate {
-    breaker: Mutex<Breaker>,
+    breaker: Mutex<CircuitBreaker>,
     limiter: Arc<FairLimiter>,
     waiting: Mutex<Waiting>,
     /// Something is otherwise than it was.
@@ -78,7 +78,7 @@ impl CallGate {
     /// catalog has changed.
     pub fn new(broker: &str, changed: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
-            breaker: Mutex::new(Breaker::new(broker)),
+            breaker: Mutex::new(CircuitBreaker::new(broker)),
             limiter: FairLimiter::new(REQUESTS),
             waiting: Mutex::default(),
             news: Notify::new(),
@@ -99,7 +99,7 @@ impl CallGate {
         let ticket = self.breaker().admit(&clock::now()).map_err(|_| Error::NotNow)?;
         let mut admitted = Admitted { gate: self, ticket, contact: None };
         let result = call.await;
-        admitted.contact = Contact::of(&result);
+        admitted.contact = CallResult::of(&result);
         if result.as_ref().is_err_and(osb::Error::is_maintenance_info_conflict) {
             self.set_outdated(true);
             (self.changed)();
@@ -119,12 +119,12 @@ impl CallGate {
     }
 
     /// Whether calls have to wait, and why.
-    pub fn held(&self) -> Option<Held> {
-        self.breaker().held(&clock::now())
+    pub fn outage(&self) -> Option<Outage> {
+        self.breaker().outage(&clock::now())
     }
 
     /// What is the matter with the broker, and when it is called again; no time if that is being done.
-    pub fn trouble(&self) -> Option<(Trouble, Option<Time>)> {
+    pub fn trouble(&self) -> Option<(OutageCause, Option<Time>)> {
         self.breaker().trouble().map(|(trouble, until)| (trouble.clone(), until.cloned()))
     }
 
@@ -182,7 +182,7 @@ impl CallGate {
         waiting.attended.then_some(pause)
     }
 
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+    fn breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -194,8 +194,8 @@ impl CallGate {
 /// A call under way. Whatever becomes of it, the breaker hears of it.
 struct Admitted<'a> {
     gate: &'a CallGate,
-    ticket: Ticket,
-    contact: Option<Contact>,
+    ticket: Admission,
+    contact: Option<CallResult>,
 }
 
 impl Drop for Admitted<'_> {

@@ -65,7 +65,7 @@ impl Connection {
         call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
     ) -> Result<BrokerReply<T>, Error> {
         let call = async {
-            self.fence.pass().await;
+            self.fence.wait_open().await;
             call(&self.client).await
         };
         self.gate.call(namespace, call).await

@@ -15,7 +15,7 @@ use tracing::{debug, info};
 
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, overtaken, settle};
+use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, merge_concurrent, settle};
 use crate::domain::credentials::{digest, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::schema::Purpose;
@@ -41,36 +41,36 @@ pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> R
 
 impl Lifecycle for ServiceBinding {
     type Call = Call;
-    type Facts = Facts;
+    type Snapshot = Snapshot;
 
-    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Facts, Error> {
-        Facts::gather(context, self, identity).await
+    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Snapshot, Error> {
+        Snapshot::gather(context, self, identity).await
     }
 
-    async fn validate(&self, context: &Context, facts: Facts, _: Purpose) -> Facts {
-        facts.validate(context, self).await
+    async fn validate(&self, context: &Context, snapshot: Snapshot, _: Purpose) -> Snapshot {
+        snapshot.validate(context, self).await
     }
 
-    fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
-        decide(&facts.observed(context, self, repeated))
+    fn decide(&self, context: &Context, snapshot: &Snapshot, repeated: bool) -> Step {
+        decide(&snapshot.observed(context, self, repeated))
     }
 
     fn changes_something(call: &Call) -> bool {
         call.verb.changes_something()
     }
 
-    async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
-        let namespace = &facts.identity.namespace;
+    async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
+        let namespace = &snapshot.identity.namespace;
         let (id, broker) = (&call.binding_id, &call.instance.broker_name);
         let outcome = {
             let _lock = context.instance_locks.lock(namespace, &self.spec.instance_ref.name).await;
-            if call.verb.changes_something() && !facts.instance_is_the_same(context) {
+            if call.verb.changes_something() && !snapshot.instance_is_the_same(context) {
                 return Err(Error::NotNow);
             }
             debug!(verb = ?call.verb, id, broker, "asking the broker");
-            let (retrievable, described) = (facts.offering.retrievable, &facts.described);
+            let (retrievable, described) = (snapshot.offering.retrievable, &snapshot.described);
             let storage = Storage { context, binding: self, namespace, described };
-            Execution { storage, parameters: &facts.parameters, retrievable }.run(call).await?
+            Execution { storage, parameters: &snapshot.parameters, retrievable }.run(call).await?
         };
         info!(verb = call.verb.name(), id, broker, %outcome, "the broker was asked");
         Ok(outcome)
@@ -82,7 +82,7 @@ impl Lifecycle for ServiceBinding {
         attempt: &Attempt<'_, Self>,
         outcome: Outcome,
     ) -> Settled<ServiceBindingStatus> {
-        settle(&attempt.facts.observed(context, self, attempt.repeated), attempt.call, outcome)
+        settle(&attempt.snapshot.observed(context, self, attempt.repeated), attempt.call, outcome)
     }
 
     fn merge_concurrent_status(
@@ -91,7 +91,7 @@ impl Lifecycle for ServiceBinding {
         attempt: &Attempt<'_, Self>,
         before: &ServiceBindingStatus,
     ) -> Option<ServiceBindingStatus> {
-        overtaken(&attempt.facts.observed(context, self, true), before, attempt.call)
+        merge_concurrent(&attempt.snapshot.observed(context, self, true), before, attempt.call)
     }
 
     /// The Secret goes before its binding, so that another binding of the name finds its place free.
@@ -99,8 +99,8 @@ impl Lifecycle for ServiceBinding {
         context.binding_secrets.delete(self).await
     }
 
-    fn gate(facts: &Facts) -> Option<&Arc<CallGate>> {
-        facts.gate.as_ref()
+    fn gate(snapshot: &Snapshot) -> Option<&Arc<CallGate>> {
+        snapshot.gate.as_ref()
     }
 
     fn conditions(status: &ServiceBindingStatus) -> &[Condition] {
@@ -126,7 +126,7 @@ fn watch_secrets(context: &Context, binding: &ServiceBinding) {
 }
 
 /// What was found out about a binding.
-pub struct Facts {
+pub struct Snapshot {
     identity: Identity,
     instance: Option<Arc<ServiceInstance>>,
     offering: Offering,
@@ -137,7 +137,7 @@ pub struct Facts {
     gate: Option<Arc<CallGate>>,
 }
 
-impl Facts {
+impl Snapshot {
     async fn gather(context: &Context, binding: &ServiceBinding, identity: &Identity) -> Result<Self, Error> {
         let namespace = &identity.namespace;
         let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(namespace);
@@ -198,7 +198,7 @@ impl Facts {
             repeated,
             usage: rollouts::usage(context, binding),
             collisions: context.collisions.of(binding),
-            outage: self.gate.as_ref().and_then(|gate| gate.held()),
+            outage: self.gate.as_ref().and_then(|gate| gate.outage()),
         }
     }
 }

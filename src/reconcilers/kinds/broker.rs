@@ -84,7 +84,7 @@ impl<S: Scope> Reconcile<'_, S> {
                 Step::Finalize => return self.finalize().await,
             };
             let settled = settle(&self.observe(), outcome);
-            return self.conclude(settled).await;
+            return self.apply(settled).await;
         }
     }
 
@@ -154,7 +154,7 @@ impl<S: Scope> Reconcile<'_, S> {
         connection.call(namespace(&self.broker), osb::Client::catalog).await
     }
 
-    async fn conclude(mut self, settled: Settled) -> Result<Action, Error> {
+    async fn apply(mut self, settled: Settled) -> Result<Action, Error> {
         let (context, name, namespace) = (self.context, self.broker.name_any(), self.broker.namespace());
         if settled.forgets_connection {
             context.brokers.forget(&BrokerName::of(&self.broker));

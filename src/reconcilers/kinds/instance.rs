@@ -12,7 +12,7 @@ use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::binding::delays;
-use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, overtaken, settle};
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
@@ -40,26 +40,26 @@ pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) ->
 
 impl Lifecycle for ServiceInstance {
     type Call = Call;
-    type Facts = Facts;
+    type Snapshot = Snapshot;
 
-    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Facts, Error> {
-        Facts::gather(context, self, identity).await
+    async fn observe(&self, context: &Context, identity: &Identity) -> Result<Snapshot, Error> {
+        Snapshot::gather(context, self, identity).await
     }
 
-    async fn validate(&self, context: &Context, facts: Facts, purpose: Purpose) -> Facts {
-        facts.validate(context, self, purpose).await
+    async fn validate(&self, context: &Context, snapshot: Snapshot, purpose: Purpose) -> Snapshot {
+        snapshot.validate(context, self, purpose).await
     }
 
-    fn decide(&self, context: &Context, facts: &Facts, repeated: bool) -> Step {
-        decide(&facts.observed(context, self, repeated))
+    fn decide(&self, context: &Context, snapshot: &Snapshot, repeated: bool) -> Step {
+        decide(&snapshot.observed(context, self, repeated))
     }
 
     fn changes_something(call: &Call) -> bool {
         call.verb.changes_something()
     }
 
-    async fn execute(&self, context: &Context, facts: &Facts, call: &Call) -> Result<Outcome, Error> {
-        let Identity { namespace, name, .. } = &facts.identity;
+    async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
+        let Identity { namespace, name, .. } = &snapshot.identity;
         let outcome = {
             let _lock = context.instance_locks.lock(namespace, name).await;
             // The call that held the lock before may have made a binding.
@@ -67,7 +67,7 @@ impl Lifecycle for ServiceInstance {
                 return Err(Error::NotNow);
             }
             debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
-            Execution { context, instance: self, facts }.run(call).await?
+            Execution { context, instance: self, snapshot }.run(call).await?
         };
         info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
         Ok(outcome)
@@ -79,7 +79,7 @@ impl Lifecycle for ServiceInstance {
         attempt: &Attempt<'_, Self>,
         outcome: Outcome,
     ) -> Settled<ServiceInstanceStatus> {
-        settle(&attempt.facts.observed(context, self, attempt.repeated), attempt.call, outcome)
+        settle(&attempt.snapshot.observed(context, self, attempt.repeated), attempt.call, outcome)
     }
 
     fn merge_concurrent_status(
@@ -88,15 +88,15 @@ impl Lifecycle for ServiceInstance {
         attempt: &Attempt<'_, Self>,
         before: &ServiceInstanceStatus,
     ) -> Option<ServiceInstanceStatus> {
-        overtaken(&attempt.facts.observed(context, self, true), before, attempt.call)
+        merge_concurrent(&attempt.snapshot.observed(context, self, true), before, attempt.call)
     }
 
     async fn clean_up(&self, _: &Context) -> Result<(), Error> {
         Ok(())
     }
 
-    fn gate(facts: &Facts) -> Option<&Arc<CallGate>> {
-        facts.gate.as_ref()
+    fn gate(snapshot: &Snapshot) -> Option<&Arc<CallGate>> {
+        snapshot.gate.as_ref()
     }
 
     fn conditions(status: &ServiceInstanceStatus) -> &[Condition] {
@@ -117,7 +117,7 @@ fn watch_secrets(context: &Context, instance: &ServiceInstance) {
 }
 
 /// What was found out about an instance.
-pub struct Facts {
+pub struct Snapshot {
     identity: Identity,
     target: Result<Target, Unresolved>,
     parameters: Explained<Parameters>,
@@ -126,7 +126,7 @@ pub struct Facts {
     gate: Option<Arc<CallGate>>,
 }
 
-impl Facts {
+impl Snapshot {
     async fn gather(
         context: &Context,
         instance: &ServiceInstance,
@@ -143,9 +143,9 @@ impl Facts {
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
         let gate = gate(context, instance, &identity, &target);
-        let facts = Self { identity, target, parameters, validated: false, bindings, gate };
-        facts.stop_waiting_for_catalog(context, instance);
-        Ok(facts)
+        let snapshot = Self { identity, target, parameters, validated: false, bindings, gate };
+        snapshot.stop_waiting_for_catalog(context, instance);
+        Ok(snapshot)
     }
 
     /// Classes and plans do not requeue an instance that waits for none.
@@ -188,7 +188,7 @@ impl Facts {
             bindings: &self.bindings,
             next_poll: context.next_poll.get(&self.identity.uid),
             repeated,
-            outage: self.gate.as_ref().and_then(|gate| gate.held()),
+            outage: self.gate.as_ref().and_then(|gate| gate.outage()),
         }
     }
 }
@@ -288,12 +288,12 @@ fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
 struct Execution<'a> {
     context: &'a Context,
     instance: &'a ServiceInstance,
-    facts: &'a Facts,
+    snapshot: &'a Snapshot,
 }
 
 impl Execution<'_> {
     async fn run(&self, call: &Call) -> Result<Outcome, Error> {
-        let (context, Identity { namespace, name, .. }) = (self.context, &self.facts.identity);
+        let (context, Identity { namespace, name, .. }) = (self.context, &self.snapshot.identity);
         let namespaced = PlanReference::of(&self.instance.spec).namespaced;
         let broker = BrokerName::seen_from(namespace, namespaced, &call.broker);
         let connection = match context.brokers.find(&broker).await {
@@ -312,8 +312,12 @@ impl Execution<'_> {
         let identity = identity.as_ref();
         let id = call.instance_id.as_str();
         let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
-        let parameters =
-            self.facts.parameters.as_ref().map(|parameters| parameters.values.0.clone()).unwrap_or_default();
+        let parameters = self
+            .snapshot
+            .parameters
+            .as_ref()
+            .map(|parameters| parameters.values.0.clone())
+            .unwrap_or_default();
         let status = self.instance.status.clone().unwrap_or_default();
         match &call.verb {
             Verb::Provision => {

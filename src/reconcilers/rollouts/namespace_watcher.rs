@@ -13,7 +13,8 @@ use super::pods::Pods;
 use super::workloads::Workloads;
 use crate::crd::ServiceBinding;
 use crate::domain::rollout::{
-    Finding, Judgement, Pod, Seen, Usage, Version, Wish, Workload, concerns_pods, is_open, judge,
+    Demand, NamespaceState, NotRolledOut, Pod, RestartPlan, Usage, Version, Workload, concerns_pods, is_open,
+    plan_restarts,
 };
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
@@ -127,15 +128,15 @@ impl<'a> NamespaceWatcher<'a> {
             // They are looked at again when the watch has brought what was written.
             return None;
         }
-        let wishes: Vec<Wish> = bindings.iter().map(|binding| Wish::of(binding)).collect();
+        let demands: Vec<Demand> = bindings.iter().map(|binding| Demand::of(binding)).collect();
         self.end_turns();
-        match self.judge(&wishes, pods).await {
-            Ok(judgement) => {
-                self.taken.retain(|workload, _| judgement.rolling.contains(workload));
-                self.tell(bindings, &judgement.usages);
-                self.is_crowded = has(&judgement, Finding::Crowded);
+        match self.plan_restarts(&demands, pods).await {
+            Ok(plan) => {
+                self.taken.retain(|workload, _| plan.rolling.contains(workload));
+                self.tell(bindings, &plan.usages);
+                self.is_crowded = has(&plan, NotRolledOut::Throttled);
                 self.spare = None;
-                self.next(&wishes, &judgement)
+                self.next(&demands, &plan)
             }
             Err(error) => {
                 warn!(namespace = self.namespace, %error, "pods could not be restarted; it is tried again");
@@ -145,36 +146,36 @@ impl<'a> NamespaceWatcher<'a> {
     }
 
     /// Judges, restarts what is to be restarted, and judges what has come of that.
-    async fn judge(&mut self, wishes: &[Wish], pods: &[&Pod]) -> Result<Judgement, Error> {
+    async fn plan_restarts(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<RestartPlan, Error> {
         self.refused.retain(|_, since| since.elapsed() < RETRY);
-        self.workloads.find_out(wishes, pods).await?;
-        let urgent = self.urgent(wishes);
+        self.workloads.find_out(demands, pods).await?;
+        let urgent = self.urgent(demands);
         let mut tried = BTreeSet::new();
         loop {
-            let judgement = self.judge_as_is(wishes, pods, &urgent);
-            let untried = judgement.restarts.iter().filter(|(workload, _)| !tried.contains(*workload));
+            let plan = self.judge_as_is(demands, pods, &urgent);
+            let untried = plan.restarts.iter().filter(|(workload, _)| !tried.contains(*workload));
             let untried: Vec<_> = untried.collect();
             if untried.is_empty() {
-                return Ok(judgement);
+                return Ok(plan);
             }
             for (workload, restarts) in untried {
                 tried.insert(workload.clone());
-                let takes_turn = judgement.rolling.contains(workload) && !self.taken.contains_key(workload);
+                let takes_turn = plan.rolling.contains(workload) && !self.taken.contains_key(workload);
                 self.restart(workload, restarts, takes_turn).await?;
             }
         }
     }
 
-    fn judge_as_is(&self, wishes: &[Wish], pods: &[&Pod], urgent: &BTreeSet<String>) -> Judgement {
-        judge(&Seen {
-            wishes,
+    fn judge_as_is(&self, demands: &[Demand], pods: &[&Pod], urgent: &BTreeSet<String>) -> RestartPlan {
+        plan_restarts(&NamespaceState {
+            demands,
             pods,
             owners: self.workloads.owners(),
             workloads: self.workloads.templates(),
             urgent,
             refused: &self.refused.keys().cloned().collect(),
             rolling: &self.taken.keys().cloned().collect(),
-            turns: self.turns.available_permits() + usize::from(self.spare.is_some()),
+            budget: self.turns.available_permits() + usize::from(self.spare.is_some()),
         })
     }
 
@@ -213,12 +214,12 @@ impl<'a> NamespaceWatcher<'a> {
     }
 
     /// The bindings for which nobody is spared a restart any more.
-    fn urgent(&mut self, wishes: &[Wish]) -> BTreeSet<String> {
-        let known = |wish: &Wish| (wish.uid.clone(), wish.version);
-        self.since.retain(|version, _| wishes.iter().any(|wish| known(wish) == *version));
+    fn urgent(&mut self, demands: &[Demand]) -> BTreeSet<String> {
+        let known = |demand: &Demand| (demand.uid.clone(), demand.version);
+        self.since.retain(|version, _| demands.iter().any(|demand| known(demand) == *version));
         let now = Instant::now();
-        let waited = |wish: &&Wish| *self.since.entry(known(wish)).or_insert(now) + PATIENCE <= now;
-        wishes.iter().filter(waited).map(|wish| wish.uid.clone()).collect()
+        let waited = |demand: &&Demand| *self.since.entry(known(demand)).or_insert(now) + PATIENCE <= now;
+        demands.iter().filter(waited).map(|demand| demand.uid.clone()).collect()
     }
 
     /// Hands what was found out to the reconciler of bindings.
@@ -234,20 +235,20 @@ impl<'a> NamespaceWatcher<'a> {
         }
     }
 
-    fn next(&self, wishes: &[Wish], judgement: &Judgement) -> Option<Instant> {
+    fn next(&self, demands: &[Demand], plan: &RestartPlan) -> Option<Instant> {
         let now = Instant::now();
-        let is_early = has(judgement, Finding::Early);
-        let patience = wishes
+        let is_early = has(plan, NotRolledOut::WaitingForOthers);
+        let patience = demands
             .iter()
-            .filter_map(|wish| Some(*self.since.get(&(wish.uid.clone(), wish.version))? + PATIENCE))
+            .filter_map(|demand| Some(*self.since.get(&(demand.uid.clone(), demand.version))? + PATIENCE))
             .filter(|end| is_early && *end > now);
         let turns = self.taken.values().map(|(_, since)| *since + LONGEST_TURN);
         let refused = self.refused.values().map(|since| *since + RETRY);
-        let undone = Some(now + RETRY).filter(|_| !judgement.restarts.is_empty());
+        let undone = Some(now + RETRY).filter(|_| !plan.restarts.is_empty());
         patience.chain(turns).chain(refused).chain(undone).min()
     }
 }
 
-fn has(judgement: &Judgement, finding: Finding) -> bool {
-    judgement.usages.values().any(|usage| usage.findings.contains_key(&finding))
+fn has(plan: &RestartPlan, finding: NotRolledOut) -> bool {
+    plan.usages.values().any(|usage| usage.outdated.contains_key(&finding))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::pods::{controller, revisions};
 use crate::crd::names::{ANNOTATION_RESTART, FIELD_MANAGER};
-use crate::domain::rollout::{Controller, Owner, Pod, Template, Wish, Workload, WorkloadKind};
+use crate::domain::rollout::{Controller, Demand, Owner, Pod, Template, Workload, WorkloadKind};
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::uid;
 use crate::reconcilers::kube_api::KubeApi;
@@ -42,12 +42,13 @@ impl<'a> Workloads<'a> {
         &self.templates
     }
 
-    /// Finds out who makes the pods anew that lack something. What is known and cannot have changed is not asked for.
-    pub(super) async fn find_out(&mut self, wishes: &[Wish], pods: &[&Pod]) -> Result<(), Error> {
+    /// Finds out who makes the pods anew that drift something. What is known and cannot have changed is not asked for.
+    pub(super) async fn find_out(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<(), Error> {
         let mut wanted: BTreeMap<Workload, BTreeMap<String, i64>> = BTreeMap::new();
         let mut owners = BTreeMap::new();
         for pod in pods {
-            let lacks: Vec<_> = wishes.iter().filter_map(|wish| Some((&wish.uid, wish.lack(pod)?))).collect();
+            let lacks: Vec<_> =
+                demands.iter().filter_map(|demand| Some((&demand.uid, demand.drift(pod)?))).collect();
             let Some(controller) = pod.controller.as_ref().filter(|_| !lacks.is_empty()) else { continue };
             if !owners.contains_key(&controller.uid) {
                 let known = self.owners.get(&controller.uid).cloned();
@@ -57,8 +58,8 @@ impl<'a> Workloads<'a> {
             if let Some(Owner::Workload(workload)) = owners.get(&controller.uid)
                 && !pod.leaving
             {
-                let restarts = lacks.iter().filter(|(_, lack)| lack.restart);
-                let restarts = restarts.map(|(uid, lack)| ((*uid).clone(), lack.revision));
+                let restarts = lacks.iter().filter(|(_, drift)| drift.restart);
+                let restarts = restarts.map(|(uid, drift)| ((*uid).clone(), drift.revision));
                 wanted.entry(workload.clone()).or_default().extend(restarts);
             }
         }

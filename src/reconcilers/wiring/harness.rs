@@ -77,8 +77,8 @@ where
     }
     let kind = K::kind(&());
     let uid = uid(object.as_ref()).to_owned();
-    let span = info_span!("pass", %kind, namespace = object.namespace(), name = object.name_any());
-    let timer = context.metrics.pass(&kind);
+    let span = info_span!("reconcile", %kind, namespace = object.namespace(), name = object.name_any());
+    let timer = context.metrics.start_reconcile(&kind);
     let guarded = AssertUnwindSafe(reconcile(Arc::clone(&object), Arc::clone(&context))).catch_unwind();
     let result = match tokio::time::timeout(RECONCILE_TIMEOUT, guarded.instrument(span.clone())).await {
         Ok(Ok(result)) => result,
@@ -103,10 +103,10 @@ where
         }
         Err(error) => {
             span.in_scope(|| match &error {
-                _ if error.is_not_found() => debug!(%error, "something is gone"),
-                _ if error.is_conflict() => debug!(%error, "somebody else wrote first"),
-                Error::Panic(_) => error!(%error, "the pass failed"),
-                _ => warn!(%error, "the pass failed and is repeated"),
+                _ if error.is_not_found() => debug!(%error, "object not found"),
+                _ if error.is_conflict() => debug!(%error, "conflict: another client wrote first; retrying"),
+                Error::Panic(_) => error!(%error, "reconcile panicked"),
+                _ => warn!(%error, "reconcile failed; retrying with back-off"),
             });
             Err(error)
         }

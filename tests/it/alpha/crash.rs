@@ -8,38 +8,38 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::{BINDING, INSTANCE, with_own_names};
+use crate::killpoint::Effect;
 use crate::namespace::{PATIENCE, eventually};
-use crate::scripted::{Alone, Broker, Stage, When, alone_with_traps};
-use crate::trap::Effect;
+use crate::scripted::{Broker, IsolatedEnv, TestEnv, When, isolated_with_killpoints};
 
 /// How many lives come to a stop at once.
 const AT_ONCE: usize = 16;
 
 /// An instance and a binding are made, changed and removed.
-async fn live(stage: &Stage) {
-    stage.ready_alpha_instance().await;
-    stage.ready_alpha_binding().await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
-    stage.patch(BINDING, "db", json!({"spec": {"labels": {"app": "worker"}}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    stage.until_ready(BINDING, "db").await;
-    assert_eq!(stage.broker.instance().parameters["size"], 4);
-    let child = stage.get("ServiceBinding", "db").await.unwrap();
+async fn live(env: &TestEnv) {
+    env.ready_alpha_instance().await;
+    env.ready_alpha_binding().await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
+    env.patch(BINDING, "db", json!({"spec": {"labels": {"app": "worker"}}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    env.until_ready(BINDING, "db").await;
+    assert_eq!(env.broker.instance().parameters["size"], 4);
+    let child = env.get("ServiceBinding", "db").await.unwrap();
     assert_eq!(child["spec"]["podSelector"], json!({"matchLabels": {"app": "worker"}}));
     for (kind, child) in [(BINDING, "ServiceBinding"), (INSTANCE, "ServiceInstance")] {
-        stage.remove(kind, "db").await;
-        stage.until_gone(child, "db").await;
+        env.remove(kind, "db").await;
+        env.until_gone(child, "db").await;
     }
-    assert!(stage.broker.instances().is_empty());
-    let asked = stage.broker.ids();
+    assert!(env.broker.instances().is_empty());
+    let asked = env.broker.ids();
     assert!(asked.iter().all(|ids| ids.len() == 1), "given up: {asked:?}");
 }
 
 /// A namespace, and a broker that is known.
-async fn registered(alone: &Alone) -> Stage {
-    let stage = with_own_names(alone.unregistered(Broker::start()).await);
-    stage.register_alpha(json!({"url": stage.broker.url})).await;
-    stage
+async fn registered(isolated: &IsolatedEnv) -> TestEnv {
+    let env = with_own_names(isolated.unregistered(Broker::start()).await);
+    env.register_alpha(json!({"url": env.broker.url})).await;
+    env
 }
 
 /// Whether it is what the reconcilers of the alpha kinds do.
@@ -51,52 +51,52 @@ fn is_ours((what, _): &Effect) -> bool {
     children.as_flattened().contains(what) || objects.contains(&resource)
 }
 
-/// Lives until the operator stands in the trap, and on when there is another.
-async fn crash(alone: &mut Alone, places: &[(Effect, When)]) -> usize {
+/// Lives until the operator stands in the killpoint, and on when there is another.
+async fn crash(isolated: &mut IsolatedEnv, places: &[(Effect, When)]) -> usize {
     let stages = join_all(places.iter().map(async |place| {
-        let stage = registered(alone).await;
-        stage.broker.trap.set(Some(place.clone()));
-        (stage, Cell::new(false))
+        let env = registered(isolated).await;
+        env.broker.killpoint.set(Some(place.clone()));
+        (env, Cell::new(false))
     }))
     .await;
-    let mut lives = pin!(join_all(stages.iter().map(async |(stage, is_over)| {
-        live(stage).await;
+    let mut lives = pin!(join_all(stages.iter().map(async |(env, is_over)| {
+        live(env).await;
         is_over.set(true);
     })));
-    let stopped = join_all(stages.iter().zip(places).map(|((stage, is_over), place)| {
-        eventually("the operator stands in the trap", PATIENCE, async move || {
-            let trap = &stage.broker.trap;
+    let stopped = join_all(stages.iter().zip(places).map(|((env, is_over), place)| {
+        eventually("the operator stands in the killpoint", PATIENCE, async move || {
+            let killpoint = &env.broker.killpoint;
             // How often the child is seen to change is not always the same.
-            if trap.is_sprung() || is_over.get() {
+            if killpoint.is_sprung() || is_over.get() {
                 Ok(())
             } else {
-                Err(format!("{place:?}: {:?}", trap.effects()))
+                Err(format!("{place:?}: {:?}", killpoint.effects()))
             }
         })
     }));
     tokio::select! {
         _ = &mut lives => {}
         _ = stopped => {
-            alone.kill();
-            alone.start();
-            alone.keep(lives).await;
+            isolated.kill();
+            isolated.start();
+            isolated.keep(lives).await;
         }
     }
-    stages.iter().filter(|(stage, _)| stage.broker.trap.is_sprung()).count()
+    stages.iter().filter(|(env, _)| env.broker.killpoint.is_sprung()).count()
 }
 
 #[tokio::test]
 async fn a_crash_before_or_after_any_write_changes_nothing_in_the_end() {
-    let mut alone = alone_with_traps().await;
-    let stage = registered(&alone).await;
-    stage.broker.trap.set(None);
-    live(&stage).await;
-    let effects = stage.broker.trap.effects().into_iter().filter(is_ours);
+    let mut isolated = isolated_with_killpoints().await;
+    let env = registered(&isolated).await;
+    env.broker.killpoint.set(None);
+    live(&env).await;
+    let effects = env.broker.killpoint.effects().into_iter().filter(is_ours);
     let places: Vec<(Effect, When)> =
         effects.flat_map(|effect| [(effect.clone(), When::Before), (effect, When::After)]).collect();
     let mut crashes = 0;
     for places in places.chunks(AT_ONCE) {
-        crashes += crash(&mut alone, places).await;
+        crashes += crash(&mut isolated, places).await;
     }
     println!("{crashes} crashes at {} places", places.len());
     assert!(crashes >= 20, "{crashes} crashes at {places:?}");

@@ -3,7 +3,7 @@
 use reqwest::{Certificate, Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{BINDING, INSTANCE, stage};
+use super::{BINDING, INSTANCE, env};
 use crate::cluster::cluster;
 use crate::namespace::{Namespace, PATIENCE, eventually};
 use crate::process::text;
@@ -77,22 +77,22 @@ impl Caller {
 
 #[tokio::test]
 async fn instances_and_bindings_are_created_listed_and_deleted_with_a_bearer_token() {
-    let stage = stage().await;
-    let caller = Caller::who_may_edit(&stage).await;
-    let spec = json!({"serviceClassName": stage.name, "planName": "small", "parameters": {"size": 3}});
+    let env = env().await;
+    let caller = Caller::who_may_edit(&env).await;
+    let spec = json!({"serviceClassName": env.name, "planName": "small", "parameters": {"size": 3}});
     let instance = caller.create("instances", INSTANCE, spec).await;
-    stage.until_ready(INSTANCE, &instance).await;
+    env.until_ready(INSTANCE, &instance).await;
     let spec = json!({"instanceRef": {"name": instance}, "labels": {"app": "guestbook"}});
     let binding = caller.create("bindings", BINDING, spec).await;
-    stage.until_ready(BINDING, &binding).await;
-    assert!(stage.entries(&binding).await.contains_key("password"), "the Secret has the binding's name");
+    env.until_ready(BINDING, &binding).await;
+    assert!(env.entries(&binding).await.contains_key("password"), "the Secret has the binding's name");
     assert_eq!(caller.names("instances").await, [instance.as_str()]);
     assert_eq!(caller.names("bindings").await, [binding.as_str()]);
 
     caller.delete(&format!("bindings/{binding}")).await;
     caller.delete(&format!("instances/{instance}")).await;
-    stage.until_gone(INSTANCE, &instance).await;
-    assert!(stage.broker.instances().is_empty());
+    env.until_gone(INSTANCE, &instance).await;
+    assert!(env.broker.instances().is_empty());
 
     let (status, _) = caller.call(Method::GET, "../../brokers", None).await;
     assert_eq!(status, StatusCode::FORBIDDEN);

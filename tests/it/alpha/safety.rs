@@ -2,56 +2,56 @@
 
 use serde_json::{Value, json};
 
-use super::{BINDING, BROKER, INSTANCE, stage};
+use super::{BINDING, BROKER, INSTANCE, env};
 use crate::namespace::namespace;
 use crate::scripted::Endpoint;
 
 #[tokio::test]
 async fn a_name_that_somebody_else_has_is_left_alone_until_it_is_free() {
-    let stage = stage().await;
+    let env = env().await;
     let spec = json!({"clusterServiceClassExternalName": "nothing"});
     let taken = json!({"kind": "ServiceInstance", "metadata": {"name": "db"}, "spec": spec});
-    stage.create(taken).await.unwrap();
+    env.create(taken).await.unwrap();
     let says = "Ready=False ReferencesNonexistentServiceClass";
-    stage.until_says("ServiceInstance", "db", says).await;
-    let before = stage.get("ServiceInstance", "db").await.unwrap();
+    env.until_says("ServiceInstance", "db", says).await;
+    let before = env.get("ServiceInstance", "db").await.unwrap();
 
-    stage.create(stage.alpha_instance("db")).await.unwrap();
-    let message = stage.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
+    env.create(env.alpha_instance("db")).await.unwrap();
+    let message = env.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
     assert!(message.contains("a ServiceInstance \"db\" that is not this object's"), "{message}");
-    assert_eq!(stage.until_event("db", "NameTaken").await, message);
-    assert_eq!(stage.get("ServiceInstance", "db").await.unwrap(), before);
+    assert_eq!(env.until_event("db", "NameTaken").await, message);
+    assert_eq!(env.get("ServiceInstance", "db").await.unwrap(), before);
     // Nor is it when the object goes.
-    stage.remove(INSTANCE, "db").await;
-    assert_eq!(stage.get("ServiceInstance", "db").await.unwrap(), before);
+    env.remove(INSTANCE, "db").await;
+    assert_eq!(env.get("ServiceInstance", "db").await.unwrap(), before);
 
-    stage.create(stage.alpha_instance("db")).await.unwrap();
-    stage.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
-    stage.delete("ServiceInstance", "db").await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+    env.create(env.alpha_instance("db")).await.unwrap();
+    env.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
+    env.delete("ServiceInstance", "db").await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.calls(Endpoint::Provision), 1);
 }
 
 /// A limit of the namespace, for example.
 #[tokio::test]
 async fn what_the_api_server_refuses_is_told_and_tried_again() {
-    let stage = stage().await;
+    let env = env().await;
     let limit = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "limit"},
         "spec": {"hard": {"count/serviceinstances.servicecatalog.k8s.io": "0"}}});
-    stage.create(limit).await.unwrap();
-    stage.until("ResourceQuota", "limit", |quota| !quota["status"]["hard"].is_null()).await;
-    stage.create(stage.alpha_instance("db")).await.unwrap();
-    let message = stage.until_says(INSTANCE, "db", "Ready=False ChildRefused").await;
+    env.create(limit).await.unwrap();
+    env.until("ResourceQuota", "limit", |quota| !quota["status"]["hard"].is_null()).await;
+    env.create(env.alpha_instance("db")).await.unwrap();
+    let message = env.until_says(INSTANCE, "db", "Ready=False ChildRefused").await;
     assert!(message.contains("\"db\" is forbidden") && message.contains("quota: limit"), "{message}");
-    stage.remove("ResourceQuota", "limit").await;
-    stage.until_ready(INSTANCE, "db").await;
+    env.remove("ResourceQuota", "limit").await;
+    env.until_ready(INSTANCE, "db").await;
 }
 
 #[tokio::test]
 async fn an_edit_that_cannot_be_carried_out_is_refused() {
-    let stage = stage().await;
-    stage.ready_alpha_instance().await;
-    stage.ready_alpha_binding().await;
+    let env = env().await;
+    env.ready_alpha_instance().await;
+    env.ready_alpha_binding().await;
     for (kind, edit, complaint) in [
         (
             INSTANCE,
@@ -73,11 +73,11 @@ async fn an_edit_that_cannot_be_carried_out_is_refused() {
             "parameters is immutable: create a new binding instead",
         ),
     ] {
-        let refused = stage.try_patch(kind, "db", json!({"spec": edit})).await.unwrap_err();
+        let refused = env.try_patch(kind, "db", json!({"spec": edit})).await.unwrap_err();
         assert!(refused.contains(complaint), "{edit}: {refused}");
     }
     // Metadata can be edited always.
-    stage.patch(BINDING, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    env.patch(BINDING, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{has_volume, mounts, names, pod, volume, web};
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
-use crate::scripted::{BINDING, condition, stage};
+use crate::scripted::{BINDING, condition, env};
 
 /// What of a binding does not reach a pod. The label says whether there is anything, for any binding.
 fn collision<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
@@ -138,12 +138,12 @@ async fn a_pod_without_labels_gets_one() {
 /// As long as there is such a pod. Nothing is written for other bindings.
 #[tokio::test]
 async fn a_binding_says_what_of_it_does_not_reach_pods() {
-    let stage = stage().await;
+    let env = env().await;
     let spec = json!({"podSelector": {"matchLabels": {"app": "web"}}, "injection": {"env": [{"name": "URI", "key": "uri"}]}});
-    let db = stage.ready_binding(json!({}), spec.clone()).await;
-    stage.binding("other", json!({"podSelector": {"matchLabels": {"app": "web"}}})).await;
-    stage.until_says(BINDING, "other", "RolledOut=True").await;
-    let other = stage.get(BINDING, "other").await.unwrap();
+    let db = env.ready_binding(json!({}), spec.clone()).await;
+    env.binding("other", json!({"podSelector": {"matchLabels": {"app": "web"}}})).await;
+    env.until_says(BINDING, "other", "RolledOut=True").await;
+    let other = env.get(BINDING, "other").await.unwrap();
     let colliding = |name: &str| {
         let mut pod = web();
         pod["metadata"]["name"] = name.into();
@@ -151,27 +151,27 @@ async fn a_binding_says_what_of_it_does_not_reach_pods() {
         pod
     };
     eventually("pods get the binding", PATIENCE, async || {
-        wanted(stage.try_create(web()).await?, |pod| has_volume(pod, &db))
+        wanted(env.try_create(web()).await?, |pod| has_volume(pod, &db))
     })
     .await;
-    stage.create(colliding("first")).await.unwrap();
-    let message = stage.until_says(BINDING, "db", "Injected=False Collision").await;
+    env.create(colliding("first")).await.unwrap();
+    let message = env.until_says(BINDING, "db", "Injected=False Collision").await;
     assert!(message.contains("(container: what): main: URI. Rename it"), "{message}");
-    let told = stage.get(BINDING, "db").await.unwrap();
+    let told = env.get(BINDING, "db").await.unwrap();
     assert_eq!(told["status"]["lastConditionState"], "Ready");
 
-    stage.create(colliding("second")).await.unwrap();
-    stage.remove("Pod", "first").await;
+    env.create(colliding("second")).await.unwrap();
+    env.remove("Pod", "first").await;
     let mut third = colliding("third");
     third["spec"]["containers"][0]["name"] = "third".into();
-    stage.create(third).await.unwrap();
+    env.create(third).await.unwrap();
     let all = "(container: what): main: URI; third: URI. Rename it";
-    stage.until(BINDING, "db", |db| condition(db, "Injected=False").unwrap().contains(all)).await;
-    stage.remove("Pod", "second").await;
-    stage.remove("Pod", "third").await;
-    stage.until(BINDING, "db", |db| condition(db, "Injected=False").is_none()).await;
+    env.until(BINDING, "db", |db| condition(db, "Injected=False").unwrap().contains(all)).await;
+    env.remove("Pod", "second").await;
+    env.remove("Pod", "third").await;
+    env.until(BINDING, "db", |db| condition(db, "Injected=False").is_none()).await;
     let versions = |binding: &Value| binding["metadata"]["resourceVersion"].clone();
-    assert_eq!(versions(&stage.get(BINDING, "other").await.unwrap()), versions(&other));
+    assert_eq!(versions(&env.get(BINDING, "other").await.unwrap()), versions(&other));
 }
 
 #[tokio::test]

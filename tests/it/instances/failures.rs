@@ -5,49 +5,49 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::namespace::wanted;
-use crate::scripted::{Endpoint, Fault, INSTANCE, When, alone, answer, condition, refusal, stage};
+use crate::scripted::{Endpoint, Fault, INSTANCE, When, answer, condition, env, isolated, refusal};
 
 #[tokio::test]
 async fn a_refusal_is_final_until_the_spec_changes() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::Provision, refusal(400, "size must be odd"));
-    stage.instance("db", json!({"parameters": {"size": 2}})).await;
-    let message = stage.until_says(INSTANCE, "db", "Failed=True ClusterServiceBrokerReturnedFailure").await;
+    let env = env().await;
+    env.broker.before(Endpoint::Provision, refusal(400, "size must be odd"));
+    env.instance("db", json!({"parameters": {"size": 2}})).await;
+    let message = env.until_says(INSTANCE, "db", "Failed=True ClusterServiceBrokerReturnedFailure").await;
     assert!(message.contains("status 400: size must be odd"), "{message}");
-    assert_eq!(stage.until_says(INSTANCE, "db", "Ready=False ProvisionCallFailed").await, message);
-    assert_eq!(stage.until_event("db", "ProvisionCallFailed").await, message);
+    assert_eq!(env.until_says(INSTANCE, "db", "Ready=False ProvisionCallFailed").await, message);
+    assert_eq!(env.until_event("db", "ProvisionCallFailed").await, message);
 
-    stage.patch(INSTANCE, "db", json!({"metadata": {"labels": {"looked": "at"}}})).await.unwrap();
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 3}}})).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", json!({"metadata": {"labels": {"looked": "at"}}})).await.unwrap();
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 3}}})).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(condition(&object, "Failed=True"), None);
-    assert_eq!((stage.broker.calls(Endpoint::Provision), stage.broker.calls(Endpoint::Deprovision)), (2, 0));
+    assert_eq!((env.broker.calls(Endpoint::Provision), env.broker.calls(Endpoint::Deprovision)), (2, 0));
 }
 
 #[tokio::test]
 async fn a_refused_instance_is_provisioned_once_more_on_request() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::Provision, refusal(422, "over quota"));
-    stage.instance("db", json!({})).await;
-    stage.until_says(INSTANCE, "db", "Failed=True").await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    let env = env().await;
+    env.broker.before(Endpoint::Provision, refusal(422, "over quota"));
+    env.instance("db", json!({})).await;
+    env.until_says(INSTANCE, "db", "Failed=True").await;
+    env.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
 }
 
 #[tokio::test]
 async fn an_instance_that_was_refused_is_deleted_without_the_broker() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::Provision, refusal(400, "no"));
-    stage.instance("db", json!({})).await;
-    stage.until_says(INSTANCE, "db", "Failed=True").await;
-    stage.remove(INSTANCE, "db").await;
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 0);
+    let env = env().await;
+    env.broker.before(Endpoint::Provision, refusal(400, "no"));
+    env.instance("db", json!({})).await;
+    env.until_says(INSTANCE, "db", "Failed=True").await;
+    env.remove(INSTANCE, "db").await;
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), 0);
 }
 
 /// OSB, “Orphan Mitigation”: nobody knows whether the instance exists.
 #[tokio::test]
 async fn an_attempt_with_an_uncertain_end_is_removed_before_there_is_another() {
-    let stage = stage().await;
+    let env = env().await;
     let faults = [
         (When::Before, refusal(500, "out of order")),
         (When::After, refusal(503, "out of order")),
@@ -60,158 +60,158 @@ async fn an_attempt_with_an_uncertain_end_is_removed_before_there_is_another() {
     let count = faults.len();
     for (when, fault) in faults {
         match when {
-            When::Before => stage.broker.before(Endpoint::Provision, fault),
-            When::After => stage.broker.after(Endpoint::Provision, fault),
+            When::Before => env.broker.before(Endpoint::Provision, fault),
+            When::After => env.broker.after(Endpoint::Provision, fault),
         }
     }
     for index in 0..count {
-        stage.instance(&format!("db-{index}"), json!({})).await;
+        env.instance(&format!("db-{index}"), json!({})).await;
     }
     let mut live = BTreeSet::new();
     for index in 0..count {
-        let object = stage.until_ready(INSTANCE, &format!("db-{index}")).await;
+        let object = env.until_ready(INSTANCE, &format!("db-{index}")).await;
         assert_eq!(condition(&object, "OrphanMitigation=True"), None, "{object:#}");
         live.insert(object["status"]["instanceID"].as_str().unwrap().to_owned());
     }
     let ids = |endpoint| {
-        let requests = stage.broker.requests(endpoint).into_iter();
+        let requests = env.broker.requests(endpoint).into_iter();
         requests.map(|request| request.instance).collect::<BTreeSet<_>>()
     };
-    assert_eq!(stage.broker.instances().into_keys().collect::<BTreeSet<_>>(), live);
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 2 * count);
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), count);
+    assert_eq!(env.broker.instances().into_keys().collect::<BTreeSet<_>>(), live);
+    assert_eq!(env.broker.calls(Endpoint::Provision), 2 * count);
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), count);
     let first: BTreeSet<_> = ids(Endpoint::Provision).difference(&live).cloned().collect();
     assert_eq!(ids(Endpoint::Deprovision), first);
 }
 
 #[tokio::test]
 async fn what_may_be_left_is_named_until_the_broker_has_removed_it() {
-    let stage = stage().await;
-    stage.broker.after(Endpoint::Provision, refusal(500, "out of order"));
-    let gate = stage.broker.hold(When::Before, Endpoint::Deprovision);
-    stage.instance("db", json!({})).await;
+    let env = env().await;
+    env.broker.after(Endpoint::Provision, refusal(500, "out of order"));
+    let gate = env.broker.hold(When::Before, Endpoint::Deprovision);
+    env.instance("db", json!({})).await;
     gate.reached().await;
-    let id = stage.broker.only(Endpoint::Provision).instance;
-    let message = stage.until_says(INSTANCE, "db", "OrphanMitigation=True").await;
+    let id = env.broker.only(Endpoint::Provision).instance;
+    let message = env.until_says(INSTANCE, "db", "OrphanMitigation=True").await;
     assert!(message.contains(&id) && message.contains("out of order"), "{message}");
-    let object = stage.get(INSTANCE, "db").await.unwrap();
+    let object = env.get(INSTANCE, "db").await.unwrap();
     assert_eq!(object["status"]["orphans"][0]["id"], id.as_str());
     gate.open();
-    stage.until_ready(INSTANCE, "db").await;
-    assert!(!stage.broker.instances().contains_key(&id));
+    env.until_ready(INSTANCE, "db").await;
+    assert!(!env.broker.instances().contains_key(&id));
 }
 
 #[tokio::test]
 async fn the_removal_of_what_may_be_left_is_retried_and_may_be_asynchronous() {
-    let stage = stage().await;
-    stage.broker.after(Endpoint::Provision, refusal(500, "out of order"));
-    stage.broker.before(Endpoint::Deprovision, refusal(500, "still out of order"));
-    let retry = stage.broker.hold(When::Before, Endpoint::Deprovision);
-    stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
-    let message = stage.until_says(INSTANCE, "db", "OrphanMitigation=True OrphanMitigationFailed").await;
+    let env = env().await;
+    env.broker.after(Endpoint::Provision, refusal(500, "out of order"));
+    env.broker.before(Endpoint::Deprovision, refusal(500, "still out of order"));
+    let retry = env.broker.hold(When::Before, Endpoint::Deprovision);
+    env.instance("db", json!({"servicePlanExternalName": "slow"})).await;
+    let message = env.until_says(INSTANCE, "db", "OrphanMitigation=True OrphanMitigationFailed").await;
     assert!(message.contains("still out of order"), "{message}");
     retry.open();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    let object = env.until_ready(INSTANCE, "db").await;
     let removed: BTreeSet<_> =
-        stage.broker.requests(Endpoint::Deprovision).into_iter().map(|request| request.instance).collect();
+        env.broker.requests(Endpoint::Deprovision).into_iter().map(|request| request.instance).collect();
     assert_eq!(removed.len(), 1);
     assert!(!removed.contains(object["status"]["instanceID"].as_str().unwrap()), "{object:#}");
-    assert_eq!(stage.broker.instances().len(), 1);
+    assert_eq!(env.broker.instances().len(), 1);
 }
 
 #[tokio::test]
 async fn an_asynchronous_provision_that_fails_is_removed_and_not_repeated() {
-    let stage = stage().await;
+    let env = env().await;
     let failed = json!({"state": "failed", "description": "no disk left"});
-    stage.broker.before(Endpoint::PollInstance, answer(200, &failed));
-    stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
-    let message = stage.until_says(INSTANCE, "db", "Failed=True").await;
+    env.broker.before(Endpoint::PollInstance, answer(200, &failed));
+    env.instance("db", json!({"servicePlanExternalName": "slow"})).await;
+    let message = env.until_says(INSTANCE, "db", "Failed=True").await;
     assert!(message.contains("no disk left"), "{message}");
-    stage.until_broker("nothing is left", |broker| broker.instances().is_empty()).await;
-    stage.until(INSTANCE, "db", |object| condition(object, "OrphanMitigation=True").is_none()).await;
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
+    env.until_broker("nothing is left", |broker| broker.instances().is_empty()).await;
+    env.until(INSTANCE, "db", |object| condition(object, "OrphanMitigation=True").is_none()).await;
+    assert_eq!(env.broker.calls(Endpoint::Provision), 1);
 
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
 }
 
 #[tokio::test]
 async fn polls_that_fail_do_not_end_the_operation() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::PollInstance, refusal(500, "out of order"));
-    stage.broker.before(Endpoint::PollInstance, answer(200, &json!({"state": "unheard of"})));
-    let third = stage.broker.hold(When::Before, Endpoint::PollInstance);
-    stage.instance("db", json!({"servicePlanExternalName": "slow"})).await;
-    let message = stage.until_says(INSTANCE, "db", "Ready=False ErrorPollingLastOperation").await;
+    let env = env().await;
+    env.broker.before(Endpoint::PollInstance, refusal(500, "out of order"));
+    env.broker.before(Endpoint::PollInstance, answer(200, &json!({"state": "unheard of"})));
+    let third = env.broker.hold(When::Before, Endpoint::PollInstance);
+    env.instance("db", json!({"servicePlanExternalName": "slow"})).await;
+    let message = env.until_says(INSTANCE, "db", "Ready=False ErrorPollingLastOperation").await;
     assert!(message.contains("it is asked again"), "{message}");
     third.open();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!((stage.broker.calls(Endpoint::Provision), stage.broker.calls(Endpoint::PollInstance)), (1, 3));
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!((env.broker.calls(Endpoint::Provision), env.broker.calls(Endpoint::PollInstance)), (1, 3));
 }
 
 #[tokio::test]
 async fn a_busy_broker_is_asked_again_with_the_same_request() {
-    let stage = stage().await;
+    let env = env().await;
     let busy = json!({"error": "ConcurrencyError", "description": "one at a time"});
-    stage.broker.before(Endpoint::Provision, answer(422, &busy));
-    stage.broker.before(Endpoint::Provision, refusal(401, "who are you?"));
-    let object = stage.ready_instance(json!({})).await;
-    let requests = stage.broker.requests(Endpoint::Provision);
+    env.broker.before(Endpoint::Provision, answer(422, &busy));
+    env.broker.before(Endpoint::Provision, refusal(401, "who are you?"));
+    let object = env.ready_instance(json!({})).await;
+    let requests = env.broker.requests(Endpoint::Provision);
     assert_eq!(requests.len(), 3);
     assert!(
         requests.iter().all(|request| request.instance == object["status"]["instanceID"].as_str().unwrap())
     );
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 0);
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), 0);
 }
 
 #[tokio::test]
 async fn a_broker_gets_the_time_it_asks_for_unless_its_own_object_changes() {
-    let stage = stage().await;
-    stage.broker.before(Endpoint::Provision, Fault::Later(429, 1000));
-    stage.instance("db", json!({})).await;
-    stage.until_says(INSTANCE, "db", "Ready=False ProvisionCallFailed").await;
-    let object = stage.get(INSTANCE, "db").await.unwrap();
+    let env = env().await;
+    env.broker.before(Endpoint::Provision, Fault::Later(429, 1000));
+    env.instance("db", json!({})).await;
+    env.until_says(INSTANCE, "db", "Ready=False ProvisionCallFailed").await;
+    let object = env.get(INSTANCE, "db").await.unwrap();
     let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     let next = time(&object["status"]["operation"]["nextAttemptTime"]);
     let delay = next.duration_since(time(&object["metadata"]["creationTimestamp"])).as_secs();
     assert!(delay >= 1000, "{object:#}");
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
-    stage.until_says(INSTANCE, "db", "Ready=False WaitingForBroker").await;
-    assert_eq!(stage.broker.calls(Endpoint::Provision), 1);
-    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
+    env.until_says(INSTANCE, "db", "Ready=False WaitingForBroker").await;
+    assert_eq!(env.broker.calls(Endpoint::Provision), 1);
+    env.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
 }
 
 #[tokio::test]
 async fn an_id_that_belongs_to_somebody_else_is_left_alone() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"externalID": "taken", "parameters": {"size": 1}})).await;
-    stage.instance("other", json!({"externalID": "taken", "parameters": {"size": 2}})).await;
-    let message = stage.until_says(INSTANCE, "other", "Failed=True").await;
+    let env = env().await;
+    env.ready_instance(json!({"externalID": "taken", "parameters": {"size": 1}})).await;
+    env.instance("other", json!({"externalID": "taken", "parameters": {"size": 2}})).await;
+    let message = env.until_says(INSTANCE, "other", "Failed=True").await;
     assert!(message.contains("status 409"), "{message}");
-    stage.remove(INSTANCE, "other").await;
-    assert_eq!(stage.broker.calls(Endpoint::Deprovision), 0);
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 1}));
+    env.remove(INSTANCE, "other").await;
+    assert_eq!(env.broker.calls(Endpoint::Deprovision), 0);
+    assert_eq!(env.broker.instance().parameters, json!({"size": 1}));
 }
 
 #[tokio::test]
 async fn an_edit_while_the_end_is_uncertain_starts_over() {
-    let stage = stage().await;
-    let gate = stage.broker.hold(When::After, Endpoint::Provision);
-    stage.instance("db", json!({"parameters": {"size": 1}})).await;
+    let env = env().await;
+    let gate = env.broker.hold(When::After, Endpoint::Provision);
+    env.instance("db", json!({"parameters": {"size": 1}})).await;
     gate.reached().await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
     gate.open();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    let object = env.until_ready(INSTANCE, "db").await;
     wanted(object, |object| object["status"]["observedGeneration"] == object["metadata"]["generation"])
         .unwrap();
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
+    assert_eq!(env.broker.instance().parameters, json!({"size": 2}));
 }
 
 #[tokio::test]
 async fn a_broker_that_hangs_is_given_up_and_keeps_nobody_else_waiting() {
-    let alone = alone(&["--osb-api-request-timeout", "2s"]).await;
-    let (hanging, other) = (alone.stage().await, alone.stage().await);
+    let isolated = isolated(&["--osb-api-request-timeout", "2s"]).await;
+    let (hanging, other) = (isolated.env().await, isolated.env().await);
     let gates = [When::Before, When::After].map(|when| hanging.broker.hold(when, Endpoint::Provision));
     for name in ["one", "two"] {
         hanging.instance(name, json!({})).await;

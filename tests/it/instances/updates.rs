@@ -5,18 +5,18 @@ use serde_json::{Value, json};
 use crate::namespace::namespace;
 use crate::operator::operator;
 use crate::scripted::{
-    Broker, Endpoint, INSTANCE, MARK, Stage, answer, condition, reference, refusal, secret_parameters, stage,
+    Broker, Endpoint, INSTANCE, MARK, TestEnv, answer, condition, env, reference, refusal, secret_parameters,
 };
 
 #[tokio::test]
 async fn an_edit_of_the_parameters_updates_the_instance() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"parameters": {"size": 3, "old": true}})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4, "old": null}}})).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    let env = env().await;
+    env.ready_instance(json!({"parameters": {"size": 3, "old": true}})).await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4, "old": null}}})).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert!(condition(&object, "Ready=True InstanceUpdatedSuccessfully").is_some(), "{object:#}");
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 4}));
-    let body = stage.broker.only(Endpoint::Update).body;
+    assert_eq!(env.broker.instance().parameters, json!({"size": 4}));
+    let body = env.broker.only(Endpoint::Update).body;
     assert!(body.get("plan_id").is_none(), "{body}");
     assert_eq!(body["parameters"], json!({"size": 4}));
     assert_eq!(body["previous_values"]["plan_id"], "small");
@@ -25,224 +25,223 @@ async fn an_edit_of_the_parameters_updates_the_instance() {
 #[tokio::test]
 async fn an_instance_has_the_version_of_its_plan_and_gets_another_on_request() {
     operator();
-    let stage = Stage::new(namespace().await, Broker::start());
-    offer_version(&stage, "1.0.0");
-    stage.register(json!({})).await;
+    let env = TestEnv::new(namespace().await, Broker::start());
+    offer_version(&env, "1.0.0");
+    env.register(json!({})).await;
     let version = |version: &str| json!({"version": version});
-    stage.ready_instance(json!({})).await;
-    assert_eq!(stage.broker.only(Endpoint::Provision).body["maintenance_info"], version("1.0.0"));
+    env.ready_instance(json!({})).await;
+    assert_eq!(env.broker.only(Endpoint::Provision).body["maintenance_info"], version("1.0.0"));
 
-    offer_version(&stage, "2.0.0");
-    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
-    let message = stage.until_says(INSTANCE, "db", "UpgradeAvailable=True MaintenanceAvailable").await;
+    offer_version(&env, "2.0.0");
+    env.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    let message = env.until_says(INSTANCE, "db", "UpgradeAvailable=True MaintenanceAvailable").await;
     assert!(message.contains("small has the version 2.0.0 (faster), the instance has 1.0.0"), "{message}");
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    let body = stage.broker.only(Endpoint::Update).body;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    let body = env.broker.only(Endpoint::Update).body;
     assert_eq!(body["maintenance_info"], json!(null));
     assert_eq!(body["previous_values"]["maintenance_info"], version("1.0.0"));
 
-    stage.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    let upgrade = &stage.broker.requests(Endpoint::Update)[1];
+    env.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    let upgrade = &env.broker.requests(Endpoint::Update)[1];
     assert_eq!(upgrade.body["maintenance_info"], version("2.0.0"));
     let is_over = |object: &Value| condition(object, "UpgradeAvailable=True").is_none();
-    let object = stage.until(INSTANCE, "db", is_over).await;
+    let object = env.until(INSTANCE, "db", is_over).await;
     assert_eq!(object["status"]["externalProperties"]["maintenanceVersion"], "2.0.0");
 }
 
 /// From now on the catalog has this version of the plan `small`.
-fn offer_version(stage: &Stage, version: &str) {
+fn offer_version(env: &TestEnv, version: &str) {
     let info = json!({"version": version, "description": "faster"});
-    stage.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["maintenance_info"] = info);
+    env.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["maintenance_info"] = info);
 }
 
 #[tokio::test]
 async fn an_update_may_move_the_dashboard() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
+    let env = env().await;
+    env.ready_instance(json!({})).await;
     let moved = answer(200, &json!({"dashboard_url": "http://dashboard/moved"}));
-    stage.broker.after(Endpoint::Update, moved);
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    env.broker.after(Endpoint::Update, moved);
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(object["status"]["dashboardURL"], "http://dashboard/moved");
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 5}}})).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 5}}})).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(object["status"]["dashboardURL"], "http://dashboard/moved", "it was not named again");
 }
 
 #[tokio::test]
 async fn parameters_that_are_removed_are_removed_at_the_broker() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"parameters": {"size": 3}})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": null}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.only(Endpoint::Update).body["parameters"], json!({}));
+    let env = env().await;
+    env.ready_instance(json!({"parameters": {"size": 3}})).await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": null}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.only(Endpoint::Update).body["parameters"], json!({}));
 }
 
 #[tokio::test]
 async fn an_edit_of_a_secret_with_parameters_updates_the_instance() {
-    let stage = stage().await;
-    stage.secret("more", secret_parameters(json!({"key": format!("{MARK} the first")}))).await;
-    stage.ready_instance(json!({"parametersFrom": [reference("more")]})).await;
+    let env = env().await;
+    env.secret("more", secret_parameters(json!({"key": format!("{MARK} the first")}))).await;
+    env.ready_instance(json!({"parametersFrom": [reference("more")]})).await;
     let edit = json!({"stringData": secret_parameters(json!({"key": MARK}))});
-    stage.patch("Secret", "more", edit).await.unwrap();
-    stage
-        .until_broker("the parameters are new", |broker| broker.instance().parameters == json!({"key": MARK}))
+    env.patch("Secret", "more", edit).await.unwrap();
+    env.until_broker("the parameters are new", |broker| broker.instance().parameters == json!({"key": MARK}))
         .await;
-    assert_eq!(stage.broker.calls(Endpoint::Update), 1);
+    assert_eq!(env.broker.calls(Endpoint::Update), 1);
 }
 
 #[tokio::test]
 async fn a_change_of_the_plan_names_both_and_repeats_no_parameters() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"parameters": {"size": 3}})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "large"}})).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    let env = env().await;
+    env.ready_instance(json!({"parameters": {"size": 3}})).await;
+    env.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "large"}})).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(object["spec"]["servicePlanRef"]["name"], "large");
     assert_eq!(object["status"]["userSpecifiedPlanName"], "large");
-    let body = stage.broker.only(Endpoint::Update).body;
+    let body = env.broker.only(Endpoint::Update).body;
     assert_eq!(body["plan_id"], "large");
     assert_eq!(body["previous_values"]["plan_id"], "small");
     assert!(body.get("parameters").is_none(), "{body}");
 
-    stage.remove(INSTANCE, "db").await;
-    assert_eq!(stage.broker.only(Endpoint::Deprovision).query("plan_id"), "large");
+    env.remove(INSTANCE, "db").await;
+    assert_eq!(env.broker.only(Endpoint::Deprovision).query("plan_id"), "large");
 }
 
 #[tokio::test]
 async fn an_asynchronous_update_is_polled_with_the_plan_before_it() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"servicePlanExternalName": "slow"})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "small"}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    let polls = stage.broker.requests(Endpoint::PollInstance);
+    let env = env().await;
+    env.ready_instance(json!({"servicePlanExternalName": "slow"})).await;
+    env.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": "small"}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    let polls = env.broker.requests(Endpoint::PollInstance);
     assert_eq!(polls.last().unwrap().query("plan_id"), "slow");
-    assert_eq!(stage.broker.instance().plan, "small");
+    assert_eq!(env.broker.instance().plan, "small");
 }
 
 const REFUSED: &str = "The Service Class database does not allow plan changes.";
 
-async fn choose(stage: &Stage, plan: &str) -> Result<Value, String> {
-    stage.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": plan}})).await
+async fn choose(env: &TestEnv, plan: &str) -> Result<Value, String> {
+    env.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": plan}})).await
 }
 
 /// From now on the broker says this of the plan `fixed`, or of the class.
-async fn change_catalog(stage: &Stage, change: impl FnOnce(&mut Value)) {
-    stage.broker.change_catalog(|catalog| change(&mut catalog["services"][0]));
-    let broker = stage.get("ServiceBroker", "broker").await.unwrap();
+async fn change_catalog(env: &TestEnv, change: impl FnOnce(&mut Value)) {
+    env.broker.change_catalog(|catalog| change(&mut catalog["services"][0]));
+    let broker = env.get("ServiceBroker", "broker").await.unwrap();
     let requests = broker["spec"]["relistRequests"].as_i64().unwrap_or_default() + 1;
-    stage.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
+    env.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_plan_that_cannot_be_left_is_kept_from_the_moment_that_it_is_there() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
-    let refused = choose(&stage, "small").await.unwrap_err();
+    let env = env().await;
+    env.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
+    let refused = choose(&env, "small").await.unwrap_err();
     assert!(refused.contains(REFUSED), "{refused}");
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 2}));
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.instance().parameters, json!({"size": 2}));
 }
 
 /// What was asked for while nobody could know is told, and can be taken back.
 #[tokio::test]
 async fn a_plan_that_was_chosen_too_late_can_be_unchosen() {
-    let stage = stage().await;
-    let gate = stage.broker.hold(crate::scripted::When::After, Endpoint::Provision);
-    stage.instance("db", json!({"servicePlanExternalName": "fixed"})).await;
+    let env = env().await;
+    let gate = env.broker.hold(crate::scripted::When::After, Endpoint::Provision);
+    env.instance("db", json!({"servicePlanExternalName": "fixed"})).await;
     gate.reached().await;
-    choose(&stage, "small").await.unwrap();
+    choose(&env, "small").await.unwrap();
     gate.open();
-    let message = stage.until_says(INSTANCE, "db", "Updated=False PlanChangeNotAllowed").await;
+    let message = env.until_says(INSTANCE, "db", "Updated=False PlanChangeNotAllowed").await;
     assert!(message.contains("database does not allow plan changes"), "{message}");
-    assert!(condition(&stage.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
+    assert!(condition(&env.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
 
-    choose(&stage, "fixed").await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    choose(&env, "fixed").await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(condition(&object, "Updated=False"), None);
-    assert!(choose(&stage, "small").await.unwrap_err().contains(REFUSED));
-    assert_eq!(stage.broker.calls(Endpoint::Update), 0);
+    assert!(choose(&env, "small").await.unwrap_err().contains(REFUSED));
+    assert_eq!(env.broker.calls(Endpoint::Update), 0);
 }
 
 #[tokio::test]
 async fn a_plan_can_be_left_as_soon_as_the_broker_allows_it() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
-    stage.instance("other", json!({})).await;
-    let other = stage.until_ready(INSTANCE, "other").await;
+    let env = env().await;
+    env.ready_instance(json!({"servicePlanExternalName": "fixed"})).await;
+    env.instance("other", json!({})).await;
+    let other = env.until_ready(INSTANCE, "other").await;
     let is_fixed = |object: &Value| object["status"]["planUpdatable"] == false;
     let is_free = |object: &Value| !is_fixed(object);
-    change_catalog(&stage, |class| class["plans"][3]["plan_updateable"] = true.into()).await;
-    stage.until(INSTANCE, "db", is_free).await;
-    assert_eq!(stage.get(INSTANCE, "other").await.unwrap(), other, "it is none of its business");
+    change_catalog(&env, |class| class["plans"][3]["plan_updateable"] = true.into()).await;
+    env.until(INSTANCE, "db", is_free).await;
+    assert_eq!(env.get(INSTANCE, "other").await.unwrap(), other, "it is none of its business");
 
     // Where the plan says nothing, the class does.
     let says_nothing = |class: &mut Value| {
         class["plans"][3]["plan_updateable"] = Value::Null;
         class["plan_updateable"] = false.into();
     };
-    change_catalog(&stage, says_nothing).await;
-    stage.until(INSTANCE, "db", is_fixed).await;
-    change_catalog(&stage, |class| class["plan_updateable"] = true.into()).await;
-    stage.until(INSTANCE, "db", is_free).await;
-    choose(&stage, "small").await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert!(stage.broker.instances().values().all(|instance| instance.plan == "small"));
+    change_catalog(&env, says_nothing).await;
+    env.until(INSTANCE, "db", is_fixed).await;
+    change_catalog(&env, |class| class["plan_updateable"] = true.into()).await;
+    env.until(INSTANCE, "db", is_free).await;
+    choose(&env, "small").await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert!(env.broker.instances().values().all(|instance| instance.plan == "small"));
 }
 
 #[tokio::test]
 async fn an_update_request_updates_the_instance_once_more() {
-    let stage = stage().await;
-    stage.ready_instance(json!({"parameters": {"size": 3}})).await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert!(stage.broker.only(Endpoint::Update).body.get("plan_id").is_none());
+    let env = env().await;
+    env.ready_instance(json!({"parameters": {"size": 3}})).await;
+    env.patch(INSTANCE, "db", json!({"spec": {"updateRequests": 1}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert!(env.broker.only(Endpoint::Update).body.get("plan_id").is_none());
 }
 
 #[tokio::test]
 async fn an_update_that_the_broker_refuses_leaves_the_instance_ready() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    stage.broker.before(Endpoint::Update, refusal(422, "over quota"));
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 9}}})).await.unwrap();
-    let message = stage.until_says(INSTANCE, "db", "Updated=False UpdateInstanceCallFailed").await;
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    env.broker.before(Endpoint::Update, refusal(422, "over quota"));
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 9}}})).await.unwrap();
+    let message = env.until_says(INSTANCE, "db", "Updated=False UpdateInstanceCallFailed").await;
     assert!(message.contains("status 422: over quota"), "{message}");
     assert!(message.contains("not tried again until the spec changes"), "{message}");
-    let object = stage.get(INSTANCE, "db").await.unwrap();
+    let object = env.get(INSTANCE, "db").await.unwrap();
     assert!(condition(&object, "Ready=True").is_some(), "{object:#}");
-    assert_eq!(stage.until_event("db", "UpdateInstanceCallFailed").await, message);
+    assert_eq!(env.until_event("db", "UpdateInstanceCallFailed").await, message);
 
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
-    let object = stage.until_ready(INSTANCE, "db").await;
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    let object = env.until_ready(INSTANCE, "db").await;
     assert_eq!(condition(&object, "Updated=False"), None);
-    assert_eq!(stage.broker.calls(Endpoint::Update), 2);
+    assert_eq!(env.broker.calls(Endpoint::Update), 2);
 }
 
 #[tokio::test]
 async fn an_update_with_an_uncertain_end_is_repeated_and_nothing_is_removed() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    stage.broker.after(Endpoint::Update, refusal(500, "out of order"));
-    stage.broker.after(Endpoint::Update, crate::scripted::Fault::Close);
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 9}}})).await.unwrap();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 9}));
-    assert_eq!((stage.broker.calls(Endpoint::Update), stage.broker.calls(Endpoint::Deprovision)), (3, 0));
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    env.broker.after(Endpoint::Update, refusal(500, "out of order"));
+    env.broker.after(Endpoint::Update, crate::scripted::Fault::Close);
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 9}}})).await.unwrap();
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.instance().parameters, json!({"size": 9}));
+    assert_eq!((env.broker.calls(Endpoint::Update), env.broker.calls(Endpoint::Deprovision)), (3, 0));
 }
 
 #[tokio::test]
 async fn the_newest_of_several_edits_wins() {
-    let stage = stage().await;
-    stage.ready_instance(json!({})).await;
-    let gate = stage.broker.hold(crate::scripted::When::After, Endpoint::Update);
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
+    let env = env().await;
+    env.ready_instance(json!({})).await;
+    let gate = env.broker.hold(crate::scripted::When::After, Endpoint::Update);
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 1}}})).await.unwrap();
     gate.reached().await;
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
-    stage.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 3}}})).await.unwrap();
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
+    env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 3}}})).await.unwrap();
     gate.open();
-    stage.until_ready(INSTANCE, "db").await;
-    assert_eq!(stage.broker.instance().parameters, json!({"size": 3}));
-    assert_eq!(stage.broker.calls(Endpoint::Update), 2);
+    env.until_ready(INSTANCE, "db").await;
+    assert_eq!(env.broker.instance().parameters, json!({"size": 3}));
+    assert_eq!(env.broker.calls(Endpoint::Update), 2);
 }

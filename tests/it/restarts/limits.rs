@@ -4,36 +4,36 @@ use serde_json::json;
 
 use super::{recreate, restart, rolled_out, web, workload};
 use crate::namespace::{Namespace, PATIENCE, eventually};
-use crate::scripted::{BINDING, alone};
+use crate::scripted::{BINDING, isolated};
 
 #[tokio::test]
 async fn an_operator_that_starts_again_does_nothing_to_what_is_settled() {
-    let mut alone = alone(&[]).await;
-    let stage = alone.stage().await;
-    stage.running(workload("Deployment", "web", recreate())).await;
-    let binding = rolled_out(&stage, web()).await;
-    let before = stage.get("Deployment", "web").await.unwrap();
+    let mut isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    env.running(workload("Deployment", "web", recreate())).await;
+    let binding = rolled_out(&env, web()).await;
+    let before = env.get("Deployment", "web").await.unwrap();
     assert_eq!(restart(&before, &binding), Some("1"));
-    alone.kill();
-    alone.start();
+    isolated.kill();
+    isolated.start();
     // What comes last has been worked on, too.
-    stage.binding("later", json!({})).await;
-    stage.until_ready(BINDING, "later").await;
-    assert!(alone.writes() <= 3, "{} writes", alone.writes());
-    let after = stage.get("Deployment", "web").await.unwrap();
+    env.binding("later", json!({})).await;
+    env.until_ready(BINDING, "later").await;
+    assert!(isolated.writes() <= 3, "{} writes", isolated.writes());
+    let after = env.get("Deployment", "web").await.unwrap();
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
 
 /// Intent, Secret, result, and that all pods have it.
 #[tokio::test]
 async fn a_binding_whose_pods_are_right_costs_one_more_write() {
-    let alone = alone(&[]).await;
-    let stage = alone.stage().await;
-    stage.ready_instance(json!({})).await;
-    let before = alone.writes();
-    stage.binding("db", web()).await;
-    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
-    assert_eq!(alone.writes() - before, 4);
+    let isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    env.ready_instance(json!({})).await;
+    let before = isolated.writes();
+    env.binding("db", web()).await;
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    assert_eq!(isolated.writes() - before, 4);
 }
 
 /// How many watches of the pods of one namespace there are. Only the operator has any.
@@ -59,25 +59,25 @@ async fn until_watches(namespace: &Namespace, wanted: f64) {
 
 #[tokio::test]
 async fn pods_are_watched_only_while_they_may_not_have_what_they_should() {
-    let alone = alone(&[]).await;
-    let stage = alone.stage().await;
-    until_watches(&stage, 0.0).await;
-    stage.running(workload("Deployment", "web", recreate())).await;
+    let isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    until_watches(&env, 0.0).await;
+    env.running(workload("Deployment", "web", recreate())).await;
     let mut spec = web();
     spec["injection"] = json!({"restart": "Never"});
-    stage.ready_binding(json!({}), spec).await;
-    stage.until_says(BINDING, "db", "RolledOut=False RestartsDisabled").await;
-    until_watches(&stage, 1.0).await;
-    stage.patch(BINDING, "db", json!({"spec": {"injection": null}})).await.unwrap();
-    stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
-    until_watches(&stage, 0.0).await;
+    env.ready_binding(json!({}), spec).await;
+    env.until_says(BINDING, "db", "RolledOut=False RestartsDisabled").await;
+    until_watches(&env, 1.0).await;
+    env.patch(BINDING, "db", json!({"spec": {"injection": null}})).await.unwrap();
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    until_watches(&env, 0.0).await;
 }
 
 /// Ten are, in one namespace; one of another waits for its turn.
 #[tokio::test]
 async fn only_so_many_workloads_of_the_cluster_are_restarted_at_once() {
-    let alone = alone(&[]).await;
-    let (many, one) = (alone.stage().await, alone.stage().await);
+    let isolated = isolated(&[]).await;
+    let (many, one) = (isolated.env().await, isolated.env().await);
     for index in 0..10 {
         let mut deployment = super::deletion::staying();
         deployment["metadata"]["name"] = format!("web-{index}").into();
@@ -97,8 +97,8 @@ async fn only_so_many_workloads_of_the_cluster_are_restarted_at_once() {
     let message = one.until_says(BINDING, "db", "RolledOut=False WaitingForRestart").await;
     assert_eq!(message, "Restarted as soon as fewer others are: deployment/web");
     super::deletion::let_go(&many).await;
-    for stage in [&many, &one] {
-        stage.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
+    for env in [&many, &one] {
+        env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     }
     let after = one.get("Deployment", "web").await.unwrap();
     assert_eq!((restart(&before, &binding), restart(&after, &binding)), (None, Some("1")));

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::namespace::PATIENCE;
-use crate::wire::Spoil;
+use crate::wire::Corruption;
 
 /// What goes wrong with a request, or is done to it.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub enum Fault {
     /// The connection is closed without an answer.
     Close,
     /// The answer is spoilt on its way; the broker must be on a wire.
-    Spoilt(Spoil),
+    Spoilt(Corruption),
     /// Nothing happens until the test lets it; then it goes on as it should.
     Hold(Gate),
 }

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::client::{Scope, Svcat, shown};
 use crate::namespace::namespace;
 use crate::operator::operator;
-use crate::scripted::{BINDING, Broker, INSTANCE, Stage};
+use crate::scripted::{BINDING, Broker, INSTANCE, TestEnv};
 
 /// A namespace, and a broker whose classes nobody else offers.
 pub struct Desk {
-    stage: Stage,
+    env: TestEnv,
     /// That of the broker.
     pub scope: Scope,
     /// How the names of its classes begin, which are their ids as well.
@@ -19,9 +19,9 @@ pub struct Desk {
 }
 
 impl Deref for Desk {
-    type Target = Stage;
-    fn deref(&self) -> &Stage {
-        &self.stage
+    type Target = TestEnv;
+    fn deref(&self) -> &TestEnv {
+        &self.env
     }
 }
 
@@ -32,7 +32,7 @@ impl Desk {
         let namespace = namespace().await;
         let offer = format!("svcat-{}", namespace.name.rsplit('-').next().unwrap());
         let broker = Broker::offering(catalog(&offer));
-        Self { stage: Stage::new(namespace, broker), scope, offer }
+        Self { env: TestEnv::new(namespace, broker), scope, offer }
     }
 
     /// A desk where the broker is registered.
@@ -46,7 +46,7 @@ impl Desk {
 
     /// Who works at it.
     pub fn svcat(&self) -> Svcat<'_> {
-        Svcat(&self.stage)
+        Svcat(&self.env)
     }
 
     /// The class with plans `small`, `large` and `slow`.

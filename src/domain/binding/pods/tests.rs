@@ -12,7 +12,7 @@ use crate::crd::binding::{BindingOperation, Predecessor};
 use crate::crd::operation::RemovalStatus;
 use crate::domain::Outcome;
 use crate::domain::fixtures::at;
-use crate::domain::rollout::{Finding, Usage};
+use crate::domain::rollout::{NotRolledOut, Usage};
 use crate::domain::validity::Validity;
 
 /// A bound binding for the pods of `app: web`.
@@ -26,9 +26,9 @@ fn settled() -> World {
     World { secret: Some("digest".into()), ..world() }
 }
 
-fn usage(oldest: Option<i64>, findings: &[Finding]) -> Usage {
-    let name = |finding: &Finding| (*finding, ["deployment/web".to_owned()].into());
-    Usage { oldest, of: (1, 1), findings: findings.iter().map(name).collect::<BTreeMap<_, _>>() }
+fn usage(oldest: Option<i64>, outdated: &[NotRolledOut]) -> Usage {
+    let name = |finding: &NotRolledOut| (*finding, ["deployment/web".to_owned()].into());
+    Usage { oldest, of: (1, 1), outdated: outdated.iter().map(name).collect::<BTreeMap<_, _>>() }
 }
 
 /// The binding after the next step, if that is a write, and what it says of its pods.
@@ -48,7 +48,10 @@ fn a_binding_says_of_its_pods_what_is_known_of_them() {
     let mut binding = selecting(&world);
     let mut step = |usage| said(&mut binding, &world, usage).unwrap();
     assert_eq!(step(None), "Unknown LookingForPods");
-    assert_eq!(step(Some(usage(None, &[Finding::Rolling, Finding::Unowned]))), "False Rolling");
+    assert_eq!(
+        step(Some(usage(None, &[NotRolledOut::Rolling, NotRolledOut::NoController]))),
+        "False Rolling"
+    );
     assert_eq!(step(None), "False Rolling", "what was known is not forgotten by an operator that starts");
     assert_eq!(step(Some(usage(Some(1), &[]))), "True RolledOut");
     assert_eq!(step(None), "True RolledOut");
@@ -81,7 +84,7 @@ fn a_binding_without_pods_says_nothing_of_them() {
     said(&mut former, &world, Some(usage(Some(1), &[])));
     former.spec.pod_selector = None;
     assert_eq!(
-        said(&mut former, &world, Some(usage(Some(1), &[Finding::Rolling]))).unwrap(),
+        said(&mut former, &world, Some(usage(Some(1), &[NotRolledOut::Rolling]))).unwrap(),
         "False Rolling"
     );
     assert_eq!(said(&mut former, &world, Some(usage(None, &[]))), None);
@@ -90,7 +93,7 @@ fn a_binding_without_pods_says_nothing_of_them() {
 /// Seen to fail without each of the conditions of `are_awaited`.
 #[test]
 fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
-    let all = usage(Some(1), &[Finding::Rolling]);
+    let all = usage(Some(1), &[NotRolledOut::Rolling]);
     let restart = |restart: &str| json!({"restart": restart});
     for (what, selects, injection, usage, second, waits) in [
         ("they have it", true, json!(null), Some(all.clone()), 0, true),
@@ -98,7 +101,14 @@ fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
         ("they have it, still", true, json!(null), Some(all.clone()), 299, true),
         ("too long", true, json!(null), Some(all.clone()), 300, false),
         ("not known for too long", true, json!(null), None, 300, false),
-        ("nobody replaces them", true, json!(null), Some(usage(Some(1), &[Finding::Unowned])), 0, false),
+        (
+            "nobody replaces them",
+            true,
+            json!(null),
+            Some(usage(Some(1), &[NotRolledOut::NoController])),
+            0,
+            false,
+        ),
         ("they go, and get no others", true, json!(null), Some(usage(Some(1), &[])), 0, true),
         ("none has it", true, json!(null), Some(usage(None, &[])), 0, false),
         ("none is selected", false, json!(null), None, 0, false),

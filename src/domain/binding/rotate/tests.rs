@@ -15,7 +15,7 @@ use crate::domain::fixtures::{at, error, held, polled};
 use crate::domain::rollout::Usage;
 use crate::domain::validity::Validity;
 use crate::domain::{Note, Outcome, Settled};
-use crate::osb::{Error, State};
+use crate::osb::{Error, OperationState};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -238,8 +238,8 @@ fn a_successor_may_take_its_time() {
     let world = World { retrievable: true, ..settled() };
     for (outcome, says, orphans) in [
         (stored("newer"), reason::ROTATED_SUCCESSFULLY, 0),
-        (polled(State::InProgress), reason::ROTATING, 0),
-        (polled(State::Failed), reason::ROTATION_FAILED, 1),
+        (polled(OperationState::InProgress), reason::ROTATING, 0),
+        (polled(OperationState::Failed), reason::ROTATION_FAILED, 1),
         (Outcome::Failed(error(500)), reason::ERROR_POLLING_LAST_OPERATION, 0),
         (Outcome::Failed(error(404)), reason::ERROR_POLLING_LAST_OPERATION, 0),
         (Outcome::Unusable("too large".into()), reason::ROTATION_FAILED, 1),

@@ -7,7 +7,7 @@ use crate::crd::condition::Status;
 use crate::domain::binding::state::Phase;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::{Outcome, reason, verdict};
-use crate::osb::{self, State};
+use crate::osb::{self, OperationState};
 
 impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
@@ -18,9 +18,9 @@ impl Settlement<'_> {
                 self.bound(&digest, validity);
             }
             Outcome::Polled(last) => match last.state {
-                State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
-                State::Succeeded if removing => self.unbound(),
-                State::Succeeded | State::Failed => {
+                OperationState::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                OperationState::Succeeded if removing => self.unbound(),
+                OperationState::Succeeded | OperationState::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
                     self.operation_failed(&format!("The broker reports a failure: {description}"));
                 }
@@ -37,14 +37,14 @@ impl Settlement<'_> {
                 let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
                 self.give_up(reason, &message, error.retry_after());
             }
-            Outcome::Failed(error) => self.asked_in_vain(&error),
+            Outcome::Failed(error) => self.poll_failed(&error),
             Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
             Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotAsked(_) => {}
         }
     }
 
     /// The broker does not say how far it is.
-    pub(super) fn asked_in_vain(&mut self, error: &osb::Error) {
+    pub(super) fn poll_failed(&mut self, error: &osb::Error) {
         let message =
             format!("The broker {} does not say how far it is: {error}; it is asked again", self.broker);
         self.report(

@@ -9,7 +9,7 @@ use super::{Settlement, fail};
 use crate::crd::binding::Predecessor;
 use crate::crd::condition::{self, Status};
 use crate::domain::binding::Observed;
-use crate::domain::binding::state::{Phase, State, orphan_of};
+use crate::domain::binding::state::{BindingState, Phase, orphan_of};
 use crate::domain::decision::Observed as _;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::validity::Validity;
@@ -26,8 +26,10 @@ impl Settlement<'_> {
             Outcome::Stored { digest, validity } => self.rotated(&digest, validity),
             Outcome::InProgress { operation, .. } => self.accepted(operation, reason::ROTATING, ASYNCHRONOUS),
             Outcome::Polled(last) => match last.state {
-                osb::State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
-                osb::State::Succeeded | osb::State::Failed => {
+                osb::OperationState::InProgress => {
+                    self.going_on(last.description.as_deref(), last.retry_after)
+                }
+                osb::OperationState::Succeeded | osb::OperationState::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
                     self.operation_failed(&format!("The broker reports a failure: {description}"));
                 }
@@ -72,7 +74,7 @@ impl Settlement<'_> {
             );
             self.give_up_successor(&message, error.retry_after());
         } else {
-            self.asked_in_vain(error);
+            self.poll_failed(error);
         }
     }
 
@@ -132,7 +134,7 @@ impl Settlement<'_> {
 /// The successor is given up, and what may have been made of it is removed. Returns what the user is told.
 pub(in crate::domain::binding) fn give_up_successor(
     observed: &Observed<'_>,
-    state: &mut State,
+    state: &mut BindingState,
     why: &str,
     retry_after: Option<Duration>,
 ) -> String {
@@ -143,7 +145,7 @@ pub(in crate::domain::binding) fn give_up_successor(
 
 /// What may have been made of the successor is removed.
 pub(in crate::domain::binding) fn abandon_successor(
-    state: &mut State,
+    state: &mut BindingState,
     why: &str,
     now: &Time,
     retry_after: Option<Duration>,
@@ -157,7 +159,7 @@ pub(in crate::domain::binding) fn abandon_successor(
     }
 }
 
-fn forget_successor(state: &mut State) {
+fn forget_successor(state: &mut BindingState) {
     state.phase.withdraw();
     state.progress().end();
 }
@@ -165,7 +167,7 @@ fn forget_successor(state: &mut State) {
 /// The credentials stay as they are for now. Returns what the user is told.
 pub(in crate::domain::binding) fn rotation_failed(
     observed: &Observed<'_>,
-    state: &mut State,
+    state: &mut BindingState,
     why: &str,
     retry_after: Option<Duration>,
 ) -> String {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{Given, Outage, Step, Time, at, decide};
-use crate::domain::breaker::{Breaker, Contact};
 use crate::domain::broker::{Observed, Outcome, Published, settle};
+use crate::domain::circuit_breaker::{CallResult, CircuitBreaker};
 use crate::domain::schedule::after;
 use crate::osb;
 
@@ -44,7 +44,7 @@ fn answers() -> impl Strategy<Value = Answer> {
 /// A broker, its object, and its circuit breaker.
 struct World {
     given: Given,
-    breaker: Breaker,
+    breaker: CircuitBreaker,
     answers: Box<dyn Iterator<Item = Answer>>,
     /// When the broker was asked.
     calls: Vec<Time>,
@@ -54,7 +54,7 @@ impl World {
     /// A broker that was just registered.
     fn new(answers: impl Iterator<Item = Answer> + 'static) -> Self {
         let given = Given::with(|given| given.status = None);
-        Self { given, breaker: Breaker::new("broker"), answers: Box::new(answers), calls: Vec::new() }
+        Self { given, breaker: CircuitBreaker::new("broker"), answers: Box::new(answers), calls: Vec::new() }
     }
 
     /// Reconciles until then, whenever something triggers it: a status that was written, as much as the time.
@@ -116,7 +116,7 @@ impl World {
         let ticket = self.breaker.admit(now).ok()?;
         self.calls.push(now.clone());
         let answer = self.answers.next().unwrap_or(Answer::Catalog);
-        let contact = Contact::of(&self.answer(answer)).unwrap();
+        let contact = CallResult::of(&self.answer(answer)).unwrap();
         self.breaker.record(&ticket, contact, now);
         Some(answer)
     }

@@ -8,15 +8,15 @@ use crate::domain::instance::state::Phase;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict;
 use crate::domain::{Outcome, reason};
-use crate::osb::{self, State};
+use crate::osb::{self, OperationState};
 
 impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Polled(last) => match last.state {
-                State::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
-                State::Succeeded => self.operation_succeeded(),
-                State::Failed => {
+                OperationState::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                OperationState::Succeeded => self.operation_succeeded(),
+                OperationState::Failed => {
                     let description = last.description.as_deref().unwrap_or("it gave no reason");
                     let message = format!("The broker reports a failure: {description}");
                     if matches!(self.state.phase, Phase::Updating { .. }) {

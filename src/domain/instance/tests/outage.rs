@@ -8,7 +8,7 @@ use crate::crd::ServiceInstance;
 use crate::crd::condition::{self, Condition, find};
 use crate::domain::fixtures::{at, error, held, polled};
 use crate::domain::{Note, Outcome, reason};
-use crate::osb::State;
+use crate::osb::OperationState;
 
 const LONG: i64 = 60;
 
@@ -116,7 +116,7 @@ fn succeed(call: &Call, asynchronous: bool) -> Outcome {
         Verb::Provision | Verb::Deprovision | Verb::Mitigate if asynchronous => {
             Outcome::InProgress { operation: None, dashboard_url: None }
         }
-        Verb::Poll(_) | Verb::PollMitigation(_) => polled(State::Succeeded),
+        Verb::Poll(_) | Verb::PollMitigation(_) => polled(OperationState::Succeeded),
         _ => Outcome::Done { dashboard_url: None },
     }
 }

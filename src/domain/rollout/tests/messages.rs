@@ -29,7 +29,7 @@ fn who_is_not_restarted_is_named() {
 #[test]
 fn a_message_names_only_some() {
     let names = (0..9).map(|index| format!("pod/{index}")).collect();
-    let usage = Usage { findings: [(Finding::Unowned, names)].into(), ..Usage::default() };
+    let usage = Usage { outdated: [(NotRolledOut::NoController, names)].into(), ..Usage::default() };
     assert!(usage.to_string().ends_with(": pod/0, pod/1, pod/2 and others"), "{usage}");
 }
 
@@ -39,11 +39,11 @@ fn what_pods_have_counts_also_if_they_go_or_are_selected_no_more() {
     let leaving = Pod { leaving: true, ..pod("leaving", &[("a", 1)]) };
     let other = Pod { labels: BTreeMap::new(), ..pod("other", &[("a", 2)]) };
     world.pods = vec![pod("new", &[("a", 3)]), other, leaving];
-    assert_eq!(world.judge().usages["a"].oldest, Some(1));
+    assert_eq!(world.plan_restarts().usages["a"].oldest, Some(1));
     world.pods.truncate(2);
-    assert_eq!(world.judge().usages["a"].oldest, Some(2));
+    assert_eq!(world.plan_restarts().usages["a"].oldest, Some(2));
     world.pods.clear();
-    assert_eq!(world.judge().usages["a"].oldest, None);
+    assert_eq!(world.plan_restarts().usages["a"].oldest, None);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn pods_are_looked_at_until_all_have_what_they_should() {
 #[test]
 fn what_goes_into_no_pod_is_not_rolled_out() {
     let binding = binding("a", json!({"metadata": {"namespace": "kube-system"}}));
-    let usage = Usage::left_out(&binding);
+    let usage = Usage::excluded(&binding);
     let (status, reason, message) = usage.verdict();
     assert_eq!((status, reason), (Status::False, "NamespaceLeftOut"));
     assert!(message.ends_with("of the operator: kube-system"), "{message}");

@@ -27,7 +27,7 @@ fn answer() -> Ready<Result<(), osb::Error>> {
 }
 
 async fn go_silent(gate: &Arc<CallGate>) {
-    while gate.held().is_none() {
+    while gate.outage().is_none() {
         let _ = gate.call("ns", silence()).await.unwrap();
     }
 }

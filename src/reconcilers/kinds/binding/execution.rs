@@ -7,7 +7,9 @@ use crate::domain::Outcome;
 use crate::domain::binding::{Call, Verb};
 use crate::domain::parameters::Parameters;
 use crate::domain::request::{self, Origin};
-use crate::osb::{self, BindResponse, LastOperationQuery, OriginatingIdentity, PlanQuery, Reply, State};
+use crate::osb::{
+    self, BindResponse, LastOperationQuery, OperationState, OriginatingIdentity, PlanQuery, Reply,
+};
 use crate::reconcilers::broker_access::call_gate::BrokerReply;
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::broker_access::origin::origin;
@@ -15,7 +17,7 @@ use crate::reconcilers::broker_access::reply::outcome_of;
 use crate::reconcilers::error::{Error, Explained};
 
 /// What came of a call that may give credentials.
-enum Given {
+enum Received {
     Credentials(Box<BindResponse>),
     Outcome(Outcome),
 }
@@ -55,8 +57,8 @@ impl Execution<'_> {
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
         match self.send(&connection, call, &origin).await? {
             Err(error) => Ok(Outcome::Failed(error)),
-            Ok(Given::Outcome(outcome)) => Ok(outcome),
-            Ok(Given::Credentials(body)) => self.storage.store(*body, prepared).await,
+            Ok(Received::Outcome(outcome)) => Ok(outcome),
+            Ok(Received::Credentials(body)) => self.storage.store(*body, prepared).await,
         }
     }
 
@@ -65,7 +67,7 @@ impl Execution<'_> {
         connection: &Connection,
         call: &Call,
         origin: &Origin,
-    ) -> Result<BrokerReply<Given>, Error> {
+    ) -> Result<BrokerReply<Received>, Error> {
         let identity = request::identity(self.storage.binding.spec.user_info.as_ref());
         let identity = identity.as_ref();
         let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
@@ -78,9 +80,9 @@ impl Execution<'_> {
                 Verb::Bind => self.bind(broker, call, origin, identity).await,
                 Verb::Fetch | Verb::Adopt => {
                     let body = broker.fetch_binding(instance, id, &plan, identity).await?;
-                    Ok(Given::Credentials(Box::new(body)))
+                    Ok(Received::Credentials(Box::new(body)))
                 }
-                Verb::Unbind | Verb::Mitigate => Ok(Given::Outcome(outcome_of(
+                Verb::Unbind | Verb::Mitigate => Ok(Received::Outcome(outcome_of(
                     broker.unbind(instance, id, &plan, identity).await?,
                     |()| None,
                 ))),
@@ -88,11 +90,11 @@ impl Execution<'_> {
                     let PlanQuery { service_id, plan_id } = plan.clone();
                     let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
                     let last = broker.poll_binding(instance, id, &query, identity).await?;
-                    if last.state == State::Succeeded && self.is_being_made(call) {
+                    if last.state == OperationState::Succeeded && self.is_being_made(call) {
                         let body = broker.fetch_binding(instance, id, &plan, identity).await?;
-                        return Ok(Given::Credentials(Box::new(body)));
+                        return Ok(Received::Credentials(Box::new(body)));
                     }
-                    Ok(Given::Outcome(Outcome::Polled(last)))
+                    Ok(Received::Outcome(Outcome::Polled(last)))
                 }
             })
             .await
@@ -116,13 +118,13 @@ impl Execution<'_> {
         call: &Call,
         origin: &Origin,
         identity: Option<&OriginatingIdentity>,
-    ) -> BrokerReply<Given> {
+    ) -> BrokerReply<Received> {
         let parameters = self.parameters.as_ref().map(|parameters| parameters.values.0.clone());
         let body = request::bind(call, origin, self.intent(), &parameters.unwrap_or_default());
         match broker.bind(&call.instance.id, &call.binding_id, &body, self.retrievable, identity).await? {
-            Reply::Done(body) => Ok(Given::Credentials(Box::new(body))),
+            Reply::Done(body) => Ok(Received::Credentials(Box::new(body))),
             Reply::InProgress { operation, .. } => {
-                Ok(Given::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
+                Ok(Received::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
             }
         }
     }

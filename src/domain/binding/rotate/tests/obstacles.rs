@@ -112,7 +112,7 @@ fn a_successor_is_not_forgotten_over_the_late_word_of_a_former_leader() {
     let done = late(stored("newer"));
     for (late, orphans) in [(bound, Some(1)), (done, None), (given_up, None), (before.clone(), None)] {
         let binding = ServiceBinding { status: Some(late), ..asked.clone() };
-        let after = crate::domain::binding::overtaken(&observed(&binding, &world), &before, &call);
+        let after = crate::domain::binding::merge_concurrent(&observed(&binding, &world), &before, &call);
         assert_eq!(after.map(|status| status.orphans.len()), orphans);
     }
 }

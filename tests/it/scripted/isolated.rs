@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
-use super::{Broker, Stage};
+use super::{Broker, TestEnv};
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::namespace::{Namespace, namespace_of};
 use crate::operator::Operator;
@@ -18,7 +18,7 @@ use crate::proxy::Proxy;
 const PROXIED: &str = "proxied";
 
 /// A control plane that no other test uses at the moment, and its operator. What earlier tests have left is settled.
-pub struct Alone {
+pub struct IsolatedEnv {
     operator: Option<Operator>,
     options: &'static [&'static str],
     proxy: Option<Proxy>,
@@ -26,32 +26,32 @@ pub struct Alone {
 }
 
 /// Waits until it is this test's turn, and starts an operator with these options.
-pub async fn alone(options: &'static [&'static str]) -> Alone {
-    let mut alone = Alone { operator: None, options, proxy: None, cluster: turn().await };
-    alone.start();
-    alone
+pub async fn isolated(options: &'static [&'static str]) -> IsolatedEnv {
+    let mut isolated = IsolatedEnv { operator: None, options, proxy: None, cluster: turn().await };
+    isolated.start();
+    isolated
 }
 
-/// Waits until it is this test's turn, and starts an operator that walks into the traps of its stages.
-pub async fn alone_with_traps() -> Alone {
+/// Waits until it is this test's turn, and starts an operator that walks into the killpoints of its stages.
+pub async fn isolated_with_killpoints() -> IsolatedEnv {
     let cluster = turn().await;
     let proxy = Proxy::start(&cluster);
     cluster.give_operator(PROXIED, &proxy.url);
-    let mut alone = Alone { operator: None, options: &[], proxy: Some(proxy), cluster };
-    alone.start();
-    alone
+    let mut isolated = IsolatedEnv { operator: None, options: &[], proxy: Some(proxy), cluster };
+    isolated.start();
+    isolated
 }
 
 async fn turn() -> MutexGuard<'static, LazyLock<Cluster>> {
     static CLUSTER: Mutex<LazyLock<Cluster>> =
-        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("alone")));
+        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("isolated")));
     let cluster = CLUSTER.lock().await;
     // All operators of earlier tests are dead.
     cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
     cluster
 }
 
-impl Alone {
+impl IsolatedEnv {
     /// Starts the operator.
     pub fn start(&mut self) {
         let kubeconfig = if self.proxy.is_some() { PROXIED } else { "operator" };
@@ -102,20 +102,20 @@ impl Alone {
     }
 
     /// A fresh namespace, and a broker that is not registered in it.
-    pub async fn unregistered(&self, broker: Broker) -> Stage {
-        let stage = Stage::new(namespace_of(&self.cluster).await, broker);
+    pub async fn unregistered(&self, broker: Broker) -> TestEnv {
+        let env = TestEnv::new(namespace_of(&self.cluster).await, broker);
         if let Some(proxy) = &self.proxy {
-            proxy.lay(&stage.name, stage.broker.trap.clone());
+            proxy.lay(&env.name, env.broker.killpoint.clone());
         }
-        stage
+        env
     }
 
     /// A fresh namespace, and in it a broker whose catalog is published.
-    pub async fn stage(&self) -> Stage {
-        let stage = self.unregistered(Broker::start()).await;
-        stage.register(json!({})).await;
-        stage.until_ready("ServiceBroker", "broker").await;
-        stage
+    pub async fn env(&self) -> TestEnv {
+        let env = self.unregistered(Broker::start()).await;
+        env.register(json!({})).await;
+        env.until_ready("ServiceBroker", "broker").await;
+        env
     }
 
     /// The sum of a counter of the operator, of all series that have this in their labels.
@@ -133,8 +133,8 @@ impl Alone {
         self.count("servicecatalog_osb_request_count", "")
     }
 
-    /// How many passes over objects of a kind have come to their end.
-    pub fn passes(&self, kind: &str) -> u64 {
+    /// How many reconciles over objects of a kind have come to their end.
+    pub fn reconciles(&self, kind: &str) -> u64 {
         let controller = format!("controller=\"{}\"", kind.to_lowercase());
         self.count("controller_runtime_reconcile_total", &controller)
     }

@@ -9,7 +9,7 @@ pub type Effect = (String, usize);
 
 /// Sees all effects in one namespace. Whoever walks into it waits there until it dies.
 #[derive(Clone, Default)]
-pub struct Trap(Arc<Mutex<State>>);
+pub struct Killpoint(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -18,7 +18,7 @@ struct State {
     is_sprung: bool,
 }
 
-impl Trap {
+impl Killpoint {
     /// Forgets what was done, and waits for this; for nothing if there is no place.
     pub fn set(&self, place: Option<(Effect, When)>) {
         *self.lock() = State { place, ..State::default() };
@@ -39,7 +39,7 @@ impl Trap {
         self.lock().is_sprung
     }
 
-    /// Lets this be done, unless the trap is there: then it is not done, or nobody learns of it, and this never ends.
+    /// Lets this be done, unless the killpoint is there: then it is not done, or nobody learns of it, and this never ends.
     pub async fn pass<T>(&self, what: String, act: impl Future<Output = T>) -> T {
         let caught = self.note(what);
         if caught == Some(When::Before) {

@@ -10,10 +10,10 @@ use crate::crd::condition;
 
 /// What a binding wants of pods.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct Demand {
     /// The binding's UID.
     pub uid: String,
-    /// Of which version of the binding this is the wish.
+    /// Of which version of the binding this is the demand.
     pub version: Version,
     /// Whether a restart makes sense now: what pods would get is there.
     pub is_ready: bool,
@@ -28,14 +28,14 @@ pub struct Wish {
 
 /// What a pod does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lack {
+pub struct Drift {
     /// The revision that it should have; 0 if none.
     pub revision: i64,
     /// Whether it is to be restarted for it.
     pub restart: bool,
 }
 
-impl Wish {
+impl Demand {
     /// What this binding wants.
     pub fn of(binding: &ServiceBinding) -> Self {
         let deleting = binding.metadata.deletion_timestamp.is_some();
@@ -66,7 +66,7 @@ impl Wish {
     }
 
     /// What the pod does not have, or should have no more.
-    pub fn lack(&self, pod: &Pod) -> Option<Lack> {
+    pub fn drift(&self, pod: &Pod) -> Option<Drift> {
         if pod.exempt || self.revision == 0 {
             return None;
         }
@@ -78,9 +78,9 @@ impl Wish {
                 Restart::OnRotation => stamp.is_some_and(|stamp| stamp.max(1) < self.credentials_revision),
                 Restart::Never => false,
             };
-            return (!self.suits(stamp)).then_some(Lack { revision: self.revision, restart });
+            return (!self.suits(stamp)).then_some(Drift { revision: self.revision, restart });
         }
-        stamp.map(|_| Lack { revision: 0, restart: self.restart == Restart::Always })
+        stamp.map(|_| Drift { revision: 0, restart: self.restart == Restart::Always })
     }
 
     /// Whether a pod with this stamp has the present revision.

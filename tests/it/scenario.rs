@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use service_catalog::crd::names::ANNOTATION_ROTATE;
 
 use crate::namespace::{PATIENCE, eventually};
-use crate::scripted::{Alone, BINDING, Broker, INSTANCE, Stage, assert_in_step, condition};
+use crate::scripted::{BINDING, Broker, INSTANCE, IsolatedEnv, TestEnv, assert_in_step, condition};
 
-/// The part of a life that is tested.
+/// The part of a scenario that is tested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum Action {
     /// A broker is registered.
     Register,
     /// Its catalog has changed, and is fetched again.
@@ -31,13 +31,13 @@ pub enum Deed {
     Unbind,
 }
 
-pub use Deed::{Bind, Create, Delete, Register, Relist, Rotate, Unbind, Unregister, Update};
+pub use Action::{Bind, Create, Delete, Register, Relist, Rotate, Unbind, Unregister, Update};
 
-/// A life. Before the deed all goes well, after it all is undone.
+/// A scenario. Before the action all goes well, after it all is undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Life {
+pub struct Scenario {
     /// What is done.
-    pub deed: Deed,
+    pub action: Action,
     /// To what.
     pub class: Class,
 }
@@ -57,26 +57,26 @@ const BROKER: &str = "ServiceBroker";
 /// How many classes and plans the catalog has.
 const OFFERED: [usize; 2] = [2, 4];
 
-impl fmt::Display for Life {
+impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, {:?}", self.deed, self.class)
+        write!(f, "{:?}, {:?}", self.action, self.class)
     }
 }
 
-impl Life {
-    /// All lives.
+impl Scenario {
+    /// All scenarios.
     pub fn all() -> Vec<Self> {
-        let brokers = [Register, Relist, Unregister].map(|deed| Self { deed, class: Quick });
+        let brokers = [Register, Relist, Unregister].map(|action| Self { action, class: Quick });
         let mut all = brokers.to_vec();
         for class in [Quick, Slow] {
-            all.extend([Create, Update, Delete, Bind, Rotate, Unbind].map(|deed| Self { deed, class }));
+            all.extend([Create, Update, Delete, Bind, Rotate, Unbind].map(|action| Self { action, class }));
         }
         all
     }
 
     /// How many ids of instances, and of bindings, it needs if all goes well.
     pub fn ids(self) -> [usize; 2] {
-        [1, if self.deed == Rotate { 2 } else { 1 }]
+        [1, if self.action == Rotate { 2 } else { 1 }]
     }
 
     /// The broker that is needed.
@@ -84,82 +84,82 @@ impl Life {
         Broker::offering(catalog())
     }
 
-    /// Lives until just before the deed.
-    pub async fn prepare(self, alone: &Alone, broker: Broker) -> Stage {
-        let stage = alone.unregistered(broker).await;
-        if self.deed == Register {
-            return stage;
+    /// Lives until just before the action.
+    pub async fn prepare(self, isolated: &IsolatedEnv, broker: Broker) -> TestEnv {
+        let env = isolated.unregistered(broker).await;
+        if self.action == Register {
+            return env;
         }
-        stage.register(json!({})).await;
-        stage.until_ready(BROKER, "broker").await;
-        match self.deed {
+        env.register(json!({})).await;
+        env.until_ready(BROKER, "broker").await;
+        match self.action {
             Update | Delete | Bind => {
-                stage.ready_instance(self.spec()).await;
+                env.ready_instance(self.spec()).await;
             }
             Rotate | Unbind => {
                 let at_once = json!({"rotation": {"gracePeriod": "0s"}});
-                stage.ready_binding(self.spec(), at_once).await;
+                env.ready_binding(self.spec(), at_once).await;
             }
             Register | Relist | Unregister | Create => {}
         }
-        stage
+        env
     }
 
     /// What the user does.
-    pub async fn begin(self, stage: &Stage) {
-        match self.deed {
-            Register => stage.register(json!({})).await,
+    pub async fn begin(self, env: &TestEnv) {
+        match self.action {
+            Register => env.register(json!({})).await,
             Relist => {
-                stage.broker.change_catalog(|catalog| {
+                env.broker.change_catalog(|catalog| {
                     let service = &mut catalog["services"][0];
                     service["description"] = "changed".into();
                     service["plans"][0]["id"] = "new".into();
                     service["plans"][1]["description"] = "changed".into();
                 });
                 let relist = json!({"spec": {"relistRequests": 1}});
-                stage.patch(BROKER, "broker", relist).await.unwrap();
+                env.patch(BROKER, "broker", relist).await.unwrap();
             }
             Unregister => {
-                stage.delete(BROKER, "broker").await.unwrap();
+                env.delete(BROKER, "broker").await.unwrap();
             }
-            Create => stage.instance("db", self.spec()).await,
+            Create => env.instance("db", self.spec()).await,
             Update => {
                 let edit = json!({"spec": {"servicePlanExternalName": self.plan("large"), "parameters": {"size": 2}}});
-                stage.patch(INSTANCE, "db", edit).await.unwrap();
+                env.patch(INSTANCE, "db", edit).await.unwrap();
             }
             Delete => {
-                stage.delete(INSTANCE, "db").await.unwrap();
+                env.delete(INSTANCE, "db").await.unwrap();
             }
-            Bind => stage.binding("db", json!({})).await,
+            Bind => env.binding("db", json!({})).await,
             Rotate => {
                 let request = json!({"metadata": {"annotations": {ANNOTATION_ROTATE: "now"}}});
-                stage.patch(BINDING, "db", request).await.unwrap();
+                env.patch(BINDING, "db", request).await.unwrap();
             }
             Unbind => {
-                stage.delete(BINDING, "db").await.unwrap();
+                env.delete(BINDING, "db").await.unwrap();
             }
         }
     }
 
     /// Waits until what the user wants is so, and there is nothing else.
-    pub async fn settle(self, stage: &Stage) {
-        match self.deed {
+    pub async fn settle(self, env: &TestEnv) {
+        match self.action {
             Register | Relist => {
-                stage.until_ready(BROKER, "broker").await;
-                until_offered(stage, OFFERED).await;
+                env.until_ready(BROKER, "broker").await;
+                until_offered(env, OFFERED).await;
             }
             Unregister => {
-                stage.until_gone(BROKER, "broker").await;
-                until_offered(stage, [0, 0]).await;
+                env.until_gone(BROKER, "broker").await;
+                until_offered(env, [0, 0]).await;
             }
             Create | Update => {
-                let object = stage.until_ready(INSTANCE, "db").await;
-                let plan = self.plan(if self.deed == Update { "large" } else { "small" });
-                assert_eq!(stage.broker.instance().plan, plan, "{self}: {object:#}");
+                let object = env.until_ready(INSTANCE, "db").await;
+                let plan = self.plan(if self.action == Update { "large" } else { "small" });
+                assert_eq!(env.broker.instance().plan, plan, "{self}: {object:#}");
             }
-            Delete => stage.until_gone(INSTANCE, "db").await,
+            Delete => env.until_gone(INSTANCE, "db").await,
             Bind => {
-                stage.until_ready(BINDING, "db").await;
+                env.until_ready(BINDING, "db").await;
             }
             Rotate => {
                 let is_over = |object: &Value| {
@@ -167,23 +167,23 @@ impl Life {
                     let nothing_else = status["predecessor"].is_null() && status["orphans"].is_null();
                     condition(object, "Rotated=True").is_some() && nothing_else
                 };
-                stage.until(BINDING, "db", is_over).await;
-                stage.until_ready(BINDING, "db").await;
+                env.until(BINDING, "db", is_over).await;
+                env.until_ready(BINDING, "db").await;
             }
-            Unbind => stage.until_gone(BINDING, "db").await,
+            Unbind => env.until_gone(BINDING, "db").await,
         }
-        assert_in_step(stage).await;
+        assert_in_step(env).await;
     }
 
     /// The user wants nothing any more, and nothing is left but the Secret, which the garbage collector sees to.
-    pub async fn end(self, stage: &Stage) {
+    pub async fn end(self, env: &TestEnv) {
         for (kind, name) in [(BINDING, "db"), (INSTANCE, "db"), (BROKER, "broker")] {
-            if stage.delete(kind, name).await.is_ok() {
-                stage.until_gone(kind, name).await;
+            if env.delete(kind, name).await.is_ok() {
+                env.until_gone(kind, name).await;
             }
         }
-        until_offered(stage, [0, 0]).await;
-        assert!(stage.broker.instances().is_empty(), "{self}: {:#?}", stage.broker.instances());
+        until_offered(env, [0, 0]).await;
+        assert!(env.broker.instances().is_empty(), "{self}: {:#?}", env.broker.instances());
     }
 
     fn spec(self) -> Value {
@@ -199,9 +199,9 @@ impl Life {
     }
 }
 
-async fn until_offered(stage: &Stage, wanted: [usize; 2]) {
+async fn until_offered(env: &TestEnv, wanted: [usize; 2]) {
     eventually("the right classes and plans are offered", PATIENCE, async || {
-        let offered = [stage.list("ServiceClass").await, stage.list("ServicePlan").await];
+        let offered = [env.list("ServiceClass").await, env.list("ServicePlan").await];
         let is_right = offered.each_ref().map(Vec::len) == wanted;
         if is_right { Ok(()) } else { Err(format!("{offered:#?}")) }
     })

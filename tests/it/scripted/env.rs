@@ -15,13 +15,13 @@ pub const INSTANCE: &str = "ServiceInstance";
 pub const BINDING: &str = "ServiceBinding";
 
 /// A namespace with a broker called `broker`.
-pub struct Stage {
+pub struct TestEnv {
     /// The broker.
     pub broker: Broker,
     namespace: Namespace,
 }
 
-impl Deref for Stage {
+impl Deref for TestEnv {
     type Target = Namespace;
     fn deref(&self) -> &Namespace {
         &self.namespace
@@ -29,15 +29,15 @@ impl Deref for Stage {
 }
 
 /// The shared operator, a fresh namespace, and in it a broker whose catalog is published.
-pub async fn stage() -> Stage {
+pub async fn env() -> TestEnv {
     operator();
-    let stage = Stage::new(namespace().await, Broker::start());
-    stage.register(json!({})).await;
-    stage.until_ready("ServiceBroker", "broker").await;
-    stage
+    let env = TestEnv::new(namespace().await, Broker::start());
+    env.register(json!({})).await;
+    env.until_ready("ServiceBroker", "broker").await;
+    env
 }
 
-impl Stage {
+impl TestEnv {
     /// A namespace and a broker that do not know of each other.
     pub fn new(namespace: Namespace, broker: Broker) -> Self {
         Self { broker, namespace }
@@ -176,21 +176,21 @@ impl Namespace {
 }
 
 /// Everything that the broker has belongs to an object, and everything is as the objects say.
-pub async fn assert_in_step(stage: &Stage) {
-    let mut instances = stage.broker.instances();
-    let objects = stage.list(INSTANCE).await;
+pub async fn assert_in_step(env: &TestEnv) {
+    let mut instances = env.broker.instances();
+    let objects = env.list(INSTANCE).await;
     for object in &objects {
         let id = object["status"]["instanceID"].as_str().unwrap();
         let instance = instances.get(id).unwrap_or_else(|| panic!("not at the broker: {object:#}"));
         assert_eq!(instance.parameters, object["spec"]["parameters"], "{object:#}");
     }
-    for object in stage.list(BINDING).await {
+    for object in env.list(BINDING).await {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let instance =
             instances.get_mut(&text(&object["status"]["externalProperties"]["instance"]["id"])).unwrap();
         let binding = instance.bindings.remove(&text(&object["status"]["bindingID"]));
         let binding = binding.unwrap_or_else(|| panic!("not at the broker: {object:#}"));
-        let entries = stage.entries(&text(&object["metadata"]["name"])).await;
+        let entries = env.entries(&text(&object["metadata"]["name"])).await;
         assert_eq!(entries["password"], text(&binding.credentials["password"]));
     }
     assert_eq!(instances.len(), objects.len(), "{instances:#?}");

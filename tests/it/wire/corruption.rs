@@ -1,10 +1,10 @@
 //! How can an answer be spoilt on its way?
 
-use super::{SPOIL, position};
+use super::{CORRUPT, position};
 
-/// One way to spoil an answer.
+/// One way to corruption an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoil {
+pub enum Corruption {
     /// Not a byte of it arrives before the connection ends.
     Nothing(How),
     /// Half of its first line arrives.
@@ -47,7 +47,7 @@ pub enum Spoil {
     Twice,
 }
 
-use Spoil::{
+use Corruption::{
     Compressed, HalfOfTheBody, HalfOfTheHead, Html, HugeBody, HugeHead, Interim, NoLastChunk, NoLength,
     Noise, NoisyChunks, Nothing, OddStatus, Redirect, ShortLength, TlsAlert, Twice, TwoLengths, Version,
     Whole,
@@ -69,7 +69,7 @@ pub enum How {
 use How::{Close, Drip, Reset, Silence};
 
 /// Those that do not let an answer arrive: so nothing may have been done, too.
-pub const UNANSWERED: &[Spoil] = &[
+pub const UNANSWERED: &[Corruption] = &[
     Nothing(Close),
     Nothing(Reset),
     Nothing(Silence),
@@ -85,7 +85,7 @@ pub const UNANSWERED: &[Spoil] = &[
 ];
 
 /// Those that let an answer arrive, as far as it goes.
-pub const ANSWERED: &[Spoil] = &[
+pub const ANSWERED: &[Corruption] = &[
     HalfOfTheBody(Close),
     HalfOfTheBody(Reset),
     HalfOfTheBody(Silence),
@@ -101,14 +101,14 @@ pub const ANSWERED: &[Spoil] = &[
     Twice,
 ];
 
-impl Spoil {
+impl Corruption {
     /// How the answer asks to be spoilt.
     pub fn of(answer: &[u8]) -> Option<Self> {
         let end = position(answer, b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-        let wanted = head.lines().find_map(|line| line.strip_prefix(SPOIL)?.strip_prefix(": "))?;
+        let wanted = head.lines().find_map(|line| line.strip_prefix(CORRUPT)?.strip_prefix(": "))?;
         let all = [UNANSWERED, ANSWERED, &[Redirect]].concat();
-        all.into_iter().find(|spoil| format!("{spoil:?}") == wanted)
+        all.into_iter().find(|corruption| format!("{corruption:?}") == wanted)
     }
 
     /// What arrives of the answer, and how it ends.

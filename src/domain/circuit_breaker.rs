@@ -9,17 +9,17 @@ use super::{reason, schedule};
 use crate::osb;
 
 /// After how many failures in a row a broker is left alone; after how many answers in a row all is forgotten.
-const ENOUGH: u32 = 5;
+const THRESHOLD: u32 = 5;
 /// The first pause; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MIN_OPEN: Duration = Duration::from_secs(1);
 /// The longest pause, unless the broker asks for more.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
-/// Who is held no longer than this need not be told why.
-const BRIEF: Duration = Duration::from_secs(5);
+const MAX_OPEN: Duration = Duration::from_mins(5);
+/// Who is outage no longer than this need not be told why.
+const SILENT_WAIT: Duration = Duration::from_secs(5);
 
 /// What is the matter with a broker, as opposed to what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct OutageCause {
     /// One word, from [`reason`].
     pub reason: &'static str,
     /// What it answered, or that it did not. As all namespaces may read it, it says nothing of what was asked.
@@ -28,20 +28,20 @@ pub struct Trouble {
 
 /// What a call has shown of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contact {
+pub enum CallResult {
     /// It is there and deals with what it is asked, whatever it thinks of it.
     Answered,
     /// It cannot be worked with.
-    Failed(Trouble),
+    Failed(OutageCause),
     /// It wants to be left alone, perhaps for this long.
-    Declined(Trouble, Option<Duration>),
+    Declined(OutageCause, Option<Duration>),
 }
 
-impl Contact {
+impl CallResult {
     /// What the end of a call shows; nothing if nothing was sent.
     pub fn of<T>(result: &Result<T, osb::Error>) -> Option<Self> {
         let Err(error) = result else { return Some(Self::Answered) };
-        let failed = |reason, told| Some(Self::Failed(Trouble { reason, told }));
+        let failed = |reason, told| Some(Self::Failed(OutageCause { reason, told }));
         let answered = |status| format!("it answered status {status}");
         match error {
             osb::Error::InvalidId { .. } => None,
@@ -60,7 +60,7 @@ impl Contact {
             osb::Error::Status { status: status @ (429 | 503), retry_after, .. }
                 if *status == 429 || retry_after.is_some() =>
             {
-                let trouble = Trouble { reason: reason::BROKER_RATE_LIMITED, told: answered(status) };
+                let trouble = OutageCause { reason: reason::BROKER_RATE_LIMITED, told: answered(status) };
                 Some(Self::Declined(trouble, *retry_after))
             }
             osb::Error::Status { .. } | osb::Error::Malformed { .. } => Some(Self::Answered),
@@ -70,96 +70,105 @@ impl Contact {
 
 /// Calls wait until then.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct Outage {
     /// The name of the broker.
     pub broker: String,
     /// Not before then; perhaps later.
     pub until: Time,
     /// Why.
-    pub trouble: Trouble,
+    pub trouble: OutageCause,
 }
 
-impl Held {
+impl Outage {
     /// Whether it is over so soon that nobody need be told.
     pub fn is_brief(&self, now: &Time) -> bool {
-        self.until.0 <= schedule::after(now, BRIEF).0
+        self.until.0 <= schedule::after(now, SILENT_WAIT).0
     }
 }
 
 /// A call that was let through.
 #[derive(Debug)]
 #[must_use]
-pub struct Ticket(u64);
+pub struct Admission(u64);
 
 #[derive(Debug, Default)]
-enum State {
+enum Circuit {
     /// Calls may go.
     #[default]
     Closed,
     /// No call may go before then.
-    Open { trouble: Trouble, until: Time },
+    Open { trouble: OutageCause, until: Time },
     /// One call is under way since then, to find out.
-    Trial { trouble: Trouble, since: Time },
+    HalfOpen { trouble: OutageCause, since: Time },
 }
 
 /// What is known of a broker's health, for as long as the operator runs.
 #[derive(Debug)]
-pub struct Breaker {
+pub struct CircuitBreaker {
     broker: String,
-    state: State,
+    state: Circuit,
     /// How many calls have failed in a row.
     failures: u32,
     /// How many calls were answered since the last failure.
     answers: u32,
-    /// How many pauses there were, the last of which is not long ago.
-    pauses: u32,
+    /// How many openings there were, the last of which is not long ago.
+    openings: u32,
     /// How often the state has changed: what an older call shows is no news.
-    turn: u64,
+    epoch: u64,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     /// Of a broker that nothing is known of yet.
     pub fn new(broker: &str) -> Self {
-        Self { broker: broker.to_owned(), state: State::Closed, failures: 0, answers: 0, pauses: 0, turn: 0 }
+        Self {
+            broker: broker.to_owned(),
+            state: Circuit::Closed,
+            failures: 0,
+            answers: 0,
+            openings: 0,
+            epoch: 0,
+        }
     }
 
     /// Whether calls have to wait, and why.
-    pub fn held(&self, now: &Time) -> Option<Held> {
+    pub fn outage(&self, now: &Time) -> Option<Outage> {
         let (trouble, until) = match &self.state {
-            State::Closed => return None,
-            State::Open { until, .. } if until.0 <= now.0 => return None,
-            State::Open { trouble, until } => (trouble, until.clone()),
-            State::Trial { trouble, since } => {
-                let soon = schedule::after(since, BRIEF);
-                (trouble, if soon.0 > now.0 { soon } else { schedule::after(now, LONGEST_PAUSE) })
+            Circuit::Closed => return None,
+            Circuit::Open { until, .. } if until.0 <= now.0 => return None,
+            Circuit::Open { trouble, until } => (trouble, until.clone()),
+            Circuit::HalfOpen { trouble, since } => {
+                let soon = schedule::after(since, SILENT_WAIT);
+                (trouble, if soon.0 > now.0 { soon } else { schedule::after(now, MAX_OPEN) })
             }
         };
-        Some(Held { broker: self.broker.clone(), until, trouble: trouble.clone() })
+        Some(Outage { broker: self.broker.clone(), until, trouble: trouble.clone() })
     }
 
     /// What is the matter with the broker, and when it is called again; no time if that is being done.
-    pub fn trouble(&self) -> Option<(&Trouble, Option<&Time>)> {
+    pub fn trouble(&self) -> Option<(&OutageCause, Option<&Time>)> {
         match &self.state {
-            State::Closed => None,
-            State::Open { trouble, until } => Some((trouble, Some(until))),
-            State::Trial { trouble, .. } => Some((trouble, None)),
+            Circuit::Closed => None,
+            Circuit::Open { trouble, until } => Some((trouble, Some(until))),
+            Circuit::HalfOpen { trouble, .. } => Some((trouble, None)),
         }
     }
 
     /// Lets a call through, if it does not have to wait. What comes of it is to be recorded.
-    pub fn admit(&mut self, now: &Time) -> Result<Ticket, Held> {
-        if let Some(held) = self.held(now) {
-            return Err(held);
+    pub fn admit(&mut self, now: &Time) -> Result<Admission, Outage> {
+        if let Some(outage) = self.outage(now) {
+            return Err(outage);
         }
-        if let State::Open { trouble, .. } = &self.state {
-            self.turn_to(State::Trial { trouble: trouble.clone(), since: now.clone() });
+        if let Circuit::Open { trouble, .. } = &self.state {
+            self.transition(Circuit::HalfOpen { trouble: trouble.clone(), since: now.clone() });
         }
-        Ok(Ticket(self.turn))
+        Ok(Admission(self.epoch))
     }
 
     /// Takes note of what a call has shown; whether that changes anything for others.
-    pub fn record(&mut self, ticket: &Ticket, contact: Contact, now: &Time) -> bool {
-        if let (State::Open { until, .. }, Contact::Declined(_, Some(delay))) = (&mut self.state, &contact) {
+    pub fn record(&mut self, ticket: &Admission, contact: CallResult, now: &Time) -> bool {
+        if let (Circuit::Open { until, .. }, CallResult::Declined(_, Some(delay))) =
+            (&mut self.state, &contact)
+        {
             let asked = schedule::after(now, *delay);
             let later = asked.0 > until.0;
             if later {
@@ -167,32 +176,32 @@ impl Breaker {
             }
             return later;
         }
-        if ticket.0 != self.turn {
+        if ticket.0 != self.epoch {
             return false;
         }
-        let trial = matches!(self.state, State::Trial { .. });
+        let half_open = matches!(self.state, Circuit::HalfOpen { .. });
         match contact {
-            Contact::Answered => {
+            CallResult::Answered => {
                 self.failures = 0;
                 self.answers = self.answers.saturating_add(1);
-                if self.answers >= ENOUGH {
-                    self.pauses = 0;
+                if self.answers >= THRESHOLD {
+                    self.openings = 0;
                 }
-                if trial {
-                    self.turn_to(State::Closed);
+                if half_open {
+                    self.transition(Circuit::Closed);
                 }
-                trial
+                half_open
             }
-            Contact::Failed(trouble) => {
+            CallResult::Failed(trouble) => {
                 self.answers = 0;
                 self.failures = self.failures.saturating_add(1);
-                let opens = trial || self.failures >= ENOUGH;
+                let opens = half_open || self.failures >= THRESHOLD;
                 if opens {
                     self.open(trouble, None, now);
                 }
                 opens
             }
-            Contact::Declined(trouble, delay) => {
+            CallResult::Declined(trouble, delay) => {
                 self.answers = 0;
                 self.open(trouble, delay, now);
                 true
@@ -202,32 +211,32 @@ impl Breaker {
 
     /// Nothing is known of the broker any more, as it is another.
     pub fn forget(&mut self) {
-        *self = Self { turn: self.turn + 1, ..Self::new(&self.broker) };
+        *self = Self { epoch: self.epoch + 1, ..Self::new(&self.broker) };
     }
 
     /// A call ended without having shown anything.
-    pub fn withdraw(&mut self, ticket: &Ticket) -> bool {
-        let State::Trial { trouble, since } = &self.state else { return false };
-        let last = ticket.0 == self.turn;
+    pub fn withdraw(&mut self, ticket: &Admission) -> bool {
+        let Circuit::HalfOpen { trouble, since } = &self.state else { return false };
+        let last = ticket.0 == self.epoch;
         if last {
-            self.turn_to(State::Open { trouble: trouble.clone(), until: since.clone() });
+            self.transition(Circuit::Open { trouble: trouble.clone(), until: since.clone() });
         }
         last
     }
 
     /// The broker is left alone: for as long as it asks, or else longer each time.
-    fn open(&mut self, trouble: Trouble, delay: Option<Duration>, now: &Time) {
+    fn open(&mut self, trouble: OutageCause, delay: Option<Duration>, now: &Time) {
         let delay = delay.unwrap_or_else(|| {
-            self.pauses = self.pauses.saturating_add(1);
-            schedule::back_off(self.pauses, FIRST_PAUSE, LONGEST_PAUSE)
+            self.openings = self.openings.saturating_add(1);
+            schedule::back_off(self.openings, MIN_OPEN, MAX_OPEN)
         });
         self.failures = 0;
-        self.turn_to(State::Open { trouble, until: schedule::after(now, delay) });
+        self.transition(Circuit::Open { trouble, until: schedule::after(now, delay) });
     }
 
-    fn turn_to(&mut self, state: State) {
+    fn transition(&mut self, state: Circuit) {
         self.state = state;
-        self.turn += 1;
+        self.epoch += 1;
     }
 }
 

@@ -5,41 +5,41 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::fixtures::{at, error};
 
-fn trouble(reason: &'static str) -> Trouble {
-    Trouble { reason, told: "it hangs".to_owned() }
+fn trouble(reason: &'static str) -> OutageCause {
+    OutageCause { reason, told: "it hangs".to_owned() }
 }
 
-fn silence() -> Contact {
-    Contact::Failed(trouble(reason::BROKER_UNREACHABLE))
+fn silence() -> CallResult {
+    CallResult::Failed(trouble(reason::BROKER_UNREACHABLE))
 }
 
-fn declined(seconds: Option<u64>) -> Contact {
-    Contact::Declined(trouble(reason::BROKER_RATE_LIMITED), seconds.map(Duration::from_secs))
+fn declined(seconds: Option<u64>) -> CallResult {
+    CallResult::Declined(trouble(reason::BROKER_RATE_LIMITED), seconds.map(Duration::from_secs))
 }
 
 /// A call that is let through, and ends at once.
-fn call(breaker: &mut Breaker, contact: Contact, now: i64) -> bool {
+fn call(breaker: &mut CircuitBreaker, contact: CallResult, now: i64) -> bool {
     let ticket = breaker.admit(&at(now)).unwrap();
     breaker.record(&ticket, contact, &at(now))
 }
 
 /// As many as are enough.
-fn calls(breaker: &mut Breaker, contact: &Contact, now: i64) {
-    for _ in 0..ENOUGH {
+fn calls(breaker: &mut CircuitBreaker, contact: &CallResult, now: i64) {
+    for _ in 0..THRESHOLD {
         call(breaker, contact.clone(), now);
     }
 }
 
 /// Not called from second 0 until second 1.
-fn opened() -> Breaker {
-    let mut breaker = Breaker::new("broker");
-    let changed: Vec<bool> = (0..ENOUGH).map(|_| call(&mut breaker, silence(), 0)).collect();
+fn opened() -> CircuitBreaker {
+    let mut breaker = CircuitBreaker::new("broker");
+    let changed: Vec<bool> = (0..THRESHOLD).map(|_| call(&mut breaker, silence(), 0)).collect();
     assert_eq!(changed, [false, false, false, false, true]);
     breaker
 }
 
-fn until(breaker: &Breaker, now: i64) -> Option<Time> {
-    breaker.held(&at(now)).map(|held| held.until)
+fn until(breaker: &CircuitBreaker, now: i64) -> Option<Time> {
+    breaker.outage(&at(now)).map(|held| held.until)
 }
 
 #[test]
@@ -74,15 +74,15 @@ fn an_error_shows_something_of_the_broker_or_only_of_what_was_asked() {
         (osb::Error::Malformed { status: 200, reason: reason() }, None),
     ] {
         let what = format!("{error:?}");
-        let contact = Contact::of::<()>(&Err(error)).unwrap();
+        let contact = CallResult::of::<()>(&Err(error)).unwrap();
         let found = match &contact {
-            Contact::Answered => None,
-            Contact::Failed(trouble) | Contact::Declined(trouble, _) => Some(trouble.reason),
+            CallResult::Answered => None,
+            CallResult::Failed(trouble) | CallResult::Declined(trouble, _) => Some(trouble.reason),
         };
         assert_eq!(found, expected, "{what}");
     }
-    assert_eq!(Contact::of(&Ok(())), Some(Contact::Answered));
-    assert_eq!(Contact::of::<()>(&Err(osb::Error::InvalidId { id: "/".to_owned() })), None);
+    assert_eq!(CallResult::of(&Ok(())), Some(CallResult::Answered));
+    assert_eq!(CallResult::of::<()>(&Err(osb::Error::InvalidId { id: "/".to_owned() })), None);
 }
 
 /// Broken on purpose: with the description in it, every namespace reads what was answered to one.
@@ -97,7 +97,8 @@ fn what_was_answered_to_one_namespace_is_not_told_to_all() {
             update_repeatable: None,
             retry_after: None,
         };
-        let Some(Contact::Failed(trouble) | Contact::Declined(trouble, _)) = Contact::of::<()>(&Err(answer))
+        let Some(CallResult::Failed(trouble) | CallResult::Declined(trouble, _)) =
+            CallResult::of::<()>(&Err(answer))
         else {
             panic!("no trouble")
         };
@@ -108,12 +109,12 @@ fn what_was_answered_to_one_namespace_is_not_told_to_all() {
 /// Broken on purpose: without the count, one slow instance stops all others.
 #[test]
 fn some_failures_in_a_row_are_enough_and_an_answer_in_between_is_not_in_a_row() {
-    let mut breaker = Breaker::new("broker");
+    let mut breaker = CircuitBreaker::new("broker");
     for round in 0..100 {
-        for _ in 1..ENOUGH {
+        for _ in 1..THRESHOLD {
             assert!(!call(&mut breaker, silence(), round));
         }
-        assert!(!call(&mut breaker, Contact::Answered, round));
+        assert!(!call(&mut breaker, CallResult::Answered, round));
     }
     assert_eq!(until(&opened(), 0), Some(at(1)));
 }
@@ -126,7 +127,7 @@ fn one_call_finds_out_and_its_answer_lets_all_others_through() {
     let trial = breaker.admit(&at(1)).unwrap();
     assert!(breaker.admit(&at(1)).is_err());
     assert_eq!(breaker.trouble(), Some((&trouble(reason::BROKER_UNREACHABLE), None)));
-    assert!(breaker.record(&trial, Contact::Answered, &at(2)));
+    assert!(breaker.record(&trial, CallResult::Answered, &at(2)));
     assert_eq!((breaker.trouble(), until(&breaker, 2)), (None, None));
 }
 
@@ -145,27 +146,27 @@ fn pauses_double_up_to_five_minutes() {
 #[test]
 fn a_broker_that_flaps_is_left_alone_for_longer_each_time() {
     let mut breaker = opened();
-    assert!(call(&mut breaker, Contact::Answered, 1));
+    assert!(call(&mut breaker, CallResult::Answered, 1));
     calls(&mut breaker, &silence(), 1);
     assert_eq!(until(&breaker, 1), Some(at(3)));
-    calls(&mut breaker, &Contact::Answered, 3);
+    calls(&mut breaker, &CallResult::Answered, 3);
     calls(&mut breaker, &silence(), 3);
     assert_eq!(until(&breaker, 3), Some(at(4)));
 }
 
 #[test]
 fn who_asks_for_time_gets_it_at_once_and_in_full() {
-    let mut breaker = Breaker::new("broker");
+    let mut breaker = CircuitBreaker::new("broker");
     let other = breaker.admit(&at(0)).unwrap();
     assert!(call(&mut breaker, declined(Some(3600)), 0));
     assert_eq!(until(&breaker, 3599), Some(at(3600)));
     // Another one was under way: only what asks for more is news.
-    let another = Ticket(other.0);
+    let another = Admission(other.0);
     assert!(!breaker.record(&other, declined(Some(10)), &at(1)));
     assert!(breaker.record(&another, declined(Some(3600)), &at(1)));
     assert_eq!(until(&breaker, 1), Some(at(3601)));
 
-    let mut breaker = Breaker::new("broker");
+    let mut breaker = CircuitBreaker::new("broker");
     assert!(call(&mut breaker, declined(None), 0));
     assert_eq!(until(&breaker, 0), Some(at(1)));
 }
@@ -173,15 +174,15 @@ fn who_asks_for_time_gets_it_at_once_and_in_full() {
 /// Broken on purpose: if what is old news counts, calls that began before the pause end it, or the next one.
 #[test]
 fn calls_that_began_earlier_are_no_news() {
-    let mut breaker = Breaker::new("broker");
-    let old: Vec<Ticket> = (0..3).map(|_| breaker.admit(&at(0)).unwrap()).collect();
+    let mut breaker = CircuitBreaker::new("broker");
+    let old: Vec<Admission> = (0..3).map(|_| breaker.admit(&at(0)).unwrap()).collect();
     calls(&mut breaker, &silence(), 0);
-    assert!(!breaker.record(&old[0], Contact::Answered, &at(0)));
+    assert!(!breaker.record(&old[0], CallResult::Answered, &at(0)));
     let trial = breaker.admit(&at(1)).unwrap();
-    assert!(!breaker.record(&old[1], Contact::Answered, &at(1)));
+    assert!(!breaker.record(&old[1], CallResult::Answered, &at(1)));
     assert!(!breaker.record(&old[2], silence(), &at(1)));
     assert_eq!(breaker.trouble().unwrap().1, None);
-    assert!(breaker.record(&trial, Contact::Answered, &at(1)));
+    assert!(breaker.record(&trial, CallResult::Answered, &at(1)));
 }
 
 /// Broken on purpose: if it is not withdrawn, nobody is ever let through again.
@@ -191,7 +192,7 @@ fn a_trial_that_shows_nothing_is_made_by_another() {
     let trial = breaker.admit(&at(1)).unwrap();
     assert!(breaker.withdraw(&trial));
     let trial = breaker.admit(&at(1)).unwrap();
-    assert!(breaker.record(&trial, Contact::Answered, &at(1)));
+    assert!(breaker.record(&trial, CallResult::Answered, &at(1)));
     assert!(!breaker.withdraw(&trial));
 }
 
@@ -199,8 +200,8 @@ fn a_trial_that_shows_nothing_is_made_by_another() {
 fn who_waits_for_a_trial_waits_shortly_at_first() {
     let mut breaker = opened();
     let _trial = breaker.admit(&at(100)).unwrap();
-    assert!(breaker.held(&at(101)).unwrap().is_brief(&at(101)));
-    assert!(!breaker.held(&at(106)).unwrap().is_brief(&at(106)));
+    assert!(breaker.outage(&at(101)).unwrap().is_brief(&at(101)));
+    assert!(!breaker.outage(&at(106)).unwrap().is_brief(&at(106)));
 }
 
 /// What may happen to a breaker.
@@ -208,13 +209,13 @@ fn who_waits_for_a_trial_waits_shortly_at_first() {
 enum Event {
     Pass(i64),
     Begin,
-    End(usize, Contact),
+    End(usize, CallResult),
     Drop(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let contact = prop_oneof![
-        Just(Contact::Answered),
+        Just(CallResult::Answered),
         Just(silence()),
         Just(declined(None)),
         (1..3600u64).prop_map(|seconds| declined(Some(seconds))),
@@ -232,7 +233,7 @@ proptest! {
     /// Nobody is called before the time; one call at most finds out; and whatever happens, it ends.
     #[test]
     fn whatever_happens(events in prop::collection::vec(event(), 1..200)) {
-        let mut breaker = Breaker::new("broker");
+        let mut breaker = CircuitBreaker::new("broker");
         let (mut now, mut calls, mut not_before) = (0, Vec::new(), i64::MIN);
         for event in events {
             match event {
@@ -250,7 +251,7 @@ proptest! {
                 Event::End(which, contact) if !calls.is_empty() => {
                     let ticket = calls.swap_remove(which % calls.len());
                     let asked = match &contact {
-                        Contact::Declined(_, Some(delay)) => now + i64::try_from(delay.as_secs()).unwrap(),
+                        CallResult::Declined(_, Some(delay)) => now + i64::try_from(delay.as_secs()).unwrap(),
                         _ => i64::MIN,
                     };
                     let news = breaker.record(&ticket, contact, &at(now));
@@ -270,7 +271,7 @@ proptest! {
         }
         let ticket = breaker.admit(&at(now + 3600));
         prop_assert!(ticket.is_ok());
-        breaker.record(&ticket.unwrap(), Contact::Answered, &at(now + 3600));
+        breaker.record(&ticket.unwrap(), CallResult::Answered, &at(now + 3600));
         prop_assert!(breaker.trouble().is_none());
     }
 
@@ -279,9 +280,9 @@ proptest! {
     fn answers_never_hold_anybody(statuses in prop::collection::vec(
         (400..600u16).prop_filter("about the broker", |status| ![401, 403, 412, 429].contains(status)), 1..100,
     )) {
-        let mut breaker = Breaker::new("broker");
+        let mut breaker = CircuitBreaker::new("broker");
         for status in statuses {
-            let contact = Contact::of::<()>(&Err(error(status))).unwrap();
+            let contact = CallResult::of::<()>(&Err(error(status))).unwrap();
             prop_assert!(!call(&mut breaker, contact, 0));
         }
     }
