@@ -1,39 +1,39 @@
 # The commands of this project. `make` alone lists them.
 
-help: ## this list
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: requirements ## watch it work: a cluster, a broker, a database, an application; KEEP=1 leaves it running
+demo: requirements ## run a cluster, a broker, a database and an application; KEEP=1 keeps them running
 	@examples/demo/run.sh
 
-test: cluster check ## formatting, lints, unit tests, and integration tests on a real control plane
+test: cluster check ## run formatting, lints, unit tests, and integration tests on a real control plane
 	cargo test --locked
 
-e2e: requirements ## the whole cluster, with pods; needs root on Debian
+e2e: requirements ## end-to-end tests on a whole cluster with pods; needs root on Debian
 	@tests/e2e/run.sh
 
 simulate: export SEEDS ?= 100000
-simulate: requirements ## random histories, from SEED (0) on as many as SEEDS; one that fails is printed, made short
+simulate: requirements ## run SEEDS random histories from SEED (0) on; prints the shortest version of one that fails
 	cargo test --locked --profile simulate --lib simulation::in_every -- --nocapture
 
-bench: cluster ## time N instances and bindings (default 500), and pods
+bench: cluster ## time N instances and bindings (default 500), catalogs and pods
 	cargo bench --locked --bench bench -- $(N)
 
-# The chart's lint, and whether crds/ is up to date, are among the tests.
+# The tests also lint the chart, and check that crds/ is up to date.
 check: requirements
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	! command -v shellcheck >/dev/null || shellcheck .ci/run $$(find examples hack tests -name '*.sh')
 	! command -v cargo-deny >/dev/null || cargo deny --locked check bans licenses sources
 
-deny: ## licences, duplicates and known vulnerabilities of the dependencies
+deny: ## check licences, duplicates and known vulnerabilities of the dependencies
 	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --locked check
 
-generate: ## write crds/ anew, from the types
+generate: ## regenerate crds/ from the types
 	cargo run --locked -- crds --directory crds
 
-cluster: requirements ## build the Kubernetes that tests and demo run on, once
+cluster: requirements ## build the Kubernetes for tests and demo, once
 	tests/cluster/build.sh
 
 requirements:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# require.sh COMMAND[=PACKAGE]…: makes sure that there are these commands. As root on Debian, installs the packages that
-# are missing (named like the command, unless told), otherwise names them.
+# require.sh COMMAND[=PACKAGE]…: makes sure that these commands exist. As root on Debian, it installs missing packages
+# (by default named like the command); otherwise it prints their names.
 set -eu
 PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)
 missing=()
@@ -10,7 +10,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "please install (the names are Debian's): ${missing[*]}" >&2
+  echo "please install these packages (Debian's names): ${missing[*]}" >&2
   exit 1
 fi
 echo "installing ${missing[*]}"

@@ -1,10 +1,31 @@
-//! The API: the eight kinds of `servicecatalog.k8s.io/v1beta1`, as Kubernetes' service catalog defined them, and the
-//! three of its beginnings, [`alpha`].
+//! The API: the eight kinds of `servicecatalog.k8s.io/v1beta1`, as kubernetes-sigs/service-catalog defined them, and
+//! the three kinds of its first version, [`alpha`].
 //!
-//! Types only: what an object holds and how it is written. What an object means is decided in
-//! [`domain`](crate::domain). The YAML in `crds/` is printed from these types by `service-catalog crds`.
-//! Field names, defaults and what is tolerated are those of service-catalog 0.3, so that its manifests,
-//! stored objects and clients work unchanged; what is new is optional.
+//! This module owns types only: fields, schemas and CEL rules. What an object means is decided in
+//! [`domain`](crate::domain). The entry point is [`all`], from which `service-catalog crds` prints the YAML in `crds/`.
+//! `kubectl explain` shows the doc comments of the fields.
+//!
+//! Field names, defaults and tolerated input are those of service-catalog 0.3, so that its manifests, stored objects
+//! and clients work unchanged. Every addition is optional.
+//!
+//! Admission needs no webhook: rules are CEL, evaluated in the API server. Rules in the CRDs
+//! (`x_kube(validation = …)` beside the field) check what one object can check: one class, a matching plan, immutable
+//! fields, that an instance does not leave a plan which `status.planUpdatable` says cannot be left, the grammar of
+//! `catalogRestrictions`. Everything that needs the user or another object is a policy in
+//! `charts/service-catalog/templates/policies/`:
+//!
+//! - `finalizer`: adds the finalizer at creation, never later: removing it is how an object is abandoned
+//! - `creator`, `editor`, `binding-creator` (`requester.yaml`): write the user who creates or edits to
+//!   `spec.userInfo`, whatever the request says; the operator may name another user
+//! - `relist`: keeps a broker's counter when a client sends 0; writes the default of `relistBehavior`
+//! - `binding`: the default of `secretName`; the label of bindings that inject
+//! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it
+//! - `added-secret`: the same for `addKeysFrom` of a binding, and only Secrets of its own namespace
+//! - `own-secret`: the operator writes and deletes only Secrets of bindings
+//! - `own-restart`: of workloads, the operator changes only the annotations that restart their pods
+//! - `deleting-instance`: no binding is created for an instance whose deletion takes a while; the operator labels
+//!   such instances
+//! - `injection`: adds the credentials to pods
 
 pub mod alpha;
 pub mod binding;
@@ -33,12 +54,12 @@ pub use condition::Condition;
 pub use instance::{ServiceInstance, ServiceInstanceSpec, ServiceInstanceStatus};
 pub use plan::{ClusterServicePlan, ServicePlan};
 
-/// The group of all our kinds.
+/// The API group of all kinds.
 pub const GROUP: &str = "servicecatalog.k8s.io";
-/// The version of all our kinds but those of [`alpha`].
+/// The API version of all kinds except those of [`alpha`].
 pub const VERSION: &str = "v1beta1";
 
-/// The definitions of all kinds, in the order in which the files in `crds/` are written.
+/// The CRDs of all kinds, in the order in which `service-catalog crds` writes them.
 pub fn all() -> Vec<CustomResourceDefinition> {
     let mut all = [
         ClusterServiceBroker::crd(),
@@ -55,33 +76,34 @@ pub fn all() -> Vec<CustomResourceDefinition> {
     ];
     for version in all.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
-            without_defaults(schema);
+            remove_defaults(schema);
         }
     }
     all.into()
 }
 
-/// Takes the defaults out that `#[serde(default)]` has put into a schema. They say how what is absent is read; the
-/// API server would write them into every stored object, and into the specs of clients that apply their own.
-fn without_defaults(schema: &mut JSONSchemaProps) {
+/// Removes the defaults that `#[serde(default)]` adds to a schema. They say how this program reads an absent field. In
+/// a CRD, the API server would write them into every stored object, and a client that applies its own spec would see
+/// drift in fields that it never set.
+fn remove_defaults(schema: &mut JSONSchemaProps) {
     schema.default = None;
     for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
-        without_defaults(property);
+        remove_defaults(property);
     }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        without_defaults(items);
+        remove_defaults(items);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        without_defaults(values);
+        remove_defaults(values);
     }
 }
 
-/// A definition as it is written to `crds/`.
+/// The YAML of a CRD, as stored in `crds/`.
 pub fn to_yaml(definition: &CustomResourceDefinition) -> Result<String, serde_saphyr::ser::Error> {
     serde_saphyr::to_string(definition)
 }
 
-/// The name of its file there.
+/// The file name of a CRD in `crds/`.
 pub fn file_name(definition: &CustomResourceDefinition) -> String {
     format!("{}.yaml", definition.spec.names.plural)
 }

@@ -1,35 +1,34 @@
-//! The pure core: what an object means, and the one next step. No I/O, no clock, no randomness; time and
-//! everything that was read come in as data.
+//! The pure core: what does an object's state mean, and what is the next step? No I/O, no clock, no randomness: the
+//! time and all observations are arguments.
 //!
-//! Instances, bindings and brokers live through two functions each: `decide` looks at all that is known and answers
-//! with one step; `settle` turns what came of a call to the broker into the new status. What a call will do is
-//! written to the status before it is made, so every moment at which the operator can die is a state that
-//! `decide` knows how to go on from.
+//! Instances, bindings and brokers have two functions each: `decide` returns the next step for an observation; `settle`
+//! turns the outcome of a broker call into the new status. The intent of a call is written to the status before the
+//! call is made, so wherever the operator crashes, the stored status is one from which `decide` continues.
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `instance`, `binding` | what is the next step, and what came of the last one? |
-//! | `progress` | what do the two have in common: intent, polling, retries, orphans, conditions? |
-//! | `orphan` | what came of the removal of something left behind? |
-//! | `verdict` | what does the broker's failure mean for what was asked? |
-//! | `schedule` | when is it tried again? |
-//! | `breaker` | may a broker be called now? |
-//! | `outage` | what does an object do meanwhile? |
-//! | `decision` | how does a decision about an instance or a binding end with a step? |
-//! | `step`, `note` | what is the answer of `decide`, the outcome of a call, the answer of `settle`; what are users told? |
-//! | `metadata` | what does the metadata of an object ask for? |
+//! | `instance`, `binding` | what is the next step, and what does the outcome of a call change? |
+//! | `progress` | what do their statuses share: intent, polling, retries, orphans, conditions? |
+//! | `orphan` | what does the outcome of an orphan's removal change? |
+//! | `verdict` | what does a failed call mean for the request? |
+//! | `schedule` | when is the next attempt, and when the next poll? |
+//! | `circuit_breaker` | may a broker be called now? |
+//! | `outage` | what does an object do while the circuit of its broker is open? |
+//! | `decision` | what do `decide` for instances and for bindings share? |
+//! | `step`, `note` | what do `decide` and `settle` return, how can a call end, and which event is sent? |
+//! | `metadata` | what do finalizer, annotations and UID of an object say? |
 //! | `validity` | how long are credentials valid? |
 //! | `plan_reference` | which class and plan does an instance name? |
-//! | `request` | what is the broker asked? |
-//! | `parameters` | what are the parameters, and which of them may be shown? |
-//! | `schema` | do they fit the schema of the plan? |
+//! | `request` | what is in the body of a request to the broker? |
+//! | `parameters` | what are the parameters, and which of them are secret? |
+//! | `schema` | do the parameters fit the schema of the plan? |
 //! | `credentials` | what goes into the Secret? |
-//! | `rollout` | do the pods of a binding have what it gives now, and what is done about those that do not? |
+//! | `rollout` | do the pods of a binding have its current revision, and which workloads are restarted? |
 //! | `catalog`, `restriction` | which classes and plans should there be? |
-//! | `broker` | what is the next step for a broker and its catalog, and what came of the last one? |
+//! | `broker` | what is the next step for a broker and its catalog, and what does its outcome change? |
 //! | `duration` | how does a user write a duration? |
-//! | `alpha` | which object is made of one of the alpha API, and what is the next step? |
-//! | `reason` | what is the word for it? |
+//! | `alpha` | which child object does an alpha object have, and what is the next step? |
+//! | `reason` | which reasons do conditions and events have? |
 
 pub mod alpha;
 pub mod binding;

@@ -1,12 +1,12 @@
-//! HTTP served by this binary: the one server with its limits, and the operator's endpoints.
+//! The HTTP server of this binary with its limits, and the operator's endpoints.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
-//! | `endpoints` | which endpoints does the operator have? |
-//! | `server` | how is a router served, within which limits? |
-//! | `connections` | which connection makes room for a new one? |
+//! | `endpoints` | which endpoints does the operator serve? |
+//! | `server` | how is a router served, and within which limits? |
+//! | `connections` | which connection is closed to make room for a new one? |
 //!
-//! Another process of the binary brings a router of its own and serves it with the same limits:
+//! Another subcommand serves a router of its own within the same limits:
 //!
 //! ```text
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:8081").await?;

@@ -1,19 +1,42 @@
-//! Several replicas may run: which of them works, and what keeps all others from it?
+//! Leader election: which replica is the leader, and what fences off the others? The entry points are
+//! [`Candidate::run`], which acquires and renews the lease, and [`Fence::wait_open`], at which every write and every
+//! broker call waits.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
 //! | `election` | what does a candidate do next? |
-//! | `lease` | what is written into the lease, and who is who? |
+//! | `lease` | what is written into the lease, and which process is its holder? |
 //! | `fence` | may this process act now? |
 //!
-//! The leader renews a Lease every 5 s. Others take it when they have seen it unchanged for 15 s on their own clocks.
-//! The leader acts only within 10 s of the *beginning* of its last successful renewal, so that it has stopped 5 s
-//! before anybody else can begin: as long as it may take, after somebody has passed the fence, until the request is on
-//! its way, or as clocks may differ in speed over 15 s. In 10 s there is time for a renewal, and for another if the API
-//! server does not answer that.
+//! The leader renews a Lease every 5 s. A standby takes the lease over when it has seen it unchanged for 15 s on its
+//! own clock.
 //!
-//! When renewals fail, the fence closes. It opens again when one succeeds, which it only does if nobody has taken the
-//! lease meanwhile: the API server being away is no reason to restart. When another has the lease, the process ends.
+//! The lease alone does not prevent two leaders: a process that was suspended (SIGSTOP, a stalled VM) does not know
+//! that its lease has expired. Therefore the leader acts only within 10 s of the *beginning* of its last successful
+//! renewal, which the fence checks against the clock at each write and call. This leaves 5 s until a standby can take
+//! over. They cover the time between the check at the fence and the moment at which the request is sent, and the drift
+//! of two clocks over 15 s. The 10 s leave time for one renewal, and for a second one if the API server does not answer
+//! the first. `tests.rs` shows by simulation that two replicas never lead at once.
+//!
+//! When renewals fail, the fence closes. It opens again with the next successful renewal, which optimistic concurrency
+//! allows only if no other replica has taken the lease meanwhile: an outage of the API server is no reason to restart.
+//! When another replica holds the lease, the process exits.
+//!
+//! All replicas watch, so that their caches are warm; only the leader calls brokers and writes. Every broker call
+//! (`Connection::call`) and every request that changes something at the API server, retries included (`run::client`),
+//! waits at the fence. Waiting is not an error, because the caller could do nothing about it. The queues are drained
+//! and forgotten while another replica leads; when the fence opens for the first time, every cached object is queued.
+//!
+//! - **A new process in the leader's pod** takes over at once: the kubelet starts it only when the former process is
+//!   dead, and a Deployment never gives a pod name twice. The holder is therefore called `POD_UUID`. A process that
+//!   does not know its pod is a bare UUID and succeeds no other: that two processes run on one host proves nothing.
+//! - **On SIGTERM** the replica drops its work, then empties the lease's holder; standbys read the lease every
+//!   second.
+//! - **What remains:** a request that has passed the fence and is in flight when the next leader begins, and what a
+//!   broker still does after its caller is gone. A crash has the same effect and the same cure: intents, ids that are
+//!   known without having been written, optimistic concurrency. The clock stands still while a whole machine is
+//!   suspended, so that after waking up it has at most a few such requests. Deleting the lease by hand lets another
+//!   replica begin up to 5 s before the former leader notices.
 
 mod election;
 mod fence;
@@ -38,169 +61,174 @@ use lease::Identity;
 
 pub use fence::{Fence, Gatekeeper};
 
-/// How long others wait for a renewal.
+/// How long a standby waits for a renewal before it takes the lease over.
 const LEASE_DURATION: Duration = Duration::from_secs(15);
-/// How long after the beginning of a renewal its holder may act.
+/// How long after the beginning of a successful renewal the leader may act.
 const FENCE_OPEN_FOR: Duration = Duration::from_secs(10);
-/// The time between two renewals.
+/// The interval between two renewals.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
-/// How often a standby looks whether the lease is free.
+/// How often a standby reads the lease.
 const STANDBY_POLL: Duration = Duration::from_secs(1);
-/// The pause after a request that failed.
+/// The delay after a failed request.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How long a request may take.
+/// The timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Another replica works now.
+/// Another replica took the lease, because this one did not renew it in time.
 #[derive(Debug, Error)]
 #[error(
-    "the lease {lease}, which this replica did not renew in time, is held by {holder} now; it ends, to stand by when it is started again"
+    "lost leadership: lease {lease} is now held by {holder}; exiting so that the container restarts as a standby"
 )]
-pub struct Lost {
+pub struct LeadershipLost {
     lease: String,
     holder: String,
 }
 
-/// A replica that leads, or would.
+/// A replica that is the leader, or a standby that may become it.
 pub struct Candidate {
     leases: Api<Lease>,
     name: String,
-    me: Identity,
+    identity: Identity,
     known: Known,
     gatekeeper: Gatekeeper,
     metrics: Arc<Metrics>,
 }
 
 impl Candidate {
-    /// A candidate, and the fence that is open while it leads. `client` must not wait for the fence itself. `pod`: the
-    /// pod that this process runs in, if that is known; its former processes are then known to be dead.
+    /// A candidate, and the fence that is open while it leads. `client` must not wait at that fence. `pod` is the pod
+    /// that this process runs in, if known: earlier processes of the same pod are dead, so their lease is taken over at
+    /// once.
     pub fn new(client: Client, namespace: &str, pod: Option<&str>, metrics: Arc<Metrics>) -> (Self, Fence) {
         let (gatekeeper, fence) = Fence::closed();
         let (leases, name) = (Api::namespaced(client, namespace), format!("{namespace}/{}", lease::NAME));
-        let (me, known) = (Identity::new(pod), Known::default());
-        (Self { leases, name, me, known, gatekeeper, metrics }, fence)
+        let (identity, known) = (Identity::new(pod), Known::default());
+        (Self { leases, name, identity, known, gatekeeper, metrics }, fence)
     }
 
-    /// Seeks the lease and keeps it. Returns when another has it, after this one has had it.
-    pub async fn run(&mut self) -> Lost {
-        self.look().await;
+    /// Acquires the lease and renews it. Returns when this replica has led and another one holds the lease now.
+    pub async fn run(&mut self) -> LeadershipLost {
+        self.read_lease().await;
         loop {
-            match self.known.next(&self.me, Instant::now()) {
-                Move::Claim => self.claim().await,
+            match self.known.next(&self.identity, Instant::now()) {
+                Move::Claim => self.acquire_or_renew().await,
                 Move::Wait(until) => {
                     sleep_until(until).await;
                     if !self.known.leads() {
-                        self.look().await;
+                        self.read_lease().await;
                     }
                 }
-                Move::Lost => return self.lose(),
+                Move::Lost => return self.lose_leadership(),
             }
         }
     }
 
-    /// Lets the lease go, if it is this one's, so that another can take it at once. Whoever works must have stopped.
+    /// Releases the lease, if this replica holds it, so that a standby can take it at once. The reconcilers must have
+    /// stopped.
     pub async fn release(self) {
         self.gatekeeper.close();
         self.metrics.leads(false);
-        // A renewal may have been under way.
+        // Read it live: a renewal may have been in flight.
         let Ok(Ok(Some(found))) = timeout(REQUEST_TIMEOUT, self.leases.get_opt(lease::NAME)).await else {
             return;
         };
-        if !lease::holder(&found).is_some_and(|holder| self.me.is(holder)) {
+        if !lease::holder(&found).is_some_and(|holder| self.identity.is(holder)) {
             return;
         }
         match self.write(&lease::released(&found, Timestamp::now())).await {
-            Ok(_) => info!(lease = self.name, "the lease is free for another replica"),
+            Ok(_) => info!(lease = self.name, "released the lease; a standby can take it now"),
             Err(error) => {
-                warn!(lease = self.name, %error, "the lease is not released; another replica takes it when it has run out");
+                warn!(lease = self.name, %error, "failed to release the lease; a standby takes it when it expires");
             }
         }
     }
 
     /// Reads the lease.
-    async fn look(&mut self) {
+    async fn read_lease(&mut self) {
         let read = timeout(REQUEST_TIMEOUT, self.leases.get_opt(lease::NAME)).await;
         match read.map_err(|_| no_answer()).and_then(|read| read.map_err(|error| error.to_string())) {
             Ok(found) => {
                 let before = self.known.holder().map(str::to_owned);
-                self.known.saw(found, Instant::now());
+                self.known.observe(found, Instant::now());
                 match self.known.holder() {
-                    Some(holder) if before.as_deref() != Some(holder) && !self.me.is(holder) => {
-                        info!(lease = self.name, holder, "another replica leads; this one stands by");
+                    Some(holder) if before.as_deref() != Some(holder) && !self.identity.is(holder) => {
+                        info!(lease = self.name, holder, "another replica is the leader; standing by");
                     }
                     _ => {}
                 }
             }
-            Err(error) => self.failed("the lease cannot be read", &error).await,
+            Err(error) => self.back_off("failed to read the lease; retrying", &error).await,
         }
     }
 
-    /// Takes or renews the lease, unless somebody else has written it since it was read.
-    async fn claim(&mut self) {
+    /// Acquires or renews the lease, unless another client has written it since it was read.
+    async fn acquire_or_renew(&mut self) {
         let began = Instant::now();
-        let claimed = lease::held(self.known.lease(), &self.me, Timestamp::now());
-        match self.write(&claimed).await {
+        let lease = lease::held(self.known.lease(), &self.identity, Timestamp::now());
+        match self.write(&lease).await {
             Ok(written) => {
                 if !self.known.leads() {
-                    info!(lease = self.name, holder = self.me.holder, "this replica leads");
+                    info!(
+                        lease = self.name,
+                        holder = self.identity.holder,
+                        "acquired the lease; this replica is the leader"
+                    );
                 }
-                self.known.wrote(written, began, Instant::now());
+                self.known.renewed(written, began, Instant::now());
                 self.gatekeeper.open(began + FENCE_OPEN_FOR);
                 self.metrics.leads(self.gatekeeper.is_open());
             }
-            Err(Unwritten::Overtaken) => {
-                debug!(lease = self.name, "somebody else wrote the lease first");
-                self.look().await;
+            Err(WriteError::Conflict) => {
+                debug!(lease = self.name, "conflict: another client wrote the lease first");
+                self.read_lease().await;
             }
-            Err(Unwritten::Failed(error)) => {
-                // If it was written nevertheless, the repetition meets a conflict.
-                self.failed("the lease cannot be taken or renewed", &error).await;
+            Err(WriteError::Failed(error)) => {
+                // If the API server did write it, the retry ends in a conflict, and the lease is read again.
+                self.back_off("failed to acquire or renew the lease; retrying", &error).await;
             }
         }
     }
 
-    async fn write(&self, lease: &Lease) -> Result<Lease, Unwritten> {
+    async fn write(&self, lease: &Lease) -> Result<Lease, WriteError> {
         let parameters = PostParams::default();
-        let sent = async {
+        let request = async {
             if lease.metadata.resource_version.is_some() {
                 self.leases.replace(lease::NAME, &parameters, lease).await
             } else {
                 self.leases.create(&parameters, lease).await
             }
         };
-        match timeout(REQUEST_TIMEOUT, sent).await {
+        match timeout(REQUEST_TIMEOUT, request).await {
             Ok(Ok(written)) => Ok(written),
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => {
-                Err(Unwritten::Overtaken)
+                Err(WriteError::Conflict)
             }
-            Ok(Err(error)) => Err(Unwritten::Failed(error.to_string())),
-            Err(_) => Err(Unwritten::Failed(no_answer())),
+            Ok(Err(error)) => Err(WriteError::Failed(error.to_string())),
+            Err(_) => Err(WriteError::Failed(no_answer())),
         }
     }
 
-    async fn failed(&self, what: &str, error: &str) {
+    async fn back_off(&self, message: &'static str, error: &str) {
         let leads = self.gatekeeper.is_open();
         self.metrics.leads(leads);
-        let then =
-            if leads { "" } else { "; until it can be, this replica asks no broker and changes nothing" };
-        warn!(lease = self.name, error, "{what}{then}");
+        let broker_calls_and_writes = if leads { "allowed" } else { "suspended" };
+        warn!(lease = self.name, error, broker_calls_and_writes, "{message}");
         sleep(RETRY_DELAY).await;
     }
 
-    fn lose(&self) -> Lost {
+    fn lose_leadership(&self) -> LeadershipLost {
         self.gatekeeper.close();
         self.metrics.leads(false);
-        let holder = self.known.holder().unwrap_or("nobody").to_owned();
-        Lost { lease: self.name.clone(), holder }
+        let holder = self.known.holder().unwrap_or("no replica").to_owned();
+        LeadershipLost { lease: self.name.clone(), holder }
     }
 }
 
 /// Why the lease was not written.
 #[derive(Debug, Error)]
-enum Unwritten {
-    #[error("somebody else wrote it first")]
-    Overtaken,
-    /// Perhaps it was written nevertheless.
+enum WriteError {
+    #[error("conflict: another client wrote it first")]
+    Conflict,
+    /// Without a response: the API server may have written it all the same.
     #[error("{0}")]
     Failed(String),
 }

@@ -1,18 +1,18 @@
-//! The Kubernetes service catalog: Open Service Broker brokers as custom resources, in one binary.
+//! The Kubernetes service catalog: one operator that manages Open Service Broker services through custom resources.
 //!
-//! The rooms, and what may go from one to another:
+//! The modules, and what each may use (`ARCHITECTURE.md` has the enforced table):
 //!
-//! * [`crd`] — what the objects look like. Types only.
-//! * [`osb`] — how platforms and brokers speak: the types of both sides, and a client. Knows nothing of Kubernetes.
-//! * `domain` — what an object means and what is next. Pure: uses `crd` and `osb`'s types, nothing else.
-//! * `reconcilers` — reads, calls and writes what `domain` decides.
-//! * `leader` — which replica works, and what keeps the others from it.
-//! * `metrics` — what is measured.
-//! * `http` — the HTTP server with its limits; probes and metrics.
-//! * [`run`] — the process: settings, start and stop.
+//! * [`crd`] — the custom resources: types only.
+//! * [`osb`] — the Open Service Broker protocol: wire types and a client. Knows nothing of Kubernetes.
+//! * `domain` — what an object's state means, and the next step for it. Pure: uses only the types of `crd` and `osb`.
+//! * `reconcilers` — the I/O around `domain`: watches, broker calls and writes.
+//! * `leader` — leader election, and the fence that stops a replica which is not the leader.
+//! * `metrics` — the Prometheus metrics.
+//! * `http` — the HTTP server and its limits; the probes and `/metrics`.
+//! * [`run`] — `service-catalog run`: options, start-up and shutdown.
 //!
-//! What the command line, brokers in Rust and tests of an installation use is public; the rest is private, so that the compiler
-//! reports what is not used any more.
+//! Public is what the command line, brokers written in Rust and the tests of an installation use. The rest is private, so
+//! that the compiler reports dead code.
 
 pub mod crd;
 mod domain;

@@ -1,4 +1,4 @@
-//! The command line: `service-catalog run` is the operator, the rest prints what an installation needs.
+//! The command line: `service-catalog run` is the operator, `service-catalog crds` prints its CRDs.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use service_catalog::{crd, run};
 
-/// The Kubernetes service catalog: Open Service Broker brokers as custom resources.
+/// The Kubernetes service catalog: Open Service Broker services through custom resources.
 #[derive(Parser)]
 #[command(version, about)]
 struct Cli {
@@ -18,11 +18,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the operator, with KUBECONFIG or inside the cluster.
+    /// Run the operator, against the cluster of KUBECONFIG or, in a pod, of its service account.
     Run(Box<run::Options>),
-    /// Prints the custom resource definitions as YAML, or writes them to a directory, a file for each kind.
+    /// Print the custom resource definitions (CRDs) as YAML, or write them to a directory, one file per kind.
     Crds {
-        /// Where to write the files.
+        /// Directory to write the files to; it must exist.
         #[arg(long)]
         directory: Option<PathBuf>,
     },
@@ -30,7 +30,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Run(options) => operate(*options),
+        Command::Run(options) => run_operator(*options),
         Command::Crds { directory } => write_crds(directory.as_deref()),
     };
     match result {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn operate(options: run::Options) -> Result<(), Box<dyn Error>> {
+fn run_operator(options: run::Options) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Runtime::new()?;
     Ok(runtime.block_on(run::run(options))?)
 }

@@ -1,6 +1,10 @@
-//! What can be measured of the operator. Names that service-catalog had are kept.
+//! The Prometheus metrics of the operator. Metrics that the archived service-catalog had keep their names.
+//!
+//! Counters and histograms are updated as things happen. Gauges about objects are computed at each scrape, by a census.
 
 mod census;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +23,7 @@ use crate::osb::Observation;
 
 pub use census::{BrokerCount, Census, Expiration, ObjectCount, OperationCount};
 
-/// A broker.
+/// The labels of a broker.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct BrokerLabels {
     broker: String,
@@ -49,7 +53,7 @@ struct WriteLabels {
     method: String,
 }
 
-/// All metrics, and how they are written.
+/// All metrics and their registry.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -62,11 +66,11 @@ pub struct Metrics {
     writes: Family<WriteLabels, Counter>,
     leads: Gauge,
     census: census::Gauges,
-    counting: OnceLock<Counting>,
+    take_census: OnceLock<TakeCensus>,
 }
 
-/// A counter that is written under its very name, as dashboards of service-catalog look for it; other counters end in
-/// `_total`.
+/// A counter without the suffix `_total`, which the encoder adds to all others: dashboards of the archived
+/// service-catalog use the name without it.
 #[derive(Clone, Debug, Default)]
 struct PlainCounter(Counter);
 
@@ -84,12 +88,12 @@ impl TypedMetric for PlainCounter {
     const TYPE: MetricType = MetricType::Unknown;
 }
 
-/// Counts what there is.
-struct Counting(Box<dyn Fn() -> Census + Send + Sync>);
+/// Takes a census of all objects.
+struct TakeCensus(Box<dyn Fn() -> Census + Send + Sync>);
 
-impl fmt::Debug for Counting {
+impl fmt::Debug for TakeCensus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Counting")
+        f.write_str("TakeCensus")
     }
 }
 
@@ -110,7 +114,7 @@ impl Default for Metrics {
             writes: Family::default(),
             leads: Gauge::default(),
             census: census::Gauges::default(),
-            counting: OnceLock::new(),
+            take_census: OnceLock::new(),
         };
         metrics.register();
         metrics
@@ -121,34 +125,46 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         let name = "servicecatalog_broker_service_class_count";
-        registry.register(name, "Classes in a broker's catalog", self.classes.clone());
+        registry.register(
+            name,
+            "Number of classes in the published catalog of a broker",
+            self.classes.clone(),
+        );
         let name = "servicecatalog_broker_service_plan_count";
-        registry.register(name, "Plans in a broker's catalog", self.plans.clone());
+        registry.register(name, "Number of plans in the published catalog of a broker", self.plans.clone());
         let name = "servicecatalog_osb_request_count";
-        registry.register(name, "Requests to brokers, by method and kind of answer", self.requests.clone());
+        registry.register(
+            name,
+            "Requests to a broker, by method and status class of the response",
+            self.requests.clone(),
+        );
         let name = "servicecatalog_osb_request_seconds";
-        registry.register(name, "How long brokers take to answer", self.request_seconds.clone());
+        registry.register(name, "Duration of requests to a broker, in seconds", self.request_seconds.clone());
         let name = "controller_runtime_reconcile";
-        registry.register(name, "Passes over objects, by result", self.reconciles.clone());
+        registry.register(name, "Reconciles of objects, by controller and result", self.reconciles.clone());
         let name = "controller_runtime_reconcile_time_seconds";
-        registry.register(name, "How long reconciles take", self.reconcile_seconds.clone());
+        registry.register(name, "Duration of reconciles, in seconds", self.reconcile_seconds.clone());
         let name = "servicecatalog_api_write_count";
-        registry.register(name, "Requests to the Kubernetes API that change something", self.writes.clone());
+        registry.register(name, "Write requests to the Kubernetes API, by method", self.writes.clone());
         let name = "servicecatalog_leader";
-        registry.register(name, "Whether this replica works (1) or stands by (0)", self.leads.clone());
+        registry.register(
+            name,
+            "1 if this replica is the leader and its lease is valid, else 0",
+            self.leads.clone(),
+        );
         self.census.register(registry);
     }
 
-    /// Whenever the metrics are read, what there is is counted so.
-    pub fn count_by(&self, count: impl Fn() -> Census + Send + Sync + 'static) {
-        // There is one operator in a process.
-        let _ = self.counting.set(Counting(Box::new(count)));
+    /// Sets the function that takes the census at each scrape.
+    pub fn set_census(&self, census: impl Fn() -> Census + Send + Sync + 'static) {
+        // A process has one operator, so it is set once.
+        let _ = self.take_census.set(TakeCensus(Box::new(census)));
     }
 
-    /// As Prometheus reads them.
+    /// The metrics in the text format that Prometheus scrapes.
     pub fn text(&self) -> String {
-        if let Some(Counting(count)) = self.counting.get() {
-            self.census.set(count());
+        if let Some(TakeCensus(census)) = self.take_census.get() {
+            self.census.set(census());
         }
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -156,14 +172,14 @@ impl Metrics {
         text
     }
 
-    /// The size of a broker's published catalog.
+    /// Sets the size of a broker's published catalog.
     pub fn catalog(&self, broker: &str, namespace: Option<&str>, classes: usize, plans: usize) {
         let labels = Self::broker(broker, namespace);
         self.classes.get_or_create(&labels).set(i64::try_from(classes).unwrap_or(i64::MAX));
         self.plans.get_or_create(&labels).set(i64::try_from(plans).unwrap_or(i64::MAX));
     }
 
-    /// A broker is gone.
+    /// Removes the metrics of a broker that is gone.
     pub fn forget_broker(&self, broker: &str, namespace: Option<&str>) {
         let labels = Self::broker(broker, namespace);
         self.classes.remove(&labels);
@@ -174,7 +190,7 @@ impl Metrics {
         BrokerLabels { broker: broker.to_owned(), namespace: namespace.unwrap_or_default().to_owned() }
     }
 
-    /// A broker has answered, or has not.
+    /// Counts a request to a broker and its duration.
     pub fn request(&self, broker: &str, observation: &Observation) {
         let Observation { method, status, duration } = *observation;
         let labels = RequestLabels { broker: broker.to_owned(), method, status };
@@ -182,17 +198,17 @@ impl Metrics {
         self.request_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// The Kubernetes API is asked to change something.
+    /// Counts a write request to the Kubernetes API.
     pub fn write(&self, method: &str) {
         self.writes.get_or_create(&WriteLabels { method: method.to_owned() }).inc();
     }
 
-    /// Whether this replica works.
+    /// Sets whether this replica is the leader.
     pub fn leads(&self, leads: bool) {
         self.leads.set(leads.into());
     }
 
-    /// A pass begins.
+    /// Starts the timer of a reconcile.
     pub fn start_reconcile(self: &Arc<Self>, controller: &str) -> ReconcileTimer {
         ReconcileTimer {
             metrics: Arc::clone(self),
@@ -202,7 +218,7 @@ impl Metrics {
     }
 }
 
-/// A pass under way.
+/// The timer of a reconcile in progress.
 pub struct ReconcileTimer {
     metrics: Arc<Metrics>,
     controller: String,
@@ -210,11 +226,11 @@ pub struct ReconcileTimer {
 }
 
 impl ReconcileTimer {
-    /// It is over.
+    /// Records the duration and the result of the reconcile.
     pub fn end(self, result: &'static str) {
-        let took = self.began.elapsed();
+        let duration = self.began.elapsed();
         let labels = ControllerLabels { controller: self.controller.clone() };
-        self.metrics.reconcile_seconds.get_or_create(&labels).observe(took.as_secs_f64());
+        self.metrics.reconcile_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
         self.metrics.reconciles.get_or_create(&ReconcileLabels { controller: self.controller, result }).inc();
     }
 }

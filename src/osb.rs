@@ -1,30 +1,30 @@
-//! The Open Service Broker API, version 2.17: the client of a platform, and the wire types of both sides.
+//! The Open Service Broker API (OSB), version 2.17: a client for the platform, and the wire types of both sides.
 //!
-//! Requests, answers and queries are types that a platform writes and a broker reads, or the other way round: each
-//! is `Serialize` and `Deserialize`, leaves out what is absent, never writes `null`, and ignores unknown members.
-//! With [`route`] and [`header`] they are what a broker in Rust needs of this API. Those that hold credentials or
-//! parameters are written whole, but show nothing of them to a log ([`SecretObject`]).
+//! The platform serialises requests and the broker deserialises them; for responses it is the other way round. So each
+//! type is both `Serialize` and `Deserialize`. It omits absent members, never writes `null` and ignores unknown
+//! members. Together with [`route`] and [`header`], the types are all that a broker in Rust needs of this API.
+//! Credentials and parameters are serialised whole, but their `Debug` output is redacted ([`SecretObject`]).
 //!
-//! [`Client`] has one method for each endpoint of a broker. It sends a request once, reads the answer within
-//! limits of time and size, and says precisely what happened: a [`Reply`], a document, or an [`Error`] that can
-//! be asked the questions on which the next step depends. It keeps no state and retries nothing; what to do about
-//! an answer is decided elsewhere. Nothing here knows of Kubernetes.
+//! The entry point is [`Client`], with one method for each endpoint. It sends a request once, reads the response within
+//! limits of time and size, and returns a [`Reply`], a document or an [`Error`]. The methods of the error answer the
+//! questions on which the next step depends. The client keeps no state and never retries: the caller decides what to do
+//! about a response. This module must not depend on Kubernetes.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
-//! | `client` | which request does an operation make, which answers does it accept? |
-//! | `config` | where is the broker and how is it spoken to? |
-//! | `request` | which URL and which body make a request? |
-//! | `transport` | how is one request carried out: headers, redirects, limits? |
-//! | `answer` | which answers are successes, and what do they say? |
-//! | `identity` | on whose behalf is a request made? |
-//! | `catalog` | what does a broker offer, and which of it cannot be used? |
-//! | `instance`, `binding`, `operation` | what do requests and answers look like on the wire? |
-//! | `route`, `header` | which paths and headers does the API have? |
-//! | `error` | what went wrong, and what does it mean? `error/response`: how does a broker say so? |
-//! | `json`, `text`, `retry_after` | how is what brokers write read safely? |
+//! | `client` | Which request does an operation send, and which responses does it accept? |
+//! | `config` | Where is the broker, and how does the client connect and authenticate? |
+//! | `request` | Which URL and body does a request have? |
+//! | `transport` | How is one request sent: headers, redirects, timeout, size limit? |
+//! | `answer` | Which responses are successes, and what do they contain? |
+//! | `identity` | On whose behalf is a request made? |
+//! | `catalog` | What does a broker offer, and which entries are unusable? |
+//! | `instance`, `binding`, `operation` | What do requests and responses look like on the wire? |
+//! | `route`, `header` | Which paths and headers does the API have? |
+//! | `error`, `error/response` | What went wrong, what does it mean, and what does an error look like on the wire? |
+//! | `json`, `text`, `retry_after` | How are JSON, text and delays from an untrusted broker read safely? |
 //!
-//! Section names in the documentation are those of the specification, `spec.md` and `profile.md`.
+//! Quoted section names are those of the specification, `spec.md` and `profile.md`.
 
 mod answer;
 mod binding;
@@ -68,5 +68,5 @@ pub use operation::{
     AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, OperationState, PlanQuery, Reply,
 };
 
-/// The version of the API that every request announces (“API Version Header”).
+/// The version of the API that every request declares (“API Version Header”).
 pub const API_VERSION: &str = "2.17";

@@ -1,27 +1,49 @@
-//! The shell: one reconciler a kind, over the pure [`domain`](crate::domain). It reads, calls, and writes what the
-//! core decided.
+//! The imperative shell around the pure [`domain`](crate::domain): one reconciler for each kind. It observes, lets
+//! `domain` decide, executes the step, and writes the result. It must not decide anything itself. The entry point is
+//! [`Operator::run`].
 //!
-//! | room or file | what it answers |
+//! | module | question |
 //! |---|---|
-//! | `kind_table` | which kinds are there? A kind is registered here |
-//! | `wiring` | which parts does the operator consist of, and which change requeues which objects? |
-//! | `kinds` | what is done for an object of each kind? |
-//! | `lifecycle` | which loop do instances and bindings share? |
-//! | `rollouts` | which workloads are restarted, so that their pods have what bindings give? |
-//! | `census` | what is there to be counted? |
+//! | `kind_table` | which kinds are reconciled? Each is registered here |
+//! | `wiring` | how are the components connected, and which change requeues which objects? |
+//! | `kinds` | how is an object of each kind reconciled? |
+//! | `lifecycle` | which reconcile loop do instances and bindings share? |
+//! | `rollouts` | which workloads are restarted, so that their pods get the current credentials? |
+//! | `census` | how many objects are in which state, for the metrics? |
 //! | `context` | what do all reconcilers share? |
-//! | `broker_access` | how is a broker reached, and may it be called now? |
-//! | `secrets` | which Secrets are read, written and watched, and whose are they? |
-//! | `collisions` | which pods have something else in the place of what a binding gives them? |
-//! | `schemas` | do parameters fit the schema of their plan? |
-//! | `kube_api`, `caches`, `queue` | how are objects written, read from caches, requeued? |
-//! | `scope` | how does one body serve the cluster-wide and the namespaced kinds? |
-//! | `kind`, `identity`, `by_uid` | what has each kind; which object is it; what is remembered of it? |
-//! | `fair_limiter`, `instance_locks` | which request is next; which calls exclude each other? |
-//! | `watch`, `clock`, `error` | how is a watch followed, what time is it, what went wrong? |
+//! | `broker_access` | how is a broker called, and may it be called now? |
+//! | `secrets` | which Secrets are read, written and watched, and which object owns them? |
+//! | `collisions` | which pods already define what a binding would inject? |
+//! | `schemas` | do parameters match the schema of their plan? |
+//! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
+//! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
+//! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
+//! | `fair_limiter`, `instance_locks` | which request gets the next permit; which calls exclude each other? |
+//! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
 //!
-//! Uses go one way: `wiring` → `kinds` → `lifecycle`, `rollouts` → `context` → `broker_access`, `secrets`, `collisions`,
-//! `schemas` → the rest. So the parts of the context do not know it.
+//! Dependencies go one way: `wiring` → `kinds` → `lifecycle`, `rollouts` → `context` → `broker_access`, `secrets`,
+//! `collisions`, `schemas` → the rest. The parts of the context do not depend on the context.
+//!
+//! How requests are kept apart:
+//!
+//! - **Feeds and queues.** One watch for each kind fills a cache and requeues the objects that a change concerns
+//!   (`wiring::feed`, `wiring::triggers`). An object is in one reconcile at a time, and is queued once, however often
+//!   it is requeued.
+//! - **Harness.** A reconcile ends after 5 minutes, a panic is contained, and failures back off from 0.5 s to 5 min;
+//!   a conflict is not a failure (`wiring::harness`).
+//! - **Stale caches.** A reconcile of a copy that is older than the operator's own last write is skipped: the watch
+//!   delivers the newer one and requeues the object (`KubeApi::take_stale`). Before it executes an intent that this
+//!   reconcile has not written itself, the operator reads the object live: an intent that is only known from the
+//!   cache may already have been executed.
+//! - **Optimistic concurrency.** Each status write and patch carries the resourceVersion that was observed, so a
+//!   decision on a stale object fails.
+//! - **A lock for each instance** (`instance_locks`). A broker has one changing request at a time for an instance and
+//!   its bindings. A reconcile that has waited for the lock checks its decision again: no instance is deprovisioned
+//!   that was just bound.
+//! - **A call gate for each broker:** 32 requests at once and a circuit breaker. A broker that hangs delays no other.
+//! - **Fair limits.** Where a limit is reached (a broker's 32 requests, 32 requests at the Kubernetes API not
+//!   counting events, two schemas on threads of their own), namespaces get permits in turn. What a schema may cost is
+//!   bounded before (`domain::schema`).
 
 mod broker_access;
 mod by_uid;
@@ -58,33 +80,34 @@ use wiring::Wiring;
 
 pub use context::Settings;
 
-/// The operator's tasks.
+/// The operator, with all its components.
 pub struct Operator(Wiring);
 
 impl Operator {
-    /// Puts everything in its place; nothing runs yet. `client` must wait for the fence whenever it changes something.
+    /// Connects the components; nothing runs yet. Each write with `client` must wait at the fence.
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
         Self(Wiring::new(client, fence, settings, metrics))
     }
 
-    /// Watches, and works while the fence is open; until this is dropped. `ready` is called when all caches are synced.
+    /// Runs the watches, and the reconcilers while the fence is open, until the future is dropped. Calls `ready` once
+    /// all caches are synced.
     pub async fn run(self, ready: impl FnOnce()) {
         let context = Arc::clone(&self.0.context);
         let tasks = self.0.tasks();
-        let watching = futures::future::join_all(tasks.watches);
-        let working = async {
+        let watches = futures::future::join_all(tasks.watches);
+        let reconcilers = async {
             caches_synced(&context).await;
             ready();
             futures::future::join_all(tasks.reconcilers).await;
         };
         tokio::select! {
-            _ = watching => {}
-            () = working => {}
+            _ = watches => {}
+            () = reconcilers => {}
         }
     }
 }
 
-/// Returns when each watch has listed once.
+/// Returns once each watch has listed its objects.
 async fn caches_synced(context: &Context) {
     context.caches.wait_until_ready().await;
     context.binding_secrets.wait_until_ready().await;

@@ -1,4 +1,5 @@
-//! `service-catalog run`: starts the operator and the server of its endpoints, stops cleanly.
+//! `service-catalog run`: starts the operator and its HTTP endpoints, and releases the lease when it stops. The entry
+//! point is [`run`].
 
 mod client;
 
@@ -19,89 +20,92 @@ use tracing_subscriber::EnvFilter;
 
 use crate::domain::duration::go_duration;
 use crate::http;
-use crate::leader::{Candidate, Lost};
+use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
 use crate::osb::install_tls_provider;
 use crate::reconcilers::{Operator, Settings};
 
-/// The oldest Kubernetes that can inject into pods without a webhook: `MutatingAdmissionPolicy` v1.
-const OLDEST: (u32, u32) = (1, 36);
-/// The `ConfigMap` in which service-catalog kept the id of the cluster.
+/// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
+const MIN_VERSION: (u32, u32) = (1, 36);
+/// The `ConfigMap` in which the archived service-catalog stored the cluster id.
 const CLUSTER_INFO: &str = "cluster-info";
-/// What is logged unless `RUST_LOG` says otherwise. Interrupted watches are reported by us.
-const LOGGED: &str = "info,kube_runtime=error";
+/// The default of `RUST_LOG`. kube's warnings about interrupted watches are off, because the operator logs them itself.
+const DEFAULT_LOG_FILTER: &str = "info,kube_runtime=error";
 
-/// How the operator runs.
+/// The options of `service-catalog run`.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Where /livez, /readyz and /metrics are served.
+    /// Address that serves /livez, /readyz and /metrics.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// How logs are written; RUST_LOG chooses which.
+    /// Format of the logs; RUST_LOG sets their levels, for example debug.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
     log_format: LogFormat,
-    /// The namespace that the operator runs in.
+    /// Namespace that the operator runs in; it contains the lease for leader election.
     #[arg(long, env = "POD_NAMESPACE", default_value = "service-catalog")]
     namespace: String,
-    /// The pod that the operator runs in. A process started again in the same pod works at once; without a name it waits until the lease of the former one has run out.
+    /// Pod that the operator runs in. A process that restarts in the same pod takes over the lease at once; without a
+    /// pod name it waits until the old lease expires.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
-    /// The id by which brokers know this cluster [default: that of the ConfigMap cluster-info, which service-catalog made, or the UID of the namespace kube-system]
+    /// Id by which brokers know this cluster [default: the id in the ConfigMap cluster-info of the archived
+    /// service-catalog, or else the UID of the namespace kube-system]
     #[arg(long, env = "CLUSTER_ID")]
     cluster_id: Option<String>,
-    /// How often a catalog is fetched if the broker's spec does not say.
+    /// Interval between fetches of a broker's catalog, for brokers without spec.relistDuration.
     #[arg(long, env = "BROKER_RELIST_INTERVAL", default_value = "24h", value_parser = parse_duration)]
     broker_relist_interval: Duration,
-    /// How long a broker may take to answer.
+    /// Timeout of a request to a broker.
     #[arg(long, env = "OSB_API_REQUEST_TIMEOUT", default_value = "60s", value_parser = parse_duration)]
     osb_api_request_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LogFormat {
-    /// For people.
+    /// One line of text per event.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per event.
     Json,
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
     go_duration(text)
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "a duration like 90s, 15m or 24h is wanted".to_owned())
+        .ok_or_else(|| "expected a duration such as 90s, 15m or 24h".to_owned())
 }
 
-/// Why the operator does not start, or ends.
+/// Why the operator does not start, or why it exits.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// There is no way to the Kubernetes API.
-    #[error("the Kubernetes API cannot be reached: {0}")]
+    /// There is neither a kubeconfig nor an in-cluster configuration.
+    #[error("cannot configure the Kubernetes client: {0}")]
     Config(#[from] kube::config::InferConfigError),
-    /// The Kubernetes API does not answer, or refuses.
+    /// The Kubernetes API does not answer, or rejects the request.
     #[error("{0}: {1}")]
     Api(&'static str, Box<kube::Error>),
     /// The cluster is too old.
     #[error(
-        "this cluster runs Kubernetes {0}; 1.36 is the oldest that has MutatingAdmissionPolicy v1, by which pods get their credentials"
+        "unsupported Kubernetes version {0}: the operator injects credentials with MutatingAdmissionPolicy v1, which needs \
+         Kubernetes 1.36 or later"
     )]
     TooOld(String),
-    /// The port is taken, or the like.
-    #[error("{0} cannot be listened on: {1}")]
+    /// The address is in use, or is not an address of this host.
+    #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// The system does not let the operator wait for signals.
-    #[error("signals cannot be waited for: {0}")]
+    /// The signal handlers cannot be installed.
+    #[error("cannot install the signal handlers: {0}")]
     Signals(std::io::Error),
-    /// The logs cannot be set up.
-    #[error("RUST_LOG: {0}")]
+    /// `RUST_LOG` is not a log filter.
+    #[error("invalid RUST_LOG: {0}")]
     Logs(#[from] tracing_subscriber::filter::ParseError),
-    /// Another replica leads.
+    /// Another replica is the leader now.
     #[error(transparent)]
-    Lost(#[from] Lost),
+    LeadershipLost(#[from] LeadershipLost),
 }
 
-/// Runs the operator until SIGTERM or SIGINT, or until another replica has taken the lead from it.
+/// Runs the operator until SIGTERM or SIGINT, or until it loses leadership to another replica.
 pub async fn run(options: Options) -> Result<(), Error> {
-    logs(options.log_format)?;
+    init_logs(options.log_format)?;
     install_tls_provider();
     let metrics = Arc::new(Metrics::default());
     let config = kube::Config::infer().await?;
@@ -126,24 +130,25 @@ pub async fn run(options: Options) -> Result<(), Error> {
         let _ = ready.set(());
         info!("ready");
     });
-    // Only who knows what there is can take over at once.
+    // A standby becomes a candidate once its caches are synced: a new leader can then reconcile at once.
     let leading = async {
         ready.wait().await;
         candidate.run().await
     };
-    // Whatever is not finished when one of them ends is dropped.
+    // The first future to end drops the others, and with them their calls in flight. The intent in each status tells
+    // the next leader about those calls.
     let end = tokio::select! {
         never = http::serve(listener, endpoints) => match never {},
         () = operator => Ok(()),
         lost = leading => Err(lost.into()),
-        told = stop() => told,
+        signalled = wait_for_signal() => signalled,
     };
     candidate.release().await;
     end
 }
 
-/// Returns when the process is told to stop.
-async fn stop() -> Result<(), Error> {
+/// Returns on SIGTERM or SIGINT.
+async fn wait_for_signal() -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     tokio::select! {
@@ -154,10 +159,10 @@ async fn stop() -> Result<(), Error> {
     Ok(())
 }
 
-fn logs(format: LogFormat) -> Result<(), Error> {
+fn init_logs(format: LogFormat) -> Result<(), Error> {
     let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
         Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives)?,
-        _ => EnvFilter::new(LOGGED),
+        _ => EnvFilter::new(DEFAULT_LOG_FILTER),
     };
     let colours = std::io::stderr().is_terminal();
     let logs =
@@ -170,28 +175,27 @@ fn logs(format: LogFormat) -> Result<(), Error> {
 }
 
 async fn check_version(client: &Client) -> Result<(), Error> {
-    let version = client
-        .apiserver_version()
-        .await
-        .map_err(|error| Error::Api("asking the Kubernetes API for its version", Box::new(error)))?;
+    let version = client.apiserver_version().await.map_err(|error| {
+        Error::Api("cannot read the version of the Kubernetes API server", Box::new(error))
+    })?;
     let number =
         |text: &str| text.trim_end_matches(|character: char| !character.is_ascii_digit()).parse::<u32>().ok();
     let known = number(&version.major).zip(number(&version.minor));
-    if known.is_some_and(|version| version < OLDEST) {
+    if known.is_some_and(|version| version < MIN_VERSION) {
         return Err(Error::TooOld(version.git_version));
     }
     Ok(())
 }
 
-/// The id by which brokers know this cluster: changing it would break their records.
+/// The id by which brokers know this cluster. It must not change: brokers store it with each instance.
 async fn cluster_id(client: &Client, options: &Options) -> Result<String, Error> {
     if let Some(id) = &options.cluster_id {
         return Ok(id.clone());
     }
-    let failed = |error| Error::Api("finding the id of the cluster", Box::new(error));
+    let failed = |error| Error::Api("cannot read the cluster id", Box::new(error));
     let maps = Api::<ConfigMap>::namespaced(client.clone(), &options.namespace);
-    let former = maps.get_opt(CLUSTER_INFO).await.map_err(failed)?;
-    if let Some(id) = former.and_then(|map| map.data?.remove("id")) {
+    let archived = maps.get_opt(CLUSTER_INFO).await.map_err(failed)?;
+    if let Some(id) = archived.and_then(|map| map.data?.remove("id")) {
         return Ok(id);
     }
     let system = Api::<Namespace>::all(client.clone()).get("kube-system").await.map_err(failed)?;

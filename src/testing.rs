@@ -2,7 +2,7 @@
 //!
 //! | room | what it answers |
 //! |---|---|
-//! | `broker` | what was a broker asked, what does it hold, and which rules must its caller keep? |
+//! | `broker` | what does a broker hold, and which rules of the specification did its caller break? |
 //! | `simulation` | what do the real reconcilers do against a simulated API server and broker, in simulated time? |
 //!
 //! The integration tests (`tests/it/scripted.rs`) include the files of `broker`, so that both have one model.

@@ -7,7 +7,7 @@ mod operations;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::{bindings::Wish, instances::Change};
+pub use self::{bindings::NewBinding, instances::Change};
 use crate::{
     catalog::{self, Plan},
     error::Error,

@@ -23,7 +23,7 @@ use crate::{
     broker::{Broker, Done},
     catalog::{self, Action},
     error::Error,
-    instance::Wish,
+    instance::Settings,
 };
 
 type Shared = State<Arc<Mutex<Broker>>>;
@@ -73,8 +73,8 @@ async fn provision(
     let ProvisionRequest { service_id, plan_id, parameters, context, .. } = read(request)?;
     // The context says for whom it is.
     let customer = if context.is_null() { id.clone() } else { context.to_string() };
-    let wish = (service_id.as_str(), Wish { plan_id, parameters });
-    let done = lock(&broker).provision(&id, wish, customer, query.accepts_incomplete, Instant::now())?;
+    let settings = (service_id.as_str(), Settings { plan_id, parameters });
+    let done = lock(&broker).provision(&id, settings, customer, query.accepts_incomplete, Instant::now())?;
     Ok(answer(done, StatusCode::CREATED, ProvisionResponse::default()))
 }
 
@@ -107,11 +107,11 @@ async fn fetch_instance(
     Path(id): Path<String>,
 ) -> Result<Json<InstanceResponse>, Error> {
     let mut broker = lock(&broker);
-    let (service_id, wish) = broker.instance(&id, Instant::now())?;
+    let (service_id, settings) = broker.instance(&id, Instant::now())?;
     Ok(Json(InstanceResponse {
         service_id: Some(service_id.to_owned()),
-        plan_id: Some(wish.plan_id.clone()),
-        parameters: wish.parameters.clone(),
+        plan_id: Some(settings.plan_id.clone()),
+        parameters: settings.parameters.clone(),
         ..InstanceResponse::default()
     }))
 }

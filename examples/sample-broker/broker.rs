@@ -11,7 +11,7 @@ use service_catalog::osb::{OperationState, SecretObject};
 use crate::{
     catalog::{Action, Service, Times},
     error::Error,
-    instance::{Instance, Operation, Wish},
+    instance::{Instance, Operation, Settings},
 };
 
 /// How long things take.
@@ -65,28 +65,28 @@ impl Broker {
     pub fn provision(
         &mut self,
         id: &str,
-        (service_id, wish): (&str, Wish),
+        (service_id, settings): (&str, Settings),
         customer: String,
         accepts_incomplete: bool,
         now: Instant,
     ) -> Result<Done, Error> {
-        let service = self.offered(service_id, &wish.plan_id)?.clone();
+        let service = self.offered(service_id, &settings.plan_id)?.clone();
         service.admit(accepts_incomplete)?;
         self.catch_up(id, now);
         match self.instances.get(id) {
             Some(there) if there.is_busy_with(Action::Deprovision) => return Err(Error::Concurrency),
-            Some(there) if there.service.offering.id != service_id || there.wish != wish => {
+            Some(there) if there.service.offering.id != service_id || there.settings != settings => {
                 return Err(Error::Conflict("the instance"));
             }
             Some(there) if there.is_busy_with(Action::Provision) => {
                 return Ok(Done::Begun(Action::Provision));
             }
-            Some(there) if there.made => return Ok(Done::Already),
+            Some(there) if there.provisioned => return Ok(Done::Already),
             // What a failed attempt has left is made anew.
             Some(_) | None => {}
         }
-        self.instances.insert(id.to_owned(), Instance::new(service, customer, wish.clone()));
-        self.begin(id, Action::Provision, wish, now)
+        self.instances.insert(id.to_owned(), Instance::new(service, customer, settings.clone()));
+        self.begin(id, Action::Provision, settings, now)
     }
 
     /// Changes an instance: its plan, its parameters, or both.
@@ -97,22 +97,22 @@ impl Broker {
         accepts_incomplete: bool,
         now: Instant,
     ) -> Result<Done, Error> {
-        let instance = self.made(id, now)?;
+        let instance = self.provisioned(id, now)?;
         instance.service.admit(accepts_incomplete)?;
         if instance.service.offering.id != service_id {
             return Err(Error::BadRequest("the instance is of another service_id".to_owned()));
         }
-        let wish = Wish {
-            plan_id: plan_id.unwrap_or_else(|| instance.wish.plan_id.clone()),
-            parameters: parameters.or_else(|| instance.wish.parameters.clone()),
+        let settings = Settings {
+            plan_id: plan_id.unwrap_or_else(|| instance.settings.plan_id.clone()),
+            parameters: parameters.or_else(|| instance.settings.parameters.clone()),
         };
-        let repeated = instance.is_busy_with(Action::Update) && instance.operation.wish == wish;
+        let repeated = instance.is_busy_with(Action::Update) && instance.operation.settings == settings;
         let busy = instance.is_busy();
-        self.offered(service_id, &wish.plan_id)?;
+        self.offered(service_id, &settings.plan_id)?;
         match (repeated, busy) {
             (true, _) => Ok(Done::Begun(Action::Update)),
             (false, true) => Err(Error::Concurrency),
-            (false, false) => self.begin(id, Action::Update, wish, now),
+            (false, false) => self.begin(id, Action::Update, settings, now),
         }
     }
 
@@ -124,8 +124,8 @@ impl Broker {
         if instance.is_busy_with(Action::Deprovision) {
             return Ok(Done::Begun(Action::Deprovision));
         }
-        let wish = instance.wish.clone();
-        self.begin(id, Action::Deprovision, wish, now)
+        let settings = instance.settings.clone();
+        self.begin(id, Action::Deprovision, settings, now)
     }
 
     /// How the last operation on an instance stands.
@@ -134,16 +134,16 @@ impl Broker {
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
         let (service, customer) = (instance.service.clone(), instance.customer.clone());
         let (action, state) = (instance.operation.action, instance.state());
-        match self.strike(&service, customer, Action::Poll) {
+        match self.next_failure(&service, customer, Action::Poll) {
             Some(status) => Err(Error::Scripted(status)),
             None => Ok((action, state)),
         }
     }
 
     /// What an instance is like: its service and what was wished.
-    pub fn instance(&mut self, id: &str, now: Instant) -> Result<(&str, &Wish), Error> {
-        let instance = self.made(id, now)?;
-        Ok((&instance.service.offering.id, &instance.wish))
+    pub fn instance(&mut self, id: &str, now: Instant) -> Result<(&str, &Settings), Error> {
+        let instance = self.provisioned(id, now)?;
+        Ok((&instance.service.offering.id, &instance.settings))
     }
 
     /// Makes a binding.
@@ -154,7 +154,7 @@ impl Broker {
         parameters: Option<SecretObject>,
         now: Instant,
     ) -> Result<(Done, SecretObject), Error> {
-        let instance = self.made(id, now)?;
+        let instance = self.provisioned(id, now)?;
         match instance.bindings.get(binding) {
             Some(known) if *known == parameters => return Ok((Done::Already, instance.credentials())),
             Some(_) => return Err(Error::Conflict("the binding")),
@@ -172,7 +172,7 @@ impl Broker {
         binding: &str,
         now: Instant,
     ) -> Result<(Option<SecretObject>, SecretObject), Error> {
-        let instance = self.made(id, now)?;
+        let instance = self.provisioned(id, now)?;
         let parameters = instance.bindings.get(binding).ok_or(Error::NotFound("the binding"))?;
         Ok((parameters.clone(), instance.credentials()))
     }
@@ -185,13 +185,13 @@ impl Broker {
     }
 
     /// Begins an operation, and ends it unless it takes a while.
-    fn begin(&mut self, id: &str, action: Action, wish: Wish, now: Instant) -> Result<Done, Error> {
+    fn begin(&mut self, id: &str, action: Action, settings: Settings, now: Instant) -> Result<Done, Error> {
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
         let (service, customer) = (instance.service.clone(), instance.customer.clone());
-        let fault = self.strike(&service, customer, action);
+        let fault = self.next_failure(&service, customer, action);
         let until = if service.asynchronous { now + self.pace.delay } else { now };
         if let Some(instance) = self.instances.get_mut(id) {
-            instance.operation = Operation { action, wish, until: Some(until), fails: fault.is_some() };
+            instance.operation = Operation { action, settings, until: Some(until), fails: fault.is_some() };
         }
         if service.asynchronous {
             return Ok(Done::Begun(action));
@@ -212,13 +212,13 @@ impl Broker {
         if !self.instances.get_mut(id).is_some_and(|instance| instance.catch_up(now)) {
             return;
         }
-        if let Some(Instance { made: true, customer, .. }) = self.instances.remove(id) {
+        if let Some(Instance { provisioned: true, customer, .. }) = self.instances.remove(id) {
             self.failed.retain(|(failed, _), _| *failed != customer);
         }
     }
 
     /// The status with which this fails now, if it does.
-    fn strike(&mut self, service: &Service, customer: String, action: Action) -> Option<StatusCode> {
+    fn next_failure(&mut self, service: &Service, customer: String, action: Action) -> Option<StatusCode> {
         let fault = service.fault(action)?;
         let times = self.failed.entry((customer, action)).or_default();
         let fails = match fault.times {
@@ -229,9 +229,9 @@ impl Broker {
         fails.then_some(fault.status)
     }
 
-    fn made(&mut self, id: &str, now: Instant) -> Result<&mut Instance, Error> {
+    fn provisioned(&mut self, id: &str, now: Instant) -> Result<&mut Instance, Error> {
         self.catch_up(id, now);
-        let instance = self.instances.get_mut(id).filter(|instance| instance.made);
+        let instance = self.instances.get_mut(id).filter(|instance| instance.provisioned);
         instance.ok_or(Error::NotFound("the instance"))
     }
 }

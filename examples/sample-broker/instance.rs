@@ -15,9 +15,9 @@ pub struct Instance {
     /// For whom it is.
     pub customer: String,
     /// What it is like.
-    pub wish: Wish,
+    pub settings: Settings,
     /// It has been made, and can be used.
-    pub made: bool,
+    pub provisioned: bool,
     /// The last operation.
     pub operation: Operation,
     /// The parameters of its bindings, by their ids.
@@ -26,7 +26,7 @@ pub struct Instance {
 
 /// What an instance is to be like.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct Settings {
     /// The plan.
     pub plan_id: String,
     /// The parameters, if there are any.
@@ -39,7 +39,7 @@ pub struct Operation {
     /// What is done.
     pub action: Action,
     /// What the instance is like afterwards.
-    pub wish: Wish,
+    pub settings: Settings,
     /// Until when it is under way; nothing if it is over.
     pub until: Option<Instant>,
     /// It will not succeed, or has not.
@@ -48,10 +48,10 @@ pub struct Operation {
 
 impl Instance {
     /// One that is still to be made.
-    pub fn new(service: Service, customer: String, wish: Wish) -> Self {
+    pub fn new(service: Service, customer: String, settings: Settings) -> Self {
         let operation =
-            Operation { action: Action::Provision, wish: wish.clone(), until: None, fails: false };
-        Self { service, customer, wish, made: false, operation, bindings: BTreeMap::new() }
+            Operation { action: Action::Provision, settings: settings.clone(), until: None, fails: false };
+        Self { service, customer, settings, provisioned: false, operation, bindings: BTreeMap::new() }
     }
 
     /// Whether an operation is under way.
@@ -81,8 +81,8 @@ impl Instance {
         self.operation.until = None;
         match self.operation.action {
             _ if self.operation.fails => {}
-            Action::Provision => self.made = true,
-            Action::Update => self.wish = self.operation.wish.clone(),
+            Action::Provision => self.provisioned = true,
+            Action::Update => self.settings = self.operation.settings.clone(),
             Action::Deprovision => return true,
             Action::Poll => {}
         }
@@ -91,8 +91,11 @@ impl Instance {
 
     /// What applications are told: what the user said, or something that is easily recognised.
     pub fn credentials(&self) -> SecretObject {
-        let given =
-            self.wish.parameters.as_ref().and_then(|parameters| parameters.get("credentials")?.as_object());
+        let given = self
+            .settings
+            .parameters
+            .as_ref()
+            .and_then(|parameters| parameters.get("credentials")?.as_object());
         let special = |number| (format!("special-key-{number}"), format!("special-value-{number}").into());
         given.cloned().unwrap_or_else(|| Map::from_iter([1, 2].map(special))).into()
     }

@@ -11,7 +11,7 @@ use service_catalog::osb::{self, OperationState, SecretObject};
 use crate::broker::{Broker, Done, Pace};
 use crate::catalog::Catalog;
 use crate::error::Error;
-use crate::instance::Wish;
+use crate::instance::Settings;
 
 const DELAY: Duration = Duration::from_mins(1);
 const CUSTOMER: &str = "somebody";
@@ -22,12 +22,12 @@ fn object(value: Value) -> Option<SecretObject> {
 }
 
 /// A broker, and the time.
-struct Scene {
+struct Fixture {
     broker: Broker,
     now: Instant,
 }
 
-impl Scene {
+impl Fixture {
     fn new(catalog: Catalog) -> Self {
         let broker = Broker::new(catalog.services(), Pace { delay: DELAY, failures: 5 });
         Self { broker, now: Instant::now() }
@@ -41,8 +41,8 @@ impl Scene {
 
     fn provision(&mut self, id: &str, service: &str, parameters: Value) -> Result<Done, Error> {
         let (service, plan_id) = self.ids(service);
-        let wish = (service.as_str(), Wish { plan_id, parameters: object(parameters) });
-        self.broker.provision(id, wish, CUSTOMER.to_owned(), true, self.now)
+        let settings = (service.as_str(), Settings { plan_id, parameters: object(parameters) });
+        self.broker.provision(id, settings, CUSTOMER.to_owned(), true, self.now)
     }
 
     fn update(&mut self, id: &str, service: &str, parameters: Value) -> Result<Done, Error> {

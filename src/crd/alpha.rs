@@ -1,5 +1,5 @@
-//! The alpha API: `servicecatalog.k8s.io/v1alpha1`, with which the service catalog began. Of each object the operator
-//! makes one of `v1beta1`, its child, which has the same name.
+//! The alpha API: `servicecatalog.k8s.io/v1alpha1`, the first version of the service catalog. For each object the
+//! operator creates a child object of `v1beta1` with the same name.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use super::condition::Condition;
 use super::reference::{LocalObjectReference, UserInfo};
 use super::schema;
 
-/// A service broker that every namespace can use: a ClusterServiceBroker.
+/// Desired state of a Broker, which the operator translates to a ClusterServiceBroker.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1alpha1",
     kind = "Broker",
-    doc = "A service broker that every namespace can use; the operator makes a ClusterServiceBroker of it",
+    doc = "A service broker for all namespaces. The operator creates a ClusterServiceBroker for it",
     status = "AlphaStatus",
     derive = "PartialEq",
     shortname = "scbroker",
@@ -32,46 +32,46 @@ use super::schema;
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BrokerSpec {
-    /// The address of the broker, `http://` or `https://`, with a path if it has one. The operator appends `/v2/…`.
+    /// Base URL of the broker, `http://` or `https://`, optionally with a path. The operator appends `/v2/…`.
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,
-    /// How the operator proves to the broker who it is. Absent: not at all.
+    /// How the operator authenticates to the broker. Default: no authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AuthInfo")]
     pub auth_info: Option<AuthInfo>,
 }
 
-/// How the operator proves to the broker who it is.
+/// How the operator authenticates to the broker.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthInfo {
-    /// The Secret that has the keys `username` and `password`. Whoever writes this must be allowed to read it.
+    /// Secret with the keys `username` and `password`. A user who sets it must be allowed to `get` the Secret.
     pub basic_auth_secret: SecretReference,
 }
 
-/// A Secret of any namespace.
+/// Reference to a Secret in any namespace.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct SecretReference {
-    /// `Secret`, if anything.
+    /// Kind of the object: `Secret` or empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(extend("enum" = ["", "Secret"]))]
     pub kind: String,
-    /// Its namespace.
+    /// Namespace of the Secret.
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
-    /// Its name.
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
 
-/// An instance of a class and plan of the whole cluster: a ServiceInstance.
+/// Desired state of an Instance, which the operator translates to a ServiceInstance.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1alpha1",
     kind = "Instance",
     namespaced,
-    doc = "An instance of a class and plan; the operator makes a ServiceInstance of it",
+    doc = "An instance of a class and plan. The operator creates a ServiceInstance for it",
     status = "AlphaStatus",
     derive = "PartialEq",
     shortname = "scinstance",
@@ -93,32 +93,32 @@ pub struct SecretReference {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceSpec {
-    /// The ClusterServiceClass, by the name that the broker gave it.
+    /// ClusterServiceClass, by its name in the broker's catalog. Immutable.
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("serviceClassName is immutable: create a new instance instead"))]
     pub service_class_name: String,
-    /// The ClusterServicePlan, by the name that the broker gave it. Absent: the class must have just one.
+    /// ClusterServicePlan, by its name in the broker's catalog. May be omitted if the class has exactly one plan.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub plan_name: String,
-    /// What the broker is asked for, as the plan's schema describes it.
+    /// Parameters for the broker, as defined by the plan's schema.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
     pub parameters: Option<Map<String, Value>>,
-    /// Who created the instance or last changed its spec. Written at admission.
+    /// User who created the instance or last changed its spec. Set at admission; other values are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub user_info: Option<UserInfo>,
 }
 
-/// Credentials to an instance of the same namespace: a ServiceBinding.
+/// Desired state of a Binding, which the operator translates to a ServiceBinding.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1alpha1",
     kind = "Binding",
     namespaced,
-    doc = "Credentials to an instance; the operator makes a ServiceBinding of it",
+    doc = "Credentials for an instance. The operator creates a ServiceBinding for it",
     status = "AlphaStatus",
     derive = "PartialEq",
     shortname = "scbinding",
@@ -144,15 +144,15 @@ pub struct InstanceSpec {
 #[x_kube(validation = fixed("parameters", "null"))]
 #[x_kube(validation = fixed("secretName", "''"))]
 pub struct BindingSpec {
-    /// The instance, which is in the same namespace.
+    /// Instance in the same namespace. Immutable.
     #[x_kube(validation = Rule::new("has(self.name) && size(self.name) > 0").message("instanceRef needs a name"))]
     pub instance_ref: LocalObjectReference,
-    /// The Secret that the credentials are written to. Absent: it has the binding's name.
+    /// Name of the Secret for the credentials. Default: the binding's name. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253), regex(pattern = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
     pub secret_name: String,
-    /// The pods of the namespace that have all of these labels get the credentials, as files and as variables.
-    /// Absent or empty: none.
+    /// Pods in the same namespace with all of these labels get the credentials, as files and environment variables.
+    /// Default: none.
     #[serde(
         default,
         deserialize_with = "schema::null_as_default",
@@ -160,44 +160,44 @@ pub struct BindingSpec {
     )]
     #[schemars(extend("nullable" = true))]
     pub labels: BTreeMap<String, String>,
-    /// What the broker is asked for, as the plan's schema describes it.
+    /// Parameters for the broker, as defined by the plan's schema.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
     pub parameters: Option<Map<String, Value>>,
-    /// Who created the binding. Written at admission.
+    /// User who created the binding. Set at admission; other values are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub user_info: Option<UserInfo>,
 }
 
-/// What became of an object of the alpha API: what its child says.
+/// Observed state of an alpha object, copied from its child object.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct AlphaStatus {
-    /// The object that the operator has made of this one.
+    /// Child object that the operator created for this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub child: Option<ChildReference>,
-    /// What is true of the child now.
+    /// Conditions of the child object.
     #[serde(default, deserialize_with = "schema::null_as_default")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
-    /// The `Status` column.
+    /// Summary of the conditions, shown in the `Status` column.
     #[serde(default)]
     pub last_condition_state: String,
-    /// The generation that was passed on last.
+    /// Generation that was last copied to the child object.
     #[serde(default)]
     pub observed_generation: i64,
-    /// The generation that was carried out last.
+    /// Generation that was last applied successfully.
     #[serde(default)]
     pub reconciled_generation: i64,
 }
 
-/// An object of `servicecatalog.k8s.io/v1beta1`, in the same namespace if it has one.
+/// Reference to a child object of `servicecatalog.k8s.io/v1beta1`, in the same namespace or cluster-wide.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct ChildReference {
-    /// Its kind.
+    /// Kind of the child object.
     pub kind: String,
-    /// Its name.
+    /// Name of the child object.
     pub name: String,
 }

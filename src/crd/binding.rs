@@ -1,4 +1,4 @@
-//! Bindings: credentials to an instance, in a Secret and in pods.
+//! `ServiceBinding`: credentials for an instance, in a Secret and in pods.
 
 mod injection;
 mod rotation;
@@ -24,14 +24,14 @@ pub use transform::{
     AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretTransform,
 };
 
-/// Credentials to an instance of the same namespace: a Secret, and the pods that get it.
+/// Desired state of a binding: the instance, the Secret for its credentials, and the pods that get them.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1beta1",
     kind = "ServiceBinding",
     namespaced,
-    doc = "Credentials to an instance: a Secret, and the pods that get it",
+    doc = "Credentials for a service instance, in a Secret and in the pods that it selects",
     status = "ServiceBindingStatus",
     derive = "PartialEq",
     category = "all",
@@ -60,58 +60,58 @@ pub use transform::{
 #[x_kube(validation = rule::fixed("secretName", "''"))]
 #[x_kube(validation = rule::fixed("externalID", "''"))]
 pub struct ServiceBindingSpec {
-    /// The instance, which is in the same namespace.
+    /// ServiceInstance in the same namespace. Immutable.
     #[x_kube(validation = Rule::new("has(self.name) && size(self.name) > 0").message("instanceRef needs a name"))]
     pub instance_ref: LocalObjectReference,
-    /// What the broker is asked for, as the plan's schema describes it. May not repeat a member of `parametersFrom`.
+    /// Parameters for the broker, as defined by the plan's schema. Must not repeat a parameter of `parametersFrom`.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
     pub parameters: Option<Map<String, Value>>,
-    /// Parameters that are kept in Secrets of the namespace.
+    /// Secrets in the same namespace that hold further parameters.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 64))]
     pub parameters_from: Vec<ParametersFromSource>,
-    /// The Secret that the credentials are written to. Absent: it has the binding's name.
+    /// Name of the Secret for the credentials. Default: the binding's name. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253), regex(pattern = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
     pub secret_name: String,
-    /// How the credentials are changed, step by step, before they are written.
+    /// Changes to the credentials before they are written to the Secret, applied in order.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 256))]
     pub secret_transforms: Vec<SecretTransform>,
-    /// The id that the broker is to know the binding by. Absent: the operator chooses one.
+    /// OSB id of the binding (`binding_id`). Default: a UUID chosen by the operator. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]
     #[schemars(length(max = 253))]
     pub external_id: String,
-    /// Who created the binding. Written at admission.
+    /// User who created the binding. Set at admission; other values are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub user_info: Option<UserInfo>,
-    /// The pods of the namespace that get the credentials. Absent or empty: none.
+    /// Pods in the same namespace that get the credentials. Default: none. An empty selector selects no pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LabelSelector")]
     #[x_kube(validation = rule::selector())]
     pub pod_selector: Option<LabelSelector>,
-    /// How those pods get them.
+    /// How the selected pods get the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Injection")]
     pub injection: Option<Injection>,
-    /// The entry `type` of the Secret, like `postgresql`. Absent: found from credentials and catalog.
+    /// Value of the Secret's entry `type`, for example `postgresql`. Default: derived from credentials and catalog.
     #[serde(default, rename = "type", skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub type_: String,
-    /// The entry `provider` of the Secret. Absent: found from credentials and catalog.
+    /// Value of the Secret's entry `provider`. Default: derived from credentials and catalog.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub provider: String,
-    /// When the credentials are replaced.
+    /// When the operator replaces the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rotation")]
     pub rotation: Option<Rotation>,
 }
 
 impl ServiceBinding {
-    /// The Secret that the credentials are written to.
+    /// The name of the Secret for the credentials.
     pub fn secret_name(&self) -> &str {
         if self.spec.secret_name.is_empty() {
             self.metadata.name.as_deref().unwrap_or_default()
@@ -121,14 +121,14 @@ impl ServiceBinding {
     }
 }
 
-/// What an operation at the broker is doing to a binding.
+/// Operation on a binding at the broker.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingOperation {
-    /// It is being made.
+    /// The broker creates the binding, or returns its credentials again.
     Bind,
-    /// Its successor is being made, to replace the credentials.
+    /// The broker creates a successor, whose credentials replace the current ones.
     Rotate,
-    /// It is being removed.
+    /// The broker deletes the binding.
     Unbind,
 }
 
@@ -136,136 +136,138 @@ fn operation(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "string", "enum": ["", "Bind", "Rotate", "Unbind"]})
 }
 
-/// What the operator knows of a binding. Everything that must survive the operator is here.
+/// Observed state of a binding, with all that the operator needs to resume after a restart.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceBindingStatus {
-    /// What is true of the binding now.
+    /// Current conditions, such as `Ready`, `Failed`, `Injected`, `RolledOut` and `Rotated`.
     #[serde(default, deserialize_with = "schema::null_as_default")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
-    /// The broker works on `currentOperation` and is asked from time to time how far it is.
+    /// Whether the operator polls the broker for the result of `currentOperation`.
     #[serde(default)]
     pub async_op_in_progress: bool,
-    /// What the broker calls the operation that it works on.
+    /// Identifier that the broker gave to the operation being polled (OSB `operation`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub last_operation: Option<String>,
-    /// What the broker has been or is about to be asked to do.
+    /// Operation that the operator has requested or is about to request from the broker. Empty if none.
     #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "operation")]
     pub current_operation: Option<BindingOperation>,
-    /// The generation that was carried out last.
+    /// Generation of the spec that was last applied successfully.
     #[serde(default)]
     pub reconciled_generation: i64,
-    /// The generation that was worked on last.
+    /// Generation of the spec that the operator last acted on.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub observed_generation: i64,
-    /// When `currentOperation` began.
+    /// When `currentOperation` started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub operation_start_time: Option<Time>,
-    /// What `currentOperation` asks for.
+    /// What `currentOperation` requests from the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub in_progress_properties: Option<BindingProperties>,
-    /// What the broker has confirmed.
+    /// What the broker last confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub external_properties: Option<BindingProperties>,
-    /// Something that a failed attempt may have left at the broker is being removed; see `orphans`.
+    /// Whether the operator is deleting what failed attempts may have left at the broker; see `orphans`.
     #[serde(default)]
     pub orphan_mitigation_in_progress: bool,
-    /// Whether the broker has to be asked to remove the binding: `NotRequired`, `Required`, `Succeeded` or `Failed`.
+    /// Whether the broker must be asked to delete the binding: `NotRequired`, `Required`, `Succeeded` or `Failed`.
     #[serde(default, deserialize_with = "schema::known_or_default")]
     #[schemars(with = "String")]
     pub unbind_status: RemovalStatus,
-    /// The `Status` column.
+    /// Summary of the conditions, shown in the `Status` column.
     #[serde(default)]
     pub last_condition_state: String,
-    /// The id by which the broker knows the binding, or is about to.
+    /// OSB id of the binding (`binding_id`) whose credentials the Secret holds. Set before the first request.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "bindingID")]
     pub binding_id: String,
-    /// How many ids have been given up, because something may be left under them or they have had a successor.
+    /// Number of ids that are not used again: a failed attempt may have left something, or a successor replaced them.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub abandoned_attempts: i64,
-    /// What failed attempts may have left at the broker, until it is surely gone.
+    /// What failed attempts may have left at the broker. The operator deletes each until the broker confirms it.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub orphans: Vec<Orphan>,
-    /// When and how often.
+    /// Retry state of the current operation: failure count, next attempt, polling deadline. Persisted so that back-off
+    /// survives a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Schedule>,
-    /// The Secret that holds the credentials (servicebinding.io, Provisioned Service).
+    /// Secret that holds the credentials (servicebinding.io, Provisioned Service).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub binding: Option<LocalObjectReference>,
-    /// A digest of what the broker has refused: it is not asked for that again.
+    /// Digest of the request that the broker rejected. The operator does not send the same request again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refused: String,
-    /// A digest of the Secret's entries, by which a change of them is noticed.
+    /// Digest of the Secret's entries. The operator restores the Secret if they drift from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secret_digest: String,
-    /// Counts what pods get: the entries of the Secret, and how they are injected. 0: nothing yet.
+    /// Revision of what pods get: the Secret's entries and how they are injected. Increases with each change; 0 until
+    /// there are credentials. New pods are annotated with it.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub revision: i64,
-    /// The revision from which on the Secret has the entries that it has now.
+    /// Revision in which the Secret's entries last changed.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub credentials_revision: i64,
-    /// A digest of how `revision` is injected.
+    /// Digest of the injection settings of `revision`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub injection_digest: String,
-    /// When the broker gave the credentials.
+    /// When the broker issued the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub issued_at: Option<Time>,
-    /// When they become invalid, says the broker.
+    /// When the credentials expire, according to the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub expires_at: Option<Time>,
-    /// When they should have been replaced, says the broker.
+    /// When the credentials should have been renewed, according to the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub renew_before: Option<Time>,
-    /// The id of the successor that is being made.
+    /// OSB id of the successor that is being created.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "successorID")]
     pub successor_id: String,
-    /// What the credentials have replaced, until nobody uses it any more.
+    /// The replaced binding. The operator deletes it when no pod uses its credentials or its grace period is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub predecessor: Option<Predecessor>,
-    /// The request to replace the credentials that was heard last: the value of the annotation.
+    /// Last handled value of the annotation `servicecatalog.k8s.io/rotate`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rotation_request: String,
 }
 
-/// What the broker is asked for, or has confirmed.
+/// What the operator requests from the broker, or what the broker confirmed.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BindingProperties {
-    /// The parameters; what came from Secrets is `<redacted>`.
+    /// Parameters. Values from Secrets are shown as `<redacted>`.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
     pub parameters: Option<Map<String, Value>>,
-    /// SHA-256 of all parameters, in hexadecimal.
+    /// SHA-256 checksum of all parameters, in hexadecimal.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub parameter_checksum: String,
-    /// Who asked for it.
+    /// User on whose behalf the request is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub user_info: Option<UserInfo>,
-    /// The binding that it succeeds, if the broker made it from that one: with the parameters of that one, none of its own.
+    /// OSB id of the binding that this one succeeds (OSB `predecessor_binding_id`). It has that one's parameters.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "predecessorID")]
     pub predecessor_id: String,
-    /// The instance that was bound: the unbind goes to it whatever has become of the object.
+    /// The bound instance, as the broker knows it. Unbinding needs no ServiceInstance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<BoundInstance>,
 }
 
-/// The entries of a Secret.
+/// The `data` of a Secret.
 pub type SecretData = BTreeMap<String, ByteString>;
 
-/// What the API server checks of a binding by itself.
+/// CEL rules for bindings, evaluated by the API server.
 pub(super) mod rule {
     use kube::core::Rule;
 
@@ -275,12 +277,11 @@ pub(super) mod rule {
              e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : \
              e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",
         )
-        .message(
-            "the operators are In and NotIn, which need values, and Exists and DoesNotExist, which take none",
-        )
+        .message("operator must be In or NotIn, with values, or Exists or DoesNotExist, without values")
     }
 
-    /// `empty` is how the field is read if it is absent: clients do not agree on whether they write it then.
+    /// Makes a field immutable. `empty` is the value that an absent field stands for: some clients write it, others
+    /// omit the field.
     pub(in crate::crd) fn fixed(field: &str, empty: &str) -> Rule {
         let value = |object: &str| format!("(has({object}.{field}) ? dyn({object}.{field}) : dyn({empty}))");
         Rule::new(format!("{} == {}", value("self"), value("oldSelf"))).message(kube::core::Message::Message(

@@ -1,4 +1,4 @@
-//! Brokers: where a catalog comes from, and how to speak to it.
+//! Service brokers: where the catalog comes from, and how the operator connects and authenticates.
 
 use k8s_openapi::ByteString;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -10,40 +10,43 @@ use super::condition::Condition;
 use super::reference::{LocalObjectReference, ObjectReference};
 use super::schema;
 
-/// What both kinds of broker have in common.
+/// Fields that ClusterServiceBroker and ServiceBroker share.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonServiceBrokerSpec {
-    /// The address of the broker, `http://` or `https://`, with a path if it has one. The operator appends `/v2/…`.
+    /// Base URL of the broker, `http://` or `https://`, optionally with a path. The operator appends `/v2/…`.
     #[schemars(length(min = 1, max = 2048))]
     pub url: String,
-    /// Accept any TLS certificate. For tests: whoever sits in between reads the credentials.
+    /// Disables verification of the broker's TLS certificate. Default: false. For tests only: an attacker on the
+    /// network can read the credentials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not", rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: bool,
-    /// The certificates (PEM, base64-encoded) that sign the broker's, in place of the system's.
+    /// CA certificates (PEM, base64-encoded) that verify the broker's certificate. Default: those of the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::bytes")]
     pub ca_bundle: Option<ByteString>,
-    /// When the catalog is fetched again: `Duration` (the default), or `Manual`, which is only on request.
+    /// When the operator fetches the catalog again: `Duration` (default), after `relistDuration` and on request, or
+    /// `Manual`, only on request (`relistRequests`).
     #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "relist_behavior")]
     pub relist_behavior: Option<RelistBehavior>,
-    /// How long after a fetch the next one is due, like `15m` or `1h30m`; less than `1s` counts as `1s`. The operator's setting if absent.
+    /// Time between two fetches of the catalog, for example `15m` or `1h30m`. Minimum: `1s`. Default: the operator's
+    /// flag `--broker-relist-interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("nullable" = true))]
-    #[x_kube(validation = Rule::new("self == '' || duration(self) > duration('0s')").message("relistDuration must be a duration greater than zero, like 15m"))]
+    #[x_kube(validation = Rule::new("self == '' || duration(self) > duration('0s')").message("relistDuration must be a duration greater than zero, such as 15m"))]
     pub relist_duration: Option<String>,
-    /// Raise it to have the catalog fetched now. It never goes down; 0 leaves it as it was.
+    /// Increment to fetch the catalog now. Must not decrease; 0 keeps the old value.
     #[serde(default, deserialize_with = "schema::integer")]
     #[schemars(range(min = 0))]
     #[x_kube(validation = Rule::new("self == 0 || self >= oldSelf").message("RelistRequests must be strictly increasing"))]
     pub relist_requests: i64,
-    /// Which classes and plans of the catalog are published.
+    /// Restricts which classes and plans of the catalog are published. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog_restrictions: Option<CatalogRestrictions>,
 }
 
-/// When a catalog is fetched again.
+/// When the operator fetches a catalog again.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum RelistBehavior {
     /// After `relistDuration`, and on request.
@@ -57,23 +60,25 @@ fn relist_behavior(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "string", "enum": ["", "Duration", "Manual"]})
 }
 
-/// Requirements in the grammar of label selectors; all of a list must hold.
+/// Requirements in the syntax of label selectors. A class or plan is published if it meets all that apply to its kind.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogRestrictions {
-    /// On `name`, `spec.externalName` and `spec.externalID` of classes, like `spec.externalName in (mysql, redis)`.
+    /// Requirements on `name`, `spec.externalName` and `spec.externalID` of classes, for example
+    /// `spec.externalName in (mysql, redis)`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 4096)), extend("nullable" = true))]
     #[x_kube(validation = rule::requirements(rule::OF_CLASSES))]
     pub service_class: Vec<String>,
-    /// On the same properties of plans, and on `spec.free`, `spec.clusterServiceClass.name` and `spec.serviceClass.name`.
+    /// Requirements on the same properties of plans, and on `spec.free`, `spec.clusterServiceClass.name` and
+    /// `spec.serviceClass.name`, for example `spec.free=true`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 4096)), extend("nullable" = true))]
     #[x_kube(validation = rule::requirements(rule::OF_PLANS))]
     pub service_plan: Vec<String>,
 }
 
-/// What the API server checks of a broker by itself.
+/// CEL rules for brokers, evaluated by the API server.
 mod rule {
     use kube::core::{Message, Rule};
 
@@ -88,7 +93,7 @@ mod rule {
         "spec.serviceClass.name",
     ];
 
-    /// The grammar that `domain::restriction` reads, as a regular expression.
+    /// The grammar that `domain::restriction` parses, as a regular expression.
     pub(super) fn requirements(properties: &[&str]) -> Rule {
         const SPACE: &str = r"[\t-\r\x{85}\p{Z}]*";
         let property = properties.join("|").replace('.', r"\.");
@@ -99,73 +104,73 @@ mod rule {
         let rule = format!("self.all(text, text.matches(r'^{requirement}(,{requirement})*$'))");
         let (last, others) = properties.split_last().unwrap_or((&"", &[]));
         let message = format!(
-            "must be requirements, separated by commas, like PROPERTY=VALUE, PROPERTY!=VALUE, PROPERTY in (VALUE, …) or \
-             PROPERTY notin (VALUE, …), where PROPERTY is {} or {last}",
+            "each item must be a comma-separated list of PROPERTY=VALUE, PROPERTY!=VALUE, PROPERTY in (VALUE, …) \
+             or PROPERTY notin (VALUE, …), where PROPERTY is {} or {last}",
             others.join(", ")
         );
         Rule::new(rule).message(Message::Message(message))
     }
 }
 
-/// How the operator proves to the broker who it is.
+/// How the operator authenticates to the broker. Set `basic` or `bearer`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[x_kube(validation = Rule::new("has(self.basic) || has(self.bearer)").message("auth config is required: basic or bearer"))]
 pub struct ClusterBrokerAuthInfo {
-    /// With the keys `username` and `password` of a Secret. Wins if both are given.
+    /// HTTP basic authentication with the keys `username` and `password` of a Secret. Takes precedence over `bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "ClusterAuthConfig")]
     pub basic: Option<ClusterAuthConfig>,
-    /// With the key `token` of a Secret.
+    /// Bearer token authentication with the key `token` of a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "ClusterAuthConfig")]
     pub bearer: Option<ClusterAuthConfig>,
 }
 
-/// The Secret that a cluster-wide broker's credentials are in.
+/// Secret with the credentials for a ClusterServiceBroker.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.secretRef)").message("an auth secret is required: secretRef"))]
 pub struct ClusterAuthConfig {
-    /// Its namespace and name. Whoever writes this must be allowed to read that Secret.
+    /// Namespace and name of the Secret. A user who sets it must be allowed to `get` the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("has(self.name) && self.name != '' && has(self.namespace) && self.namespace != ''").message("secretRef needs a namespace and a name"))]
     #[schemars(with = "ObjectReference")]
     pub secret_ref: Option<ObjectReference>,
 }
 
-/// How the operator proves to the broker who it is.
+/// How the operator authenticates to the broker. Set `basic` or `bearer`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[x_kube(validation = Rule::new("has(self.basic) || has(self.bearer)").message("auth config is required: basic or bearer"))]
 pub struct BrokerAuthInfo {
-    /// With the keys `username` and `password` of a Secret. Wins if both are given.
+    /// HTTP basic authentication with the keys `username` and `password` of a Secret. Takes precedence over `bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AuthConfig")]
     pub basic: Option<AuthConfig>,
-    /// With the key `token` of a Secret.
+    /// Bearer token authentication with the key `token` of a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AuthConfig")]
     pub bearer: Option<AuthConfig>,
 }
 
-/// The Secret, in the broker's namespace, that its credentials are in.
+/// Secret with the credentials for a ServiceBroker, in the broker's namespace.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.secretRef)").message("an auth secret is required: secretRef"))]
 pub struct AuthConfig {
-    /// Its name. Whoever writes this must be allowed to read that Secret.
+    /// Name of the Secret. A user who sets it must be allowed to `get` the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("has(self.name) && self.name != ''").message("secretRef needs a name"))]
     #[schemars(with = "LocalObjectReference")]
     pub secret_ref: Option<LocalObjectReference>,
 }
 
-/// A service broker whose classes and plans every namespace can use.
+/// Desired state of a ClusterServiceBroker: its URL and credentials, and what of its catalog is published.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1beta1",
     kind = "ClusterServiceBroker",
-    doc = "A service broker whose classes and plans every namespace can use",
+    doc = "A service broker whose classes and plans are available in all namespaces",
     status = "BrokerStatus",
     derive = "PartialEq",
     category = "all",
@@ -179,23 +184,23 @@ pub struct AuthConfig {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.insecureSkipTLSVerify) && self.insecureSkipTLSVerify && has(self.caBundle))").message("caBundle cannot be used when insecureSkipTLSVerify is true"))]
 pub struct ClusterServiceBrokerSpec {
-    /// What both kinds of broker have in common.
+    /// Fields that ClusterServiceBroker and ServiceBroker share.
     #[serde(flatten)]
     pub common: CommonServiceBrokerSpec,
-    /// How the operator proves to the broker who it is. Absent: not at all.
+    /// How the operator authenticates to the broker. Default: no authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "ClusterBrokerAuthInfo")]
     pub auth_info: Option<ClusterBrokerAuthInfo>,
 }
 
-/// A service broker whose classes and plans are for its own namespace.
+/// Desired state of a ServiceBroker: its URL and credentials, and what of its catalog is published.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1beta1",
     kind = "ServiceBroker",
     namespaced,
-    doc = "A service broker whose classes and plans are for its own namespace",
+    doc = "A service broker whose classes and plans are available in its own namespace",
     status = "BrokerStatus",
     derive = "PartialEq",
     category = "all",
@@ -209,38 +214,38 @@ pub struct ClusterServiceBrokerSpec {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.insecureSkipTLSVerify) && self.insecureSkipTLSVerify && has(self.caBundle))").message("caBundle cannot be used when insecureSkipTLSVerify is true"))]
 pub struct ServiceBrokerSpec {
-    /// What both kinds of broker have in common.
+    /// Fields that ClusterServiceBroker and ServiceBroker share.
     #[serde(flatten)]
     pub common: CommonServiceBrokerSpec,
-    /// How the operator proves to the broker who it is. Absent: not at all.
+    /// How the operator authenticates to the broker. Default: no authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "BrokerAuthInfo")]
     pub auth_info: Option<BrokerAuthInfo>,
 }
 
-/// What the operator knows of a broker.
+/// Observed state of a broker.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BrokerStatus {
-    /// What is true of the broker now.
+    /// Current conditions, such as `Ready`, `Available` and `CatalogEntriesRejected`.
     #[serde(default, deserialize_with = "schema::null_as_default")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
-    /// The generation whose catalog was fetched last.
+    /// Generation of the spec with which the catalog was last fetched successfully.
     #[serde(default)]
     pub reconciled_generation: i64,
-    /// When the operator began to fail to fetch the catalog.
+    /// When fetching the catalog began to fail. Absent while it succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub operation_start_time: Option<Time>,
-    /// When the catalog was fetched last.
+    /// When the catalog was last fetched successfully.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub last_catalog_retrieval_time: Option<Time>,
-    /// The `Status` column.
+    /// Summary of the conditions, shown in the `Status` column.
     #[serde(default)]
     pub last_condition_state: String,
-    /// The version of the Secret with which the catalog was fetched last: a new one fetches it again.
+    /// `resourceVersion` of the Secret with which the catalog was last fetched. A change triggers another fetch.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub auth_secret_version: String,
 }

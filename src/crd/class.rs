@@ -1,4 +1,4 @@
-//! Classes: the offerings of a broker's catalog.
+//! Service classes: the service offerings of a broker's catalog.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -6,68 +6,70 @@ use serde_json::{Map, Value};
 
 use super::schema;
 
-/// What both kinds of class have in common.
+/// Fields that ClusterServiceClass and ServiceClass share.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonServiceClassSpec {
-    /// The name that the broker gave it, which is unique within the broker.
+    /// Name of the class in the broker's catalog. Unique within the broker.
     #[serde(default)]
     pub external_name: String,
-    /// The id that the broker gave it, which never changes.
+    /// Id of the class in the broker's catalog. Never changes.
     #[serde(default, rename = "externalID")]
     pub external_id: String,
-    /// What it is.
+    /// Short description from the broker.
     #[serde(default)]
     pub description: String,
-    /// Whether instances can be bound, unless the plan says otherwise.
+    /// Whether instances of the class can be bound. A plan can override it.
     #[serde(default)]
     pub bindable: bool,
-    /// Whether the broker tells the credentials of a binding again.
+    /// Whether the broker returns an existing binding with its credentials (OSB `bindings_retrievable`).
     #[serde(default)]
     pub binding_retrievable: bool,
-    /// Whether the credentials of a binding can be replaced by those of a successor, unless the plan says otherwise.
-    /// Absent: they cannot.
+    /// Whether the broker can rotate a binding by creating a successor (OSB `binding_rotatable`). A plan can override
+    /// it. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub binding_rotatable: Option<bool>,
-    /// Whether an instance can change to another plan of the class.
+    /// Whether an instance can change to another plan of the class. A plan can override it.
     #[serde(default)]
     pub plan_updatable: bool,
-    /// What the broker says for people and consoles: `displayName`, `imageUrl`, `documentationUrl`, …
+    /// Metadata from the broker for users and consoles, for example `displayName`, `imageUrl` and `documentationUrl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
     pub external_metadata: Option<Value>,
-    /// Words to find it by.
+    /// Tags from the broker, for example `mysql` or `relational`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub tags: Vec<String>,
-    /// What the broker wants of the platform: `syslog_drain`, `route_forwarding`, `volume_mount`.
+    /// Permissions that the service requires from the platform: `syslog_drain`, `route_forwarding`, `volume_mount`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub requires: Vec<String>,
-    /// Parameters of every instance of the class that does not give its own. Yours to set; no catalog overwrites it.
+    /// Default parameters of new instances. Plan and instance can override them. Set by an administrator; the catalog
+    /// never overwrites them.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
     pub default_provision_parameters: Option<Map<String, Value>>,
 }
 
-/// What the operator knows of a class or a plan.
+/// Observed state of a class or plan.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogEntryStatus {
-    /// The broker offers it no more: nothing new can be made of it, and it goes with its last instance.
+    /// Whether the broker's catalog no longer contains the entry. No new instance can use it; it is deleted after its
+    /// last instance.
     #[serde(default)]
     pub removed_from_broker_catalog: bool,
 }
 
-/// An offering of a cluster-wide broker.
+/// A class from the catalog of a ClusterServiceBroker.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1beta1",
     kind = "ClusterServiceClass",
     plural = "clusterserviceclasses",
-    doc = "A service that a cluster-wide broker offers",
+    doc = "A service that a ClusterServiceBroker offers, available in all namespaces",
     status = "CatalogEntryStatus",
     derive = "PartialEq",
     category = "all",
@@ -86,15 +88,15 @@ pub struct CatalogEntryStatus {
 #[x_kube(validation = schema::required("externalName"))]
 #[x_kube(validation = schema::required("externalID"))]
 pub struct ClusterServiceClassSpec {
-    /// What both kinds of class have in common.
+    /// Fields that ClusterServiceClass and ServiceClass share.
     #[serde(flatten)]
     pub common: CommonServiceClassSpec,
-    /// The ClusterServiceBroker that offers it.
+    /// Name of the ClusterServiceBroker that offers the class.
     #[serde(default)]
     pub cluster_service_broker_name: String,
 }
 
-/// An offering of a namespaced broker.
+/// A class from the catalog of a ServiceBroker.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
@@ -102,7 +104,7 @@ pub struct ClusterServiceClassSpec {
     kind = "ServiceClass",
     plural = "serviceclasses",
     namespaced,
-    doc = "A service that a broker of the namespace offers",
+    doc = "A service that a ServiceBroker offers, available in its namespace",
     status = "CatalogEntryStatus",
     derive = "PartialEq",
     category = "all",
@@ -121,10 +123,10 @@ pub struct ClusterServiceClassSpec {
 #[x_kube(validation = schema::required("externalName"))]
 #[x_kube(validation = schema::required("externalID"))]
 pub struct ServiceClassSpec {
-    /// What both kinds of class have in common.
+    /// Fields that ClusterServiceClass and ServiceClass share.
     #[serde(flatten)]
     pub common: CommonServiceClassSpec,
-    /// The ServiceBroker that offers it.
+    /// Name of the ServiceBroker that offers the class.
     #[serde(default)]
     pub service_broker_name: String,
 }

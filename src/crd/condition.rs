@@ -1,67 +1,67 @@
-//! Conditions: what is true of an object now, and why.
+//! Conditions: their types, and how they are set, found and summarised.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// One statement about an object, as in service-catalog: five fields, no `observedGeneration`.
+/// One aspect of an object's current state. The fields are those of service-catalog: there is no `observedGeneration`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// What is stated: `Ready`, `Failed`, `OrphanMitigation`, …
+    /// Type of the condition, for example `Ready`, `Failed` or `OrphanMitigation`.
     #[serde(rename = "type")]
     pub type_: String,
-    /// `True`, `False` or `Unknown`.
+    /// Status of the condition: `True`, `False` or `Unknown`.
     pub status: String,
     /// When `status` last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub last_transition_time: Option<Time>,
-    /// Why, in one word for programs.
+    /// Reason for the status, as one word for programs, for example `ProvisionedSuccessfully`.
     #[serde(default)]
     pub reason: String,
-    /// Why, in a sentence for people: what happened, what happens next.
+    /// Reason for the status, for people: what happened, and what happens next.
     #[serde(default)]
     pub message: String,
 }
 
-/// The object works as its spec says.
+/// The service, the credentials or the catalog can be used.
 pub const READY: &str = "Ready";
-/// The object will not become ready unless somebody changes something.
+/// The operator does not try again until a user changes the object.
 pub const FAILED: &str = "Failed";
-/// Something may be left at the broker that nobody asked for, and is being removed.
+/// The operator deletes what failed attempts may have left at the broker.
 pub const ORPHAN_MITIGATION: &str = "OrphanMitigation";
-/// The latest spec has been carried out; `False` when an update of a working service fails.
+/// `False` while an update of a working instance is in progress or has failed, otherwise absent.
 pub const UPDATED: &str = "Updated";
-/// The plan has another version than the instance.
+/// The plan offers another version (maintenance information) than the instance has.
 pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
-/// Some offerings of the broker could not be published.
+/// Some classes or plans of the broker's catalog could not be published.
 pub const CATALOG_REJECTED: &str = "CatalogEntriesRejected";
-/// Whether the broker is called; `False` while it is left alone, else absent.
+/// `False` while the broker's circuit breaker is open and calls are suspended, otherwise absent.
 pub const AVAILABLE: &str = "Available";
-/// The annotation `servicecatalog.k8s.io/paused` keeps the operator from calling the broker.
+/// The annotation `servicecatalog.k8s.io/paused` keeps the operator from calling the broker for this object.
 pub const PAUSED: &str = "Paused";
 
-/// `False` while pods that a binding selects have something else in the place of what it gives, else absent.
+/// `False` while pods that the binding selects already define what it would add (a collision), otherwise absent.
 pub const INJECTED: &str = "Injected";
-/// All pods that a binding selects have what it gives now.
+/// All pods that the binding selects have the current credentials and injection settings.
 pub const ROLLED_OUT: &str = "RolledOut";
-/// Whether the credentials could be replaced when that was due.
+/// Whether the last rotation that was due succeeded.
 pub const ROTATED: &str = "Rotated";
 
 /// The value of [`Condition::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It is so.
+    /// The condition holds.
     True,
-    /// It is not so.
+    /// The condition does not hold.
     False,
-    /// It cannot be told.
+    /// The operator cannot determine it yet.
     Unknown,
 }
 
 impl Status {
-    /// As it is written.
+    /// The value of [`Condition::status`].
     pub fn as_str(self) -> &'static str {
         match self {
             Self::True => "True",
@@ -71,7 +71,7 @@ impl Status {
     }
 }
 
-/// The condition of this type.
+/// Finds the condition of this type.
 pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.type_ == type_)
 }
@@ -86,9 +86,9 @@ pub fn is_false(conditions: &[Condition], type_: &str) -> bool {
     find(conditions, type_).is_some_and(|condition| condition.status == "False")
 }
 
-/// States a condition; `lastTransitionTime` moves only if the status does.
+/// Sets a condition. `lastTransitionTime` changes only with the status.
 ///
-/// `svcat` and the printer column show the last condition of the list, so `Ready` and then `Failed` stay last.
+/// `svcat` and the printer column show the last condition of the list, so `Ready` and `Failed` are sorted to the end.
 pub fn set(
     conditions: &mut Vec<Condition>,
     type_: &str,
@@ -119,12 +119,12 @@ pub fn set(
     });
 }
 
-/// Takes a condition away.
+/// Removes a condition.
 pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
     conditions.retain(|condition| condition.type_ != type_);
 }
 
-/// The one word of the `Status` column: the last condition's type if it is `True`, else its reason.
+/// The word in the `Status` column: the last condition's type if it is `True`, else its reason.
 pub fn summary(conditions: &[Condition]) -> String {
     match conditions.last() {
         Some(last) if last.status == "True" => last.type_.clone(),

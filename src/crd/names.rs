@@ -5,55 +5,58 @@ use std::fmt::Write as _;
 use md5::Md5;
 use sha2::{Digest as _, Sha224};
 
-/// Holds an object until what it stands for is gone at the broker. `svcat … --abandon` removes exactly this string.
+/// Finalizer that keeps an object until the broker has confirmed its deletion. `svcat … --abandon` removes exactly this
+/// string.
 pub const FINALIZER: &str = "kubernetes-incubator/service-catalog";
 
-/// The field manager of everything that is applied server-side.
+/// The operator's field manager.
 pub const FIELD_MANAGER: &str = "service-catalog";
 
-/// On every Secret that holds credentials; its value is empty.
+/// Label on every Secret that holds the credentials of a binding. Its value is empty.
 pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 
-/// On every binding that injects into pods, so that admission only looks at these. Kept by the admission policy.
+/// Label on every binding that injects into pods, so that pod admission evaluates only these. Set at admission.
 pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
 
-/// On every instance whose deletion takes a while, so that admission only looks at these.
+/// Label on every instance whose deletion takes a while, so that the admission of bindings evaluates only these.
 pub const LABEL_DELETING: &str = "servicecatalog.k8s.io/deleting";
 
-/// `Retain`: the deletion of an instance forgets the service without asking the broker to remove it. `Cascade`: it
-/// deletes the bindings to it, too.
+/// Annotation on an instance. `Retain`: deleting the instance leaves the service at the broker. `Cascade`: deleting the
+/// instance deletes its bindings, too.
 pub const ANNOTATION_DELETION_POLICY: &str = "servicecatalog.k8s.io/deletion-policy";
 
-/// `"true"`: the broker is not called for this object.
+/// Annotation. `"true"`: the operator does not call the broker for this object.
 pub const ANNOTATION_PAUSED: &str = "servicecatalog.k8s.io/paused";
 
-/// On a binding. Another value than before: its credentials are replaced now.
+/// Annotation on a binding. Each new value requests a rotation of its credentials.
 pub const ANNOTATION_ROTATE: &str = "servicecatalog.k8s.io/rotate";
 
-/// `"false"` on a pod: no binding goes into it.
+/// Annotation on a pod. `"false"`: no binding is injected into it.
 pub const ANNOTATION_INJECT: &str = "servicecatalog.k8s.io/inject";
 
-/// On a pod that is the API server's picture of one that a node runs from a file.
+/// Annotation of the kubelet on a mirror pod, the API server's read-only copy of a static pod.
 pub const ANNOTATION_MIRROR: &str = "kubernetes.io/config.mirror";
 
-/// On every pod that a binding goes into, with the binding's UID after it: the revision that it got. Written at admission.
+/// Prefix of an annotation on injected pods, followed by the binding's UID. The value is the revision that the pod
+/// got. Set at admission.
 pub const ANNOTATION_REVISION: &str = "revision.servicecatalog.k8s.io/";
 
-/// On a pod that a binding goes into, with the binding's UID after it: what it has of its own in the place of something of
-/// the binding's. Written at admission.
+/// Prefix of an annotation on injected pods, followed by the binding's UID. The value names the collisions: what the
+/// pod already defines in the place of what the binding would add. Set at admission.
 pub const ANNOTATION_COLLISION: &str = "collision.servicecatalog.k8s.io/";
 
-/// On every pod that has such an annotation.
+/// Label on every pod with an [`ANNOTATION_COLLISION`], so that the operator watches only these.
 pub const LABEL_COLLIDES: &str = "servicecatalog.k8s.io/collides";
 
-/// On pod templates, with the binding's UID after it: the revision for which the pods are restarted.
+/// Prefix of an annotation on pod templates, followed by the binding's UID. The value is the revision for which the
+/// operator restarted the pods.
 pub const ANNOTATION_RESTART: &str = "restart.servicecatalog.k8s.io/";
 
-/// Label keys by which clients list classes, plans and instances; the values are [`label_value`]s.
+/// Label keys by which clients list classes, plans and instances. The values are hashed by [`label_value`].
 pub mod label {
-    /// The id that the broker gave.
+    /// The id in the broker's catalog.
     pub const EXTERNAL_ID: &str = "servicecatalog.k8s.io/spec.externalID";
-    /// The name that the broker gave.
+    /// The name in the broker's catalog.
     pub const EXTERNAL_NAME: &str = "servicecatalog.k8s.io/spec.externalName";
     /// The cluster-wide broker of a class or plan.
     pub const CLUSTER_SERVICE_BROKER_NAME: &str = "servicecatalog.k8s.io/spec.clusterServiceBrokerName";
@@ -69,12 +72,12 @@ pub mod label {
     pub const SERVICE_PLAN_REF: &str = "servicecatalog.k8s.io/spec.servicePlanRef.name";
 }
 
-/// The value of a label that stands for a name of any length and any characters: SHA-224 in hexadecimal.
+/// The label value for a name of any length and any characters: its SHA-224 in hexadecimal.
 pub fn label_value(name: &str) -> String {
     hex(&Sha224::digest(name.as_bytes()))
 }
 
-/// Lower-case hexadecimal.
+/// Encodes bytes as lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -83,13 +86,13 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// The longest name that [`escaped`] returns, in bytes.
-const LONGEST: usize = 63;
+const MAX_NAME_BYTES: usize = 63;
 
-/// The Kubernetes name of a class or plan, from the id that the broker gave it.
+/// The Kubernetes name of a class or plan, derived from its id in the broker's catalog.
 ///
-/// Letters `a` to `y`, digits, and dots and hyphens where a name may hold them, stay; everything else becomes
-/// `z<code point>z`. What is then too long is cut and ends in a hash of the id. Stored objects of service-catalog
-/// carry these names, so not one character may change.
+/// Letters `a` to `y`, digits, and dots and hyphens where a name may contain them, are kept. Any other character
+/// becomes `z<code point>z`. A name that is then too long is cut and gets a hash of the id as its suffix. Stored
+/// objects of service-catalog carry these names, so the algorithm must never change.
 pub fn escaped(external_id: &str) -> String {
     let last = external_id.len().saturating_sub(1);
     let mut name = String::with_capacity(external_id.len());
@@ -110,7 +113,7 @@ pub fn escaped(external_id: &str) -> String {
             previous = ' ';
         }
     }
-    if name.len() <= LONGEST {
+    if name.len() <= MAX_NAME_BYTES {
         return name;
     }
     let head: String = name.chars().take(30).collect();
@@ -118,7 +121,7 @@ pub fn escaped(external_id: &str) -> String {
     format!("{head}-{}", hex(&Md5::digest(external_id.as_bytes())))
 }
 
-/// The name of a class or plan whose [`escaped`] name is that of another broker's.
+/// The Kubernetes name of a class or plan whose [`escaped`] name is taken by a class or plan of another broker.
 pub fn escaped_of(external_id: &str, broker: &str) -> String {
     let hash: String = hex(&Md5::digest(broker.as_bytes())).chars().take(8).collect();
     format!("{}-{hash}", escaped(external_id))

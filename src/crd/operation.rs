@@ -1,4 +1,4 @@
-//! What the statuses of instances and bindings say of what is done at the broker.
+//! Parts of the status that instances and bindings share: deletion, orphans, retry state.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
@@ -6,95 +6,95 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
-/// Whether the broker has to be asked to remove an instance or a binding.
+/// Whether the operator must request the deletion of an instance or binding from the broker.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum RemovalStatus {
-    /// The broker was never asked for it.
+    /// Nothing was requested from the broker yet.
     #[default]
     #[serde(rename = "")]
     Unset,
-    /// Nothing of it is at the broker.
+    /// The broker has nothing to delete.
     NotRequired,
-    /// The broker has it, or may have it.
+    /// The broker has the instance or binding, or may have it.
     Required,
-    /// The broker has removed it.
+    /// The broker confirmed the deletion.
     Succeeded,
-    /// The removal was given up. Only service-catalog stored this.
+    /// The deletion was given up. Only kubernetes-sigs/service-catalog stored this value.
     Failed,
 }
 
 impl RemovalStatus {
-    /// Whether something may be left at the broker.
+    /// Whether the broker may still have something to delete.
     pub fn is_outstanding(self) -> bool {
         matches!(self, Self::Required | Self::Failed)
     }
 }
 
-/// Something that a failed attempt may have left at the broker.
+/// Instance or binding that a failed attempt may have left at the broker. The operator deletes it there.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
-    /// The instance's or the binding's id of that attempt.
+    /// OSB id of the instance or binding in that attempt.
     pub id: String,
-    /// The class's id at the broker.
+    /// Id of the class in the broker's catalog.
     #[serde(default, rename = "serviceID")]
     pub service_id: String,
-    /// The plan's id at the broker.
+    /// Id of the plan in the broker's catalog.
     #[serde(default, rename = "planID")]
     pub plan_id: String,
-    /// The broker's name.
+    /// Name of the broker.
     #[serde(default)]
     pub broker_name: String,
-    /// Why it may exist.
+    /// Why it may exist, for example a timeout.
     #[serde(default)]
     pub reason: String,
-    /// The instance that a binding was made for.
+    /// Instance that the binding was created for. Absent for an instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<BoundInstance>,
-    /// The broker is removing it and is asked from time to time how far it is.
+    /// Whether the operator polls the broker for the result of the deletion.
     #[serde(default)]
     pub async_op_in_progress: bool,
-    /// What the broker calls that removal.
+    /// Identifier that the broker gave to the deletion being polled (OSB `operation`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub last_operation: Option<String>,
 }
 
-/// When something is tried again, and what is known of the attempts so far. It survives a restart.
+/// Retry state of an operation. Persisted so that back-off survives a restart of the operator.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
-    /// How often it has failed in a row.
+    /// Number of consecutive failures.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub failures: i64,
-    /// The broker is not called before this.
+    /// Time of the next attempt. The operator does not send the request earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub next_attempt_time: Option<Time>,
-    /// What is polled was not begun by an answer of the broker: it said that there is something of this id already.
+    /// Whether the operator polls because the broker answered 409 (the id exists already), not because of a 202.
     #[serde(default, skip_serializing_if = "schema::is_false")]
     pub verifying: bool,
-    /// When an asynchronous operation is given up.
+    /// Time at which the operator stops polling an asynchronous operation and treats it as failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub deadline: Option<Time>,
 }
 
-/// The instance that a binding was made for, as the broker knows it.
+/// Instance that a binding was created for, as the broker knows it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundInstance {
-    /// The instance's id.
+    /// OSB id of the instance (`instance_id`).
     pub id: String,
-    /// The class's id.
+    /// Id of the class in the broker's catalog.
     #[serde(rename = "serviceID")]
     pub service_id: String,
-    /// The plan's id.
+    /// Id of the plan in the broker's catalog.
     #[serde(rename = "planID")]
     pub plan_id: String,
-    /// The broker's name.
+    /// Name of the broker.
     pub broker_name: String,
-    /// Whether it is a broker of the namespace, not a cluster-wide one.
+    /// Whether the broker is a ServiceBroker of the namespace, not a ClusterServiceBroker.
     #[serde(default)]
     pub namespaced: bool,
 }

@@ -1,4 +1,4 @@
-//! Plans: the variants in which a class can be had.
+//! Service plans: the variants of a class.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -8,82 +8,83 @@ use super::class::CatalogEntryStatus;
 use super::reference::LocalObjectReference;
 use super::schema;
 
-/// The version of what a plan provides (OSB, “Maintenance Info Object”).
+/// Version of the instances that a plan provisions (OSB, “Maintenance Info Object”).
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct MaintenanceInfo {
-    /// A semantic version.
+    /// Semantic version, for example `2.1.0`.
     pub version: String,
-    /// What is new in it.
+    /// What changes with this version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
 }
 
-/// What both kinds of plan have in common.
+/// Fields that ClusterServicePlan and ServicePlan share.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CommonServicePlanSpec {
-    /// The name that the broker gave it, which is unique within the class.
+    /// Name of the plan in the broker's catalog. Unique within the class.
     #[serde(default)]
     pub external_name: String,
-    /// The id that the broker gave it, which never changes.
+    /// Id of the plan in the broker's catalog. Immutable.
     #[serde(default, rename = "externalID")]
-    #[x_kube(validation = Rule::new("self == oldSelf").message("externalID cannot change"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("externalID is immutable"))]
     pub external_id: String,
-    /// What it is.
+    /// Short description from the broker.
     #[serde(default)]
     pub description: String,
-    /// Whether instances can be bound. Absent: as the class says.
+    /// Whether instances can be bound. Default: the value of the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub bindable: Option<bool>,
-    /// Whether the credentials of a binding can be replaced by those of a successor. Absent: as the class says.
+    /// Whether the broker can rotate a binding by creating a successor. Default: the value of the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub binding_rotatable: Option<bool>,
-    /// Whether an instance can change from this plan to another. Absent: as the class says.
+    /// Whether an instance can change from this plan to another. Default: the value of the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub plan_updatable: Option<bool>,
-    /// Whether it costs nothing.
+    /// Whether the plan is free of charge.
     #[serde(default)]
     pub free: bool,
-    /// How long the broker allows an asynchronous operation to take, in seconds.
+    /// Maximum duration of an asynchronous operation, in seconds. Default and upper limit: one day.
     #[serde(default, deserialize_with = "schema::optional_integer", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub maximum_polling_duration: Option<i64>,
-    /// The version of new instances. Absent: the broker has no versions.
+    /// Version of new instances. Absent if the broker does not version the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MaintenanceInfo")]
     pub maintenance_info: Option<MaintenanceInfo>,
-    /// What the broker says for people and consoles: `displayName`, `bullets`, `costs`, …
+    /// Metadata from the broker for users and consoles, for example `displayName`, `bullets` and `costs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
     pub external_metadata: Option<Value>,
-    /// The JSON schema of the parameters of a new instance.
+    /// JSON Schema for the parameters of a new instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
     pub instance_create_parameter_schema: Option<Value>,
-    /// The JSON schema of the parameters of an instance's update.
+    /// JSON Schema for the parameters of an instance update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
     pub instance_update_parameter_schema: Option<Value>,
-    /// The JSON schema of the parameters of a binding.
+    /// JSON Schema for the parameters of a binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
     pub service_binding_create_parameter_schema: Option<Value>,
-    /// Parameters of every instance of the plan that does not give its own. Yours to set; no catalog overwrites it.
+    /// Default parameters of new instances, over those of the class. An instance can override them. Set by an
+    /// administrator; the catalog never overwrites them.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]
     pub default_provision_parameters: Option<Map<String, Value>>,
 }
 
-/// A plan of a cluster-wide broker's class.
+/// A plan from the catalog of a ClusterServiceBroker.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1beta1",
     kind = "ClusterServicePlan",
-    doc = "A variant in which a ClusterServiceClass can be had",
+    doc = "A plan of a ClusterServiceClass: one of the variants that the broker offers",
     status = "CatalogEntryStatus",
     derive = "PartialEq",
     category = "all",
@@ -105,25 +106,25 @@ pub struct CommonServicePlanSpec {
 #[x_kube(validation = schema::required("externalID"))]
 #[x_kube(validation = Rule::new("has(self.clusterServiceClassRef) && has(self.clusterServiceClassRef.name) && self.clusterServiceClassRef.name != ''").message("an owning serviceclass is required"))]
 pub struct ClusterServicePlanSpec {
-    /// What both kinds of plan have in common.
+    /// Fields that ClusterServicePlan and ServicePlan share.
     #[serde(flatten)]
     pub common: CommonServicePlanSpec,
-    /// The ClusterServiceBroker that offers it.
+    /// Name of the ClusterServiceBroker that offers the plan.
     #[serde(default)]
     pub cluster_service_broker_name: String,
-    /// The ClusterServiceClass that it is a variant of.
+    /// ClusterServiceClass that the plan belongs to.
     #[serde(default)]
     pub cluster_service_class_ref: LocalObjectReference,
 }
 
-/// A plan of a namespaced broker's class.
+/// A plan from the catalog of a ServiceBroker.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
     version = "v1beta1",
     kind = "ServicePlan",
     namespaced,
-    doc = "A variant in which a ServiceClass can be had",
+    doc = "A plan of a ServiceClass: one of the variants that the broker offers",
     status = "CatalogEntryStatus",
     derive = "PartialEq",
     category = "all",
@@ -145,13 +146,13 @@ pub struct ClusterServicePlanSpec {
 #[x_kube(validation = schema::required("externalID"))]
 #[x_kube(validation = Rule::new("has(self.serviceClassRef) && has(self.serviceClassRef.name) && self.serviceClassRef.name != ''").message("an owning serviceclass is required"))]
 pub struct ServicePlanSpec {
-    /// What both kinds of plan have in common.
+    /// Fields that ClusterServicePlan and ServicePlan share.
     #[serde(flatten)]
     pub common: CommonServicePlanSpec,
-    /// The ServiceBroker that offers it.
+    /// Name of the ServiceBroker that offers the plan.
     #[serde(default)]
     pub service_broker_name: String,
-    /// The ServiceClass that it is a variant of.
+    /// ServiceClass that the plan belongs to.
     #[serde(default)]
     pub service_class_ref: LocalObjectReference,
 }

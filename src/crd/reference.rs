@@ -1,4 +1,4 @@
-//! References to other objects, and who asked.
+//! References to other objects, and the user behind a request.
 
 use std::collections::BTreeMap;
 
@@ -7,65 +7,65 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
-/// An object of the same namespace, or a cluster-wide one.
+/// Reference to an object in the same namespace, or to a cluster-wide one.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct LocalObjectReference {
-    /// Its name.
+    /// Name of the object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub name: String,
 }
 
-/// An object of any namespace.
+/// Reference to an object in any namespace.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct ObjectReference {
-    /// Its namespace.
+    /// Namespace of the object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Its name.
+    /// Name of the object.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub name: String,
 }
 
-/// Parameters that are taken from somewhere else.
+/// Source of parameters.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.secretKeyRef)").message("source must not be empty if present"))]
 pub struct ParametersFromSource {
-    /// The key of a Secret of the same namespace; its value is a JSON object whose members become parameters.
+    /// Key of a Secret in the same namespace. Its value is a JSON object whose members become parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "SecretKeyReference")]
     pub secret_key_ref: Option<SecretKeyReference>,
 }
 
-/// One key of a Secret of the same namespace.
+/// One key of a Secret in the same namespace.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct SecretKeyReference {
-    /// The Secret's name.
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// The key within its `data`.
+    /// Key in the Secret's `data`.
     #[schemars(length(min = 1, max = 253))]
     pub key: String,
 }
 
-/// The user who created the object or last changed its spec. Written by the admission policy; what a client
-/// sends here is replaced. Brokers get it as the originating identity.
+/// User on whose behalf the operator calls the broker, sent as the OSB originating identity. Set by an admission
+/// policy; values from clients are replaced.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct UserInfo {
-    /// The user's name.
+    /// Name of the user.
     #[serde(default)]
     pub username: String,
-    /// The user's unique id.
+    /// Unique id of the user, which outlives a change of name.
     #[serde(default)]
     pub uid: String,
-    /// The groups that the user is in.
+    /// Groups that the user belongs to.
     #[serde(default, deserialize_with = "schema::null_as_default")]
     #[schemars(extend("nullable" = true))]
     pub groups: Vec<String>,
-    /// What else the authenticator told.
+    /// Additional information from the authenticator.
     #[serde(
         default,
         deserialize_with = "schema::null_as_default",

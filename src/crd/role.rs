@@ -1,4 +1,4 @@
-//! What a cluster-wide kind and its namespaced twin have in common, so that one body serves both.
+//! Traits over a cluster-wide kind and its namespaced twin, so that generic code serves both.
 
 use std::collections::BTreeMap;
 
@@ -11,44 +11,44 @@ use super::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBroker, ServiceClass, ServicePlan,
 };
 
-/// How a broker is to be spoken to: which scheme, and where the credentials are.
+/// How the operator authenticates to a broker: the scheme, and the Secret with the credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthSecret {
-    /// No credentials.
+    /// No authentication.
     None,
-    /// The keys `username` and `password` of this Secret.
+    /// Basic authentication with the keys `username` and `password` of this Secret.
     Basic(ObjectReference),
-    /// The key `token` of this Secret.
+    /// A bearer token: the key `token` of this Secret.
     Bearer(ObjectReference),
 }
 
-/// A broker of either kind.
+/// A ClusterServiceBroker or a ServiceBroker.
 pub trait Broker {
-    /// The spec that both kinds have in common.
+    /// The part of the spec that both kinds share.
     fn common(&self) -> &CommonServiceBrokerSpec;
-    /// Where its credentials are.
+    /// The authentication scheme and the Secret with the credentials.
     fn auth(&self) -> AuthSecret;
-    /// Its status.
+    /// The stored status.
     fn status(&self) -> Option<&BrokerStatus>;
-    /// Its status, to be written.
+    /// Replaces the status.
     fn set_status(&mut self, status: BrokerStatus);
 }
 
-/// A class of either kind.
+/// A ClusterServiceClass or a ServiceClass.
 pub trait Class {
-    /// The label that classes and plans of a broker are found by.
+    /// The label by which clients list the classes and plans of a broker.
     const BROKER_LABEL: &'static str;
-    /// A class as the catalog describes it.
+    /// A class with this Kubernetes name, offered by this broker.
     fn new(name: &str, common: CommonServiceClassSpec, broker: &str) -> Self;
-    /// The spec that both kinds have in common.
+    /// The part of the spec that both kinds share.
     fn common(&self) -> &CommonServiceClassSpec;
-    /// The same, to be changed.
+    /// Mutable access to the part of the spec that both kinds share.
     fn common_mut(&mut self) -> &mut CommonServiceClassSpec;
-    /// The broker that offers it.
+    /// The name of the broker that offers it.
     fn broker_name(&self) -> &str;
-    /// Whether the broker offers it no more.
+    /// Whether the broker's catalog no longer contains it.
     fn is_removed(&self) -> bool;
-    /// The labels by which clients find it.
+    /// The labels by which clients list it.
     fn search_labels(&self) -> BTreeMap<String, String> {
         let common = self.common();
         labels([
@@ -59,25 +59,25 @@ pub trait Class {
     }
 }
 
-/// A plan of either kind.
+/// A ClusterServicePlan or a ServicePlan.
 pub trait Plan {
-    /// The label that classes and plans of a broker are found by.
+    /// The label by which clients list the classes and plans of a broker.
     const BROKER_LABEL: &'static str;
-    /// The label that the plans of a class are found by.
+    /// The label by which clients list the plans of a class.
     const CLASS_LABEL: &'static str;
-    /// A plan as the catalog describes it.
+    /// A plan with this Kubernetes name, of this class, offered by this broker.
     fn new(name: &str, common: CommonServicePlanSpec, broker: &str, class: &str) -> Self;
-    /// The spec that both kinds have in common.
+    /// The part of the spec that both kinds share.
     fn common(&self) -> &CommonServicePlanSpec;
-    /// The same, to be changed.
+    /// Mutable access to the part of the spec that both kinds share.
     fn common_mut(&mut self) -> &mut CommonServicePlanSpec;
-    /// The broker that offers it.
+    /// The name of the broker that offers it.
     fn broker_name(&self) -> &str;
-    /// The Kubernetes name of its class.
+    /// The Kubernetes name of the class that the plan belongs to.
     fn class_name(&self) -> &str;
-    /// Whether the broker offers it no more.
+    /// Whether the broker's catalog no longer contains it.
     fn is_removed(&self) -> bool;
-    /// The labels by which clients find it.
+    /// The labels by which clients list it.
     fn search_labels(&self) -> BTreeMap<String, String> {
         let common = self.common();
         labels([
@@ -89,8 +89,8 @@ pub trait Plan {
     }
 }
 
-fn labels<const N: usize>(of: [(&str, &str); N]) -> BTreeMap<String, String> {
-    of.into_iter().map(|(key, name)| (key.to_owned(), label_value(name))).collect()
+fn labels<const N: usize>(names: [(&str, &str); N]) -> BTreeMap<String, String> {
+    names.into_iter().map(|(key, name)| (key.to_owned(), label_value(name))).collect()
 }
 
 fn secret_of(secret: Option<&ClusterAuthConfig>) -> Option<ObjectReference> {
@@ -153,8 +153,8 @@ fn is_removed(status: Option<&CatalogEntryStatus>) -> bool {
     status.is_some_and(|status| status.removed_from_broker_catalog)
 }
 
-/// The twins differ in names only.
-macro_rules! entries {
+/// Implements [`Class`] and [`Plan`] for one scope. The two scopes differ in names only.
+macro_rules! catalog_entries {
     ($class:ident, $class_spec:ident, $plan:ident, $plan_spec:ident, $broker:ident, $class_ref:ident, $broker_label:ident, $class_label:ident) => {
         impl Class for $class {
             const BROKER_LABEL: &'static str = label::$broker_label;
@@ -204,7 +204,7 @@ macro_rules! entries {
     };
 }
 
-entries!(
+catalog_entries!(
     ClusterServiceClass,
     ClusterServiceClassSpec,
     ClusterServicePlan,
@@ -214,7 +214,7 @@ entries!(
     CLUSTER_SERVICE_BROKER_NAME,
     CLUSTER_SERVICE_CLASS_REF
 );
-entries!(
+catalog_entries!(
     ServiceClass,
     ServiceClassSpec,
     ServicePlan,

@@ -1,6 +1,7 @@
-//! Pieces of schema and (de)serialisation that the derive macros do not give.
+//! Schemas, CEL rules and serde helpers that the derive macros do not provide.
 //!
-//! Clients written in Go send every field of their structs: `null` for empty lists, `""` for unset enums.
+//! Clients written in Go send every field of their structs, `null` for empty lists and `""` for unset enums. The API
+//! server and this program accept both as absent.
 
 use kube::core::{Message, Rule};
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -8,12 +9,12 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Number, Value};
 
-/// A JSON object whose members are kept as they are.
+/// A JSON object whose members the API server keeps as they are.
 pub fn object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "nullable": true, "x-kubernetes-preserve-unknown-fields": true})
 }
 
-/// Any JSON value, kept as it is.
+/// Any JSON value, which the API server keeps as it is.
 pub fn any(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"nullable": true, "x-kubernetes-preserve-unknown-fields": true})
 }
@@ -23,7 +24,7 @@ pub fn bytes(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "format": "byte", "nullable": true})
 }
 
-/// A list of conditions, merged by `type` in server-side apply.
+/// A list of conditions, which server-side apply merges by `type`.
 pub fn conditions(generator: &mut SchemaGenerator) -> Schema {
     let item = generator.subschema_for::<super::Condition>();
     json_schema!({
@@ -32,14 +33,14 @@ pub fn conditions(generator: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// `null` read as nothing given.
+/// Reads `null` as the default.
 pub fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     input: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
-/// `""` and `null` read as nothing given.
+/// Reads `""` and `null` as absent.
 pub fn empty_as_none<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     input: D,
 ) -> Result<Option<T>, D::Error> {
@@ -50,7 +51,7 @@ pub fn empty_as_none<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     }
 }
 
-/// A word that a program writes; one that is not known is read as if it were not there.
+/// Reads an unknown value as the default. For status fields that another version of the operator may have written.
 pub fn known_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
     input: D,
 ) -> Result<T, D::Error> {
@@ -58,13 +59,13 @@ pub fn known_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default
     Ok(serde_json::from_value(word).unwrap_or_default())
 }
 
-/// An integer in a flattened struct, where serde hands numbers of arbitrary precision over as a map.
+/// Reads an integer in a flattened struct, where serde passes numbers of arbitrary precision as a map.
 pub fn integer<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
     let number = Number::deserialize(input)?;
     number.as_i64().ok_or_else(|| D::Error::custom(format!("{number} is not a 64-bit integer")))
 }
 
-/// Whether nothing is given: such an object is left out when it is written.
+/// Whether the object is absent or empty, so that it is not serialised.
 pub fn is_empty(object: &Option<Map<String, Value>>) -> bool {
     object.as_ref().is_none_or(Map::is_empty)
 }
@@ -79,17 +80,17 @@ pub fn optional_integer<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i6
         .transpose()
 }
 
-/// Whether something is not so: it is left out when it is written.
+/// Whether the flag has its default, so that it is not serialised.
 pub fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// Whether a counter stands at its start: it is left out when it is written.
+/// Whether the counter has its default, so that it is not serialised.
 pub fn is_zero(number: &i64) -> bool {
     *number == 0
 }
 
-/// Requires a text that is not empty.
+/// CEL rule: the field is present and not empty.
 pub fn required(field: &str) -> Rule {
     Rule::new(format!("has(self.{field}) && self.{field} != ''"))
         .message(Message::Message(format!("{field} is required")))

@@ -1,7 +1,29 @@
-//! The alpha kinds: what is the next step for an object that stands for another?
+//! The alpha kinds: what is the next step for an object that the operator translates into a child object?
 //!
-//! An alpha object has a child, which has its name and is owned by it. The child lives as any other of its kind; what
-//! it says is copied back.
+//! The child has the name of the alpha object and is owned by it. The operator reconciles the child like any other
+//! object of its kind, and [`decide`] copies the child's status to the alpha object.
+//!
+//! `translation` says what each alpha kind makes of its child; `reconcilers::kinds::alpha` carries the steps out, one
+//! body for the three pairs. A change of the child requeues the alpha object of the same name.
+//!
+//! The steps, and what is written in each:
+//!
+//! - **create the alpha object:** admission policies add the finalizer and `spec.userInfo`
+//! - **create the child:** POST, with the alpha object's `userInfo`: brokers see the user, never the operator
+//! - **copy the child's status:** conditions and `lastConditionState` unchanged; generations are those of the alpha
+//!   object
+//! - **change the child:** PUT of the whole child; only the fields that the alpha object controls differ
+//! - **delete:** the annotations are copied, then the child is deleted. The alpha object shows the child's conditions
+//!   until the child is gone; then its finalizer is removed
+//!
+//! The child is not written by server-side apply, for the same reason as Secrets: apply would take over an object
+//! that another client created under the child's name. Such an object is not changed, and the alpha object reports
+//! `NameTaken`. The validation rules of the alpha kinds refuse what those of the child would refuse. If the API server
+//! refuses the child all the same, for example because of a quota, the alpha object reports `ChildRefused`.
+//!
+//! The operator itself carries out `--cascade=orphan`: the garbage collector takes up to half a minute to discover
+//! new kinds, and would orphan nothing until then. An alpha object whose finalizer was removed by hand is gone at once,
+//! and the garbage collector deletes the child.
 
 #[cfg(test)]
 mod tests;
@@ -17,58 +39,59 @@ use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE};
 
-/// The finalizer of what is to be outlived by what it owns: `kubectl delete --cascade=orphan`.
+/// The finalizer of `kubectl delete --cascade=orphan`: the dependents of the object are to outlive it.
 const ORPHAN: &str = "orphan";
 
 /// An alpha kind.
 pub trait Alpha: Resource<DynamicType = ()> + HasStatus<Status = AlphaStatus> {
-    /// What is made of it.
+    /// The kind to which it is translated.
     type Child: Resource<DynamicType = ()> + Clone + PartialEq;
-    /// A child as it begins; its metadata are not looked at. What is not [kept](Self::keep) never changes, or is left
-    /// to others.
-    fn beginning(&self) -> Self::Child;
-    /// Puts the child in step with the alpha object. What that does not speak of stays.
-    fn keep(&self, child: &mut Self::Child);
-    /// What the child says of itself.
+    /// The spec of a new child; its metadata are ignored. Fields that [`update`](Self::update) does not write are
+    /// immutable, or other clients may edit them.
+    fn initial(&self) -> Self::Child;
+    /// Writes the fields that the alpha object controls to the child. All others stay.
+    fn update(&self, child: &mut Self::Child);
+    /// The status of the child; `None` if it has none yet.
     fn child_status(child: &Self::Child) -> Option<ChildStatus<'_>>;
 }
 
-/// What a child says of itself.
+/// The status of a child: the part that all kinds have.
 #[derive(Clone, Copy, Debug)]
 pub struct ChildStatus<'a> {
-    /// What is true of it now.
+    /// Its conditions.
     pub conditions: &'a [Condition],
-    /// Its `Status` column.
+    /// The value of its column `Status`.
     pub last_condition_state: &'a str,
-    /// Its generation that was carried out last.
+    /// The last of its generations that was carried out.
     pub reconciled_generation: i64,
 }
 
 /// The one next thing to do for an alpha object; `C` is its child.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step<C> {
-    /// Nothing, before something changes.
+    /// Do nothing until something changes.
     Wait,
-    /// Add the finalizer: the object is older than the policy that does it.
+    /// Add the finalizer: the object is older than the policy that adds it.
     AddFinalizer,
     /// Create this child.
     Create(Box<C>),
-    /// Write this child in place of the one that it was made from.
+    /// Replace the child by this one.
     Change(Box<C>),
     /// Delete this child.
     Delete(Box<C>),
-    /// Delete the object itself: its child is deleted along with another.
+    /// Delete the alpha object itself: the child is about to be deleted together with another object.
     Leave,
-    /// Write this status, which the child has child_status.
+    /// Write this status, a copy of the child's.
     Copy(Box<AlphaStatus>),
-    /// Write this status, and tell the user: there is no child.
+    /// Write this status and send an event: there is no child.
     Complain(Box<AlphaStatus>),
-    /// Remove the finalizer: there is no child, or it is to outlive the object.
+    /// Remove the finalizer: there is no child, or it is to outlive the alpha object.
     RemoveFinalizer,
 }
 
-/// The next step, from the object and from what has its name among the children; `taken_along` if its child is deleted
-/// along with another.
+/// The one next step. `child` is the object of the child's kind and name, which may belong to another owner.
+/// `taken_along` says that the child is about to be deleted together with another object (a binding with its
+/// instance).
 pub fn decide<A: Alpha>(
     alpha: &A,
     child: Option<&A::Child>,
@@ -87,29 +110,29 @@ pub fn decide<A: Alpha>(
     }
     match (child, own) {
         (None, _) => Step::Create(Box::new(create(alpha))),
-        (Some(_), None) => taken(alpha, now),
-        (Some(_), Some(own)) => keep(alpha, own),
+        (Some(_), None) => report_name_taken(alpha, now),
+        (Some(_), Some(own)) => sync_child(alpha, own),
     }
 }
 
-/// The status of an object whose child the API server does not accept. A working service stays ready.
+/// The status of an alpha object whose child the API server refuses. A working service stays `Ready`.
 pub fn refused<A: Alpha>(alpha: &A, why: &str, now: &Time) -> AlphaStatus {
     let message = format!(
-        "The {} {:?} cannot be written: {why}. It is tried again, with pauses that grow to five minutes, and when this \
-         object changes",
+        "The API server refused the {} {:?}: {why}. The operator retries with back-off (up to 5 min), and at once when \
+         this object changes",
         A::Child::kind(&()),
         alpha.name_any()
     );
     let mut status = alpha.status().cloned().unwrap_or_default();
     let works = condition::is_true(&status.conditions, condition::READY);
     let type_ = if works { condition::UPDATED } else { condition::READY };
-    state(&mut status, type_, reason::CHILD_REFUSED, &message, now);
+    set_false(&mut status, type_, reason::CHILD_REFUSED, &message, now);
     status
 }
 
 fn create<A: Alpha>(alpha: &A) -> A::Child {
-    let mut child = alpha.beginning();
-    alpha.keep(&mut child);
+    let mut child = alpha.initial();
+    alpha.update(&mut child);
     let owner = alpha.controller_owner_ref(&());
     let owner = owner.map(|owner| OwnerReference { block_owner_deletion: Some(false), ..owner });
     *child.meta_mut() = ObjectMeta {
@@ -118,30 +141,31 @@ fn create<A: Alpha>(alpha: &A) -> A::Child {
         owner_references: owner.map(|owner| vec![owner]),
         ..ObjectMeta::default()
     };
-    pass_on(alpha.meta(), child.meta_mut());
+    copy_annotations(alpha.meta(), child.meta_mut());
     child
 }
 
-fn keep<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
-    let mut wanted = child.clone();
-    alpha.keep(&mut wanted);
-    pass_on(alpha.meta(), wanted.meta_mut());
-    // Whoever deletes the child sees it go; then it is made anew.
-    let going = child.meta().deletion_timestamp.is_some();
-    if wanted == *child || going { copy(alpha, child) } else { Step::Change(Box::new(wanted)) }
+fn sync_child<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
+    let mut desired = child.clone();
+    alpha.update(&mut desired);
+    copy_annotations(alpha.meta(), desired.meta_mut());
+    // A child that a user deletes is not updated any more. Once it is gone, it is created again.
+    let is_deleted = child.meta().deletion_timestamp.is_some();
+    if desired == *child || is_deleted { copy(alpha, child) } else { Step::Change(Box::new(desired)) }
 }
 
-/// How the child goes is the annotations' to say, so they come first; and whether it goes, the finalizer's: the garbage
-/// collector, whose that is, may not know of the child yet.
+/// Deletes the child of a deleted alpha object. First the annotations are copied: they select the deletion policy of
+/// the child. The finalizer `orphan` is honoured here, by removing the owner reference: the garbage collector, whose
+/// job it is, may not have discovered the kind yet.
 fn remove<A: Alpha>(alpha: &A, own: Option<&A::Child>) -> Step<A::Child> {
     let Some(child) = own else { return Step::RemoveFinalizer };
-    let mut wanted = child.clone();
-    pass_on(alpha.meta(), wanted.meta_mut());
+    let mut desired = child.clone();
+    copy_annotations(alpha.meta(), desired.meta_mut());
     if alpha.finalizers().iter().any(|finalizer| finalizer == ORPHAN) {
-        wanted.owner_references_mut().retain(|owner| Some(&owner.uid) != alpha.meta().uid.as_ref());
+        desired.owner_references_mut().retain(|owner| Some(&owner.uid) != alpha.meta().uid.as_ref());
     }
-    if wanted != *child {
-        Step::Change(Box::new(wanted))
+    if desired != *child {
+        Step::Change(Box::new(desired))
     } else if child.meta().deletion_timestamp.is_none() {
         Step::Delete(Box::new(child.clone()))
     } else {
@@ -149,8 +173,8 @@ fn remove<A: Alpha>(alpha: &A, own: Option<&A::Child>) -> Step<A::Child> {
     }
 }
 
-/// Annotations that mean something to the operator mean the same on the child.
-fn pass_on(alpha: &ObjectMeta, child: &mut ObjectMeta) {
+/// Copies the annotations that the operator interprets: they apply to the child.
+fn copy_annotations(alpha: &ObjectMeta, child: &mut ObjectMeta) {
     for key in [ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE] {
         if let Some(value) = annotation(alpha, key) {
             child.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
@@ -163,8 +187,8 @@ fn is_own<A: Alpha>(alpha: &A, child: &A::Child) -> bool {
     owner.is_some_and(|owner| alpha.meta().uid.as_deref() == Some(&owner.uid))
 }
 
-/// Writes down what the child says, once it says anything. That an object is deleted is a generation, too, but none of its
-/// spec.
+/// Copies the status of the child, once it has one. The deletion of an alpha object increments its generation without a
+/// change of the spec, so it does not count as observed.
 fn copy<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
     let Some(child_status) = A::child_status(child) else { return Step::Wait };
     let before = alpha.status().cloned().unwrap_or_default();
@@ -172,31 +196,32 @@ fn copy<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
         None => alpha.meta().generation.unwrap_or_default(),
         Some(_) => before.observed_generation,
     };
-    let is_done = child.meta().generation == Some(child_status.reconciled_generation);
+    let is_reconciled = child.meta().generation == Some(child_status.reconciled_generation);
     let status = AlphaStatus {
         child: Some(ChildReference { kind: A::Child::kind(&()).into_owned(), name: child.name_any() }),
         conditions: child_status.conditions.to_vec(),
         last_condition_state: child_status.last_condition_state.to_owned(),
         observed_generation: generation,
-        reconciled_generation: if is_done { generation } else { before.reconciled_generation },
+        reconciled_generation: if is_reconciled { generation } else { before.reconciled_generation },
     };
     if alpha.status() == Some(&status) { Step::Wait } else { Step::Copy(Box::new(status)) }
 }
 
-fn taken<A: Alpha>(alpha: &A, now: &Time) -> Step<A::Child> {
+/// Reports that an object with the name of the child exists which the alpha object does not own.
+fn report_name_taken<A: Alpha>(alpha: &A, now: &Time) -> Step<A::Child> {
     let message = format!(
-        "There is a {} {:?} that is not this object's: it is left alone. Delete it, or choose another name; when the \
-         name is free, this object goes on",
+        "A {} {:?} exists that this object does not own: the operator does not change it. Delete it, or recreate this \
+         object under another name. The operator continues when the name is free",
         A::Child::kind(&()),
         alpha.name_any()
     );
     let mut status = AlphaStatus { child: None, ..alpha.status().cloned().unwrap_or_default() };
     status.conditions.retain(|condition| condition.type_ == condition::READY);
-    state(&mut status, condition::READY, reason::NAME_TAKEN, &message, now);
+    set_false(&mut status, condition::READY, reason::NAME_TAKEN, &message, now);
     if alpha.status() == Some(&status) { Step::Wait } else { Step::Complain(Box::new(status)) }
 }
 
-fn state(status: &mut AlphaStatus, type_: &str, reason: &str, message: &str, now: &Time) {
+fn set_false(status: &mut AlphaStatus, type_: &str, reason: &str, message: &str, now: &Time) {
     condition::set(&mut status.conditions, type_, Status::False, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);
 }

@@ -1,4 +1,43 @@
-//! The life of a binding: what is the next step, and what came of the last one?
+//! The lifecycle of a binding: which step is next, and which status follows from the outcome of a call?
+//!
+//! Two pure functions are the entry points: [`decide`] answers with the one next [`Step`], and [`settle()`] turns the
+//! outcome of a call into the new status. Nothing here does I/O or reads a clock.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `state` | what does a stored status mean? `Phase`, and the only way back to the stored fields |
+//! | `adopt` | what does a status that service-catalog wrote mean? |
+//! | `converge`, `remove` | which step comes next for a binding, and which for one that is being deleted? |
+//! | `desired` | what does the spec ask of the broker, and what blocks it? |
+//! | `rotate`, `rotate/due` | how are credentials rotated, and when? |
+//! | `orphans` | is the removal of an orphan requested, polled or waited for? |
+//! | `settle`, and a file for each operation below it | which status follows from the outcome of a call? |
+//! | `revision` | would pods get something different? |
+//! | `pods`, `collision` | what do `RolledOut` and `Injected` say, and does an unbind wait for pods? |
+//! | `broker` | which broker does the binding depend on? |
+//! | `decision` | the decision type of instances and bindings, for bindings |
+//!
+//! The steps, and what is written in each:
+//!
+//! - **created:** at admission: finalizer, `spec.userInfo`, `spec.secretName`; the label
+//!   `servicecatalog.k8s.io/injects` if `podSelector` selects anything
+//! - **waiting:** `Ready=False` with a reason like `ErrorInstanceNotReady`, until the instance is ready and not being
+//!   changed
+//! - **intent:** `currentOperation: Bind`, `bindingID`, `inProgressProperties` with all ids of the instance,
+//!   `unbindStatus: Required`
+//! - **call:** the Secret's slot is checked first: if it is foreign, the broker is not called. Then bind
+//! - **Secret:** the credentials, after `secretTransforms`, with `type`, `provider` and well-known names
+//!   (`domain::credentials`)
+//! - **outcome:** `externalProperties`, `secretDigest`, `binding.name`, `Ready=True`: the Secret exists before
+//! - **drift:** if the Secret no longer has the digest, the credentials are fetched from the broker, or requested by
+//!   the same bind once more
+//! - **pods:** `RolledOut`, which is `Unknown` from the write of a new revision until the pods are known
+//!   (`domain::rollout`)
+//! - **deletion:** pods that have the credentials are restarted (`Ready=False`, `WaitingForPods`); then intent
+//!   `Unbind`, call, the Secret is deleted, the finalizer is removed
+//!
+//! If the credentials cannot be written, what the broker created is of no use: it becomes an orphan. A bound binding
+//! takes care of its Secret first, then of its orphans, its predecessor, and its rotation.
 
 mod adopt;
 mod broker;
@@ -34,54 +73,57 @@ use decision::Decision;
 use state::may_exist;
 
 pub use broker::broker;
-pub use settle::{merge_concurrent, settle};
+pub use settle::{merge_concurrent_status, settle};
 
-/// All that is known of a binding.
+/// What the operator observed of a binding: the input of a decision.
 #[derive(Debug)]
 pub struct Observed<'a> {
-    /// The object.
+    /// The binding itself.
     pub binding: &'a ServiceBinding,
-    /// The time.
+    /// The current time.
     pub now: Time,
-    /// The instance that it names.
+    /// The instance that `spec.instanceRef` names; `None` if it does not exist.
     pub instance: Option<&'a ServiceInstance>,
-    /// What class and plan of the instance say of bindings.
+    /// What the instance's class and plan allow for bindings.
     pub offering: Offering,
-    /// The parameters that the spec asks for.
+    /// The merged parameters of the spec, or why they cannot be read.
     pub parameters: Result<Parameters, String>,
-    /// Whether the parameters are known to fit the plan's schema; if not, [`Step::Validate`] comes before they are sent.
+    /// Whether the parameters were validated against the plan's schema. If not, [`Step::Validate`] comes before the
+    /// bind.
     pub validated: bool,
-    /// The digest of its Secret's entries, if there is one that is the binding's.
+    /// The digest of its Secret's entries; `None` if the Secret does not exist or is not this binding's.
     pub secret: Option<String>,
-    /// When the broker may be asked again how far it is.
+    /// When the broker may be polled again.
     pub next_poll: Option<Time>,
-    /// Whether the intent in the status may have been carried out already: it was not written just now.
-    pub repeated: bool,
-    /// What its pods have of it, as it is now. Nothing if that is not known, as long as it is not looked for.
+    /// Whether the intent in the status may have been executed before: this reconcile did not write it just now.
+    pub may_be_retry: bool,
+    /// Which revisions its pods have. `None` while the operator does not watch them, or has not compared this version
+    /// yet.
     pub usage: Option<Usage>,
-    /// What pods have of their own, or of another binding, in the place of what this one gives.
+    /// What pods define themselves, or get from another binding, in the place of what this binding would inject.
     pub collisions: BTreeSet<String>,
-    /// Whether its broker is not called for a while.
+    /// The outage of its broker, if calls are suspended.
     pub outage: Option<Outage>,
 }
 
-/// What class and plan say of bindings.
+/// What class and plan allow for bindings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offering {
-    /// Whether there are any.
+    /// Whether instances can be bound (`bindable`).
     pub bindable: bool,
-    /// Whether the broker tells the credentials again, and so can make bindings asynchronously.
+    /// Whether the broker returns the credentials again (`bindings_retrievable`). Only such brokers may bind
+    /// asynchronously.
     pub retrievable: bool,
-    /// Whether the broker makes the successor of a binding from that binding.
+    /// Whether the broker can create a successor from its predecessor (`binding_rotatable`).
     pub rotatable: bool,
-    /// How long asynchronous operations may take.
+    /// How long asynchronous operations may take (`maximum_polling_duration`).
     pub maximum_polling_duration: Option<Duration>,
 }
 
 /// A call to the broker of a binding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// What is asked.
+    /// The request.
     pub verb: Verb,
     /// The binding's id at the broker.
     pub binding_id: String,
@@ -89,32 +131,32 @@ pub struct Call {
     pub instance: BoundInstance,
 }
 
-/// What is asked of a broker, or of the Secret.
+/// A request to the broker, or for the Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// Make the binding, or its successor, and write the credentials to the Secret.
+    /// Create the binding or its successor, and write the credentials to the Secret.
     Bind,
-    /// Tell the credentials again, and write them to the Secret.
+    /// GET the binding, and write its credentials to the Secret.
     Fetch,
-    /// Take over a Secret that service-catalog wrote.
+    /// Take over the Secret that service-catalog wrote. The broker is not called.
     Adopt,
-    /// Remove it.
+    /// Delete the binding at the broker.
     Unbind,
-    /// How far is the operation of this name? If a binding is done, write its credentials to the Secret.
+    /// Poll the operation of this name. When a bind has succeeded, write the credentials to the Secret.
     Poll(Option<String>),
-    /// Remove what a failed attempt may have left.
+    /// Orphan mitigation: delete what an attempt may have left at the broker, or a predecessor.
     Mitigate,
-    /// How far is that removal?
+    /// Poll that deletion.
     PollMitigation(Option<String>),
 }
 
 impl Verb {
-    /// Whether the broker is asked to change something, not only to tell.
-    pub fn changes_something(&self) -> bool {
+    /// Whether the request changes something at the broker.
+    pub fn is_mutating(&self) -> bool {
         matches!(self, Self::Bind | Self::Unbind | Self::Mitigate)
     }
 
-    /// One word for logs.
+    /// The name in logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Bind => "bind",
@@ -128,10 +170,10 @@ impl Verb {
     }
 }
 
-/// The next thing to do for a binding.
+/// The next step for a binding.
 pub type Step = super::Step<ServiceBindingStatus, Call>;
 
-/// The one next step.
+/// Decides the one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     let meta = &observed.binding.metadata;
     let deleting = meta.deletion_timestamp.is_some();
@@ -148,25 +190,25 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if deleting {
         return remove::remove(decision);
     }
-    if observed.instance.is_some_and(takes_its_bindings_along) {
+    if observed.instance.is_some_and(cascades_to_bindings) {
         return Step::Delete;
     }
     converge::converge(decision)
 }
 
-/// Whether an instance that goes has to wait for a binding to it: the broker has, or may have, something for that, or it
-/// goes along.
-pub fn delays(binding: &ServiceBinding, instance: &ServiceInstance) -> bool {
+/// Whether the deletion of an instance has to wait for this binding: the broker may still know the binding, or the
+/// deletion cascades to it.
+pub fn blocks_deletion_of(binding: &ServiceBinding, instance: &ServiceInstance) -> bool {
     let is_known = |status: &ServiceBindingStatus| may_exist(status) || !status.orphans.is_empty();
-    takes_its_bindings_along(instance) || binding.status.as_ref().is_some_and(is_known)
+    cascades_to_bindings(instance) || binding.status.as_ref().is_some_and(is_known)
 }
 
-/// Whether an instance is being deleted, and its bindings with it.
-pub fn takes_its_bindings_along(instance: &ServiceInstance) -> bool {
+/// Whether the instance is being deleted and its deletion policy cascades to its bindings.
+pub fn cascades_to_bindings(instance: &ServiceInstance) -> bool {
     instance.metadata.deletion_timestamp.is_some() && is_cascading(&instance.metadata)
 }
 
-/// The instance as its broker knows it, once the broker has confirmed it.
+/// The instance as its broker knows it; `None` before the broker has confirmed it.
 fn bound_instance(instance: &ServiceInstance) -> Option<BoundInstance> {
     let status = instance.status.as_ref()?;
     let properties =
@@ -180,7 +222,7 @@ fn bound_instance(instance: &ServiceInstance) -> Option<BoundInstance> {
     })
 }
 
-/// The broker works on an operation: it is polled when that is due.
+/// The next step while the broker works on an asynchronous operation.
 fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
     if decision.is_overdue() {
         decision.state = settle::overdue(decision.observed, decision.state);
@@ -188,19 +230,19 @@ fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
     }
     match decision.next_poll() {
         Some(next) => decision.wait(Some(next)),
-        None => decision.ask(Verb::Poll(operation)),
+        None => decision.call_broker(Verb::Poll(operation)),
     }
 }
 
-/// An object of an earlier version whose instance is gone, and with it the ids by which the broker is asked. If the instance
-/// is there, it is not taken over yet, and says why.
+/// The OSB ids that a call needs are unknown: service-catalog stored the binding, and its instance no longer exists. If
+/// the instance exists, its takeover is not complete, and the instance itself reports why.
 fn cannot_address_broker(mut decision: Decision<'_>) -> Step {
     if decision.observed.instance.is_some() {
         return decision.wait(None);
     }
     let message = format!(
-        "The instance {} is gone, and with it the ids that are needed to ask the broker. Remove the finalizer to let \
-         the binding go",
+        "The ServiceInstance {:?} does not exist, so the broker cannot be called: only the instance had the ids that \
+         a call needs. To give the binding up, remove its finalizer",
         decision.observed.binding.spec.instance_ref.name
     );
     decision.report(condition::READY, Status::Unknown, reason::REFERENCES_NONEXISTENT_INSTANCE, &message);

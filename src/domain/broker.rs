@@ -1,8 +1,25 @@
-//! The life of a broker: what is the next step for it and its catalog, and what came of the last one?
+//! The life cycle of a broker: what is the next step for it and its catalog, and what follows from the outcome?
 //!
-//! [`decide`] answers with one step, [`settle`] turns the outcome of a step into the new status. Both serve cluster-wide
-//! and namespaced brokers. Between them, [`publication`] and [`dependents`] say which classes and plans a step writes or
-//! deletes.
+//! [`decide`] answers with one step, [`settle`] turns the outcome of a step into the new status. Both serve
+//! cluster-wide and namespaced brokers. Between them, [`publication`] and [`dependents`] say which classes and plans
+//! a step writes or deletes.
+//!
+//! What each step is for:
+//!
+//! - `AddFinalizer`: only for an object that is older than the policy that adds it
+//! - `Connect`: read the Secret with the credentials. If it cannot be used, the broker reports `Ready=False`, and the
+//!   former connection is dropped, unless the Secret is missing because its namespace is being deleted
+//! - `Write`: the condition `Available` follows the circuit breaker, or the broker reports what blocks its deletion
+//! - `ReadLive`: the catalog is due according to the cache; a live read confirms that
+//! - `Fetch`: fetch and publish the catalog, classes first; then write the status. After a failed fetch the last
+//!   catalog stays published, and the next fetch waits longer each time (`failures`)
+//! - `Probe`: the catalog is not due, but an outage may be over and no other object calls the broker
+//! - `Finalize`: no instance uses the broker. Delete its plans and classes, except those that users created, then
+//!   remove the finalizer
+//!
+//! An empty catalog changes nothing (`publication`). An entry that is missing from the catalog is marked as removed,
+//! and is deleted with its last instance (`domain::catalog::entry`). `relist` says when a catalog is fetched,
+//! `deletion` what blocks the deletion of a broker.
 
 mod deletion;
 mod failures;
@@ -32,7 +49,7 @@ pub use failures::Failures;
 pub use publication::{Published, publication};
 pub use settle::{Next, Outcome, Settled, settle};
 
-/// All that is known of a broker.
+/// What the operator knows of a broker: the input of [`decide`] and [`settle`].
 #[derive(Debug)]
 pub struct Observed<'a> {
     /// The metadata of the object.
@@ -41,7 +58,7 @@ pub struct Observed<'a> {
     pub spec: &'a CommonServiceBrokerSpec,
     /// Its status; `None` if none was ever written.
     pub status: Option<&'a BrokerStatus>,
-    /// The time.
+    /// The current time.
     pub now: Time,
     /// How long after a fetch the next one is due, unless `spec.relistDuration` says so.
     pub relist_interval: Duration,
@@ -54,13 +71,13 @@ pub struct Observed<'a> {
 }
 
 impl Observed<'_> {
-    /// The stored status, to be changed.
+    /// A copy of the stored status, as the base of the new one.
     fn status(&self) -> BrokerStatus {
         self.status.cloned().unwrap_or_default()
     }
 }
 
-/// How a broker is reached, and what the last calls to it have shown.
+/// The connection to a broker, and what the last calls over it have shown.
 #[derive(Debug)]
 pub struct Connection<'a> {
     /// The generation of the spec that the connection was made from.
@@ -76,11 +93,11 @@ pub struct Connection<'a> {
     pub failures: Option<Failures>,
 }
 
-/// Calls to a broker are suspended.
+/// Calls to a broker are suspended: its circuit is open or half-open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outage {
-    /// What the broker answered, or that it did not answer.
-    pub trouble: OutageCause,
+    /// Why.
+    pub cause: OutageCause,
     /// When a call probes the broker; `None` while a probe is in flight.
     pub until: Option<Time>,
 }
@@ -88,7 +105,7 @@ pub struct Outage {
 /// The one next thing to do for a broker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Nothing, before this moment or before something changes.
+    /// Do nothing until this time, or until something changes.
     Wait(Option<Time>),
     /// Add the finalizer: the object is older than the policy that adds it.
     AddFinalizer,
@@ -103,15 +120,15 @@ pub enum Step {
     },
     /// Read the object from the API server, then decide again: the cache may not show yet that the catalog was fetched.
     ReadLive,
-    /// Fetch the catalog and write its [`publication`], then settle what came of it.
+    /// Fetch the catalog and write its [`publication`], then [`settle`] the outcome.
     Fetch,
-    /// Ask for the catalog only to see whether the broker is back. The circuit breaker draws the conclusions.
+    /// Fetch the catalog only to probe the broker. The circuit breaker evaluates the result.
     Probe,
     /// Delete the [`dependents`], then forget the broker and remove the finalizer.
     Finalize,
 }
 
-/// Where a broker is in its life.
+/// The phase of a broker's life cycle. It determines the step.
 #[derive(Debug)]
 enum Phase {
     /// Deleted; the operator's finalizer is gone.
@@ -132,9 +149,9 @@ enum Phase {
     DueInCache,
     /// The catalog is due.
     Due,
-    /// An outage may be over, and nothing else is asked of the broker.
+    /// An outage may be over, and no other object calls the broker.
     ProbeDue,
-    /// Nothing is due before then, or before something changes.
+    /// Nothing is due until this time, or until something changes.
     Settled(Option<Time>),
 }
 
@@ -175,9 +192,9 @@ impl Phase {
         }
     }
 
-    /// The condition `Available` has to follow the circuit breaker first.
+    /// Before anything else, the condition `Available` has to follow the circuit breaker.
     fn of_outage(observed: &Observed<'_>, connection: &Connection<'_>) -> Option<Self> {
-        let (status, note) = outage::news(observed, connection)?;
+        let (status, note) = outage::update(observed, connection)?;
         Some(Self::OutageChanged(Box::new(status), note))
     }
 }
@@ -185,8 +202,8 @@ impl Phase {
 /// The one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     match Phase::of(observed) {
-        // The cache will show the newer spec, and that triggers a reconcile. What is fetched over the former connection would
-        // be taken for the catalog of the newer spec.
+        // The cache will show the newer spec, and that triggers a reconcile. A catalog that is fetched over the former
+        // connection would be taken for the catalog of the newer spec.
         Phase::Finalized | Phase::Superseded => Step::Wait(None),
         Phase::DeletionBlocked(instances) => deletion::report_blocked(observed, &instances),
         Phase::Deleted => Step::Finalize,
@@ -200,7 +217,7 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     }
 }
 
-/// States the condition `Ready`.
+/// Sets the condition `Ready`.
 fn report(status: &mut BrokerStatus, is: Status, reason: &str, message: &str, now: &Time) {
     condition::set(&mut status.conditions, condition::READY, is, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);

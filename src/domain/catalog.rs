@@ -1,7 +1,7 @@
-//! Which classes and plans should there be, and what has to change for it?
+//! Which classes and plans does a catalog define, and which writes bring the cluster in line with it?
 //!
-//! [`desired`] is what the broker offers, as far as its restrictions admit it; [`diff`] compares that with what
-//! there is. One body for both scopes.
+//! [`desired`] derives the classes and plans from the broker's catalog and its restrictions; [`diff`] compares them
+//! with the existing ones. Both serve cluster-wide and namespaced kinds.
 
 mod diff;
 pub mod entry;
@@ -27,13 +27,13 @@ pub use diff::{Change, Object, diff, is_managed};
 #[cfg(test)]
 mod tests;
 
-/// How long a summary of rejections may be, in bytes, before the rest is only counted.
-const LONGEST_SUMMARY: usize = 1000;
+/// The length of a summary of rejections, in bytes, after which the rest is only counted.
+const SUMMARY_MAX_BYTES: usize = 1000;
 
-/// How much is said of a single one, in characters.
-const LONGEST_REJECTION: usize = 240;
+/// The length at which a single rejection is cut off, in characters.
+const REJECTION_MAX_CHARS: usize = 240;
 
-/// What there is: all classes and plans of the broker's cluster or namespace, whosever they are.
+/// The existing classes and plans of the broker's cluster or namespace, including those of other brokers.
 #[derive(Clone, Copy, Debug)]
 pub struct Existing<'a, C, P> {
     /// The broker's name.
@@ -44,18 +44,18 @@ pub struct Existing<'a, C, P> {
     pub plans: &'a [Arc<P>],
 }
 
-/// What there should be.
+/// The classes and plans that a catalog defines.
 #[derive(Clone, Debug)]
 pub struct Desired<C, P> {
     /// The classes.
     pub classes: Vec<C>,
     /// The plans.
     pub plans: Vec<P>,
-    /// What is in the catalog, but cannot be used.
+    /// The entries of the catalog that cannot be published, and why.
     pub rejected: Vec<Rejection>,
 }
 
-/// What there should be for this catalog.
+/// The classes and plans that this catalog defines, as far as the restrictions admit them.
 pub fn desired<C, P>(
     catalog: &osb::Catalog,
     restrictions: Option<&CatalogRestrictions>,
@@ -103,7 +103,7 @@ where
     Ok(desired)
 }
 
-/// Whose the objects of each name are.
+/// The broker of each existing class and plan, by the name of the object.
 struct Names<'a> {
     broker: &'a str,
     classes: BTreeMap<&'a str, &'a str>,
@@ -131,17 +131,17 @@ impl<'a> Names<'a> {
         self.name(&self.plans, id)
     }
 
-    /// What the object is called that there is, or else what it will be called: as usual, unless another broker has an
-    /// object of that name. Some old ones are named by the id as it is.
-    fn name(&self, owners: &BTreeMap<&str, &str>, id: &str) -> String {
-        let (usual, special) = (escaped(id), escaped_of(id, self.broker));
-        let owner = |name: &str| owners.get(name).copied();
-        let is_own = |name: &&str| owner(name) == Some(self.broker);
-        let own = [id, &usual, &special].into_iter().find(is_own);
+    /// The name of the object for this id: the name that the broker's object has already, or else the escaped id, or
+    /// the escaped id with a suffix if another broker has an object of that name. Old versions used the id as it is.
+    fn name(&self, brokers: &BTreeMap<&str, &str>, id: &str) -> String {
+        let (usual, suffixed) = (escaped(id), escaped_of(id, self.broker));
+        let broker = |name: &str| brokers.get(name).copied();
+        let is_own = |name: &&str| broker(name) == Some(self.broker);
+        let own = [id, &usual, &suffixed].into_iter().find(is_own);
         match own {
             Some(name) => name.to_owned(),
-            None if owner(&usual).is_none() => usual,
-            None => special,
+            None if broker(&usual).is_none() => usual,
+            None => suffixed,
         }
     }
 }
@@ -187,13 +187,13 @@ fn plan_spec(plan: &osb::Plan) -> CommonServicePlanSpec {
     }
 }
 
-/// The rejections in one text for a condition: the first ones, and how many more there are.
+/// The message of a condition about these rejections: the first ones, and the number of the others.
 pub fn summary(rejected: &[Rejection]) -> String {
     let mut text = String::new();
     for (index, Rejection { what, why }) in rejected.iter().enumerate() {
-        let entry: String = format!("{what}: {why}").chars().take(LONGEST_REJECTION).collect();
+        let entry: String = format!("{what}: {why}").chars().take(REJECTION_MAX_CHARS).collect();
         let separator = if index == 0 { "" } else { "; " };
-        if text.len() + entry.len() > LONGEST_SUMMARY {
+        if text.len() + entry.len() > SUMMARY_MAX_BYTES {
             let _ = write!(text, "{separator}and {} more", rejected.len() - index);
             break;
         }

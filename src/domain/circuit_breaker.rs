@@ -1,5 +1,40 @@
-//! May a broker be called now? One that does not answer, does not accept us or asks to be left alone is not called for a
-//! while, whoever has something to ask. Then one call is let through, which finds out whether it is back.
+//! May the operator call a broker now? Each broker has one circuit breaker, shared by all objects that need the broker:
+//! [`CircuitBreaker::admit`] precedes a call, [`CircuitBreaker::record`] takes its result.
+//!
+//! The breaker looks at what a reply says about the *broker*, not about the request:
+//!
+//! | result of a call | about | consequence |
+//! |---|---|---|
+//! | no connection, no answer, a broken connection; 401, 403, 412, a redirect | the broker | opens after 5 in a row |
+//! | 429; 503 with `Retry-After` | the broker | opens at once, for as long as it asks |
+//! | any other 2xx, 4xx or 5xx, readable or not | the request | a success: the broker answers |
+//!
+//! The circuit has three states:
+//!
+//! - **Closed**: every call is admitted.
+//! - **Open**: no call is admitted for 1 s, then 2 s, doubling up to 5 min. The first call after the pause makes the
+//!   circuit half-open.
+//! - **Half-open**: that call probes the broker; no other is admitted. An answer closes the circuit, a failure opens it
+//!   again. Only 5 answers in a row reset the pause to 1 s, so a broker that flaps gets a longer pause each time.
+//!
+//! **Each admission has an epoch**, because calls overlap. When a circuit opens, other calls are still in flight; their
+//! results arrive in any order, some only during the next probe, and speak of the broker as it was when they were sent.
+//! Therefore each change of state begins a new epoch, an [`Admission`] carries the epoch in which it was given, and
+//! `record` ignores a result of an earlier one. Otherwise the late answer of a slow call would close a circuit that has
+//! just opened, and a late failure would be taken for that of the probe (`results_of_an_earlier_epoch_are_ignored`).
+//! [`CircuitBreaker::forget`] begins an epoch, too: calls to the former broker say nothing about the new one.
+//!
+//! **A broker that declines says when to come back.** The first 429, or 503 with `Retry-After`, opens the circuit for
+//! exactly the time that `Retry-After` names. Back-off applies only to a 429 without it. One result of an earlier epoch
+//! counts after all: a `Retry-After` that arrives while the circuit is open. It can extend the pause, never shorten it.
+//!
+//! **A probe may end without a result**: it was cancelled, or nothing could be sent. [`CircuitBreaker::withdraw`] then
+//! opens the circuit with a pause that is over, so the next call is the probe. Otherwise the circuit would stay
+//! half-open for ever (`a_probe_without_a_result_is_repeated_by_another_call`).
+//!
+//! 502 and 504 do not count as failures: an immediate answer delays no caller, and a broker that answers one instance
+//! this way may work for all others. Nothing survives a restart of the operator. A changed broker object or Secret
+//! makes a new connection with a closed circuit, so the broker is tried at once.
 
 use std::time::Duration;
 
@@ -8,48 +43,51 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::{reason, schedule};
 use crate::osb;
 
-/// After how many failures in a row a broker is left alone; after how many answers in a row all is forgotten.
-const THRESHOLD: u32 = 5;
-/// The first pause; it doubles with each further one.
-const MIN_OPEN: Duration = Duration::from_secs(1);
+/// So many failures in a row open the circuit.
+const FAILURE_THRESHOLD: u32 = 5;
+/// So many answers in a row reset the pause to [`OPEN_MIN`].
+const RECOVERY_THRESHOLD: u32 = 5;
+/// The first pause. Each further one is twice as long.
+const OPEN_MIN: Duration = Duration::from_secs(1);
 /// The longest pause, unless the broker asks for more.
-const MAX_OPEN: Duration = Duration::from_mins(5);
-/// Who is outage no longer than this need not be told why.
+const OPEN_MAX: Duration = Duration::from_mins(5);
+/// An object that waits no longer than this waits silently: its status is not written.
 const SILENT_WAIT: Duration = Duration::from_secs(5);
 
-/// What is the matter with a broker, as opposed to what is asked of it.
+/// Why the circuit of a broker is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutageCause {
-    /// One word, from [`reason`].
+    /// The reason for a condition, from [`reason`].
     pub reason: &'static str,
-    /// What it answered, or that it did not. As all namespaces may read it, it says nothing of what was asked.
-    pub told: String,
+    /// A clause that names the status of the answer, or says that there was none. All namespaces may read it, so it
+    /// must not contain the broker's description, which was meant for one of them.
+    pub description: String,
 }
 
 /// What a call has shown of the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallResult {
-    /// It is there and deals with what it is asked, whatever it thinks of it.
+    /// The broker works. It may have refused the request.
     Answered,
-    /// It cannot be worked with.
+    /// The broker cannot be used.
     Failed(OutageCause),
-    /// It wants to be left alone, perhaps for this long.
+    /// The broker asks for a pause, with the `Retry-After` of its answer.
     Declined(OutageCause, Option<Duration>),
 }
 
 impl CallResult {
-    /// What the end of a call shows; nothing if nothing was sent.
+    /// What the result of a call shows of the broker; `None` if nothing was sent.
     pub fn of<T>(result: &Result<T, osb::Error>) -> Option<Self> {
         let Err(error) = result else { return Some(Self::Answered) };
-        let failed = |reason, told| Some(Self::Failed(OutageCause { reason, told }));
-        let answered = |status| format!("it answered status {status}");
+        let failed = |reason, description| Some(Self::Failed(OutageCause { reason, description }));
+        let answered = |status| format!("the broker answered with status {status}");
         match error {
             osb::Error::InvalidId { .. } => None,
             osb::Error::Unreachable { reason } => {
-                failed(reason::BROKER_UNREACHABLE, format!("it cannot be reached: {reason}"))
+                failed(reason::BROKER_UNREACHABLE, format!("the broker cannot be reached: {reason}"))
             }
             osb::Error::NoAnswer { reason } => {
-                failed(reason::BROKER_UNREACHABLE, format!("it did not answer: {reason}"))
+                failed(reason::BROKER_UNREACHABLE, format!("the broker did not answer: {reason}"))
             }
             osb::Error::Status { status: status @ (401 | 403), .. } => {
                 failed(reason::BROKER_UNAUTHORIZED, answered(status))
@@ -60,69 +98,71 @@ impl CallResult {
             osb::Error::Status { status: status @ (429 | 503), retry_after, .. }
                 if *status == 429 || retry_after.is_some() =>
             {
-                let trouble = OutageCause { reason: reason::BROKER_RATE_LIMITED, told: answered(status) };
-                Some(Self::Declined(trouble, *retry_after))
+                let cause =
+                    OutageCause { reason: reason::BROKER_RATE_LIMITED, description: answered(status) };
+                Some(Self::Declined(cause, *retry_after))
             }
             osb::Error::Status { .. } | osb::Error::Malformed { .. } => Some(Self::Answered),
         }
     }
 }
 
-/// Calls wait until then.
+/// Calls to a broker are suspended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outage {
     /// The name of the broker.
     pub broker: String,
-    /// Not before then; perhaps later.
+    /// The earliest time of the next call. The outage may be longer.
     pub until: Time,
     /// Why.
-    pub trouble: OutageCause,
+    pub cause: OutageCause,
 }
 
 impl Outage {
-    /// Whether it is over so soon that nobody need be told.
+    /// Whether it ends so soon that an object waits for the end silently.
     pub fn is_brief(&self, now: &Time) -> bool {
         self.until.0 <= schedule::after(now, SILENT_WAIT).0
     }
 }
 
-/// A call that was let through.
+/// The permission to make one call, with the epoch in which it was given.
 #[derive(Debug)]
 #[must_use]
 pub struct Admission(u64);
 
 #[derive(Debug, Default)]
 enum Circuit {
-    /// Calls may go.
+    /// Every call is admitted.
     #[default]
     Closed,
-    /// No call may go before then.
-    Open { trouble: OutageCause, until: Time },
-    /// One call is under way since then, to find out.
-    HalfOpen { trouble: OutageCause, since: Time },
+    /// No call is admitted before then. The first one after that is the probe.
+    Open { cause: OutageCause, until: Time },
+    /// A probe is in flight since then.
+    HalfOpen { cause: OutageCause, since: Time },
 }
 
-/// What is known of a broker's health, for as long as the operator runs.
+/// The circuit breaker of a broker. It is not stored: a restart of the operator closes the circuit.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     broker: String,
-    state: Circuit,
-    /// How many calls have failed in a row.
+    circuit: Circuit,
+    /// Failures in a row.
     failures: u32,
-    /// How many calls were answered since the last failure.
+    /// Answers in a row.
     answers: u32,
-    /// How many openings there were, the last of which is not long ago.
+    /// How often the circuit has opened since the last [`RECOVERY_THRESHOLD`] answers in a row: the exponent of the
+    /// back-off.
     openings: u32,
-    /// How often the state has changed: what an older call shows is no news.
+    /// How often the circuit has changed its state. `record` ignores the results of admissions from an earlier epoch.
     epoch: u64,
 }
 
 impl CircuitBreaker {
-    /// Of a broker that nothing is known of yet.
+    /// A closed circuit.
     pub fn new(broker: &str) -> Self {
         Self {
             broker: broker.to_owned(),
-            state: Circuit::Closed,
+            circuit: Circuit::Closed,
             failures: 0,
             answers: 0,
             openings: 0,
@@ -130,112 +170,117 @@ impl CircuitBreaker {
         }
     }
 
-    /// Whether calls have to wait, and why.
+    /// Why and until when a call would not be admitted; `None` if it would be.
+    ///
+    /// While a probe is in flight, the end of the outage is not known. At first it is expected soon, so that objects
+    /// wait silently. If the probe takes longer (the broker hangs), the outage is taken for a long one.
     pub fn outage(&self, now: &Time) -> Option<Outage> {
-        let (trouble, until) = match &self.state {
+        let (cause, until) = match &self.circuit {
             Circuit::Closed => return None,
             Circuit::Open { until, .. } if until.0 <= now.0 => return None,
-            Circuit::Open { trouble, until } => (trouble, until.clone()),
-            Circuit::HalfOpen { trouble, since } => {
+            Circuit::Open { cause, until } => (cause, until.clone()),
+            Circuit::HalfOpen { cause, since } => {
                 let soon = schedule::after(since, SILENT_WAIT);
-                (trouble, if soon.0 > now.0 { soon } else { schedule::after(now, MAX_OPEN) })
+                (cause, if soon.0 > now.0 { soon } else { schedule::after(now, OPEN_MAX) })
             }
         };
-        Some(Outage { broker: self.broker.clone(), until, trouble: trouble.clone() })
+        Some(Outage { broker: self.broker.clone(), until, cause: cause.clone() })
     }
 
-    /// What is the matter with the broker, and when it is called again; no time if that is being done.
-    pub fn trouble(&self) -> Option<(&OutageCause, Option<&Time>)> {
-        match &self.state {
+    /// Why the circuit is not closed, and when a call may probe the broker; no time while a probe is in flight.
+    pub fn open_cause(&self) -> Option<(&OutageCause, Option<&Time>)> {
+        match &self.circuit {
             Circuit::Closed => None,
-            Circuit::Open { trouble, until } => Some((trouble, Some(until))),
-            Circuit::HalfOpen { trouble, .. } => Some((trouble, None)),
+            Circuit::Open { cause, until } => Some((cause, Some(until))),
+            Circuit::HalfOpen { cause, .. } => Some((cause, None)),
         }
     }
 
-    /// Lets a call through, if it does not have to wait. What comes of it is to be recorded.
+    /// Admits a call, unless calls are suspended. The first call after a pause makes the circuit half-open and is the
+    /// probe. Each admission must end with [`record`](Self::record) or [`withdraw`](Self::withdraw).
     pub fn admit(&mut self, now: &Time) -> Result<Admission, Outage> {
         if let Some(outage) = self.outage(now) {
             return Err(outage);
         }
-        if let Circuit::Open { trouble, .. } = &self.state {
-            self.transition(Circuit::HalfOpen { trouble: trouble.clone(), since: now.clone() });
+        if let Circuit::Open { cause, .. } = &self.circuit {
+            self.transition(Circuit::HalfOpen { cause: cause.clone(), since: now.clone() });
         }
         Ok(Admission(self.epoch))
     }
 
-    /// Takes note of what a call has shown; whether that changes anything for others.
-    pub fn record(&mut self, ticket: &Admission, contact: CallResult, now: &Time) -> bool {
-        if let (Circuit::Open { until, .. }, CallResult::Declined(_, Some(delay))) =
-            (&mut self.state, &contact)
+    /// Records the result of an admitted call. Returns whether the circuit opened or closed, or its pause got longer.
+    pub fn record(&mut self, admission: &Admission, result: CallResult, now: &Time) -> bool {
+        if let (Circuit::Open { until, .. }, CallResult::Declined(_, Some(retry_after))) =
+            (&mut self.circuit, &result)
         {
-            let asked = schedule::after(now, *delay);
-            let later = asked.0 > until.0;
-            if later {
-                *until = asked;
+            let retry_at = schedule::after(now, *retry_after);
+            let is_longer = retry_at.0 > until.0;
+            if is_longer {
+                *until = retry_at;
             }
-            return later;
+            return is_longer;
         }
-        if ticket.0 != self.epoch {
+        if admission.0 != self.epoch {
             return false;
         }
-        let half_open = matches!(self.state, Circuit::HalfOpen { .. });
-        match contact {
+        let is_probe = matches!(self.circuit, Circuit::HalfOpen { .. });
+        match result {
             CallResult::Answered => {
                 self.failures = 0;
                 self.answers = self.answers.saturating_add(1);
-                if self.answers >= THRESHOLD {
+                if self.answers >= RECOVERY_THRESHOLD {
                     self.openings = 0;
                 }
-                if half_open {
+                if is_probe {
                     self.transition(Circuit::Closed);
                 }
-                half_open
+                is_probe
             }
-            CallResult::Failed(trouble) => {
+            CallResult::Failed(cause) => {
                 self.answers = 0;
                 self.failures = self.failures.saturating_add(1);
-                let opens = half_open || self.failures >= THRESHOLD;
+                let opens = is_probe || self.failures >= FAILURE_THRESHOLD;
                 if opens {
-                    self.open(trouble, None, now);
+                    self.open(cause, None, now);
                 }
                 opens
             }
-            CallResult::Declined(trouble, delay) => {
+            CallResult::Declined(cause, retry_after) => {
                 self.answers = 0;
-                self.open(trouble, delay, now);
+                self.open(cause, retry_after, now);
                 true
             }
         }
     }
 
-    /// Nothing is known of the broker any more, as it is another.
+    /// Closes the circuit, because the broker's address or credentials have changed. Results of earlier calls are
+    /// ignored.
     pub fn forget(&mut self) {
         *self = Self { epoch: self.epoch + 1, ..Self::new(&self.broker) };
     }
 
-    /// A call ended without having shown anything.
-    pub fn withdraw(&mut self, ticket: &Admission) -> bool {
-        let Circuit::HalfOpen { trouble, since } = &self.state else { return false };
-        let last = ticket.0 == self.epoch;
-        if last {
-            self.transition(Circuit::Open { trouble: trouble.clone(), until: since.clone() });
+    /// An admitted call ended without a result. If it was the probe, the next call is. Returns whether it was.
+    pub fn withdraw(&mut self, admission: &Admission) -> bool {
+        let Circuit::HalfOpen { cause, since } = &self.circuit else { return false };
+        let is_probe = admission.0 == self.epoch;
+        if is_probe {
+            self.transition(Circuit::Open { cause: cause.clone(), until: since.clone() });
         }
-        last
+        is_probe
     }
 
-    /// The broker is left alone: for as long as it asks, or else longer each time.
-    fn open(&mut self, trouble: OutageCause, delay: Option<Duration>, now: &Time) {
-        let delay = delay.unwrap_or_else(|| {
+    /// Opens the circuit: for as long as the broker asks, or else with back-off.
+    fn open(&mut self, cause: OutageCause, retry_after: Option<Duration>, now: &Time) {
+        let pause = retry_after.unwrap_or_else(|| {
             self.openings = self.openings.saturating_add(1);
-            schedule::back_off(self.openings, MIN_OPEN, MAX_OPEN)
+            schedule::back_off(self.openings, OPEN_MIN, OPEN_MAX)
         });
         self.failures = 0;
-        self.transition(Circuit::Open { trouble, until: schedule::after(now, delay) });
+        self.transition(Circuit::Open { cause, until: schedule::after(now, pause) });
     }
 
-    fn transition(&mut self, state: Circuit) {
-        self.state = state;
+    fn transition(&mut self, circuit: Circuit) {
+        self.circuit = circuit;
         self.epoch += 1;
     }
 }

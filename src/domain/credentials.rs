@@ -1,9 +1,16 @@
-//! What goes into the Secret of a binding?
+//! Which entries does the Secret of a binding get?
 //!
-//! The broker's credentials, changed as the binding's `secretTransforms` say, one entry for each member; then
-//! `type` and `provider`, by which applications recognise a service, and other well-known names for what the
-//! broker calls differently. These are added last and never replace an entry, so that a transform sees what the
-//! broker sent and nothing else.
+//! One for each member of the broker's credentials, after the binding's `spec.secretTransforms`. Then the operator adds
+//! `type` and `provider`, by which applications recognise a service (servicebinding.io), and well-known names for
+//! members that the broker names differently. It adds these last and never replaces an entry by one, so that a
+//! transform sees only what the broker sent. The entry point is [`secret_data`].
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `transform` | how do the transforms change the entries? |
+//! | `template` | how is a `JSONPath` template expanded? |
+//! | `keys` | what if a key is not valid in a Secret? |
+//! | `well_known` | which names do applications expect? |
 
 mod keys;
 mod template;
@@ -26,73 +33,74 @@ pub use transform::sources;
 #[cfg(test)]
 mod tests;
 
-/// The most that a Secret may hold, in bytes.
-const LIMIT: usize = 1024 * 1024;
+/// Kubernetes' limit for the data of a Secret, in bytes.
+const MAX_SECRET_BYTES: usize = 1024 * 1024;
 
-/// Why credentials cannot be written. No message repeats a value.
+/// Why credentials cannot be written. A message never contains a value, which is secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum CredentialsError {
-    /// A `JSONPath` template cannot be filled in.
-    #[error("secretTransforms: cannot add key {key:?}: {source}")]
+    /// A `JSONPath` template cannot be expanded.
+    #[error("spec.secretTransforms: cannot add the key {key:?}: {source}")]
     Template {
-        /// The key that it was to be the value of.
+        /// The key whose value the template defines.
         key: String,
-        /// What is wrong.
+        /// What is wrong with the template.
         source: TemplateError,
     },
-    /// Entries are wanted of a Secret that belongs to somebody else.
+    /// `addKeysFrom` names a Secret of another namespace, which could be another tenant's.
     #[error(
-        "secretTransforms: addKeysFrom may only name a Secret of namespace {own:?}, not of {namespace:?}"
+        "spec.secretTransforms: addKeysFrom may only name a Secret of the namespace {own:?}, not of {namespace:?}"
     )]
     ForeignSecret {
-        /// Where the Secret would be.
+        /// The namespace that the transform names.
         namespace: String,
-        /// Where it has to be.
+        /// The binding's namespace.
         own: String,
     },
-    /// Entries are wanted of a Secret that does not exist, or none is named.
-    #[error("secretTransforms: addKeysFrom: there is no Secret {0:?}")]
+    /// `addKeysFrom` names a Secret that does not exist, or none.
+    #[error("spec.secretTransforms: addKeysFrom names the Secret {0:?}, which does not exist")]
     MissingSecret(String),
     /// The Secret would be larger than Kubernetes allows.
-    #[error("the credentials are {size} bytes, more than the {LIMIT} bytes that fit into a Secret")]
+    #[error(
+        "the credentials take {size} bytes, more than the {MAX_SECRET_BYTES} bytes that fit into a Secret"
+    )]
     TooLarge {
         /// Keys and values together, in bytes.
         size: usize,
     },
 }
 
-/// What is known of a binding besides its credentials.
+/// What the binding and the catalog say about a service, besides its credentials.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meta<'a> {
     /// The binding's namespace.
     pub namespace: &'a str,
-    /// The binding's `spec.type`, or nothing.
+    /// The binding's `spec.type`, or empty.
     pub type_: &'a str,
-    /// The binding's `spec.provider`, or nothing.
+    /// The binding's `spec.provider`, or empty.
     pub provider: &'a str,
-    /// The name that the broker gave the class.
+    /// The external name of the class.
     pub service: &'a str,
     /// The class's tags.
     pub tags: &'a [String],
-    /// The metadata that the broker gave the plan.
+    /// The plan's metadata in the broker's catalog.
     pub plan_metadata: Option<&'a Value>,
-    /// The metadata that the broker gave the class.
+    /// The class's metadata in the broker's catalog.
     pub class_metadata: Option<&'a Value>,
     /// The broker's name.
     pub broker: &'a str,
 }
 
-/// What a Secret is to hold.
+/// The entries of a Secret.
 #[derive(Default)]
 pub struct Entries {
-    /// The entries.
+    /// Keys and values.
     pub data: SecretData,
-    /// What the user should know: keys that had to be changed.
+    /// Messages for the user about keys that had to be changed.
     pub warnings: Vec<String>,
 }
 
-/// The entries of the Secret for these credentials; `secrets` are those of the namespace that
-/// [`sources`] asks for, by name.
+/// The entries of the Secret for these credentials. `secrets` holds the Secrets that [`sources`] names, by name.
 pub fn secret_data(
     credentials: &Map<String, Value>,
     transforms: &[SecretTransform],
@@ -106,12 +114,13 @@ pub fn secret_data(
     let Draft { entries, removed, .. } = draft;
     let mut entries = keys::legal(entries);
     well_known::add(&mut entries.data, &removed, credentials, meta);
-    fit(&entries.data)?;
+    check_size(&entries.data)?;
     Ok(entries)
 }
 
-/// Whether the transforms can be carried out, as far as that can be known before there are credentials: then nothing has to
-/// be given back. For `secrets` see [`secret_data`].
+/// Whether the transforms can be applied, as far as that is known before the broker sent credentials. The operator
+/// checks before a bind, because credentials that cannot be stored would have to be unbound again. For `secrets` see
+/// [`secret_data`].
 pub fn check(
     transforms: &[SecretTransform],
     secrets: &BTreeMap<String, SecretData>,
@@ -124,15 +133,16 @@ pub fn check(
             Err(error) => return Err(error),
         }
     }
-    fit(&keys::legal(draft.entries).data)
+    check_size(&keys::legal(draft.entries).data)
 }
 
-fn fit(data: &SecretData) -> Result<(), CredentialsError> {
+fn check_size(data: &SecretData) -> Result<(), CredentialsError> {
     let size = data.iter().map(|(key, value)| key.len() + value.0.len()).sum();
-    if size > LIMIT { Err(CredentialsError::TooLarge { size }) } else { Ok(()) }
+    if size > MAX_SECRET_BYTES { Err(CredentialsError::TooLarge { size }) } else { Ok(()) }
 }
 
-/// A digest of a Secret's entries, in hexadecimal: different entries have different ones.
+/// A digest of a Secret's entries, in hexadecimal. Lengths are hashed too, so that bytes cannot move between a key and
+/// its value unnoticed.
 pub fn digest(data: &SecretData) -> String {
     let mut hash = Sha256::new();
     for part in data.iter().flat_map(|(key, value)| [key.as_bytes(), &value.0]) {

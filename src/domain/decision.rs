@@ -1,5 +1,10 @@
-//! A decision about an instance or a binding in the making: what is known, the status that is stored, and the state that the
-//! object will be in. Its methods end the decision with a step; what both kinds need is here, what one needs is beside it.
+//! The common part of `decide` for instances and bindings. A [`Decision`] holds the observation, the stored status and
+//! the state that the object is to be in. The code of a kind edits the state, then ends the decision with a method that
+//! returns a step: [`wait`](Decision::wait), [`begin`](Decision::begin), [`call`](Decision::call) or
+//! [`write`](Decision::write).
+//!
+//! Two invariants are kept here: a call is only returned once its intent is stored, and no intent is written while the
+//! circuit of its broker is open.
 
 use std::ops::ControlFlow;
 
@@ -12,110 +17,113 @@ use super::{orphan, outage};
 use crate::crd::condition::Status;
 use crate::crd::operation::{Orphan, Schedule};
 
-/// What is known of an object of a kind that lives at a broker.
+/// Everything that `decide` knows of an object of one kind.
 pub trait Observed {
     /// The parsed status.
     type State: State;
     /// A call to the broker.
     type Call;
 
-    /// The time.
+    /// The current time.
     fn now(&self) -> &Time;
-    /// The generation of the object.
+    /// `metadata.generation`.
     fn generation(&self) -> i64;
-    /// What tells the object from others: it spreads what would happen to all at the same time.
+    /// The object's UID, from which jitter is derived.
     fn seed(&self) -> &str;
-    /// Why the broker is not called for a while, if it is not.
+    /// The outage of a broker, if the circuit is open.
     fn outage(&self) -> Option<&Outage>;
-    /// When the broker may be polled again.
+    /// The earliest time of the next poll.
     fn next_poll(&self) -> Option<&Time>;
-    /// The stored status, or an empty one.
+    /// The stored status; the default if there is none.
     fn stored(&self) -> StatusOf<Self>;
-    /// The state that the stored status means.
+    /// Parses the stored status.
     fn parse(&self, stored: StatusOf<Self>) -> Self::State;
-    /// The broker that a call goes to, if it goes to one.
+    /// The name of the broker that a call goes to.
     fn broker_of(call: &Self::Call) -> Option<&str>;
 }
 
-/// A status that was parsed.
+/// A parsed status.
 pub trait State: HasProgress + Clone {
-    /// The status as it is stored.
+    /// The status type of the custom resource.
     type Status: HasProgress + PartialEq;
 
-    /// The way back.
+    /// Turns the state back into the status to store.
     fn into_status(self) -> Self::Status;
-    /// The broker that is asked about the object, if it is known.
+    /// The name of the object's broker, if it is known.
     fn broker(&self) -> Option<&str>;
-    /// When the operation under way is tried again.
+    /// The retry state of the current operation.
     fn schedule(&self) -> Option<&Schedule>;
-    /// Which generation is worked on.
+    /// Records the generation that the operator acts on.
     fn set_observed_generation(&mut self, generation: i64);
-    /// Something else is asked for than what the broker refused.
+    /// Forgets the refused request: the spec has changed since.
     fn clear_refused(status: &mut Self::Status);
 }
 
-/// The stored status of what is observed.
+/// The status type of a kind.
 pub type StatusOf<O> = <<O as Observed>::State as State>::Status;
 
-/// The step that a decision ends with.
+/// The step type of a kind.
 pub type StepOf<O> = Step<StatusOf<O>, <O as Observed>::Call>;
 
-/// See the module.
+/// A decision in progress; see the module.
 pub struct Decision<'a, O: Observed> {
-    /// What is known.
+    /// The observation.
     pub observed: &'a O,
-    /// What will be so.
+    /// The state to be stored.
     pub state: O::State,
     stored: StatusOf<O>,
 }
 
 impl<'a, O: Observed> Decision<'a, O> {
-    /// Nothing is decided yet.
+    /// Starts from the stored status.
     pub fn of(observed: &'a O) -> Self {
         Self { observed, state: observed.parse(observed.stored()), stored: observed.stored() }
     }
 
-    /// The time.
+    /// The current time.
     pub fn now(&self) -> &'a Time {
         self.observed.now()
     }
 
-    /// The status as it is stored.
+    /// The stored status, before any change.
     pub fn stored(&self) -> &StatusOf<O> {
         &self.stored
     }
 
-    /// States a condition.
+    /// Sets a condition.
     pub fn report(&mut self, type_: &str, status: Status, reason: &str, message: &str) {
         self.state.progress().report(type_, status, reason, message, self.observed.now());
     }
 
-    /// When the next attempt is due, unless it is.
+    /// The time of the next attempt, unless it is due.
     pub fn next_attempt(&self) -> Option<Time> {
         not_before(self.state.schedule(), self.now()).cloned()
     }
 
-    /// Whether an asynchronous operation has taken longer than it may.
+    /// Whether the asynchronous operation has passed its deadline.
     pub fn is_overdue(&self) -> bool {
         is_overdue(self.state.schedule(), self.now())
     }
 
-    /// When the broker may be polled again, unless it may.
+    /// The time of the next poll, unless it is due.
     pub fn next_poll(&self) -> Option<Time> {
         self.observed.next_poll().filter(|next| next.0 > self.now().0).cloned()
     }
 
-    /// Writes the status.
+    /// Ends with a write of the state.
     pub fn write(self) -> StepOf<O> {
         Step::Write(Box::new(self.state.into_status()))
     }
 
-    /// Waits, once the status is written.
+    /// Ends with a wait; before that, with a write if the state differs from the stored status.
     pub fn wait(self, until: Option<Time>) -> StepOf<O> {
         self.once_written(Step::Wait(until))
     }
 
-    /// Writes the intent to ask the broker for what the state's phase says; `type_` is the condition that tells of it.
+    /// Ends with a write of the intent: the operation in the state's phase. `type_` is the condition that reports it.
+    ///
+    /// While the circuit is open, the object waits without an intent. Only `refused` is cleared then, because the
+    /// refusal was about an earlier spec.
     pub fn begin(mut self, type_: &'static str, reason: &'static str, message: &str) -> StepOf<O> {
         let broker = self.state.broker();
         if let Some(outage) = self.observed.outage().filter(|outage| broker == Some(&outage.broker)) {
@@ -128,7 +136,8 @@ impl<'a, O: Observed> Decision<'a, O> {
         self.write()
     }
 
-    /// Makes a call, once the status is written; `type_` is the condition that tells if the broker is not called for a while.
+    /// Ends with a call; before that, with a write if the state differs from the stored status. `type_` is the
+    /// condition that reports an outage.
     pub fn call(self, call: O::Call, type_: &'static str) -> StepOf<O> {
         let broker = O::broker_of(&call);
         match self.observed.outage().filter(|outage| broker == Some(&outage.broker)) {
@@ -139,7 +148,8 @@ impl<'a, O: Observed> Decision<'a, O> {
         }
     }
 
-    /// The removal of an orphan, unless its turn has not come: then the step that is taken instead.
+    /// Continues if the removal of an orphan can be requested or polled now; otherwise returns the step to take
+    /// instead.
     pub fn mitigate(
         mut self,
         orphan: &Orphan,

@@ -1,8 +1,9 @@
-//! How does a user write a duration? As Go's `time.ParseDuration` reads it, in command lines and in specs.
+//! Parses durations in the syntax of Go's `time.ParseDuration`, which users know from other Kubernetes flags and
+//! fields.
 
 use std::time::Duration;
 
-/// Reads a duration as Go writes it: `15m0s`, `1h30m`, `1.5s`. Never negative; `None` if the text is no such duration.
+/// Parses a duration such as `15m0s`, `1h30m` or `1.5s`. `None` if the text is not one, or is negative.
 pub fn go_duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     let mut total = Duration::ZERO;

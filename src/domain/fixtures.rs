@@ -1,4 +1,4 @@
-//! What the tests of instances and bindings have in common.
+//! Helpers of the unit tests of the core: times, broker errors, poll answers, outages.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -7,12 +7,12 @@ use super::circuit_breaker::{Outage, OutageCause};
 use super::{Outcome, reason};
 use crate::osb::{Error, LastOperation, OperationState};
 
-/// So many seconds after the beginning of time.
+/// This many seconds after the epoch.
 pub(super) fn at(second: i64) -> Time {
     Time(Timestamp::from_second(second).unwrap())
 }
 
-/// A broker that answers this status and nothing else.
+/// The error for a response with this status and no body.
 pub(super) fn error(status: u16) -> Error {
     Error::Status {
         status,
@@ -24,7 +24,7 @@ pub(super) fn error(status: u16) -> Error {
     }
 }
 
-/// A broker that says how far it is, and nothing else.
+/// The outcome of a poll with this state and nothing else.
 pub(super) fn polled(state: OperationState) -> Outcome {
     Outcome::Polled(LastOperation {
         state,
@@ -35,9 +35,11 @@ pub(super) fn polled(state: OperationState) -> Outcome {
     })
 }
 
-/// A broker called `broker` that is not called for so long.
+/// An outage of the broker `broker` that lasts this many seconds from `now`.
 pub(super) fn held(now: i64, seconds: i64) -> Outage {
-    let trouble =
-        OutageCause { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
-    Outage { broker: "broker".to_owned(), until: at(now + seconds), trouble }
+    let cause = OutageCause {
+        reason: reason::BROKER_UNREACHABLE,
+        description: "it did not answer: it hangs".to_owned(),
+    };
+    Outage { broker: "broker".to_owned(), until: at(now + seconds), cause }
 }

@@ -1,4 +1,51 @@
-//! The life of an instance: what is the next step, and what came of the last one?
+//! The lifecycle of a `ServiceInstance`: [`decide`] returns the next step, [`settle()`] records the outcome of
+//! a call.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `state` | what does the stored status mean? `Phase`, and the only conversion to the stored fields and back |
+//! | `adopt` | what does a status of the archived service-catalog mean? |
+//! | `converge`, `remove` | what is the next step for an instance that stays, and for one that is being deleted? |
+//! | `desired` | which properties should the instance have at its broker? |
+//! | `settle` and a file for each operation below it | what does the outcome of a call change? |
+//! | `orphans` | what is the next step of orphan mitigation? |
+//! | `broker` | which broker does the instance depend on? |
+//!
+//! The steps, and what is written in each:
+//!
+//! - **created:** at admission: finalizer, `spec.userInfo`
+//! - **resolve:** the references to class and plan in `spec`, and their labels, by which clients list instances
+//! - **intent:** `currentOperation: Provision`, `instanceID`, `inProgressProperties` (broker, ids, checksum of the
+//!   parameters), `deprovisionStatus: Required`, `operationStartTime`, `observedGeneration`, `Ready=False`
+//! - **success:** `externalProperties` (what was requested is now confirmed), `provisionStatus: Provisioned`,
+//!   `reconciledGeneration`, `Ready=True`; `currentOperation` and `operation` are cleared
+//! - **asynchronous:** `asyncOpInProgress`, `lastOperation`, `operation.deadline`, `Ready=False`; then polls write
+//!   only what changes
+//! - **failure:** `operation.failures`, `operation.nextAttemptTime` and a reason; or `refused` and `Failed=True`; or
+//!   an entry in `orphans`
+//! - **update:** the same with `currentOperation: Update`; `Ready` stays, and the condition `Updated` reports it: a
+//!   failing update does not make a working service unready
+//! - **deletion:** intent `Deprovision`, call, then the finalizer is removed
+//!
+//! Why this works:
+//!
+//! - **Ids.** The id of attempt *n* is `UUIDv5(metadata.uid, n)`, where *n* is `status.abandonedAttempts`;
+//!   `spec.externalID` wins if it is set. The id is known without having been written, stays the same when an attempt
+//!   is repeated, and changes after an attempt was abandoned.
+//! - **Failures.** `verdict` says what the broker's failure means: refused; nothing happened; it may have happened,
+//!   so repeat the same request; it may have happened halfway, so it is an orphan; it exists already, so poll. The
+//!   table for broker authors is in `docs/broker-authors.md`.
+//! - **Orphans.** If it is unknown what the broker did, the attempt's id goes to `status.orphans`, and the operator
+//!   deletes it at the broker, until the broker confirms, before it tries anything else. The next attempt has a new
+//!   id. A deletion of the object waits for its orphans as well.
+//! - **Crashes.** Every moment at which the process can die is a status that `decide` knows: with the intent but
+//!   without the outcome, the same request is sent again under the same id, which the specification makes harmless.
+//!   There is no code for recovery. One thing differs (`Observed::repeated`): if a repeated request is refused, the
+//!   first one may have been carried out, so it is an orphan.
+//! - **Updates without an answer** are recorded in `status.updateUncertain`: then going back to the confirmed
+//!   properties is an update, too.
+//! - **Deletion** needs neither class, plan nor catalog: the ids are in `status`. It waits for the bindings that the
+//!   broker may know. A deletion that does not end at once gets the label `servicecatalog.k8s.io/deleting`.
 
 mod adopt;
 mod broker;
@@ -17,7 +64,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::circuit_breaker::Outage;
-use super::metadata::{has_finalizer, is_paused};
+use super::metadata::{has_finalizer, is_paused, is_retained};
 use super::parameters::Parameters;
 use super::plan_reference::{Target, Unresolved};
 use super::progress::HasProgress as _;
@@ -29,77 +76,77 @@ use decision::Decision;
 use state::Phase;
 
 pub use broker::broker;
-pub use settle::{merge_concurrent, settle};
+pub use settle::{merge_concurrent_status, settle};
 
-/// All that is known of an instance.
+/// Everything that `decide` and `settle` know of an instance.
 #[derive(Debug)]
 pub struct Observed<'a> {
     /// The object.
     pub instance: &'a ServiceInstance,
-    /// The time.
+    /// The current time.
     pub now: Time,
     /// The class, plan and broker that the spec names.
     pub target: Result<Target, Unresolved>,
-    /// The parameters that the spec asks for.
+    /// The parameters of the spec, or why they are unusable.
     pub parameters: Result<Parameters, String>,
-    /// Whether the parameters are known to fit the plan's schema; if not, [`Step::Validate`] comes before they are sent.
+    /// Whether the parameters have been validated against the plan's schema; if not, [`Step::Validate`] comes first.
     pub validated: bool,
-    /// The names of the bindings to it.
+    /// The names of the bindings that have to be deleted before the instance; empty unless it is being deleted.
     pub bindings: &'a [String],
-    /// When the broker may be asked again how far it is.
+    /// The earliest time of the next poll.
     pub next_poll: Option<Time>,
-    /// Whether the intent in the status may have been carried out already: it was not written just now.
-    pub repeated: bool,
-    /// Whether its broker is not called for a while.
+    /// Whether the intent in the status may have been executed already, because this reconcile did not write it.
+    pub may_be_retry: bool,
+    /// The outage of its broker, if the circuit is open.
     pub outage: Option<Outage>,
 }
 
 /// A call to the broker of an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// What is asked.
+    /// The operation.
     pub verb: Verb,
-    /// The instance's id at the broker.
+    /// The OSB id of the instance.
     pub instance_id: String,
-    /// The class's id at the broker.
+    /// The OSB id of the class.
     pub service_id: String,
-    /// The plan's id at the broker.
+    /// The OSB id of the plan.
     pub plan_id: String,
     /// The name of the broker.
     pub broker: String,
-    /// How long the broker may take if it works asynchronously.
+    /// How long an asynchronous operation may take, if the plan limits it.
     pub maximum_polling_duration: Option<Duration>,
 }
 
-/// What is asked of a broker.
+/// An operation at a broker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verb {
-    /// Make the instance.
+    /// Create the instance.
     Provision,
-    /// Make it as the spec says now; with the plan and the parameters only where they change.
+    /// Change the instance; plan and parameters are only sent if they change.
     Update {
         /// The plan to change to.
         plan_id: Option<String>,
         /// Whether the parameters change.
         parameters: bool,
     },
-    /// Remove it.
+    /// Delete the instance.
     Deprovision,
-    /// How far is the operation of this name?
+    /// Poll the current operation, by the broker's name for it.
     Poll(Option<String>),
-    /// Remove what a failed attempt may have left.
+    /// Delete an orphan.
     Mitigate,
-    /// How far is that removal?
+    /// Poll the asynchronous deletion of an orphan.
     PollMitigation(Option<String>),
 }
 
 impl Verb {
-    /// Whether the broker is asked to change something, not only to tell.
-    pub fn changes_something(&self) -> bool {
+    /// Whether the operation may change something at the broker; a poll does not.
+    pub fn is_mutating(&self) -> bool {
         !matches!(self, Self::Poll(_) | Self::PollMitigation(_))
     }
 
-    /// One word for logs.
+    /// The name for logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Provision => "provision",
@@ -112,21 +159,22 @@ impl Verb {
     }
 }
 
-/// The next thing to do for an instance.
+/// The next step for an instance.
 pub type Step = super::Step<ServiceInstanceStatus, Call>;
 
-/// The one next step.
+/// Returns the next step. Pure: the same observation gives the same step.
 pub fn decide(observed: &Observed<'_>) -> Step {
     match next(observed) {
-        Step::Wait(_) | Step::AwaitBroker if goes_unnoticed(&observed.instance.metadata) => {
+        Step::Wait(_) | Step::AwaitBroker if lacks_deleting_label(&observed.instance.metadata) => {
             Step::Label(LABEL_DELETING)
         }
         step => step,
     }
 }
 
-/// Whether the API server does not know yet that nothing may be bound to the instance any more.
-fn goes_unnoticed(meta: &ObjectMeta) -> bool {
+/// Whether a deletion that has to wait is not labelled yet. Admission reads the label to reject new bindings to the
+/// instance.
+fn lacks_deleting_label(meta: &ObjectMeta) -> bool {
     let is_labelled = meta.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL_DELETING));
     meta.deletion_timestamp.is_some() && has_finalizer(meta) && !is_labelled
 }
@@ -147,7 +195,7 @@ fn next(observed: &Observed<'_>) -> Step {
     }
 }
 
-/// The broker works on an operation: it is polled when that is due.
+/// Polls the current operation when that is due, or ends it after its deadline.
 fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
     if decision.is_overdue() {
         decision.state = settle::overdue(decision.observed, decision.state);
@@ -157,20 +205,27 @@ fn poll(mut decision: Decision<'_>, operation: Option<String>) -> Step {
         return decision.wait(Some(next));
     }
     let type_ = condition_of(&decision.state.phase);
-    decision.ask(Verb::Poll(operation), type_)
+    decision.call_broker(Verb::Poll(operation), type_)
 }
 
-/// The condition that tells of the operation under way: a failing update does not take `Ready` away.
+/// The condition that reports the current operation. For an update that is `Updated`: a failing update does not take
+/// `Ready` away from a working instance.
 fn condition_of(phase: &Phase) -> &'static str {
     if matches!(phase, Phase::Updating { .. }) { condition::UPDATED } else { condition::READY }
 }
 
-/// An object of an earlier version whose class is gone, and with it the ids by which the broker is asked.
+/// Reports an object of service-catalog whose class is gone: only the class had the OSB id that a call needs. With the
+/// deletion policy `Retain` the object is deleted without a call.
 fn cannot_address_broker(mut decision: Decision<'_>) -> Step {
+    let metadata = &decision.observed.instance.metadata;
+    if metadata.deletion_timestamp.is_some() && is_retained(metadata) {
+        return Step::RemoveFinalizer;
+    }
     let why = decision.observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
     let message = format!(
-        "The id of the class at the broker is not known ({why}); it is needed to ask the broker. Bring the class \
-         back, or set the annotation servicecatalog.k8s.io/deletion-policy to Retain to let the instance go"
+        "The OSB id of the class is unknown ({why}), so the operator cannot call the broker. Restore the class; \
+         or set the annotation servicecatalog.k8s.io/deletion-policy to Retain: then the instance is deleted \
+         without a call to the broker"
     );
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
     decision.report(condition::READY, Status::Unknown, reason, &message);

@@ -1,15 +1,16 @@
-//! What the metadata of an object asks of the operator, and the ids that follow from it.
+//! What an object's metadata says: our finalizer, our annotations, its controller, and the OSB ids derived from its
+//! UID.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 
-/// Whether our finalizer holds the object.
+/// Whether the object has our finalizer.
 pub fn has_finalizer(meta: &ObjectMeta) -> bool {
     meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// What controls an object, as its metadata says.
+/// The owner reference of the object's controller.
 pub fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
     meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }
@@ -31,7 +32,8 @@ pub(super) fn annotation<'a>(meta: &'a ObjectMeta, key: &str) -> Option<&'a str>
     meta.annotations.as_ref()?.get(key).map(String::as_str)
 }
 
-/// The id of the n-th attempt for an object: known without being written, different for each attempt.
+/// The OSB id of the n-th attempt: `UUIDv5(metadata.uid, n)`. It is deterministic, so a crash between the call and the
+/// status write cannot lose it, and it differs for each attempt.
 pub(super) fn attempt_id(meta: &ObjectMeta, attempt: i64) -> String {
     let object = meta.uid.as_deref().and_then(|uid| uuid::Uuid::parse_str(uid).ok()).unwrap_or_default();
     uuid::Uuid::new_v5(&object, attempt.to_string().as_bytes()).to_string()

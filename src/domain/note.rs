@@ -1,16 +1,16 @@
-//! What users are told with an event.
+//! Which changes of a status become Kubernetes events?
 
 use super::reason;
 use crate::crd::condition::{self, Condition};
 
-/// Something to tell the user with an event.
+/// An event for the user, without the object that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Whether somebody should look at it.
+    /// Whether the event has the type `Warning`, not `Normal`.
     pub warning: bool,
-    /// One word.
+    /// One of the words of `reason`.
     pub reason: String,
-    /// A sentence.
+    /// What happened, and what happens next.
     pub message: String,
 }
 
@@ -19,26 +19,26 @@ impl Note {
         Self { warning, reason: reason.to_owned(), message: message.to_owned() }
     }
 
-    /// What is new in a status that is written without a call: something is in the way that somebody has to move.
-    pub fn of_news(before: &[Condition], after: &[Condition]) -> Option<Self> {
-        let new = |condition: &&Condition| {
+    /// The event for a status that is written without a call: the first new condition that needs the user's attention.
+    pub fn for_change(before: &[Condition], after: &[Condition]) -> Option<Self> {
+        let is_new = |condition: &&Condition| {
             condition::find(before, &condition.type_)
                 .is_none_or(|old| (&old.reason, &old.message) != (&condition.reason, &condition.message))
         };
-        let told = |condition: &Condition| match condition.type_.as_str() {
+        let is_warning = |condition: &Condition| match condition.type_.as_str() {
             condition::PAUSED => Some(false),
             condition::READY | condition::UPDATED | condition::ROTATED if condition.status != "True" => {
                 Some(true)
             }
             _ => None,
         };
-        after.iter().filter(new).find_map(|condition| {
-            // That a broker is not called is told of the broker, not of each object that waits for it; and that pods
-            // are restarted first is no trouble.
-            let known = condition.reason.ends_with(reason::IN_FLIGHT)
+        after.iter().filter(is_new).find_map(|condition| {
+            // An outage is an event of the broker: one for each waiting object would be a storm. That pods are
+            // restarted before an unbind is the normal course of a deletion.
+            let is_expected = condition.reason.ends_with(reason::IN_FLIGHT)
                 || [reason::WAITING_FOR_BROKER, reason::WAITING_FOR_PODS]
                     .contains(&condition.reason.as_str());
-            let warning = told(condition).filter(|_| !known)?;
+            let warning = is_warning(condition).filter(|_| !is_expected)?;
             Some(Self::new(warning, &condition.reason, &condition.message))
         })
     }

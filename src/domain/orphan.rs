@@ -1,4 +1,6 @@
-//! What came of the removal of something that a failed attempt may have left (OSB, “Orphan Mitigation”)?
+//! Orphan mitigation (OSB, “Orphan Mitigation”): how the end of a DELETE, or of a poll for it, changes the status. The
+//! entry point is [`settle`]. An orphan stays in `status.orphans`, and is retried, until the broker confirms that it is
+//! gone.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -7,73 +9,73 @@ use super::{Note, Outcome, reason, schedule};
 use crate::crd::condition::{self, Status};
 use crate::osb::OperationState;
 
-/// Whose orphan it is.
+/// The removal of an orphan.
 pub struct Removal<'a> {
     /// The id of the attempt that may have left it.
     pub id: &'a str,
     /// The name of the broker.
     pub broker: &'a str,
-    /// The word for its being removed.
+    /// The reason of the condition while the broker is deleting it.
     pub reason: &'static str,
-    /// The object's UID, which spreads retries.
+    /// The object's UID, from which the jitter of retries is derived.
     pub seed: &'a str,
     /// The time.
     pub now: &'a Time,
 }
 
-/// What is so then.
+/// What a step of a removal led to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct After {
-    /// It is gone.
+pub struct RemovalResult {
+    /// The broker has confirmed that the orphan is gone.
     pub gone: bool,
-    /// What to tell.
+    /// The event to send, if any.
     pub note: Option<Note>,
-    /// When the broker may be asked again how far it is.
+    /// The earliest time of the next poll.
     pub next_poll: Option<Time>,
 }
 
-/// Takes the outcome of a deletion, or of a question how far it is, into the status.
-pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Outcome) -> After {
+/// Records the outcome of a DELETE, or of a poll for it, in the status.
+pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Outcome) -> RemovalResult {
     let poll = |retry_after| Some(schedule::poll(removal.now, None, retry_after));
     match outcome {
-        Outcome::Done { .. } => gone(status),
-        Outcome::Failed(error) if error.is_gone() => gone(status),
+        Outcome::Done { .. } => removed(status),
+        Outcome::Failed(error) if error.is_gone() => removed(status),
         Outcome::InProgress { operation, .. } => {
-            status.progress().orphan_is_going(operation, removal.now);
-            goes(status, removal);
-            After { next_poll: poll(None), ..After::default() }
+            status.progress().orphan_removal_accepted(operation, removal.now);
+            in_progress(status, removal);
+            RemovalResult { next_poll: poll(None), ..RemovalResult::default() }
         }
         Outcome::Polled(last) => match last.state {
-            OperationState::Succeeded => gone(status),
+            OperationState::Succeeded => removed(status),
             OperationState::InProgress => {
-                goes(status, removal);
-                After { next_poll: poll(last.retry_after), ..After::default() }
+                in_progress(status, removal);
+                RemovalResult { next_poll: poll(last.retry_after), ..RemovalResult::default() }
             }
             OperationState::Failed => {
-                stays(status, removal, last.description.as_deref().unwrap_or("it gave no reason"), None)
+                failed(status, removal, last.description.as_deref().unwrap_or("no reason given"), None)
             }
         },
-        Outcome::Failed(error) => stays(status, removal, &error.to_string(), error.retry_after()),
-        Outcome::NotAsked(why) => stays(status, removal, &why, None),
-        Outcome::Stored { .. } | Outcome::Unusable(_) => After::default(),
+        Outcome::Failed(error) => failed(status, removal, &error.to_string(), error.retry_after()),
+        Outcome::NotCalled(why) => failed(status, removal, &why, None),
+        Outcome::Stored { .. } | Outcome::Unusable(_) => RemovalResult::default(),
     }
 }
 
-/// The broker has taken longer to remove it than it may: it is asked to once more.
+/// The asynchronous removal has passed its deadline: it counts as failed, and the DELETE is sent again.
 pub fn overdue(status: &mut impl HasProgress, removal: &Removal<'_>) {
-    stays(status, removal, "it took longer than the operator allows", None);
+    failed(status, removal, "the operation exceeded its maximum polling duration", None);
 }
 
-fn gone(status: &mut impl HasProgress) -> After {
-    status.progress().orphan_is_gone();
+fn removed(status: &mut impl HasProgress) -> RemovalResult {
+    status.progress().orphan_removed();
     let message = "Orphan mitigation was completed successfully";
     let note = Note::new(false, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
-    After { gone: true, note: Some(note), next_poll: None }
+    RemovalResult { gone: true, note: Some(note), next_poll: None }
 }
 
-fn goes(status: &mut impl HasProgress, removal: &Removal<'_>) {
+fn in_progress(status: &mut impl HasProgress, removal: &Removal<'_>) {
     let message = format!(
-        "The broker {} is removing {}, which a failed attempt may have left",
+        "The broker {} is deleting {}, which a failed attempt may have left there",
         removal.broker, removal.id
     );
     status.progress().report(
@@ -85,19 +87,19 @@ fn goes(status: &mut impl HasProgress, removal: &Removal<'_>) {
     );
 }
 
-fn stays(
+fn failed(
     status: &mut impl HasProgress,
     removal: &Removal<'_>,
     why: &str,
     retry_after: Option<std::time::Duration>,
-) -> After {
+) -> RemovalResult {
     let mut progress = status.progress();
-    let next = progress.orphan_stays(removal.now, removal.seed, retry_after);
+    let next = progress.orphan_removal_failed(removal.now, removal.seed, retry_after);
     let message = format!(
-        "The broker {} did not remove {}, which a failed attempt may have left: {why}; it is tried again at {}",
+        "The broker {} did not delete {}, which a failed attempt may have left there: {why}; next attempt at {}",
         removal.broker, removal.id, next.0
     );
     let reason = reason::ORPHAN_MITIGATION_FAILED;
     progress.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, removal.now);
-    After { note: Some(Note::new(true, reason, &message)), ..After::default() }
+    RemovalResult { note: Some(Note::new(true, reason, &message)), ..RemovalResult::default() }
 }

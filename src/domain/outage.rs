@@ -1,4 +1,13 @@
-//! What does an object do whose broker is not called for a while?
+//! What does an object do while the circuit of its broker is open?
+//!
+//! `Observed::outage` tells `decide` that the circuit is open. In place of a call or an intent, `decide` then answers
+//! with one of three steps: wait, if the rest of the pause is short (5 s); else report `WaitingForBroker`, once; else
+//! `Step::AwaitBroker`. So no intent is written that cannot be carried out, an outage costs one write for each object
+//! that needs the broker, and settled objects are not touched.
+//!
+//! The message names no time, because it would have to be written again after every pause: the time is in the
+//! condition `Available` of the broker, once for all objects. It names the status of the broker's answer, not its
+//! text, which was meant for one namespace.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -7,8 +16,8 @@ use super::progress::HasProgress;
 use super::{Step, reason, schedule};
 use crate::crd::condition::{self, Status};
 
-/// What is taken in place of a step that asks the broker: a short wait is no news; a longer one is told once, and then
-/// the object waits until it is woken. `status` is what is written if it is told.
+/// The step in place of a call to the broker. A short wait is not reported. A longer one is reported once, in `status`;
+/// after that the object waits until the circuit lets a call through, which requeues it.
 pub(super) fn wait<S: HasProgress, C>(
     outage: &Outage,
     mut status: S,
@@ -23,16 +32,16 @@ pub(super) fn wait<S: HasProgress, C>(
     if progress.reason(type_) == Some(reason::WAITING_FOR_BROKER) {
         return Step::AwaitBroker;
     }
-    let is = if type_ == condition::ORPHAN_MITIGATION { Status::True } else { Status::False };
-    progress.report(type_, is, reason::WAITING_FOR_BROKER, &message(outage), now);
+    let condition_status = if type_ == condition::ORPHAN_MITIGATION { Status::True } else { Status::False };
+    progress.report(type_, condition_status, reason::WAITING_FOR_BROKER, &message(outage), now);
     Step::Write(Box::new(status))
 }
 
-/// It holds for as long as the broker is not called: when it is called next is said in the broker's own condition.
+/// The message stays true for the whole outage, because it names no time; the broker's own condition does.
 fn message(outage: &Outage) -> String {
     format!(
-        "The broker {} is not called at the moment, as {}; this goes on by itself when it can be. The condition Available \
-         of the broker says when it is tried next",
-        outage.broker, outage.trouble.told
+        "Calls to the broker {} are suspended: {}. The request is sent automatically once the broker answers \
+         again; the broker's condition Available says when it is tried next",
+        outage.broker, outage.cause.description
     )
 }

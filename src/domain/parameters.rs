@@ -1,4 +1,5 @@
-//! What are the parameters of an instance or a binding, and which of them may be shown?
+//! The parameters of an instance or a binding: [`merge`] combines their sources, and redacts those that come from
+//! Secrets.
 
 mod go;
 
@@ -16,34 +17,34 @@ use crate::osb::SecretObject;
 #[cfg(test)]
 mod tests;
 
-/// What is shown in place of a value that came from a Secret.
+/// Replaces a value that comes from a Secret wherever parameters are shown.
 pub const REDACTED: &str = "<redacted>";
 
-/// How messages call the parameters that are written in the object itself.
+/// The origin, in messages, of parameters that are written in the object itself.
 const INLINE: &str = "spec.parameters";
 
-/// Why parameters cannot be put together. No message repeats a value: it may be a secret.
+/// Why parameters cannot be merged. No message contains a value: it may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ParametersError {
-    /// Two sources give the same parameter.
+    /// Two sources set the same parameter.
     #[error("conflict: duplicate entry for parameter {parameter:?}, in {first} and in {second}")]
     Duplicate {
         /// Its name.
         parameter: String,
-        /// Where it was found.
+        /// The first source.
         first: String,
-        /// Where it was found again.
+        /// The second source.
         second: String,
     },
-    /// A Secret holds something else than JSON.
+    /// A key of a Secret does not hold JSON.
     #[error("{origin} is not JSON: {problem}")]
     NotJson {
-        /// Which Secret and key.
+        /// The Secret and its key.
         origin: String,
-        /// What is wrong, and where.
+        /// The syntax error, with line and column.
         problem: String,
     },
-    /// A Secret holds JSON, but not names and values.
+    /// A key of a Secret holds JSON, but no object.
     #[error("{0} is not a JSON object")]
     NotAnObject(String),
 }
@@ -51,28 +52,28 @@ pub enum ParametersError {
 /// All parameters of an instance or a binding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// What the broker gets.
+    /// The values that the broker gets.
     pub values: SecretObject,
-    /// The same for everyone's eyes: what came from Secrets is `<redacted>`.
+    /// The same with each value from a Secret replaced by [`REDACTED`]. It may be shown to any user.
     pub redacted: Map<String, Value>,
 }
 
 impl Parameters {
-    /// SHA-256 of the values, in hexadecimal; nothing if there are none.
+    /// SHA-256 of the values, in hexadecimal; empty if there are none.
     ///
-    /// The values are hashed as Go writes JSON, because the statuses that service-catalog left behind hold such
-    /// checksums and a different one would be taken for a change.
+    /// The values are serialised as Go does, because statuses that service-catalog stored hold such checksums. A
+    /// different one would be taken for a change of the parameters.
     pub fn checksum(&self) -> String {
         self.checksum_in(go::Strings)
     }
 
-    /// The checksum that service-catalog had for the same values. It differs where a number is not what a 64-bit float
-    /// makes of it: `1.0`, or what has more than 15 digits.
+    /// The checksum that service-catalog stored for the same values. It differs from [`checksum`](Self::checksum) if a
+    /// number changes on the way through a 64-bit float: `1.0`, or one with more than 15 digits.
     pub fn checksum_of_service_catalog(&self) -> String {
         self.checksum_in(go::StringsAndFloats)
     }
 
-    /// The checksum by which these values are known here, in place of the one that service-catalog had for them.
+    /// Replaces the checksum that service-catalog stored for these values by our own.
     pub fn renew(&self, checksum: &mut String) {
         if *checksum == self.checksum_of_service_catalog() {
             *checksum = self.checksum();
@@ -92,42 +93,42 @@ impl Parameters {
     }
 }
 
-/// Puts the parameters together: the `defaults` of the class, over them those of the plan, over them what the
-/// user gives `inline` and `from` Secrets, which are named as messages are to call them. Objects are merged
-/// member by member, but what the user gives must not overlap.
+/// Merges the parameters: the `defaults` of the class, over them those of the plan, over them the user's own,
+/// `inline` and `from` Secrets (each with its origin, for messages). Objects are merged member by member. Two sources
+/// of the user must not set the same parameter.
 pub fn merge(
     defaults: [Option<&Map<String, Value>>; 2],
     inline: Option<&Map<String, Value>>,
     from: &[(String, Vec<u8>)],
 ) -> Result<Parameters, ParametersError> {
-    let mut given = Given::default();
+    let mut user = UserParameters::default();
     for (origin, bytes) in from {
         for (name, value) in parse(origin, bytes)? {
-            given.add(origin, name, value, Value::from(REDACTED))?;
+            user.add(origin, name, value, Value::from(REDACTED))?;
         }
     }
     for (name, value) in inline.into_iter().flatten() {
-        given.add(INLINE, name.clone(), value.clone(), value.clone())?;
+        user.add(INLINE, name.clone(), value.clone(), value.clone())?;
     }
     let mut values = Map::new();
     for defaults in defaults.into_iter().flatten() {
         overlay(&mut values, defaults.clone());
     }
     let mut redacted = values.clone();
-    overlay(&mut values, given.values);
-    overlay(&mut redacted, given.redacted);
+    overlay(&mut values, user.values);
+    overlay(&mut redacted, user.redacted);
     Ok(Parameters { values: values.into(), redacted })
 }
 
-/// What the user gives, and where.
+/// The parameters that the user sets, and the source of each.
 #[derive(Default)]
-struct Given<'a> {
+struct UserParameters<'a> {
     origins: BTreeMap<String, &'a str>,
     values: Map<String, Value>,
     redacted: Map<String, Value>,
 }
 
-impl<'a> Given<'a> {
+impl<'a> UserParameters<'a> {
     fn add(
         &mut self,
         origin: &'a str,
@@ -146,7 +147,8 @@ impl<'a> Given<'a> {
 }
 
 fn parse(origin: &str, bytes: &[u8]) -> Result<Map<String, Value>, ParametersError> {
-    // Decoding to any value first: only syntax can be wrong, and such errors do not quote the text.
+    // Parsing to any value first: then only a syntax error is possible, and its message does not quote the text. The
+    // error of a typed parse would, and the text may be a secret.
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(ParametersError::NotAnObject(origin.to_owned())),
@@ -154,7 +156,7 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Map<String, Value>, ParametersErr
     }
 }
 
-/// Lays one object over another: its members win, and where both have an object the two become one.
+/// Merges one object over another: its members win, and members that are objects in both are merged in turn.
 fn overlay(base: &mut Map<String, Value>, over: Map<String, Value>) {
     for (name, value) in over {
         match (base.get_mut(&name), value) {

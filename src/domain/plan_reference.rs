@@ -1,4 +1,4 @@
-//! Which class, plan and broker does an instance name?
+//! Which class, plan and broker does the spec of an instance refer to? [`resolve`] finds them, or says why it cannot.
 
 mod target;
 mod terms;
@@ -12,10 +12,10 @@ use crate::crd::role::{Class, Plan};
 pub use target::{References, Target};
 pub use terms::{ClassTerms, PlanTerms};
 
-/// Class and plan as the user named them.
+/// The reference to a class and a plan, as the user wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanReference<'a> {
-    /// Whether kinds of the namespace are meant, not cluster-wide ones.
+    /// Whether it refers to namespaced kinds, rather than to cluster-wide ones.
     pub namespaced: bool,
     by: By,
     class: &'a str,
@@ -30,7 +30,7 @@ enum By {
 }
 
 impl<'a> PlanReference<'a> {
-    /// The first way of naming a class that the spec uses; the API server accepts one only.
+    /// The reference in a spec: the first that names a class. The API server accepts only one.
     pub fn of(spec: &'a ServiceInstanceSpec) -> Self {
         let ways = [
             (
@@ -55,8 +55,8 @@ impl<'a> PlanReference<'a> {
         Self { namespaced, by, class, plan: Some(plan.as_str()).filter(|plan| !plan.is_empty()) }
     }
 
-    fn means(&self, given: &str, name: &str, external_name: &str, external_id: &str) -> bool {
-        given
+    fn matches(&self, written: &str, name: &str, external_name: &str, external_id: &str) -> bool {
+        written
             == match self.by {
                 By::ExternalName => external_name,
                 By::ExternalId => external_id,
@@ -65,25 +65,25 @@ impl<'a> PlanReference<'a> {
     }
 }
 
-/// Why class or plan was not found.
+/// Why the class or the plan was not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unresolved {
-    /// The word.
+    /// The reason for a condition.
     pub reason: &'static str,
-    /// The sentence.
+    /// The message for a condition.
     pub message: String,
 }
 
-/// What an instance has already.
+/// The class and the plan that an instance has already.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Current<'a> {
-    /// The class that was found for it, by its name in Kubernetes.
+    /// The Kubernetes name of the class to which the instance was resolved before.
     pub class: Option<&'a str>,
-    /// The plan that it has at the broker, by its id there.
+    /// The OSB id of the plan that the broker has confirmed.
     pub plan_id: Option<&'a str>,
 }
 
-/// Finds class and plan.
+/// Finds the class and the plan that a reference names, among the existing ones.
 pub fn resolve<'a, C, P>(
     reference: PlanReference<'_>,
     classes: impl Iterator<Item = &'a C>,
@@ -94,16 +94,14 @@ where
     C: Class + Resource<DynamicType = ()> + 'a,
     P: Plan + Resource<DynamicType = ()> + 'a,
 {
-    let means = |given: &str, name: &str, external_name: &str, external_id: &str| {
-        reference.means(given, name, external_name, external_id)
-    };
     let found: Vec<&C> = classes
         .filter(|class| {
             let ClassTerms { name, id, .. } = ClassTerms::of(*class);
-            means(reference.class, &class.name_any(), name, id)
+            reference.matches(reference.class, &class.name_any(), name, id)
         })
         .collect();
-    // One that was found stays, whoever begins to offer another of that name.
+    // A class to which the instance was resolved before stays, even if another broker offers a class of the same name
+    // now.
     let kept = found.iter().find(|class| current.class == Some(&class.name_any()));
     let class = kept.map_or_else(|| one_class(&found, reference), |class| Ok(*class))?;
     let plans: Vec<&P> = plans
@@ -122,20 +120,21 @@ where
     C: Class + Resource<DynamicType = ()>,
 {
     let kind = C::kind(&());
-    let given = reference.class;
+    let written = reference.class;
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
     match found {
         [class] => Ok(class),
         [] => Err(Unresolved {
             reason,
-            message: format!("The instance references a {kind} {given:?} that does not exist"),
+            message: format!("The instance references a {kind} {written:?} that does not exist"),
         }),
         several => {
-            let tell = |class: &&C| format!("{} of the broker {}", class.name_any(), class.broker_name());
-            let classes = several.iter().map(tell).collect::<Vec<_>>().join(", ");
+            let describe = |class: &&C| format!("{} of the broker {}", class.name_any(), class.broker_name());
+            let classes = several.iter().map(describe).collect::<Vec<_>>().join(", ");
+            let field = if reference.namespaced { "serviceClassName" } else { "clusterServiceClassName" };
             let message = format!(
-                "The instance references a {kind} {given:?}, but there are several: {classes}. Name the class by its \
-                 Kubernetes name instead"
+                "The instance references a {kind} {written:?}, but there are several: {classes}. Create an \
+                 instance that names one of them in spec.{field} instead"
             );
             Err(Unresolved { reason, message })
         }
@@ -151,24 +150,28 @@ where
     let class = &class.common().external_name;
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_PLAN;
     let found: Vec<&&P> = match reference.plan {
-        Some(given) => plans
+        Some(written) => plans
             .iter()
             .filter(|plan| {
                 let PlanTerms { name, id, .. } = PlanTerms::of(**plan);
-                reference.means(given, &plan.name_any(), name, id)
+                reference.matches(written, &plan.name_any(), name, id)
             })
             .collect(),
         None => plans.iter().filter(|plan| !plan.is_removed()).collect(),
     };
     match (found.as_slice(), reference.plan) {
         ([plan], _) => Ok(plan),
-        (_, Some(given)) => {
-            let message =
-                format!("The instance references a {kind} {given:?} that the class {class:?} does not have");
+        (_, Some(written)) => {
+            let message = format!(
+                "The instance references a {kind} {written:?} that the class {class:?} does not have"
+            );
             Err(Unresolved { reason, message })
         }
         ([], None) => {
-            let message = format!("The class {class:?} has no plan that the instance could have");
+            let message = format!(
+                "The instance names no plan, and the class {class:?} offers none. The operator retries when there is \
+                 one"
+            );
             Err(Unresolved { reason, message })
         }
         (several, None) => {
@@ -178,7 +181,7 @@ where
                 .collect::<Vec<_>>()
                 .join(", ");
             let message = format!(
-                "The instance names no plan, which is possible only if the class has exactly one; {class:?} has {}: {names}",
+                "The instance names no plan, but the class {class:?} has {}: {names}. Name one of them in the spec",
                 several.len()
             );
             Err(Unresolved { reason, message })

@@ -1,4 +1,5 @@
-//! What the statuses of instances and bindings have in common, and how it changes.
+//! The part that the statuses of instances and bindings share: conditions, retries, polling, orphans.
+//! [`Progress`] changes it.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::crd::condition::{self, Condition, Status};
 use crate::crd::operation::{Orphan, Schedule};
 use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
 
-/// The common part of a status, to be changed.
+/// A mutable view of the shared part of a status.
 pub struct Progress<'a> {
     conditions: &'a mut Vec<Condition>,
     operation_start_time: &'a mut Option<Time>,
@@ -20,9 +21,9 @@ pub struct Progress<'a> {
     abandoned_attempts: &'a mut i64,
 }
 
-/// A status with that common part.
+/// A status with the shared part.
 pub trait HasProgress {
-    /// The common part.
+    /// The shared part.
     fn progress(&mut self) -> Progress<'_>;
 }
 
@@ -47,24 +48,24 @@ has_progress!(ServiceInstanceStatus);
 has_progress!(ServiceBindingStatus);
 
 impl Progress<'_> {
-    /// States a condition, and keeps the `Status` column in step.
+    /// Sets a condition, and `lastConditionState`, which is the `STATUS` column of `kubectl get`.
     pub fn report(&mut self, type_: &str, status: Status, reason: &str, message: &str, now: &Time) {
         condition::set(self.conditions, type_, status, reason, message, now);
         *self.last_condition_state = condition::summary(self.conditions);
     }
 
-    /// Why a condition is as it is, if it is stated.
+    /// The reason of a condition, if it is set.
     pub fn reason(&self, type_: &str) -> Option<&str> {
         condition::find(self.conditions, type_).map(|condition| condition.reason.as_str())
     }
 
-    /// Takes a condition away, and keeps the `Status` column in step.
+    /// Removes a condition, and updates `lastConditionState`.
     pub fn withdraw(&mut self, type_: &str) {
         condition::remove(self.conditions, type_);
         *self.last_condition_state = condition::summary(self.conditions);
     }
 
-    /// Says whether the annotation keeps the operator from calling the broker.
+    /// Sets or removes the condition `Paused`.
     pub fn pause(&mut self, paused: bool, now: &Time) {
         if paused {
             let message = "The annotation servicecatalog.k8s.io/paused is \"true\": the broker is not called";
@@ -74,7 +75,7 @@ impl Progress<'_> {
         }
     }
 
-    /// An operation is about to begin.
+    /// Starts an operation: `Failed` and the deadlines of the previous one no longer apply. The failure count stays.
     pub fn start(&mut self, now: &Time) {
         *self.operation_start_time = Some(now.clone());
         self.withdraw(condition::FAILED);
@@ -84,7 +85,7 @@ impl Progress<'_> {
         }
     }
 
-    /// The broker has accepted the operation and will be polled.
+    /// The broker has accepted the operation: it is polled until the deadline.
     pub fn poll(&mut self, now: &Time, maximum: Option<Duration>) {
         self.operation_start_time.get_or_insert_with(|| now.clone());
         let schedule = self.operation.get_or_insert_default();
@@ -93,23 +94,23 @@ impl Progress<'_> {
         schedule.deadline = Some(schedule::deadline(now, maximum));
     }
 
-    /// The broker has something under this id already, and will be polled.
+    /// The broker already has something under this id (409): the poll finds out its state.
     pub fn verify(&mut self, now: &Time, maximum: Option<Duration>) {
         self.poll(now, maximum);
         self.operation.get_or_insert_default().verifying = true;
     }
 
-    /// The operation is over, one way or the other.
+    /// Ends the operation, whether it succeeded or not.
     pub fn end(&mut self) {
         *self.operation_start_time = None;
     }
 
-    /// All is well: what is known of failures is forgotten.
+    /// Resets the back-off.
     pub fn forget_failures(&mut self) {
         *self.operation = None;
     }
 
-    /// Counts one more failure; returns the time of the next attempt.
+    /// Counts a failure and schedules the next attempt; returns its time.
     pub fn fail(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
         let schedule = self.operation.get_or_insert_default();
         schedule.failures += 1;
@@ -119,14 +120,14 @@ impl Progress<'_> {
         next
     }
 
-    /// What fails now is not tried again before the longest pause: the broker would say the same.
+    /// Makes the next failure wait for the longest delay: the broker would give the same answer sooner.
     pub fn wait_longest(&mut self) {
         let schedule = self.operation.get_or_insert_default();
         schedule.failures = schedule.failures.max(schedule::FAILURES_FOR_MAX_DELAY);
     }
 
-    /// What may have been left is gone. The next attempt waits as long as the failures so far ask for; returns how the user
-    /// is told.
+    /// Schedules the next attempt after orphan mitigation: the failures before it still count for the back-off. Returns
+    /// the message for the condition.
     pub fn back_off(&mut self, now: &Time, seed: &str) -> String {
         let done = "Orphan mitigation was completed successfully";
         let Some(schedule) = self.operation else { return done.to_owned() };
@@ -134,14 +135,16 @@ impl Progress<'_> {
         let next = (failures > 0).then(|| schedule::retry(now, failures, seed, None));
         schedule.next_attempt_time.clone_from(&next);
         schedule.deadline = None;
-        next.map_or_else(|| done.to_owned(), |next| format!("{done}; it is tried again at {}", next.0))
+        next.map_or_else(|| done.to_owned(), |next| format!("{done}; next attempt at {}", next.0))
     }
 
-    /// Something may be left at the broker: it will be removed before anything else, and its id is not used again. The
-    /// broker may have asked to be left alone for a while.
+    /// Abandons an attempt of unknown outcome. What it may have left becomes an orphan, which is deleted before
+    /// anything else is tried, but not before `retry_after`; the next attempt gets a new id.
     pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time, retry_after: Option<Duration>) {
-        let message =
-            format!("{} may exist at the broker ({}) and is being removed", orphan.id, orphan.reason);
+        let message = format!(
+            "{} may exist at the broker: {}. The operator deletes it there",
+            orphan.id, orphan.reason
+        );
         self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
         self.orphans.push(orphan);
         *self.mitigating = true;
@@ -151,15 +154,15 @@ impl Progress<'_> {
         }
     }
 
-    /// Takes over an orphan mitigation that service-catalog had begun.
+    /// Takes over an orphan mitigation that service-catalog had started.
     pub fn inherit(&mut self, orphan: Orphan, execution: Execution) {
         let mut orphan = Orphan { async_op_in_progress: false, last_operation: None, ..orphan };
         execution.store(&mut orphan.async_op_in_progress, &mut orphan.last_operation);
         self.orphans.push(orphan);
     }
 
-    /// The first orphan is gone.
-    pub fn orphan_is_gone(&mut self) {
+    /// The broker has confirmed that the first orphan is gone.
+    pub fn orphan_removed(&mut self) {
         if !self.orphans.is_empty() {
             self.orphans.remove(0);
         }
@@ -169,8 +172,8 @@ impl Progress<'_> {
         }
     }
 
-    /// The broker has begun to remove the first orphan.
-    pub fn orphan_is_going(&mut self, operation: Option<String>, now: &Time) {
+    /// The broker deletes the first orphan asynchronously.
+    pub fn orphan_removal_accepted(&mut self, operation: Option<String>, now: &Time) {
         if let Some(orphan) = self.orphans.first_mut() {
             orphan.async_op_in_progress = true;
             orphan.last_operation = operation;
@@ -180,8 +183,8 @@ impl Progress<'_> {
         schedule.deadline = Some(schedule::deadline(now, None));
     }
 
-    /// The first orphan could not be removed; returns when that is tried again.
-    pub fn orphan_stays(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
+    /// The broker did not delete the first orphan; returns the time of the next attempt.
+    pub fn orphan_removal_failed(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
         if let Some(orphan) = self.orphans.first_mut() {
             orphan.async_op_in_progress = false;
             orphan.last_operation = None;
@@ -190,24 +193,24 @@ impl Progress<'_> {
     }
 }
 
-/// How far an operation at the broker is.
+/// How an operation at the broker is executed at the moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Execution {
-    /// The request is to be sent, or to be sent again, as no answer to it is known.
+    /// The request has to be sent, or sent again because its answer is unknown.
     #[default]
     Requested,
-    /// The broker has accepted it and is polled, under this name if it gave one (OSB, “Polling Last Operation”).
+    /// The broker has accepted it, and is polled for this operation, if it named one (OSB, “Polling Last Operation”).
     Polled(Option<String>),
 }
 
 impl Execution {
-    /// Takes the execution out of the two fields of a status in which it is stored.
+    /// Parses the two fields of a status that store the execution, and clears them.
     pub fn take(polling: &mut bool, last_operation: &mut Option<String>) -> Self {
         let operation = last_operation.take();
         if std::mem::take(polling) { Self::Polled(operation) } else { Self::Requested }
     }
 
-    /// Puts it back.
+    /// Writes the execution back to the two fields.
     pub fn store(self, polling: &mut bool, last_operation: &mut Option<String>) {
         (*polling, *last_operation) = match self {
             Self::Requested => (false, None),
@@ -216,12 +219,12 @@ impl Execution {
     }
 }
 
-/// The next attempt, if it is not due yet.
+/// The time of the next attempt, unless it is due.
 pub fn not_before<'a>(schedule: Option<&'a Schedule>, now: &Time) -> Option<&'a Time> {
     schedule?.next_attempt_time.as_ref().filter(|next| next.0 > now.0)
 }
 
-/// Whether an asynchronous operation has taken too long.
+/// Whether an asynchronous operation has passed its deadline.
 pub fn is_overdue(schedule: Option<&Schedule>, now: &Time) -> bool {
     schedule.and_then(|schedule| schedule.deadline.as_ref()).is_some_and(|deadline| deadline.0 <= now.0)
 }

@@ -1,4 +1,5 @@
-//! The words of conditions and events. They are service-catalog's where it had one: scripts look for them.
+//! The reasons of conditions and events. Where the archived service-catalog had one, it is the same, because scripts
+//! match on it.
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -7,160 +8,160 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// How the reasons end that say that a broker is being asked.
+    /// Suffix of the reasons of an intent: the operator is calling the broker.
     IN_FLIGHT = "InFlight";
-    /// A broker's catalog is published.
+    /// The broker's catalog is published.
     FETCHED_CATALOG = "FetchedCatalog";
-    /// The broker did not answer with a catalog.
+    /// The broker did not return a catalog.
     ERROR_FETCHING_CATALOG = "ErrorFetchingCatalog";
-    /// The catalog could not be published.
+    /// The operator could not publish the catalog.
     ERROR_SYNCING_CATALOG = "ErrorSyncingCatalog";
-    /// The Secret with the broker's credentials is of no use.
+    /// The Secret with the broker's credentials is missing or unusable.
     ERROR_GETTING_AUTH_CREDENTIALS = "ErrorGettingAuthCredentials";
-    /// A broker waits for the instances of its classes.
+    /// The deletion of a broker waits for the instances of its classes.
     DELETION_BLOCKED_BY_INSTANCES = "DeletionBlockedByInstances";
-    /// The broker does not answer.
+    /// The broker does not answer, or cannot be connected to.
     BROKER_UNREACHABLE = "BrokerUnreachable";
-    /// The broker does not accept the credentials of its broker object.
+    /// The broker rejects the credentials of its broker object (401, 403).
     BROKER_UNAUTHORIZED = "BrokerUnauthorized";
-    /// The broker asks to be left alone for a while.
+    /// The broker limits the rate of calls (429, or 503 with `Retry-After`).
     BROKER_RATE_LIMITED = "BrokerRateLimited";
-    /// What answers is not a broker, or none of this version of the API.
+    /// The URL is not that of a broker, or the broker does not support this version of the API.
     BROKER_INCOMPATIBLE = "BrokerIncompatible";
-    /// The broker is not called for a while.
+    /// The circuit of the broker is open: the call waits.
     WAITING_FOR_BROKER = "WaitingForBroker";
-    /// Some of a catalog's entries cannot be published.
+    /// Some entries of the catalog are invalid and not published.
     INVALID_CATALOG_ENTRIES = "InvalidCatalogEntries";
 
-    /// The instance is there.
+    /// The broker has provisioned the instance.
     PROVISIONED_SUCCESSFULLY = "ProvisionedSuccessfully";
-    /// A failed update or deprovisioning has left the instance unusable, says the broker.
+    /// The broker reports that a failed update or deprovision left the instance unusable.
     INSTANCE_UNUSABLE = "InstanceUnusable";
-    /// The instance is as the spec says.
+    /// The broker has updated the instance to its spec.
     INSTANCE_UPDATED_SUCCESSFULLY = "InstanceUpdatedSuccessfully";
-    /// The instance is gone.
+    /// The broker has deprovisioned the instance.
     DEPROVISIONED_SUCCESSFULLY = "DeprovisionedSuccessfully";
-    /// What a failed attempt may have left is gone.
+    /// The broker has confirmed that nothing of a failed attempt is left.
     ORPHAN_MITIGATION_SUCCESSFUL = "OrphanMitigationSuccessful";
-    /// The broker is being asked for an instance.
+    /// Intent: the operator is calling the broker to provision the instance.
     PROVISION_REQUEST_IN_FLIGHT = "ProvisionRequestInFlight";
-    /// The broker is being asked to change an instance.
+    /// Intent: the operator is calling the broker to update the instance.
     UPDATE_INSTANCE_REQUEST_IN_FLIGHT = "UpdateInstanceRequestInFlight";
-    /// The broker is being asked to remove an instance.
+    /// Intent: the operator is calling the broker to deprovision the instance.
     DEPROVISION_REQUEST_IN_FLIGHT = "DeprovisionRequestInFlight";
-    /// The broker makes an instance.
+    /// The broker provisions the instance asynchronously.
     PROVISIONING = "Provisioning";
-    /// The broker changes an instance.
+    /// The broker updates the instance asynchronously.
     UPDATING_INSTANCE = "UpdatingInstance";
-    /// The broker removes an instance.
+    /// The broker deprovisions the instance asynchronously.
     DEPROVISIONING = "Deprovisioning";
-    /// Something may be left at the broker.
+    /// A failed attempt may have left an instance at the broker: orphan mitigation begins.
     STARTING_INSTANCE_ORPHAN_MITIGATION = "StartingInstanceOrphanMitigation";
-    /// It could not be removed yet.
+    /// The broker did not delete the orphan; the operator retries.
     ORPHAN_MITIGATION_FAILED = "OrphanMitigationFailed";
-    /// The parameters cannot be used.
+    /// The parameters are unusable: a source is missing, or they do not fit the schema.
     ERROR_WITH_PARAMETERS = "ErrorWithParameters";
-    /// The broker did not make the instance.
+    /// The broker rejected the provision request.
     PROVISION_CALL_FAILED = "ProvisionCallFailed";
-    /// The broker did not answer.
+    /// The provision request got no answer.
     ERROR_CALLING_PROVISION = "ErrorCallingProvision";
-    /// The broker did not change the instance.
+    /// The update failed.
     UPDATE_INSTANCE_CALL_FAILED = "UpdateInstanceCallFailed";
-    /// The broker did not remove the instance.
+    /// The deprovision failed.
     DEPROVISION_CALL_FAILED = "DeprovisionCallFailed";
-    /// Bindings keep the instance.
+    /// The deletion of an instance waits for its bindings.
     DEPROVISION_BLOCKED = "DeprovisionBlockedByExistingCredentials";
-    /// The plan has another version than the instance.
+    /// The plan has another `maintenance_info.version` than the instance.
     MAINTENANCE_AVAILABLE = "MaintenanceAvailable";
-    /// The instance takes its bindings along.
+    /// The deletion of an instance deletes its bindings first (`Cascade`).
     SERVICE_BINDINGS_DELETION = "ServiceBindingsDeletion";
-    /// The broker did not say how far it is.
+    /// A poll failed; polling continues.
     ERROR_POLLING_LAST_OPERATION = "ErrorPollingLastOperation";
-    /// There is no such class.
+    /// The class does not exist.
     REFERENCES_NONEXISTENT_SERVICE_CLASS = "ReferencesNonexistentServiceClass";
-    /// There is no such plan, or no single one.
+    /// The plan does not exist, or the reference to it is ambiguous.
     REFERENCES_NONEXISTENT_SERVICE_PLAN = "ReferencesNonexistentServicePlan";
-    /// There is no such broker.
+    /// The broker object, or its Secret, is missing or unusable.
     REFERENCES_NONEXISTENT_BROKER = "ReferencesNonexistentBroker";
-    /// The broker offers the class no more.
+    /// The broker no longer offers the class.
     REFERENCES_DELETED_SERVICE_CLASS = "ReferencesDeletedServiceClass";
-    /// The broker offers the plan no more.
+    /// The broker no longer offers the plan.
     REFERENCES_DELETED_SERVICE_PLAN = "ReferencesDeletedServicePlan";
-    /// The plan cannot be left for another.
+    /// The plan does not allow instances to change to another plan.
     PLAN_CHANGE_NOT_ALLOWED = "PlanChangeNotAllowed";
-    /// The broker has refused.
+    /// The broker rejected the provision for good: the operator does not retry until the spec changes.
     BROKER_RETURNED_FAILURE = "ClusterServiceBrokerReturnedFailure";
-    /// An annotation says so.
+    /// The annotation `servicecatalog.k8s.io/paused` is `"true"`.
     PAUSED_BY_ANNOTATION = "PausedByAnnotation";
 
     /// The credentials are in the Secret.
     INJECTED_BIND_RESULT = "InjectedBindResult";
-    /// The broker is being asked for a binding.
+    /// Intent: the operator is calling the broker to bind.
     BINDING_REQUEST_IN_FLIGHT = "BindingRequestInFlight";
-    /// The broker is being asked to remove a binding.
+    /// Intent: the operator is calling the broker to unbind.
     UNBINDING_REQUEST_IN_FLIGHT = "UnbindingRequestInFlight";
-    /// The broker makes a binding.
+    /// The broker binds asynchronously.
     BINDING = "Binding";
-    /// The broker removes a binding.
+    /// The broker unbinds asynchronously.
     UNBINDING = "Unbinding";
-    /// There is no such instance.
+    /// The instance does not exist.
     REFERENCES_NONEXISTENT_INSTANCE = "ReferencesNonexistentInstance";
-    /// The broker did not make the binding.
+    /// The bind failed.
     BIND_CALL_FAILED = "BindCallFailed";
-    /// The credentials could not be written.
+    /// The operator could not write the credentials to the Secret.
     ERROR_INJECTING_BIND_RESULT = "ErrorInjectingBindResult";
-    /// The broker did not remove the binding.
+    /// The unbind failed.
     UNBIND_CALL_FAILED = "UnbindCallFailed";
-    /// The credentials were replaced.
+    /// The Secret holds the credentials of the successor.
     ROTATED_SUCCESSFULLY = "RotatedSuccessfully";
-    /// The broker is being asked for the successor of a binding.
+    /// Intent: the operator is calling the broker for the successor of a binding.
     ROTATION_REQUEST_IN_FLIGHT = "RotationRequestInFlight";
-    /// The broker makes it.
+    /// The broker creates the successor asynchronously.
     ROTATING = "Rotating";
-    /// It did not.
+    /// The broker did not create the successor; the credentials stay as they are.
     ROTATION_FAILED = "RotationFailed";
-    /// The former credentials are removed first.
+    /// The rotation waits until the predecessor is removed.
     ROTATION_WAITING = "RotationWaiting";
-    /// The credentials are not valid any more.
+    /// The credentials have expired.
     CREDENTIALS_EXPIRED = "CredentialsExpired";
-    /// The broker says in no known way until when the credentials are valid.
+    /// The broker's expiry time of the credentials is not in RFC 3339.
     UNREADABLE_EXPIRY = "UnreadableExpiry";
-    /// The plan has no bindings.
+    /// The plan is not bindable.
     ERROR_NONBINDABLE_SERVICE_CLASS = "ErrorNonbindableServiceClass";
     /// The instance is not ready.
     ERROR_INSTANCE_NOT_READY = "ErrorInstanceNotReady";
-    /// Pods that have the credentials are restarted before the broker is asked to remove a binding.
+    /// An unbind waits while the pods that have the credentials are restarted.
     WAITING_FOR_PODS = "WaitingForPods";
-    /// All pods have what a binding gives.
+    /// All pods have the current revision of the binding.
     ROLLED_OUT = "RolledOut";
-    /// It is not known yet which pods have what a binding gives.
+    /// The operator is still checking which pods have the current revision.
     LOOKING_FOR_PODS = "LookingForPods";
-    /// Pods are being replaced.
+    /// Workloads are being restarted.
     ROLLING = "Rolling";
-    /// Pods are replaced later.
+    /// A restart waits: for a permit, or for another binding.
     WAITING_FOR_RESTART = "WaitingForRestart";
-    /// The API server does not accept that pods are replaced.
+    /// The API server rejects the restart of a workload.
     RESTART_REFUSED = "RestartRefused";
-    /// A Deployment is paused, so that its pods are not replaced.
+    /// A Deployment is paused, so a restart has no effect yet.
     ROLLOUT_PAUSED = "RolloutPaused";
-    /// Pods are replaced when somebody deletes them.
+    /// The strategy `OnDelete` replaces a pod only after a user has deleted it.
     ON_DELETE = "OnDelete";
-    /// Pods do not have what a binding gives, and nobody replaces them.
+    /// Pods lack the current revision, and no restart will help.
     STALE_PODS = "StalePods";
-    /// Pods are not replaced, as the binding says.
+    /// `spec.injection.restart` does not allow a restart.
     RESTARTS_DISABLED = "RestartsDisabled";
-    /// Pods of the namespace get nothing.
-    NAMESPACE_LEFT_OUT = "NamespaceLeftOut";
-    /// Something may be left at the broker.
+    /// Injection is disabled in the namespace.
+    NAMESPACE_EXCLUDED = "NamespaceLeftOut";
+    /// A failed attempt may have left a binding at the broker: orphan mitigation begins.
     SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION = "ServiceBindingNeedsOrphanMitigation";
-    /// The broker has refused.
+    /// The broker rejected the bind for good: the operator does not retry.
     SERVICE_BINDING_RETURNED_FAILURE = "ServiceBindingReturnedFailure";
 
-    /// Pods have something else in the place of what a binding gives.
+    /// Pods already define what the binding would inject.
     COLLISION = "Collision";
 
-    /// Somebody else's object has the name that the child of an alpha object is to have.
+    /// Another object has the name of the child of an alpha object.
     NAME_TAKEN = "NameTaken";
-    /// The API server does not accept the child of an alpha object.
+    /// The API server rejects the child of an alpha object.
     CHILD_REFUSED = "ChildRefused";
 }

@@ -1,4 +1,4 @@
-//! What is the broker asked?
+//! Builds the bodies of the requests to a broker, from the status and the resolved parameters.
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,8 @@ use crate::osb::{
     SecretObject, UpdateRequest,
 };
 
-/// Where a request comes from (OSB profile, “Kubernetes”).
+/// Where a request comes from: its `context` (OSB profile, “Kubernetes”) and the deprecated GUIDs that OSB still
+/// requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The id of this cluster.
@@ -37,7 +38,7 @@ impl Origin {
     }
 }
 
-fn given(parameters: &Map<String, Value>) -> Option<SecretObject> {
+fn unless_empty(parameters: &Map<String, Value>) -> Option<SecretObject> {
     (!parameters.is_empty()).then(|| SecretObject(parameters.clone()))
 }
 
@@ -48,15 +49,15 @@ pub fn provision(
     status: &ServiceInstanceStatus,
     parameters: &Map<String, Value>,
 ) -> ProvisionRequest {
-    let wish = status.in_progress_properties.as_ref();
+    let desired = status.in_progress_properties.as_ref();
     ProvisionRequest {
         service_id: call.service_id.clone(),
         plan_id: call.plan_id.clone(),
         context: origin.context(),
         organization_guid: origin.cluster_id.clone(),
         space_guid: origin.namespace_uid.clone(),
-        parameters: given(parameters),
-        maintenance_info: wish.and_then(version),
+        parameters: unless_empty(parameters),
+        maintenance_info: desired.and_then(version),
     }
 }
 
@@ -65,7 +66,8 @@ fn version(properties: &InstanceProperties) -> Option<MaintenanceInfo> {
     (!version.is_empty()).then_some(MaintenanceInfo { version, description: None })
 }
 
-/// The body of an update request: plan and parameters only where they change, and no parameters as `{}`.
+/// The body of an update request. Plan and parameters are only in it if they change. Parameters that were removed are
+/// `{}`, because without the member a broker keeps the ones it has.
 pub fn update(
     call: &Call,
     origin: &Origin,
@@ -75,7 +77,7 @@ pub fn update(
 ) -> UpdateRequest {
     let confirmed = status.external_properties.as_ref();
     let present = confirmed.and_then(version);
-    let wished = status.in_progress_properties.as_ref().and_then(version);
+    let desired = status.in_progress_properties.as_ref().and_then(version);
     UpdateRequest {
         service_id: call.service_id.clone(),
         plan_id: plan_id.map(str::to_owned),
@@ -87,32 +89,33 @@ pub fn update(
             maintenance_info: present.clone(),
             ..PreviousValues::default()
         }),
-        maintenance_info: wished.filter(|wished| plan_id.is_some() || Some(wished) != present.as_ref()),
+        maintenance_info: desired.filter(|desired| plan_id.is_some() || Some(desired) != present.as_ref()),
     }
 }
 
-/// The body of a bind request. A binding that is made from its predecessor has the parameters of that.
+/// The body of a bind request. A successor takes over the parameters of its predecessor, so none are sent (OSB,
+/// `predecessor_binding_id`).
 pub fn bind(
     call: &binding::Call,
     origin: &Origin,
-    wish: Option<&BindingProperties>,
+    desired: Option<&BindingProperties>,
     parameters: &Map<String, Value>,
 ) -> BindRequest {
     let app_guid = Some(origin.namespace_uid.clone());
     let predecessor_binding_id =
-        wish.map(|wish| wish.predecessor_id.clone()).filter(|predecessor| !predecessor.is_empty());
+        desired.map(|desired| desired.predecessor_id.clone()).filter(|predecessor| !predecessor.is_empty());
     BindRequest {
         service_id: call.instance.service_id.clone(),
         plan_id: call.instance.plan_id.clone(),
         context: Some(origin.context()),
         app_guid: app_guid.clone(),
         bind_resource: Some(BindResource { app_guid, route: None }),
-        parameters: given(parameters).filter(|_| predecessor_binding_id.is_none()),
+        parameters: unless_empty(parameters).filter(|_| predecessor_binding_id.is_none()),
         predecessor_binding_id,
     }
 }
 
-/// The user on whose behalf the broker is asked.
+/// The `X-Broker-API-Originating-Identity`: the user who made the change, as recorded in `spec.userInfo`.
 pub fn identity(user: Option<&UserInfo>) -> Option<OriginatingIdentity> {
     user.map(|user| OriginatingIdentity {
         username: user.username.clone(),

@@ -1,8 +1,8 @@
 //! Which classes and plans does a broker's `catalogRestrictions` admit?
 //!
 //! The grammar is that of label selectors: `spec.externalName in (mysql, redis)`, `spec.free=true`, `name!=abc`.
-//! All requirements must hold. A property that every class and plan has cannot be tested for existence, and a
-//! value may hold any character that the grammar does not need.
+//! All requirements must hold. There are two differences: a property cannot be tested for existence, as every class or
+//! plan has it, and a value may contain any character that is not part of the grammar.
 
 use std::collections::BTreeSet;
 
@@ -11,34 +11,34 @@ use thiserror::Error;
 #[cfg(test)]
 mod tests;
 
-/// Why a restriction cannot be understood.
+/// Why a restriction cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RestrictionError {
-    /// It is about something that classes, or plans, do not have.
+    /// Classes, or plans, do not have this property.
     #[error("Invalid property: {0}")]
     InvalidProperty(String),
-    /// It does not have the form of a requirement.
+    /// The syntax of a requirement is wrong.
     #[error("Invalid requirement {requirement:?}: {reason}")]
     Malformed {
-        /// The requirement, from where it was not understood.
+        /// The text from the beginning of the requirement.
         requirement: String,
-        /// What is wrong with it.
+        /// What was expected.
         reason: &'static str,
     },
 }
 
-/// What a class or a plan is judged by.
+/// The properties of a class or a plan that restrictions test.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Properties<'a> {
-    /// The name of the object.
+    /// The Kubernetes name.
     pub name: &'a str,
-    /// The name that the broker gave.
+    /// The name in the catalog.
     pub external_name: &'a str,
-    /// The id that the broker gave.
+    /// The OSB id.
     pub external_id: &'a str,
-    /// Of plans: whether it costs nothing.
+    /// Plans only: whether it is free of charge.
     pub free: bool,
-    /// Of plans: the name of the class object.
+    /// Plans only: the Kubernetes name of the class.
     pub class: &'a str,
 }
 
@@ -83,21 +83,21 @@ impl Property {
 struct Requirement {
     property: Property,
     values: BTreeSet<String>,
-    /// Whether the value has to be one of `values`, or must not be.
+    /// Whether the value must be one of `values`, or must not be.
     included: bool,
 }
 
-/// Requirements that all must hold.
+/// Requirements that must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restriction(Vec<Requirement>);
 
 impl Restriction {
-    /// Understands what is required of classes.
+    /// Parses the restrictions of classes.
     pub fn of_classes(elements: &[String]) -> Result<Self, RestrictionError> {
         Self::parse(elements, Property::OF_CLASSES)
     }
 
-    /// Understands what is required of plans.
+    /// Parses the restrictions of plans.
     pub fn of_plans(elements: &[String]) -> Result<Self, RestrictionError> {
         Self::parse(elements, Property::OF_PLANS)
     }
@@ -123,7 +123,7 @@ impl Restriction {
     }
 }
 
-/// Reads one requirement, and returns it with what follows the comma after it.
+/// Parses one requirement, and returns it with the text after its comma.
 fn parse_requirement<'a>(
     text: &'a str,
     known: &[(&str, Property)],
@@ -132,7 +132,7 @@ fn parse_requirement<'a>(
     let end = text.find(|c: char| c.is_whitespace() || "=!<>(),".contains(c)).unwrap_or(text.len());
     let (name, condition) = text.split_at(end);
     if name.is_empty() {
-        return Err(malformed("it has to begin with the name of a property"));
+        return Err(malformed("expected the name of a property"));
     }
     let (_, property) = *known
         .iter()
@@ -149,10 +149,13 @@ fn parse_condition(text: &str) -> Result<Condition<'_>, &'static str> {
     let (operator, included, operand) = operators
         .into_iter()
         .find_map(|(operator, included)| Some((operator, included, text.strip_prefix(operator)?)))
-        .ok_or("the property has to be followed by =, ==, !=, in or notin")?;
+        .ok_or("expected =, ==, !=, in or notin after the property")?;
     let (values, rest) = if operator.ends_with("in") {
-        let set = operand.trim_start().strip_prefix('(').ok_or("in and notin need values in parentheses")?;
-        let (values, rest) = set.split_once(')').ok_or("a closing parenthesis is missing")?;
+        let set = operand
+            .trim_start()
+            .strip_prefix('(')
+            .ok_or("expected values in parentheses after in or notin")?;
+        let (values, rest) = set.split_once(')').ok_or("expected a closing parenthesis")?;
         let values = values.split(',').map(|value| value.trim().to_owned()).collect();
         (values, after_comma(rest)?)
     } else {
@@ -168,6 +171,6 @@ fn parse_condition(text: &str) -> Result<Condition<'_>, &'static str> {
 fn after_comma(text: &str) -> Result<Option<&str>, &'static str> {
     match text.trim_start() {
         "" => Ok(None),
-        text => text.strip_prefix(',').map(Some).ok_or("requirements have to be separated by commas"),
+        text => text.strip_prefix(',').map(Some).ok_or("expected a comma between requirements"),
     }
 }

@@ -1,9 +1,31 @@
-//! Do the pods of a binding have what it gives now, and what is done about those that do not?
+//! Do the pods of a binding have its current revision, and which workloads are restarted so that they get it?
+//!
+//! Environment and volumes of a running pod cannot be changed, so the only way to roll out a revision is to restart the
+//! pod's workload. The entry point is [`plan_restarts`], a pure function from the state of one namespace to the
+//! restarts and to what the condition `RolledOut` of each binding says.
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `demand` | what does a binding want of a pod? |
-//! | `restart_plan` | which workloads are restarted, and how far is each binding? |
+//! | `demand` | which revision does a binding want of a pod, and does the pod drift from it? |
+//! | `restart_plan` | which workloads are restarted now, and how far is the rollout of each binding? |
+//!
+//! The pod template of a workload whose pods are stale gets the annotation
+//! `restart.servicecatalog.k8s.io/<UID of the binding>` with the revision that its pods should have, or 0 if they
+//! should have nothing any more; the workload's controller then replaces the pods.
+//!
+//! - **Drift.** A pod's stamp is compared with `status.revision` of the binding: `Demand::drift` says what the pod
+//!   lacks, and whether it is restarted for that. `domain::binding` turns the result into the conditions `RolledOut`
+//!   and `Ready`, and makes a deletion wait for it.
+//! - **Together.** A workload is restarted for all bindings at once that its pods lack, and waits up to 30 s for a
+//!   binding that is about to be ready.
+//! - **Once.** A template that already has the revision is left alone, whatever its pods say. A pod that the restart
+//!   created carries the annotation: if it lacks the revision nevertheless, that is reported (`StalePods`), and the
+//!   restart is not repeated.
+//! - **Level-triggered.** Only the permits and how long a restart has waited are remembered; an operator that has
+//!   just started comes to the same result.
+//! - **Ten at a time.** A restart holds one of ten permits of the cluster until its stale pods are gone, ten minutes
+//!   at most. A workload that is paused, has the strategy `OnDelete`, or that the API server refuses to change, takes
+//!   no permit.
 
 mod demand;
 mod restart_plan;
@@ -18,45 +40,46 @@ use crate::crd::condition::{self, Status};
 pub use demand::{Demand, Drift};
 pub use restart_plan::{NamespaceState, RestartPlan, plan_restarts};
 
-/// What the pods of a binding have of it: those that run, whether it selects them or not.
+/// Which revisions of a binding the running pods have, whether the binding selects these pods or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// The oldest revision that one of them has; nothing if none has any.
+    /// The oldest revision that a pod has; `None` if no pod has any.
     pub oldest: Option<i64>,
-    /// Of which version of the binding this is said.
+    /// The version of the binding that the pods were compared with.
     pub of: Version,
-    /// Who does not have what it should have.
+    /// The workloads and pods that drift, by the reason why.
     pub outdated: Outdated,
 }
 
-/// Tells apart what a binding wants of pods: its generation, and its revision.
+/// Generation and revision of a binding: it wants the same of pods as long as neither changes.
 pub type Version = (i64, i64);
 
-/// Who does not have what it should have, and why. Names are as `kubectl` takes them, like `deployment/web`.
+/// The workloads and pods that drift, by the reason why. Names are as `kubectl` takes them, such as `deployment/web`.
 pub type Outdated = BTreeMap<NotRolledOut, BTreeSet<String>>;
 
-/// Why a pod does not have what it should have. The first that there is gives the reason of the condition.
+/// Why a pod does not have the current revision. If a binding has several, the first in this order gives the
+/// condition's reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotRolledOut {
-    /// It is being replaced.
+    /// The pod is being replaced.
     Rolling,
-    /// Too many workloads are being restarted.
+    /// The limit of concurrent restarts is reached.
     Throttled,
-    /// It is spared a second restart: something else that it gets is not ready yet.
+    /// The restart waits until another binding of the pod is ready, so that one restart serves both.
     WaitingForOthers,
-    /// The API server does not accept the restart.
+    /// The API server rejected the restart; it is retried.
     Refused,
-    /// Its Deployment is paused.
+    /// The rollout of the Deployment is paused.
     Paused,
-    /// Its workload replaces pods that somebody else deletes.
+    /// The workload's update strategy is `OnDelete`: it replaces only pods that a user deletes.
     OnDelete,
-    /// It was made by a restart, and yet it does not have it.
+    /// A restart for this revision created the pod, and still the pod lacks it. Another restart would not help.
     StillStale,
-    /// Nobody replaces it.
+    /// No workload replaces the pod with a new one: it is bare, or belongs to a Job, for instance.
     NoController,
-    /// The binding restarts nobody.
+    /// `spec.injection.restart` of the binding does not allow the restart.
     Disabled,
-    /// Nothing goes into the pods of its namespace.
+    /// The admission policy does not inject into the pods of the namespace.
     NamespaceExcluded,
 }
 
@@ -70,32 +93,33 @@ impl NotRolledOut {
             Self::OnDelete => reason::ON_DELETE,
             Self::StillStale | Self::NoController => reason::STALE_PODS,
             Self::Disabled => reason::RESTARTS_DISABLED,
-            Self::NamespaceExcluded => reason::NAMESPACE_LEFT_OUT,
+            Self::NamespaceExcluded => reason::NAMESPACE_EXCLUDED,
         }
     }
 
-    fn words(self) -> &'static str {
+    /// The message of the condition, up to the names.
+    fn explanation(self) -> &'static str {
         match self {
             Self::Rolling => "Being restarted",
-            Self::Throttled => "Restarted as soon as fewer others are",
-            Self::WaitingForOthers => "Restarted as soon as all that they get is ready",
-            Self::Refused => {
-                "The API server refuses to restart, as the operator's log says; it is tried again"
-            }
-            Self::Paused => "Restarted when somebody resumes their rollout",
-            Self::OnDelete => "Their update strategy is OnDelete, so somebody has to delete the pods of",
-            Self::StillStale => "Restarted in vain, as the new pods do not have it either",
-            Self::NoController => "Nobody replaces these, they have to end or to be deleted",
+            Self::Throttled => "Waiting for other restarts to finish",
+            Self::WaitingForOthers => "Restarted once all bindings that inject into them are ready",
+            Self::Refused => "The API server rejected the restart, see the operator's log; retrying shortly",
+            Self::Paused => "The rollout is paused; run kubectl rollout resume for",
+            Self::OnDelete => "The update strategy is OnDelete; delete the pods of",
+            Self::StillStale => "Restarted, but the new pods still lack the credentials",
+            Self::NoController => "No workload replaces these pods; delete them, or wait until they end",
             Self::Disabled => {
-                "Not restarted, as spec.injection.restart says; kubectl rollout restart does it for"
+                "spec.injection.restart does not allow a restart; run kubectl rollout restart for"
             }
-            Self::NamespaceExcluded => "Pods get nothing in a namespace of the system or of the operator",
+            Self::NamespaceExcluded => {
+                "Injection is disabled in system namespaces and in the operator's namespace"
+            }
         }
     }
 }
 
 impl Usage {
-    /// That of a binding in a namespace whose pods get nothing.
+    /// The usage of a binding in a namespace that the admission policy excludes from injection.
     pub fn excluded(binding: &ServiceBinding) -> Self {
         let namespace = binding.metadata.namespace.iter().cloned().collect();
         Self {
@@ -105,18 +129,18 @@ impl Usage {
         }
     }
 
-    /// Whether those who have something else are being replaced, or are about to be, without anybody else's doing.
-    pub fn is_going_on(&self) -> bool {
-        let goes_on = |finding: &NotRolledOut| {
+    /// Whether the rollout makes progress without a user's help.
+    pub fn is_progressing(&self) -> bool {
+        let progresses = |finding: &NotRolledOut| {
             matches!(
                 finding,
                 NotRolledOut::Rolling | NotRolledOut::Throttled | NotRolledOut::WaitingForOthers
             )
         };
-        self.outdated.is_empty() || self.outdated.keys().any(goes_on)
+        self.outdated.is_empty() || self.outdated.keys().any(progresses)
     }
 
-    /// What the condition `RolledOut` says: status, reason, message.
+    /// Status, reason and message of the condition `RolledOut`.
     pub fn verdict(&self) -> (Status, &'static str, String) {
         match self.outdated.keys().next() {
             Some(first) => (Status::False, first.reason(), self.to_string()),
@@ -125,41 +149,43 @@ impl Usage {
     }
 }
 
-/// How many names are told of a finding: a message is not to be written anew for each of many.
-const NAMES: usize = 3;
+/// How many names a message has for each finding. With all names, each pod of a large rollout would cost a status
+/// write.
+const MAX_NAMES: usize = 3;
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (finding, names)) in self.outdated.iter().enumerate() {
-            let told: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+            let shown: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
             let separator = if index == 0 { "" } else { ". " };
-            let more = if names.len() > NAMES { " and others" } else { "" };
-            write!(f, "{separator}{}: {}{more}", finding.words(), told.join(", "))?;
+            let more = if names.len() > MAX_NAMES { " and others" } else { "" };
+            write!(f, "{separator}{}: {}{more}", finding.explanation(), shown.join(", "))?;
         }
         Ok(())
     }
 }
 
-/// A pod, as far as bindings are concerned.
+/// What the operator reads of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
     /// Its name.
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// The revision that it got of each binding, by the binding's UID.
+    /// The revision of each binding that the pod started with, by the binding's UID. 0: it was admitted before the
+    /// first revision.
     pub stamps: BTreeMap<String, i64>,
-    /// For which revisions it was made by a restart, likewise.
+    /// The revisions that the operator restarted its workload for, by the binding's UID.
     pub restarts: BTreeMap<String, i64>,
-    /// What controls it.
+    /// Its controller owner reference.
     pub controller: Option<Controller>,
-    /// Nothing goes into it, whatever selects it.
+    /// The admission policy does not inject into it, even if a binding selects it.
     pub exempt: bool,
     /// It is being deleted.
-    pub leaving: bool,
+    pub terminating: bool,
 }
 
-/// What controls a pod.
+/// The controller owner reference of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Controller {
     /// Its UID.
@@ -172,7 +198,7 @@ pub struct Controller {
     pub name: String,
 }
 
-/// What makes new pods in place of old ones.
+/// A workload that a rollout can restart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Workload {
     /// Its kind.
@@ -193,7 +219,7 @@ pub enum WorkloadKind {
 }
 
 impl WorkloadKind {
-    /// As it is written.
+    /// The kind as it is in a manifest.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deployment => "Deployment",
@@ -202,7 +228,7 @@ impl WorkloadKind {
         }
     }
 
-    /// The kind that is written so.
+    /// Parses the kind of an owner reference; `None` if the operator does not restart that kind.
     pub fn find(kind: &str) -> Option<Self> {
         [Self::Deployment, Self::StatefulSet, Self::DaemonSet].into_iter().find(|each| each.as_str() == kind)
     }
@@ -214,29 +240,29 @@ impl fmt::Display for Workload {
     }
 }
 
-/// What is known of a workload.
+/// What the operator reads of a workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     /// The workload's UID.
     pub uid: String,
-    /// For which revisions its pods are restarted, by the UIDs of bindings.
+    /// The revisions that its pod template was last restarted for, by the binding's UID.
     pub restarts: BTreeMap<String, i64>,
-    /// A change of it has no effect before somebody resumes the rollout.
+    /// The rollout is paused: a new pod template has no effect until a user resumes it.
     pub paused: bool,
-    /// A change of it has no effect on a pod before somebody deletes that.
+    /// The update strategy is `OnDelete`: a new pod template affects a pod only after a user deleted it.
     pub on_delete: bool,
 }
 
-/// Who makes a pod anew.
+/// The root of a pod's chain of controllers: it creates the replacement of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// One that can be made to.
+    /// A workload that the operator can restart.
     Workload(Workload),
-    /// Something that cannot, by its name.
+    /// The name of an owner that the operator cannot restart, such as `job/once`.
     Other(String),
 }
 
-/// Whether pods have, had, or are to have something of a binding.
+/// Whether a binding selects pods, or did so and still reports on them.
 pub fn concerns_pods(binding: &ServiceBinding) -> bool {
     let stated = || {
         let status = binding.status.as_ref()?;
@@ -245,7 +271,8 @@ pub fn concerns_pods(binding: &ServiceBinding) -> bool {
     selects(binding) || stated().is_some()
 }
 
-/// Whether it has to be known of pods what they have of a binding.
+/// Whether the operator has to watch pods for a binding: its rollout is not known to be complete. Settled bindings cost
+/// no watch.
 pub fn is_open(binding: &ServiceBinding) -> bool {
     let Some(status) = binding.status.as_ref().filter(|status| status.revision > 0) else { return false };
     let settled = condition::is_true(&status.conditions, condition::ROLLED_OUT)
@@ -263,7 +290,7 @@ pub fn selects(binding: &ServiceBinding) -> bool {
     })
 }
 
-/// What pods are compared with.
+/// The version of a binding that pods are compared with.
 pub fn version(binding: &ServiceBinding) -> Version {
     let revision = binding.status.as_ref().map(|status| status.revision);
     (binding.metadata.generation.unwrap_or_default(), revision.unwrap_or_default())

@@ -1,4 +1,12 @@
-//! When something is tried again.
+//! When is the next attempt, and when the next poll?
+//!
+//! **Back-off** is stored in `status.operation`, so it survives a restart: 1 s, doubling to 10 min, extended by up to
+//! a fifth by a hash of the object's UID, and never sooner than `Retry-After`. An edit of the spec ends the wait for
+//! a new attempt, unless the circuit of the broker is open.
+//!
+//! **Polling** begins after a second and slows down to a tenth of the time that has passed, at most a minute, or
+//! follows `Retry-After`. The time of the next poll is in memory only: losing it costs one poll. The operation ends
+//! at `operation.deadline`: after the plan's `maximum_polling_duration`, a day at most.
 
 use std::time::Duration;
 
@@ -10,15 +18,17 @@ use sha2::{Digest as _, Sha256};
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest delay between two attempts.
 const LONGEST_RETRY: Duration = Duration::from_mins(10);
-/// After so many failures in a row the delay is the longest.
+/// From this many failures in a row on, the delay is `LONGEST_RETRY`.
 pub const FAILURES_FOR_MAX_DELAY: i64 = 10;
-/// The shortest and the longest time between two questions how far the broker is.
-const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-/// How long an asynchronous operation may take if the plan does not say.
+/// The shortest time between two polls.
+const POLL_MIN: Duration = Duration::from_secs(1);
+/// The longest time between two polls, unless the broker asks for more with `Retry-After`.
+const POLL_MAX: Duration = Duration::from_mins(1);
+/// How long an asynchronous operation may take; a plan can only shorten it.
 const LONGEST_OPERATION: Duration = Duration::from_hours(24);
 
-/// When to try again after so many failures in a row. Objects (`seed`) that fail together come back apart; what
-/// the broker asked for (`Retry-After`) is kept.
+/// The time of the next attempt after this many failures in a row, never before `retry_after`. `seed`, the object's
+/// UID, selects the jitter, so that objects that fail together do not retry together.
 pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration>) -> Time {
     let failures_in_row = u32::try_from(failures.max(0)).unwrap_or(u32::MAX);
     let delay = back_off(failures_in_row, FIRST_RETRY, LONGEST_RETRY);
@@ -26,41 +36,40 @@ pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration
     after(now, delay.max(retry_after.unwrap_or_default()))
 }
 
-/// The delay after so many failures in a row: `first` after one failure, twice as long after each further one, up to
-/// `longest`.
+/// Exponential back-off: `first` after one failure, doubling with each further one in a row, up to `longest`.
 pub fn back_off(failures: u32, first: Duration, longest: Duration) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest)
 }
 
-/// Within the second that follows: objects (`seed`) that wait for the same come apart.
+/// Adds up to one second of jitter: objects (`seed`) that wait for the same time do not all wake at once.
 pub fn spread(time: &Time, seed: &str) -> Time {
     after(time, Duration::from_secs(1).mul_f64(share(seed)))
 }
 
-/// A number from 0 to 1, always the same for the same seed.
+/// A number from 0 to 1 by hashing the seed. Jitter without randomness, so that the core stays pure.
 pub fn share(seed: &str) -> f64 {
     f64::from(Sha256::digest(seed).first().copied().unwrap_or_default()) / 255.0
 }
 
-/// When to ask again how far an operation is: the longer it runs, the less often, so that its end is noticed
-/// within a tenth of its time.
+/// The time of the next poll. The longer an operation runs, the less often it is polled, so that its end is noticed
+/// within a tenth of its duration.
 pub fn poll(now: &Time, started: Option<&Time>, retry_after: Option<Duration>) -> Time {
     let running = started.map_or(Duration::ZERO, |started| elapsed(started, now));
-    after(now, retry_after.unwrap_or_else(|| (running / 10).clamp(POLL.0, POLL.1)))
+    after(now, retry_after.unwrap_or_else(|| (running / 10).clamp(POLL_MIN, POLL_MAX)))
 }
 
-/// When an asynchronous operation that begins now is given up (OSB, `maximum_polling_duration`).
+/// When an asynchronous operation that starts now counts as failed (OSB, `maximum_polling_duration`).
 pub fn deadline(now: &Time, maximum_polling_duration: Option<Duration>) -> Time {
     after(now, maximum_polling_duration.map_or(LONGEST_OPERATION, |plan| plan.min(LONGEST_OPERATION)))
 }
 
-/// This much later.
+/// `time` plus `delay`, saturating.
 pub fn after(time: &Time, delay: Duration) -> Time {
     let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
     Time(time.0.checked_add(delay).unwrap_or(Timestamp::MAX))
 }
 
-/// How long ago; nothing if it is still to come.
+/// The time from `since` to `now`; zero if `since` is in the future.
 pub fn elapsed(since: &Time, now: &Time) -> Duration {
     now.0.duration_since(since.0).try_into().unwrap_or_default()
 }
@@ -90,9 +99,9 @@ mod tests {
 
     #[test]
     fn the_broker_is_not_asked_before_it_said() {
-        let asked = Duration::from_secs(50);
-        assert_eq!(retry(&at(0), 1, "uid", Some(asked)), at(50));
-        assert_eq!(poll(&at(100), Some(&at(0)), Some(asked)), at(150));
+        let retry_after = Duration::from_secs(50);
+        assert_eq!(retry(&at(0), 1, "uid", Some(retry_after)), at(50));
+        assert_eq!(poll(&at(100), Some(&at(0)), Some(retry_after)), at(150));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Do parameters fit the JSON schema of a plan?
+//! Do parameters conform to the JSON schema of a plan? See [`check`].
 //!
-//! Schemas come from brokers, which may be anybody's: one that would cost too much to apply, or refers to something
-//! outside of itself, is not applied. Then the broker is the one to judge.
+//! Schemas come from brokers, which are not trusted. A schema that would cost too much to apply, or that refers to
+//! another document, is not applied; the broker then validates the parameters alone.
 
 mod cost;
 mod rule;
@@ -15,28 +15,28 @@ use serde_json::Value;
 use super::parameters::{Parameters, REDACTED};
 use crate::crd::plan::CommonServicePlanSpec;
 
-/// The longest schema that is applied, in bytes (OSB, “Input Parameters Schema Object”).
-const LONGEST: usize = 64 * 1024;
+/// The size limit of a schema, in bytes (OSB, “Input Parameters Schema Object”).
+const SCHEMA_MAX_BYTES: usize = 64 * 1024;
 
-/// How large a regular expression may become in memory, in bytes.
-const LARGEST_PATTERN: usize = 64 * 1024;
+/// The size limit of a compiled regular expression, in bytes.
+const PATTERN_MAX_BYTES: usize = 64 * 1024;
 
-/// How many violations are told.
-const TOLD: usize = 5;
+/// How many violations a message describes. The others are only counted.
+const SHOWN_VIOLATIONS: usize = 5;
 
-/// What parameters are for, and so which of a plan's schemas they have to fit.
+/// The request that carries the parameters. It selects one of the schemas of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To make an instance.
+    /// Provision an instance.
     Provision,
-    /// To change one.
+    /// Update an instance.
     Update,
-    /// To make a binding.
+    /// Create a binding.
     Bind,
 }
 
 impl Purpose {
-    /// The schema that a plan has for it.
+    /// The schema of a plan for this request.
     pub fn schema(self, plan: &CommonServicePlanSpec) -> Option<&Value> {
         match self {
             Self::Provision => plan.instance_create_parameter_schema.as_ref(),
@@ -46,32 +46,32 @@ impl Purpose {
     }
 }
 
-/// What came of comparing parameters with a schema.
+/// The result of a validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// They fit.
+    /// The parameters conform to the schema.
     Fits,
-    /// They do not: what is wrong with them. No value of a parameter is repeated.
+    /// They do not: a message for the user, without any value of a parameter.
     Violates(String),
     /// The schema is not applied, for this reason.
     NotApplied(String),
 }
 
-/// Compares parameters with a schema.
+/// Validates parameters against a schema.
 pub fn check(schema: &Value, parameters: &Parameters) -> Checked {
     match violations(schema, parameters) {
         Ok(violations) if violations.is_empty() => Checked::Fits,
-        Ok(violations) => Checked::Violates(told(&violations)),
+        Ok(violations) => Checked::Violates(summary(&violations)),
         Err(why) => Checked::NotApplied(why),
     }
 }
 
 fn violations(schema: &Value, parameters: &Parameters) -> Result<Vec<String>, String> {
     if schema.get("$schema").is_none() {
-        return Err("it does not say with $schema which version of JSON Schema it is".to_owned());
+        return Err("it does not name its JSON Schema draft in $schema".to_owned());
     }
-    if schema.to_string().len() > LONGEST {
-        return Err(format!("it has more than {LONGEST} bytes"));
+    if schema.to_string().len() > SCHEMA_MAX_BYTES {
+        return Err(format!("it has more than {SCHEMA_MAX_BYTES} bytes"));
     }
     let values = Value::Object(parameters.values.0.clone());
     cost::affordable(schema, &values)?;
@@ -79,32 +79,33 @@ fn violations(schema: &Value, parameters: &Parameters) -> Result<Vec<String>, St
     let mut found = Vec::new();
     for error in validator.iter_errors(&values) {
         if let ValidationErrorKind::RegexEngineFailure { .. } = error.kind() {
-            return Err("a pattern of it cannot be applied".to_owned());
+            return Err("the evaluation of one of its patterns failed".to_owned());
         }
         found.push(violation(&error, parameters));
     }
     Ok(found)
 }
 
-/// `format` is for people: what exactly is a URI or an address is for the broker to say.
+/// Compiles a schema. `format` is not validated: only the broker knows which URIs or addresses it accepts.
 fn compile(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .offline()
         .should_validate_formats(false)
         .with_pattern_options(
-            PatternOptions::regex().size_limit(LARGEST_PATTERN).dfa_size_limit(LARGEST_PATTERN),
+            PatternOptions::regex().size_limit(PATTERN_MAX_BYTES).dfa_size_limit(PATTERN_MAX_BYTES),
         )
         .build(schema)
         .map_err(|error| format!("it is not a valid schema: {}", rule::shortened(&error.to_string())))
 }
 
-/// Where, and what is wanted there. What is inside of a parameter from a Secret is not told, not even its names.
+/// Describes a violation: the JSON pointer, and the rule of the schema. Inside a parameter that comes from a Secret,
+/// neither values nor member names are shown.
 fn violation(error: &ValidationError<'_>, parameters: &Parameters) -> String {
     let path = error.instance_path().as_str();
     let end = path.get(1..).and_then(|path| path.find('/')).map_or(path.len(), |end| end + 1);
     let (parameter, inside) = path.split_at_checked(end).unwrap_or((path, ""));
     let is_secret = parameters.redacted.get(&unescaped(parameter)).is_some_and(|value| value == REDACTED);
-    let rule = rule::told(error, is_secret);
+    let rule = rule::describe(error, is_secret);
     match (parameter, inside) {
         ("", _) => rule,
         (_, "") => format!("{parameter} {rule}"),
@@ -118,10 +119,10 @@ fn unescaped(pointer: &str) -> String {
     pointer.strip_prefix('/').unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 
-fn told(violations: &[String]) -> String {
-    let first: Vec<&str> = violations.iter().take(TOLD).map(String::as_str).collect();
+fn summary(violations: &[String]) -> String {
+    let first: Vec<&str> = violations.iter().take(SHOWN_VIOLATIONS).map(String::as_str).collect();
     let text = first.join("; ");
-    match violations.len().checked_sub(TOLD) {
+    match violations.len().checked_sub(SHOWN_VIOLATIONS) {
         Some(more @ 1..) => format!("{text}; and {more} more"),
         _ => text,
     }

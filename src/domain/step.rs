@@ -1,4 +1,5 @@
-//! What `decide` answers, what comes of it, and what `settle` makes of that.
+//! The vocabulary of the core: [`Step`] is what `decide` returns, [`Outcome`] is how a call ended, [`Settled`] is what
+//! `settle` returns.
 
 use std::fmt;
 
@@ -10,58 +11,59 @@ use super::schema::Purpose;
 use super::validity::Validity;
 use crate::osb;
 
-/// The one next thing to do for an object; `S` is its status, `C` a call to its broker.
+/// The next step for an object; `S` is its status, `C` a call to its broker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step<S, C> {
-    /// Nothing, before this moment or before something changes.
+    /// Do nothing until this time, or until something changes.
     Wait(Option<Time>),
-    /// Nothing, before its broker may be called again.
+    /// Do nothing until the circuit of its broker closes or lets a probe through.
     AwaitBroker,
-    /// Write to an instance's spec which class and plan were found.
+    /// Write the resolved class and plan to the instance's spec.
     Resolve(References),
-    /// Compare the parameters with the plan's schema for this purpose, then decide again: they are about to be sent.
+    /// Validate the parameters against the plan's schema for this purpose, then decide again. Comes before the intent.
     Validate(Purpose),
-    /// Put this label on the object, then decide again.
+    /// Add this label to the object, then decide again.
     Label(&'static str),
     /// Write this status, then decide again.
     Write(Box<S>),
-    /// Ask the broker. That it is asked is in the status already.
+    /// Call the broker. The status already holds the intent.
     Call(C),
-    /// Delete the object itself, as its instance is being deleted and says so.
+    /// Delete the object itself: its instance is being deleted with the deletion policy `Cascade`.
     Delete,
-    /// Remove the finalizer: nothing is left at the broker, or it is to be left there.
+    /// Remove the finalizer: nothing is left at the broker, or the user wants it to stay there.
     RemoveFinalizer,
 }
 
-/// What came of a call to the broker, whichever it was.
+/// How a call to the broker ended, whichever call it was.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is done.
+    /// The broker has done it.
     Done {
-        /// A page on which the instance can be managed, if the broker named one.
+        /// Web page to manage the instance, if the broker has one.
         dashboard_url: Option<String>,
     },
-    /// The broker has begun, and has to be asked how far it is.
+    /// The broker has accepted an asynchronous operation, which has to be polled.
     InProgress {
-        /// What the broker calls it.
+        /// The broker's name for the operation, sent back with each poll.
         operation: Option<String>,
         /// As for `Done`.
         dashboard_url: Option<String>,
     },
-    /// How far the broker is.
+    /// The broker's answer to a poll.
     Polled(osb::LastOperation),
-    /// It failed, or nobody knows.
+    /// The call failed; the error tells whether the broker may have acted nevertheless.
     Failed(osb::Error),
-    /// The broker was not asked, as something of ours stands in the way.
-    NotAsked(String),
-    /// The credentials are in the Secret, whose entries have this digest.
+    /// The call was not made: a Kubernetes object that it needs is missing or unusable.
+    NotCalled(String),
+    /// The credentials are in the Secret.
     Stored {
-        /// See [`digest`](super::credentials::digest).
+        /// [`digest`](super::credentials::digest) of the Secret's data.
         digest: String,
-        /// How long they are valid.
+        /// How long the credentials are valid.
         validity: Validity,
     },
-    /// The operator's own part failed after the broker had done its own: what exists there is of no use.
+    /// The broker succeeded, but the operator cannot use the result: the credentials do not fit into the Secret, for
+    /// example.
     Unusable(String),
 }
 
@@ -73,20 +75,20 @@ impl fmt::Display for Outcome {
             Self::Polled(last) => write!(f, "{:?}", last.state),
             Self::Stored { .. } => f.write_str("the credentials are in the Secret"),
             Self::Failed(error) => write!(f, "{error}"),
-            Self::NotAsked(why) | Self::Unusable(why) => f.write_str(why),
+            Self::NotCalled(why) | Self::Unusable(why) => f.write_str(why),
         }
     }
 }
 
-/// What is so after a call.
+/// The result of `settle`.
 #[derive(Debug)]
 pub struct Settled<S> {
-    /// The new status.
+    /// The status to write.
     pub status: S,
-    /// The object can be let go.
-    pub release: bool,
-    /// What to tell.
+    /// Whether the finalizer can be removed.
+    pub remove_finalizer: bool,
+    /// The event to send, if any.
     pub note: Option<Note>,
-    /// When the broker may be asked again how far it is.
+    /// The earliest time of the next poll.
     pub next_poll: Option<Time>,
 }

@@ -1,13 +1,13 @@
-//! Objects that an earlier version of the operator stored. Reading them loses nothing, and the operator goes on with them as
-//! that version did: no other broker call, no other write.
+//! Upgrade tests with objects that an earlier version of the operator stored. Parsing them loses nothing, and `decide`
+//! answers as that version did: no other broker call, no other write.
 //!
-//! `tests/fixtures/stored/` holds one object of each distinct shape. They were recorded from the simulation, from the unit
-//! tests of this module and from the tests of the takeover at commit d656287, each with the step that `decide` answered.
-//! The clock, the caches and the memory are as after a restart: no circuit breaker is open, no poll is scheduled, and an
-//! intent may have been executed already.
+//! `tests/fixtures/stored/` holds one object of each distinct shape. They were recorded from the simulation, from the
+//! unit tests of this module and from the tests of the takeover at commit d656287, each with the step that `decide`
+//! returned. The clock, the caches and the memory are as after a restart: no circuit is open, no poll is scheduled, and
+//! an intent may have been executed already.
 //!
-//! Seen to fail: with a field of a status renamed, with a status that is written once more when all is settled, and with a
-//! catalog that is fetched again without a reason.
+//! Seen to fail: with a renamed status field, with a status write for a settled object, and with a catalog that is
+//! fetched without a reason.
 
 mod brokers;
 
@@ -31,7 +31,7 @@ const INSTANCES: &str = include_str!("../../tests/fixtures/stored/instances.yaml
 const BINDINGS: &str = include_str!("../../tests/fixtures/stored/bindings.yaml");
 const BOUND: &str = include_str!("../../tests/fixtures/stored/bound.yaml");
 
-/// A stored object, what is known besides, and the step that followed.
+/// A stored object, what else is known, and the expected step.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored<K> {
@@ -45,7 +45,7 @@ struct Stored<K> {
     known: K,
 }
 
-/// What is known of an instance besides the object.
+/// What else is known of an instance.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KnownOfInstance {
@@ -53,17 +53,17 @@ struct KnownOfInstance {
     bindings: Vec<String>,
 }
 
-/// What is known of a binding besides the object.
+/// What else is known of a binding.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct KnownOfBinding {
     /// The name of a document in `bound.yaml`.
     instance: Option<String>,
-    /// What class and plan say of bindings.
+    /// What class and plan offer: `bindable`, `retrievable`, `rotatable`.
     offering: BTreeSet<String>,
     /// The digest of its Secret.
     secret: Option<String>,
-    /// The oldest revision that its pods have, if it is known which pods have it.
+    /// Which revisions its pods have, if that is known.
     pods: Option<Pods>,
     collisions: BTreeSet<String>,
 }
@@ -94,7 +94,7 @@ fn of_kind<T: DeserializeOwned>(objects: &[Value], kind: &str) -> Vec<T> {
     objects.iter().filter(|object| object["kind"] == kind).map(read).collect()
 }
 
-/// What the brokers offer.
+/// The published classes and plans.
 struct Catalog {
     classes: Vec<ClusterServiceClass>,
     plans: Vec<ClusterServicePlan>,
@@ -109,7 +109,7 @@ impl Catalog {
         }
     }
 
-    /// The one place that says what is known of a stored instance.
+    /// The only place that builds the observation of a stored instance.
     fn observe<'a>(
         &self,
         case: &'a Stored<KnownOfInstance>,
@@ -133,13 +133,13 @@ impl Catalog {
             validated: true,
             bindings: &case.known.bindings,
             next_poll: None,
-            repeated: true,
+            may_be_retry: true,
             outage: None,
         }
     }
 }
 
-/// The one place that says what is known of a stored binding.
+/// The only place that builds the observation of a stored binding.
 fn observe_binding<'a>(
     case: &Stored<KnownOfBinding>,
     binding: &'a ServiceBinding,
@@ -161,7 +161,7 @@ fn observe_binding<'a>(
         validated: true,
         secret: known.secret.clone(),
         next_poll: None,
-        repeated: true,
+        may_be_retry: true,
         usage: known.pods.as_ref().map(|pods| Usage {
             oldest: pods.oldest,
             of: pods.of,
@@ -176,7 +176,7 @@ fn inline(parameters: Option<&Map<String, Value>>) -> Parameters {
     merge([None, None], parameters, &[]).unwrap()
 }
 
-/// A step in words, and the patch of the status if it is written.
+/// The step in words, and the status patch of a write.
 fn describe<S: Serialize, C>(
     step: &Step<S, C>,
     stored: &Value,
@@ -200,7 +200,7 @@ fn describe<S: Serialize, C>(
                 patch(&without_messages(stored.clone()), &without_messages(written)),
             );
         }
-        Step::Call(asked) => format!("call {}", call(asked)),
+        Step::Call(step) => format!("call {}", call(step)),
         Step::Delete => "delete".to_owned(),
         Step::RemoveFinalizer => "remove the finalizer".to_owned(),
     };
@@ -247,7 +247,7 @@ fn without_messages(mut status: Value) -> Value {
     status
 }
 
-/// What makes one object of the other (RFC 7386).
+/// The merge patch from one value to the other (RFC 7386).
 fn patch(before: &Value, after: &Value) -> Value {
     let (Value::Object(old), Value::Object(new)) = (before, after) else { return after.clone() };
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
@@ -258,7 +258,7 @@ fn patch(before: &Value, after: &Value) -> Value {
     Value::Object(changed.chain(removed).collect())
 }
 
-/// Whether nothing of what is stored is lost or changed. What is absent may be written with its default.
+/// Whether nothing that is stored is lost or changed. An absent field may be written with its default.
 fn is_kept(stored: &Value, again: &Value) -> bool {
     match (stored, again) {
         (Value::Object(stored), Value::Object(again)) => {
@@ -277,19 +277,19 @@ fn is_default(value: &Value) -> bool {
     [json!(""), json!(0), json!(false), json!([])].contains(value)
 }
 
-/// Whether the status says that the object works, and that nothing is under way.
+/// Whether the object is ready, with no operation in flight.
 fn is_settled(object: &Value) -> bool {
     let (meta, status) = (&object["metadata"], &object["status"]);
     let conditions: Vec<Condition> = serde_json::from_value(status["conditions"].clone()).unwrap_or_default();
-    let under_way = ["currentOperation", "orphans", "predecessor", "successorID", "updateUncertain"];
+    let in_flight = ["currentOperation", "orphans", "predecessor", "successorID", "updateUncertain"];
     matches!(&*conditions, [ready] if ready.type_ == condition::READY && ready.status == "True")
-        && under_way.iter().all(|name| status[*name].is_null())
+        && in_flight.iter().all(|name| status[*name].is_null())
         && status["observedGeneration"] == meta["generation"]
         && [&meta["deletionTimestamp"], &meta["annotations"]].iter().all(|it| it.is_null())
 }
 
-/// What is wrong with a case, if anything.
-fn judge<K>(
+/// Compares a case with what the current version makes of it; returns the difference, if any.
+fn check<K>(
     case: &Stored<K>,
     again: &Value,
     (step, patch): &(String, Value),
@@ -306,7 +306,7 @@ fn judge<K>(
     (!as_before).then(|| format!("{name}: {} {:#}\nnow is {step} {patch:#}", case.step, case.patch))
 }
 
-fn all_is_well(kind: &str, broken: &[String], count: usize) {
+fn assert_none_broken(kind: &str, broken: &[String], count: usize) {
     assert!(count > 0, "no {kind}");
     assert!(broken.is_empty(), "{} of {count} {kind}:\n{}", broken.len(), broken.join("\n"));
 }
@@ -318,12 +318,12 @@ fn stored_instances_are_read_and_go_on_as_before() {
     let wrong = |case: &Stored<KnownOfInstance>| {
         let instance: ServiceInstance = read(&case.object);
         let step = describe_instance(&instance, &instance::decide(&catalog.observe(case, &instance)));
-        // One of service-catalog has no id yet.
+        // An object of service-catalog has no `instanceID` yet, and is written once to adopt it.
         let settled = is_settled(&case.object) && !case.object["status"]["instanceID"].is_null();
-        judge(case, &serde_json::to_value(&instance.status).unwrap(), &step, settled)
+        check(case, &serde_json::to_value(&instance.status).unwrap(), &step, settled)
     };
     let broken: Vec<String> = cases.iter().filter_map(wrong).collect();
-    all_is_well("instances", &broken, cases.len());
+    assert_none_broken("instances", &broken, cases.len());
 }
 
 #[test]
@@ -337,8 +337,8 @@ fn stored_bindings_are_read_and_go_on_as_before() {
         let digest = case.object["status"]["secretDigest"].as_str();
         let settled = is_settled(&case.object) && digest.is_some() && digest == case.known.secret.as_deref();
         let again = serde_json::to_value(&binding.status).unwrap();
-        judge(case, &again, &describe_binding(&binding, &step), settled)
+        check(case, &again, &describe_binding(&binding, &step), settled)
     };
     let broken: Vec<String> = cases.iter().filter_map(wrong).collect();
-    all_is_well("bindings", &broken, cases.len());
+    assert_none_broken("bindings", &broken, cases.len());
 }

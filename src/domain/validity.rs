@@ -1,4 +1,4 @@
-//! How long are credentials valid, as the broker says?
+//! How long are credentials valid? Parses the `metadata` that a broker sends with a binding.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -8,16 +8,17 @@ use crate::osb::BindingMetadata;
 /// How long credentials are valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validity {
-    /// When they become invalid.
+    /// When they expire.
     pub expires_at: Option<Time>,
-    /// When they should have been replaced.
+    /// When they should be rotated at the latest; never after `expires_at`.
     pub renew_before: Option<Time>,
-    /// What the broker says that is no time.
+    /// Message to the user if a time cannot be parsed. It does not quote the broker: the text may be anything, even a
+    /// secret.
     pub unreadable: Option<String>,
 }
 
 impl Validity {
-    /// What the broker says. Whoever renews later than the credentials expire, renews too late.
+    /// Parses the broker's metadata. A `renew_before` after the expiry would be too late, so the expiry caps it.
     pub fn of(metadata: Option<&BindingMetadata>) -> Self {
         let mut validity = Self::default();
         let Some(metadata) = metadata else { return validity };
@@ -30,13 +31,14 @@ impl Validity {
     fn read(&mut self, member: &str, text: Option<&str>) -> Option<Time> {
         let time = time(text?);
         if time.is_none() {
-            self.unreadable = Some(format!("The broker's {member} is no time of RFC 3339: it is ignored"));
+            self.unreadable = Some(format!("The broker's {member} is not a time in RFC 3339: it is ignored"));
         }
         time
     }
 }
 
-/// A time of RFC 3339, whose fraction may have any length.
+/// Parses a time in RFC 3339. The fraction may have any length and is cut off: jiff accepts nine digits
+/// at most.
 fn time(text: &str) -> Option<Time> {
     let (head, rest) = text.split_once('.').unwrap_or((text, ""));
     let zone = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
@@ -67,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn who_renews_later_than_the_credentials_expire_renews_too_late() {
+    fn credentials_are_renewed_before_they_expire() {
         let text = |second: Option<i64>| second.map(|second| at(second).0.to_string());
         for (expires, renew, expected) in [
             (Some(100), Some(50), (Some(100), Some(50))),
@@ -85,13 +87,13 @@ mod tests {
         }
     }
 
-    /// Nothing that the broker says is repeated: it may be anything.
+    /// The message does not quote the broker: its text may hold a secret.
     #[test]
-    fn what_is_no_time_is_ignored_and_told() {
+    fn what_is_no_time_is_ignored_and_reported() {
         let metadata = BindingMetadata { expires_at: Some("hunter2".into()), renew_before: None };
         let validity = Validity::of(Some(&metadata));
         assert_eq!(validity.expires_at, None);
-        let told = validity.unreadable.unwrap();
-        assert!(told.contains("expires_at") && !told.contains("hunter2"), "{told}");
+        let message = validity.unreadable.unwrap();
+        assert!(message.contains("expires_at") && !message.contains("hunter2"), "{message}");
     }
 }

@@ -1,25 +1,26 @@
-//! What the broker's failure means for what was asked (OSB, “Orphan Mitigation” and “Service Broker Errors”).
+//! What does a failed call mean for the request (OSB, “Orphan Mitigation” and “Service Broker Errors”)? The entry
+//! points are [`of_creation`] and [`of_update`]; a deletion is retried whatever its failure.
 
 use crate::osb;
 
 /// What to do after a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The broker will not do this; it is not asked again until something else is wanted.
+    /// The broker rejects this request; a retry would get the same answer.
     Refused,
-    /// Nothing has happened at the broker; the same is tried again later.
+    /// Nothing has happened at the broker: retry with back-off.
     Retry,
-    /// It may have happened; sending the same again finds out and does no harm.
+    /// It may have happened: send the same request again. It is idempotent, so the answer tells.
     Repeat,
-    /// It may have happened halfway; what may be left is removed before anything is tried again.
+    /// It may have happened halfway: delete what may be left, then retry under a new id.
     Orphan,
-    /// It has already been done, or is being done: ask how far it is.
+    /// It has been done already, or is being done: poll its state.
     Poll,
 }
 
 impl Verdict {
-    /// What it means if the same was, or may have been, asked before: that attempt may have been carried out, however
-    /// this one was answered.
+    /// The verdict if the same request was, or may have been, sent before. The broker may have executed the earlier
+    /// one, whatever it answers to this one.
     #[must_use]
     pub fn after_attempts(self, repeated: bool) -> Self {
         match self {
@@ -44,7 +45,7 @@ pub fn of_creation(error: &osb::Error) -> Verdict {
     if is_refusal(error) { Verdict::Refused } else { Verdict::Retry }
 }
 
-/// What to do after a failed update. An update is never undone.
+/// What to do after a failed update. There is no orphan: an update is never undone.
 pub fn of_update(error: &osb::Error) -> Verdict {
     if !error.update_repeatable().unwrap_or_else(|| !is_refusal(error)) {
         return Verdict::Refused;
@@ -52,31 +53,32 @@ pub fn of_update(error: &osb::Error) -> Verdict {
     if error.may_have_happened() { Verdict::Repeat } else { Verdict::Retry }
 }
 
-/// Whether a broker that is asked how far something is says that it knows nothing of it.
+/// Whether the answer to a poll says that the broker does not know the object or the operation.
 pub fn is_unknown(error: &osb::Error) -> bool {
     matches!(error.status(), Some(400 | 404 | 410 | 422)) && !error.is_concurrency_error()
 }
 
-/// What the code of an error means, for users; empty if it says nothing that the error does not.
+/// Explains an error code to the user, for use after the error; empty if there is nothing to add.
 pub fn hint(error: &osb::Error) -> &'static str {
     if error.is_async_required() {
-        " (the broker can do this only asynchronously; for bindings its catalog must say bindings_retrievable)"
+        " (the broker supports only asynchronous operations; for bindings, its catalog must declare \
+         bindings_retrievable)"
     } else if error.requires_app() {
-        " (it is for applications that the broker knows; it was told the UID of the namespace as app_guid)"
+        " (the broker binds only for an application; the operator sends the UID of the namespace as app_guid)"
     } else if error.is_concurrency_error() {
-        " (the broker is doing something else with it)"
+        " (another operation is in progress at the broker)"
     } else if error.is_unauthorized() {
-        " (the broker does not accept the credentials of its broker object)"
+        " (the broker rejects the credentials of its broker object)"
     } else if error.is_unsupported_version() {
-        " (the broker does not speak version 2.17 of the Open Service Broker API)"
+        " (the broker does not support version 2.17 of the Open Service Broker API)"
     } else {
         ""
     }
 }
 
-/// What was sent is wrong, and will be as wrong the next time. Everything else that a broker answers with 4xx is
-/// about the broker, its credentials or the moment.
+/// Whether the request itself is wrong, so that a retry cannot help. Any other 4xx is about the broker, its credentials
+/// or the moment.
 fn is_refusal(error: &osb::Error) -> bool {
-    let passing = error.is_concurrency_error() || error.is_maintenance_info_conflict();
-    matches!(error.status(), Some(400 | 422)) && !passing
+    let is_transient = error.is_concurrency_error() || error.is_maintenance_info_conflict();
+    matches!(error.status(), Some(400 | 422)) && !is_transient
 }

@@ -1,20 +1,20 @@
-//! Which connection makes room for a new one?
+//! Which connection is closed to make room for a new one?
 //!
-//! A full table must not keep probes from being answered: the kubelet would restart the process because strangers hold
-//! connections open. So no connection waits for a place. The oldest one without a request in flight is closed: it is silent,
-//! slow with its header or with reading the response, or idle. A client that is closed while idle connects again. Only if
-//! every connection has a request in flight, the oldest of these is closed.
+//! A full connection table must not block probes: the kubelet would restart the process because unknown clients keep
+//! connections open. Therefore a new connection never waits. At the limit the server closes the oldest connection
+//! without a request in flight, which is idle, has not sent its whole header, or has not read its whole response. An
+//! idle client reconnects. Only if every connection has a request in flight, the server closes the oldest of all.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use tokio::task::{AbortHandle, JoinSet};
 
-/// The open connections, at most as many as it was made for. Dropping it closes them.
+/// The open connections, up to a limit. Dropping it closes them all.
 pub struct Connections {
     limit: usize,
     tasks: JoinSet<()>,
-    /// The oldest first.
+    /// Oldest first.
     open: VecDeque<Connection>,
 }
 
@@ -24,19 +24,19 @@ struct Connection {
 }
 
 impl Connection {
-    /// The connection itself holds `in_flight` once, and each of its requests once more.
+    /// The connection holds one reference to `in_flight`, and each of its requests one more.
     fn has_request_in_flight(&self) -> bool {
         self.in_flight.strong_count() > 1
     }
 }
 
 impl Connections {
-    /// No connections yet.
+    /// An empty table for `limit` connections.
     pub fn new(limit: usize) -> Self {
         Self { limit, tasks: JoinSet::new(), open: VecDeque::new() }
     }
 
-    /// Closes a connection if the limit is reached.
+    /// Closes connections until there is room for a new one.
     pub async fn make_room(&mut self) {
         while self.tasks.try_join_next().is_some() {}
         self.open.retain(|connection| !connection.task.is_finished());
@@ -46,11 +46,11 @@ impl Connections {
                 connection.task.abort();
             }
         }
-        // An aborted task frees its socket when it is dropped, which may be later.
+        // An aborted task closes its socket only when the runtime drops it, so wait for that.
         while self.tasks.len() >= self.limit && self.tasks.join_next().await.is_some() {}
     }
 
-    /// Runs a connection to its end. `serve` clones what it is given for as long as a request is in flight.
+    /// Spawns a connection. `serve` clones the `Arc` it gets for as long as a request is in flight.
     pub fn add<F>(&mut self, serve: impl FnOnce(Arc<()>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Which endpoints does the operator have? A new one is a line in [`endpoints`].
+//! Which endpoints does the operator serve? A new one is a line in [`endpoints`].
 
 use std::sync::Arc;
 
@@ -10,26 +10,26 @@ use tokio::sync::SetOnce;
 
 use crate::metrics::Metrics;
 
-/// What the endpoints show.
+/// The state that the endpoints report.
 #[derive(Clone)]
-struct Shown {
+struct Reported {
     metrics: Arc<Metrics>,
     ready: Arc<SetOnce<()>>,
 }
 
-/// The operator's probes and metrics. It is ready once `ready` is set.
+/// The operator's probes and metrics. `/readyz` succeeds once `ready` is set.
 pub fn endpoints(metrics: Arc<Metrics>, ready: Arc<SetOnce<()>>) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(async |State(shown): State<Shown>| shown.metrics.text()))
-        .with_state(Shown { metrics, ready })
+        .route("/metrics", get(async |State(reported): State<Reported>| reported.metrics.text()))
+        .with_state(Reported { metrics, ready })
 }
 
-async fn readyz(State(shown): State<Shown>) -> (StatusCode, &'static str) {
-    if shown.ready.initialized() {
+async fn readyz(State(reported): State<Reported>) -> (StatusCode, &'static str) {
+    if reported.ready.initialized() {
         (StatusCode::OK, "ok\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "what there is has not been read yet\n")
+        (StatusCode::SERVICE_UNAVAILABLE, "caches are not synced yet\n")
     }
 }

@@ -1,7 +1,7 @@
-//! How is a router served, within which limits?
+//! How is a router served, and within which limits?
 //!
-//! The ports can be reached from the whole cluster, so clients are strangers: what a connection may cost in time, memory
-//! and file descriptors is limited, for all servers alike.
+//! Every pod of the cluster can reach the ports, so clients are not trusted: each server limits the time, the memory
+//! and the file descriptors that its connections may cost.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,24 +21,26 @@ use tracing::debug;
 
 use super::connections::Connections;
 
-/// From the opening of a connection, or from the end of its last response, until a request's header is complete. So it also
-/// limits how long a connection is kept alive while idle.
+/// From the opening of a connection, or from the end of its last response, until a request's header is complete. It is
+/// thereby the keep-alive timeout as well.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// From a request's header until its body is complete. A handler that waits for the body gets an error.
+/// From the end of a request's header until its body is complete. After that, a handler that reads the body gets an
+/// error.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The size of a request's header, of which more is answered with 431. Reads and writes are buffered up to it.
+/// The largest header of a request; a larger one is answered with 431. It is also the size of the read and write
+/// buffers.
 pub(super) const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// The size of a request's body, of which more is answered with 413.
+/// The largest body of a request; a larger one is answered with 413.
 pub(super) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
-/// Connections at once. One that is too many takes the place of another: see [`Connections`].
+/// The most connections at once. A further one replaces another: see [`Connections`].
 pub(super) const MAX_CONNECTIONS: usize = 128;
 
-/// Serves `router` over HTTP/1.1 until it is dropped, which closes all connections. An error of one connection ends that
-/// connection only.
+/// Serves `router` over HTTP/1.1 until the future is dropped, which closes all connections. An error ends only its own
+/// connection.
 pub async fn serve(mut listener: TcpListener, router: Router) -> Infallible {
     let mut connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        // axum's `accept` goes on after errors, with a pause if there are no file descriptors.
+        // axum's `accept` never fails: it retries, and waits first if the process has no file descriptors left.
         let (stream, _) = Listener::accept(&mut listener).await;
         connections.make_room().await;
         connections.add(|in_flight| serve_connection(stream, router.clone(), in_flight));
@@ -46,12 +48,12 @@ pub async fn serve(mut listener: TcpListener, router: Router) -> Infallible {
 }
 
 async fn serve_connection(stream: TcpStream, router: Router, in_flight: Arc<()>) {
-    let limited = ServiceBuilder::new()
+    let service_with_limits = ServiceBuilder::new()
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(RequestBodyDeadlineLayer::new(BODY_TIMEOUT))
         .service(router);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (in_flight, response) = (Arc::clone(&in_flight), limited.clone().oneshot(request));
+        let (in_flight, response) = (Arc::clone(&in_flight), service_with_limits.clone().oneshot(request));
         async move {
             let response = response.await;
             drop(in_flight);

@@ -14,7 +14,7 @@ use super::server::{MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEADER_BYTES};
 use super::{endpoints, serve};
 use crate::metrics::Metrics;
 
-/// The limit of every wait in these tests. Where time is paused, it is over at once unless something else happens first.
+/// The limit of every wait in these tests. With paused time it elapses at once if no task can make progress.
 const DEADLINE: Duration = Duration::from_mins(2);
 
 async fn start(router: Router) -> SocketAddr {
@@ -24,39 +24,40 @@ async fn start(router: Router) -> SocketAddr {
     address
 }
 
-/// The operator's endpoints, not ready yet.
+/// Starts the operator's endpoints, which are not ready yet.
 async fn start_operator() -> (SocketAddr, Arc<SetOnce<()>>) {
     let ready = Arc::new(SetOnce::new());
     (start(endpoints(Arc::new(Metrics::default()), Arc::clone(&ready))).await, ready)
 }
 
-/// What the server sends until it closes the connection, which also happens when it resets it.
+/// What the server sends until it closes or resets the connection.
 async fn read_to_end(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let _ =
-        timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("the server keeps the connection");
-    String::from_utf8(answer).unwrap()
+        timeout(DEADLINE, stream.read_to_end(&mut response)).await.expect("the server keeps the connection");
+    String::from_utf8(response).unwrap()
 }
 
-/// The status and the body of the answer to `request`, over a connection of its own.
+/// Sends `request` over a new connection; the status and the body of the response.
 async fn send(address: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // What is refused need not be read to its end.
+    // The server may close the connection before it has read a request that it rejects.
     let _ = stream.write_all(request.as_bytes()).await;
     parse(&read_to_end(&mut stream).await)
 }
 
-fn parse(answer: &str) -> (u16, String) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+fn parse(response: &str) -> (u16, String) {
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((response, ""));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.unwrap_or_else(|| panic!("no status: {answer:?}")), body.to_owned())
+    (status.unwrap_or_else(|| panic!("no status: {response:?}")), body.to_owned())
 }
 
 async fn get_path(address: SocketAddr, path: &str) -> (u16, String) {
     send(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
 }
 
-async fn silent(address: SocketAddr, number: usize) -> Vec<TcpStream> {
+/// Opens connections that send nothing.
+async fn connect_silent(address: SocketAddr, number: usize) -> Vec<TcpStream> {
     let mut streams = Vec::new();
     for _ in 0..number {
         streams.push(TcpStream::connect(address).await.unwrap());
@@ -68,7 +69,7 @@ async fn silent(address: SocketAddr, number: usize) -> Vec<TcpStream> {
 async fn probes_and_metrics_are_answered() {
     let (address, ready) = start_operator().await;
     assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
-    assert_eq!(get_path(address, "/readyz").await, (503, "what there is has not been read yet\n".to_owned()));
+    assert_eq!(get_path(address, "/readyz").await, (503, "caches are not synced yet\n".to_owned()));
     ready.set(()).unwrap();
     assert_eq!(get_path(address, "/readyz").await, (200, "ok\n".to_owned()));
     let (status, text) = get_path(address, "/metrics").await;
@@ -87,10 +88,10 @@ async fn a_client_that_sends_its_header_byte_by_byte_is_cut_off() {
             sleep(Duration::from_secs(1)).await;
         }
     });
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let _ =
-        timeout(DEADLINE, reading.read_to_end(&mut answer)).await.expect("the server keeps the connection");
-    assert_eq!(answer, b"");
+        timeout(DEADLINE, reading.read_to_end(&mut response)).await.expect("the server keeps the connection");
+    assert_eq!(response, b"");
     timeout(DEADLINE, slow).await.expect("the server reads on").unwrap();
 }
 
@@ -112,30 +113,30 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
 #[tokio::test]
 async fn silent_connections_keep_no_probe_from_being_answered() {
     let (address, _) = start_operator().await;
-    let mut silent = silent(address, 2 * MAX_CONNECTIONS).await;
+    let mut silent = connect_silent(address, 2 * MAX_CONNECTIONS).await;
     assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
-    assert_eq!(read_to_end(&mut silent[0]).await, "", "the oldest makes room");
+    assert_eq!(read_to_end(&mut silent[0]).await, "", "the oldest connection makes room");
     let newest = silent.last_mut().unwrap();
     newest.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
-    assert_eq!(parse(&read_to_end(newest).await), (200, "ok\n".to_owned()), "those that fit are kept");
+    assert_eq!(parse(&read_to_end(newest).await), (200, "ok\n".to_owned()), "the newest connection is kept");
 }
 
 #[tokio::test]
 async fn silent_connections_end_no_request_in_flight() {
-    let (began, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (begin, ended) = (Arc::clone(&began), Arc::clone(&end));
+    let (arrived, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (on_arrival, until_finished) = (Arc::clone(&arrived), Arc::clone(&finish));
     let slow = async move || {
-        begin.notify_one();
-        ended.notified().await;
+        on_arrival.notify_one();
+        until_finished.notified().await;
         "done"
     };
     let address = start(Router::new().route("/slow", get(slow)).route("/", get(async || "here"))).await;
     let request = tokio::spawn(async move { get_path(address, "/slow").await });
-    timeout(DEADLINE, began.notified()).await.expect("the request does not arrive");
-    let mut silent = silent(address, 2 * MAX_CONNECTIONS).await;
+    timeout(DEADLINE, arrived.notified()).await.expect("the request does not arrive");
+    let mut silent = connect_silent(address, 2 * MAX_CONNECTIONS).await;
     assert_eq!(get_path(address, "/").await.0, 200);
     assert_eq!(read_to_end(&mut silent[0]).await, "");
-    end.notify_one();
+    finish.notify_one();
     assert_eq!(request.await.unwrap(), (200, "done".to_owned()));
 }
 
@@ -143,7 +144,7 @@ async fn silent_connections_end_no_request_in_flight() {
 async fn a_probe_is_answered_while_every_connection_has_a_request_in_flight() {
     let router = Router::new().route("/slow", get(std::future::pending::<()>));
     let address = start(router.route("/livez", get(async || "ok\n"))).await;
-    let mut slow = silent(address, MAX_CONNECTIONS).await;
+    let mut slow = connect_silent(address, MAX_CONNECTIONS).await;
     for stream in &mut slow {
         stream.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     }
@@ -171,9 +172,9 @@ async fn bodies_that_are_too_large_are_refused() {
     let fits = "x".repeat(MAX_BODY_BYTES);
     let sized = |body: &str| request(&format!("Content-Length: {}", body.len()), body);
     assert_eq!(send(address, &sized(&fits)).await, (200, MAX_BODY_BYTES.to_string()));
-    // A length is refused before the body is sent.
-    let announced = request(&format!("Content-Length: {}", MAX_BODY_BYTES + 1), "");
-    assert_eq!(send(address, &announced).await.0, 413);
+    // The server rejects a Content-Length without waiting for the body.
+    let declared = request(&format!("Content-Length: {}", MAX_BODY_BYTES + 1), "");
+    assert_eq!(send(address, &declared).await.0, 413);
     let chunked = |end: &str| {
         request("Transfer-Encoding: chunked", &format!("{MAX_BODY_BYTES:x}\r\n{fits}\r\n{end}0\r\n\r\n"))
     };

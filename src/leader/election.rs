@@ -1,7 +1,8 @@
-//! What does a candidate do next? Decided from the lease as it was read, and from how long it was seen so.
+//! What does a candidate do next? [`Known::next`] decides from the lease as it was last read, and from how long this
+//! process has seen it unchanged.
 //!
-//! Times are this process' own, of a clock that nobody sets. What other machines have written into the lease is never
-//! compared with it.
+//! All times come from the monotonic clock of this process. The timestamps in the lease are never compared with it:
+//! other machines wrote them, and their clocks may be wrong.
 
 use std::time::Duration;
 
@@ -11,76 +12,76 @@ use tokio::time::Instant;
 use super::lease::{Identity, holder};
 use super::{LEASE_DURATION, RENEW_INTERVAL, STANDBY_POLL};
 
-/// What a candidate knows.
+/// What a candidate knows about the lease.
 #[derive(Debug, Default)]
 pub struct Known {
     lease: Option<Lease>,
-    /// Since when the lease has been seen as it is.
-    since: Option<Instant>,
-    /// When the request began by which this process took the lease or renewed it last. Nothing until it leads.
-    held: Option<Instant>,
+    /// Since when this process has seen this version of the lease.
+    unchanged_since: Option<Instant>,
+    /// The beginning of the request that last acquired or renewed the lease; `None` until this process leads.
+    renewed_at: Option<Instant>,
 }
 
-/// What is next.
+/// The next move of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Move {
-    /// Nobody has the lease, or who has it is surely not working any more: take it. Or it is this process' own, and it
-    /// is time to say so again.
+    /// Write the lease: it has no holder, its holder is surely not acting any more, or this process holds it and a
+    /// renewal is due.
     Claim,
-    /// Nothing before then.
+    /// Nothing until then.
     Wait(Instant),
-    /// This process has led, and the lease is its own no more.
+    /// This process has led, and does not hold the lease any more.
     Lost,
 }
 
 impl Known {
-    /// The lease as it was last seen.
+    /// The lease as it was last read.
     pub fn lease(&self) -> Option<&Lease> {
         self.lease.as_ref()
     }
 
-    /// Who has the lease.
+    /// The holder of the lease.
     pub fn holder(&self) -> Option<&str> {
         self.lease.as_ref().and_then(holder)
     }
 
-    /// Whether this process has led, and has not seen that another one does.
+    /// Whether this process is the leader as far as it knows. Whether it may act is the fence's question.
     pub fn leads(&self) -> bool {
-        self.held.is_some()
+        self.renewed_at.is_some()
     }
 
-    /// The lease was read.
-    pub fn saw(&mut self, lease: Option<Lease>, now: Instant) {
+    /// Takes note of the lease as it was read, or of its absence.
+    pub fn observe(&mut self, lease: Option<Lease>, now: Instant) {
         let version = |lease: &Option<Lease>| lease.as_ref()?.metadata.resource_version.clone();
-        if self.since.is_none() || version(&lease) != version(&self.lease) {
-            self.since = Some(now);
+        if self.unchanged_since.is_none() || version(&lease) != version(&self.lease) {
+            self.unchanged_since = Some(now);
         }
         self.lease = lease;
     }
 
-    /// This process has taken or renewed the lease, by a request that began then.
-    pub fn wrote(&mut self, lease: Lease, began: Instant, now: Instant) {
-        self.saw(Some(lease), now);
-        self.held = Some(began);
+    /// Takes note that this process has acquired or renewed the lease, with a request that began at `began`.
+    pub fn renewed(&mut self, lease: Lease, began: Instant, now: Instant) {
+        self.observe(Some(lease), now);
+        self.renewed_at = Some(began);
     }
 
-    /// What is next.
+    /// The next move.
     pub fn next(&self, me: &Identity, now: Instant) -> Move {
-        match (self.holder(), self.held) {
-            (Some(holder), held) if me.is(holder) => held
+        match (self.holder(), self.renewed_at) {
+            (Some(holder), renewed_at) if me.is(holder) => renewed_at
                 .map(|began| began + RENEW_INTERVAL)
                 .filter(|due| now < *due)
                 .map_or(Move::Claim, Move::Wait),
             (_, Some(_)) => Move::Lost,
             (Some(holder), None) if !me.succeeds(holder) => {
-                let over = self.since.unwrap_or(now) + self.duration();
-                if now < over { Move::Wait(over.min(now + STANDBY_POLL)) } else { Move::Claim }
+                let expiry = self.unchanged_since.unwrap_or(now) + self.duration();
+                if now < expiry { Move::Wait(expiry.min(now + STANDBY_POLL)) } else { Move::Claim }
             }
             (_, None) => Move::Claim,
         }
     }
 
-    /// For how long its holder has the lease without renewing it.
+    /// How long the lease is valid without a renewal, as its holder wrote it.
     fn duration(&self) -> Duration {
         let seconds = self.lease.as_ref().and_then(|lease| lease.spec.as_ref()?.lease_duration_seconds);
         let seconds = seconds.and_then(|seconds| u64::try_from(seconds).ok());
@@ -95,32 +96,32 @@ mod tests {
     use super::super::lease::{held, released};
     use super::*;
 
-    struct Scene {
+    struct Scenario {
         start: Instant,
         me: Identity,
         known: Known,
     }
 
-    fn scene(lease: Option<Lease>) -> Scene {
+    fn scenario(lease: Option<Lease>) -> Scenario {
         let start = Instant::now();
         let mut known = Known::default();
-        known.saw(lease, start);
-        Scene { start, me: Identity::new(Some("me")), known }
+        known.observe(lease, start);
+        Scenario { start, me: Identity::new(Some("me")), known }
     }
 
-    impl Scene {
+    impl Scenario {
         fn at(&self, seconds: u64) -> Instant {
             self.start + Duration::from_secs(seconds)
         }
 
-        /// What is done when so many seconds have passed.
+        /// The move after this many seconds.
         fn after(&self, seconds: u64) -> Move {
             self.known.next(&self.me, self.at(seconds))
         }
 
-        fn hold(&mut self, version: u32, began: u64, done: u64) {
+        fn renew(&mut self, version: u32, began: u64, ended: u64) {
             let lease = versioned(held(None, &self.me, jiff::Timestamp::UNIX_EPOCH), version);
-            self.known.wrote(lease, self.at(began), self.at(done));
+            self.known.renewed(lease, self.at(began), self.at(ended));
         }
     }
 
@@ -129,93 +130,93 @@ mod tests {
         lease
     }
 
-    fn of(pod: &str, version: u32) -> Lease {
+    fn held_by(pod: &str, version: u32) -> Lease {
         versioned(held(None, &Identity::new(Some(pod)), jiff::Timestamp::UNIX_EPOCH), version)
     }
 
     #[test]
-    fn a_lease_that_nobody_has_is_taken_at_once() {
-        assert_eq!(scene(None).after(0), Move::Claim);
-        let free = released(&of("other", 1), jiff::Timestamp::UNIX_EPOCH);
-        assert_eq!(scene(Some(free)).after(0), Move::Claim);
-        let mut empty = of("other", 1);
+    fn a_lease_without_a_holder_is_taken_at_once() {
+        assert_eq!(scenario(None).after(0), Move::Claim);
+        let free = released(&held_by("other", 1), jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(scenario(Some(free)).after(0), Move::Claim);
+        let mut empty = held_by("other", 1);
         empty.spec = None;
-        assert_eq!(scene(Some(empty)).after(0), Move::Claim);
+        assert_eq!(scenario(Some(empty)).after(0), Move::Claim);
     }
 
     #[test]
-    fn what_an_earlier_process_of_the_same_pod_has_left_is_taken_at_once() {
-        assert_eq!(scene(Some(of("me", 1))).after(0), Move::Claim);
+    fn the_lease_of_an_earlier_process_of_the_same_pod_is_taken_at_once() {
+        assert_eq!(scenario(Some(held_by("me", 1))).after(0), Move::Claim);
     }
 
-    /// Seen to fail when `since` is left as it is in `saw`, and when the duration is that of the code alone.
+    /// Seen to fail when `observe` does not update `unchanged_since`, and when the duration in the lease is ignored.
     #[test]
     fn the_lease_of_another_is_taken_when_it_was_seen_unchanged_for_its_whole_duration() {
-        let mut scene = scene(Some(of("other", 1)));
-        assert_eq!(scene.after(0), Move::Wait(scene.start + STANDBY_POLL));
-        scene.known.saw(Some(of("other", 1)), scene.at(14));
-        assert_eq!(scene.after(14), Move::Wait(scene.at(15)));
-        assert_eq!(scene.after(15), Move::Claim);
-        scene.known.saw(Some(of("other", 2)), scene.at(15));
-        assert_eq!(scene.after(29), Move::Wait(scene.at(30)));
-        assert_eq!(scene.after(30), Move::Claim);
-        let mut long = of("other", 3);
+        let mut scenario = scenario(Some(held_by("other", 1)));
+        assert_eq!(scenario.after(0), Move::Wait(scenario.start + STANDBY_POLL));
+        scenario.known.observe(Some(held_by("other", 1)), scenario.at(14));
+        assert_eq!(scenario.after(14), Move::Wait(scenario.at(15)));
+        assert_eq!(scenario.after(15), Move::Claim);
+        scenario.known.observe(Some(held_by("other", 2)), scenario.at(15));
+        assert_eq!(scenario.after(29), Move::Wait(scenario.at(30)));
+        assert_eq!(scenario.after(30), Move::Claim);
+        let mut long = held_by("other", 3);
         long.spec.get_or_insert_default().lease_duration_seconds = Some(60);
-        scene.known.saw(Some(long), scene.at(30));
-        assert!(matches!(scene.after(89), Move::Wait(_)));
-        assert_eq!(scene.after(90), Move::Claim);
+        scenario.known.observe(Some(long), scenario.at(30));
+        assert!(matches!(scenario.after(89), Move::Wait(_)));
+        assert_eq!(scenario.after(90), Move::Claim);
     }
 
-    /// What is written in the lease is of other clocks.
+    /// They come from other clocks.
     #[test]
     fn times_in_the_lease_do_not_matter() {
         for second in [0, 1_000_000_000, 100_000_000_000] {
-            let mut lease = of("other", 1);
+            let mut lease = held_by("other", 1);
             let time = MicroTime(jiff::Timestamp::from_second(second).unwrap());
             lease.spec.get_or_insert_default().renew_time = Some(time);
-            let scene = scene(Some(lease));
-            assert!(matches!(scene.after(14), Move::Wait(_)), "{second}");
-            assert_eq!(scene.after(15), Move::Claim, "{second}");
+            let scenario = scenario(Some(lease));
+            assert!(matches!(scenario.after(14), Move::Wait(_)), "{second}");
+            assert_eq!(scenario.after(15), Move::Claim, "{second}");
         }
     }
 
     #[test]
     fn a_lease_of_its_own_is_renewed_in_time_counted_from_when_the_request_began() {
-        let mut scene = scene(None);
-        scene.hold(1, 0, 3);
-        assert_eq!(scene.after(3), Move::Wait(scene.at(5)));
-        assert_eq!(scene.after(5), Move::Claim);
-        // Somebody has added a label, or the answer to a renewal was lost.
-        let lease = versioned(scene.known.lease().unwrap().clone(), 2);
-        scene.known.saw(Some(lease), scene.at(5));
-        assert_eq!(scene.after(5), Move::Claim);
+        let mut scenario = scenario(None);
+        scenario.renew(1, 0, 3);
+        assert_eq!(scenario.after(3), Move::Wait(scenario.at(5)));
+        assert_eq!(scenario.after(5), Move::Claim);
+        // Another client has added a label, or the response to a renewal was lost.
+        let lease = versioned(scenario.known.lease().unwrap().clone(), 2);
+        scenario.known.observe(Some(lease), scenario.at(5));
+        assert_eq!(scenario.after(5), Move::Claim);
     }
 
     #[test]
     fn a_lease_that_was_taken_without_an_answer_is_renewed_before_it_counts() {
-        let mut scene = scene(None);
-        let lease = versioned(held(None, &scene.me, jiff::Timestamp::UNIX_EPOCH), 1);
-        scene.known.saw(Some(lease), scene.at(1));
-        assert!(!scene.known.leads());
-        assert_eq!(scene.after(1), Move::Claim);
+        let mut scenario = scenario(None);
+        let lease = versioned(held(None, &scenario.me, jiff::Timestamp::UNIX_EPOCH), 1);
+        scenario.known.observe(Some(lease), scenario.at(1));
+        assert!(!scenario.known.leads());
+        assert_eq!(scenario.after(1), Move::Claim);
     }
 
     #[test]
     fn a_lease_that_another_has_taken_is_lost_whatever_becomes_of_it() {
-        let free = released(&of("other", 9), jiff::Timestamp::UNIX_EPOCH);
-        for lease in [Some(of("other", 9)), Some(of("me", 9)), Some(free), None] {
-            let mut scene = scene(None);
-            scene.hold(1, 0, 0);
-            scene.known.saw(lease.clone(), scene.at(60));
-            assert_eq!(scene.after(60), Move::Lost, "{lease:?}");
+        let free = released(&held_by("other", 9), jiff::Timestamp::UNIX_EPOCH);
+        for lease in [Some(held_by("other", 9)), Some(held_by("me", 9)), Some(free), None] {
+            let mut scenario = scenario(None);
+            scenario.renew(1, 0, 0);
+            scenario.known.observe(lease.clone(), scenario.at(60));
+            assert_eq!(scenario.after(60), Move::Lost, "{lease:?}");
         }
     }
 
-    /// Renewing in vain long after its time means only that nobody else was there.
+    /// A late renewal succeeds only if no other replica has taken the lease.
     #[test]
-    fn a_lease_that_ran_out_and_that_nobody_took_is_renewed() {
-        let mut scene = scene(None);
-        scene.hold(1, 0, 0);
-        assert_eq!(scene.after(3600), Move::Claim);
+    fn an_expired_lease_that_no_other_replica_took_is_renewed() {
+        let mut scenario = scenario(None);
+        scenario.renew(1, 0, 0);
+        assert_eq!(scenario.after(3600), Move::Claim);
     }
 }

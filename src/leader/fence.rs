@@ -1,12 +1,12 @@
-//! May this process act now? What every broker call and every write passes.
+//! The leadership fence: may this process act now? Every broker call and every write to the Kubernetes API waits at it.
 
 use kube::client::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::BoxError;
 
-/// Lets through whoever asks as long as this process surely leads. It is compared with the clock whenever somebody
-/// passes, so that a process which was stopped, or could not renew its lease, finds it closed without being told.
+/// Open as long as this process surely is the leader. Each check compares the clock with the moment until which it is
+/// open. A process that was suspended, or that could not renew its lease, therefore finds it closed without any event.
 #[derive(Clone, Debug)]
 pub struct Fence(watch::Receiver<Instant>);
 
@@ -15,22 +15,22 @@ pub struct Fence(watch::Receiver<Instant>);
 pub struct Gatekeeper(watch::Sender<Instant>);
 
 impl Fence {
-    /// A fence that is closed, and who opens it.
+    /// A closed fence, and the gatekeeper that opens it.
     pub fn closed() -> (Gatekeeper, Self) {
         let (sender, receiver) = watch::channel(Instant::now());
         (Gatekeeper(sender), Self(receiver))
     }
 
-    /// Returns at once while this process surely leads, and otherwise when it does: never, if another one has taken over.
+    /// Returns once the fence is open. If another replica has taken over, that is never.
     pub async fn wait_open(&self) {
         let is_open = |until: &Instant| Instant::now() < *until;
         if self.0.clone().wait_for(is_open).await.is_err() {
-            // The gatekeeper is gone: nobody opens it any more.
+            // The gatekeeper is gone, so the fence stays closed.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Passes with a request to the Kubernetes API that changes something; others need not.
+    /// Waits with a request that writes to the Kubernetes API until the fence is open; lets reads through at once.
     pub async fn admit(self, request: http::Request<Body>) -> Result<http::Request<Body>, BoxError> {
         if !request.method().is_safe() {
             self.wait_open().await;
@@ -40,12 +40,12 @@ impl Fence {
 }
 
 impl Gatekeeper {
-    /// The fence is open until then.
+    /// Opens the fence until this moment.
     pub fn open(&self, until: Instant) {
         self.0.send_replace(until);
     }
 
-    /// The fence is closed.
+    /// Closes the fence.
     pub fn close(&self) {
         self.0.send_replace(Instant::now());
     }
@@ -67,26 +67,26 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn passes(fence: &Fence) -> bool {
+    fn is_open(fence: &Fence) -> bool {
         fence.wait_open().now_or_never().is_some()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_open_exactly_as_long_as_was_said() {
+    async fn it_is_open_exactly_until_the_given_moment() {
         let (gatekeeper, fence) = Fence::closed();
-        assert!(!passes(&fence));
+        assert!(!is_open(&fence));
         gatekeeper.open(Instant::now() + SECOND);
-        assert!(passes(&fence) && gatekeeper.is_open());
+        assert!(is_open(&fence) && gatekeeper.is_open());
         advance(SECOND).await;
-        assert!(!passes(&fence) && !gatekeeper.is_open());
+        assert!(!is_open(&fence) && !gatekeeper.is_open());
         gatekeeper.open(Instant::now() + SECOND);
-        assert!(passes(&fence));
+        assert!(is_open(&fence));
         gatekeeper.close();
-        assert!(!passes(&fence));
+        assert!(!is_open(&fence));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_at_it_goes_on_when_it_opens() {
+    async fn a_waiting_call_continues_when_it_opens() {
         let (gatekeeper, fence) = Fence::closed();
         let mut waiting = Box::pin(fence.wait_open());
         assert!(waiting.as_mut().now_or_never().is_none());
@@ -95,17 +95,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_its_gatekeeper_it_stays_as_it_is_until_its_time_is_over() {
+    async fn without_its_gatekeeper_it_stays_open_until_the_given_moment() {
         let (gatekeeper, fence) = Fence::closed();
         gatekeeper.open(Instant::now() + SECOND);
         drop(gatekeeper);
-        assert!(passes(&fence));
+        assert!(is_open(&fence));
         advance(SECOND).await;
-        assert!(!passes(&fence));
+        assert!(!is_open(&fence));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_reading_needs_no_leave() {
+    async fn only_reads_do_not_wait() {
         let (_gatekeeper, fence) = Fence::closed();
         for (method, admitted) in
             [("GET", true), ("POST", false), ("PUT", false), ("PATCH", false), ("DELETE", false)]

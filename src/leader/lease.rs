@@ -1,4 +1,4 @@
-//! What is written into a lease? As Kubernetes' own components do it, so that people and tools can read it.
+//! What is written into the lease? The same as by Kubernetes' own components, so that people and tools can read it.
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -10,29 +10,29 @@ use super::LEASE_DURATION;
 /// The name of the lease, in the operator's namespace.
 pub const NAME: &str = "service-catalog";
 
-/// Who a process is: different for every process, and telling which of them ran in the same pod.
+/// The identity of a process, unique, from which one can tell whether two processes ran in the same pod.
 #[derive(Clone, Debug)]
 pub struct Identity {
     pod: Option<String>,
-    /// As it is in the lease.
+    /// The `holderIdentity` that it writes.
     pub holder: String,
 }
 
 impl Identity {
-    /// A new one: `POD_UUID`, as Kubernetes' own components have it; without a pod, the UUID only.
+    /// A new identity: `POD_UUID`, as Kubernetes' own components have it; without a pod, only the UUID.
     pub fn new(pod: Option<&str>) -> Self {
         let unique = Uuid::new_v4();
         let holder = pod.map_or_else(|| unique.to_string(), |pod| format!("{pod}_{unique}"));
         Self { pod: pod.map(str::to_owned), holder }
     }
 
-    /// Whether this is the holder.
+    /// Whether this process is the holder.
     pub fn is(&self, holder: &str) -> bool {
         self.holder == holder
     }
 
-    /// Whether the holder was an earlier process in the same pod. The kubelet has started this one because that one is
-    /// dead. A name without a pod, like that of a host, would be no proof.
+    /// Whether the holder was an earlier process in the same pod. That one is dead, because the kubelet has started
+    /// this one. A name that is not a pod's, such as a host's, would prove nothing.
     pub fn succeeds(&self, holder: &str) -> bool {
         // The name of a pod contains no underscore.
         let pod = holder.rsplit_once('_').map(|(pod, _)| pod);
@@ -40,7 +40,8 @@ impl Identity {
     }
 }
 
-/// The lease after its holder has renewed it, or somebody else has taken it; `before` is as it was, if there was one.
+/// The lease after this process has renewed or acquired it. `before` is the lease as it was read; with its
+/// resourceVersion, a write fails if another client wrote first (optimistic concurrency).
 pub fn held(before: Option<&Lease>, by: &Identity, now: Timestamp) -> Lease {
     let mut lease = before.cloned().unwrap_or_else(|| Lease {
         metadata: ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() },
@@ -59,7 +60,7 @@ pub fn held(before: Option<&Lease>, by: &Identity, now: Timestamp) -> Lease {
     lease
 }
 
-/// The lease after its holder has let it go: the next need not wait.
+/// The lease after its holder has released it: a standby can take it without waiting.
 pub fn released(before: &Lease, now: Timestamp) -> Lease {
     let mut lease = before.clone();
     let spec = lease.spec.get_or_insert_default();
@@ -68,7 +69,7 @@ pub fn released(before: &Lease, now: Timestamp) -> Lease {
     lease
 }
 
-/// Who holds it.
+/// The holder of a lease; `None` if it was released.
 pub fn holder(lease: &Lease) -> Option<&str> {
     lease.spec.as_ref()?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
 }
@@ -88,13 +89,13 @@ mod tests {
         assert!(me.succeeds(&Identity::new(Some("catalog-1")).holder));
         assert!(!me.succeeds(&Identity::new(Some("catalog-2")).holder));
         assert!(!me.succeeds("catalog-1"));
-        let nobody = Identity::new(None);
-        assert!(!nobody.succeeds(&Identity::new(None).holder));
-        assert!(!nobody.succeeds("_"));
+        let without_pod = Identity::new(None);
+        assert!(!without_pod.succeeds(&Identity::new(None).holder));
+        assert!(!without_pod.succeeds("_"));
     }
 
     #[test]
-    fn a_lease_tells_who_has_held_it_since_when_and_how_often_it_went_to_another() {
+    fn a_lease_has_its_holder_its_times_and_the_number_of_its_transitions() {
         let (one, two) = (Identity::new(Some("one")), Identity::new(Some("two")));
         let mut lease = held(None, &one, at(100));
         lease.metadata.resource_version = Some("7".to_owned());
@@ -111,6 +112,10 @@ mod tests {
         assert_eq!((holder(&lease), spec(&lease)), (None, (100, 107, 0)));
         lease = held(Some(&lease), &two, at(108));
         assert_eq!((holder(&lease), spec(&lease)), (Some(&*two.holder), (108, 108, 1)));
-        assert_eq!(lease.metadata.resource_version.as_deref(), Some("7"), "it is compared and swapped");
+        assert_eq!(
+            lease.metadata.resource_version.as_deref(),
+            Some("7"),
+            "the write is conditional on the resourceVersion"
+        );
     }
 }

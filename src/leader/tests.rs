@@ -1,4 +1,5 @@
-//! Candidates, an API server that keeps a lease, and a network that loses and delays; in virtual time.
+//! A simulation in virtual time: candidates, an API server that stores a lease, and a network that loses and delays
+//! messages.
 
 use std::pin::pin;
 use std::sync::Mutex;
@@ -15,9 +16,9 @@ use super::*;
 #[derive(Default)]
 struct Server {
     lease: Mutex<Option<Value>>,
-    /// No request reaches it.
-    away: Mutex<bool>,
-    /// What makes the network lose and delay requests; nothing: it does not.
+    /// Whether no request reaches it.
+    unreachable: Mutex<bool>,
+    /// The random state by which the network loses and delays messages; `None` if it does neither.
     chance: Mutex<Option<u64>>,
 }
 
@@ -28,30 +29,30 @@ impl Server {
         Client::new(service, "default")
     }
 
-    /// Whoever asks may give up; what was asked is done nevertheless.
+    /// The client may give up on a request; the server carries it out all the same.
     async fn serve(
         self: Arc<Self>,
         request: http::Request<Body>,
     ) -> Result<http::Response<Body>, tower::BoxError> {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await?;
-        let (sender, answer) = oneshot::channel();
+        let (sender, response) = oneshot::channel();
         tokio::spawn(async move {
-            let (there, back) = (self.fate(), self.fate());
-            let Some(delay) = there else { return };
+            let (request_delay, response_delay) = (self.delay(), self.delay());
+            let Some(delay) = request_delay else { return };
             sleep(delay).await;
-            let answered = self.answer(&head.method, serde_json::from_slice(&body).unwrap_or_default());
-            let Some(delay) = back else { return };
+            let response = self.respond(&head.method, serde_json::from_slice(&body).unwrap_or_default());
+            let Some(delay) = response_delay else { return };
             sleep(delay).await;
-            let _ = sender.send(answered);
+            let _ = sender.send(response);
         });
-        let (status, body) = answer.await?;
+        let (status, body) = response.await?;
         Ok(http::Response::builder().status(status).body(Body::from(body.to_string().into_bytes()))?)
     }
 
-    /// How long a message is under way, if it arrives.
-    fn fate(&self) -> Option<Duration> {
-        if *self.away.lock().unwrap() {
+    /// The delay of a message; `None` if it is lost.
+    fn delay(&self) -> Option<Duration> {
+        if *self.unreachable.lock().unwrap() {
             return None;
         }
         let mut chance = self.chance.lock().unwrap();
@@ -63,7 +64,7 @@ impl Server {
         }
     }
 
-    fn answer(&self, method: &http::Method, mut asked: Value) -> (u16, Value) {
+    fn respond(&self, method: &http::Method, mut sent: Value) -> (u16, Value) {
         let mut lease = self.lease.lock().unwrap();
         let version = |lease: &Value| lease["metadata"]["resourceVersion"].clone();
         let number = |lease: &Value| version(lease).as_str().and_then(|version| version.parse::<u64>().ok());
@@ -71,12 +72,12 @@ impl Server {
             ("GET" | "PUT", None) => failure(404, "NotFound"),
             ("GET", Some(lease)) => (200, lease.clone()),
             ("POST", Some(_)) => failure(409, "AlreadyExists"),
-            (_, Some(lease)) if version(lease) != version(&asked) => failure(409, "Conflict"),
+            (_, Some(lease)) if version(lease) != version(&sent) => failure(409, "Conflict"),
             _ => {
                 let next = lease.as_ref().and_then(number).unwrap_or_default() + 1;
-                asked["metadata"]["resourceVersion"] = next.to_string().into();
-                *lease = Some(asked.clone());
-                (200, asked)
+                sent["metadata"]["resourceVersion"] = next.to_string().into();
+                *lease = Some(sent.clone());
+                (200, sent)
             }
         }
     }
@@ -94,29 +95,29 @@ fn failure(code: u16, reason: &str) -> (u16, Value) {
     (code, json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason}))
 }
 
-/// A linear congruential generator is random enough.
+/// A linear congruential generator: random enough here.
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *state >> 33
 }
 
-/// A process with a candidate.
+/// A process that runs a candidate.
 struct Process {
     fence: Fence,
-    stopped: watch::Sender<bool>,
-    task: JoinHandle<Lost>,
+    suspended: watch::Sender<bool>,
+    task: JoinHandle<LeadershipLost>,
 }
 
 impl Process {
     fn start(server: &Arc<Server>, pod: &str) -> Self {
         let (mut candidate, fence) = Candidate::new(server.client(), "ns", Some(pod), Arc::default());
-        let (stopped, receiver) = watch::channel(false);
-        let task = tokio::spawn(async move { stoppable(receiver, candidate.run()).await });
-        Self { fence, stopped, task }
+        let (suspended, receiver) = watch::channel(false);
+        let task = tokio::spawn(async move { suspendable(receiver, candidate.run()).await });
+        Self { fence, suspended, task }
     }
 
-    fn stop(&self, stopped: bool) {
-        self.stopped.send_replace(stopped);
+    fn suspend(&self, suspended: bool) {
+        self.suspended.send_replace(suspended);
     }
 
     fn leads(&self) -> bool {
@@ -135,21 +136,21 @@ impl Drop for Process {
     }
 }
 
-/// As by SIGSTOP and SIGCONT: time goes on, and nothing happens.
-async fn stoppable<T>(mut stopped: watch::Receiver<bool>, work: impl Future<Output = T>) -> T {
+/// As by SIGSTOP and SIGCONT: the process does nothing while time passes.
+async fn suspendable<T>(mut suspended: watch::Receiver<bool>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {
-        let _ = stopped.wait_for(|stopped| !stopped).await;
+        let _ = suspended.wait_for(|suspended| !suspended).await;
         tokio::select! {
             biased;
-            _ = stopped.wait_for(|stopped| *stopped) => {}
-            done = &mut work => return done,
+            _ = suspended.wait_for(|suspended| *suspended) => {}
+            result = &mut work => return result,
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_of_two_leads_at_once_and_the_other_when_that_one_is_dead_for_the_lease_s_duration() {
+async fn one_of_two_leads_at_once_and_the_other_when_the_lease_of_a_dead_leader_expires() {
     let server = Arc::new(Server::default());
     let began = Instant::now();
     let one = Process::start(&server, "one");
@@ -161,7 +162,7 @@ async fn one_of_two_leads_at_once_and_the_other_when_that_one_is_dead_for_the_le
     drop(one);
     let died = Instant::now();
     two.until_it_leads().await;
-    // The last renewal was two seconds before.
+    // The last renewal was two seconds before it died.
     assert!((12..=15).contains(&died.elapsed().as_secs()), "{:?}", died.elapsed());
     assert!(server.holder().starts_with("two_"));
 }
@@ -178,7 +179,7 @@ async fn a_process_started_again_in_the_same_pod_leads_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_released_is_taken_at_the_next_look() {
+async fn a_released_lease_is_taken_at_the_next_poll() {
     let server = Arc::new(Server::default());
     let (mut candidate, fence) = Candidate::new(server.client(), "ns", Some("one"), Arc::default());
     tokio::select! {
@@ -194,47 +195,48 @@ async fn a_lease_that_is_released_is_taken_at_the_next_look() {
     assert!(released.elapsed() <= STANDBY_POLL, "{:?}", released.elapsed());
 }
 
-/// Seen to fail when the fence is opened for longer than 10 s, and when that is counted otherwise than from the beginning
-/// of the request.
+/// Seen to fail when the fence is open for longer than 10 s, and when that time does not start at the beginning of the
+/// request.
 #[tokio::test(start_paused = true)]
-async fn without_the_api_server_the_fence_closes_and_opens_again_if_nobody_has_taken_over() {
+async fn without_the_api_server_the_fence_closes_and_opens_again_if_no_other_replica_took_over() {
     let server = Arc::new(Server::default());
     let one = Process::start(&server, "one");
     one.until_it_leads().await;
-    *server.away.lock().unwrap() = true;
+    *server.unreachable.lock().unwrap() = true;
     sleep(Duration::from_secs(10)).await;
     assert!(!one.leads());
     sleep(Duration::from_hours(1)).await;
-    *server.away.lock().unwrap() = false;
+    *server.unreachable.lock().unwrap() = false;
     one.until_it_leads().await;
     assert!(!one.task.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_stopped_until_another_had_taken_over_ends_and_says_so() {
+async fn a_process_that_was_suspended_until_another_took_over_exits_and_says_so() {
     let server = Arc::new(Server::default());
     let mut one = Process::start(&server, "one");
     one.until_it_leads().await;
-    one.stop(true);
+    one.suspend(true);
     let two = Process::start(&server, "two");
     two.until_it_leads().await;
-    one.stop(false);
+    one.suspend(false);
     let lost = (&mut one.task).await.unwrap().to_string();
     assert!(lost.contains("ns/service-catalog") && lost.contains(&server.holder()), "{lost}");
     assert!(!one.leads() && two.leads());
 }
 
-/// Whatever is lost, late, stopped or killed. Seen to fail when the fence is open for 15 s from the end of a request, when
-/// somebody takes the lease after 9 s or counts from when it first saw one, and when any process succeeds any other.
+/// Messages are lost or late, processes are suspended or killed. Seen to fail when the fence is open for 15 s from the
+/// end of a request, when a standby takes the lease after 9 s or counts from when it first read any lease, and when any
+/// process counts as the successor of any other.
 #[test]
-fn never_do_two_lead_and_in_the_end_one_does() {
+fn two_replicas_never_lead_at_once_and_in_the_end_one_does() {
     for seed in 0..200 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        runtime.unwrap().block_on(never_two(seed));
+        runtime.unwrap().block_on(at_most_one_leader(seed));
     }
 }
 
-async fn never_two(seed: u64) {
+async fn at_most_one_leader(seed: u64) {
     let mut chance = seed;
     let server = Arc::new(Server { chance: Mutex::new(Some(seed)), ..Server::default() });
     let pods = ["one", "two", "three"];
@@ -242,14 +244,14 @@ async fn never_two(seed: u64) {
     for step in 0..2_000 {
         sleep(Duration::from_millis(100)).await;
         let leaders = processes.iter().filter(|process| process.leads()).count();
-        assert!(leaders <= 1, "seed {seed}: {leaders} lead after {step} steps");
+        assert!(leaders <= 1, "seed {seed}: {leaders} leaders after {step} steps");
         let which = usize::try_from(random(&mut chance)).unwrap() % pods.len();
         match random(&mut chance) % 100 {
             0 => processes[which] = Process::start(&server, pods[which]),
-            1..4 => processes[which].stop(true),
-            4..10 => processes[which].stop(false),
-            10 => *server.away.lock().unwrap() = true,
-            11..20 => *server.away.lock().unwrap() = false,
+            1..4 => processes[which].suspend(true),
+            4..10 => processes[which].suspend(false),
+            10 => *server.unreachable.lock().unwrap() = true,
+            11..20 => *server.unreachable.lock().unwrap() = false,
             _ => {}
         }
         for (process, pod) in processes.iter_mut().zip(pods).filter(|(process, _)| process.task.is_finished())
@@ -257,10 +259,10 @@ async fn never_two(seed: u64) {
             *process = Process::start(&server, pod);
         }
     }
-    *server.away.lock().unwrap() = false;
+    *server.unreachable.lock().unwrap() = false;
     *server.chance.lock().unwrap() = None;
     for process in &processes {
-        process.stop(false);
+        process.suspend(false);
     }
     sleep(Duration::from_mins(1)).await;
     let leaders = processes.iter().filter(|process| process.leads() && !process.task.is_finished()).count();

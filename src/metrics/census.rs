@@ -1,4 +1,4 @@
-//! What is counted only when somebody reads the metrics.
+//! The gauges that are computed at each scrape, from a census of the objects in the caches.
 
 use std::time::Duration;
 
@@ -9,38 +9,38 @@ use prometheus_client::registry::Registry;
 
 use super::BrokerLabels;
 
-/// What there is at the moment.
+/// The state of all objects at one moment.
 #[derive(Debug, Default)]
 pub struct Census {
-    /// Of instances.
+    /// The instances.
     pub instances: ObjectCount,
-    /// Of bindings.
+    /// The bindings.
     pub bindings: ObjectCount,
-    /// Bindings whose credentials expire.
+    /// The bindings whose credentials expire.
     pub expirations: Vec<Expiration>,
-    /// Of brokers that were spoken to.
+    /// The brokers to which the operator has a connection.
     pub brokers: Vec<BrokerCount>,
 }
 
-/// What there is of a kind.
+/// The counts of one kind.
 #[derive(Debug, Default)]
 pub struct ObjectCount {
-    /// What failed attempts may have left at brokers.
+    /// Orphans: what failed attempts may have left at brokers.
     pub orphans: usize,
-    /// How many objects try something again.
+    /// Objects whose current operation has failed and is retried.
     pub retrying: usize,
-    /// What is under way.
+    /// Operations in progress.
     pub operations: Vec<OperationCount>,
 }
 
-/// Operations of a kind that are under way.
+/// The operations of one type that are in progress.
 #[derive(Debug)]
 pub struct OperationCount {
-    /// Which, like `Provision`.
+    /// The type, such as `Provision`.
     pub operation: String,
-    /// How many.
+    /// Their number.
     pub count: usize,
-    /// How long the oldest has been.
+    /// The age of the oldest.
     pub oldest: Duration,
 }
 
@@ -51,22 +51,22 @@ pub struct Expiration {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// In seconds since 1970.
+    /// The expiry, in seconds since 1970.
     pub timestamp: i64,
 }
 
-/// A broker.
+/// The state of a broker.
 #[derive(Debug)]
 pub struct BrokerCount {
     /// Its name.
     pub broker: String,
     /// Its namespace; empty if it is cluster-wide.
     pub namespace: String,
-    /// Whether it is called, not left alone.
+    /// Whether its circuit is closed, so that calls go through.
     pub is_called: bool,
-    /// How many calls stand in line because it has enough to do.
+    /// Calls that wait for a permit, because the limit of concurrent calls is reached.
     pub calls_waiting: usize,
-    /// How many objects wait until it is called again.
+    /// Objects that wait for its circuit to close.
     pub objects_waiting: usize,
 }
 
@@ -87,7 +87,7 @@ struct BindingLabels {
     name: String,
 }
 
-/// The metrics that are set by a census.
+/// The gauges that a census sets.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
     orphans: Family<KindLabels, Gauge>,
@@ -103,28 +103,48 @@ pub(super) struct Gauges {
 impl Gauges {
     pub(super) fn register(&self, registry: &mut Registry) {
         let name = "servicecatalog_orphans";
-        registry.register(name, "What failed attempts may have left at brokers", self.orphans.clone());
+        registry.register(
+            name,
+            "Orphans: instances or bindings that failed attempts may have left at brokers",
+            self.orphans.clone(),
+        );
         let name = "servicecatalog_objects_retrying";
-        registry.register(name, "Objects that try something again which has failed", self.retrying.clone());
+        registry.register(
+            name,
+            "Objects whose current operation has failed and is being retried",
+            self.retrying.clone(),
+        );
         let name = "servicecatalog_operations";
-        registry.register(name, "Operations that are under way", self.operations.clone());
+        registry.register(name, "Operations in progress", self.operations.clone());
         let name = "servicecatalog_operation_oldest_seconds";
-        registry.register(name, "How long the oldest of them has been under way", self.oldest.clone());
+        registry.register(name, "Age of the oldest operation in progress, in seconds", self.oldest.clone());
         let name = "servicecatalog_binding_expiration_timestamp_seconds";
-        registry.register(name, "When the credentials of a binding expire", self.expirations.clone());
+        registry.register(
+            name,
+            "Time at which the credentials of a binding expire, in seconds since 1970",
+            self.expirations.clone(),
+        );
         let name = "servicecatalog_broker_available";
         registry.register(
             name,
-            "1 if the broker is called, 0 while it is left alone",
+            "1 if the circuit breaker of the broker is closed, 0 if it is open or half-open",
             self.available.clone(),
         );
         let name = "servicecatalog_broker_calls_waiting";
-        registry.register(name, "Calls that wait because the broker has enough to do", self.calls.clone());
+        registry.register(
+            name,
+            "Calls that wait for a permit of the broker, whose limit of concurrent calls is reached",
+            self.calls.clone(),
+        );
         let name = "servicecatalog_broker_objects_waiting";
-        registry.register(name, "Objects that wait until the broker is called again", self.objects.clone());
+        registry.register(
+            name,
+            "Objects that wait for the circuit breaker of the broker to close",
+            self.objects.clone(),
+        );
     }
 
-    /// What is no more is no longer told.
+    /// Sets all gauges. Label sets that do not occur in this census disappear.
     pub(super) fn set(&self, census: Census) {
         self.operations.clear();
         self.oldest.clear();

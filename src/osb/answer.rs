@@ -1,4 +1,4 @@
-//! Which answers are successes, and what do they say? (“Orphan Mitigation”, “Body” of each endpoint)
+//! Which responses are successes, and what do they contain? (“Orphan Mitigation”, “Body” of each endpoint)
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use serde::de::DeserializeOwned;
 
 use super::{BindResponse, Error, LastOperation, Reply, json, operation};
 
-/// What a broker answered, as far as it could be read.
+/// A broker's response, as far as it could be read.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
-    /// Why the body is not complete.
+    /// Why the body is incomplete; `None` if it was read to its end.
     pub(super) defect: Option<String>,
 }
 
 impl Answer {
-    /// The document that a successful answer consists of.
+    /// The JSON document in the body of a successful response.
     pub(super) fn document<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.read(json::object)
     }
 
-    /// A document read by `decode`.
+    /// The body of a successful response, decoded by `decode`.
     pub(super) fn read<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Error> {
         match self.status {
             200 | 201 => self.decode(decode),
@@ -29,30 +29,30 @@ impl Answer {
         }
     }
 
-    /// The state of an operation.
+    /// The state of an asynchronous operation, from the response to a poll.
     pub(super) fn last_operation(&self) -> Result<LastOperation, Error> {
         Ok(LastOperation { retry_after: self.retry_after, ..self.document()? })
     }
 
-    /// The reply to a request to create or to change an instance, where everything is optional.
+    /// The reply to a provision or update request. All members of the body are optional, and so is the body.
     pub(super) fn reply<T: DeserializeOwned>(&self) -> Result<Reply<T>, Error> {
-        self.done_or_accepted(|| self.decode(object_or_nothing), || self.decode(object_or_nothing))
+        self.sync_or_async(|| self.decode(object_or_empty), || self.decode(object_or_empty))
     }
 
-    /// The reply to a request to delete, where the status says it all.
+    /// The reply to a deprovision or unbind request. Only the status counts.
     pub(super) fn deletion(&self) -> Result<Reply<()>, Error> {
-        self.done_or_accepted(|| Ok(()), || Ok(()))
+        self.sync_or_async(|| Ok(()), || Ok(()))
     }
 
-    /// The reply to a request to bind. Credentials must not come with a 202.
+    /// The reply to a bind request. With a 202 nothing but `operation` is read: it must not carry credentials.
     pub(super) fn binding(&self, accepts_incomplete: bool) -> Result<Reply<BindResponse>, Error> {
         if self.status == 202 && !accepts_incomplete {
-            return Err(self.malformed("it goes on asynchronously, which was not asked for".to_owned()));
+            return Err(self.malformed("the request did not set accepts_incomplete=true".to_owned()));
         }
-        self.done_or_accepted(|| self.decode(json::object), || Ok(BindResponse::default()))
+        self.sync_or_async(|| self.decode(json::object), || Ok(BindResponse::default()))
     }
 
-    fn done_or_accepted<T>(
+    fn sync_or_async<T>(
         &self,
         done: impl FnOnce() -> Result<T, Error>,
         accepted: impl FnOnce() -> Result<T, Error>,
@@ -60,7 +60,7 @@ impl Answer {
         match self.status {
             200 | 201 => Ok(Reply::Done(done()?)),
             202 => {
-                let operation = self.decode(|body| operation::operation(or_nothing(body)))?;
+                let operation = self.decode(|body| operation::operation(or_empty(body)))?;
                 Ok(Reply::InProgress { operation, body: accepted()? })
             }
             _ => Err(self.refusal()),
@@ -83,11 +83,11 @@ impl Answer {
     }
 }
 
-fn object_or_nothing<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    json::object(or_nothing(body))
+fn object_or_empty<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    json::object(or_empty(body))
 }
 
-/// The body, or an object without members in place of no body at all.
-fn or_nothing(body: &[u8]) -> &[u8] {
+/// The body, or an empty JSON object if there is no body.
+fn or_empty(body: &[u8]) -> &[u8] {
     if body.trim_ascii().is_empty() { b"{}" } else { body }
 }

@@ -1,43 +1,43 @@
-//! What do requests and answers about service bindings look like on the wire?
+//! What do requests and responses for service bindings look like on the wire?
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 
 use super::json::SecretObject;
 
-/// The body of a request for a new binding (“Binding”, “Body”; “Binding Rotation”).
+/// The body of a bind request (“Binding”, “Body”; “Binding Rotation”).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindRequest {
-    /// The id of the service offering; a rotation may leave it out.
+    /// The id of the service offering. A rotation may omit it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_id: String,
-    /// The id of the plan; a rotation may leave it out.
+    /// The id of the plan. A rotation may omit it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan_id: String,
-    /// What the platform tells of the surroundings (profile, “Context Object”).
+    /// Contextual data from the platform (profile, “Context Object”).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<Value>,
     /// Deprecated in favour of `bind_resource.app_guid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_guid: Option<String>,
-    /// What uses the binding.
+    /// The resource that uses the binding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bind_resource: Option<BindResource>,
-    /// What the user configures.
+    /// The user's configuration parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<SecretObject>,
-    /// The id of the binding that the new one is to replace.
+    /// The id of the binding that the new one succeeds (“Binding Rotation”).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predecessor_binding_id: Option<String>,
 }
 
-/// What uses a binding (“Binding”, “Bind Resource Object”).
+/// The resource that uses a binding (“Binding”, “Bind Resource Object”).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindResource {
-    /// The application, or whatever stands for it on the platform.
+    /// The id of the application, or of what the platform has in its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_guid: Option<String>,
-    /// The URL of the application that a route service is put in front of.
+    /// The URL of the application whose requests a route service intercepts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
 }
@@ -45,16 +45,16 @@ pub struct BindResource {
 /// A binding (“Binding”, “Response”; “Fetching a Service Binding”, “Response”).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindResponse {
-    /// How long the binding is valid.
+    /// The lifetime of the binding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BindingMetadata>,
-    /// What an application needs to use the instance.
+    /// The credentials with which an application uses the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<SecretObject>,
-    /// Where logs are to be sent.
+    /// The URL to which the platform should send logs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub syslog_drain_url: Option<String>,
-    /// Through what requests to the application are to be routed.
+    /// The URL of the route service that intercepts requests to the application.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route_service_url: Option<String>,
     /// Volumes for the application.
@@ -64,25 +64,26 @@ pub struct BindResponse {
         skip_serializing_if = "super::json::is_default"
     )]
     pub volume_mounts: Vec<VolumeMount>,
-    /// The complete list of network addresses that the application needs to reach; empty if unknown.
+    /// All network addresses that the application needs to reach. Empty if unknown.
     #[serde(
         default,
         deserialize_with = "super::json::null_is_absent",
         skip_serializing_if = "super::json::is_default"
     )]
     pub endpoints: Vec<Endpoint>,
-    /// The parameters in force, possibly not all of them; only when a binding is fetched.
+    /// The current parameters, possibly not all of them. Only in the response to a fetch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<SecretObject>,
 }
 
-/// How long a binding is valid (“Binding”, “Binding Metadata Object”). The times are as the broker wrote them.
+/// The lifetime of a binding (“Binding”, “Binding Metadata Object”). The times are strings as the broker wrote them:
+/// parsing them is up to the caller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BindingMetadata {
-    /// When the binding becomes invalid.
+    /// When the binding expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// When the binding should have been renewed.
+    /// The time before which the binding should be renewed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<String>,
 }
@@ -94,15 +95,15 @@ pub struct VolumeMount {
     pub driver: String,
     /// The path in the container.
     pub container_dir: String,
-    /// `r` for read-only, `rw` for read and write.
+    /// `r` (read-only) or `rw` (read and write).
     pub mode: String,
-    /// The type of the device: `shared`.
+    /// The type of the device. The specification knows only `shared`.
     pub device_type: String,
     /// The device.
     pub device: Device,
 }
 
-/// What is mounted (“Binding”, “Device Object”).
+/// The device that is mounted (“Binding”, “Device Object”).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Device {
     /// The id of the shared volume.
@@ -117,10 +118,10 @@ pub struct Device {
 pub struct Endpoint {
     /// A host name or a single IP address.
     pub host: String,
-    /// Ports or ranges of ports, such as `443` or `9000-9010`. Numbers are accepted as well as strings.
+    /// Ports or port ranges, such as `443` or `9000-9010`. JSON numbers are accepted, too.
     #[serde(deserialize_with = "ports")]
     pub ports: Vec<String>,
-    /// `tcp`, `udp` or `all`; `tcp` if absent.
+    /// `tcp`, `udp` or `all`. Default: `tcp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
 }

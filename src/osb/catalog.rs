@@ -1,4 +1,4 @@
-//! What does a broker offer, and which of it cannot be used? (“Catalog Management”)
+//! What does a broker offer, and which entries are unusable? (“Catalog Management”)
 
 mod decode;
 
@@ -9,22 +9,22 @@ pub(super) use decode::decode;
 
 /// The catalog of a broker (“Catalog Management”, “Response”).
 ///
-/// [`Client::catalog`](super::Client::catalog) reads it entry by entry, so that one bad entry does not spoil the
-/// rest; `Deserialize` takes all of it or nothing.
+/// [`Client::catalog`](super::Client::catalog) decodes it entry by entry, so that one unusable entry does not affect
+/// the others. `Deserialize` accepts or rejects the catalog as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Catalog {
-    /// The offerings that can be used. Their ids and names are unique and not empty, each has a plan, and the
-    /// ids of all plans and the names of an offering's plans are unique and not empty.
+    /// The usable offerings. Their ids and names are unique and not empty, and each has at least one plan. Plan ids are
+    /// unique in the catalog and plan names in their offering; none is empty.
     pub services: Vec<Service>,
-    /// What the client left out; no part of the document.
+    /// The entries that the client left out. Not part of the document.
     #[serde(skip)]
     pub rejected: Vec<Rejected>,
 }
 
-/// An entry of a catalog that cannot be used.
+/// An unusable entry of a catalog, which the client left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Which: `service "mysql"`, `plan "small" of services[3]`.
+    /// The entry, for example `service "mysql"` or `plan "small" of services[3]`.
     pub what: String,
     /// The reason, for the author of the catalog.
     pub why: String,
@@ -34,28 +34,28 @@ pub struct Rejected {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the fields of the specification")]
 pub struct Service {
-    /// The name, unique in the catalog.
+    /// The name. Unique in the catalog.
     pub name: String,
-    /// The id, unique among all brokers.
+    /// The id. Globally unique.
     pub id: String,
     /// A short description.
     #[serde(default, deserialize_with = "super::json::null_is_absent")]
     pub description: String,
-    /// Tags that tell the base technology, such as `mysql` or `relational`.
+    /// Tags that describe the technology, such as `mysql` or `relational`.
     #[serde(
         default,
         deserialize_with = "super::json::null_is_absent",
         skip_serializing_if = "super::json::is_default"
     )]
     pub tags: Vec<String>,
-    /// Permissions without which the service cannot be bound: `syslog_drain`, `route_forwarding`, `volume_mount`.
+    /// Permissions that the service requires from the platform: `syslog_drain`, `route_forwarding`, `volume_mount`.
     #[serde(
         default,
         deserialize_with = "super::json::null_is_absent",
         skip_serializing_if = "super::json::is_default"
     )]
     pub requires: Vec<String>,
-    /// Whether instances can be bound, unless their plan says otherwise.
+    /// Whether instances can be bound. A plan can override it.
     #[serde(default, deserialize_with = "super::json::null_is_absent")]
     pub bindable: bool,
     /// Whether instances can be fetched.
@@ -72,44 +72,44 @@ pub struct Service {
         skip_serializing_if = "super::json::is_default"
     )]
     pub bindings_retrievable: bool,
-    /// Whether an update may consist of a changed context alone.
+    /// Whether an update may change the context alone.
     #[serde(
         default,
         deserialize_with = "super::json::null_is_absent",
         skip_serializing_if = "super::json::is_default"
     )]
     pub allow_context_updates: bool,
-    /// Free-form information (profile, “Service Metadata”).
+    /// Free-form metadata (profile, “Service Metadata”).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
-    /// The client of the broker's dashboard.
+    /// The OAuth client of the service's dashboard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dashboard_client: Option<DashboardClient>,
-    /// Whether the plan of an instance can be changed, unless its present plan says otherwise.
+    /// Whether an instance can change to another plan. The current plan can override it.
     #[serde(
         default,
         deserialize_with = "super::json::null_is_absent",
         skip_serializing_if = "super::json::is_default"
     )]
     pub plan_updateable: bool,
-    /// Whether bindings can be rotated, for plans that do not say. Defined for plans only, but the schema of the
-    /// API has it here too.
+    /// Whether bindings can be rotated, for plans that do not set it. The specification defines it for plans only, but
+    /// its JSON Schema has it here, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binding_rotatable: Option<bool>,
-    /// The plans that can be used; at least one.
+    /// The usable plans, at least one.
     #[serde(default, deserialize_with = "super::json::null_is_absent")]
     pub plans: Vec<Plan>,
 }
 
 /// The single sign-on client of a dashboard (catalog extension “Dashboard Client Object”).
 ///
-/// Its secret is neither kept nor written, so a broker that has such a client needs a type of its own.
+/// The type drops the client's secret, so a broker that has such a client needs a type of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DashboardClient {
     /// The id of the OAuth client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Where the dashboard is.
+    /// The URL of the dashboard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
 }
@@ -117,48 +117,49 @@ pub struct DashboardClient {
 /// A plan (“Catalog Management”, “Service Plan Object”).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The id, unique among all brokers.
+    /// The id. Globally unique.
     pub id: String,
-    /// The name, unique in the offering.
+    /// The name. Unique in the offering.
     pub name: String,
     /// A short description.
     #[serde(default, deserialize_with = "super::json::null_is_absent")]
     pub description: String,
-    /// Free-form information (profile, “Service Plan Metadata”).
+    /// Free-form metadata (profile, “Service Plan Metadata”).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
-    /// Whether the plan costs nothing; if absent, it does not. Always written, as some platforms read it otherwise.
-    #[serde(default = "free", deserialize_with = "free_unless_denied")]
+    /// Whether the plan is free of charge. Default: true. Always serialised, because some platforms read an absent
+    /// value as false.
+    #[serde(default = "default_free", deserialize_with = "free_unless_denied")]
     pub free: bool,
-    /// Whether instances can be bound; if absent, the offering tells.
+    /// Whether instances can be bound. Default: the offering's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bindable: Option<bool>,
-    /// Whether bindings can be rotated.
+    /// Whether bindings can be rotated (“Binding Rotation”).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub binding_rotatable: Option<bool>,
-    /// Whether instances can change from this plan to another; if absent, the offering tells.
+    /// Whether instances can change from this plan to another. Default: the offering's value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_updateable: Option<bool>,
-    /// What parameters have to look like.
+    /// The JSON Schemas of the parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schemas: Option<Schemas>,
-    /// The number of seconds after which an operation has to be given up.
+    /// The number of seconds after which a platform stops polling an operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maximum_polling_duration: Option<u64>,
-    /// The version that new instances have.
+    /// The version of new instances.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maintenance_info: Option<MaintenanceInfo>,
 }
 
 impl Default for Plan {
-    /// A plan of which only the specification's defaults are known.
+    /// A plan with the specification's defaults.
     fn default() -> Self {
         Self {
             id: String::new(),
             name: String::new(),
             description: String::new(),
             metadata: None,
-            free: free(),
+            free: default_free(),
             bindable: None,
             binding_rotatable: None,
             plan_updateable: None,
@@ -169,15 +170,15 @@ impl Default for Plan {
     }
 }
 
-fn free() -> bool {
+fn default_free() -> bool {
     true
 }
 
 fn free_unless_denied<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_else(free))
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(default_free))
 }
 
-/// What the parameters of a plan have to look like (“Catalog Management”, “Schemas Object”).
+/// The JSON Schemas of a plan's parameters (“Catalog Management”, “Schemas Object”).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schemas {
     /// For instances.
@@ -207,10 +208,10 @@ pub struct ServiceBindingSchema {
     pub create: Option<InputParametersSchema>,
 }
 
-/// A schema for parameters (“Catalog Management”, “Input Parameters Schema Object”).
+/// The schema of one kind of request (“Catalog Management”, “Input Parameters Schema Object”).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InputParametersSchema {
-    /// A JSON Schema.
+    /// The JSON Schema of its parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Value>,
 }
@@ -220,12 +221,12 @@ pub struct InputParametersSchema {
 pub struct MaintenanceInfo {
     /// A semantic version.
     pub version: String,
-    /// What changes with the version; told by brokers and never sent to them.
+    /// What changes with the version. Brokers send it; platforms never do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }
 
-/// Writes what requests carry of a version: not its description.
+/// Serialises the version without its description, as requests carry it.
 #[expect(clippy::ref_option, reason = "this is the signature that serde wants")]
 pub(super) fn version_only<S: Serializer>(
     info: &Option<MaintenanceInfo>,

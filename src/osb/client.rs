@@ -1,4 +1,4 @@
-//! Which request does an operation make, which answers does it accept?
+//! Which request does an operation send, and which responses does it accept?
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use super::{
     transport::Transport,
 };
 
-/// A client of one broker; clones share its connections.
+/// A client for one broker. Clones share its connection pool.
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
@@ -19,12 +19,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client as configured. Nothing is sent.
+    /// Creates a client. Sends nothing.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
         Ok(Self { transport: Transport::new(config)?, observer: config.observer.clone() })
     }
 
-    /// What the broker offers (“Catalog Management”).
+    /// Fetches the broker's catalog (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
         self.call(Request::catalog(), |answer| answer.read(catalog::decode)).await
     }
@@ -43,7 +43,7 @@ impl Client {
         self.call(request, Answer::reply).await
     }
 
-    /// Fetches an instance; only for offerings with `instances_retrievable` (“Fetching a Service Instance”).
+    /// Fetches an instance. Only for offerings with `instances_retrievable` (“Fetching a Service Instance”).
     pub async fn fetch_instance(
         &self,
         instance_id: &str,
@@ -56,7 +56,7 @@ impl Client {
         self.call(request, Answer::document).await
     }
 
-    /// Changes an instance (“Updating a Service Instance”).
+    /// Updates an instance (“Updating a Service Instance”).
     pub async fn update(
         &self,
         instance_id: &str,
@@ -70,7 +70,7 @@ impl Client {
         self.call(request, Answer::reply).await
     }
 
-    /// Deletes an instance (“Deprovisioning”). That it [is gone](Error::is_gone) already is an error here.
+    /// Deletes an instance (“Deprovisioning”). If it [is gone](Error::is_gone) already, this returns an error.
     pub async fn deprovision(
         &self,
         instance_id: &str,
@@ -84,7 +84,7 @@ impl Client {
         self.call(request, Answer::deletion).await
     }
 
-    /// Asks how an operation on an instance goes on (“Polling Last Operation for Service Instances”).
+    /// Polls an operation on an instance (“Polling Last Operation for Service Instances”).
     pub async fn poll_instance(
         &self,
         instance_id: &str,
@@ -97,10 +97,10 @@ impl Client {
         self.call(request, Answer::last_operation).await
     }
 
-    /// Creates a binding, or the successor of one (“Binding”, “Binding Rotation”).
+    /// Creates a binding, or the successor of a binding (“Binding”, “Binding Rotation”).
     ///
-    /// Only if bindings can be fetched is there a use for `accepts_incomplete`: the credentials of a binding that
-    /// is made asynchronously have to be fetched.
+    /// Set `accepts_incomplete` only for offerings with `bindings_retrievable`: the credentials of a binding that the
+    /// broker creates asynchronously have to be fetched.
     pub async fn bind(
         &self,
         instance_id: &str,
@@ -118,7 +118,7 @@ impl Client {
         self.call(request, |answer| answer.binding(accepts_incomplete)).await
     }
 
-    /// Fetches a binding; only for offerings with `bindings_retrievable` (“Fetching a Service Binding”).
+    /// Fetches a binding. Only for offerings with `bindings_retrievable` (“Fetching a Service Binding”).
     pub async fn fetch_binding(
         &self,
         instance_id: &str,
@@ -132,7 +132,7 @@ impl Client {
         self.call(request, Answer::document).await
     }
 
-    /// Deletes a binding (“Unbinding”). That it [is gone](Error::is_gone) already is an error here.
+    /// Deletes a binding (“Unbinding”). If it [is gone](Error::is_gone) already, this returns an error.
     pub async fn unbind(
         &self,
         instance_id: &str,
@@ -147,7 +147,7 @@ impl Client {
         self.call(request, Answer::deletion).await
     }
 
-    /// Asks how an operation on a binding goes on (“Polling Last Operation for Service Bindings”).
+    /// Polls an operation on a binding (“Polling Last Operation for Service Bindings”).
     pub async fn poll_binding(
         &self,
         instance_id: &str,
@@ -171,14 +171,18 @@ impl Client {
         let answer = self.transport.exchange(&request).await;
         if let Some(observer) = &self.observer {
             let status = answer.as_ref().map_or_else(Error::status, |answer| Some(answer.status));
-            observer(&Observation { method: request.name, status: class(status), duration: start.elapsed() });
+            observer(&Observation {
+                method: request.name,
+                status: status_class(status),
+                duration: start.elapsed(),
+            });
         }
         read(&answer?)
     }
 }
 
-/// The class of a status, as metrics have it.
-fn class(status: Option<u16>) -> &'static str {
+/// The class of a status, as a metric label.
+fn status_class(status: Option<u16>) -> &'static str {
     match status.map(|status| status / 100) {
         Some(1) => "1xx",
         Some(2) => "2xx",

@@ -1,4 +1,4 @@
-//! Where is a broker and how is it spoken to? (“Authentication”, “URL Properties”)
+//! Where is the broker, and how does the client connect and authenticate? (“Authentication”, “URL Properties”)
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,44 +11,44 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-/// How long a request may take (“Orphan Mitigation”: typically 60 seconds).
+/// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Shorter than the keep-alive of common servers: a connection that the broker closes just when a request is
-/// sent leaves it unknown what became of the request.
+/// Shorter than the keep-alive timeout of common servers. If the broker closed an idle connection while a request is
+/// sent, the client would not know whether the broker received the request.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What a client needs to know of a broker.
+/// The configuration of a client.
 ///
 /// The environment variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured.
 #[derive(Clone)]
 pub struct Config {
-    /// The URL in front of `/v2`, which may have a path (“URL Properties”). Credentials in it are used if
-    /// `authentication` has none.
+    /// The base URL, to which the client appends `/v2/…`. It may have a path (“URL Properties”). Credentials in it are
+    /// used if `authentication` is [`Authentication::None`].
     pub url: String,
-    /// The credentials.
+    /// The credentials for the broker.
     pub authentication: Authentication,
-    /// The certificates, in PEM, that are trusted instead of the system's.
+    /// The CA certificates (PEM) to trust. `None`: those of the system.
     pub ca_bundle: Option<Vec<u8>>,
-    /// Whether any certificate is accepted.
+    /// Whether the client accepts any TLS certificate.
     pub insecure_skip_tls_verify: bool,
-    /// How long a request may take, to the end of its answer.
+    /// The time limit of a request, up to the end of the response body.
     pub timeout: Duration,
-    /// Who is told of each call.
+    /// Called after each call, for metrics.
     pub observer: Option<Observer>,
 }
 
 /// The credentials for a broker (“Authentication”).
 #[derive(Clone, Debug, Default)]
 pub enum Authentication {
-    /// None are sent.
+    /// No `Authorization` header.
     #[default]
     None,
     /// HTTP basic authentication.
     Basic {
-        /// The name, without colons.
+        /// The user name. Must not contain a colon.
         username: String,
         /// The password.
         password: SecretString,
@@ -60,46 +60,46 @@ pub enum Authentication {
     },
 }
 
-/// Is told of each call when it has ended.
+/// A callback that is called after each call.
 pub type Observer = Arc<dyn Fn(&Observation) + Send + Sync>;
 
-/// A call that has ended, for metrics.
+/// A finished call, for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// `GetCatalog`, `ProvisionInstance`, `GetInstance`, `UpdateInstance`, `DeprovisionInstance`,
     /// `PollLastOperation`, `Bind`, `GetBinding`, `Unbind` or `PollBindingLastOperation`.
     pub method: &'static str,
-    /// The class of the broker's answer, `1xx` to `5xx`, or `client-error` if there was none.
+    /// The class of the response's status, `1xx` to `5xx`, or `client-error` without a response.
     pub status: &'static str,
-    /// How long it took.
+    /// The time from the request to the end of the response.
     pub duration: Duration,
 }
 
-/// Why a client cannot be made, as a sentence for whoever registered the broker.
+/// Why a client cannot be created. The messages are for the user who registered the broker.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The URL cannot be used.
-    #[error("the URL of the broker is not usable: {0}")]
+    /// The URL is invalid.
+    #[error("the broker's URL is invalid: {0}")]
     Url(String),
-    /// The credentials cannot be sent.
-    #[error("the credentials for the broker are not usable: {0}")]
+    /// The credentials cannot be sent in a header.
+    #[error("the credentials for the broker are invalid: {0}")]
     Credentials(&'static str),
-    /// The certificates cannot be trusted.
-    #[error("the CA bundle of the broker is not usable: {0}")]
+    /// The CA certificates cannot be read.
+    #[error("the broker's CA bundle is invalid: {0}")]
     CaBundle(String),
-    /// There are no certificates to trust, or TLS does not work at all.
-    #[error("TLS is not usable: {0}")]
+    /// The system has no CA certificates, or TLS cannot be initialised.
+    #[error("cannot initialise TLS: {0}")]
     Tls(String),
 }
 
-/// Makes *ring* the process's TLS implementation, once: without a choice the first connection panics.
+/// Installs *ring* as the TLS provider of the process. Without a provider the first connection panics. Idempotent.
 pub fn install_tls_provider() {
-    // Fails if a provider is installed already, which is as good.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 impl Config {
-    /// The URL in front of `/v2`.
+    /// The parsed base URL.
     pub(super) fn base(&self) -> Result<Url, ConfigError> {
         let url = Url::parse(self.url.trim()).map_err(|error| ConfigError::Url(error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -111,7 +111,7 @@ impl Config {
         Ok(url)
     }
 
-    /// The value of `Authorization`.
+    /// The value of the `Authorization` header.
     pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, ConfigError> {
         let value = match &self.authentication {
             Authentication::None => return Ok(None),
@@ -124,13 +124,16 @@ impl Config {
             Authentication::Bearer { token } => format!("Bearer {}", token.expose_secret()),
         };
         let mut value = HeaderValue::try_from(value).map_err(|_: InvalidHeaderValue| {
-            ConfigError::Credentials("the token has characters, such as a line break, that cannot be sent")
+            ConfigError::Credentials(
+                "the token contains a character that a header cannot carry, such as a line break",
+            )
         })?;
         value.set_sensitive(true);
         Ok(Some(value))
     }
 
-    /// The HTTP client, which neither follows redirects nor sends anything twice.
+    /// The HTTP client. It neither follows redirects nor retries: `transport` decides on redirects, and a request that
+    /// changes something must not be sent twice unnoticed.
     pub(super) fn http(&self, base: &Url) -> Result<reqwest::Client, ConfigError> {
         install_tls_provider();
         let mut builder = reqwest::Client::builder()
@@ -150,7 +153,7 @@ impl Config {
         })
     }
 
-    /// The certificates to trust, unless they are the system's. A plain URL needs none.
+    /// The CA certificates to trust; `None` for those of the system. An `http://` URL needs none.
     fn certificates(&self, base: &Url) -> Result<Option<Vec<Certificate>>, ConfigError> {
         let Some(bundle) = &self.ca_bundle else {
             return Ok((base.scheme() == "http").then(Vec::new));
@@ -158,7 +161,7 @@ impl Config {
         let certificates = Certificate::from_pem_bundle(bundle)
             .map_err(|error| ConfigError::CaBundle(super::error::reason(error)))?;
         if certificates.is_empty() {
-            return Err(ConfigError::CaBundle("it has no certificate in PEM format".to_owned()));
+            return Err(ConfigError::CaBundle("it contains no certificate in PEM format".to_owned()));
         }
         Ok(Some(certificates))
     }

@@ -1,10 +1,10 @@
-//! The names of the headers that only this API has.
+//! The names of the headers that are specific to this API.
 
 use http::HeaderName;
 
-/// The version of the API that a platform speaks, `MAJOR.MINOR`; on every request (“API Version Header”).
+/// The API version of the platform, `MAJOR.MINOR`, on every request (“API Version Header”).
 pub const API_VERSION: HeaderName = HeaderName::from_static("x-broker-api-version");
-/// A new id for each request, for the logs of both sides; a broker echoes it (“Request Identity”).
+/// A new id for each request, to correlate the logs of both sides. The broker echoes it (“Request Identity”).
 pub const REQUEST_IDENTITY: HeaderName = HeaderName::from_static("x-broker-api-request-identity");
-/// The user whose action causes the request; see [`OriginatingIdentity`](super::OriginatingIdentity).
+/// The user on whose behalf the request is made; see [`OriginatingIdentity`](super::OriginatingIdentity).
 pub const ORIGINATING_IDENTITY: HeaderName = HeaderName::from_static("x-broker-api-originating-identity");

@@ -8,65 +8,66 @@ use serde_json::json;
 
 use super::json::{self, null_is_absent};
 
-/// Servers commonly limit all headers together to 8 KiB.
-const LONGEST_HEADER: usize = 6 * 1024;
+/// The limit of the header, in bytes. Servers commonly limit all headers together to 8 KiB.
+const MAX_HEADER_BYTES: usize = 6 * 1024;
 
-/// The name of the platform, in front of the identity.
+/// The platform's name, with which the header begins.
 const PLATFORM: &str = "kubernetes";
 
-/// The user whose action causes a request (profile, “Originating Identity Header”, platform `kubernetes`).
+/// The user on whose behalf a request is made (profile, “Originating Identity Header”, platform `kubernetes`).
 ///
-/// All four members are written even if they are empty; some platforms leave empty ones out.
+/// All four members are serialised even if they are empty. Some platforms omit empty ones: all but `username` may be
+/// absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OriginatingIdentity {
     /// The name that identifies the user.
     pub username: String,
-    /// An identifier of the user that outlives a change of name.
+    /// A unique id of the user, which outlives a change of name.
     #[serde(default, deserialize_with = "null_is_absent")]
     pub uid: String,
     /// The groups that the user belongs to.
     #[serde(default, deserialize_with = "null_is_absent")]
     pub groups: Vec<String>,
-    /// Whatever else the authenticator knows of the user.
+    /// Additional information from the authenticator.
     #[serde(default, deserialize_with = "null_is_absent")]
     pub extra: BTreeMap<String, Vec<String>>,
 }
 
 impl OriginatingIdentity {
-    /// The value of `X-Broker-API-Originating-Identity`. If it would be too long for common servers, `extra` and
-    /// then `groups` are sent empty and named in an additional member, `truncated`.
+    /// The value of `X-Broker-API-Originating-Identity`. If it is too long for common servers, `extra` and then
+    /// `groups` are sent empty and named in an additional member, `truncated`.
     pub(super) fn header(&self) -> String {
-        let mut sent = Sent { identity: self.clone(), truncated: Vec::new() };
-        if encode(&sent).len() > LONGEST_HEADER {
-            sent.identity.extra.clear();
-            sent.truncated.push("extra");
+        let mut content = HeaderContent { identity: self.clone(), truncated: Vec::new() };
+        if encode(&content).len() > MAX_HEADER_BYTES {
+            content.identity.extra.clear();
+            content.truncated.push("extra");
         }
-        if encode(&sent).len() > LONGEST_HEADER {
-            sent.identity.groups.clear();
-            sent.truncated.push("groups");
+        if encode(&content).len() > MAX_HEADER_BYTES {
+            content.identity.groups.clear();
+            content.truncated.push("groups");
         }
-        encode(&sent)
+        encode(&content)
     }
 
-    /// The identity that a value of `X-Broker-API-Originating-Identity` holds; nothing if the platform is another one
-    /// or the value is malformed. It says what the caller claims, and proves nothing.
+    /// Parses a value of `X-Broker-API-Originating-Identity`. `None` if the platform is another one or the value is
+    /// malformed. The identity is what the caller claims, and proves nothing.
     pub fn from_header(value: &str) -> Option<Self> {
         let encoded = value.strip_prefix(PLATFORM)?.strip_prefix(' ')?;
         json::object(&STANDARD.decode(encoded).ok()?).ok()
     }
 }
 
-/// An identity with the names of the members that are empty because they are too long.
+/// The content of the header: the identity, and the names of the members that were emptied because of their length.
 #[derive(Serialize)]
-struct Sent {
+struct HeaderContent {
     #[serde(flatten)]
     identity: OriginatingIdentity,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     truncated: Vec<&'static str>,
 }
 
-fn encode(sent: &Sent) -> String {
-    format!("{PLATFORM} {}", STANDARD.encode(json!(sent).to_string()))
+fn encode(content: &HeaderContent) -> String {
+    format!("{PLATFORM} {}", STANDARD.encode(json!(content).to_string()))
 }
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
                 extra: extra(extra_count),
             };
             let header = identity.header();
-            assert!(header.len() <= LONGEST_HEADER);
+            assert!(header.len() <= MAX_HEADER_BYTES);
             let value = decode(&header);
             assert_eq!(value["truncated"], truncated);
             assert_eq!(value["username"], "jane");

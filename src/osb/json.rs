@@ -1,4 +1,4 @@
-//! How is JSON that a broker wrote read, and how is it kept from telling secrets?
+//! How is JSON from a broker read safely, and how are secrets kept out of logs?
 
 use std::{fmt, ops::Deref};
 
@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 /// A JSON object that may hold secrets, such as credentials or parameters.
 ///
-/// It is written whole to the other side of the API; `Debug` shows none of it, and there is no `Display`, so a
-/// request or an answer that holds one can be logged.
+/// It is serialised whole, for the other side of the API. `Debug` is redacted and there is no `Display`, so a request
+/// or response that contains one can be logged.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretObject(pub Map<String, Value>);
@@ -33,7 +33,7 @@ impl From<Map<String, Value>> for SecretObject {
     }
 }
 
-/// Decodes a JSON object; the error is a sentence that repeats nothing of it.
+/// Decodes a JSON object. The error repeats nothing of the text: it may hold secrets.
 pub(super) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     if !text.trim_ascii_start().starts_with(b"{") {
         return Err("it is not a JSON object".to_owned());
@@ -41,18 +41,18 @@ pub(super) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| describe(&error))
 }
 
-/// What is wrong with a document, without the offending value: it may be a secret.
+/// Describes a decoding error without the offending value, which may be a secret.
 pub(super) fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rsplit_once(", expected ") {
         Some((_, expected)) if error.is_data() => {
-            format!("a value is not as it has to be, expected {expected}")
+            format!("invalid value, expected {expected}")
         }
         _ => message,
     }
 }
 
-/// Reads `null` like an absent field.
+/// Reads `null` as absent.
 pub(super) fn null_is_absent<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -61,8 +61,8 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads a value of another type like an absent field, in answers of which any part may be useful.
-pub(super) fn unfit_is_absent<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+/// Reads a value of the wrong type as absent, for responses whose other members are useful nevertheless.
+pub(super) fn mistyped_is_absent<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,
@@ -70,7 +70,7 @@ where
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).ok())
 }
 
-/// Is an optional field as it is when absent, so that it need not be written?
+/// Whether a field has its default, so that it need not be serialised.
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -100,14 +100,8 @@ mod tests {
             ("[]", "it is not a JSON object"),
             ("", "it is not a JSON object"),
             ("{", "EOF while parsing an object at line 1 column 1"),
-            (
-                r#"{"credentials": "hunter2, expected"}"#,
-                "a value is not as it has to be, expected a map at line 1 column 35",
-            ),
-            (
-                r#"{"names": ["a", 4711]}"#,
-                "a value is not as it has to be, expected a string at line 1 column 20",
-            ),
+            (r#"{"credentials": "hunter2, expected"}"#, "invalid value, expected a map at line 1 column 35"),
+            (r#"{"names": ["a", 4711]}"#, "invalid value, expected a string at line 1 column 20"),
         ];
         for (text, expected) in cases {
             assert_eq!(object::<Sample>(text.as_bytes()).unwrap_err(), expected);
@@ -115,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_tells_no_secret_and_numbers_keep_their_digits() {
+    fn debug_shows_no_secret_and_numbers_keep_their_digits() {
         let text = r#"{"credentials": {"password": "hunter2", "port": 1.50000000000000000001}}"#;
         let sample: Sample = object(text.as_bytes()).unwrap();
         assert!(!format!("{sample:?}").contains("hunter2"));

@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::json::{self, is_default};
 
-/// The answer to a request that changes something (“Asynchronous Operations”).
+/// The successful response to a mutating request (“Asynchronous Operations”).
 ///
-/// It is written as its body; the status, which a broker sets beside it, tells a platform which of the two it is.
+/// It is serialised as the body alone. The status, which a broker sets separately, tells the platform the variant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Reply<T> {
-    /// It is done: status 200 or 201.
+    /// The operation is complete: status 200 or 201.
     Done(T),
-    /// It goes on, and is to be polled: status 202.
+    /// The operation is asynchronous and has to be polled: status 202.
     InProgress {
-        /// What every poll has to carry, if anything.
+        /// An identifier that every poll has to carry, if the broker gave one.
         #[serde(skip_serializing_if = "Option::is_none")]
         operation: Option<String>,
-        /// What is known already.
+        /// The members that are known already.
         #[serde(flatten)]
         body: T,
     },
@@ -27,26 +27,26 @@ pub enum Reply<T> {
 
 /// The body of a successful deletion, `{}` (“Deprovisioning”, “Unbinding”: “Response”).
 ///
-/// A broker writes it. The client reads nothing of it, because the status says it all.
+/// Brokers send it. The client does not read it, because only the status counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletionResponse {}
 
-/// The query of a request that may be answered before it is carried out (“Asynchronous Operations”).
+/// The query of a request that the broker may process asynchronously (“Asynchronous Operations”).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsyncQuery {
-    /// Whether the platform accepts status 202 and polls.
+    /// Whether the platform accepts status 202 and will poll.
     #[serde(default, skip_serializing_if = "is_default")]
     pub accepts_incomplete: bool,
 }
 
-/// The query of a request that ends the life of something, or fetches it (“Deprovisioning”, “Unbinding”,
+/// The query of a request that deletes or fetches an instance or binding (“Deprovisioning”, “Unbinding”,
 /// “Fetching a Service Instance”, “Fetching a Service Binding”: “Parameters”).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanQuery {
-    /// The id of the service offering; empty if a platform does not send it.
+    /// The id of the service offering. Empty if the platform does not send it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_id: String,
-    /// The id of the plan; empty if a platform does not send it.
+    /// The id of the plan. Empty if the platform does not send it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan_id: String,
 }
@@ -54,38 +54,38 @@ pub struct PlanQuery {
 /// The query of a poll (“Polling Last Operation for Service Instances”, “Parameters”).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastOperationQuery {
-    /// The id of the service offering; empty if a platform does not send it.
+    /// The id of the service offering. Empty if the platform does not send it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_id: String,
-    /// The id of the plan, before the change if the operation changes it; empty if a platform does not send it.
+    /// The id of the plan; during a plan change, that of the former plan. Empty if the platform does not send it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub plan_id: String,
-    /// What the broker gave when the operation began.
+    /// The identifier that the broker gave to the operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
 }
 
-/// How far an operation has come (“Polling Last Operation for Service Instances”, “Response”).
+/// The progress of an operation (“Polling Last Operation for Service Instances”, “Response”).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LastOperation {
-    /// Whether it goes on.
+    /// The state of the operation.
     pub state: OperationState,
-    /// What the broker tells the user.
+    /// The broker's message for the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whether the instance can still be used after a failed update or deprovisioning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_usable: Option<bool>,
-    /// Whether it makes sense to send the failed update again.
+    /// Whether the failed update may be sent again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub update_repeatable: Option<bool>,
-    /// How long to wait before the next poll, which the header `Retry-After` tells (“Polling Interval and Duration”).
+    /// The delay before the next poll, from the header `Retry-After` (“Polling Interval and Duration”).
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
 
 impl From<OperationState> for LastOperation {
-    /// The state alone.
+    /// A progress with a state and nothing else.
     fn from(state: OperationState) -> Self {
         Self { state, description: None, instance_usable: None, update_repeatable: None, retry_after: None }
     }
@@ -94,32 +94,33 @@ impl From<OperationState> for LastOperation {
 /// The state of an operation (“Polling Last Operation for Service Instances”, “Body”).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum OperationState {
-    /// It goes on.
+    /// The operation is not complete.
     #[serde(rename = "in progress")]
     InProgress,
-    /// It is done.
+    /// The operation is complete.
     #[serde(rename = "succeeded")]
     Succeeded,
-    /// It came to nothing.
+    /// The operation failed.
     #[serde(rename = "failed")]
     Failed,
 }
 
-/// What every 202 may carry (“Asynchronous Operations”, “Body”): read first and alone, as the rest of a [`Reply`] may
-/// have to be left unread.
+/// The part of a 202's body that all endpoints share (“Asynchronous Operations”, “Body”). It is decoded on its own,
+/// because the rest of the body must not be read for some endpoints.
 #[derive(Deserialize)]
 struct Accepted {
     operation: Option<String>,
 }
 
-const LONGEST_OPERATION: usize = 10_000;
+/// The longest operation that the specification allows, in characters.
+const MAX_OPERATION_CHARS: usize = 10_000;
 
-/// The operation that the body of a 202 names; an empty one is none.
+/// The `operation` in the body of a 202. An empty one counts as absent.
 pub(super) fn operation(body: &[u8]) -> Result<Option<String>, String> {
     let Accepted { operation } = json::object(body)?;
     match operation {
-        Some(operation) if operation.chars().count() > LONGEST_OPERATION => {
-            Err(format!("the operation is longer than {LONGEST_OPERATION} characters"))
+        Some(operation) if operation.chars().count() > MAX_OPERATION_CHARS => {
+            Err(format!("the operation is longer than {MAX_OPERATION_CHARS} characters"))
         }
         operation => Ok(operation.filter(|operation| !operation.is_empty())),
     }

@@ -1,4 +1,4 @@
-//! What is sent to a broker, before headers? (“URL Properties”, “Characters in IDs”)
+//! Which URL and body does a request have? (“URL Properties”, “Characters in IDs”)
 
 use std::fmt::Write;
 
@@ -12,22 +12,23 @@ use super::{AsyncQuery, Error, LastOperationQuery, OriginatingIdentity, route};
 
 /// One request to a broker.
 pub(super) struct Request<'a> {
-    /// The name of the call in metrics.
+    /// The name of the call in metrics and logs.
     pub(super) name: &'static str,
     pub(super) method: Method,
-    /// One of [`route`].
+    /// One of the paths in [`route`].
     route: &'static str,
-    /// The ids in it, percent-encoded; empty where the route has none.
+    /// The ids in the route, percent-encoded. Empty if the route has none.
     instance_id: String,
     binding_id: String,
     query: Vec<(String, String)>,
     pub(super) body: Option<Bytes>,
     pub(super) identity: Option<&'a OriginatingIdentity>,
-    /// The greatest number of bytes that the body of the answer may have.
+    /// The size limit of the response body, in bytes.
     pub(super) limit: usize,
 }
 
-const LIMIT: usize = 4 * 1024 * 1024;
+// Size limits of response bodies, in bytes: a broker must not exhaust the memory.
+const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
 const CATALOG_LIMIT: usize = 10 * 1024 * 1024;
 
 impl<'a> Request<'a> {
@@ -41,7 +42,7 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             body: None,
             identity: None,
-            limit: LIMIT,
+            limit: RESPONSE_LIMIT,
         }
     }
 
@@ -78,8 +79,7 @@ impl<'a> Request<'a> {
         self.with_query(query)
     }
 
-    /// Adds the members of a flat object to the query. Empty values are not sent: the specification has no use for
-    /// them.
+    /// Adds the members of a flat object to the query. Omits empty values: the specification gives them no meaning.
     pub(super) fn with_query(mut self, query: &impl Serialize) -> Self {
         if let Value::Object(members) = json!(query) {
             let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -89,7 +89,7 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// The URL at a broker.
+    /// The URL of the request below the broker's base URL.
     pub(super) fn url(&self, base: &Url) -> Url {
         let mut url = base.clone();
         let path = self.route.replace("{instance_id}", &self.instance_id);
@@ -102,7 +102,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// An id as a part of a path. Some cannot be one, because they would make it the path of something else.
+/// An id as a path segment. An empty id and dot segments are refused, because they would address another resource.
 fn segment(id: &str) -> Result<String, Error> {
     match id {
         "" | "." | ".." => Err(Error::InvalidId { id: id.to_owned() }),
@@ -117,7 +117,7 @@ fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            // A `String` takes everything.
+            // Writing to a `String` cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         }
     }
@@ -169,8 +169,8 @@ mod tests {
         );
     }
 
-    /// A query as a server reads it.
-    fn as_read<T: DeserializeOwned>(url: &Url) -> T {
+    /// The query as a server parses it.
+    fn parsed_query<T: DeserializeOwned>(url: &Url) -> T {
         Query::try_from_uri(&url.as_str().parse().unwrap()).unwrap().0
     }
 
@@ -180,8 +180,8 @@ mod tests {
         let plan = PlanQuery { service_id: id.to_owned(), plan_id: "true".to_owned() };
         let request = Request::of_instance("", Method::DELETE, "i").unwrap();
         let url = request.accepting_incomplete().with_query(&plan).url(&base("http://b"));
-        assert_eq!(as_read::<AsyncQuery>(&url), AsyncQuery { accepts_incomplete: true });
-        assert_eq!(as_read::<PlanQuery>(&url), plan);
+        assert_eq!(parsed_query::<AsyncQuery>(&url), AsyncQuery { accepts_incomplete: true });
+        assert_eq!(parsed_query::<PlanQuery>(&url), plan);
 
         let poll = LastOperationQuery {
             service_id: id.to_owned(),
@@ -189,7 +189,7 @@ mod tests {
             operation: Some(id.to_owned()),
         };
         let request = Request::of_binding("", Method::GET, ("i", "b")).unwrap().polling(&poll);
-        assert_eq!(as_read::<LastOperationQuery>(&request.url(&base("http://b"))), poll);
+        assert_eq!(parsed_query::<LastOperationQuery>(&request.url(&base("http://b"))), poll);
     }
 
     #[test]

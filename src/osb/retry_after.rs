@@ -1,22 +1,23 @@
-//! How long does a broker ask to be left alone? (“Polling Interval and Duration”, RFC 9110 §10.2.3)
+//! Which delay does a broker request with `Retry-After`? (“Polling Interval and Duration”, RFC 9110 §10.2.3)
 
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 
-const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_hours(1);
+// Delays are clamped to this range: a broker must neither cause a busy loop nor stall its objects.
+const MIN_DELAY: Duration = Duration::from_secs(1);
+const MAX_DELAY: Duration = Duration::from_hours(1);
 
-/// The delay that a `Retry-After` value asks for: seconds or an HTTP date. Anything else asks for nothing.
+/// Parses a `Retry-After` value, which is a number of seconds or an HTTP date. `None` for anything else.
 pub(super) fn parse(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     let delay = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        value.parse().map_or(LONGEST, Duration::from_secs)
+        value.parse().map_or(MAX_DELAY, Duration::from_secs)
     } else {
         let date = DateTimeParser::new().parse_timestamp(value).ok()?;
         Duration::try_from(date.duration_since(now)).unwrap_or_default()
     };
-    Some(delay.clamp(SHORTEST, LONGEST))
+    Some(delay.clamp(MIN_DELAY, MAX_DELAY))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The paths of the endpoints below a broker's base URL, in the syntax of `axum`'s router; the client puts
-//! percent-encoded ids in place of `{instance_id}` and `{binding_id}`.
+//! The paths of the endpoints below a broker's base URL, in the syntax of `axum`'s router. The client replaces
+//! `{instance_id}` and `{binding_id}` with percent-encoded ids.
 
 /// “Catalog Management”.
 pub const CATALOG: &str = "/v2/catalog";

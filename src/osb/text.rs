@@ -1,6 +1,6 @@
-//! How is text that a broker wrote made fit for a condition, an event or a log line?
+//! How is text from a broker sanitised for a condition, an event or a log line?
 
-/// The text on one line, without control characters, and no longer than `max` characters.
+/// The text on one line, without control characters, cut to `max` characters.
 pub(super) fn excerpt(text: &str, max: usize) -> String {
     let mut excerpt = String::new();
     let mut length = 0;
@@ -17,7 +17,7 @@ pub(super) fn excerpt(text: &str, max: usize) -> String {
     excerpt
 }
 
-/// What a reader of an HTML page sees; other text is left as it is.
+/// The visible text of an HTML page. Other text is returned as it is.
 pub(super) fn without_tags(text: &str) -> String {
     if !text.trim_start().starts_with('<') {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! How is one request carried out: headers, redirects, limits? (“API Version Header”, “Request Identity”)
+//! How is one request sent: headers, redirects, timeout, size limit? (“API Version Header”, “Request Identity”)
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,13 +18,13 @@ use super::{
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How many redirects of a GET are followed.
-const MOST_REDIRECTS: usize = 3;
+/// The number of redirects of a GET that the client follows.
+const MAX_REDIRECTS: usize = 3;
 
-/// No request takes longer, whatever the configuration says.
-const LONGEST_TIMEOUT: Duration = Duration::from_hours(24);
+/// The upper limit of the configured timeout.
+const MAX_TIMEOUT: Duration = Duration::from_hours(24);
 
-/// The way to one broker.
+/// The transport to one broker.
 #[derive(Clone)]
 pub(super) struct Transport {
     wire: Wire,
@@ -33,7 +33,7 @@ pub(super) struct Transport {
     timeout: Duration,
 }
 
-/// What carries requests.
+/// How requests reach the broker.
 #[derive(Clone)]
 enum Wire {
     Http(reqwest::Client),
@@ -58,11 +58,11 @@ impl Transport {
             wire: Wire::new(config, &base)?,
             base: Arc::new(base),
             authorization: config.authorization()?,
-            timeout: config.timeout.min(LONGEST_TIMEOUT),
+            timeout: config.timeout.min(MAX_TIMEOUT),
         })
     }
 
-    /// Sends a request and reads the answer, within the timeout altogether.
+    /// Sends a request and reads the response. The timeout covers both, and all redirects.
     pub(super) async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Error> {
         match &self.wire {
             Wire::Http(http) => self.exchange_over(http, request).await,
@@ -80,13 +80,13 @@ impl Transport {
             if !response.status().is_redirection() {
                 return Ok(read(response, request.limit, deadline).await);
             }
-            let may_follow = request.method == Method::GET && followed < MOST_REDIRECTS;
-            url = redirection(&url, &response, may_follow)?;
+            let may_follow = request.method == Method::GET && followed < MAX_REDIRECTS;
+            url = redirect_target(&url, &response, may_follow)?;
             followed += 1;
         }
     }
 
-    /// Sends a request once, and waits for the head of the answer.
+    /// Sends a request once, and waits for status and headers of the response.
     async fn send(
         &self,
         http: &reqwest::Client,
@@ -101,8 +101,8 @@ impl Transport {
             message = message.body(body.clone());
         }
         let result = match timeout_at(deadline, message.send()).await {
-            Ok(result) => result.map_err(error::not_answered),
-            Err(_) => Err(Error::NoAnswer { reason: format!("it did not answer within {:?}", self.timeout) }),
+            Ok(result) => result.map_err(error::without_response),
+            Err(_) => Err(Error::NoAnswer { reason: format!("timed out after {:?}", self.timeout) }),
         };
         let status = result.as_ref().map(|response| response.status().as_u16()).ok();
         let error = result.as_ref().err().map(ToString::to_string);
@@ -148,18 +148,18 @@ impl Transport {
         if head.status.is_redirection() {
             return Err(Error::Redirected { status, location: None });
         }
-        let retry_after = asked_to_wait(&head.headers);
+        let retry_after = requested_delay(&head.headers);
         Ok(Answer { status, retry_after, body: body.to_vec(), defect: answer.defect })
     }
 }
 
-/// How long the headers of an answer ask to wait.
-fn asked_to_wait(headers: &HeaderMap) -> Option<Duration> {
+/// The delay that the response requests with `Retry-After`.
+fn requested_delay(headers: &HeaderMap) -> Option<Duration> {
     retry_after::parse(headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
 }
 
-/// Where to go on, if that is allowed and on the same origin.
-fn redirection(from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
+/// The target of a redirect. It must be on the same origin, because the request carries credentials.
+fn redirect_target(from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
     let status = response.status().as_u16();
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     match location.and_then(|location| from.join(location).ok()) {
@@ -180,9 +180,10 @@ fn redirection(from: &Url, response: &Response, may_follow: bool) -> Result<Url,
     }
 }
 
-/// Reads an answer to its end, but no further than `limit` bytes and not beyond the deadline.
+/// Reads a response to its end, but at most `limit` bytes and not beyond the deadline. Whatever is missing becomes the
+/// answer's defect: the status counts even without a complete body.
 async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer {
-    let retry_after = asked_to_wait(response.headers());
+    let retry_after = requested_delay(response.headers());
     let mut answer =
         Answer { status: response.status().as_u16(), retry_after, body: Vec::new(), defect: None };
     loop {

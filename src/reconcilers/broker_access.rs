@@ -1,11 +1,15 @@
-//! How is a broker reached, and may it be called now?
+//! How is a broker called, and may it be called now? The entry point is `Connections::find`, then `Connection::call`.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
 //! | `connections` | with which address, credentials and TLS settings is a broker called? |
-//! | `call_gate` | is it called at the moment, and whose turn is it? |
-//! | `origin` | for which cluster, namespace and instance is it called? |
-//! | `reply` | what does its reply mean, whichever call it answers? |
+//! | `call_gate` | may it be called now, and which call gets the next permit? |
+//! | `origin` | for which cluster, namespace and instance is it called (OSB `context`)? |
+//! | `reply` | which outcome does its reply to any call mean? |
+//!
+//! One broker cannot hurt another: each has its own connection, its own limit of requests in flight, shared fairly
+//! among namespaces, and its own circuit breaker (`domain::circuit_breaker`). What objects do during an outage is
+//! decided in `domain::outage`.
 
 pub mod call_gate;
 pub mod connections;

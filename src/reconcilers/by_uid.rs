@@ -1,9 +1,9 @@
-//! What is remembered of an object while the operator runs, by the object's UID?
+//! A map from the UID of an object to what the operator remembers for it in memory.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// One value for each object, in memory only: a restart loses it, which costs no more than time.
+/// One value for each object, in memory only. A restart loses it, which may cost time but must not cost correctness.
 #[derive(Debug)]
 pub struct ByUid<T>(Mutex<HashMap<String, T>>);
 
@@ -19,7 +19,7 @@ impl<T: Clone> ByUid<T> {
         self.lock().get(uid).cloned()
     }
 
-    /// Remembers a value, or forgets it.
+    /// Stores a value, or removes it.
     pub fn set(&self, uid: &str, value: Option<T>) {
         match value {
             Some(value) => self.lock().insert(uid.to_owned(), value),
@@ -27,7 +27,7 @@ impl<T: Clone> ByUid<T> {
         };
     }
 
-    /// Remembers a value; returns what it was before.
+    /// Stores a value; returns the previous one.
     pub fn replace(&self, uid: &str, value: T) -> Option<T> {
         self.lock().insert(uid.to_owned(), value)
     }

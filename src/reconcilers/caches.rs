@@ -1,4 +1,4 @@
-//! What have the watches seen? A read-only view: code that gets only this can neither write nor requeue an object.
+//! The caches of the watches, read-only: code that gets only these can neither write nor requeue an object.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
@@ -8,7 +8,7 @@ use crate::reconcilers::kind_table::kind_table;
 
 macro_rules! define {
     ($($name:ident: $kind:ty, $scope:ident, $reconcile:expr;)*) => {
-        /// The cache of each kind. Any object in it may be older than the one in the API server.
+        /// The cache of each kind. Any cached object may be stale: older than the one in the API server.
         pub struct Caches {
             $(
                 #[doc = concat!("All objects of `", stringify!($kind), "`.")]
@@ -19,9 +19,9 @@ macro_rules! define {
         }
 
         impl Caches {
-            /// Returns when each watch has listed its kind once.
+            /// Returns once each watch has listed its kind.
             pub async fn wait_until_ready(&self) {
-                // A store is never dropped before it is ready.
+                // The error means that the writer was dropped, which happens only when the operator stops.
                 $(let _ = self.$name.wait_until_ready().await;)*
                 let _ = self.namespaces.wait_until_ready().await;
             }

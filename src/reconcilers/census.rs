@@ -1,4 +1,5 @@
-//! What is there to be counted when somebody reads the metrics? Nothing is kept for it: it is found in what is known anyway.
+//! Takes the census for a scrape of the metrics. It counts what is in the caches and connections, so no counter has to
+//! be kept in step with them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::reconcilers::caches::Caches;
 use crate::reconcilers::clock;
 use crate::reconcilers::identity;
 
-/// Counts what there is.
+/// Counts objects, operations and calls.
 pub fn census(caches: &Caches, brokers: &Connections) -> Census {
     let (mut instances, mut bindings) = (Count::default(), Count::default());
     let mut expirations = Vec::new();
@@ -39,19 +40,19 @@ pub fn census(caches: &Caches, brokers: &Connections) -> Census {
     let brokers = brokers.all().into_iter().map(|(broker, connection)| BrokerCount {
         namespace: broker.namespace.unwrap_or_default(),
         broker: broker.name,
-        is_called: connection.gate.trouble().is_none(),
+        is_called: connection.gate.outage_cause().is_none(),
         calls_waiting: connection.gate.calls_waiting(),
         objects_waiting: connection.gate.objects_waiting(),
     });
     let brokers = brokers.collect();
-    Census { instances: instances.done(), bindings: bindings.done(), expirations, brokers }
+    Census { instances: instances.finish(), bindings: bindings.finish(), expirations, brokers }
 }
 
 #[derive(Default)]
 struct Count {
     orphans: usize,
     retrying: usize,
-    /// How many there are, and how old the oldest is.
+    /// The number of operations of each type, and the age of the oldest.
     operations: BTreeMap<String, (usize, Duration)>,
 }
 
@@ -69,7 +70,7 @@ impl Count {
         }
     }
 
-    fn done(self) -> ObjectCount {
+    fn finish(self) -> ObjectCount {
         let operations = self.operations.into_iter();
         let operations =
             operations.map(|(operation, (count, oldest))| OperationCount { operation, count, oldest });

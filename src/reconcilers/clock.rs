@@ -1,4 +1,4 @@
-//! The one place that asks what time it is.
+//! The clock. Everything in the reconcilers reads the time here, so that a simulation can replace it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::controller::Action;
 
-/// Now, to the microsecond that Kubernetes keeps.
+/// The current time.
 pub fn now() -> Time {
     #[cfg(test)]
     if let Some(began) = SIMULATED.get() {
@@ -18,25 +18,25 @@ pub fn now() -> Time {
 
 #[cfg(test)]
 thread_local! {
-    /// When a simulation on this thread began: at the beginning of 2026.
+    /// When the simulation on this thread began. Its clock starts at the beginning of 2026.
     pub static SIMULATED: std::cell::Cell<Option<tokio::time::Instant>> = const { std::cell::Cell::new(None) };
 }
 
-/// The longest anything is waited for: the queue does not know of years.
-const LONGEST: Duration = Duration::from_hours(24);
+/// The longest requeue delay: the queue cannot handle delays of years.
+const MAX_DELAY: Duration = Duration::from_hours(24);
 
-/// Come back then, or when something changes.
+/// Requeues the object at this time, or waits for a change.
 pub fn wait(until: Option<&Time>) -> Action {
     match until {
         None => Action::await_change(),
         Some(time) => {
-            // Kubernetes keeps whole seconds: what is due within the next one is due.
-            Action::requeue(delay(time).clamp(Duration::from_millis(10), LONGEST))
+            // At least 10 ms, so that an object that is due now is not requeued in a busy loop.
+            Action::requeue(delay(time).clamp(Duration::from_millis(10), MAX_DELAY))
         }
     }
 }
 
-/// How long it is until then; nothing if it is past.
+/// The time that is left until then; zero if it is past.
 pub fn delay(until: &Time) -> Duration {
     until.0.duration_since(now().0).try_into().unwrap_or_default()
 }

@@ -1,5 +1,11 @@
-//! Which pods have something else in the place of what a binding gives them? The admission policy has written it on them,
-//! and a label by which only they are watched: others cost no memory. Those that have ended do not count.
+//! Which pods already define what a binding would inject? The entry points are [`Collisions::follow`] and
+//! [`Collisions::of`].
+//!
+//! The policy `injection` labels such a pod. Its annotations say what of a binding does not reach a container because
+//! the pod or another binding already defines it: a mount or device at the path, a volume of the name, a variable, a
+//! root directory that cannot be used. `domain::binding` turns the annotations into the condition `Injected=False`.
+//!
+//! The operator watches only pods with the label, so other pods cost no memory. Pods that have terminated do not count.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,17 +24,18 @@ use crate::reconcilers::identity::{NamespacedName, namespace, uid};
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::watch::{self as watches, RUNNING_PODS};
 
-/// How much is kept of what a pod says, in characters. The policy writes no more; others could.
-const LONGEST: usize = 401;
+/// How much of an annotation is kept, in characters. The policy writes no more, but other clients can write the
+/// annotation.
+const MAX_CHARS: usize = 401;
 
-/// A namespace, and the UID of a binding in it. What pods say of bindings of other namespaces means nothing.
+/// A namespace, and the UID of a binding in it. What a pod says about a binding of another namespace is ignored.
 type Binding = (String, String);
 
-/// What collides, and in which pods.
+/// The collisions of each binding, and the pods that have them.
 #[derive(Debug)]
 pub struct Collisions {
     known: Mutex<HashMap<Binding, BTreeMap<String, HashSet<NamespacedName>>>>,
-    /// The pods that a new list has brought so far.
+    /// The pods of the list in progress, while a watch restarts.
     listed: Mutex<HashSet<NamespacedName>>,
     ready: watch::Sender<bool>,
 }
@@ -40,19 +47,19 @@ impl Default for Collisions {
 }
 
 impl Collisions {
-    /// What collides with a binding, in any pod.
+    /// The collisions of a binding, in any pod.
     pub fn of(&self, binding: &ServiceBinding) -> BTreeSet<String> {
         let binding = (namespace(binding).to_owned(), uid(binding).to_owned());
-        self.known().get(&binding).map(|told| told.keys().cloned().collect()).unwrap_or_default()
+        self.known().get(&binding).map(|collisions| collisions.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// Returns when all pods that have the label are known.
+    /// Returns once all pods with the label are listed.
     pub async fn wait_until_ready(&self) {
-        // The sender lives as long as we do.
+        // This cannot fail: `self` owns the sender.
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Follows those pods for ever; what is new requeues the binding.
+    /// Watches those pods for ever; a new or ended collision requeues its binding.
     pub async fn follow(
         self: Arc<Self>,
         client: Client,
@@ -76,7 +83,7 @@ impl Collisions {
         .await;
     }
 
-    /// Takes one event in; returns the bindings of which something else is known now.
+    /// Applies an event; returns the bindings whose collisions have changed.
     fn apply(&self, event: Event<PartialObjectMeta<Pod>>) -> HashSet<Binding> {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -86,41 +93,41 @@ impl Collisions {
             }
             Event::InitApply(pod) => {
                 listed().insert(name(&pod));
-                self.note(&name(&pod), told(&pod))
+                self.set(&name(&pod), annotated(&pod))
             }
             Event::InitDone => {
                 let pods: HashSet<NamespacedName> =
                     self.known().values().flat_map(BTreeMap::values).flatten().cloned().collect();
                 let listed = std::mem::take(&mut *listed());
-                let changed = pods.difference(&listed).flat_map(|gone| self.note(gone, BTreeMap::new()));
+                let changed = pods.difference(&listed).flat_map(|gone| self.set(gone, BTreeMap::new()));
                 let changed = changed.collect();
                 self.ready.send_replace(true);
                 changed
             }
-            Event::Apply(pod) => self.note(&name(&pod), told(&pod)),
-            Event::Delete(pod) => self.note(&name(&pod), BTreeMap::new()),
+            Event::Apply(pod) => self.set(&name(&pod), annotated(&pod)),
+            Event::Delete(pod) => self.set(&name(&pod), BTreeMap::new()),
         }
     }
 
-    /// From now on a pod says exactly this, by the UIDs of bindings.
-    fn note(&self, pod: &NamespacedName, told: BTreeMap<String, String>) -> HashSet<Binding> {
+    /// Replaces the collisions of a pod, by the UID of the binding; returns the bindings whose collisions have changed.
+    fn set(&self, pod: &NamespacedName, collisions: BTreeMap<String, String>) -> HashSet<Binding> {
         let mut changed = HashSet::new();
         let mut known = self.known();
-        known.retain(|binding, collisions| {
-            let still = told.get(&binding.1);
-            let before = collisions.len();
-            collisions.retain(|text, pods| {
-                if still != Some(text) {
+        known.retain(|binding, by_text| {
+            let current = collisions.get(&binding.1);
+            let before = by_text.len();
+            by_text.retain(|text, pods| {
+                if current != Some(text) {
                     pods.remove(pod);
                 }
                 !pods.is_empty()
             });
-            if collisions.len() < before {
+            if by_text.len() < before {
                 changed.insert(binding.clone());
             }
-            !collisions.is_empty()
+            !by_text.is_empty()
         });
-        for (uid, text) in told {
+        for (uid, text) in collisions {
             let binding = (pod.0.clone(), uid);
             let pods = known.entry(binding.clone()).or_default().entry(text).or_default();
             if pods.is_empty() {
@@ -140,13 +147,13 @@ fn name(pod: &PartialObjectMeta<Pod>) -> NamespacedName {
     (namespace(pod).to_owned(), pod.name_any())
 }
 
-/// What a pod says, by the UIDs of bindings.
-fn told(pod: &PartialObjectMeta<Pod>) -> BTreeMap<String, String> {
-    let told = |(key, text): (&String, &String)| {
+/// The collisions in the annotations of a pod, by the UID of the binding.
+fn annotated(pod: &PartialObjectMeta<Pod>) -> BTreeMap<String, String> {
+    let collision = |(key, text): (&String, &String)| {
         let uid = key.strip_prefix(ANNOTATION_COLLISION)?;
-        Some((uid.to_owned(), text.chars().take(LONGEST).collect()))
+        Some((uid.to_owned(), text.chars().take(MAX_CHARS).collect()))
     };
-    pod.annotations().iter().filter_map(told).collect()
+    pod.annotations().iter().filter_map(collision).collect()
 }
 
 #[cfg(test)]
@@ -155,9 +162,9 @@ mod tests {
 
     use super::*;
 
-    fn pod(name: &str, namespace: &str, told: &[(&str, &str)]) -> PartialObjectMeta<Pod> {
+    fn pod(name: &str, namespace: &str, collisions: &[(&str, &str)]) -> PartialObjectMeta<Pod> {
         let annotations: BTreeMap<String, &str> =
-            told.iter().map(|(uid, text)| (format!("{ANNOTATION_COLLISION}{uid}"), *text)).collect();
+            collisions.iter().map(|(uid, text)| (format!("{ANNOTATION_COLLISION}{uid}"), *text)).collect();
         let metadata = json!({"name": name, "namespace": namespace, "annotations": annotations});
         serde_json::from_value(json!({"metadata": metadata})).unwrap()
     }
@@ -169,12 +176,12 @@ mod tests {
         binding
     }
 
-    /// Each event, which bindings it wakes, and what is known of the binding `1` then.
+    /// Each event, the bindings that it requeues, and then the collisions of the binding `1`.
     #[test]
-    fn a_binding_is_woken_when_what_its_pods_say_is_something_else_than_before() {
+    fn a_binding_is_requeued_when_the_collisions_of_its_pods_change() {
         let collisions = Collisions::default();
         let both: &[_] = &[("1", "main: URI"), ("2", "main: HOST")];
-        for (event, woken, known) in [
+        for (event, requeued, known) in [
             (Event::Init, vec![], vec![]),
             (Event::InitApply(pod("a", "ns", both)), vec!["1", "2"], vec!["main: URI"]),
             (Event::InitApply(pod("b", "ns", both)), vec![], vec!["main: URI"]),
@@ -182,11 +189,11 @@ mod tests {
             (Event::Apply(pod("a", "ns", both)), vec![], vec!["main: URI"]),
             (Event::Apply(pod("c", "ns", &[("1", "c: X")])), vec!["1"], vec!["c: X", "main: URI"]),
             (Event::Apply(pod("c", "ns", &[])), vec!["1"], vec!["main: URI"]),
-            // A pod of the same name elsewhere.
+            // A pod of the same name in another namespace.
             (Event::Apply(pod("a", "other", &[("1", "c: X")])), vec!["1"], vec!["main: URI"]),
             (Event::Delete(pod("a", "other", &[("1", "c: X")])), vec!["1"], vec!["main: URI"]),
             (Event::Delete(pod("a", "ns", both)), vec![], vec!["main: URI"]),
-            // The watch was interrupted, and `b` has gone meanwhile.
+            // The watch was interrupted, and `b` was deleted meanwhile.
             (Event::Init, vec![], vec!["main: URI"]),
             (Event::InitApply(pod("d", "ns", &[("2", "main: HOST")])), vec![], vec!["main: URI"]),
             (Event::InitDone, vec!["1"], vec![]),
@@ -196,17 +203,17 @@ mod tests {
             let changed = collisions.apply(event);
             let mut uids: Vec<&str> = changed.iter().map(|(_, uid)| uid.as_str()).collect();
             uids.sort_unstable();
-            assert_eq!(uids, woken, "{step}");
+            assert_eq!(uids, requeued, "{step}");
             let known: BTreeSet<String> = known.into_iter().map(str::to_owned).collect();
             assert_eq!(collisions.of(&binding("ns", "1")), known, "{step}");
         }
-        assert!(collisions.known().is_empty(), "nothing is kept of pods that are gone");
+        assert!(collisions.known().is_empty(), "nothing is kept for pods that are gone");
     }
 
     #[test]
     fn of_a_long_annotation_only_the_beginning_is_kept() {
         let collisions = Collisions::default();
         collisions.apply(Event::Apply(pod("a", "ns", &[("1", &"ä".repeat(10_000))])));
-        assert_eq!(collisions.of(&binding("ns", "1")), BTreeSet::from(["ä".repeat(LONGEST)]));
+        assert_eq!(collisions.of(&binding("ns", "1")), BTreeSet::from(["ä".repeat(MAX_CHARS)]));
     }
 }

@@ -1,10 +1,11 @@
-//! What do all reconcilers share?
+//! What all reconcilers share: clients, caches, queues, connections, and what is remembered for each object.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::reflector::ObjectRef;
+use tokio::sync::Notify;
 
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::rollout::Usage;
@@ -21,32 +22,32 @@ use crate::reconcilers::queue::Queues;
 use crate::reconcilers::schemas;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
 
-/// What the command line sets.
+/// The settings from the command line.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The namespace that the operator runs in.
+    /// The operator's own namespace.
     pub namespace: String,
     /// The id by which brokers know this cluster.
     pub cluster_id: String,
-    /// How often catalogs are fetched if the broker does not say.
+    /// Interval between fetches of a catalog, for brokers that do not set one.
     pub relist_interval: Duration,
-    /// How long a broker may take to answer.
+    /// Timeout of a request to a broker.
     pub broker_timeout: Duration,
 }
 
-/// What all reconcilers share. None of its parts knows the whole.
+/// What all reconcilers share. None of its parts depends on the whole.
 pub struct Context {
-    /// What the command line sets.
+    /// The settings from the command line.
     pub settings: Settings,
-    /// Open while this replica leads.
+    /// The leadership fence, open while this replica leads.
     pub fence: Fence,
-    /// What is measured.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
     /// The Kubernetes API.
     pub api: Arc<KubeApi>,
-    /// What the watches have seen.
+    /// The caches of the watches.
     pub caches: Arc<Caches>,
-    /// Requeue objects.
+    /// The queues, to requeue objects.
     pub queues: Arc<Queues>,
     /// Connections to brokers.
     pub brokers: Connections,
@@ -54,24 +55,26 @@ pub struct Context {
     pub binding_secrets: Arc<BindingSecrets>,
     /// The users' Secrets that objects refer to.
     pub referenced_secrets: ReferencedSecrets,
-    /// What keeps pods from getting what bindings give.
+    /// Which pods already define what a binding would inject.
     pub collisions: Arc<Collisions>,
     /// When the next poll of an asynchronous operation is due.
     pub next_poll: ByUid<Time>,
+    /// Wakes those that wait for the cache to show a class or a plan.
+    pub catalog_events: Notify,
     /// Instances to requeue when any class or plan changes.
     pub waiting_for_catalog: ByUid<ObjectRef<ServiceInstance>>,
     /// Bindings to requeue when any plan changes, because their parameters do not fit its schema.
     pub rejected_by_schema: ByUid<ObjectRef<ServiceBinding>>,
-    /// Which pods have the credentials of a binding.
+    /// How far the credentials of a binding are rolled out to pods.
     pub usages: ByUid<Usage>,
-    /// Keep calls apart that change the same instance.
+    /// Exclude concurrent calls that change the same instance.
     pub instance_locks: InstanceLocks,
     /// Limits how many schemas are applied at once.
     pub schema_limit: Arc<FairLimiter>,
 }
 
 impl Context {
-    /// Nothing is known yet.
+    /// A context that remembers nothing yet.
     pub fn new(
         api: KubeApi,
         caches: Caches,
@@ -95,11 +98,12 @@ impl Context {
             referenced_secrets: ReferencedSecrets::new(api.client.clone()),
             collisions: Arc::default(),
             next_poll: ByUid::default(),
+            catalog_events: Notify::new(),
             waiting_for_catalog: ByUid::default(),
             rejected_by_schema: ByUid::default(),
             usages: ByUid::default(),
             instance_locks: InstanceLocks::default(),
-            schema_limit: FairLimiter::new(schemas::AT_ONCE),
+            schema_limit: FairLimiter::new(schemas::MAX_CONCURRENT),
             settings,
             fence,
             metrics,
@@ -109,7 +113,7 @@ impl Context {
         }
     }
 
-    /// Forgets what is remembered of the object with this UID, which is gone.
+    /// Forgets everything about the object with this UID, because it is gone.
     pub fn forget(&self, uid: &str) {
         self.api.forget(uid);
         self.next_poll.set(uid, None);

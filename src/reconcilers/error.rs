@@ -1,70 +1,73 @@
-//! What went wrong in a pass, by what to do about it.
+//! Why does a reconcile fail, and what does the harness do about it?
 
 use std::time::Duration;
 
 use kube::core::Status;
 use thiserror::Error;
 
-/// A pass that did not come to its end. It is repeated: whatever it had begun is in the object's status.
+/// Why a reconcile ended early. It is retried: each effect that it began is recorded as an intent in the object's
+/// status.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// The Kubernetes API did not do what it was asked.
+    /// A request to the Kubernetes API failed.
     #[error("{doing}: {source}")]
     Api {
-        /// What it was asked.
+        /// The request, as a verb and its object.
         doing: &'static str,
-        /// What it answered.
+        /// The failure.
         source: Box<kube::Error>,
     },
-    /// The broker cannot be spoken to: its object, its Secret or its settings are in the way.
+    /// There is no usable connection to the broker, because its object, its Secret or its settings are missing or
+    /// wrong.
     #[error("{0}")]
     Broker(String),
-    /// The broker is not called at the moment, or has too much to do; or what was decided on has changed since, or is not
-    /// known well enough.
-    #[error("the broker is not called at the moment")]
+    /// The call is not made now: the circuit is open, no permit was free in time, the decision is outdated, or the
+    /// cache is stale. This is no failure; the object is requeued.
+    #[error("the call is postponed")]
     NotNow,
-    /// The object is gone.
-    #[error("the object is gone, and another one has its name")]
+    /// The object was deleted, and another one has its name.
+    #[error("the object was replaced by another one of the same name")]
     Replaced,
-    /// A pass took too long.
-    #[error("the pass took longer than {} s", .0.as_secs())]
+    /// The reconcile timed out.
+    #[error("the reconcile did not finish within {} s", .0.as_secs())]
     TooLong(Duration),
-    /// A defect: a pass panicked.
+    /// A bug: the reconcile panicked.
     #[error("internal error: {0}")]
     Panic(String),
 }
 
 impl Error {
-    /// Whether somebody else wrote in between: nothing is wrong, the pass begins anew with what is there now.
+    /// Whether another client wrote first (optimistic concurrency). Nothing is wrong: the reconcile is retried with the
+    /// new version.
     pub fn is_conflict(&self) -> bool {
-        self.answer().is_some_and(Status::is_conflict)
+        self.api_status().is_some_and(Status::is_conflict)
     }
 
-    /// Whether there is an object of that name already.
+    /// Whether an object of that name already exists.
     pub fn is_already_exists(&self) -> bool {
-        self.answer().is_some_and(Status::is_already_exists)
+        self.api_status().is_some_and(Status::is_already_exists)
     }
 
-    /// Why the API server does not accept what it was sent, if it understood it and could have.
+    /// The message of the API server, if it rejected the object as forbidden or invalid. Its author has to see that.
     pub fn refusal(&self) -> Option<&str> {
-        let status = self.answer()?;
+        let status = self.api_status()?;
         (status.is_forbidden() || status.is_invalid()).then_some(&status.message)
     }
 
-    /// Whether the API server understood what it was sent and does not accept it: the same again would be refused again.
+    /// Whether the API server rejected the request for good: an unchanged retry would be rejected again.
     pub fn is_refused(&self) -> bool {
-        let passing = [404, 408, 409, 429];
-        self.answer()
-            .is_some_and(|status| (400..500).contains(&status.code) && !passing.contains(&status.code))
+        let transient = [404, 408, 409, 429];
+        self.api_status()
+            .is_some_and(|status| (400..500).contains(&status.code) && !transient.contains(&status.code))
     }
 
-    /// Whether the object is not there (any more).
+    /// Whether the object does not exist, or not any more.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Replaced) || self.answer().is_some_and(Status::is_not_found)
+        matches!(self, Self::Replaced) || self.api_status().is_some_and(Status::is_not_found)
     }
 
-    /// What the API server answered.
-    fn answer(&self) -> Option<&Status> {
+    /// The status that the API server answered with.
+    fn api_status(&self) -> Option<&Status> {
         match self {
             Self::Api { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) => Some(status),
@@ -75,12 +78,12 @@ impl Error {
     }
 }
 
-/// A value, or the explanation why there is none: for the condition of the object whose user has to put it right.
+/// A value, or why there is none. The explanation goes into a condition of the object, for its author to correct.
 pub type Explained<T> = Result<T, String>;
 
-/// Says what the API was asked when it failed.
+/// Adds to a failure of the Kubernetes API which request it was.
 pub trait During<T> {
-    /// `doing`: a verb and its object, like "writing the status".
+    /// `doing` is a verb and its object, such as "writing the status".
     fn during(self, doing: &'static str) -> Result<T, Error>;
 }
 

@@ -1,27 +1,31 @@
-//! A limit of how much is done at once, shared fairly: those who wait get permits by namespace in turn, so a namespace
-//! that has much to do does not delay one that has little.
+//! A fair semaphore: it limits what is in flight at once, and gives permits to waiting namespaces in turn
+//! (round-robin).
+//!
+//! With one queue for all, a namespace with a thousand objects would delay every other namespace. Here a namespace
+//! waits for at most one request of each other namespace before its own next one. The entry point is
+//! [`FairLimiter::acquire`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// A semaphore that serves namespaces in turn.
+/// A semaphore that gives permits to namespaces in turn.
 #[derive(Debug)]
 pub struct FairLimiter(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// How many permits are free.
+    /// Free permits. There are none while a request waits.
     free: usize,
-    /// Who waits, by namespace; the first namespace is next. No line is empty.
-    lines: VecDeque<(String, VecDeque<oneshot::Sender<Permit>>)>,
+    /// The waiting requests of each namespace. The first namespace is next. No queue is empty.
+    queues: VecDeque<(String, VecDeque<oneshot::Sender<Permit>>)>,
 }
 
 impl FairLimiter {
-    /// So many permits at once.
+    /// A semaphore with this many permits.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { free: limit, lines: VecDeque::new() })))
+        Arc::new(Self(Mutex::new(State { free: limit, queues: VecDeque::new() })))
     }
 
     /// Waits for a permit for this namespace.
@@ -32,15 +36,19 @@ impl FairLimiter {
                 state.free = free;
                 return Permit(Some(Arc::clone(self)));
             }
-            state.stand_in_line(namespace)
+            state.enqueue(namespace)
         };
-        // The sender is dropped only with all of this.
+        // The sender is dropped only together with the limiter.
         permit.await.unwrap_or(Permit(None))
     }
 
-    /// How many wait.
+    /// How many requests wait for a permit.
     pub fn waiting(&self) -> usize {
-        self.lock().lines.iter().map(|(_, line)| line.iter().filter(|waits| !waits.is_closed()).count()).sum()
+        self.lock()
+            .queues
+            .iter()
+            .map(|(_, queue)| queue.iter().filter(|waiter| !waiter.is_closed()).count())
+            .sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -49,27 +57,27 @@ impl FairLimiter {
 }
 
 impl State {
-    fn stand_in_line(&mut self, namespace: &str) -> oneshot::Receiver<Permit> {
+    fn enqueue(&mut self, namespace: &str) -> oneshot::Receiver<Permit> {
         let (sender, permit) = oneshot::channel();
-        match self.lines.iter_mut().find(|(whose, _)| whose == namespace) {
-            Some((_, line)) => line.push_back(sender),
-            None => self.lines.push_back((namespace.to_owned(), VecDeque::from([sender]))),
+        match self.queues.iter_mut().find(|(owner, _)| owner == namespace) {
+            Some((_, queue)) => queue.push_back(sender),
+            None => self.queues.push_back((namespace.to_owned(), VecDeque::from([sender]))),
         }
         permit
     }
 
-    /// The next one, whose namespace goes to the end.
+    /// The next waiting request. Its namespace moves to the end.
     fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
-        let (namespace, mut line) = self.lines.pop_front()?;
-        let next = line.pop_front();
-        if !line.is_empty() {
-            self.lines.push_back((namespace, line));
+        let (namespace, mut queue) = self.queues.pop_front()?;
+        let next = queue.pop_front();
+        if !queue.is_empty() {
+            self.queues.push_back((namespace, queue));
         }
         next
     }
 }
 
-/// A permit. It is given back when this is dropped.
+/// A permit, which is returned on drop.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit(Option<Arc<FairLimiter>>);
@@ -84,10 +92,10 @@ impl Drop for Permit {
                 return;
             };
             drop(state);
-            // A receiver that is gone gives the permit back.
+            // If the waiter has given up, the permit goes to the next one. `take` keeps it from being returned twice.
             match next.send(Self(Some(Arc::clone(&limiter)))) {
                 Ok(()) => return,
-                Err(mut refused) => drop(refused.0.take()),
+                Err(mut unsent) => drop(unsent.0.take()),
             }
         }
     }
@@ -98,49 +106,49 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
 
-    /// Broken on purpose: with one line for all, `b` comes after all of `a`.
+    /// Seen to fail with one queue for all namespaces: `b` comes after all of `a`.
     #[tokio::test]
-    async fn a_namespace_that_has_much_to_do_does_not_delay_another() {
+    async fn a_namespace_with_many_requests_does_not_delay_another() {
         let limiter = FairLimiter::new(1);
         let first = limiter.acquire("a").await;
         let mut waiting: Vec<_> = ["a", "a", "a", "b", "a", "b", "c"]
             .into_iter()
             .map(|namespace| (namespace, Box::pin(limiter.acquire(namespace))))
             .collect();
-        assert!(waiting.iter_mut().all(|(_, turn)| turn.now_or_never().is_none()));
+        assert!(waiting.iter_mut().all(|(_, permit)| permit.now_or_never().is_none()));
         assert_eq!(limiter.waiting(), 7);
         drop(first);
         let mut order = Vec::new();
         while !waiting.is_empty() {
-            let mut went = None;
-            for (index, (namespace, turn)) in waiting.iter_mut().enumerate() {
-                if let Some(turn) = turn.as_mut().now_or_never() {
+            let mut served = None;
+            for (index, (namespace, permit)) in waiting.iter_mut().enumerate() {
+                if let Some(permit) = permit.as_mut().now_or_never() {
                     order.push(*namespace);
-                    drop(turn);
-                    went = Some(index);
+                    drop(permit);
+                    served = Some(index);
                     break;
                 }
             }
-            drop(waiting.remove(went.expect("nobody's turn")));
+            drop(waiting.remove(served.expect("no waiter got the permit")));
         }
         assert_eq!(order, ["a", "b", "c", "a", "b", "a", "a"]);
     }
 
-    /// Broken on purpose: if a turn that nobody waits for any more is not given on, the last one hangs.
+    /// Seen to fail when the permit of a waiter that has given up is not passed on: the last one hangs.
     #[tokio::test]
-    async fn who_goes_away_gives_the_turn_back() {
+    async fn a_waiter_that_gives_up_returns_its_permit() {
         let limiter = FairLimiter::new(1);
         let first = limiter.acquire("a").await;
-        let mut gone_before = Box::pin(limiter.acquire("a"));
-        let mut gone_after = Box::pin(limiter.acquire("a"));
+        let mut gives_up_before = Box::pin(limiter.acquire("a"));
+        let mut gives_up_after = Box::pin(limiter.acquire("a"));
         let mut last = Box::pin(limiter.acquire("a"));
-        for turn in [&mut gone_before, &mut gone_after, &mut last] {
-            assert!(turn.now_or_never().is_none());
+        for permit in [&mut gives_up_before, &mut gives_up_after, &mut last] {
+            assert!(permit.now_or_never().is_none());
         }
-        drop(gone_before);
+        drop(gives_up_before);
         assert_eq!(limiter.waiting(), 2);
         drop(first);
-        drop(gone_after);
+        drop(gives_up_after);
         assert!(last.now_or_never().is_some());
         assert!(limiter.acquire("b").now_or_never().is_some());
     }

@@ -1,4 +1,4 @@
-//! Which object is this? Taken once at the top of a reconcile.
+//! Namespace, name and UID of an object, taken once at the start of a reconcile.
 
 use kube::Resource;
 
@@ -12,7 +12,7 @@ pub struct Identity {
     pub namespace: String,
     /// The name.
     pub name: String,
-    /// Another object of the same name has another UID.
+    /// The UID, which tells the object from a later one of the same name.
     pub uid: String,
 }
 

@@ -1,16 +1,17 @@
-//! One lock for each instance: a broker gets one request at a time that changes the instance or its bindings.
+//! One lock for each instance, so that at most one call in flight changes the instance or its bindings: brokers reject
+//! concurrent operations (OSB, “Blocking Operations”, `ConcurrencyError`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::OwnedMutexGuard;
 
-/// The locks that are held or waited for.
+/// The locks that a call holds or waits for.
 #[derive(Debug, Default)]
 pub struct InstanceLocks(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
 
 impl InstanceLocks {
-    /// Waits until no other reconcile changes the instance.
+    /// Waits until no other reconcile has a changing call for the instance in flight.
     pub async fn lock(&self, namespace: &str, instance: &str) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What has each of our kinds? A collection in the API server, a cache and a queue.
+//! What does every kind have? A collection in the API server, a cache and a queue.
 
 use std::fmt::Debug;
 
@@ -11,20 +11,20 @@ use crate::reconcilers::caches::Caches;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::queue::{Queue, Queues};
 
-/// One of our kinds: it reaches its own collection, whatever its scope, its cache and its queue.
+/// One of the operator's kinds, with access to its collection (whatever its scope), its cache and its queue.
 pub trait Kind:
     Resource<DynamicType = ()> + Clone + PartialEq + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
 {
-    /// The collection of a namespace; without one, or if the kind is cluster-wide, all objects.
+    /// The collection of a namespace; all objects, if there is no namespace or the kind is cluster-wide.
     fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
 
-    /// The objects that the watch has seen.
+    /// The cache of this kind.
     fn cache(caches: &Caches) -> &Store<Self>;
 
-    /// Requeues objects of this kind.
+    /// The queue of this kind.
     fn queue(queues: &Queues) -> &Queue<Self>;
 
-    /// The collection that this object is in.
+    /// The collection of this object.
     fn api_of(&self, client: &Client) -> Api<Self> {
         Self::api(client.clone(), self.meta().namespace.as_deref())
     }

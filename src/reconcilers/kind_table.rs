@@ -1,7 +1,7 @@
-//! The table of kinds: where a kind is registered.
+//! The table of kinds: each kind that the operator reconciles is registered here.
 //!
-//! A line gives a kind its watch, its cache in `Caches`, its queue in `Queues`, its reconciler, and a share in the
-//! readiness of the operator. `wiring::triggers` says which other objects a change of it requeues.
+//! A line gives a kind its watch, its cache in `Caches`, its queue in `Queues` and its reconciler, and makes readiness
+//! wait for its cache. `wiring::triggers` says which other objects a change requeues.
 
 /// Passes the table to a macro: for each kind the name of its fields, its type, `cluster` or `namespaced`, and its
 /// reconciler, which only `wiring` resolves.

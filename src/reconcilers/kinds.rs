@@ -1,4 +1,4 @@
-//! One reconciler a kind.
+//! The reconcilers: one for each kind, each with a function `reconcile` as its entry point.
 
 pub mod alpha;
 pub mod binding;

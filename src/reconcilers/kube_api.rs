@@ -1,7 +1,12 @@
 //! How does the operator read and write objects of the Kubernetes API?
 //!
-//! Each write and each read of an object waits for its permit, which namespaces get in turn. Each write remembers the version that it made, so
-//! that a reconcile knows whether its cache is stale.
+//! - **Rate.** Each write and each read of an object waits for a permit of a fair limiter, which serves namespaces in
+//!   turn.
+//! - **Optimistic concurrency.** Each status write, replace and patch carries the resourceVersion that was observed. It
+//!   fails with a conflict if another client, or another replica, has written since.
+//! - **Stale caches.** Each write remembers the resourceVersion that it made. A reconcile of a cached object with a
+//!   lower resourceVersion is skipped ([`KubeApi::take_stale`]): it would decide on a state from before the operator's
+//!   own write. The watch delivers the newer object and requeues it.
 
 use std::sync::Arc;
 
@@ -19,46 +24,48 @@ use crate::reconcilers::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
 
-/// How many requests of the operator the API server works on at once, at most.
-const REQUESTS_AT_ONCE: usize = 32;
+/// How many requests with a permit are in flight at once, at most. Watches, events, reads of Secrets and the leader
+/// election need no permit.
+const MAX_REQUESTS: usize = 32;
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
-const LONGEST_NOTE: usize = 1000;
-/// A version later than that of every copy of an object.
+const MAX_NOTE_BYTES: usize = 1000;
+/// A resourceVersion higher than that of any copy of an object: every cached copy is stale.
 const GONE: u64 = u64::MAX;
-/// The name under which events are written.
+/// The reporting component of events.
 const REPORTER: &str = "service-catalog";
 
-/// The Kubernetes API.
+/// The Kubernetes API, with the operator's limits and its memory of what it has written.
 pub struct KubeApi {
-    /// Sends requests; those that change something wait until this replica leads.
+    /// The client; its writes wait at the leadership fence.
     pub client: Client,
     limiter: Arc<FairLimiter>,
     recorder: Recorder,
-    /// The version that was written last of objects whose cached copy may be older.
+    /// The last written resourceVersion of each object whose cached copy may be stale.
     last_written: ByUid<u64>,
 }
 
 impl KubeApi {
-    /// The API behind this client.
+    /// The API that this client reaches.
     pub fn new(client: Client) -> Self {
         let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
         let recorder = Recorder::new(client.clone(), reporter);
-        Self { client, limiter: FairLimiter::new(REQUESTS_AT_ONCE), recorder, last_written: ByUid::default() }
+        Self { client, limiter: FairLimiter::new(MAX_REQUESTS), recorder, last_written: ByUid::default() }
     }
 
-    /// Waits until a request for an object of this namespace may be sent.
+    /// Waits for the permit to send a request for an object of this namespace.
     pub async fn permit(&self, namespace: &str) -> Permit {
         self.limiter.acquire(namespace).await
     }
 
-    /// Whether the cache has not seen yet what was written last.
+    /// Whether this cached object is stale: the operator has written a newer version that the watch has not delivered
+    /// yet.
     pub fn is_stale<K: Kind>(&self, object: &K) -> bool {
-        let written = self.last_written.get(identity::uid(object));
-        written.is_some_and(|written| version(object) < Some(written))
+        let last_written = self.last_written.get(identity::uid(object));
+        last_written.is_some_and(|last_written| version(object) < Some(last_written))
     }
 
-    /// The same at the beginning of a reconcile: a version that the cache has seen is forgotten. An object that is stale is
-    /// requeued when the watch brings what was written.
+    /// As [`Self::is_stale`], at the start of a reconcile. Forgets the written version once the cache has caught up. A
+    /// stale object need not be requeued: the watch does so when it delivers the newer version.
     pub fn take_stale<K: Kind>(&self, object: &K) -> bool {
         let is_stale = self.is_stale(object);
         if !is_stale {
@@ -67,74 +74,78 @@ impl KubeApi {
         is_stale
     }
 
-    /// Forgets which version was written last of the object with this UID: the cache has seen it, or that the object is gone.
+    /// Forgets the last written version of the object with this UID: the cache has caught up with it, or the object is
+    /// gone.
     pub fn forget(&self, uid: &str) {
         self.last_written.set(uid, None);
     }
 
-    /// Remembers the version that a write has made.
-    fn written<K: Kind>(&self, written: kube::Result<K>, doing: &'static str) -> Result<K, Error> {
-        written.map(|written| self.wrote(written)).during(doing)
+    /// Remembers the version that a write has made, if it succeeded.
+    fn remember_written<K: Kind>(&self, written: kube::Result<K>, doing: &'static str) -> Result<K, Error> {
+        written.map(|object| self.remember(object)).during(doing)
     }
 
-    fn wrote<K: Kind>(&self, mut object: K) -> K {
+    fn remember<K: Kind>(&self, mut object: K) -> K {
         object.meta_mut().managed_fields = None;
         self.last_written.set(identity::uid(&object), version(&object));
         object
     }
 
-    /// Writes a whole status. Fails with a conflict if the object is no longer the version that was read.
+    /// Replaces the status. Fails with a conflict if another client has written the object since it was read.
     pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
         let written = api.replace_status(&object.name_any(), &PostParams::default(), object).await;
-        self.written(written, "writing the status")
+        self.remember_written(written, "writing the status")
     }
 
-    /// Changes a status, if no other client has written since the object was read.
+    /// Patches the status. Fails with a conflict if another client has written the object since it was read.
     pub async fn patch_status<K: Kind>(
         &self,
         object: &K,
         patch: Value,
         doing: &'static str,
     ) -> Result<K, Error> {
-        let patch = of_version(object, patch);
+        let patch = conditional(object, patch);
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        self.written(api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await, doing)
+        self.remember_written(
+            api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await,
+            doing,
+        )
     }
 
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let created = object.api_of(&self.client).create(&PostParams::default(), object).await;
-        self.written(created, doing)
+        self.remember_written(created, doing)
     }
 
-    /// Writes a whole object but its status, if no other client has written since it was read.
+    /// Replaces an object except its status. Fails with a conflict if another client has written it since it was read.
     pub async fn replace<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        self.written(api.replace(&object.name_any(), &PostParams::default(), object).await, doing)
+        self.remember_written(api.replace(&object.name_any(), &PostParams::default(), object).await, doing)
     }
 
-    /// Changes an object, if no other client has written since it was read.
+    /// Patches an object. Fails with a conflict if another client has written it since it was read.
     pub async fn patch<K: Kind>(&self, object: &K, patch: Value, doing: &'static str) -> Result<K, Error> {
-        let patch = of_version(object, patch);
+        let patch = conditional(object, patch);
         let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
-        self.written(api.patch(&object.name_any(), &PatchParams::default(), &patch).await, doing)
+        self.remember_written(api.patch(&object.name_any(), &PatchParams::default(), &patch).await, doing)
     }
 
-    /// Deletes exactly this object, as it was seen last. If it is gone already, nothing is to be done.
+    /// Deletes this version of the object. Succeeds if the object is already gone.
     pub async fn delete<K: Kind>(&self, object: &K) -> Result<(), Error> {
         let _permit = self.permit(identity::namespace(object)).await;
-        let deleted = object.api_of(&self.client).delete(&object.name_any(), &as_seen(object)).await;
+        let deleted = object.api_of(&self.client).delete(&object.name_any(), &exactly(object)).await;
         match deleted.during("deleting the object") {
             Ok(answer) => {
-                // What a finalizer holds has a new version.
-                if let Some(held) = answer.left().filter(|held| !held.finalizers().is_empty()) {
-                    self.wrote(held);
+                // An object with finalizers stays, with a deletionTimestamp and a new resourceVersion.
+                if let Some(remaining) = answer.left().filter(|object| !object.finalizers().is_empty()) {
+                    self.remember(remaining);
                 }
                 Ok(())
             }
@@ -143,15 +154,15 @@ impl KubeApi {
         }
     }
 
-    /// Adds the operator's finalizer, which admission does unless the object is older than the policy.
+    /// Adds the operator's finalizer, to an object that was created before the admission policy that does so.
     pub async fn add_finalizer<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let mut finalizers = object.finalizers().to_vec();
         finalizers.push(FINALIZER.to_owned());
         self.patch(object, json!({"metadata": {"finalizers": finalizers}}), "adding the finalizer").await
     }
 
-    /// Removes the operator's finalizer. If that was the last thing that held the object, every copy in the cache is stale from
-    /// now on, until the watch brings the deletion.
+    /// Removes the operator's finalizer. If that ends the object, every cached copy counts as stale until the watch
+    /// delivers the deletion; otherwise a reconcile would work on an object that is gone.
     pub async fn remove_finalizer<K: Kind>(&self, object: &K) -> Result<(), Error> {
         let finalizers = object.finalizers();
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
@@ -162,10 +173,10 @@ impl KubeApi {
         }
         let uid = identity::uid(object);
         let _permit = self.permit(identity::namespace(object)).await;
-        // Before the watch can bring the deletion, which forgets it.
+        // Set it before the request: the watch may deliver the deletion, which forgets it, before the response arrives.
         let before = self.last_written.replace(uid, GONE);
         let api = object.api_of(&self.client);
-        let patch = of_version(object, patch);
+        let patch = conditional(object, patch);
         let removed = api.patch(&object.name_any(), &PatchParams::default(), &patch).await.during(doing);
         if removed.is_err() && self.last_written.get(uid).is_some() {
             self.last_written.set(uid, before);
@@ -173,43 +184,43 @@ impl KubeApi {
         removed.map(drop)
     }
 
-    /// The object as it is now, not as the cache has it. [`Error::Replaced`] if another object has its name: that one
-    /// is reconciled once the caches know it.
+    /// Reads the object live, bypassing the cache. [`Error::Replaced`] if another object has its name now: that one is
+    /// reconciled once the cache has it.
     pub async fn read<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let _permit = self.permit(identity::namespace(object)).await;
         let found = object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")?;
         if found.uid() == object.uid() { Ok(found) } else { Err(Error::Replaced) }
     }
 
-    /// Writes an event. That an event is lost is no reason to fail.
+    /// Writes an event, best-effort: a lost event is logged and does not fail the reconcile.
     pub async fn record_event<K: Resource<DynamicType = ()>>(&self, object: &K, note: Note) {
         let type_ = if note.warning { EventType::Warning } else { EventType::Normal };
         let event = Event {
             type_,
             reason: note.reason.clone(),
-            note: Some(truncate(&note.message, LONGEST_NOTE)),
+            note: Some(truncate(&note.message, MAX_NOTE_BYTES)),
             action: note.reason.clone(),
             secondary: None,
         };
         if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
-            warn!(%error, reason = note.reason, "an event was lost");
+            warn!(%error, reason = note.reason, "failed to write an event");
         }
     }
 }
 
-/// For the deletion of exactly this object, as it was seen last.
-pub fn as_seen(object: &impl Resource) -> DeleteParams {
-    let seen = Preconditions { uid: object.uid(), resource_version: object.resource_version() };
-    DeleteParams { preconditions: Some(seen), ..DeleteParams::default() }
+/// Parameters that delete only this version of the object: with its UID and resourceVersion as preconditions.
+pub fn exactly(object: &impl Resource) -> DeleteParams {
+    let preconditions = Preconditions { uid: object.uid(), resource_version: object.resource_version() };
+    DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }
 }
 
-/// The version of an object; later ones are greater.
+/// The resourceVersion of an object as a number: later ones are greater (KEP-5504).
 fn version<K: Kind>(object: &K) -> Option<u64> {
     object.resource_version()?.parse().ok()
 }
 
-/// A patch for the version of an object that was read.
-fn of_version(object: &impl Resource, mut patch: Value) -> Patch<Value> {
+/// A merge patch that fails with a conflict unless the object still has the resourceVersion that was read.
+fn conditional(object: &impl Resource, mut patch: Value) -> Patch<Value> {
     if let Some(version) = object.resource_version() {
         merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
     }
@@ -227,9 +238,10 @@ fn merge(patch: &mut Value, more: &Value) {
     }
 }
 
-/// The beginning of a text that is too long, by bytes.
-pub(crate) fn truncate(text: &str, longest: usize) -> String {
-    let end = (0..=longest.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+/// Shortens a text to a number of bytes, and marks that with an ellipsis.
+pub(crate) fn truncate(text: &str, max_bytes: usize) -> String {
+    let end =
+        (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
     let (head, tail) = text.split_at(end);
     if tail.is_empty() { head.to_owned() } else { format!("{head}…") }
 }

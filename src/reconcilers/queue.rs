@@ -1,4 +1,5 @@
-//! Which objects are reconciled next? The queue of each kind.
+//! Which objects are reconciled next? The requeue requests of each kind, and what a standby and a new leader make of
+//! them.
 
 use std::convert::Infallible;
 
@@ -20,24 +21,24 @@ impl<K: kube::Resource<DynamicType = ()> + 'static> Clone for Queue<K> {
 }
 
 impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
-    /// A queue, and the end that a reconciler reads.
+    /// A queue, and the receiver from which the reconciler reads.
     pub fn new() -> (Self, UnboundedReceiver<ObjectRef<K>>) {
         let (sender, receiver) = unbounded();
         (Self(sender), receiver)
     }
 
-    /// The object of this name is reconciled soon; once, however often it is requeued meanwhile.
+    /// Requeues the object of this name. It is reconciled once, however often it is requeued meanwhile.
     pub fn requeue(&self, object: ObjectRef<K>) {
-        // The receiver is gone only when the operator stops.
+        // The receiver is dropped only when the operator stops.
         let _ = self.0.unbounded_send(object);
     }
 
-    /// This object is reconciled soon.
+    /// Requeues this object.
     pub fn requeue_object(&self, object: &K) {
         self.requeue(ObjectRef::from_obj(object));
     }
 
-    /// The object of this name is reconciled soon.
+    /// Requeues the object of this name, in this namespace or cluster-wide.
     pub fn requeue_name(&self, name: &str, namespace: Option<&str>) {
         let object = ObjectRef::new(name);
         self.requeue(match namespace {
@@ -61,9 +62,10 @@ macro_rules! define {
 }
 kind_table!(define);
 
-/// What kube's scheduler reads: nothing as long as another replica leads, then all objects of the cache, then those that are requeued.
+/// The stream that kube's scheduler reads. On a standby it yields nothing. When this replica becomes the leader, it
+/// yields every object of the cache once, then each object that is requeued.
 pub fn requests<K>(
-    mut woken: UnboundedReceiver<ObjectRef<K>>,
+    mut requeued: UnboundedReceiver<ObjectRef<K>>,
     store: Store<K>,
     fence: Fence,
 ) -> impl Stream<Item = Result<ObjectRef<K>, Infallible>>
@@ -73,12 +75,12 @@ where
     let leading = async move {
         tokio::select! {
             biased;
-            // Nobody need be remembered: the store has them all.
-            () = woken.by_ref().for_each(async |_| {}) => {}
+            // Discard the requests of a standby: the store has every object, and memory must not grow meanwhile.
+            () = requeued.by_ref().for_each(async |_| {}) => {}
             () = fence.wait_open() => {}
         }
         let all = store.state().into_iter().map(|object| ObjectRef::from_obj(object.as_ref()));
-        stream::iter(all.collect::<Vec<_>>()).chain(woken).map(Ok)
+        stream::iter(all.collect::<Vec<_>>()).chain(requeued).map(Ok)
     };
     leading.into_stream().flatten()
 }
@@ -100,29 +102,29 @@ mod tests {
         namespace
     }
 
-    /// Seen to fail without the reading of `woken` in `requests`, and without the reading of the store.
+    /// Seen to fail when `requests` does not drain `requeued`, and when it does not read the store.
     #[tokio::test]
-    async fn a_standby_remembers_nobody_and_a_leader_looks_at_everybody_once() {
-        let (queue, woken) = Queue::new();
+    async fn a_standby_queues_nothing_and_a_new_leader_reconciles_every_object_once() {
+        let (queue, requeued) = Queue::new();
         let (store, mut writer) = store();
         let (gatekeeper, fence) = Fence::closed();
-        let mut requests = Box::pin(requests(woken, store, fence));
+        let mut requests = Box::pin(requests(requeued, store, fence));
         for name in ["here", "here", "gone"] {
             queue.requeue_object(&namespace(name));
         }
         writer.apply_watcher_event(&Event::Apply(namespace("here")));
         assert!(requests.next().now_or_never().is_none());
-        assert_eq!(queue.0.len(), 0, "nothing is kept");
+        assert_eq!(queue.0.len(), 0, "a standby queues nothing");
 
         gatekeeper.open(Instant::now() + Duration::from_mins(1));
         queue.requeue_object(&namespace("new"));
         writer.apply_watcher_event(&Event::Apply(namespace("new")));
-        let mut looked_at = Vec::new();
+        let mut reconciled = Vec::new();
         while let Some(Some(Ok(object))) = requests.next().now_or_never() {
-            looked_at.push(object.name);
+            reconciled.push(object.name);
         }
-        looked_at.sort();
-        assert_eq!(looked_at, ["here", "new"]);
+        reconciled.sort();
+        assert_eq!(reconciled, ["here", "new"]);
         queue.requeue_object(&namespace("here"));
         let next = requests.next().now_or_never().flatten().unwrap().unwrap();
         assert_eq!(next.name, namespace("here").name_any());

@@ -1,13 +1,22 @@
-//! Which workloads are restarted, so that their pods have what bindings give? What is decided is in `domain::rollout`.
+//! Rolls out the credentials of bindings: restarts the workloads whose pods lack the current ones. `domain::rollout`
+//! decides; the entry point is [`run`].
 //!
-//! A namespace is tended as long as it has to be known of its pods what they have of some binding. Then its pods are
-//! watched, and what was found out is handed to the reconciler of bindings.
+//! A namespace is watched while one of its bindings is open. Its watcher plans restarts, and hands the usage of each
+//! binding to the reconciler of bindings.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
-//! | `namespace_watcher` | what is done in a namespace, and when? |
-//! | `pods` | which pods are there that concern bindings? |
-//! | `workloads` | who makes them anew, and how is that restarted? |
+//! | `namespace_watcher` | what happens in a namespace, and when? |
+//! | `pods` | which pods of the namespace concern bindings? |
+//! | `workloads` | which workload recreates a pod, and how is it restarted? |
+//!
+//! - **Watches.** The pods of a namespace are watched, metadata only, while one of its bindings is open (`is_open`):
+//!   `RolledOut` is not `True` for its spec and revision, it has a predecessor, or it is being deleted. The write
+//!   that changes the revision withdraws `RolledOut=True`. Only pods that a binding selects, or that carry a stamp,
+//!   are kept. Workloads are not watched: they are read when a pod of theirs is stale.
+//! - **Usage.** The result reaches the reconciler of bindings as `Observed::usage`, with the version of the binding
+//!   that it is about; for another version it does not count. It decides when a predecessor is removed, as no pod has
+//!   its credentials any more, and when a deletion proceeds.
 
 mod namespace_watcher;
 mod pods;
@@ -31,16 +40,17 @@ use crate::reconcilers::identity::{namespace, uid};
 use crate::reconcilers::queue;
 use namespace_watcher::NamespaceWatcher;
 
-/// How many workloads are being restarted at once, at most.
-const TURNS: usize = 10;
+/// How many workloads roll out at once, at most, in all namespaces.
+const MAX_ROLLOUTS: usize = 10;
 
-/// The namespaces of the system. Into their pods nothing goes, as the policy `injection` has it, nor into the operator's.
-const OF_THE_SYSTEM: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
+/// The system namespaces. The policy `injection` excludes their pods, and those of the operator's namespace.
+const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
-/// What is known of the pods of a binding as it is now. If the namespace goes, nobody is waited for.
+/// How far the current version of a binding is rolled out; `None` if that is not known yet. In a namespace that is
+/// being deleted, a deletion waits for no pod.
 pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
     let namespace = namespace(binding);
-    if is_left_out(context, namespace) {
+    if is_excluded(context, namespace) {
         return Some(Usage::excluded(binding));
     }
     if binding.metadata.deletion_timestamp.is_some() && context.caches.is_terminating(namespace) {
@@ -50,42 +60,46 @@ pub fn usage(context: &Context, binding: &ServiceBinding) -> Option<Usage> {
     known.filter(|usage| usage.of == rollout::version(binding))
 }
 
-fn is_left_out(context: &Context, namespace: &str) -> bool {
-    OF_THE_SYSTEM.contains(&namespace) || namespace == context.settings.namespace
+fn is_excluded(context: &Context, namespace: &str) -> bool {
+    SYSTEM_NAMESPACES.contains(&namespace) || namespace == context.settings.namespace
 }
 
-/// Tends namespaces, from when this replica leads.
-pub async fn run(woken: UnboundedReceiver<ObjectRef<ServiceBinding>>, context: Arc<Context>) {
-    let woken = queue::requests(woken, context.caches.bindings.clone(), context.fence.clone());
-    tend(woken, &context).await;
+/// Rolls out credentials, from the moment at which this replica becomes the leader.
+pub async fn run(requeued: UnboundedReceiver<ObjectRef<ServiceBinding>>, context: Arc<Context>) {
+    let requeued = queue::requests(requeued, context.caches.bindings.clone(), context.fence.clone());
+    run_watchers(requeued, &context).await;
 }
 
-async fn tend(woken: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infallible>>, context: &Context) {
-    let turns = Arc::new(Semaphore::new(TURNS));
-    let mut tended: HashMap<String, Arc<Notify>> = HashMap::new();
+/// Runs one watcher for each namespace with an open binding.
+async fn run_watchers(
+    requeued: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infallible>>,
+    context: &Context,
+) {
+    let rollout_limit = Arc::new(Semaphore::new(MAX_ROLLOUTS));
+    let mut watchers: HashMap<String, Arc<Notify>> = HashMap::new();
     let mut tasks: FuturesUnordered<BoxFuture<'_, String>> = FuturesUnordered::new();
-    pin_mut!(woken);
+    pin_mut!(requeued);
     loop {
         let (namespace, is_needed) = tokio::select! {
-            Some(Ok(binding)) = woken.next() => {
+            Some(Ok(binding)) = requeued.next() => {
                 let is_needed = context.caches.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
                 (binding.namespace.unwrap_or_default(), is_needed)
             }
             Some(namespace) = tasks.next(), if !tasks.is_empty() => {
-                tended.remove(&namespace);
+                watchers.remove(&namespace);
                 let is_needed = namespace_watcher::is_needed(context, &namespace);
                 (namespace, is_needed)
             }
             else => return,
         };
-        if let Some(task) = tended.get(&namespace) {
-            task.notify_one();
+        if let Some(bindings_changed) = watchers.get(&namespace) {
+            bindings_changed.notify_one();
         } else if is_needed {
-            let woken = Arc::new(Notify::new());
-            tended.insert(namespace.clone(), Arc::clone(&woken));
-            let task = NamespaceWatcher::new(context, namespace.clone(), Arc::clone(&turns));
+            let bindings_changed = Arc::new(Notify::new());
+            watchers.insert(namespace.clone(), Arc::clone(&bindings_changed));
+            let watcher = NamespaceWatcher::new(context, namespace.clone(), Arc::clone(&rollout_limit));
             let task = async move {
-                task.run(&woken).await;
+                watcher.run(&bindings_changed).await;
                 namespace
             };
             tasks.push(task.boxed());

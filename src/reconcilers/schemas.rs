@@ -1,4 +1,4 @@
-//! Do the parameters that are about to be sent fit the schema of the plan?
+//! Do the parameters match the schema of the plan, before they are sent to the broker?
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::domain::schema::{Checked, Purpose, check};
 use crate::reconcilers::error::Explained;
 use crate::reconcilers::fair_limiter::FairLimiter;
 
-/// How many schemas are applied at once.
-pub const AT_ONCE: usize = 2;
+/// How many schemas are applied at once, at most.
+pub const MAX_CONCURRENT: usize = 2;
 
-/// The parameters, or what is wrong with them. A schema may be written by any broker and take long, so it is applied on a
-/// thread of its own, and namespaces take turns.
+/// The parameters, or why they do not match the schema. Brokers are not trusted, and their schemas may take long to
+/// apply. Therefore each runs on a blocking thread, and namespaces get permits in turn.
 pub async fn fitting<P: Plan + Send + Sync + 'static>(
     limit: &Arc<FairLimiter>,
     namespace: &str,
@@ -33,15 +33,16 @@ pub async fn fitting<P: Plan + Send + Sync + 'static>(
     });
     match checked.await {
         Ok(Checked::Fits) => Ok(parameters),
-        Ok(Checked::Violates(told)) => Err(format!(
-            "The parameters do not fit the schema of the plan {name:?}: {told}. The broker is not asked until they do"
+        Ok(Checked::Violates(violations)) => Err(format!(
+            "The parameters do not match the schema of the plan {name:?}: {violations}. \
+             The broker is called once they do"
         )),
         Ok(Checked::NotApplied(why)) => {
-            debug!(plan = name, ?purpose, why, "the schema is not applied");
+            debug!(plan = name, ?purpose, why, "skipped the schema of the plan");
             Ok(parameters)
         }
         Err(error) => {
-            debug!(plan = name, ?purpose, %error, "the schema cannot be applied");
+            debug!(plan = name, ?purpose, %error, "failed to apply the schema of the plan");
             Ok(parameters)
         }
     }

@@ -1,4 +1,4 @@
-//! The two halves of a catalog, cluster-wide and namespaced: how does one body serve both?
+//! The two scopes of the catalog, cluster-wide and namespaced. Code that is generic over [`Scope`] serves both.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
@@ -11,15 +11,15 @@ use crate::crd::{
 use crate::domain::catalog::entry;
 use crate::reconcilers::kind::Kind;
 
-/// One half of the catalog.
+/// One scope of the catalog.
 pub trait Scope: Send + Sync + 'static {
-    /// Whether its kinds are in namespaces.
+    /// Whether its kinds are namespaced.
     const NAMESPACED: bool;
-    /// Its brokers.
+    /// The kind of its brokers.
     type Broker: role::Broker + Kind;
-    /// Its classes.
+    /// The kind of its classes.
     type Class: role::Class + Kind + HasStatus;
-    /// Its plans.
+    /// The kind of its plans.
     type Plan: role::Plan + Kind + HasStatus;
 }
 
@@ -27,7 +27,7 @@ pub trait Scope: Send + Sync + 'static {
 #[derive(Debug)]
 pub enum Cluster {}
 
-/// The kinds of a namespace.
+/// The namespaced kinds.
 #[derive(Debug)]
 pub enum Namespaced {}
 
@@ -45,23 +45,23 @@ impl Scope for Namespaced {
     type Plan = ServicePlan;
 }
 
-/// Whether both are in one namespace, or cluster-wide.
-pub fn is_beside(one: &impl Resource, other: &impl Resource) -> bool {
+/// Whether both objects are in the same namespace, or both are cluster-wide.
+pub fn is_in_same_namespace(one: &impl Resource, other: &impl Resource) -> bool {
     one.meta().namespace == other.meta().namespace
 }
 
-/// Whether an object of one half of the catalog is there for another object: cluster-wide ones are for all, namespaced
-/// ones for their own namespace.
+/// Whether a catalog entry of this scope can be used by another object: cluster-wide entries by all, namespaced ones
+/// within their namespace.
 pub fn is_for<S: Scope>(entry: &impl Resource, object: &impl Resource) -> bool {
-    !S::NAMESPACED || is_beside(entry, object)
+    !S::NAMESPACED || is_in_same_namespace(entry, object)
 }
 
-/// The name of the class of this scope to which an instance's spec was resolved.
+/// The name of the class to which an instance's spec was resolved, if it is of this scope.
 pub fn class_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
     entry::class_of(instance, S::NAMESPACED)
 }
 
-/// The name of the plan of this scope to which an instance's spec was resolved.
+/// The name of the plan to which an instance's spec was resolved, if it is of this scope.
 pub fn plan_of<S: Scope>(instance: &ServiceInstance) -> Option<&str> {
     entry::plan_of(instance, S::NAMESPACED)
 }

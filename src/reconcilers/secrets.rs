@@ -1,13 +1,27 @@
-//! Secrets: those that hold the credentials of bindings, and those of users that objects refer to.
+//! The Secrets that contain the credentials of bindings, and the users' Secrets to which objects refer.
 //!
-//! Of a binding's Secret a digest is kept, so that a change is noticed. Of users' Secrets nothing is kept: each that is
-//! referred to is watched by its name, and a change requeues the objects that refer to it.
+//! The operator keeps a digest of each binding's Secret, to detect drift. It keeps nothing of users' Secrets: a change
+//! only requeues the objects that refer to the Secret.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
-//! | `ownership` | whose is the Secret in the place of a binding's? |
-//! | `binding_secrets` | which Secrets of bindings are there, and how are they written and deleted? |
-//! | `referenced_secrets` | what do users' Secrets hold, and which objects does a change requeue? |
+//! | `ownership` | does the Secret with the name of a binding's Secret belong to the binding? |
+//! | `binding_secrets` | how are the Secrets of bindings watched, written and deleted? |
+//! | `referenced_secrets` | what do users' Secrets contain, and which objects does a change requeue? |
+//!
+//! Secrets of bindings are watched by a label, those that objects refer to (a broker's credentials, `parametersFrom`)
+//! one by one, as metadata only. No other Secret is watched or cached: memory does not grow with the Secrets of the
+//! cluster.
+//!
+//! - **POST and PUT, not server-side apply.** Apply creates or takes over, whichever it finds. With POST, a Secret
+//!   that another client created in between is an error, and PUT carries the resourceVersion of a Secret that was
+//!   seen to be the binding's. Only so can the operator promise never to touch a foreign Secret.
+//! - **The operator deletes the Secret, not the garbage collector.** It is deleted before the finalizer is removed,
+//!   so that a new binding of the same name finds the slot vacant, and a client that waited for the binding to be
+//!   gone finds no credentials left.
+//! - **Secrets are `Opaque`,** as users of service-catalog expect; with `spec.type` they are
+//!   `servicebinding.io/<type>`, as that specification recommends. The type of a Secret is immutable, so it stays
+//!   what it was at creation.
 
 mod binding_secrets;
 mod ownership;

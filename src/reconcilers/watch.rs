@@ -1,4 +1,4 @@
-//! How is a watch followed?
+//! Follows a watch, whose interruptions kube's watcher retries with back-off.
 
 use std::fmt::Debug;
 
@@ -7,10 +7,10 @@ use kube::Resource;
 use kube::runtime::watcher::{Error, Event};
 use tracing::warn;
 
-/// The pods that have not ended, as field selectors name them.
+/// The field selector for pods that have not terminated.
 pub const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
-/// Passes on each event of a watch, for ever.
+/// Applies each event of a watch, for ever.
 pub async fn follow<K>(events: impl Stream<Item = Result<Event<K>, Error>>, mut apply: impl FnMut(Event<K>))
 where
     K: Resource<DynamicType = ()> + Debug,
@@ -19,7 +19,7 @@ where
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => apply(event),
-            Err(error) => warn!(kind = %K::kind(&()), %error, "the watch was interrupted and begins anew"),
+            Err(error) => warn!(kind = %K::kind(&()), %error, "watch interrupted; retrying with back-off"),
         }
     }
 }

@@ -1,12 +1,11 @@
-//! Which parts does the operator consist of? Everything is put in its place here; nothing runs until
-//! [`Wiring::tasks`] is polled.
+//! Connects the components of the operator. Nothing runs until the futures of [`Wiring::tasks`] are polled.
 //!
-//! | file | what it answers |
+//! | file | question |
 //! |---|---|
-//! | `watched_kinds` | what does each line of the table of kinds (`kind_table`) get? |
+//! | `watched_kinds` | what does each kind of the table (`kind_table`) get? |
 //! | `triggers` | which change requeues which objects? |
-//! | `feed` | how does a watch fill a cache and tell its listeners? |
-//! | `harness` | what does every reconciler need besides its kind? |
+//! | `feed` | how does a watch fill a cache and notify its listeners? |
+//! | `harness` | what does every reconciler need, whatever its kind? |
 
 mod feed;
 pub(crate) mod harness;
@@ -34,20 +33,20 @@ use crate::reconcilers::rollouts;
 use feed::Feed;
 use watched_kinds::{Tasks, WatchedKinds};
 
-/// Everything that the operator consists of.
+/// All components of the operator.
 pub struct Wiring {
-    /// What all reconcilers share.
+    /// The context that all reconcilers share.
     pub context: Arc<Context>,
     /// The kinds of the table.
     pub kinds: WatchedKinds,
     /// The watch of namespaces.
     pub namespaces: Feed<PartialObjectMeta<Namespace>>,
-    /// Which bindings have news for the restarts of workloads.
+    /// The requeued bindings, for the rollouts.
     rollouts: UnboundedReceiver<ObjectRef<ServiceBinding>>,
 }
 
 impl Wiring {
-    /// Puts everything in its place.
+    /// Connects the components.
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let (mut namespaces, namespace_cache) = Feed::new();
         let (mut kinds, caches, queues) = WatchedKinds::new(namespace_cache);
@@ -57,13 +56,13 @@ impl Wiring {
         kinds.forget_gone(&context);
         triggers::connect(&mut kinds, &mut namespaces, rollout_queue, &context);
         let counted = Arc::downgrade(&context);
-        context.metrics.count_by(move || {
+        context.metrics.set_census(move || {
             counted.upgrade().map(|context| census(&context.caches, &context.brokers)).unwrap_or_default()
         });
         Self { context, kinds, namespaces, rollouts }
     }
 
-    /// What the operator does.
+    /// The tasks of the operator.
     pub fn tasks(self) -> Tasks {
         let Self { context, kinds, namespaces, rollouts } = self;
         let mut tasks = kinds.tasks(&context);

@@ -1,4 +1,4 @@
-//! How the Kubernetes API is reached.
+//! The two clients of the Kubernetes API: one behind the leadership fence, one for leader election.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use super::Error;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 
-/// How long an unanswered request keeps a pass waiting; watches are renewed more often.
-const TIMEOUT: Duration = Duration::from_mins(5);
-/// How many requests may wait for a connection.
-const WAITING: usize = 1024;
+/// Read timeout of a request. Watches are renewed more often.
+const READ_TIMEOUT: Duration = Duration::from_mins(5);
+/// How many requests may queue for the client.
+const QUEUE_LENGTH: usize = 1024;
 
-/// The client of those who work: it counts what it changes, and changes nothing unless this replica leads. A repetition
-/// passes the fence as well.
+/// The client of the reconcilers. It counts writes, and each write waits until this replica leads. A retry waits at the
+/// fence again, because leadership may have been lost since the first attempt.
 pub fn fenced(mut config: Config, fence: Fence, metrics: Arc<Metrics>) -> Result<Client, Error> {
-    config.read_timeout = Some(TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
     let fence = AsyncFilterLayer::new(move |request: http::Request<Body>| fence.clone().admit(request));
     let count = MapRequestLayer::new(move |request: http::Request<Body>| {
         if !request.method().is_safe() {
@@ -32,20 +32,21 @@ pub fn fenced(mut config: Config, fence: Fence, metrics: Arc<Metrics>) -> Result
         }
         request
     });
-    let repeat = RetryLayer::new(RetryPolicy::server_retry());
-    let buffer = BufferLayer::new(WAITING);
-    Ok(builder(config)?.with_layer(&buffer).with_layer(&fence).with_layer(&repeat).with_layer(&count).build())
+    let retry = RetryLayer::new(RetryPolicy::server_retry());
+    let buffer = BufferLayer::new(QUEUE_LENGTH);
+    Ok(builder(config)?.with_layer(&buffer).with_layer(&fence).with_layer(&retry).with_layer(&count).build())
 }
 
-/// The client of who seeks and keeps the lease: it repeats nothing by itself.
+/// The client of the leader election. It does not retry: the election decides when to try again.
 pub fn unfenced(config: Config) -> Result<Client, Error> {
     Ok(builder(config)?.build())
 }
 
-/// What sends a request once.
+/// The service that sends a request once.
 type Sender = BoxService<http::Request<Body>, http::Response<Box<DynBody>>, BoxError>;
 
 fn builder(mut config: Config) -> Result<ClientBuilder<Sender>, Error> {
     config.default_retry = false;
-    ClientBuilder::try_from(config).map_err(|error| Error::Api("TLS to the Kubernetes API", Box::new(error)))
+    ClientBuilder::try_from(config)
+        .map_err(|error| Error::Api("cannot set up TLS for the Kubernetes API", Box::new(error)))
 }

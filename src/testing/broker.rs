@@ -1,4 +1,5 @@
-//! The model of a broker: what it is asked, what it holds, and the rules of the specification for its callers.
+//! The model of a broker: the requests it receives, the services it holds, and the specification's rules for its
+//! callers.
 //!
 //! The integration tests include these files by path, so each uses only its siblings.
 

@@ -1,25 +1,25 @@
-//! The real reconcilers in a simulated world: a model of the API server, a broker that can fail in every way, and time
-//! that passes only when nothing else can happen.
+//! Deterministic simulation: the real reconcilers against a model of the API server and a broker with injected faults,
+//! in simulated time, which advances only when nothing else can happen.
 //!
-//! Everything happens one thing at a time, and what is next is a choice: so a seed is a history, the same seed is the
-//! same history, and a history that breaks something can be made shorter until only what matters is left.
+//! One thing happens at a time, and a random choice decides which. So a seed determines a history: the same seed gives
+//! the same history, and a history that breaks an invariant can be shrunk until only the relevant steps are left.
 //!
 //! | file | what it answers |
 //! |---|---|
 //! | `api` | what does an API server answer? |
-//! | `broker`, `fault` | what does a broker answer, and how can that go wrong? |
-//! | `door` | what is offered at each of the broker's two addresses, to whom? |
-//! | `half` | how are the cluster-wide and the namespaced kinds called? |
+//! | `broker`, `fault` | what does a broker answer, and which faults can it have? |
+//! | `door` | which catalog and credentials does each of the broker's two addresses have? |
+//! | `half` | what are the names of the cluster-wide and of the namespaced kinds? |
 //! | `operator`, `watches`, `streams` | how are watches and requests of the real reconcilers served? |
-//! | `former` | what if an operator is stopped, and goes on when another one has taken over? |
-//! | `world` | what happens between these three? |
-//! | `users`, `platform` | what do users do, and those who run the platform and its brokers? |
-//! | `invariants`, `published` | what must be so of instances and bindings, and of brokers, classes and plans? |
-//! | `choices`, `history` | what happens next, and which shorter history breaks the same? |
-//! | `matrix`, `catalog_matrix` | what comes of each fault of each call, and of each fetch of a catalog? |
-//! | `catalog` | what does the broker offer, and how does that change? |
-//! | `restart` | what does an operator that has just started do about what is settled? |
-//! | `stored` | is what an earlier version has settled left alone? |
+//! | `former` | what does a former leader do that was suspended while another replica took over? |
+//! | `world` | how do API server, broker and operator interact? |
+//! | `users`, `platform` | what do application teams do, and what do platform teams and broker operators do? |
+//! | `invariants`, `published` | which invariants hold for instances and bindings, and for brokers, classes and plans? |
+//! | `choices`, `history` | what happens next, and which shorter history breaks the same invariant? |
+//! | `matrix`, `catalog_matrix` | how does each fault of each call end, and of each catalog fetch? |
+//! | `catalog` | which catalog does the broker offer, and how does it change? |
+//! | `restart` | what does a restart cost when all objects are settled? |
+//! | `stored` | does the operator leave objects alone that an earlier version has settled? |
 
 mod api;
 mod broker;
@@ -50,13 +50,13 @@ use super::broker::{request, rules, truth};
 use choices::Choices;
 use matrix::Played;
 
-/// Where everything happens.
+/// The only namespace of the simulation.
 const NAMESPACE: &str = "ns";
 
-/// How much of a history is told, and how long one may be that is made shorter.
-const MOST_STEPS: usize = 500;
+/// The longest history that is shrunk, and the most steps that are printed.
+const MAX_PRINTED_STEPS: usize = 500;
 
-/// Runs something in a time of its own.
+/// Runs a future to its end in its own simulated time.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(future)
@@ -67,21 +67,21 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// I1 to I11, whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
+/// I1 to I11 hold whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
 ///
-/// | | when |
+/// | invariant | the defect that broke it |
 /// |---|---|
-/// | I1, I11 | an ambiguous provision is tried anew without a removal; a failed deprovision lets the object go |
-/// | I2 | a new attempt does not wait for the removal of the one before; that removal names the id of the next |
+/// | I1, I11 | an ambiguous provision is retried without orphan mitigation; a failed deprovision removes the finalizer |
+/// | I2 | a new attempt does not wait for the removal of the previous one; that removal carries the next attempt's id |
 /// | I3 | a changed Secret is not noticed |
-/// | I4 | a refused update is treated as a deletion; a call is made on the word of a stale cache |
-/// | I5 | an edit is not carried out; an update without an answer is not remembered |
-/// | I6 | an instance and its bindings do not take turns |
-/// | I7 | nobody asks again how far an operation is; 410 is not taken for gone |
-/// | I8 | a broker that wants to be left alone is called; there is no pause between attempts |
-/// | I9 | an instance does not wait for its binding; a pass goes on with another object of the same name |
+/// | I4 | a refused update is treated as a deletion; a call is based on a stale cache |
+/// | I5 | an edit is ignored; an update without an answer is forgotten |
+/// | I6 | an instance and its bindings call the broker at the same time |
+/// | I7 | an operation is not polled again; 410 does not count as gone |
+/// | I8 | `Retry-After` is ignored; there is no back-off between attempts |
+/// | I9 | an instance does not wait for its binding; a reconcile continues with another object of the same name |
 ///
-/// I10 is broken in `tests/it/leaks.rs`, with all that the real process writes.
+/// I10 is tested in `tests/it/leaks.rs` too, with everything that the real process writes.
 #[test]
 fn in_every_history_all_is_well_in_the_end() {
     let (first, count) = (setting("SEED", 0), setting("SEEDS", 4_000));
@@ -91,42 +91,38 @@ fn in_every_history_all_is_well_in_the_end() {
             scope.spawn(move || (first..first + count).skip(thread).step_by(threads).for_each(check));
         }
     });
-    println!("{count} histories, from seed {first}");
+    println!("{count} histories from seed {first}");
 }
 
-/// Lives through the history of a seed; if it breaks something, the shortest one that does is told.
+/// Plays the history of a seed. If it breaks an invariant, panics with the shortest history that breaks the same one.
 fn check(seed: u64) {
-    let end = history::live(Choices::of_seed(seed));
+    let end = history::play(Choices::of_seed(seed));
     if end.broken.is_empty() {
         return;
     }
     let whole = end.story.len();
-    // One that never ends would take as long to be made shorter.
-    let shortest = if whole > MOST_STEPS { end } else { history::shortest(end) };
-    let told: Vec<String> = shortest.story.into_iter().take(MOST_STEPS).collect();
-    let (story, broken) = (told.join("\n"), shortest.broken.join("\n"));
+    // Shrinking a history that never ends would never end either.
+    let shortest = if whole > MAX_PRINTED_STEPS { end } else { history::shortest(end) };
+    let steps: Vec<String> = shortest.story.into_iter().take(MAX_PRINTED_STEPS).collect();
+    let (story, broken) = (steps.join("\n"), shortest.broken.join("\n"));
     panic!(
-        "seed {seed} ({whole} steps) breaks:\n{story}\n{broken}\nSEED={seed} SEEDS=1 make simulate: again"
+        "seed {seed} ({whole} steps) breaks:\n{story}\n{broken}\nto replay it: SEED={seed} SEEDS=1 make simulate"
     );
 }
 
-/// I1 to I11, and the specification's table of orphan mitigation, for each operation and each fault.
+/// I1 to I11 and the specification's orphan mitigation table, for each operation and each fault.
 #[test]
 fn every_fault_of_every_operation_ends_well() {
-    let (calls, fetches) = (matrix::all(), catalog_matrix::all().len());
-    let all = calls.len() + fetches;
-    let told = format!("| {},{:03} scenarios |", all / 1000, all % 1000);
-    assert!(include_str!("../../README.md").contains(&told), "the README does not say {told:?}");
-    play(&calls);
+    play(&matrix::all());
 }
 
-/// What must be so of brokers, classes and plans (`published`), for each fault of each fetch of a catalog.
+/// The invariants of brokers, classes and plans (`published`), for each fault of each catalog fetch.
 #[test]
 fn every_fault_of_every_fetch_of_a_catalog_ends_well() {
     play(&catalog_matrix::all());
 }
 
-/// Plays all scenarios, as many at once as there are processors.
+/// Plays all scenarios, one at a time on each processor.
 fn play<S: Played>(scenarios: &[S]) {
     let failures: Mutex<Vec<String>> = Mutex::default();
     let next = AtomicUsize::new(0);
@@ -150,12 +146,12 @@ fn play<S: Played>(scenarios: &[S]) {
     assert!(failures.is_empty(), "{failed} of {all} scenarios failed:\n\n{}", failures.join("\n\n"));
 }
 
-/// A history that failed can be looked at again.
+/// A history that failed can be replayed.
 #[test]
 fn a_seed_is_a_history() {
     for seed in 0..20 {
-        let first = history::live(Choices::of_seed(seed));
-        let second = history::live(Choices::replay(first.choices));
+        let first = history::play(Choices::of_seed(seed));
+        let second = history::play(Choices::replay(first.choices));
         assert_eq!(first.story, second.story, "seed {seed}");
     }
 }

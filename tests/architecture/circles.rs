@@ -1,4 +1,4 @@
-//! Which modules use each other in a circle? The head of `main.rs` says what counts.
+//! Which modules use each other in a circle? The head of `main.rs` defines what counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,7 +14,8 @@ type Graph = BTreeMap<String, BTreeMap<String, Names>>;
 /// By file and name, the first line that uses it.
 type Names = BTreeMap<(String, String), usize>;
 
-/// A finding for each circle, with all its edges. Those that need the fewest names come first: it is cheapest to cut there.
+/// A finding for each circle, with all its edges. Those that need the fewest names come first: it is cheapest to cut
+/// there.
 pub fn check(program: &Program) -> Vec<String> {
     let uses = program.uses();
     let parents = program.modules().filter(|module| !module.children.is_empty());

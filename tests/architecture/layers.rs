@@ -1,10 +1,10 @@
-//! Which module uses what its room may not use? ARCHITECTURE.md is the source: each table with the columns `room` …
-//! `may use` is a rule for the modules that its first column names.
+//! Which module uses something that its room may not use? ARCHITECTURE.md is the source: each table with the columns
+//! `room` … `may use` is a rule for the modules that its first column names.
 //!
-//! Rooms of one table are siblings: children of the crate, or of one module (`src/reconcilers/….rs`). A room may have several
-//! modules (`src/run.rs`, `src/main.rs`), which may use each other. The last column names in backticks the rooms, or single
-//! names of rooms (`leader::Fence`), that may be used; what it says besides is for people. Every sibling needs a room.
-//! The parent's own code may use all of its rooms, and none of them may use it.
+//! Rooms of one table are siblings: children of the crate, or of one module (`src/reconcilers/….rs`). A room may have
+//! several modules (`src/run.rs`, `src/main.rs`), which may use each other. The last column names in backticks the
+//! rooms, or single names of rooms (`leader::Fence`), that may be used; its other text is for readers. Every sibling
+//! needs a room. The parent's own code may use all of its rooms, and none of them may use it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,7 +65,7 @@ impl Layers {
     }
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }

@@ -1,4 +1,4 @@
-//! Which files are too long to be read at once?
+//! Which files are too long to be read in one go?
 
 use std::fs::{read_dir, read_to_string};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 /// The most lines of a Rust file.
 const MAX_LINES: usize = 400;
 
-/// A finding for each Rust file below `folders` that is too long. What is built is not looked at.
+/// A finding for each Rust file below `folders` that is too long. Build output is skipped.
 pub fn check(root: &Path, folders: &[&str]) -> Vec<String> {
     folders.iter().flat_map(|folder| check_folder(root, &root.join(folder))).collect()
 }

@@ -7,15 +7,15 @@
 //! | `restricted` | the core has no I/O, no clock and no randomness; `osb` knows no Kubernetes; clocks are read in listed modules only |
 //! | `length` | no Rust file is longer than 400 lines |
 //!
-//! The rest serves them: `tokens` removes code for tests, `module` reads a file, `program` puts the modules together and
-//! finds out in which module a name is defined. Code under `#[cfg(test)]` is exempt from every rule but the length.
+//! The rest serves them: `tokens` removes code for tests, `module` reads a file, `program` puts the modules together
+//! and finds out in which module a name is defined. Code under `#[cfg(test)]` is exempt from every rule but the length.
 //!
 //! **What counts as a circle.** The child modules of each module must form a graph without circles. A child stands for
 //! its whole subtree: if `binding/storage.rs` uses `secrets.rs` and `secrets/own.rs` uses `binding.rs`, then `binding`
-//! and `secrets` form a circle. The parent's own code is one more node among its children, with one exception: a *private*
-//! child (`mod child;`) is a part of its parent, so the parent may use it, and it may use the parent. A public child
-//! (`pub mod child;`) stands alone: either it uses its parent or its parent uses it. Declarations and re-exports (`pub use
-//! child::Name;`) use nothing.
+//! and `secrets` form a circle. The parent's own code is one more node among its children, with one exception: a
+//! *private* child (`mod child;`) is a part of its parent, so the parent may use it, and it may use the parent. A
+//! public child (`pub mod child;`) stands alone: either it uses its parent or its parent uses it. Declarations and
+//! re-exports (`pub use child::Name;`) use nothing.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 

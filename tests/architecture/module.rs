@@ -54,7 +54,7 @@ pub fn parse(path: &[String], file: &str, text: &str) -> Vec<Module> {
     modules
 }
 
-/// The names after `mod` that do not stand inside of anything.
+/// The names after `mod` at the top level.
 fn declared(tokens: TokenStream) -> Vec<String> {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let names = tokens.windows(2).filter_map(|pair| match pair {

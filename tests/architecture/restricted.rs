@@ -1,12 +1,12 @@
-//! Who uses what only few may use: I/O, clocks, randomness, Kubernetes?
+//! Which modules use I/O, clocks, randomness or Kubernetes without permission?
 
 use crate::program::{Program, Use};
 
-/// Names that a room does not use.
+/// Names that some rooms must not use.
 struct Restriction {
     /// The modules, with all below them.
     rooms: &'static [&'static str],
-    /// Paths; everything below them is meant. Those that begin with `…` may follow on any path.
+    /// Paths, each with everything below it. Those that begin with `…` match at the end of any path.
     names: &'static [&'static str],
     /// Why, and what to do.
     reason: &'static str,
@@ -63,8 +63,8 @@ const RESTRICTIONS: &[Restriction] = &[
     },
 ];
 
-/// What tells the time. A deadline or a duration needs a monotonic clock, everything that is written or compared with what
-/// is written needs the wall clock.
+/// The clocks. A deadline or a duration needs a monotonic clock. A time that is written, or compared with a written
+/// one, needs the wall clock.
 const CLOCKS: &[&str] = &[
     "…::Instant::now",
     "…::SystemTime::now",
@@ -88,7 +88,7 @@ const CLOCK_READERS: &[(&str, &str, &str)] = &[
         "Timestamp",
         "the one `now` of everything that is decided and written; simulated in tests",
     ),
-    ("reconcilers::rollouts::namespace_watcher", "Instant", "pauses between two looks at the pods"),
+    ("reconcilers::rollouts::namespace_watcher", "Instant", "the delay between two checks of the pods"),
 ];
 
 /// A finding for each name that a room may not use.

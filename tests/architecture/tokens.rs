@@ -29,7 +29,7 @@ pub fn without_tests(tokens: TokenStream) -> TokenStream {
     kept.into_iter().collect()
 }
 
-/// Skips to the end of what an attribute applies to: a block, a semicolon or a comma, whichever ends it.
+/// Skips the item that an attribute applies to: up to its block, semicolon or comma.
 fn skip_annotated(tokens: &mut impl Iterator<Item = TokenTree>) {
     let mut ends_with_semicolon = None;
     for token in tokens {
@@ -54,7 +54,7 @@ fn skip_annotated(tokens: &mut impl Iterator<Item = TokenTree>) {
     }
 }
 
-/// Whether an attribute is a `cfg` that asks for `test`.
+/// Whether an attribute is a `cfg` with `test`.
 fn is_cfg_test(attribute: &Group) -> bool {
     let words = idents(attribute.stream());
     words.first().is_some_and(|word| word == "cfg")

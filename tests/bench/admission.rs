@@ -1,4 +1,4 @@
-//! How long pods take to be created, with and without bindings that go into them. No operator is needed for it.
+//! How long the creation of pods takes, with and without injection. This needs no operator.
 
 use std::time::{Duration, Instant};
 
@@ -11,36 +11,36 @@ use serde_json::{Value, json};
 
 use crate::load::{REQUESTS, Write, each};
 
-/// How many pods are created in each namespace and round.
+/// The number of pods in each namespace and round.
 const PODS: u32 = 200;
-/// How many bindings there are, and how many of them select the pods where any does.
+/// The number of bindings, and the number of those that select the pods in the third namespace.
 const BINDINGS: u32 = 50;
 const SELECTING: u32 = 3;
-/// The best of so many counts.
+/// The number of rounds, of which the best counts.
 const ROUNDS: u32 = 3;
-/// How long the API server may take to know the bindings.
+/// The timeout for the API server to inject new bindings.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What was measured.
+/// The measured times.
 pub struct Admission {
-    /// Where nothing is bound.
+    /// In a namespace without bindings.
     pub unbound: Duration,
-    /// Where all bindings are for other pods.
+    /// In a namespace whose bindings are for other pods.
     pub beside: Duration,
-    /// Where some are for these.
+    /// In a namespace with bindings for these pods.
     pub injected: Duration,
 }
 
 impl Admission {
-    /// How many pods were created.
+    /// The number of pods.
     pub const PODS: u32 = PODS;
-    /// How many bindings there were.
+    /// The number of bindings.
     pub const BINDINGS: u32 = BINDINGS;
-    /// How many of them were for the pods.
+    /// The number of bindings for the pods.
     pub const SELECTING: u32 = SELECTING;
 }
 
-/// Measures, in turns.
+/// Measures the namespaces in turn.
 pub async fn measure(client: &Client) -> Admission {
     let places = [("unbound", 0, 0), ("beside", BINDINGS, 0), ("injected", BINDINGS, SELECTING)];
     for (namespace, bindings, selecting) in places {
@@ -61,7 +61,7 @@ pub async fn measure(client: &Client) -> Admission {
     Admission { unbound, beside, injected }
 }
 
-/// A namespace with bindings, of which the first ones select the pods; returns when the API server knows them all.
+/// Creates a namespace with bindings, of which the first ones select the pods; waits until the API server injects them.
 async fn prepare(client: &Client, namespace: &str, bindings: u32, selecting: u32) {
     let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).unwrap();
     Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
@@ -76,7 +76,7 @@ async fn prepare(client: &Client, namespace: &str, bindings: u32, selecting: u32
     if bindings == 0 {
         return;
     }
-    // They are known in the order of their creation.
+    // The API server sees them in the order of their creation.
     binding(namespace, "last", "probe").send(client).await;
     let mut probe = pod(namespace, "probe", "probe");
     probe.path += "?dryRun=All";

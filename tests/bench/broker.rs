@@ -1,4 +1,4 @@
-//! A broker that answers at once, or, at another address, never. How large a catalog it has is said in its URL.
+//! A broker that answers at once or, at another URL, never. The URL contains the size of its catalog.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,58 +15,58 @@ use tokio::net::TcpListener;
 /// A running broker.
 pub struct Broker {
     address: SocketAddr,
-    asked: Arc<Asked>,
+    calls: Arc<Calls>,
 }
 
-/// How often it was asked to do something.
+/// The numbers of calls, without those for catalogs.
 #[derive(Default)]
-struct Asked {
+struct Calls {
     answered: AtomicU32,
     hanging: AtomicU32,
 }
 
 impl Broker {
-    /// Starts it.
+    /// Starts a broker.
     pub async fn start() -> Self {
-        let asked = Arc::new(Asked::default());
+        let calls = Arc::new(Calls::default());
         let router = Router::new()
             .route("/{classes}/{plans}/v2/catalog", get(async |Path(size)| Json(catalog(size))))
             .route("/hanging/{classes}/{plans}/v2/catalog", get(async |Path(size)| Json(catalog(size))))
             .fallback(answer)
-            .with_state(Arc::clone(&asked));
+            .with_state(Arc::clone(&calls));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async { axum::serve(listener, router).await });
-        Self { address, asked }
+        Self { address, calls }
     }
 
-    /// Where it offers so many classes with so many plans each.
+    /// Its URL with a catalog of so many classes, with so many plans each.
     pub fn url(&self, classes: u32, plans: u32) -> String {
         format!("http://{}/{classes}/{plans}", self.address)
     }
 
-    /// Where it offers the same, and answers nothing but this.
+    /// Its URL with the same catalog, where it answers no other request.
     pub fn hanging_url(&self, classes: u32, plans: u32) -> String {
         format!("http://{}/hanging/{classes}/{plans}", self.address)
     }
 
-    /// How often it was asked where it does not answer.
+    /// The number of calls that it does not answer.
     pub fn hanging(&self) -> u32 {
-        self.asked.hanging.load(Ordering::Relaxed)
+        self.calls.hanging.load(Ordering::Relaxed)
     }
 
-    /// How often it was asked to do something.
+    /// The number of calls that it has answered.
     pub fn calls(&self) -> u32 {
-        self.asked.answered.load(Ordering::Relaxed)
+        self.calls.answered.load(Ordering::Relaxed)
     }
 }
 
-async fn answer(State(asked): State<Arc<Asked>>, method: Method, uri: Uri) -> (StatusCode, Json<Value>) {
+async fn answer(State(calls): State<Arc<Calls>>, method: Method, uri: Uri) -> (StatusCode, Json<Value>) {
     if uri.path().starts_with("/hanging/") {
-        asked.hanging.fetch_add(1, Ordering::Relaxed);
+        calls.hanging.fetch_add(1, Ordering::Relaxed);
         return std::future::pending().await;
     }
-    asked.answered.fetch_add(1, Ordering::Relaxed);
+    calls.answered.fetch_add(1, Ordering::Relaxed);
     match method {
         Method::PUT if uri.path().contains("/service_bindings/") => {
             let credentials =

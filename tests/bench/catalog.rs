@@ -1,4 +1,4 @@
-//! Brokers and the publishing of their catalogs.
+//! The registration of brokers, and the publishing of their catalogs.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use service_catalog::crd::ClusterServiceBroker;
 
 use crate::load::is_ready;
 
-/// How long publishing may take.
+/// The timeout of publishing.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Registers the broker, and returns how long its catalog takes to be published.
+/// Registers a broker; returns how long the publishing of its catalog takes.
 pub async fn publish(client: &Client, name: &str, url: &str) -> Duration {
     let resource = ApiResource::erase::<ClusterServiceBroker>(&());
     let broker = DynamicObject::new(name, &resource).data(json!({"spec": {"url": url}}));
@@ -23,7 +23,7 @@ pub async fn publish(client: &Client, name: &str, url: &str) -> Duration {
     began.elapsed()
 }
 
-/// Has the catalog fetched again, and returns how long that takes.
+/// Relists a broker; returns how long that takes.
 pub async fn relist(client: &Client, name: &str) -> Duration {
     let patch = Patch::Merge(json!({"spec": {"relistRequests": 1}}));
     let began = Instant::now();

@@ -1,7 +1,7 @@
-//! The floor: how fast a bare client makes the writes that the operator makes.
+//! The floor: how fast a bare client makes the operator's writes.
 //!
-//! What these are is learned in a rehearsal with one object, in which the operator reaches the API server through a
-//! recorder. Later, without an operator, the same requests are made again for other objects.
+//! First the operator works on one object through a recording proxy. Later, without an operator, a client replays the
+//! recorded writes for other objects.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,73 +20,74 @@ use tokio::net::TcpListener;
 use crate::load::{Phase, REQUESTS, Write, each};
 use crate::operator::Operator;
 use crate::process::directory;
-use crate::{Stage, catalog};
+use crate::{BenchEnv, catalog};
 
-/// The name of the objects of the rehearsal.
-const REHEARSED: &str = "rehearsal";
-/// How long a phase of the rehearsal has to be over for all of it to be recorded.
-const AFTERMATH: Duration = Duration::from_millis(500);
+/// The name of the recorded objects.
+const RECORDED: &str = "recorded";
+/// How long after the end of a phase late writes are still recorded.
+const RECORDING_TAIL: Duration = Duration::from_millis(500);
 
-/// How many requests are made at once: as many as by the users and the operator together.
+/// How many requests are in flight at once: as many as those of the users and the operator together.
 const AT_ONCE: usize = 2 * REQUESTS;
 
-/// What the operator writes in each phase.
-pub struct Script(Vec<Scene>);
+/// The operator's writes in each phase.
+pub struct Recording(Vec<RecordedPhase>);
 
-struct Scene {
+struct RecordedPhase {
     phase: Phase,
     uid: String,
     writes: Vec<Write>,
 }
 
-/// Rehearses.
-pub async fn rehearse(stage: &Stage) -> Script {
-    let recorder = Recorder::start(stage.operator.clone()).await;
+/// Records the operator's writes for one object.
+pub async fn record_writes(env: &BenchEnv) -> Recording {
+    let recorder = Recorder::start(env.operator.clone()).await;
     let _operator = Operator::start(&recorder.kubeconfig()).await;
-    catalog::publish(&stage.user, "small", &stage.broker.url(1, 1)).await;
-    let mut scenes = Vec::new();
+    catalog::publish(&env.user, "small", &env.broker.url(1, 1)).await;
+    let mut phases = Vec::new();
     for phase in Phase::ALL {
         recorder.take();
-        let object = phase.request(REHEARSED).send(&stage.user).await;
-        stage.watch.until(phase, 1).await;
-        tokio::time::sleep(AFTERMATH).await;
-        scenes.push(Scene { phase, uid: text(&object, "/metadata/uid"), writes: recorder.take() });
+        let object = phase.request(RECORDED).send(&env.user).await;
+        env.watch.until(phase, 1).await;
+        tokio::time::sleep(RECORDING_TAIL).await;
+        phases.push(RecordedPhase { phase, uid: text(&object, "/metadata/uid"), writes: recorder.take() });
     }
-    Script(scenes)
+    Recording(phases)
 }
 
-impl Script {
-    /// Plays it for so many objects whose names begin with `name`; returns how long each phase takes.
-    pub async fn play(&self, stage: &Stage, name: &str, objects: u32) -> Vec<Duration> {
+impl Recording {
+    /// Replays the recording for `objects` objects whose names begin with `name`; returns the duration of each phase.
+    pub async fn replay(&self, env: &BenchEnv, name: &str, objects: u32) -> Vec<Duration> {
         let mut durations = Vec::new();
-        for scene in &self.0 {
+        for recorded in &self.0 {
             let began = Instant::now();
-            let all =
-                each(objects, AT_ONCE, async |number| scene.play(stage, &format!("{name}-{number}")).await);
-            tokio::join!(all, stage.watch.until(scene.phase, objects));
+            let all = each(objects, AT_ONCE, async |number| {
+                recorded.replay(env, &format!("{name}-{number}")).await;
+            });
+            tokio::join!(all, env.watch.until(recorded.phase, objects));
             durations.push(began.elapsed());
         }
         durations
     }
 }
 
-impl Scene {
-    async fn play(&self, stage: &Stage, name: &str) {
-        let object = self.phase.request(name).send(&stage.user).await;
+impl RecordedPhase {
+    async fn replay(&self, env: &BenchEnv, name: &str) {
+        let object = self.phase.request(name).send(&env.user).await;
         let uid = text(&object, "/metadata/uid");
         let mut version = text(&object, "/metadata/resourceVersion");
         for write in &self.writes {
-            let rename = |text: &str| text.replace(REHEARSED, name).replace(&self.uid, &uid);
+            let rename = |text: &str| text.replace(RECORDED, name).replace(&self.uid, &uid);
             let mut body: Value = serde_json::from_str(&rename(&write.body)).unwrap();
             if let Some(expected) = body.pointer_mut("/metadata/resourceVersion") {
                 *expected = version.as_str().into();
             }
-            // What is deleted is another object than in the rehearsal.
+            // The deleted object is not the recorded one, so its preconditions cannot hold.
             if let Some(body) = body.as_object_mut() {
                 body.remove("preconditions");
             }
             let write = Write { path: rename(&write.path), body: body.to_string(), ..write.clone() };
-            let answer = write.send(&stage.operator).await;
+            let answer = write.send(&env.operator).await;
             if text(&answer, "/metadata/uid") == uid {
                 version = text(&answer, "/metadata/resourceVersion");
             }
@@ -98,7 +99,7 @@ fn text(object: &Value, pointer: &str) -> String {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// A way to the API server on which all that is written is recorded.
+/// A proxy to the API server that records all writes.
 #[derive(Clone)]
 struct Recorder {
     address: SocketAddr,
@@ -127,13 +128,13 @@ impl Recorder {
         path
     }
 
-    /// What was recorded since the last time.
+    /// Takes the writes since the last call.
     fn take(&self) -> Vec<Write> {
         std::mem::take(&mut self.writes.lock().unwrap())
     }
 }
 
-/// Passes a request on. The client knows who the operator is.
+/// Records and forwards a request. The client authenticates as the operator.
 async fn record(State(recorder): State<Recorder>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();

@@ -1,4 +1,4 @@
-//! What users do: they create and delete, and wait until it has happened.
+//! The load of the users: they create and delete objects, and wait for the result.
 
 use std::collections::HashSet;
 use std::io::{IsTerminal as _, stderr};
@@ -15,12 +15,12 @@ use tokio::sync::watch;
 
 /// The namespace of instances and bindings.
 pub const NAMESPACE: &str = "bench";
-/// How many requests the users make at once; the operator makes as many.
+/// How many requests of the users are in flight at once; the operator has as many.
 pub const REQUESTS: usize = 32;
-/// How long nothing may happen.
+/// The timeout while nothing changes.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What is done to all objects of a kind, and measured.
+/// A measured phase: one operation on all objects of a kind.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Phase {
     Provision,
@@ -30,10 +30,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// All of them, in their order.
+    /// All phases in order.
     pub const ALL: [Self; 4] = [Self::Provision, Self::Bind, Self::Unbind, Self::Deprovision];
 
-    /// What has happened at its end.
+    /// Its name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::Provision => "instances Ready",
@@ -43,7 +43,7 @@ impl Phase {
         }
     }
 
-    /// The user's request.
+    /// The user's request for one object.
     pub fn request(self, name: &str) -> Write {
         let of_instance = matches!(self, Self::Provision | Self::Deprovision);
         let plural = if of_instance { "serviceinstances" } else { "servicebindings" };
@@ -72,7 +72,7 @@ fn collection(namespace: &str, plural: &str) -> String {
     format!("/apis/servicecatalog.k8s.io/v1beta1/namespaces/{namespace}/{plural}")
 }
 
-/// A user asks for an instance of this class.
+/// The request to create an instance of this class.
 pub fn instance(namespace: &str, name: &str, class: &str) -> Write {
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": name},
@@ -87,7 +87,7 @@ pub fn instance(namespace: &str, name: &str, class: &str) -> Write {
     }
 }
 
-/// A request that changes something.
+/// A write to the API server.
 #[derive(Clone)]
 pub struct Write {
     pub method: Method,
@@ -97,7 +97,7 @@ pub struct Write {
 }
 
 impl Write {
-    /// Makes the request; it has to be granted.
+    /// Sends the request, which must succeed.
     pub async fn send(self, client: &Client) -> Value {
         let Self { method, path, content, body } = self;
         let what = format!("{method} {path}");
@@ -107,13 +107,13 @@ impl Write {
     }
 }
 
-/// Follows instances and bindings.
+/// A watch of instances and bindings.
 pub struct Watch {
     instances: watch::Receiver<Counts>,
     bindings: watch::Receiver<Counts>,
 }
 
-/// How many objects there are, and how many of them are Ready.
+/// The numbers of existing and of Ready objects.
 #[derive(Clone, Copy, Default)]
 struct Counts {
     present: usize,
@@ -121,7 +121,7 @@ struct Counts {
 }
 
 impl Watch {
-    /// Begins to.
+    /// Starts the watch.
     pub fn start(client: &Client) -> Self {
         let follow = |resource: ApiResource| {
             let (sender, receiver) = watch::channel(Counts::default());
@@ -135,7 +135,7 @@ impl Watch {
         }
     }
 
-    /// Returns when the phase has come to its end for so many objects.
+    /// Waits until the phase is over for so many objects.
     pub async fn until(&self, phase: Phase, objects: u32) {
         let mut seen = match phase {
             Phase::Provision | Phase::Deprovision => self.instances.clone(),
@@ -185,14 +185,14 @@ async fn follow(api: Api<DynamicObject>, counts: watch::Sender<Counts>) {
     }
 }
 
-/// Whether it says so.
+/// Whether the object is Ready.
 pub fn is_ready(object: &DynamicObject) -> bool {
     let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
     let mut conditions = conditions.into_iter().flatten();
     conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
-/// Does it for every object, for so many at once.
+/// Does `work` for every object, `at_once` at a time.
 pub async fn each(objects: u32, at_once: usize, work: impl AsyncFn(u32)) {
     stream::iter(0..objects).for_each_concurrent(at_once, |number| work(number)).await;
 }

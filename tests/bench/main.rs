@@ -1,9 +1,9 @@
-//! How fast the operator is, and how near to what the Kubernetes API allows: `make bench`, or `make bench N=2000`.
+//! How fast is the operator, and how close to the limits of the Kubernetes API? `make bench`, or `make bench N=2000`.
 //!
-//! A control plane of its own, a broker that answers at once, and the operator as it is released. N instances are
-//! created, then a binding for each, then all are deleted. Then some are timed beside a broker that hangs, and pods with and without bindings. Before and after that, a bare client makes the same writes
-//! without an operator: its better time is the floor. What is printed is measured in one run; what else this machine
-//! does at that time is measured with it.
+//! The bench has its own control plane, a broker that answers at once, and the release build of the operator. It
+//! creates N instances, then a binding for each, then deletes all. Then it times instances beside a broker that hangs,
+//! and pods with and without bindings. Before and after that, a bare client makes the same writes without an operator:
+//! the better of its times is the floor. All numbers are from one run, so other load on the machine affects them.
 
 #![expect(
     clippy::unwrap_used,
@@ -20,6 +20,8 @@ mod catalog;
 #[path = "../it/cluster.rs"]
 mod cluster;
 mod floor;
+#[path = "../it/free_port.rs"]
+mod free_port;
 mod load;
 mod neighbour;
 mod operator;
@@ -39,13 +41,13 @@ use load::{NAMESPACE, Phase, REQUESTS, Watch, each};
 use operator::Operator;
 use report::{LARGE, Measured, Report, Span};
 
-/// How many instances there are unless the command line says.
+/// The default number of instances.
 const OBJECTS: u32 = 500;
-/// How long an operator that has just started is left alone.
+/// How long a new operator may become idle before it is measured.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// What stays the same during the bench.
-struct Stage {
+/// The environment of all measurements.
+struct BenchEnv {
     /// The client of the users.
     user: Client,
     /// A client with the operator's rights.
@@ -54,7 +56,7 @@ struct Stage {
     watch: Watch,
 }
 
-/// Ctrl-C ends the bench; what it has started ends with it.
+/// Ctrl-C ends the bench and everything that it has started.
 #[tokio::main]
 async fn main() {
     // Cargo adds `--bench`.
@@ -70,50 +72,50 @@ async fn main() {
     }
     let user = cluster.client().await;
     let operator = cluster.client_as("operator", AuthInfo::default()).await;
-    let stage = Stage { watch: Watch::start(&user), broker: Broker::start().await, user, operator };
+    let env = BenchEnv { watch: Watch::start(&user), broker: Broker::start().await, user, operator };
 
-    progress("learning what the operator writes");
-    let script = floor::rehearse(&stage).await;
+    progress("recording the operator's writes");
+    let recording = floor::record_writes(&env).await;
     progress("measuring the floor");
-    let before = script.play(&stage, "before", objects).await;
+    let before = recording.replay(&env, "before", objects).await;
     progress("measuring the operator");
     let operator = Operator::start(&cluster.kubeconfig("operator")).await;
     tokio::time::sleep(IDLE).await;
     let mut phases = Vec::new();
     for phase in Phase::ALL {
-        phases.push(measure(&stage, &operator, phase, objects).await);
+        phases.push(measure(&env, &operator, phase, objects).await);
     }
     progress("publishing a large catalog");
-    let url = stage.broker.url(LARGE.0, LARGE.1);
-    let publish = spent(&operator, catalog::publish(&stage.user, "large", &url)).await;
-    let relist = spent(&operator, catalog::relist(&stage.user, "large")).await;
+    let url = env.broker.url(LARGE.0, LARGE.1);
+    let publish = spent(&operator, catalog::publish(&env.user, "large", &url)).await;
+    let relist = spent(&operator, catalog::relist(&env.user, "large")).await;
     progress("timing instances beside a broker that hangs");
-    let neighbour = neighbour::measure(&stage).await;
+    let neighbour = neighbour::measure(&env).await;
     drop(operator);
     progress("measuring the floor once more");
-    let after = script.play(&stage, "after", objects).await;
+    let after = recording.replay(&env, "after", objects).await;
     progress("timing pods");
-    let admission = admission::measure(&stage.user).await;
+    let admission = admission::measure(&env.user).await;
     progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
     print!("{}", Report { objects, phases, floor, publish, relist, neighbour, admission, machine });
 }
 
-async fn measure(stage: &Stage, operator: &Operator, phase: Phase, objects: u32) -> Measured {
-    let calls = stage.broker.calls();
+async fn measure(env: &BenchEnv, operator: &Operator, phase: Phase, objects: u32) -> Measured {
+    let calls = env.broker.calls();
     let span = spent(operator, async {
         let began = Instant::now();
         let all = each(objects, REQUESTS, async |number| {
-            phase.request(&format!("ours-{number}")).send(&stage.user).await;
+            phase.request(&format!("ours-{number}")).send(&env.user).await;
         });
-        tokio::join!(all, stage.watch.until(phase, objects));
+        tokio::join!(all, env.watch.until(phase, objects));
         began.elapsed()
     });
-    Measured { phase, span: span.await, calls: stage.broker.calls() - calls }
+    Measured { phase, span: span.await, calls: env.broker.calls() - calls }
 }
 
-/// What the operator spends on it.
+/// Measures the operator's usage during some work.
 async fn spent(operator: &Operator, work: impl Future<Output = Duration>) -> Span {
     let before = operator.usage().await;
     let time = work.await;

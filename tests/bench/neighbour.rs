@@ -12,20 +12,20 @@ use service_catalog::crd::ServiceInstance;
 use tokio::sync::oneshot;
 
 use crate::load::{each, instance, is_ready};
-use crate::{Stage, catalog};
+use crate::{BenchEnv, catalog};
 
 /// The namespace of these instances.
 pub const NAMESPACE: &str = "neighbours";
-/// How many instances are timed, and how many are wanted at once: few, so that they do not wait for each other.
+/// The number of timed instances, and of those in flight at once: few, so that they do not wait for each other.
 const TIMED: u32 = 1000;
 const AT_ONCE: usize = 4;
-/// How many instances the broker that hangs is asked for, and how many calls it gets at once.
+/// The number of instances at the broker that hangs, and its concurrency limit.
 const HANGING: u32 = 200;
 const CALLS: u32 = 32;
-/// How long one instance may take.
+/// The timeout of one instance.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What was measured.
+/// The measured times.
 pub struct Neighbour {
     /// The time within which 99 of 100 instances are ready.
     pub alone: Duration,
@@ -34,36 +34,36 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    /// How many instances were timed.
+    /// The number of timed instances.
     pub const TIMED: u32 = TIMED;
-    /// How many instances the broker that hangs was asked for.
+    /// The number of instances at the broker that hangs.
     pub const HANGING: u32 = HANGING;
 }
 
-/// Measures. The first round warms up.
-pub async fn measure(stage: &Stage) -> Neighbour {
-    let waiting = Waiting::follow(&stage.user);
-    p99(stage, &waiting, "warm").await;
-    let alone = p99(stage, &waiting, "alone").await;
-    catalog::publish(&stage.user, "hanging", &stage.broker.hanging_url(2, 1)).await;
+/// Measures, after a round of warm-up.
+pub async fn measure(env: &BenchEnv) -> Neighbour {
+    let waiting = Waiting::follow(&env.user);
+    p99(env, &waiting, "warm").await;
+    let alone = p99(env, &waiting, "alone").await;
+    catalog::publish(&env.user, "hanging", &env.broker.hanging_url(2, 1)).await;
     each(HANGING, AT_ONCE, async |number| {
-        instance(NAMESPACE, &format!("hanging-{number}"), "class-2-0").send(&stage.user).await;
+        instance(NAMESPACE, &format!("hanging-{number}"), "class-2-0").send(&env.user).await;
     })
     .await;
-    while stage.broker.hanging() < CALLS {
+    while env.broker.hanging() < CALLS {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Neighbour { alone, beside: p99(stage, &waiting, "beside").await }
+    Neighbour { alone, beside: p99(env, &waiting, "beside").await }
 }
 
-async fn p99(stage: &Stage, waiting: &Waiting, name: &str) -> Duration {
+async fn p99(env: &BenchEnv, waiting: &Waiting, name: &str) -> Duration {
     let times: Mutex<Vec<Duration>> = Mutex::default();
     each(TIMED, AT_ONCE, async |number| {
         let name = format!("{name}-{number}");
         let ready = waiting.until_ready(&name);
         let began = Instant::now();
-        instance(NAMESPACE, &name, "class-1-0").send(&stage.user).await;
-        tokio::time::timeout(PATIENCE, ready).await.expect("an instance is not ready").unwrap();
+        instance(NAMESPACE, &name, "class-1-0").send(&env.user).await;
+        tokio::time::timeout(PATIENCE, ready).await.expect("an instance did not become ready").unwrap();
         times.lock().unwrap().push(began.elapsed());
     })
     .await;
@@ -72,7 +72,7 @@ async fn p99(stage: &Stage, waiting: &Waiting, name: &str) -> Duration {
     times[times.len() * 99 / 100]
 }
 
-/// Who waits for an instance to be ready, by its name.
+/// The tasks that wait for an instance to be ready, by its name.
 #[derive(Clone, Default)]
 struct Waiting(Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>);
 
@@ -81,14 +81,14 @@ impl Waiting {
         let waiting = Self::default();
         let resource = ApiResource::erase::<ServiceInstance>(&());
         let api = Api::<DynamicObject>::namespaced_with(client.clone(), NAMESPACE, &resource);
-        let told = waiting.clone();
+        let watched = waiting.clone();
         tokio::spawn(async move {
             let events = watcher(api, Config::default());
             pin_mut!(events);
             while let Some(event) = events.next().await {
                 if let Event::InitApply(object) | Event::Apply(object) = event.unwrap()
                     && is_ready(&object)
-                    && let Some(sender) = told.0.lock().unwrap().remove(&object.name_any())
+                    && let Some(sender) = watched.0.lock().unwrap().remove(&object.name_any())
                 {
                     let _ = sender.send(());
                 }

@@ -1,4 +1,4 @@
-//! The operator as it is released, and what it uses.
+//! The release build of the operator, and its resource usage.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -8,22 +8,22 @@ use std::time::Duration;
 use crate::cluster::NAMESPACE;
 use crate::process::{directory, free_address};
 
-/// A running operator. It is killed when this is dropped, or when the bench ends.
+/// A running operator. It is killed when this is dropped, and when the bench ends.
 pub struct Operator {
     address: SocketAddr,
     child: Child,
 }
 
-/// What the operator has used so far.
+/// The resource usage of the operator so far.
 #[derive(Clone, Copy)]
 pub struct Usage {
-    /// Seconds of CPU.
+    /// CPU time in seconds.
     pub cpu: f64,
-    /// Resident memory now, in MiB.
+    /// Current resident memory in MiB.
     pub resident: f64,
-    /// The most that was resident, in MiB.
+    /// Peak of the resident memory in MiB.
     pub peak: f64,
-    /// Requests to the Kubernetes API that change something.
+    /// Writes to the API server.
     pub writes: u32,
 }
 
@@ -55,7 +55,7 @@ impl Operator {
         panic!("the operator is not ready within 10 s; see {}", directory().display());
     }
 
-    /// What it has used so far.
+    /// Its resource usage so far.
     pub async fn usage(&self) -> Usage {
         let metrics = self.get("metrics").await.unwrap();
         let written = metrics.lines().filter(|line| line.starts_with("servicecatalog_api_write_count_total"));
@@ -66,7 +66,7 @@ impl Operator {
         };
         let stat = self.proc("stat");
         let (_, times) = stat.rsplit_once(')').unwrap();
-        // In user and in kernel mode, in hundredths of a second.
+        // User and system time in ticks of 10 ms.
         let ticks = times.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
         Usage {
             cpu: ticks.sum::<f64>() / 100.0,

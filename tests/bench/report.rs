@@ -1,4 +1,4 @@
-//! What the bench prints.
+//! The report that the bench prints.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,46 +8,46 @@ use crate::load::Phase;
 use crate::neighbour::Neighbour;
 use crate::operator::Usage;
 
-/// How many classes, and how many plans each, the large catalog has.
+/// The classes of the large catalog, and the plans of each.
 pub const LARGE: (u32, u32) = (40, 100);
 
-/// All that was measured.
+/// All measurements.
 pub struct Report {
-    /// How many instances, and how many bindings.
+    /// The number of instances, which is also that of bindings.
     pub objects: u32,
-    /// The phases, in their order.
+    /// The phases in order.
     pub phases: Vec<Measured>,
-    /// How fast a bare client was in each phase, the best of its runs.
+    /// The time of a bare client in each phase, the better of its two runs.
     pub floor: Vec<Duration>,
     /// The publishing of the large catalog.
     pub publish: Span,
-    /// The same catalog once more.
+    /// A relist of the same catalog.
     pub relist: Span,
     /// A healthy broker beside one that hangs.
     pub neighbour: Neighbour,
     /// Pods with and without bindings.
     pub admission: Admission,
-    /// The load of the machine just before, and its processors.
+    /// The machine's processors, and its load just before.
     pub machine: String,
 }
 
-/// A phase.
+/// A measured phase.
 pub struct Measured {
-    /// Which.
+    /// The phase.
     pub phase: Phase,
-    /// What it took.
+    /// Its time and usage.
     pub span: Span,
-    /// How often the broker was asked.
+    /// The number of broker calls.
     pub calls: u32,
 }
 
-/// What something took.
+/// The time of some work, and the operator's usage during it.
 pub struct Span {
     /// The time.
     pub time: Duration,
-    /// The operator before.
+    /// The operator's usage before.
     pub before: Usage,
-    /// The operator after.
+    /// The operator's usage after.
     pub after: Usage,
 }
 
@@ -71,11 +71,11 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "                  seconds  objects/s  API writes  broker calls  operator CPU   floor, s  ours is"
+            "                  seconds  objects/s  API writes  broker calls  operator CPU   floor, s  share of"
         )?;
         writeln!(
             f,
-            "                                       an object     an object   ms an object             of it"
+            "                                      per object    per object ms per object                floor"
         )?;
         for (measured, floor) in self.phases.iter().zip(&self.floor) {
             let (seconds, floor) = (measured.span.time.as_secs_f64(), floor.as_secs_f64());
@@ -93,7 +93,7 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "\nThe floor: a bare client makes the same writes, with the same number of requests at once.\n"
+            "\nThe floor: a bare client makes the same writes, with the same number of requests in flight.\n"
         )?;
         self.catalog(f)?;
         self.neighbour(f)?;
@@ -106,10 +106,10 @@ impl Report {
     fn catalog(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (classes, plans) = LARGE;
         writeln!(f, "catalog of {} plans  seconds  API writes", classes * plans)?;
-        for (name, span) in [("published", &self.publish), ("fetched again", &self.relist)] {
+        for (name, span) in [("published", &self.publish), ("relisted", &self.relist)] {
             writeln!(f, "{name:21}  {:7.2}  {:10}", span.time.as_secs_f64(), span.writes())?;
         }
-        writeln!(f, "Fetched again without a change, the one write is the broker's own status.\n")
+        writeln!(f, "Relisted without a change, the one write is the broker's own status.\n")
     }
 
     fn neighbour(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,7 +121,7 @@ impl Report {
             beside / alone
         )?;
         let (timed, hanging) = (Neighbour::TIMED, Neighbour::HANGING);
-        writeln!(f, "{timed} instances of a healthy broker; the one that hangs is asked for {hanging}.\n")
+        writeln!(f, "{timed} instances of a healthy broker; {hanging} instances of the one that hangs.\n")
     }
 
     fn admission(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,8 +145,8 @@ impl Report {
         let states = [
             ("empty", provision.span.before.resident, provision.span.before.cpu),
             ("with all instances and bindings", bind.span.after.resident, bind.span.after.cpu),
-            ("at most until all were gone", deprovision.span.after.peak, deprovision.span.after.cpu),
-            ("at most with the large catalog", self.relist.after.peak, self.relist.after.cpu),
+            ("peak until all were removed", deprovision.span.after.peak, deprovision.span.after.cpu),
+            ("peak with the large catalog", self.relist.after.peak, self.relist.after.cpu),
         ];
         for (name, memory, cpu) in states {
             writeln!(f, "{name:33}  {memory:11.1}  {cpu:13.2}")?;

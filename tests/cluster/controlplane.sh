@@ -16,7 +16,7 @@ flock -n 9 || { echo "$DIR is in use by another cluster" >&2; exit 1; }
 rm -rf "${DIR:?}"/{etcd,log}
 mkdir "$DIR/log"
 
-# A signal becomes an exit, so that there is one way out. The command is asked to end, the rest is disposable.
+# A signal becomes an exit, so that there is one way out. The command gets SIGTERM; the components are disposable.
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -32,10 +32,10 @@ stop() {
 } 2>/dev/null
 
 port=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
-# No Service leads to a loopback address, and without pods nobody looks for one.
+# A Service cannot lead to a loopback address, and without pods none is needed.
 start_control_plane 127.0.0.1 "$port" --endpoint-reconciler-type none
 
-# In the background, because the shell hears signals only while it waits; with the terminal, and its Ctrl-C, as if not.
+# In the background, because the shell handles signals only while it waits; but with the terminal and its Ctrl-C.
 (trap - INT QUIT; exec "$@") <&0 9>&- &
 command=$!
 wait "$command"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes a container image out of files of this machine, without a container engine and without a registry.
+"""Builds a container image from files of this machine, without a container engine and without a registry.
 
 The result is a tar archive in OCI layout with a single layer, and always the same for the same files.
-Binaries bring the shared libraries they are linked to. Every image has /tmp, a user database and a resolver that
-reads /etc/hosts, because hardly a program does without.
+Binaries bring the shared libraries that they are linked to. Every image has /tmp, a user database and a resolver that
+reads /etc/hosts, because most programs need them.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SKELETON = {
 
 
 class Layer:
-    """What goes into the image: a tar entry and its content for each path."""
+    """The content of the image: a tar entry and its bytes for each path."""
 
     def __init__(self):
         self.entries = {}
@@ -40,7 +40,7 @@ class Layer:
         self.entries[path] = entry, content
 
     def copy(self, source, path):
-        """A file, or everything below a directory; symbolic links below it stay what they are."""
+        """Copies a file, or everything below a directory; symbolic links below it stay links."""
         source = pathlib.Path(source)
         if source.is_dir():
             self.add(path, tarfile.DIRTYPE, stat.S_IMODE(source.stat().st_mode))
@@ -55,7 +55,7 @@ class Layer:
 
     def copy_binary(self, source, path):
         self.copy(source, path)
-        # ldd fails for what is linked statically: that needs nothing.
+        # ldd fails for statically linked binaries, which need no libraries.
         libraries = subprocess.run(["ldd", source], capture_output=True, text=True).stdout
         for library in re.findall(r"(/\S+) \(0x", libraries):
             self.copy(library, library)
@@ -74,7 +74,7 @@ class Layer:
 
 def pack(entries):
     archive = io.BytesIO()
-    # A tar entry made by hand has time 0 and owner 0: nothing in it depends on when and by whom it was made.
+    # A TarInfo has time 0 and owner 0 by default, so the archive depends on the files only.
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for entry, content in entries:
             tar.addfile(entry, io.BytesIO(content))
@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--entrypoint", type=json.loads, help="the command, a JSON list")
     parser.add_argument("--user", default="65532", help="the numeric id to run as")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
-    parser.add_argument("--binary", action="append", default=[], metavar="PATH[:DEST]", help="with its libraries; goes to / unless told")
+    parser.add_argument("--binary", action="append", default=[], metavar="PATH[:DEST]", help="a binary with its libraries; by default placed in /")
     parser.add_argument("--file", action="append", default=[], metavar="PATH:DEST", help="a file or a directory")
     parser.add_argument("--busybox", action="store_true", help="a shell and the usual commands in /bin")
     arguments = parser.parse_args()

@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# Sourced by controlplane.sh and node.sh: starts what both sizes of the cluster have in common.
-# Wants DIR, the directory of this run; leaves all state, logs and KUBECONFIG there.
+# Sourced by controlplane.sh and node.sh: starts the components that both sizes of the cluster have in common.
+# Needs DIR, the directory of this run; leaves all state, logs and KUBECONFIG there.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 built=$(cd "$here/../.." && pwd)/target/cluster
 export PATH="${KUBEBUILDER_ASSETS:+$KUBEBUILDER_ASSETS:}$built/bin:$PATH"
 export KUBECONFIG="$DIR/kubeconfig"
 
-# Runs a component in the background, with its log in DIR. It dies when this shell does, even by kill -9, but does not
-# hear a Ctrl-C: that is for the command.
+# Runs a component in the background, with its log in DIR. It is killed when this shell dies, even by kill -9, but does
+# not receive a Ctrl-C: that is for the command.
 components=()
 component() {
   setpriv --pdeathsig KILL setsid "$@" >"$DIR/log/$1" 2>&1 &
   components[$!]=$1
 }
 
-# Tries a command until it succeeds: for a minute at most, and no longer than all components live.
+# Retries a command until it succeeds: for a minute at most, and only while all components run.
 eventually() {
   local deadline=$((SECONDS + 60)) pid
   until "$@" >"$DIR/log/last-try" 2>&1; do
@@ -40,7 +40,7 @@ start_control_plane() {
   token=$(openssl rand -hex 16)
   echo "$token,admin,admin,system:masters" >"$DIR/tokens.csv"
 
-  # One key does for TLS and for ServiceAccount tokens, and its certificate, signed by itself, is the CA of both.
+  # One key serves TLS and ServiceAccount tokens. Its self-signed certificate is the CA of both.
   openssl req -x509 -nodes -days 3650 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 \
     -subj /CN=kube-apiserver -addext basicConstraints=critical,CA:FALSE \
     -addext "subjectAltName=IP:$address,IP:10.0.0.1,DNS:kubernetes.default.svc" \
@@ -55,13 +55,13 @@ clusters: [{name: cluster, cluster: {server: "https://$address:$port", certifica
 users: [{name: admin, user: {token: $token}}]
 EOF
 
-  # Sockets instead of ports wherever possible, so that clusters do not meet; relative, as their paths must be short.
+  # Unix sockets instead of ports wherever possible keep clusters apart. Their paths are relative because they must be short.
   pushd "$DIR" >/dev/null
   component etcd --data-dir etcd --unsafe-no-fsync --log-level warn \
     --listen-client-urls unix://etcd.sock --advertise-client-urls unix://etcd.sock \
     --listen-peer-urls unix://peer.sock --initial-advertise-peer-urls unix://peer.sock \
     --initial-cluster default=unix://peer.sock
-  # kubelets are reached by address: nobody knows the name of a node.
+  # The API server reaches kubelets by address, because the names of nodes do not resolve.
   component kube-apiserver --etcd-servers unix://etcd.sock --bind-address "$address" --secure-port "$port" \
     --advertise-address "$address" --service-cluster-ip-range 10.0.0.0/24 \
     --tls-cert-file api.crt --tls-private-key-file api.key --cert-dir certs \
@@ -70,12 +70,12 @@ EOF
     --authorization-mode RBAC --token-auth-file tokens.csv \
     --kubelet-preferred-address-types InternalIP --profiling=false "$@"
   eventually kubectl get --raw /readyz
-  # The controller left out publishes the CA in a second way, and not one that signs itself.
+  # The excluded controller publishes the CA in a second way, and does not accept a self-signed one.
   component kube-controller-manager --kubeconfig "$KUBECONFIG" --secure-port 0 --leader-elect=false \
     --root-ca-file api.crt --service-account-private-key-file api.key \
     --controllers '*,-kube-apiserver-serving-clustertrustbundle-publisher-controller' \
     --kube-api-qps 200 --kube-api-burst 400 --profiling=false
-  # The first pod or token of a namespace needs it, and it appears a moment later than the API.
+  # The first pod or token of a namespace needs it, and it is created a moment after the API is ready.
   eventually kubectl get serviceaccount default
   popd >/dev/null
 }

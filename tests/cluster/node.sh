@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The inside of sandbox.sh: makes a cluster out of fresh namespaces, then runs the command.
-# Is given DIR, CGROUP and IMAGES in the environment.
+# The inside of sandbox.sh: builds a cluster in fresh Linux namespaces, then runs the command.
+# Gets DIR, CGROUP and IMAGES in the environment.
 set -eu
 source "$(dirname "$0")/lib.sh"
 PATH="$built/node/usr/bin:$PATH"
 
-# /proc is still the one of the machine: this is our number for those outside, who may want to enter.
+# /proc is still the machine's: this is the process id outside, which `sandbox.sh --enter` needs.
 read -r pid _ </proc/self/stat
 mount -t proc proc /proc
 
@@ -18,15 +18,15 @@ cd "$DIR/node"
 # --- The machine as it looks from here ------------------------------------------------------------------------------
 address=10.200.0.1 # of the node; pods get 10.201.0.0/24, Services 10.0.0.0/24
 
-# kubelet, containerd and CNI insist on some paths: these become ours, as copies or empty. Mounts are shared within
-# the namespace, as kubelet hands them to pods.
+# kubelet, containerd and CNI insist on some paths: these become private, as copies or empty. Mounts are shared within
+# the namespace, because the kubelet propagates them to pods.
 mount -t overlay -o lowerdir=/etc,upperdir=etc,workdir=etc.work etc /etc
 mount -t overlay -o lowerdir=/var/lib,upperdir=lib,workdir=lib.work lib /var/lib
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/log
 mount --make-rshared /
 
-# kubelet wants these settings and would make them for the whole machine: let it see them as made already.
+# kubelet needs these settings and would change them for the whole machine: show it that they are set already.
 setting() {
   echo "$2" >"sysctl/${1//\//.}"
   mount --bind "sysctl/${1//\//.}" "/proc/sys/$1"
@@ -92,8 +92,8 @@ eventually containers version
 shopt -s nullglob
 for image in "$built"/images/*.tar ${IMAGES:+"$IMAGES"/*.tar}; do containers image import "$image" >>"$DIR/log/images"; done
 
-# Whoever is in the sandbox may do everything, so kubelet trusts the API server without a certificate. Nothing is
-# ever evicted or cleaned up for want of space: images cannot be pulled again.
+# Processes in the sandbox may do everything, so kubelet trusts the API server without a certificate. Nothing is evicted
+# or cleaned up for lack of space: images cannot be pulled again.
 cat >kubelet.yaml <<EOF
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
@@ -118,8 +118,8 @@ component kubelet --config kubelet.yaml --kubeconfig "$KUBECONFIG" --hostname-ov
 
 component kube-scheduler --kubeconfig "$KUBECONFIG" --leader-elect=false --secure-port 0 --profiling=false
 
-# masqueradeAll: answers between two pods come back by way of the node, also where bridges bypass iptables.
-# conntrack: leave the settings of the machine alone.
+# masqueradeAll: answers between two pods return through the node, also where bridges bypass iptables.
+# conntrack: do not change the machine's settings.
 cat >proxy.yaml <<EOF
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Prepares what sandbox.sh needs: the binaries of build.sh, a container runtime, and the images no cluster is without.
-# Installs missing Debian packages when it may.
+# Prepares sandbox.sh: the binaries of build.sh, a container runtime, and the images that every cluster needs.
+# Installs missing Debian packages if it runs as root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 built=$(cd "$here/../.." && pwd)/target/cluster
-KUBEBUILDER_ASSETS='' "$here/build.sh" # only ours have all it takes to run a node
+KUBEBUILDER_ASSETS='' "$here/build.sh" # only this build has all components of a node
 
 packages=(runc busybox-static containernetworking-plugins iproute2 iptables util-linux openssl python3)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
-# containerd is only unpacked: its package would start a service.
+# containerd is only unpacked, because its package would start a service.
 [ -x "$built/node/usr/bin/containerd" ] || missing+=(containerd)
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -27,7 +27,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   dpkg -x "$unpack"/containerd_*.deb "$built/node"
 fi
 
-# pause keeps the namespaces of a pod open; containerd wants one by this name.
+# pause keeps the namespaces of a pod open; containerd is configured with this name.
 mkdir -p "$built/images"
 "$here/image.py" "$built/images/pause.tar" --name localhost/pause:1 --busybox --entrypoint '["/bin/sleep", "2147483647"]'
 "$here/image.py" "$built/images/busybox.tar" --name localhost/busybox:1 --busybox --entrypoint '["/bin/sh"]'

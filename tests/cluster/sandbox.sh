@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# sandbox.sh DIR COMMAND…: runs COMMAND in a whole Kubernetes cluster of its own, with a node and real pods.
+# sandbox.sh DIR COMMAND…: runs COMMAND in its own whole Kubernetes cluster, with a node and real pods.
 # sandbox.sh --enter DIR COMMAND…: runs COMMAND in the cluster that is running in DIR.
 #
-# The cluster lives in mount, network and process namespaces of its own, so that nothing outlives the command, and
-# nothing of it shows outside but DIR. There is no network but its own: what is needed must be on the machine already.
+# The cluster runs in its own mount, network and process namespaces, so that nothing outlives the command, and only DIR is
+# visible outside. It has no network to the outside: everything that it needs must be on the machine already.
 # Needs root and what prepare.sh prepares. IMAGES=a directory: every *.tar in it is imported before the command runs.
 set -eu
 if [ $# -lt 2 ] || { [ "$1" = --enter ] && [ $# -lt 3 ]; }; then
@@ -38,13 +38,13 @@ trap 'exit 143' TERM
 trap stop EXIT
 stop() {
   set +e
-  # unshare ignores all signals but this one, and takes its child with it: process 1 of the sandbox, that ends last.
+  # unshare ignores all other signals, and kills its child with it: process 1 of the sandbox, which ends last.
   init=$(pgrep --parent "${sandbox-}")
   kill -KILL "${sandbox-}"
   wait "${sandbox-}"
   tail --pid="$init" --sleep-interval=0.1 -f /dev/null
   rm -f "$DIR/pid"
-  # Cgroups empty a moment later.
+  # Cgroups become empty a moment later.
   for _ in $(seq 100); do
     for tree in "${trees[@]}"; do find "$tree/$cgroup" -depth -type d -exec rmdir {} +; done
     [ -z "$(find "${trees[@]}" -maxdepth 1 -name "$cgroup")" ] && break
@@ -54,7 +54,7 @@ stop() {
 
 for tree in "${trees[@]}"; do mkdir "$tree/$cgroup"; done
 
-# In the background, because the shell hears signals only while it waits; with the terminal, and its Ctrl-C, as if not.
+# In the background, because the shell handles signals only while it waits; but with the terminal and its Ctrl-C.
 export DIR CGROUP=$cgroup IMAGES=${IMAGES:+$(realpath "$IMAGES")}
 (trap - INT QUIT; exec setpriv --pdeathsig KILL \
   unshare --mount --propagation private --net --pid --fork --kill-child "$node" "$@") <&0 9>&- &

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Checks what the tests rely on: sandbox.sh DIR selftest.sh
+# Checks the features that the tests rely on: sandbox.sh DIR selftest.sh
 set -eu
 check() { # WHAT EXPECTED ACTUAL
   [ "$2" = "$3" ] || { echo "FAILED $1: expected '$2', got '$3'" >&2; exit 1; }
   echo "ok $1"
 }
 
-# from_pod POD NAME PORT: what the Service answers to a pod.
+# from_pod POD NAME PORT: the Service's answer to a pod.
 from_pod() { kubectl exec "$1" -- nc -w 5 "$2" "$3" </dev/null; }
 
 check "the node is ready" True \

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by inside.sh: whenever the operator is killed, it ends as if it had not been.
+# Sourced by inside.sh: whenever the operator is killed, the end is the same as without that.
 
 section "kill -9"
 kubectl create namespace crashes >/dev/null
@@ -14,13 +14,13 @@ everything_is_gone() {
   gone servicebindings,serviceinstances --all && gone clusterservicebroker/postgresql && nothing_is_orphaned
 }
 
-# Seconds after the first request. All takes three or four, because the asynchronous plan does.
+# Seconds after the first request. Everything takes three or four seconds because of the asynchronous plan.
 for moment in 0.1 0.3 0.6 1 1.5 3; do
   kubectl apply -f examples/broker.yaml "${manifests[@]}" >/dev/null &
   sleep "$moment"
   kill_operator
   wait
-  check "killed after $moment s of making everything" everything_works
+  check "killed after $moment s of creating everything" everything_works
   { kubectl delete --wait=false "${manifests[@]}"; kubectl delete --wait=false clusterservicebroker/postgresql; } >/dev/null &
   sleep "$moment"
   kill_operator

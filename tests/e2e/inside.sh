@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What run.sh runs in the cluster: the demo, which leaves operator and broker behind, and the tests one after the other.
-# The last line says how many checks passed and failed.
+# run.sh runs this in the cluster: the demo, which leaves operator and broker running, and then the tests one by one.
+# The last line has the numbers of passed and failed checks.
 set -u
 cd "$(dirname "$0")/../.."
 source tests/e2e/lib.sh
 
 section "The demo"
-check "the demo comes to its end" examples/demo/story.sh pods
+check "the demo succeeds" examples/demo/story.sh pods
 
 [ $# -gt 0 ] || set -- walkthrough examples tour rotation crashes reinstallation
 for part; do

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the tests: checks, and ways to wait. Nothing sleeps for a fixed time; everything has a deadline.
 
-# What kubectl and helm remember goes with the cluster.
+# The caches of kubectl and helm are removed with the cluster.
 HOME=$(dirname "$KUBECONFIG")
 export HOME
 passed=0
@@ -9,7 +9,7 @@ failed=0
 
 section() { printf '\n%s\n' "$*"; }
 
-# check WHAT COMMAND…: passes if the command succeeds. What it says is shown if not.
+# check WHAT COMMAND…: passes if the command succeeds; otherwise shows its output.
 check() {
   local what=$1 said
   shift
@@ -23,7 +23,7 @@ check() {
   fi
 }
 
-# eventually COMMAND…: tries for a minute, and then says what was said last.
+# eventually COMMAND…: retries for a minute, and then prints the last output.
 eventually() {
   local deadline=$((SECONDS + 60)) said
   until said=$("$@" 2>&1); do
@@ -32,7 +32,7 @@ eventually() {
   done
 }
 
-# equal EXPECTED COMMAND…: succeeds if that is what the command says.
+# equal EXPECTED COMMAND…: succeeds if the command prints exactly that.
 equal() {
   local expected=$1 actual
   shift
@@ -40,7 +40,7 @@ equal() {
   [ "$actual" = "$expected" ] || { printf 'expected: %s\nactual:   %s\n' "$expected" "$actual"; return 1; }
 }
 
-# says TEXT COMMAND…: succeeds if the text is in what the command says.
+# says TEXT COMMAND…: succeeds if the command's output contains the text.
 says() {
   local text=$1 said
   shift
@@ -49,7 +49,7 @@ says() {
 }
 not() { ! "$@"; }
 
-# ready OBJECT…, gone OBJECT…: wait, with the flags of kubectl; what there is is shown if that takes too long.
+# ready OBJECT…, gone OBJECT…: wait, with kubectl's flags; show all objects after a timeout.
 ready() { kubectl wait --for=condition=Ready --timeout=90s "$@" || { show_all; return 1; }; }
 gone() { kubectl wait --for=delete --timeout=90s "$@" || { show_all; return 1; }; }
 show_all() {
@@ -59,12 +59,12 @@ show_all() {
 # field JSONPATH OBJECT…
 field() { kubectl get --output "jsonpath=$1" "${@:2}"; }
 
-# sql QUERY: asks PostgreSQL, as its superuser.
+# sql QUERY: queries PostgreSQL as its superuser.
 sql() {
   kubectl exec --namespace postgresql-broker deployment/postgresql -- psql -h /tmp -U postgres -A -t -c "$1"
 }
-# Whether the broker has an instance for each ServiceInstance, a binding for each ServiceBinding, and PostgreSQL a
-# database (or schema) and a role for each of these; and nothing besides.
+# Whether the broker has exactly one instance for each ServiceInstance and one binding for each ServiceBinding, and
+# PostgreSQL a database (or schema) and a role for each of these, and nothing else.
 nothing_is_orphaned() {
   local instances bindings
   instances=$(kubectl get serviceinstances --all-namespaces --output 'jsonpath={range .items[*]}{.status.instanceID}{"\n"}{end}' | sort)
@@ -84,8 +84,8 @@ stop_operator() {
 start_operator() {
   operator scale deployment/service-catalog --replicas=1 && operator rollout status --timeout=60s deployment/service-catalog
 }
-# As by a power failure. The pod is replaced, because kubelet would restart it with more and more delay. As it is surely
-# dead, the new one need not wait until its lease has run out.
+# As in a power failure. The pod is replaced, because the kubelet would restart its container with growing back-off. The
+# process is dead, so deleting its lease is safe and saves the new one the wait for its end.
 kill_operator() {
   local process
   for process in $(pgrep -x service-catalog); do kill -KILL "$process"; done
@@ -93,7 +93,7 @@ kill_operator() {
   operator delete lease --all >/dev/null 2>&1
 }
 
-# For those who look for the cause of a failure.
+# Prints what helps to find the cause of a failure.
 diagnose() {
   kubectl get svcat,events --all-namespaces
   show_all

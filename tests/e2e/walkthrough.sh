@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Sourced by inside.sh: the way through the catalog, as its users have known it, cluster-wide and within a namespace.
+# Sourced by inside.sh: service-catalog's walkthrough, with a cluster-wide broker and with a namespaced one.
 
 postgresql=cd17e389-fe20-4767-bfe0-33bc6c124f00 small=fec349c1-f63e-4e6f-b4a9-a282e6937edc
 schema=829968ff-f190-44af-9c75-a27a2402b2e5 shared=3a1b7156-df3c-4090-a20a-7e492f29e096
 
-# Provisions an instance with these lines in its spec, and deletes it again.
+# provision_and_delete NAMESPACE SPEC: provisions an instance with this spec, and deletes it again.
 provision_and_delete() {
   kubectl apply --namespace "$1" -f - <<END &&
 apiVersion: servicecatalog.k8s.io/v1beta1
@@ -16,7 +16,7 @@ END
     kubectl delete --namespace "$1" --timeout=90s serviceinstance/passing
 }
 
-# walkthrough KIND PREFIX BROKER: PREFIX is how the fields begin that name classes and plans of this scope.
+# walkthrough KIND PREFIX BROKER: PREFIX begins the names of the fields for classes and plans of this scope.
 walkthrough() {
   local kind=$1 prefix=$2 broker=$3 namespace=walkthrough-${1,,}
   local class=${prefix}Class plan=${prefix}Plan
@@ -29,10 +29,10 @@ walkthrough() {
   type_in_secret() { in_namespace get secret/my-secret --output 'jsonpath={.data.type}' | base64 -d; }
 
   check "the broker becomes ready" register
-  check "the broker's status says so in words" equal "Successfully fetched catalog entries from broker." \
+  check "the broker's condition has a message" equal "Successfully fetched catalog entries from broker." \
     in_namespace get "$kind/walkthrough" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].message}'
-  check "its classes are there" equal postgresql in_namespace get "$class/$postgresql" --output 'jsonpath={.spec.externalName}'
-  check "its plans are there" equal small in_namespace get "$plan/$small" --output 'jsonpath={.spec.externalName}'
+  check "its classes exist" equal postgresql in_namespace get "$class/$postgresql" --output 'jsonpath={.spec.externalName}'
+  check "its plans exist" equal small in_namespace get "$plan/$small" --output 'jsonpath={.spec.externalName}'
 
   in_namespace apply -f - >/dev/null <<END
 apiVersion: servicecatalog.k8s.io/v1beta1
@@ -50,24 +50,24 @@ END
     in_namespace get serviceinstance/instance --output "jsonpath={.spec.${class}Ref.name} {.spec.${plan}Ref.name}"
   check "kubectl get shows class, plan and status" says "${class^}/postgresql" in_namespace get serviceinstances
   check "a binding becomes ready" wait_ready servicebinding/binding
-  check "the Secret is there, under the name asked for" equal postgresql type_in_secret
+  check "the Secret has the name of the spec" equal postgresql type_in_secret
 
   in_namespace delete --wait=false serviceinstance/instance >/dev/null
-  check "an instance is not deleted before its binding, and says so" eventually says DeprovisionBlockedByExistingCredentials \
+  check "an instance is not removed before its binding, and its condition says so" eventually says DeprovisionBlockedByExistingCredentials \
     in_namespace get serviceinstance/instance --output 'jsonpath={.status.conditions[*].reason}'
-  check "a deleted binding goes" in_namespace delete --timeout=90s servicebinding/binding
-  check "its Secret goes" wait_gone secret/my-secret
-  check "then the instance goes" wait_gone serviceinstance/instance
+  check "a deleted binding is removed" in_namespace delete --timeout=90s servicebinding/binding
+  check "its Secret is removed" wait_gone secret/my-secret
+  check "then the instance is removed" wait_gone serviceinstance/instance
 
   check "an instance with the only plan of its class" provision_and_delete "$namespace" "{${class}ExternalName: postgresql-schema}"
   check "an instance by Kubernetes names" provision_and_delete "$namespace" "{${class}Name: $postgresql, ${plan}Name: $small}"
   check "an instance by external ids" provision_and_delete "$namespace" "{${class}ExternalID: $schema, ${plan}ExternalID: $shared}"
   check "an instance by the class's Kubernetes name, with the only plan" provision_and_delete "$namespace" "{${class}Name: $schema}"
 
-  check "a deleted broker goes" in_namespace delete --timeout=90s "$kind/walkthrough"
-  check "its classes go" wait_gone "$class/$postgresql" "$class/$schema"
-  check "its plans go" wait_gone "$plan/$small" "$plan/$shared"
-  check "the namespace goes" kubectl delete --timeout=90s "namespace/$namespace"
+  check "a deleted broker is removed" in_namespace delete --timeout=90s "$kind/walkthrough"
+  check "its classes are removed" wait_gone "$class/$postgresql" "$class/$schema"
+  check "its plans are removed" wait_gone "$plan/$small" "$plan/$shared"
+  check "the namespace is removed" kubectl delete --timeout=90s "namespace/$namespace"
   check "nothing is left at the broker" nothing_is_orphaned
 }
 

@@ -1,4 +1,4 @@
-//! What the API server itself checks and fills in: the rules of the definitions, and the admission policies.
+//! Validation and defaulting in the API server: the validation rules of the CRDs, and the admission policies.
 
 mod added_secret;
 mod auth_secret;
@@ -36,7 +36,7 @@ fn alpha_binding(name: &str) -> Value {
     json!({"kind": "Binding", "metadata": {"name": name}, "spec": {"instanceRef": {"name": "i"}}})
 }
 
-/// A broker of any kind. Cluster-wide ones share their names, so these contain the test's.
+/// A broker of any kind. The names of cluster-wide ones contain the test's, so that tests do not share them.
 fn broker(kind: &str, namespace: &Namespace, spec: Value) -> Value {
     let mut broker = json!({"kind": kind, "metadata": {"name": namespace.name}, "spec": spec});
     if broker["spec"]["url"].is_null() {
@@ -45,7 +45,7 @@ fn broker(kind: &str, namespace: &Namespace, spec: Value) -> Value {
     broker
 }
 
-/// Compares what the API server answers with what it should: nothing, or an error that says so.
+/// Compares the API server's answer with the expected one: success, or an error that contains `error`.
 fn expect(case: &str, answer: Result<Value, String>, error: Option<&str>) {
     match (answer, error) {
         (Ok(_), None) => {}
@@ -80,7 +80,7 @@ async fn what_stands_for_something_at_a_broker_gets_the_finalizer() {
             assert_eq!(namespace.try_create(object).await.unwrap()["metadata"]["finalizers"], kept, "{kind}");
         }
         namespace.create(object).await.unwrap();
-        // This is how an object is abandoned. No update puts the finalizer back.
+        // This is how a user abandons an object. No update restores the finalizer.
         let abandon = json!({"metadata": {"finalizers": null, "labels": {"a": "b"}}});
         let abandoned = namespace.try_patch(&kind, &name, abandon).await.unwrap();
         assert_eq!(abandoned["metadata"]["finalizers"], Value::Null, "{kind}");
@@ -105,7 +105,7 @@ async fn a_counter_is_kept_by_clients_that_do_not_care_and_never_goes_down() {
         }
         let lower = namespace.try_patch(&kind, &name, json!({"spec": {counter: 2}})).await;
         assert!(lower.as_ref().is_err_and(|error| error.contains(counter)), "{kind}: {lower:?}");
-        // It is no change by itself, so it does not make the requester the one who changed the instance.
+        // It is no change of the spec, so it does not make its author the requester.
         let alice = namespace.as_user(alice()).await;
         let reset = alice.patch(&kind, &name, json!({"spec": {counter: 0}})).await.unwrap();
         assert_eq!(reset["metadata"]["generation"], created["metadata"]["generation"], "{kind}");
@@ -119,7 +119,7 @@ async fn the_secret_of_a_binding_has_its_name_unless_it_says_otherwise() {
         let created = namespace.try_create(binding("x", json!({"secretName": given}))).await.unwrap();
         assert_eq!(created["spec"]["secretName"], name);
     }
-    // The name is generated after admission.
+    // The API server generates the name after admission.
     let mut generated = binding("", json!({}));
     generated["metadata"] = json!({"generateName": "x-"});
     let created = namespace.try_create(generated).await.unwrap();

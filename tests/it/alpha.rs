@@ -1,4 +1,5 @@
-//! The alpha API: what is done to its objects is done to what stands behind them, and they say what became of it.
+//! The alpha API: the operator keeps a child object in step with each alpha object, and copies the child's conditions
+//! back.
 
 mod costs;
 mod crash;
@@ -24,7 +25,7 @@ const INSTANCE: &str = "Instance";
 /// The kind of bindings.
 const BINDING: &str = "Binding";
 
-/// Cluster-wide brokers share their names, and so do classes, so these contain the namespace's.
+/// The names of cluster-wide brokers and classes contain the namespace's, so that tests do not share them.
 fn with_own_names(env: TestEnv) -> TestEnv {
     let name = env.name.clone();
     env.broker.change_catalog(|offered| {
@@ -35,13 +36,13 @@ fn with_own_names(env: TestEnv) -> TestEnv {
     env
 }
 
-/// The shared operator, a fresh namespace, and a broker that is not registered.
+/// The shared operator, a fresh namespace, and an unregistered broker.
 async fn unregistered() -> TestEnv {
     operator();
     with_own_names(TestEnv::new(namespace().await, Broker::start()))
 }
 
-/// The same, and the broker is registered.
+/// The same with the broker registered.
 async fn env() -> TestEnv {
     let env = unregistered().await;
     env.register_alpha(json!({"url": env.broker.url})).await;
@@ -60,13 +61,13 @@ impl TestEnv {
         json!({"kind": INSTANCE, "metadata": {"name": name}, "spec": spec})
     }
 
-    /// Creates the instance `db`, and waits for it.
+    /// Creates the instance `db`, and waits until it is ready.
     async fn ready_alpha_instance(&self) -> Value {
         self.create(self.alpha_instance("db")).await.unwrap();
         self.until_ready(INSTANCE, "db").await
     }
 
-    /// Creates the binding `db` to the instance `db`, and waits for it.
+    /// Creates the binding `db` to the instance `db`, and waits until it is ready.
     async fn ready_alpha_binding(&self) -> Value {
         let spec = json!({"instanceRef": {"name": "db"}, "secretName": "credentials", "labels": {"app": "web"},
             "parameters": {"role": "reader"}});
@@ -74,7 +75,7 @@ impl TestEnv {
         self.until_ready(BINDING, "db").await
     }
 
-    /// Waits until a pod with this label gets the credentials; returns its container.
+    /// Waits until new pods with this label get the credentials; returns such a pod's container.
     async fn injected(&self, app: &str) -> Value {
         let pod = json!({"kind": "Pod", "metadata": {"name": "pod", "labels": {"app": app}},
             "spec": {"containers": [{"name": "main", "image": "image"}]}});
@@ -158,7 +159,7 @@ async fn a_binding_gives_credentials_to_the_pods_with_its_labels() {
     env.patch(BINDING, "db", json!({"spec": {"labels": {"app": "worker"}}})).await.unwrap();
     env.until_ready(BINDING, "db").await;
     env.injected("worker").await;
-    assert_eq!(env.broker.all_calls(), calls, "the broker is not concerned");
+    assert_eq!(env.broker.all_calls(), calls, "the broker is not called");
 
     env.remove(BINDING, "db").await;
     assert!(env.broker.instance().bindings.is_empty());
@@ -222,7 +223,7 @@ async fn what_others_set_on_the_child_stays_and_what_the_object_says_is_restored
     assert_eq!(child["metadata"]["labels"]["team"], "a");
 }
 
-/// `kubectl get bindings` is about core's.
+/// `kubectl get bindings` names the core kind, so the alpha kind needs its group.
 #[tokio::test]
 async fn kubectl_has_short_names_and_columns() {
     let env = env().await;
@@ -253,7 +254,7 @@ async fn kubectl_has_short_names_and_columns() {
 }
 
 #[tokio::test]
-async fn a_child_that_somebody_deletes_is_made_anew() {
+async fn a_deleted_child_is_created_again() {
     let env = env().await;
     env.ready_alpha_instance().await;
     let uid = env.get("ServiceInstance", "db").await.unwrap()["metadata"]["uid"].clone();

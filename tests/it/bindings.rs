@@ -14,7 +14,7 @@ use crate::scripted::{
     BINDING, Endpoint, INSTANCE, MARK, TestEnv, condition, env, reference, secret_parameters,
 };
 
-/// The Secret holds what the broker knows, and nothing that was there before.
+/// The Secret holds the broker's current credentials, and no former ones.
 async fn assert_in_step(env: &TestEnv, secret: &str) {
     let (_, binding) = env.broker.binding();
     let password = binding.credentials["password"].as_str().unwrap();
@@ -54,13 +54,13 @@ async fn the_credentials_are_in_a_secret() {
     let credentials = &binding.credentials;
     let text = |member: &str| credentials[member].as_str().unwrap().to_owned();
     let expected = BTreeMap::from([
-        // What the broker gave.
+        // The broker's credentials.
         ("uri", text("uri")),
         ("hostname", text("hostname")),
         ("port", "5432".to_owned()),
         ("user", text("user")),
         ("password", text("password")),
-        // What applications look for besides.
+        // The entries that applications expect besides (servicebinding.io).
         ("type", "postgresql".to_owned()),
         ("provider", "broker".to_owned()),
         ("host", text("hostname")),
@@ -92,7 +92,7 @@ async fn what_is_known_not_to_fit_is_not_asked_for() {
     let spec = json!({"secretTransforms": [{"addKeysFrom": {"secretRef": {"name": "more"}}}]});
     env.binding("db", spec).await;
     let message = env.until_says(BINDING, "db", "Ready=False ErrorInjectingBindResult").await;
-    assert!(message.contains("there is no Secret \"more\""), "{message}");
+    assert!(message.contains("the Secret \"more\", which does not exist"), "{message}");
     assert_eq!(env.broker.calls(Endpoint::Bind), 0);
     env.secret("more", json!({"extra": MARK})).await;
     env.until_ready(BINDING, "db").await;
@@ -121,7 +121,7 @@ async fn the_credentials_are_transformed_as_the_spec_says() {
     assert_eq!(entries["extra"], MARK);
     assert!(!entries.contains_key("user"), "{entries:?}");
 
-    // The Secret that entries were added from is read again when the binding's is written again.
+    // The operator reads the Secret of `addKeysFrom` again when it writes the binding's Secret again.
     let newer = format!("{MARK} newer");
     env.patch("Secret", "more", json!({"stringData": {"extra": newer}})).await.unwrap();
     env.delete("Secret", "db").await.unwrap();
@@ -151,19 +151,16 @@ async fn parameters_of_a_binding_may_come_from_a_secret_that_is_created_later() 
 }
 
 #[tokio::test]
-async fn a_secret_of_somebody_else_is_left_alone_and_the_broker_is_not_asked() {
+async fn a_foreign_secret_is_left_alone_and_the_broker_is_not_called() {
     let env = env().await;
     env.ready_instance(json!({})).await;
     env.secret("taken", json!({"mine": MARK})).await;
     let before = env.get("Secret", "taken").await.unwrap();
     env.binding("db", json!({"secretName": "taken"})).await;
     let message = env.until_says(BINDING, "db", "Ready=False ErrorInjectingBindResult").await;
-    assert!(
-        message.contains("the Secret \"taken\" exists and is not this binding's: it is left alone"),
-        "{message}"
-    );
+    assert!(message.contains("the Secret \"taken\" exists and does not belong to this binding"), "{message}");
     let note = env.until_event("db", "ErrorInjectingBindResult").await;
-    assert!(note.contains("is left alone"), "{note}");
+    assert!(note.contains("is not overwritten"), "{note}");
     assert_eq!(env.broker.calls(Endpoint::Bind), 0);
     assert_eq!(env.get("Secret", "taken").await.unwrap(), before);
 
@@ -234,7 +231,7 @@ async fn a_secret_that_is_deleted_or_edited_is_repaired() {
     let instances = env.broker.instances();
     assert!(instances.values().all(|instance| instance.bindings.len() == 1), "{instances:#?}");
     assert_eq!(env.broker.calls(Endpoint::Unbind), 0);
-    assert_eq!(env.broker.calls(Endpoint::FetchBinding), 2, "only what says that it can be fetched");
+    assert_eq!(env.broker.calls(Endpoint::FetchBinding), 2, "only bindings that can be fetched");
 }
 
 #[tokio::test]
@@ -293,7 +290,7 @@ async fn an_edit_of_labels_changes_nothing() {
     let edit = json!({"metadata": {"labels": {"team": "a"}}});
     let written = env.patch(BINDING, "db", edit.clone()).await.unwrap();
     env.patch("Secret", "db", edit).await.unwrap();
-    // What comes after it in the queue has been worked on.
+    // The operator has processed a later object of its queue.
     env.binding("later", json!({})).await;
     env.until_ready(BINDING, "later").await;
     let version = |object: &Value| object["metadata"]["resourceVersion"].clone();

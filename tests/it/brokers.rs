@@ -1,4 +1,4 @@
-//! Brokers: how their catalogs become classes and plans, and what happens when something is wrong with them.
+//! Brokers: their catalogs become classes and plans. What happens when a broker or its catalog is faulty?
 
 mod copies;
 
@@ -20,18 +20,18 @@ const CLASS: &str = "ServiceClass";
 const PLAN: &str = "ServicePlan";
 const TWENTY_MEGABYTES: usize = 20_000_000;
 
-/// A broker that nobody has registered yet.
+/// A broker that is not registered yet.
 async fn unregistered() -> TestEnv {
     operator();
     TestEnv::new(namespace().await, Broker::start())
 }
 
-/// What is published, with the versions.
+/// The published classes and plans, with their resourceVersions.
 async fn published(namespace: &Namespace) -> [Vec<Value>; 2] {
     [namespace.list(CLASS).await, namespace.list(PLAN).await]
 }
 
-/// Asks for the catalog once more, and waits until it has been published.
+/// Requests a relist, and waits until the catalog is published.
 async fn relist(env: &TestEnv) {
     request_relist(env).await;
     env.until_ready(BROKER, "broker").await;
@@ -43,7 +43,7 @@ async fn request_relist(env: &TestEnv) {
     env.patch(BROKER, "broker", json!({"spec": {"relistRequests": requests}})).await.unwrap();
 }
 
-/// From now on the broker offers the class `database` no more.
+/// Withdraws the class `database` from the broker's catalog.
 async fn withdraw_databases(env: &TestEnv) {
     env.broker.change_catalog(|catalog| {
         catalog["services"].as_array_mut().unwrap().remove(0);
@@ -133,7 +133,7 @@ async fn the_catalog_is_fetched_again_when_the_spec_of_the_broker_changes() {
     let env = env().await;
     let restrictions = json!({"serviceClass": ["spec.externalName=queue"]});
     env.patch(BROKER, "broker", json!({"spec": {"catalogRestrictions": restrictions}})).await.unwrap();
-    // Each goes in a pass of its own, which may be later than the broker's.
+    // Each is removed in its own reconcile, which may be later than the broker's.
     env.until_gone(CLASS, &escaped("database-ID")).await;
     env.until_gone(CLASS, &escaped("cache-ID")).await;
     env.until_ready(BROKER, "broker").await;
@@ -158,7 +158,7 @@ async fn the_catalog_is_fetched_again_when_the_credentials_change() {
     env.secret("auth", json!({"username": "user", "password": format!("{MARK} the old one")})).await;
     env.register(basic_auth()).await;
     let message = env.until_says(BROKER, "broker", "Ready=False ErrorFetchingCatalog").await;
-    assert!(message.contains("status 401: who are you?"), "{message}");
+    assert!(message.contains("status 401: wrong credentials"), "{message}");
 
     env.patch("Secret", "auth", json!({"stringData": {"password": MARK}})).await.unwrap();
     env.until_ready(BROKER, "broker").await;
@@ -211,15 +211,15 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
     let html = "<html><title>Sign in</title><body>Sign in to go on</body></html>";
     let huge = format!("{{\"services\": [], \"filling\": \"{}\"}}", "x".repeat(TWENTY_MEGABYTES));
     for (fault, complaint) in [
-        (Fault::Answer(200, html.to_owned()), "status 200, but its answer cannot be used: "),
-        (Fault::Answer(502, html.to_owned()), "the broker answered status 502: Sign in Sign in to go on"),
-        (Fault::Answer(200, "{\"services\": [".to_owned()), "status 200, but its answer cannot be used: "),
-        (answer(200, &json!({"services": null})), "status 200, but its answer cannot be used: "),
-        (answer(200, &json!({})), "status 200, but its answer cannot be used: "),
+        (Fault::Answer(200, html.to_owned()), "status 200, but the response is malformed: "),
+        (Fault::Answer(502, html.to_owned()), "answered with status 502: Sign in Sign in to go on"),
+        (Fault::Answer(200, "{\"services\": [".to_owned()), "status 200, but the response is malformed: "),
+        (answer(200, &json!({"services": null})), "status 200, but the response is malformed: "),
+        (answer(200, &json!({})), "status 200, but the response is malformed: "),
         (Fault::Answer(200, huge), "it is longer than the limit of 10 MiB"),
-        (refusal(500, "out of order"), "the broker answered status 500: out of order"),
-        (refusal(403, "not you"), "the broker answered status 403: not you"),
-        (refusal(412, "too new"), "the broker answered status 412: too new"),
+        (refusal(500, "out of order"), "the broker answered with status 500: out of order"),
+        (refusal(403, "not you"), "the broker answered with status 403: not you"),
+        (refusal(412, "too new"), "the broker answered with status 412: too new"),
         (Fault::Close, "the broker did not answer: "),
     ] {
         env.broker.before(Endpoint::Catalog, fault);
@@ -228,16 +228,16 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
         let says = "Ready=False ErrorFetchingCatalog";
         let broker = env.until(BROKER, "broker", |broker| has_entry(broker, says, complaint)).await;
         assert_eq!(published(&env).await, before, "{complaint}: {broker:#}");
-        // It is tried again without anybody's doing.
+        // The operator retries without a change of the object.
         retry.open();
         env.until_ready(BROKER, "broker").await;
     }
     assert_eq!(published(&env).await, before);
 }
 
-/// More likely its configuration is lost than that everything is withdrawn at once.
+/// It is more likely that the broker has lost its configuration than that it has withdrawn everything at once.
 #[tokio::test]
-async fn an_empty_catalog_changes_nothing_and_is_told() {
+async fn an_empty_catalog_changes_nothing_and_is_reported() {
     let env = env().await;
     let before = published(&env).await;
     env.broker.change_catalog(|catalog| catalog["services"] = json!([]));
@@ -264,7 +264,7 @@ async fn one_bad_entry_does_not_spoil_the_catalog() {
     for part in [
         "plans[1] of service \"database\": ",
         "service \"queue\": its id is empty",
-        "service \"bare\": it has no plan that can be used",
+        "service \"bare\": it has no usable plan",
         "services[4]: it is not an object",
     ] {
         assert!(message.contains(part), "{part} is not in {message}");
@@ -279,7 +279,7 @@ async fn one_bad_entry_does_not_spoil_the_catalog() {
     assert_eq!(env.list(PLAN).await.len(), 8);
 }
 
-/// Like the same broker in two regions.
+/// For example the same broker in two regions.
 #[tokio::test]
 async fn two_brokers_may_offer_the_same() {
     let env = env().await;
@@ -302,7 +302,7 @@ async fn two_brokers_may_offer_the_same() {
     let message = env.until_says(INSTANCE, "either", "Ready=False ReferencesNonexistentServiceClass").await;
     assert!(message.contains("of the broker other"), "{message}");
 
-    // What was found before stays.
+    // A reference that was resolved before stays.
     env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 2}}})).await.unwrap();
     env.until_ready(INSTANCE, "db").await;
     assert_eq!(env.broker.instance().parameters, json!({"size": 2}));
@@ -327,7 +327,7 @@ async fn what_is_offered_no_more_is_marked_and_goes_with_its_last_instance() {
 
     env.instance("late", json!({})).await;
     let message = env.until_says(INSTANCE, "late", "Ready=False ReferencesDeletedServiceClass").await;
-    assert_eq!(message, "The broker broker offers the class \"database\" no more");
+    assert!(message.starts_with("The broker broker no longer offers the class \"database\"."), "{message}");
     env.remove(INSTANCE, "late").await;
     assert!(is_removed(&env.get(CLASS, &class).await.unwrap()));
 
@@ -359,7 +359,10 @@ async fn a_broker_that_is_deleted_waits_for_its_instances_and_says_which() {
     env.ready_instance(json!({})).await;
     env.delete(BROKER, "broker").await.unwrap();
     let message = env.until_says(BROKER, "broker", "Ready=False DeletionBlockedByInstances").await;
-    assert_eq!(message, format!("1 instances must be deleted first: {}/db", env.name));
+    assert_eq!(
+        message,
+        format!("Deletion is blocked by 1 instance: {}/db. Deletion continues when it is gone", env.name)
+    );
     assert_eq!(env.list(CLASS).await.len(), 3);
 
     env.remove(INSTANCE, "db").await;
@@ -368,7 +371,7 @@ async fn a_broker_that_is_deleted_waits_for_its_instances_and_says_which() {
     assert_eq!(published(&env).await.concat(), Vec::<Value>::new());
 }
 
-/// Seen to fail when nobody is told of the answer.
+/// Seen to fail when the broker's answer does not requeue the broker object.
 #[tokio::test]
 async fn the_catalog_is_fetched_again_when_the_broker_says_that_it_is_outdated() {
     let env = env().await;

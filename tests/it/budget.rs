@@ -1,4 +1,4 @@
-//! What the operator costs: requests that change something at the API server, and requests to brokers.
+//! The cost of the operator: writes to the API server, and calls to brokers.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::scripted::{BINDING, INSTANCE, IsolatedEnv, TestEnv, isolated};
 
 const SETTLED: [&str; 3] = ["ServiceBroker", INSTANCE, BINDING];
 
-/// An instance and a binding of each way to make them.
+/// Settled instances and bindings, synchronous and asynchronous ones.
 async fn settled(isolated: &IsolatedEnv) -> TestEnv {
     let env = isolated.env().await;
     for (class, plan) in [("database", "small"), ("cache", "cache-slow")] {
@@ -22,9 +22,9 @@ async fn settled(isolated: &IsolatedEnv) -> TestEnv {
     env
 }
 
-/// Waits until so many more reconciles over objects of each kind have come to their end.
+/// Waits until as many `more` reconciles of each kind have ended.
 async fn until_reconciled(isolated: &IsolatedEnv, before: [u64; 3], more: [usize; 3]) {
-    eventually("the operator has looked at all objects", PATIENCE, async || {
+    eventually("the operator has reconciled all objects", PATIENCE, async || {
         let reconciles = SETTLED.map(|kind| isolated.reconciles(kind));
         let enough = (0..3).all(|kind| reconciles[kind] >= before[kind] + more[kind] as u64);
         if enough { Ok(()) } else { Err(format!("{SETTLED:?}: {reconciles:?}")) }
@@ -102,14 +102,14 @@ async fn a_restart_on_settled_objects_costs_nothing() {
     isolated.kill();
     isolated.start();
     until_reconciled(&isolated, [0; 3], [1, 2, 2]).await;
-    // What comes last in the queues has been worked on, too.
+    // The operator has processed the last object of its queues, too.
     env.instance("later", json!({})).await;
     env.until_ready(INSTANCE, "later").await;
     assert!(isolated.writes() <= 3, "{} writes", isolated.writes());
     assert_eq!(isolated.calls(), 1);
 }
 
-/// Bindings are created while their instances are not ready, so that caches are behind and reconciles meet.
+/// Bindings are created before their instances are ready, so that caches are stale and reconciles overlap.
 #[tokio::test]
 async fn the_operator_does_not_get_in_its_own_way() {
     let isolated = isolated(&[]).await;
@@ -128,7 +128,7 @@ async fn the_operator_does_not_get_in_its_own_way() {
 #[tokio::test]
 async fn a_catalog_that_has_not_changed_costs_a_status_and_a_call() {
     let isolated = isolated(&[]).await;
-    // Whatever is in use has been seen by the operator, so that its picture of the catalog is complete.
+    // The operator has seen every class and plan in use, so its caches are complete.
     let env = settled(&isolated).await;
     let before = (isolated.writes(), isolated.calls());
     env.patch("ServiceBroker", "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();

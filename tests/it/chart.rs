@@ -1,4 +1,4 @@
-//! The chart: what it installs, what it refuses, and what remains.
+//! The chart: what it installs, which values it rejects, and what an uninstallation keeps.
 
 use std::process::{Command, Output};
 
@@ -14,7 +14,7 @@ fn helm(arguments: &[&str]) -> Output {
     command.env("HOME", directory()).env("KUBECONFIG", "/dev/null").args(arguments).output().unwrap()
 }
 
-/// Renders the chart for a cluster that has what it needs.
+/// Renders the chart for a cluster that meets its requirements.
 fn template(arguments: &[&str]) -> Output {
     let policies = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy";
     let rest = ["template", "service-catalog", CHART, "--namespace", NAMESPACE, "--api-versions", policies];
@@ -53,7 +53,7 @@ fn a_cluster_without_the_policies_is_refused_with_the_reason() {
 }
 
 #[test]
-fn values_that_nobody_reads_are_refused() {
+fn unknown_values_are_refused() {
     for (value, complaint) in [
         ("replica=2", "additional properties 'replica' not allowed"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
@@ -80,7 +80,7 @@ fn every_value_has_its_effect() {
     ]);
     assert_eq!(container["args"], arguments);
     assert_eq!(only(&default, "Service")["metadata"]["annotations"], Value::Null);
-    // A container that is started again takes the lease of the one before by this.
+    // A restarted container takes over its predecessor's lease because of this name.
     assert_eq!(variable(container, "POD_NAME")["valueFrom"]["fieldRef"]["fieldPath"], "metadata.name");
     let namespace = "metadata.namespace";
     assert_eq!(variable(container, "POD_NAMESPACE")["valueFrom"]["fieldRef"]["fieldPath"], namespace);
@@ -148,7 +148,7 @@ fn the_operator_is_called_for_metrics_only_and_drained_one_by_one() {
     assert_eq!(budget["selector"], only(&two, "Deployment")["spec"]["selector"]);
 }
 
-/// The strictest of the Pod Security Standards.
+/// The Pod Security Standard `restricted`.
 #[tokio::test]
 async fn the_operators_pod_is_restricted() {
     let namespace = namespace().await;
@@ -164,7 +164,7 @@ async fn the_operators_pod_is_restricted() {
     assert!(refused.contains("violates PodSecurity"), "{refused}");
 }
 
-/// Helm deletes all the rest of a release; see also [`uninstalling_keeps_what_users_made`].
+/// Helm deletes the rest of a release; see also [`uninstalling_keeps_what_users_made`].
 #[test]
 fn the_definitions_are_kept_when_the_release_goes() {
     let objects = rendered(&[]);
@@ -177,7 +177,7 @@ fn the_definitions_are_kept_when_the_release_goes() {
     }
 }
 
-/// On a control plane of its own, because it takes the policies away.
+/// On its own control plane, because it removes the policies.
 #[test]
 fn uninstalling_keeps_what_users_made() {
     let cluster = Cluster::start("uninstall");
@@ -212,8 +212,8 @@ fn uninstalling_keeps_what_users_made() {
     assert_eq!(kubectl(&find), before);
 }
 
-/// Whether a user may do something, as the API server itself would decide. A resource is written `group/resource`,
-/// a subresource `group/resource/sub`, and one of core `/resource`.
+/// Whether a user may do something, according to a `SubjectAccessReview`. A resource is written `group/resource`, a
+/// subresource `group/resource/sub`, and a core resource `/resource`.
 async fn may(user: &str, verb: &str, resource: &str, namespace: &str, name: &str) -> bool {
     let (group, resource) = resource.split_once('/').unwrap();
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
@@ -323,7 +323,7 @@ async fn the_roles_of_the_cluster_include_ours() {
         });
         namespace.create(binding).await.unwrap();
     }
-    // A controller puts them together.
+    // A controller aggregates them.
     let admin = namespace.as_user(user("admin")).await;
     eventually("the roles are aggregated", PATIENCE, async || {
         admin.get("ServiceBroker", "x").await.map_or_else(
@@ -362,7 +362,7 @@ async fn the_roles_of_the_cluster_include_ours() {
     }
 }
 
-/// What other systems find by label.
+/// Other systems select these objects by label.
 #[tokio::test]
 async fn implementations_of_service_binding_may_read_bindings() {
     let namespace = namespace().await;

@@ -1,4 +1,4 @@
-//! The control plane: etcd, API server and controller manager, started by the first test that wants them.
+//! The control plane: etcd, API server and controller manager. The first test that needs it starts it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,9 +10,9 @@ use kube::{Client, Config};
 
 use crate::process::{Process, directory, free_address, run, text, until};
 
-/// Where the chart is installed.
+/// The namespace of the chart.
 pub const NAMESPACE: &str = "service-catalog";
-/// The chart.
+/// The directory of the chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/service-catalog");
 
 /// A control plane.
@@ -22,14 +22,14 @@ pub struct Cluster {
     api_server: Mutex<Option<Process>>,
 }
 
-/// The one that the tests share, with the chart installed.
+/// The control plane that the tests share, with the chart installed.
 pub fn cluster() -> &'static Cluster {
     static CLUSTER: LazyLock<Cluster> = LazyLock::new(|| Cluster::with_chart("cluster"));
     &CLUSTER
 }
 
 impl Cluster {
-    /// Starts a control plane that an operator can work on.
+    /// Starts a control plane with the chart installed.
     pub fn with_chart(name: &str) -> Self {
         let cluster = Self::start(name);
         cluster.install();
@@ -37,17 +37,17 @@ impl Cluster {
         cluster
     }
 
-    /// Writes the kubeconfig `name` for an operator that finds the API server here.
+    /// Writes the kubeconfig `name` for an operator that reaches the API server at `server`.
     pub fn give_operator(&self, name: &str, server: &str) {
         self.write_kubeconfig(name, &self.token_of_operator(), server);
     }
 
-    /// What the operators of the cluster have asked the API server to change.
+    /// The API server's audit log of the operators' writes.
     pub fn audit_log(&self) -> PathBuf {
         self.path("audit.log")
     }
 
-    /// Where the API server is.
+    /// The URL of the API server.
     pub fn server(&self) -> String {
         std::fs::read_to_string(self.path("server")).unwrap()
     }
@@ -57,7 +57,7 @@ impl Cluster {
         self.path("etcd.sock")
     }
 
-    /// The certificate by which the API server is known, in PEM format.
+    /// The CA certificate of the API server, in PEM format.
     pub fn certificate(&self) -> Vec<u8> {
         std::fs::read(self.path("api.crt")).unwrap()
     }
@@ -76,9 +76,9 @@ impl Cluster {
         cluster
     }
 
-    /// Where the API server will be, who is its admin, and how both are known.
+    /// Writes the certificates of the API server and of its admin.
     fn write_certificates(&self) {
-        // One key does for TLS and for ServiceAccount tokens, and its certificate, signed by itself, is the CA of both.
+        // One key serves TLS and ServiceAccount tokens. Its self-signed certificate is the CA of both.
         run(self.command("openssl").args([
             "req",
             "-x509",
@@ -106,7 +106,7 @@ impl Cluster {
     }
 
     fn start_etcd(&mut self) {
-        // Sockets, so that clusters do not meet; relative, as their paths must be short.
+        // Unix sockets keep clusters apart. Their paths are relative because they must be short.
         let flags = [
             "--data-dir=etcd",
             "--unsafe-no-fsync",
@@ -121,11 +121,11 @@ impl Cluster {
         self.processes.push(etcd);
     }
 
-    /// Starts the API server, anew if it was stopped: where it was, with what it knew.
+    /// Starts the API server, or restarts it at the same address with the same data.
     pub fn start_api_server(&self) {
         let server = self.server();
         let port = server.rsplit(':').next().unwrap();
-        // OwnerReferencesPermissionEnforcement is what strict clusters have.
+        // Strict clusters enable OwnerReferencesPermissionEnforcement.
         let flags = [
             "--etcd-servers=unix://etcd.sock",
             "--bind-address=127.0.0.1",
@@ -166,7 +166,7 @@ impl Cluster {
             "--leader-elect=false",
             "--root-ca-file=api.crt",
             "--service-account-private-key-file=api.key",
-            // Without a kubelet, podgc declares every pod that is deleted to have failed, also one that a finalizer holds.
+            // Without a kubelet, podgc marks every deleted pod as failed, even one that still has a finalizer.
             "--controllers=*,-nodeipam,-podgc",
             "--kube-api-qps=200",
             "--kube-api-burst=400",
@@ -177,7 +177,7 @@ impl Cluster {
         self.until_kubectl("the controller manager works", &["get", "serviceaccount", "default"]);
     }
 
-    /// Installs the chart, without the operator's pod, and waits until it is in force.
+    /// Installs the chart without the operator's pod, and waits until its policies are in force.
     pub fn install(&self) {
         let output = self.helm(&[
             "install",
@@ -195,7 +195,8 @@ impl Cluster {
         self.until_policies_are_in_force();
     }
 
-    /// The API server takes new policies up within a second, all at once or some before others. So each is tried.
+    /// The API server takes up to a second to apply new policies, and may apply some before others. So this tries each
+    /// of them.
     pub fn until_policies_are_in_force(&self) {
         let [probe, probing] =
             [("probe.yaml", include_str!("probe.yaml")), ("probing.yaml", include_str!("probing.yaml"))].map(
@@ -249,14 +250,14 @@ impl Cluster {
         let _ = self.kubectl(&["delete", "--ignore-not-found", "-f", probe]);
     }
 
-    /// A client with all rights. Every test needs its own: a client lives on the runtime that made it.
+    /// A client with all rights. Each test needs its own: a client belongs to the runtime that created it.
     pub async fn client(&self) -> Client {
         self.client_as("admin", AuthInfo::default()).await
     }
 
-    /// A client that uses the kubeconfig called `name`, and impersonates whom `user` says.
+    /// A client with the kubeconfig `name` that impersonates `user`.
     pub async fn client_as(&self, name: &str, user: AuthInfo) -> Client {
-        // May have been done by another test.
+        // Another test may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let kubeconfig = Kubeconfig::read_from(self.kubeconfig(name)).unwrap();
         let mut config =
@@ -268,7 +269,7 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
-    /// The kubeconfig of `admin`, who has all rights, or of `operator`, who has those of its `ServiceAccount`.
+    /// The kubeconfig of `admin`, with all rights, or of `operator`, with those of its `ServiceAccount`.
     pub fn kubeconfig(&self, name: &str) -> PathBuf {
         self.path(&format!("{name}.kubeconfig"))
     }
@@ -313,7 +314,7 @@ impl Cluster {
         self.processes = processes;
     }
 
-    /// A command in the cluster's directory, which is also the home of what it caches.
+    /// A command in the cluster's directory, which is also its `HOME`.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -328,7 +329,7 @@ impl Cluster {
     }
 }
 
-/// A program of the control plane, or a client of it.
+/// The path of a program of the control plane, or of a client.
 pub fn binary(name: &str) -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/cluster/bin");
     let given = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
@@ -338,6 +339,6 @@ pub fn binary(name: &str) -> PathBuf {
         .map(|directory| directory.join(name))
         .find(|path| path.exists())
         .unwrap_or_else(|| {
-            panic!("there is no {name} in $KUBEBUILDER_ASSETS or target/cluster/bin: run `make cluster`")
+            panic!("{name} is missing in $KUBEBUILDER_ASSETS or target/cluster/bin: run `make cluster`")
         })
 }

@@ -1,6 +1,6 @@
-//! What only a real wire can do to an answer: one scenario for each way to corruption it, at each endpoint.
+//! Answers that are corrupted on the wire: one scenario for each kind of corruption, at each endpoint.
 //!
-//! What a broker can answer is tested in process, by the matrix of `src/reconcilers/simulation/matrix.rs`.
+//! The matrix of `src/testing/simulation/matrix.rs` tests in process what a broker itself can answer.
 
 use futures::future::join_all;
 
@@ -8,7 +8,7 @@ use crate::scenario::{Bind, Create, Delete, Quick, Register, Rotate, Scenario, S
 use crate::scripted::{Endpoint, Fault, IsolatedEnv, When, isolated};
 use crate::wire::{ANSWERED, Corruption, UNANSWERED};
 
-/// Whose answer is spoilt, and what is done then.
+/// The endpoint whose answer is corrupted, and the scenario that calls it.
 const CALLS: [(Endpoint, Scenario); 14] = [
     (Endpoint::Catalog, Scenario { action: Register, class: Quick }),
     (Endpoint::Provision, Scenario { action: Create, class: Quick }),
@@ -26,10 +26,10 @@ const CALLS: [(Endpoint, Scenario); 14] = [
     (Endpoint::PollBinding, Scenario { action: Unbind, class: Slow }),
 ];
 
-/// What is spoilt after it was done, and what before. A broker that is not lying has done what it seems to answer.
+/// The corruptions after the effect, and those without it. An honest broker has executed a request that it answers.
 fn faults(endpoint: Endpoint) -> Vec<(When, Corruption)> {
     let after = [UNANSWERED, ANSWERED].concat().into_iter().map(|corruption| (When::After, corruption));
-    if endpoint.changes_something() {
+    if endpoint.is_mutating() {
         let before =
             UNANSWERED.iter().chain([&Corruption::Redirect]).map(|corruption| (When::Before, *corruption));
         after.chain(before).collect()
@@ -38,8 +38,8 @@ fn faults(endpoint: Endpoint) -> Vec<(When, Corruption)> {
     }
 }
 
-/// A scenario in which one answer is spoilt. It ends as if nothing had happened.
-async fn live(
+/// Runs a scenario in which one answer is corrupted. It must end as if nothing had happened.
+async fn run(
     isolated: &IsolatedEnv,
     (endpoint, scenario): (Endpoint, Scenario),
     (when, corruption): (When, Corruption),
@@ -49,17 +49,17 @@ async fn live(
     let env = scenario.prepare(isolated, broker).await;
     println!("{}: {scenario}, {corruption:?} {when:?} {endpoint:?}", env.name);
     match when {
-        When::Before => env.broker.before(endpoint, Fault::Spoilt(corruption)),
-        When::After => env.broker.after(endpoint, Fault::Spoilt(corruption)),
+        When::Before => env.broker.before(endpoint, Fault::Corrupt(corruption)),
+        When::After => env.broker.after(endpoint, Fault::Corrupt(corruption)),
     }
     scenario.begin(&env).await;
     scenario.settle(&env).await;
-    assert!(env.broker.is_script_over(), "{}: {scenario}, {endpoint:?} was not asked", env.name);
+    assert!(env.broker.is_script_over(), "{}: {scenario}, {endpoint:?} was not called", env.name);
     scenario.end(&env).await;
 }
 
-/// Seen to fail: without the limit of time while a body is read; with the body of an unexpected success in the error, which
-/// tells credentials in an event.
+/// Seen to fail without a timeout while the body is read, and with the body of an unexpected success in the error,
+/// which leaks credentials into an event.
 #[tokio::test]
 async fn whatever_the_wire_does_to_an_answer_all_ends_well() {
     let isolated = isolated(&["--osb-api-request-timeout", "2s"]).await;
@@ -67,7 +67,7 @@ async fn whatever_the_wire_does_to_an_answer_all_ends_well() {
     for (endpoint, scenario) in CALLS {
         let faults = faults(endpoint);
         count += faults.len();
-        join_all(faults.into_iter().map(|fault| live(&isolated, (endpoint, scenario), fault))).await;
+        join_all(faults.into_iter().map(|fault| run(&isolated, (endpoint, scenario), fault))).await;
     }
-    println!("{count} answers were spoilt");
+    println!("{count} answers were corrupted");
 }

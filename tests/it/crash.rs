@@ -1,12 +1,12 @@
-//! The operator dies, at any time, and starts again: in the end the broker, the objects and the Secrets agree.
+//! The operator is killed at any time and restarted: at the end the broker, the objects and the Secrets agree.
 //!
-//! A [`Scenario`] is what a user does with one object. It is lived once without a crash, and all [`Effect`]s on the way (writes
-//! at the API server, calls to the broker) are written down. Then it is lived anew for each of them, with the operator
-//! killed just before the effect, and just after it, when the operator does not know yet. What was being made or changed
-//! is, once more, deleted before there is an operator again.
+//! A [`Scenario`] is a user's action on one object. It runs once without a crash, which records all its [`Effect`]s
+//! (writes to the API server, calls to the broker). Then it runs again for each effect, with the operator killed just
+//! before the effect, and just after it, before the operator learns of it. Where the action creates or changes an
+//! object, it runs once more, and the user deletes the object before the operator is restarted.
 //!
-//! Each scenario has a namespace and a broker of its own, so that many can be lived by one operator: each comes to a stop in
-//! its own killpoint, and then one `kill -9` is the death of all.
+//! Each scenario has its own namespace and broker, so one operator can run many: each stops at its own killpoint, and
+//! then one `kill -9` interrupts all.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -18,19 +18,19 @@ use crate::scripted::{
     BINDING, INSTANCE, IsolatedEnv, TestEnv, When, assert_in_step, isolated, isolated_with_killpoints,
 };
 
-/// How many scenarios come to a stop at once. A write that stops is one of 32 that the operator makes at a time.
+/// How many scenarios stop at once. Each may hold one of the operator's 32 permits for writes.
 const AT_ONCE: usize = 20;
-/// How many calls a crash may cost: what the operator does not know of is done again. Between the end of an asynchronous
-/// binding and its Secret these are a poll and a fetch.
-const MORE: usize = 2;
+/// The extra broker calls that a crash may cost: the operator repeats the calls whose outcome it did not learn. Between
+/// the end of an asynchronous bind and the write of the Secret these are a poll and a fetch.
+const EXTRA_CALLS: usize = 2;
 
-/// A scenario, and where it is interrupted.
+/// A scenario, and the point at which it is interrupted.
 struct Point<'a> {
     scenario: Scenario,
     effects: &'a [Effect],
     effect: &'a Effect,
     when: When,
-    /// Before the operator is there again, the user deletes what it was working on.
+    /// Whether the user deletes the object before the operator is restarted.
     is_deleted: bool,
 }
 
@@ -41,64 +41,64 @@ impl Point<'_> {
         format!("{scenario}, killed {when:?} {what} number {}{end}", before + 1)
     }
 
-    /// Lives until the operator stands in the killpoint. When it is slow to see what it has written itself, it may do something
-    /// twice; if it does not so this time, there may be nothing to interrupt.
+    /// Runs until the operator reaches the killpoint. An effect that a stale cache caused in the recording may not
+    /// occur this time; then the scenario ends without an interruption.
     async fn arrive(&self, isolated: &IsolatedEnv) -> TestEnv {
         let env = self.scenario.prepare(isolated, Scenario::broker()).await;
         env.broker.killpoint.set(Some((self.effect.clone(), self.when)));
         self.scenario.begin(&env).await;
         let name = self.name();
-        let sprung = eventually(&name, PATIENCE, async || {
+        let reached = eventually(&name, PATIENCE, async || {
             let killpoint = &env.broker.killpoint;
-            if killpoint.is_sprung() {
+            if killpoint.is_reached() {
                 Ok(())
             } else {
-                Err(format!("{}: {}", env.name, told(&killpoint.effects())))
+                Err(format!("{}: {}", env.name, list(&killpoint.effects())))
             }
         });
         tokio::select! {
-            () = sprung => {}
-            // What comes after the scenario is not interrupted.
+            () = reached => {}
+            // The scenario has ended: its end must not be interrupted.
             () = self.scenario.settle(&env) => env.broker.killpoint.disarm(),
         }
         env
     }
 
-    /// What the user does while there is no operator.
-    async fn interlude(&self, env: &TestEnv) {
+    /// Deletes the object while the operator is down, if the point says so.
+    async fn delete_while_down(&self, env: &TestEnv) {
         if self.is_deleted {
             let kind = if matches!(self.scenario.action, Bind | Rotate) { BINDING } else { INSTANCE };
             env.delete(kind, "db").await.unwrap();
         }
     }
 
-    /// Lives on to the end.
-    async fn go_on(&self, env: &TestEnv) {
+    /// Runs to the end after the restart.
+    async fn finish(&self, env: &TestEnv) {
         if !self.is_deleted {
             self.scenario.settle(env).await;
-            let asked = env.broker.ids();
+            let ids = env.broker.ids();
             let needed = self.scenario.ids();
-            let is_as_needed = asked.iter().zip(needed).all(|(ids, needed)| ids.len() <= needed);
-            assert!(is_as_needed, "{}: given up: {asked:?}", self.name());
+            let is_as_needed = ids.iter().zip(needed).all(|(ids, needed)| ids.len() <= needed);
+            assert!(is_as_needed, "{}: attempts: {ids:?}", self.name());
             let done = env.broker.killpoint.effects();
-            let is_cheap = calls(&done) <= calls(self.effects) + MORE;
-            assert!(is_cheap, "{}: too many calls: {}", self.name(), told(&done));
+            let is_cheap = calls(&done) <= calls(self.effects) + EXTRA_CALLS;
+            assert!(is_cheap, "{}: too many calls: {}", self.name(), list(&done));
         }
         self.scenario.end(env).await;
     }
 }
 
-/// How many of these are calls to the broker.
+/// The number of calls to the broker among the effects.
 fn calls(effects: &[Effect]) -> usize {
     effects.iter().filter(|(what, _)| !what.contains(' ')).count()
 }
 
-fn told(effects: &[Effect]) -> String {
+fn list(effects: &[Effect]) -> String {
     effects.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Lives without a crash; what was done on the way.
-async fn live(scenario: Scenario, isolated: &IsolatedEnv) -> Vec<Effect> {
+/// Runs without a crash; returns the effects.
+async fn run(scenario: Scenario, isolated: &IsolatedEnv) -> Vec<Effect> {
     let env = scenario.prepare(isolated, Scenario::broker()).await;
     env.broker.killpoint.set(None);
     scenario.begin(&env).await;
@@ -108,16 +108,16 @@ async fn live(scenario: Scenario, isolated: &IsolatedEnv) -> Vec<Effect> {
     effects
 }
 
-/// Seen to fail: without the write of the intent before a call that makes something, what is deleted while there is no
-/// operator stays at the broker.
+/// Seen to fail without the write of the intent before a creating call: the service of an object that is deleted while
+/// the operator is down stays at the broker.
 #[tokio::test]
 async fn a_crash_before_or_after_any_effect_leaves_nothing_behind() {
     let mut isolated = isolated_with_killpoints().await;
     let scenarios = Scenario::all();
-    let effects = join_all(scenarios.iter().map(|scenario| live(*scenario, &isolated))).await;
+    let effects = join_all(scenarios.iter().map(|scenario| run(*scenario, &isolated))).await;
     let mut points = Vec::new();
     for (scenario, effects) in scenarios.into_iter().zip(&effects) {
-        println!("{scenario}: {}", told(effects));
+        println!("{scenario}: {}", list(effects));
         let ends = if matches!(scenario.action, Create | Update | Bind | Rotate) {
             &[false, true][..]
         } else {
@@ -131,27 +131,27 @@ async fn a_crash_before_or_after_any_effect_leaves_nothing_behind() {
             }
         }
     }
-    let (mut crashes, mut lived) = (0, Vec::new());
+    let (mut crashes, mut finished) = (0, Vec::new());
     for batch in points.chunks(AT_ONCE) {
-        let stages = join_all(batch.iter().map(|point| point.arrive(&isolated))).await;
-        crashes += stages.iter().filter(|env| env.broker.killpoint.is_sprung()).count();
+        let envs = join_all(batch.iter().map(|point| point.arrive(&isolated))).await;
+        crashes += envs.iter().filter(|env| env.broker.killpoint.is_reached()).count();
         isolated.kill();
-        join_all(batch.iter().zip(&stages).map(|(point, env)| point.interlude(env))).await;
+        join_all(batch.iter().zip(&envs).map(|(point, env)| point.delete_while_down(env))).await;
         isolated.start();
-        let ends = batch.iter().zip(&stages).map(|(point, env)| point.go_on(env));
-        isolated.keep(join_all(ends)).await;
-        lived.extend(stages);
+        let ends = batch.iter().zip(&envs).map(|(point, env)| point.finish(env));
+        isolated.keep_running(join_all(ends)).await;
+        finished.extend(envs);
     }
-    join_all(lived.iter().map(|env| env.until_gone("Secret", "db"))).await;
+    join_all(finished.iter().map(|env| env.until_gone("Secret", "db"))).await;
     println!("{crashes} crashes at {} effects", points.len());
-    assert!(crashes >= 200, "the scenarios have become short, or are not interrupted: {crashes} crashes");
+    assert!(crashes >= 200, "the scenarios have too few effects, or are not interrupted: {crashes} crashes");
 }
 
-/// Kills the operator and starts it again whenever the broker has been asked so often.
+/// Kills and restarts the operator `times` times, each time after another broker call.
 async fn crash_often(isolated: &mut IsolatedEnv, env: &TestEnv, times: usize) {
     for _ in 0..times {
         let calls = env.broker.all_calls();
-        env.until_broker("there is more to do", |broker| broker.all_calls() > calls).await;
+        env.until_broker("another call", |broker| broker.all_calls() > calls).await;
         isolated.kill();
         isolated.start();
     }

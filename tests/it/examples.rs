@@ -1,4 +1,4 @@
-//! The examples are accepted as they are.
+//! The API server accepts the examples as they are.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ fn manifests(directory: &Path) -> Vec<PathBuf> {
     files.into_iter().filter(is_manifest).chain(deeper).collect()
 }
 
-/// On the server, so that definitions and admission policies have their say; nothing is stored.
+/// A server-side dry run: CRDs and admission policies apply, and nothing is stored.
 #[tokio::test]
 async fn every_example_applies() {
     let namespace = namespace().await;
@@ -26,7 +26,7 @@ async fn every_example_applies() {
         let objects: Vec<Value> =
             serde_saphyr::from_multiple(&std::fs::read_to_string(&manifest).unwrap()).unwrap();
         for place in objects.iter().filter_map(|object| object["metadata"]["namespace"].as_str()) {
-            // Another example may have had it made already.
+            // Another example may have created it already.
             let _ = namespace.create(json!({"kind": "Namespace", "metadata": {"name": place}})).await;
         }
         let file = manifest.to_str().unwrap();

@@ -1,4 +1,4 @@
-//! What is generated is what the code says. `cargo run -- crds --directory crds` makes it so.
+//! The generated files match the code. `cargo run -- crds --directory crds` updates them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Pods and the credentials that they get at admission. No kubelet is needed to see them.
+//! Injection: the credentials that pods get at admission. This needs no kubelet.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ mod selection;
 mod stamps;
 mod workloads;
 
-/// A pod with one container, and labels.
+/// A pod with these labels and one container.
 fn pod(labels: Value) -> Value {
     json!({
         "kind": "Pod", "metadata": {"name": "pod", "labels": labels},
@@ -32,14 +32,14 @@ fn has_volume(pod: &Value, binding: &Value) -> bool {
 }
 
 impl Namespace {
-    /// Creates a binding; the API server needs a moment until pods get it.
+    /// Creates a binding, without waiting until the API server injects it.
     async fn bind_unseen(&self, name: &str, spec: Value) -> Value {
         let mut binding = json!({"kind": "ServiceBinding", "metadata": {"name": name}, "spec": spec});
         binding["spec"]["instanceRef"] = json!({"name": "instance"});
         self.create(binding).await.unwrap()
     }
 
-    /// Creates a binding and waits until pods get it. The pod that tries it has to be one that gets it.
+    /// Creates a binding, and waits until the API server injects it into `probe`, a pod that it selects.
     async fn bind_probed(&self, name: &str, spec: Value, probe: &Value) -> Value {
         let binding = self.bind_unseen(name, spec).await;
         eventually("pods get the binding", PATIENCE, async || {
@@ -49,7 +49,7 @@ impl Namespace {
         binding
     }
 
-    /// A binding for the pods of `app: web`.
+    /// Creates a binding for the pods with `app: web`.
     async fn bind(&self, name: &str, injection: Value) -> Value {
         let spec = json!({"podSelector": {"matchLabels": {"app": "web"}}, "injection": injection});
         let mut probe = web();
@@ -59,13 +59,13 @@ impl Namespace {
         self.bind_probed(name, spec, &probe).await
     }
 
-    /// What becomes of a pod.
+    /// The pod after admission.
     async fn admitted(&self, pod: &Value) -> Value {
         self.try_create(pod.clone()).await.unwrap_or_else(|error| panic!("{error}\n{pod:#}"))
     }
 }
 
-/// What has been mounted into a container, apart from its `ServiceAccount`.
+/// The mounts of a container, apart from its `ServiceAccount` token.
 fn mounts(container: &Value) -> Vec<&str> {
     let mounts = container["volumeMounts"].as_array().unwrap().iter();
     let paths = mounts.map(|mount| mount["mountPath"].as_str().unwrap());
@@ -123,7 +123,7 @@ async fn containers_that_are_not_named_are_left_alone() {
         assert_eq!(pod["spec"][list][0]["env"], Value::Null);
         assert_eq!(pod["spec"][list][0]["envFrom"], Value::Null);
     }
-    // A pod without any of them does not wait for the Secret.
+    // A pod without any of them does not need the Secret in order to start.
     let mut pod = web();
     pod["spec"]["containers"][0]["name"] = "other".into();
     assert!(!has_volume(&namespace.admitted(&pod).await, &binding));
@@ -140,7 +140,7 @@ async fn variables_come_from_keys_if_the_container_does_not_set_them() {
     let own = json!({"name": "URI", "value": "$(HOST)/mine"});
     pod["spec"]["containers"][0]["env"] = json!([own]);
     let pod = namespace.admitted(&pod).await;
-    // In front, so that the container's own can refer to them.
+    // Before the container's own variables, so that these can refer to them.
     let root = json!({"name": "SERVICE_BINDING_ROOT", "value": "/bindings"});
     assert_eq!(pod["spec"]["containers"][0]["env"], json!([root, variable("HOST", "host"), own]));
     let pod = namespace.admitted(&web()).await;
@@ -199,7 +199,7 @@ async fn the_root_of_the_container_counts() {
         (vec![set("/custom")], "/custom/db"),
         (vec![set("/custom/")], "/custom/db"),
         (vec![set("/first"), set("/last")], "/last/db"),
-        // What is not known here, or could not be mounted.
+        // A value that is not known here, or is no mount path.
         (vec![set("")], "/bindings/db"),
         (vec![set("$(HOME)/bindings")], "/bindings/db"),
         (vec![set("/c:/bindings")], "/bindings/db"),
@@ -215,7 +215,7 @@ async fn the_root_of_the_container_counts() {
     }
 }
 
-/// In whatever order they are made, and found.
+/// In whatever order they are created and listed.
 #[tokio::test]
 async fn several_bindings_go_into_one_pod() {
     let injections = [
@@ -246,7 +246,7 @@ async fn several_bindings_go_into_one_pod() {
 async fn what_the_pod_has_already_is_left_alone() {
     let namespace = namespace().await;
     let binding = namespace.bind("db", json!({"env": [{"name": "URI", "key": "uri"}]})).await;
-    // The path is taken, with and without a slash at the end: two mounts at a path are refused.
+    // The path is taken, with or without a trailing slash: the API server rejects two mounts at one path.
     for path in ["/bindings/db", "/bindings/db/"] {
         let mut pod = web();
         pod["spec"]["volumes"] = json!([{"name": "own", "emptyDir": {}}]);
@@ -260,7 +260,7 @@ async fn what_the_pod_has_already_is_left_alone() {
     pod["spec"]["containers"][0]["volumeDevices"] = json!([{"name": "disk", "devicePath": "/bindings/db"}]);
     let pod = namespace.admitted(&pod).await;
     assert_eq!(mounts(&pod["spec"]["containers"][0]), Vec::<&str>::new());
-    // The volume is there, mounted elsewhere.
+    // The volume exists, mounted elsewhere.
     let mut pod = web();
     pod["spec"]["volumes"] = json!([{"name": volume(&binding), "secret": {"secretName": "db"}}]);
     pod["spec"]["containers"][0]["volumeMounts"] = json!([{"name": volume(&binding), "mountPath": "/own"}]);
@@ -268,7 +268,7 @@ async fn what_the_pod_has_already_is_left_alone() {
     assert_eq!(mounts(&pod["spec"]["containers"][0]), ["/own"]);
 }
 
-/// What tools do that copy pods, and what happens if admission runs once more.
+/// As with tools that copy pods, and with a second run of admission (reinvocation).
 #[tokio::test]
 async fn a_pod_that_is_injected_already_is_not_changed() {
     let namespace = namespace().await;
@@ -285,7 +285,7 @@ async fn a_pod_that_is_injected_already_is_not_changed() {
     assert_eq!(&second["metadata"]["annotations"], annotations);
 }
 
-/// Others add containers at admission, after ours.
+/// Other admission plugins add containers after our policy.
 #[tokio::test]
 async fn a_container_that_is_added_later_is_injected_too() {
     let namespace = namespace().await;
@@ -299,7 +299,7 @@ async fn a_container_that_is_added_later_is_injected_too() {
     assert_eq!(pod["spec"]["volumes"], volumes);
 }
 
-/// A policy that costs too much refuses the pod.
+/// A policy that exceeds the CEL cost limit would reject the pod.
 #[tokio::test]
 async fn large_pods_and_large_bindings_are_affordable() {
     let namespace = namespace().await;
@@ -316,7 +316,7 @@ async fn large_pods_and_large_bindings_are_affordable() {
     let others: Value = (0..100).map(|i| own(format!("OWN_VARIABLE_{i}"))).collect();
     let pod = namespace.admitted(&large(&others)).await;
     assert_eq!(pod["spec"]["containers"][19]["env"].as_array().unwrap().len(), 1 + 64 + 100);
-    // All collide, and a second binding has the policy evaluated once more.
+    // All collide, and the policy is evaluated again for a second binding.
     namespace.bind("also-large", json!({"env": env})).await;
     let same: Value =
         (0..36).map(|i| format!("OWN_VARIABLE_{i}")).chain(binding_variables()).map(own).collect();

@@ -1,4 +1,4 @@
-//! Instances: from the spec to the broker, and what the user is told.
+//! Instances: from the spec to the broker, and the conditions and events that the user sees.
 
 mod deletion;
 mod failures;
@@ -18,7 +18,7 @@ use crate::scripted::{
     refusal, secret_parameters,
 };
 
-/// Who asked, from the header that tells it.
+/// The user in the header X-Broker-API-Originating-Identity.
 pub fn identity(header: &str) -> Value {
     let (platform, value) = header.split_once(' ').unwrap();
     assert_eq!(platform, "kubernetes");
@@ -78,7 +78,7 @@ async fn an_asynchronous_instance_says_how_far_it_is_until_it_is_ready() {
     assert_eq!(env.broker.calls(Endpoint::Provision), 1);
 }
 
-/// A default that is changed later is for new instances.
+/// A later change of the default applies to new instances only.
 #[tokio::test]
 async fn class_and_plan_have_defaults_for_new_instances() {
     let env = env().await;
@@ -235,7 +235,11 @@ async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_aske
             "key \"other\" of Secret \"size\" is not a JSON object",
         ),
         ("broken", json!({"parametersFrom": key("broken")}), "key \"broken\" of Secret \"size\" is not JSON"),
-        ("key", json!({"parametersFrom": key("none")}), "the key \"none\" of the Secret \"size\""),
+        (
+            "key",
+            json!({"parametersFrom": key("none")}),
+            "parametersFrom[0].secretKeyRef names the key \"none\"",
+        ),
         (
             "secret",
             json!({"parametersFrom": [reference("late")]}),

@@ -1,4 +1,5 @@
-//! One broker cannot hurt another, nor one namespace another: told by what brokers are asked, and in which order.
+//! One broker cannot slow another one down, nor one namespace another: seen in the calls that brokers receive, and
+//! their order.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -11,14 +12,14 @@ use crate::scripted::{
 };
 
 const BROKER: &str = "ServiceBroker";
-/// How many calls a broker gets at once.
+/// The concurrency limit of each broker.
 const LIMIT: usize = 32;
 
 fn hold(broker: &Broker, count: usize) -> Vec<Gate> {
     (0..count).map(|_| broker.hold(When::Before, Endpoint::Provision)).collect()
 }
 
-/// Waits until so many calls to a broker stand in line in the operator.
+/// Waits until `count` calls to a broker are queued in the operator.
 async fn until_in_line(broker: &str, namespace: &str, count: usize) {
     let series = format!(
         "servicecatalog_broker_calls_waiting{{broker=\"{broker}\",namespace=\"{namespace}\"}} {count}"
@@ -37,7 +38,7 @@ async fn relist(env: &TestEnv) {
     env.patch(BROKER, "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
 }
 
-/// Broken on purpose: with a limit of one call more, the broker gets more than it may.
+/// Seen to fail with a limit of one call more.
 #[tokio::test]
 async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
     let (hanging, other) = (env().await, env().await);
@@ -58,7 +59,7 @@ async fn a_broker_that_hangs_gets_so_many_calls_and_delays_no_other() {
     }
 }
 
-/// Broken on purpose: if gate and core do not know of it, all the others ask at once.
+/// Seen to fail when call gate and core ignore the open circuit: all the other calls are sent at once.
 #[tokio::test]
 async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
     let env = env().await;
@@ -67,7 +68,8 @@ async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
     env.instance("first", json!({})).await;
     let message = env.until_says(BROKER, "broker", "Available=False BrokerRateLimited").await;
     assert!(
-        message.contains("it answered status 429") && message.contains("is not called before"),
+        message.contains("the broker answered with status 429")
+            && message.contains("Calls are suspended until"),
         "{message}"
     );
     assert_eq!(env.until_event("broker", "BrokerRateLimited").await, message);
@@ -79,18 +81,18 @@ async fn a_broker_that_wants_to_be_left_alone_is_left_alone_by_all() {
     let waits = "Ready=False WaitingForBroker";
     for (kind, name) in [(INSTANCE, "first"), (INSTANCE, "second"), (BINDING, "db")] {
         let message = env.until_says(kind, name, waits).await;
-        assert!(message.contains("The broker broker is not called at the moment"), "{message}");
+        assert!(message.contains("Calls to the broker broker are suspended"), "{message}");
         let object = env.get(kind, name).await.unwrap();
         assert!(object["status"]["currentOperation"].is_null(), "{object:#}");
     }
-    // What works goes on to work; what was never begun needs no broker to go.
+    // A working instance stays Ready. An instance whose provision was never sent is removed without the broker.
     assert!(condition(&env.get(INSTANCE, "db").await.unwrap(), "Ready=True").is_some());
     env.instance("unwanted", json!({})).await;
     env.until_says(INSTANCE, "unwanted", waits).await;
     env.remove(INSTANCE, "unwanted").await;
     assert_eq!(env.broker.all_calls(), calls);
 
-    // Whoever changes the broker has it tried at once.
+    // A change of the broker object closes the circuit at once.
     relist(&env).await;
     for (kind, name) in [(INSTANCE, "first"), (INSTANCE, "second"), (BINDING, "db")] {
         env.until_ready(kind, name).await;
@@ -122,7 +124,7 @@ async fn a_broker_that_is_gone_for_a_while_says_so_until_it_is_back() {
     let url = format!("http://{}", free_address());
     env.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
     let message = env.until_says(BROKER, "broker", "Available=False BrokerUnreachable").await;
-    assert!(message.contains("it cannot be reached"), "{message}");
+    assert!(message.contains("the broker cannot be reached"), "{message}");
     let broker = env.get(BROKER, "broker").await.unwrap();
     let last = broker["status"]["conditions"].as_array().unwrap().last().unwrap();
     assert_eq!(last["type"], "Ready", "svcat shows the last: {broker:#}");
@@ -130,7 +132,7 @@ async fn a_broker_that_is_gone_for_a_while_says_so_until_it_is_back() {
     for name in names {
         env.instance(name, json!({})).await;
     }
-    // One of them finds out whether it is back, and says what came of that.
+    // One of them is the half-open probe; its condition reports the outcome.
     let waits = |object: &Value| condition(object, "Ready=False WaitingForBroker").is_some();
     eventually("an instance waits for the broker", PATIENCE, async || {
         let objects = env.list(INSTANCE).await;
@@ -146,7 +148,7 @@ async fn a_broker_that_is_gone_for_a_while_says_so_until_it_is_back() {
     assert!(condition(&broker, "Available=False").is_none(), "{broker:#}");
 }
 
-/// A broker that all namespaces use.
+/// Registers a broker that all namespaces use.
 async fn register(namespace: &Namespace, broker: &Broker) {
     let object = json!({
         "kind": "ClusterServiceBroker", "metadata": {"name": namespace.name}, "spec": {"url": broker.url},
@@ -154,7 +156,7 @@ async fn register(namespace: &Namespace, broker: &Broker) {
     namespace.create(object).await.unwrap();
 }
 
-/// Broken on purpose: see `turns.rs`, where the order of all is tested.
+/// For the exact order, and how it was seen to fail, see `src/reconcilers/fair_limiter.rs`.
 #[tokio::test]
 async fn a_namespace_that_asks_for_much_does_not_delay_another() {
     const IN_LINE: usize = 20;
@@ -183,8 +185,9 @@ async fn a_namespace_that_asks_for_much_does_not_delay_another() {
     let requests = busy.broker.requests(Endpoint::Provision);
     let of_other = |body: &Value| body["context"]["namespace"] == other.name.as_str();
     let place = requests.iter().position(|request| of_other(&request.body)).unwrap();
-    // Who is next is exact; on the way to the broker some may overtake it. By order of arrival it would be the last.
-    assert!(place < LIMIT + IN_LINE / 2, "it was asked for as number {place} of {}", requests.len());
+    // The limiter's order is exact, but calls may overtake each other on the way to the broker. In order of arrival
+    // this call would be the last.
+    assert!(place < LIMIT + IN_LINE / 2, "it was number {place} of {} calls", requests.len());
     gates[2..].iter().for_each(Gate::open);
     for name in &names {
         busy.until_ready(INSTANCE, name).await;

@@ -1,13 +1,14 @@
-//! A place at which the operator dies: before or after one of its effects, a write at the API server or a call to a broker.
+//! A point at which the operator is killed: before or after one of its effects (a write to the API server, or a call to
+//! a broker).
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::scripted::When;
 
-/// What is done, and how often the same was done before.
+/// What is done, and how often the same has happened before.
 pub type Effect = (String, usize);
 
-/// Sees all effects in one namespace. Whoever walks into it waits there until it dies.
+/// Records all effects in one namespace. The request that reaches it stops there until the operator is killed.
 #[derive(Clone, Default)]
 pub struct Killpoint(Arc<Mutex<State>>);
 
@@ -15,39 +16,40 @@ pub struct Killpoint(Arc<Mutex<State>>);
 struct State {
     effects: Vec<Effect>,
     place: Option<(Effect, When)>,
-    is_sprung: bool,
+    is_reached: bool,
 }
 
 impl Killpoint {
-    /// Forgets what was done, and waits for this; for nothing if there is no place.
+    /// Clears the record, and stops the operator at this place; nowhere with `None`.
     pub fn set(&self, place: Option<(Effect, When)>) {
         *self.lock() = State { place, ..State::default() };
     }
 
-    /// Nobody walks into it any more. What was done is known still.
+    /// Stops nothing any more. The record is kept.
     pub fn disarm(&self) {
         self.lock().place = None;
     }
 
-    /// What was done since it was set.
+    /// The effects since it was set.
     pub fn effects(&self) -> Vec<Effect> {
         self.lock().effects.clone()
     }
 
-    /// Whether somebody is in it.
-    pub fn is_sprung(&self) -> bool {
-        self.lock().is_sprung
+    /// Whether a request has stopped here.
+    pub fn is_reached(&self) -> bool {
+        self.lock().is_reached
     }
 
-    /// Lets this be done, unless the killpoint is there: then it is not done, or nobody learns of it, and this never ends.
+    /// Executes an effect, unless the killpoint is here. Then the effect is not executed, or it is, but the operator
+    /// does not learn of it; in both cases this never returns.
     pub async fn pass<T>(&self, what: String, act: impl Future<Output = T>) -> T {
-        let caught = self.note(what);
-        if caught == Some(When::Before) {
-            self.spring().await;
+        let stops = self.note(what);
+        if stops == Some(When::Before) {
+            self.stop().await;
         }
         let done = act.await;
-        if caught == Some(When::After) {
-            self.spring().await;
+        if stops == Some(When::After) {
+            self.stop().await;
         }
         done
     }
@@ -56,13 +58,13 @@ impl Killpoint {
         let mut state = self.lock();
         let before = state.effects.iter().filter(|(other, _)| *other == what).count();
         let effect = (what, before);
-        let caught = state.place.as_ref().filter(|(place, _)| *place == effect).map(|(_, when)| *when);
+        let stops = state.place.as_ref().filter(|(place, _)| *place == effect).map(|(_, when)| *when);
         state.effects.push(effect);
-        caught
+        stops
     }
 
-    async fn spring(&self) {
-        self.lock().is_sprung = true;
+    async fn stop(&self) {
+        self.lock().is_reached = true;
         std::future::pending::<()>().await;
     }
 

@@ -1,4 +1,4 @@
-//! Several operators: one works, another takes over, and who has led and does not any more leaves everything isolated.
+//! Leader election: one replica leads, a standby takes over, and a former leader changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::operator::Operator;
 use crate::scripted::{BINDING, Endpoint, INSTANCE, IsolatedEnv, TestEnv, When, isolated, versions};
 
-/// What somebody who acts would change: the calls that the broker has got, and the versions of all objects and events.
+/// What an acting operator would change: the number of broker calls, and the versions of all objects and events.
 async fn traces(env: &TestEnv) -> (usize, Vec<BTreeMap<String, String>>) {
     let mut objects = Vec::new();
     for kind in [INSTANCE, BINDING, "Secret", "ServiceBroker", "Event"] {
@@ -16,12 +16,12 @@ async fn traces(env: &TestEnv) -> (usize, Vec<BTreeMap<String, String>>) {
     (env.broker.all_calls(), objects)
 }
 
-/// Whether the lease is held by an operator in this pod.
+/// Whether an operator in this pod holds the lease.
 fn is_held_by(lease: &Value, pod: &str) -> bool {
     lease["spec"]["holderIdentity"].as_str().unwrap().starts_with(&format!("{pod}_"))
 }
 
-/// The operator of `isolated`, and another one that stands by.
+/// The operator of `isolated`, and a standby.
 async fn two() -> (IsolatedEnv, Operator) {
     let isolated = isolated(&[]).await;
     isolated.operator().until_it_leads().await;
@@ -31,7 +31,7 @@ async fn two() -> (IsolatedEnv, Operator) {
 
 /// Seen to fail without `candidate.release()` in `run`, and when `requests` in `queue.rs` does not wait for the fence.
 #[tokio::test]
-async fn one_of_two_works_and_when_it_is_told_to_stop_the_other_may_at_once() {
+async fn one_of_two_leads_and_when_it_is_stopped_the_other_leads_at_once() {
     let (mut isolated, another) = two().await;
     let env = isolated.env().await;
     env.ready_binding(json!({}), json!({})).await;
@@ -41,7 +41,7 @@ async fn one_of_two_works_and_when_it_is_told_to_stop_the_other_may_at_once() {
     let before = isolated.lease().await;
     assert!(is_held_by(&before, "operator"), "{before:#}");
 
-    let operator = isolated.give_up();
+    let operator = isolated.take_operator();
     operator.signal("TERM");
     let (well, log) = operator.end().await;
     assert!(well, "{log}");
@@ -76,9 +76,9 @@ async fn when_the_leader_dies_in_the_middle_of_its_work_another_finishes_it() {
     assert_eq!(env.broker.instances().len(), 1);
 }
 
-/// When it goes on, polls are due, and the answer to a call of its own is there, of which it would tell with an event.
-/// Seen to fail with the fence removed from `Connection::call` (it polls), and from the client in `run/client.rs` (it
-/// writes the event); and with `Move::Lost` left out (it goes on waiting).
+/// When the former leader resumes, polls are due, and the answer to one of its calls has arrived, for which it would
+/// write an event. Seen to fail with the fence removed from `Connection::call` (it polls), and from the client in
+/// `run/client.rs` (it writes the event); and without `Move::Lost` (it waits for ever).
 #[tokio::test]
 async fn a_leader_that_was_stopped_and_goes_on_after_another_has_taken_over_leaves_everything_alone() {
     const COUNT: usize = 20;
@@ -98,7 +98,7 @@ async fn a_leader_that_was_stopped_and_goes_on_after_another_has_taken_over_leav
     names.push("called".to_owned());
     gate.reached().await;
 
-    let former = isolated.give_up();
+    let former = isolated.take_operator();
     former.signal("STOP");
     gate.open();
     another.until_it_leads().await;
@@ -109,7 +109,7 @@ async fn a_leader_that_was_stopped_and_goes_on_after_another_has_taken_over_leav
     let before = traces(&env).await;
     former.signal("CONT");
     let (well, log) = former.end().await;
-    assert!(!well && log.contains("is held by another_"), "{log}");
+    assert!(!well && log.contains("is now held by another_"), "{log}");
     assert_eq!(traces(&env).await, before);
     assert!(another.leads());
     for name in &names {

@@ -1,10 +1,10 @@
-//! Nothing secret leaks: every byte that the operators write is searched, in whatever form a secret may have there.
+//! No secret value leaks: every byte that the operators write is searched, for every encoding of a secret.
 //!
-//! Whatever is secret in these tests (credentials, passwords, parameters from Secrets) carries [`MARK`]. Every test that
-//! has a namespace ends with a [`search`] of all logs and metrics of the operators, and of all that they have sent to the
-//! API server (statuses, conditions, events and anything else but Secrets, from its audit log).
+//! All secret values of the tests (credentials, passwords, parameters from Secrets) contain [`MARK`]. Each test with a
+//! namespace ends with a [`search`] of all logs and metrics of the operators, and of everything that they have sent to
+//! the API server except Secrets (statuses, conditions, events …, from its audit log).
 //!
-//! Seen to fail: with the broker's answer in a line of debug, and with its bytes.
+//! Seen to fail with the broker's answer in a debug log line, and with its bytes there.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -24,7 +24,7 @@ struct Log {
     searched: u64,
 }
 
-/// From now on this file is searched for secrets, however it grows.
+/// Adds a file to the search. It may grow.
 pub fn watch(path: PathBuf) {
     let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
     if logs.iter().all(|log| log.path != path) {
@@ -35,35 +35,35 @@ pub fn watch(path: PathBuf) {
 /// Panics if a secret was written since the last search.
 pub fn search() {
     let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
-    let news: Vec<(String, String)> =
-        logs.iter_mut().map(|log| (log.path.display().to_string(), log.news())).collect();
+    let lines: Vec<(String, String)> =
+        logs.iter_mut().map(|log| (log.path.display().to_string(), log.new_lines())).collect();
     drop(logs);
-    for (path, text) in news {
+    for (path, text) in lines {
         assert_clean(&path, &text);
     }
 }
 
-/// Panics if a secret is in the text.
+/// Panics if the text contains a secret.
 pub fn assert_clean(what: &str, text: &str) {
     if let Some(line) = FORMS.iter().find_map(|form| text.lines().find(|line| line.contains(form))) {
-        panic!("a secret is in {what}:\n{line}");
+        panic!("{what} contains a secret:\n{line}");
     }
 }
 
 impl Log {
-    /// The whole lines that have been written since the last time.
-    fn news(&mut self) -> String {
-        let mut news = Vec::new();
+    /// The complete lines since the last call.
+    fn new_lines(&mut self) -> String {
+        let mut lines = Vec::new();
         let mut file = File::open(&self.path).unwrap();
         file.seek(SeekFrom::Start(self.searched)).unwrap();
-        file.read_to_end(&mut news).unwrap();
-        news.truncate(news.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
-        self.searched += news.len() as u64;
-        String::from_utf8_lossy(&news).into_owned()
+        file.read_to_end(&mut lines).unwrap();
+        lines.truncate(lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1));
+        self.searched += lines.len() as u64;
+        String::from_utf8_lossy(&lines).into_owned()
     }
 }
 
-/// The mark as it may be written. It consists of letters and digits, which JSON and URLs leave as they are.
+/// The encodings of the mark. It consists of letters and digits, which JSON and URLs do not escape.
 static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let bytes = |format: fn(&u8) -> String, between: &str| {
         MARK.as_bytes().iter().map(format).collect::<Vec<_>>().join(between)
@@ -80,12 +80,12 @@ static FORMS: LazyLock<Vec<String>> = LazyLock::new(|| {
     forms
 });
 
-/// What of the mark can be seen in the base64 of a text that has it after so many bytes (modulo 3).
+/// The part of the mark that is visible in the base64 of a text with `before` bytes (modulo 3) before the mark.
 fn in_base64(before: usize) -> String {
     let text = [&"-".repeat(before), MARK].concat();
     let encoded = STANDARD_NO_PAD.encode(&text);
     let first = [0, 2, 3][before];
-    // The last character depends on what follows.
+    // The last character depends on the text after the mark.
     let last = text.len() * 4 / 3;
     encoded[first..last].to_owned()
 }
@@ -109,7 +109,7 @@ fn a_secret_is_found_in_every_form() {
     ] {
         assert!(seen(&text), "{text}");
     }
-    assert!(!seen("the broker answered status 500"));
+    assert!(!seen("the broker answered with status 500"));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_is_written_later_is_searched_later() {
     let path = crate::process::directory().join("leaks-of-a-test.log");
     let mut log = Log { path: path.clone(), searched: 0 };
     std::fs::write(&path, "one\ntw").unwrap();
-    assert_eq!(log.news(), "one\n");
+    assert_eq!(log.new_lines(), "one\n");
     std::fs::write(&path, "one\ntwo\n").unwrap();
-    assert_eq!((log.news().as_str(), log.news().as_str()), ("two\n", ""));
+    assert_eq!((log.new_lines().as_str(), log.new_lines().as_str()), ("two\n", ""));
 }

@@ -1,8 +1,8 @@
 //! Tests on a real Kubernetes control plane: etcd, API server and controller manager, with the chart installed.
 //!
-//! [`cluster`] starts it once for all tests, in about eight seconds; they run in parallel, each in a namespace of its own.
-//! Each ends with a search for secrets ([`leaks`]).
-//! What needs no API server is tested beside the code. Logs are in `target/it/<process id>`.
+//! [`cluster`] starts it once for all tests, in about eight seconds. The tests run in parallel, each in its own
+//! namespace. Each ends with a search for leaked secrets ([`leaks`]). Code that needs no API server is tested beside
+//! that code. Logs are in `target/it/<process id>`.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,6 +24,7 @@ mod corrupt_answers;
 mod crash;
 mod docs;
 mod examples;
+mod free_port;
 mod generated;
 mod injection;
 mod instances;

@@ -1,4 +1,4 @@
-//! A namespace for each test, and requests in it as plain JSON: exactly what is written here is sent.
+//! A namespace for each test, and requests in it as plain JSON: the tests control every byte that is sent.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -11,23 +11,23 @@ use serde_json::{Value, json};
 use crate::cluster::{Cluster, cluster};
 use crate::leaks;
 
-/// How long anything may take, also on a machine that has much else to do.
+/// The timeout of every wait, long enough for a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
-/// A namespace, and who makes the requests in it. The methods fail with the message of the API server.
+/// A namespace, and the client for its requests. The methods fail with the API server's message.
 pub struct Namespace {
     /// Its name.
     pub name: String,
-    /// As admin, or whom [`as_user`](Self::as_user) has named.
+    /// The admin's client, or that of the user of [`as_user`](Self::as_user).
     pub client: Client,
 }
 
-/// A fresh namespace of the shared cluster, which has the name of the test.
+/// A fresh namespace of the shared cluster, named after the test.
 pub async fn namespace() -> Namespace {
     namespace_of(cluster()).await
 }
 
-/// A fresh namespace, which has the name of the test.
+/// A fresh namespace, named after the test.
 pub async fn namespace_of(cluster: &Cluster) -> Namespace {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let client = cluster.client().await;
@@ -36,7 +36,7 @@ pub async fn namespace_of(cluster: &Cluster) -> Namespace {
     let name = format!("{test}-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let namespace = Namespace { name, client };
     namespace.create(json!({"kind": "Namespace", "metadata": {"name": namespace.name}})).await.unwrap();
-    // No pod is admitted without it.
+    // The API server rejects pods without it.
     eventually("the namespace has its ServiceAccount", PATIENCE, async || {
         namespace.get("ServiceAccount", "default").await
     })
@@ -45,7 +45,7 @@ pub async fn namespace_of(cluster: &Cluster) -> Namespace {
 }
 
 impl Drop for Namespace {
-    /// Every test is one for secrets.
+    /// Every test searches for leaked secrets.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             leaks::search();
@@ -59,19 +59,19 @@ impl Namespace {
         Self { name: self.name.clone(), client: cluster().client_as("admin", user).await }
     }
 
-    /// Creates an object; `apiVersion` is known from the kind.
+    /// Creates an object; `apiVersion` follows from the kind.
     pub async fn create(&self, object: Value) -> Result<Value, String> {
         let path = self.path(kind(&object), "");
         self.send(Method::POST, &path, "application/json", with_version(object)).await
     }
 
-    /// What [`create`](Self::create) would answer.
+    /// Dry run of [`create`](Self::create).
     pub async fn try_create(&self, object: Value) -> Result<Value, String> {
         let path = self.path(kind(&object), "?dryRun=All");
         self.send(Method::POST, &path, "application/json", with_version(object)).await
     }
 
-    /// Writes a whole object, like a client that has read it.
+    /// Replaces a whole object (PUT).
     pub async fn replace(&self, object: Value) -> Result<Value, String> {
         let name = object["metadata"]["name"].as_str().unwrap();
         let path = self.path(kind(&object), &format!("/{name}"));
@@ -90,7 +90,7 @@ impl Namespace {
         self.send(Method::PATCH, &path, "application/merge-patch+json", patch).await
     }
 
-    /// What [`patch`](Self::patch) would answer.
+    /// Dry run of [`patch`](Self::patch).
     pub async fn try_patch(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
         let path = self.path(kind, &format!("/{name}?dryRun=All"));
         self.send(Method::PATCH, &path, "application/merge-patch+json", patch).await
@@ -106,7 +106,7 @@ impl Namespace {
         self.list_with(kind, &[]).await
     }
 
-    /// Lists the objects that have these labels.
+    /// Lists the objects with these labels.
     pub async fn list_with(&self, kind: &str, labels: &[(&str, String)]) -> Vec<Value> {
         let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}%3D{value}")).collect();
         let path = self.path(kind, &format!("?labelSelector={}", labels.join("%2C")));
@@ -167,12 +167,12 @@ fn with_version(mut object: Value) -> Value {
     object
 }
 
-/// Somebody who is nobody in particular.
+/// An impersonated user without groups.
 pub fn user(name: &str) -> AuthInfo {
     AuthInfo { impersonate: Some(name.to_owned()), ..AuthInfo::default() }
 }
 
-/// Tries until it is so, and panics with what was seen last if that takes too long.
+/// Repeats `attempt` until it succeeds. Panics with its last error after `patience`.
 pub async fn eventually<T>(
     what: &str,
     patience: Duration,
@@ -190,7 +190,7 @@ pub async fn eventually<T>(
     }
 }
 
-/// For [`eventually`]: the object if it is as wanted, or else how it looks.
+/// For [`eventually`]: the object if it is as wanted, otherwise its text.
 pub fn wanted(object: Value, is_as_wanted: impl FnOnce(&Value) -> bool) -> Result<Value, String> {
     if is_as_wanted(&object) { Ok(object) } else { Err(format!("{object:#}")) }
 }

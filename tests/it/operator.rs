@@ -1,4 +1,4 @@
-//! The operator under test: the real binary, with the rights that the chart gives it and no others.
+//! The operator under test: the real binary with the chart's RBAC.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -13,32 +13,32 @@ use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
 use crate::scripted::env;
 
-/// A running operator. It is killed, as by `kill -9`, when this is dropped.
+/// A running operator. Dropping it kills the process (`kill -9`).
 pub struct Operator {
-    /// Where it serves its probes and metrics.
+    /// The address of its probes and metrics.
     pub address: SocketAddr,
     process: Process,
 }
 
-/// The one that the tests share.
+/// The operator that the tests share.
 pub fn operator() -> &'static Operator {
     static OPERATOR: LazyLock<Operator> = LazyLock::new(|| Operator::start(cluster(), &[]));
     &OPERATOR
 }
 
 impl Operator {
-    /// Starts the operator of a cluster, with options besides the usual ones, and waits until it is ready. It is always in
-    /// the same pod, so that it takes over from one that was killed without waiting for the lease to run out.
+    /// Starts the operator of a cluster with additional options, and waits until it is ready. It always has the same
+    /// pod name, so it takes over a killed operator's lease without waiting for its end.
     pub fn start(cluster: &Cluster, options: &[&str]) -> Self {
         Self::start_in(cluster, "operator", options)
     }
 
-    /// Starts an operator in a pod of this name.
+    /// Starts an operator with this pod name.
     pub fn start_in(cluster: &Cluster, pod: &str, options: &[&str]) -> Self {
         Self::start_as(cluster, ("operator", pod), options)
     }
 
-    /// Starts an operator that uses the kubeconfig of this name.
+    /// Starts an operator with the kubeconfig of this name.
     pub fn start_as(cluster: &Cluster, (kubeconfig, pod): (&str, &str), options: &[&str]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let address = free_address();
@@ -70,16 +70,16 @@ impl Operator {
         self.process.signal(name);
     }
 
-    /// Waits until it has ended by itself; returns whether that was a good end, and what it has written.
+    /// Waits until it has exited by itself; returns whether it succeeded, and its log.
     pub async fn end(mut self) -> (bool, String) {
-        let status = eventually("the operator ends", PATIENCE, async || {
+        let status = eventually("the operator exits", PATIENCE, async || {
             self.process.ended().ok_or_else(|| self.process.log())
         })
         .await;
         (status.success(), self.process.log())
     }
 
-    /// Whether it has ended by itself.
+    /// Whether it has exited by itself.
     pub fn has_ended(&mut self) -> bool {
         self.process.ended().is_some()
     }
@@ -97,14 +97,14 @@ impl Operator {
         self.count("servicecatalog_leader", "") == 1
     }
 
-    /// The sum of a counter, of all series that have this in their labels.
+    /// The sum of a counter over all series whose labels contain this.
     pub fn count(&self, counter: &str, labels: &str) -> u64 {
         let metrics = self.metrics();
         let series = metrics.lines().filter(|line| line.starts_with(counter) && line.contains(labels));
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
-    /// What it says of itself.
+    /// Its metrics, as text.
     pub fn metrics(&self) -> String {
         get(self.address, "/metrics").unwrap()
     }
@@ -120,7 +120,7 @@ impl Drop for Operator {
     }
 }
 
-/// The names that dashboards of service-catalog look for.
+/// The names that service-catalog's dashboards use.
 #[tokio::test]
 async fn it_serves_metrics_under_the_names_of_service_catalog() {
     let env = env().await;

@@ -1,4 +1,4 @@
-//! The API server or a broker is away for a while: the operator goes on by itself when it is back.
+//! The API server or a broker is unreachable for a while: the operator continues by itself when it is back.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::scenario::{
 use crate::scripted::{BINDING, Endpoint, IsolatedEnv, TestEnv, When, isolated};
 use crate::wire::Wire;
 
-/// An API server that has just started finds the kinds that policies refer to after up to half a minute.
+/// A restarted API server takes up to half a minute to discover the kinds that policies refer to.
 async fn until_bindings_are_admitted(isolated: &IsolatedEnv) {
     let env = isolated.env().await;
     let binding =
@@ -18,9 +18,9 @@ async fn until_bindings_are_admitted(isolated: &IsolatedEnv) {
     eventually("bindings are admitted", PATIENCE, async || env.try_create(binding.clone()).await).await;
 }
 
-/// The broker's endpoint that is asked for the action itself.
-fn asked(life: Scenario) -> Endpoint {
-    match life.action {
+/// The broker's endpoint that carries out the action.
+fn endpoint(scenario: Scenario) -> Endpoint {
+    match scenario.action {
         Register | Relist | Unregister => Endpoint::Catalog,
         Create => Endpoint::Provision,
         Update => Endpoint::Update,
@@ -30,69 +30,71 @@ fn asked(life: Scenario) -> Endpoint {
     }
 }
 
-/// All lives in which a broker is asked.
-fn lives() -> Vec<Scenario> {
-    Scenario::all().into_iter().filter(|life| life.action != Unregister).collect()
+/// The scenarios that call a broker.
+fn scenarios() -> Vec<Scenario> {
+    Scenario::all().into_iter().filter(|scenario| scenario.action != Unregister).collect()
 }
 
-/// A life whose broker is on a wire.
-async fn prepare(life: Scenario, isolated: &IsolatedEnv) -> (TestEnv, Wire) {
+/// Prepares a scenario whose broker is behind a wire.
+async fn prepare(scenario: Scenario, isolated: &IsolatedEnv) -> (TestEnv, Wire) {
     let mut broker = Scenario::broker();
     let wire = broker.wire();
-    (life.prepare(isolated, broker).await, wire)
+    (scenario.prepare(isolated, broker).await, wire)
 }
 
-/// Seen to fail: with the attempt given up, as refused, when nobody listens.
+/// Seen to fail when a refused connection counts as a refusal by the broker, and ends the attempt.
 #[tokio::test]
 async fn a_broker_may_be_away_before_it_is_asked() {
     let isolated = isolated(&[]).await;
-    join_all(lives().into_iter().map(async |life| {
-        let (env, wire) = prepare(life, &isolated).await;
+    join_all(scenarios().into_iter().map(async |scenario| {
+        let (env, wire) = prepare(scenario, &isolated).await;
         wire.cut().await;
-        life.begin(&env).await;
-        env.until_trouble().await;
+        scenario.begin(&env).await;
+        env.until_warning_event().await;
         wire.mend();
-        life.settle(&env).await;
-        let asked = env.broker.ids();
-        let is_as_needed = asked.iter().zip(life.ids()).all(|(ids, needed)| ids.len() <= needed);
-        assert!(is_as_needed, "{life}: nothing was asked: {asked:?}");
-        life.end(&env).await;
+        scenario.settle(&env).await;
+        let ids = env.broker.ids();
+        let is_as_needed = ids.iter().zip(scenario.ids()).all(|(ids, needed)| ids.len() <= needed);
+        assert!(is_as_needed, "{scenario}: the broker was not called, but there are more attempts: {ids:?}");
+        scenario.end(&env).await;
     }))
     .await;
 }
 
-/// Seen to fail: with an update taken for refused when there is no answer.
+/// Seen to fail when an update without an answer counts as refused.
 #[tokio::test]
 async fn a_broker_may_go_away_while_it_is_asked() {
     let isolated = isolated(&[]).await;
-    let moments = lives().into_iter().flat_map(|life| [When::Before, When::After].map(|when| (life, when)));
-    join_all(moments.map(async |(life, when)| {
-        let (env, wire) = prepare(life, &isolated).await;
-        let gate = env.broker.hold(when, asked(life));
-        life.begin(&env).await;
+    let moments =
+        scenarios().into_iter().flat_map(|scenario| [When::Before, When::After].map(|when| (scenario, when)));
+    join_all(moments.map(async |(scenario, when)| {
+        let (env, wire) = prepare(scenario, &isolated).await;
+        let gate = env.broker.hold(when, endpoint(scenario));
+        scenario.begin(&env).await;
         gate.reached().await;
         wire.cut().await;
         gate.open();
-        env.until_trouble().await;
+        env.until_warning_event().await;
         wire.mend();
-        life.settle(&env).await;
-        life.end(&env).await;
+        scenario.settle(&env).await;
+        scenario.end(&env).await;
     }))
     .await;
 }
 
-/// What the broker answers cannot be written down. Seen to fail: with neither a pass repeated that failed,
-/// nor a watch begun anew that was interrupted.
+/// The operator cannot write the broker's answer. Seen to fail without retries of failed reconciles and without
+/// restarts of interrupted watches.
 #[tokio::test]
 async fn the_api_server_may_be_away_while_brokers_are_asked() {
     let mut isolated = isolated(&[]).await;
-    let moments = lives().into_iter().flat_map(|life| [When::Before, When::After].map(|when| (life, when)));
-    let held = join_all(moments.map(async |(life, when)| {
-        let env = life.prepare(&isolated, Scenario::broker()).await;
-        let gate = env.broker.hold(when, asked(life));
-        life.begin(&env).await;
+    let moments =
+        scenarios().into_iter().flat_map(|scenario| [When::Before, When::After].map(|when| (scenario, when)));
+    let held = join_all(moments.map(async |(scenario, when)| {
+        let env = scenario.prepare(&isolated, Scenario::broker()).await;
+        let gate = env.broker.hold(when, endpoint(scenario));
+        scenario.begin(&env).await;
         gate.reached().await;
-        (life, env, gate)
+        (scenario, env, gate)
     }))
     .await;
     isolated.cluster().stop_api_server();
@@ -100,28 +102,28 @@ async fn the_api_server_may_be_away_while_brokers_are_asked() {
         gate.open();
     }
     isolated.cluster().start_api_server();
-    let ends = held.iter().map(async |(life, env, _)| {
-        life.settle(env).await;
-        let asked = env.broker.ids();
-        let is_as_needed = asked.iter().zip(life.ids()).all(|(ids, needed)| ids.len() <= needed);
-        assert!(is_as_needed, "{life}: nothing was lost: {asked:?}");
-        life.end(env).await;
+    let ends = held.iter().map(async |(scenario, env, _)| {
+        scenario.settle(env).await;
+        let ids = env.broker.ids();
+        let is_as_needed = ids.iter().zip(scenario.ids()).all(|(ids, needed)| ids.len() <= needed);
+        assert!(is_as_needed, "{scenario}: no answer was lost, but there are more attempts: {ids:?}");
+        scenario.end(env).await;
     });
-    isolated.keep(join_all(ends)).await;
+    isolated.keep_running(join_all(ends)).await;
     until_bindings_are_admitted(&isolated).await;
 }
 
-/// Watches break, and what happens meanwhile is seen afterwards. Seen to fail: as above.
+/// Watches are interrupted; the operator sees later what happened meanwhile. Seen to fail as the test before.
 #[tokio::test]
 async fn the_api_server_may_be_away_while_operations_go_on() {
     let mut isolated = isolated(&[]).await;
-    let slow = lives().into_iter().filter(|life| life.class == Slow);
-    let going_on = join_all(slow.map(async |life| {
-        let env = life.prepare(&isolated, Scenario::broker()).await;
+    let slow = scenarios().into_iter().filter(|scenario| scenario.class == Slow);
+    let going_on = join_all(slow.map(async |scenario| {
+        let env = scenario.prepare(&isolated, Scenario::broker()).await;
         env.broker.stall();
-        life.begin(&env).await;
-        env.until_broker("it is asked", |broker| broker.calls(asked(life)) > 0).await;
-        (life, env)
+        scenario.begin(&env).await;
+        env.until_broker("it is called", |broker| broker.calls(endpoint(scenario)) > 0).await;
+        (scenario, env)
     }))
     .await;
     isolated.cluster().stop_api_server();
@@ -129,15 +131,15 @@ async fn the_api_server_may_be_away_while_operations_go_on() {
         env.broker.go_on();
     }
     isolated.cluster().start_api_server();
-    let ends = going_on.iter().map(async |(life, env)| {
-        life.settle(env).await;
-        life.end(env).await;
+    let ends = going_on.iter().map(async |(scenario, env)| {
+        scenario.settle(env).await;
+        scenario.end(env).await;
     });
-    isolated.keep(join_all(ends)).await;
+    isolated.keep_running(join_all(ends)).await;
     until_bindings_are_admitted(&isolated).await;
-    // What is new is seen, too.
-    let life = Scenario { action: Create, class: Quick };
-    let env = life.prepare(&isolated, Scenario::broker()).await;
-    life.begin(&env).await;
-    life.settle(&env).await;
+    // The watches deliver new objects, too.
+    let scenario = Scenario { action: Create, class: Quick };
+    let env = scenario.prepare(&isolated, Scenario::broker()).await;
+    scenario.begin(&env).await;
+    scenario.settle(&env).await;
 }

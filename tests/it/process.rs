@@ -1,7 +1,7 @@
-//! Programs that tests start: they write logs, and end with the tests.
+//! Child processes of the tests: they write logs, and end with the tests.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::LazyLock;
@@ -9,7 +9,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A running program. It ends when this is dropped, or when the tests end, whatever ends them.
+use crate::free_port::free_port;
+
+/// A running program. It is killed when this is dropped, and when the tests end for any reason.
 pub struct Process {
     child: Child,
     log: PathBuf,
@@ -36,37 +38,37 @@ impl Process {
         run(Command::new("kill").args(["-s", name, &self.child.id().to_string()]));
     }
 
-    /// How it has ended, if it has.
+    /// Its exit status, if it has exited.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    /// What it has written.
+    /// Its output so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Panics with the end of the log if the program has ended by itself.
+    /// Panics with the end of the log if the program has exited by itself.
     pub fn must_live(&mut self) {
         if let Some(status) = self.ended() {
             let log = self.log();
             let end: Vec<&str> = log.lines().rev().take(20).collect();
             let end = end.into_iter().rev().collect::<Vec<_>>().join("\n");
-            panic!("it ended with {status}; {}:\n{end}", self.log.display());
+            panic!("it exited with {status}; {}:\n{end}", self.log.display());
         }
     }
 }
 
 impl Drop for Process {
-    /// `kill -9`: there is nothing to tidy up.
+    /// `kill -9`: the programs need no clean-up.
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The kernel kills a child when the thread that started it ends, and every test has a thread of its own. So all are
-/// started by one that never ends.
+/// The parent death signal kills a child when the thread that started it ends, and every test has its own thread. So
+/// one thread that never ends starts all programs.
 fn spawn(command: Command) -> Child {
     static STARTER: LazyLock<Sender<(Command, Sender<Child>)>> = LazyLock::new(|| {
         let (sender, orders) = channel::<(Command, Sender<Child>)>();
@@ -82,19 +84,19 @@ fn spawn(command: Command) -> Child {
     child.recv().unwrap()
 }
 
-/// Runs a program to its end, which must be a good one.
+/// Runs a program to its end, which must be a success; returns its output.
 pub fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", text(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// All that a program has printed.
+/// The output of a program, stdout and stderr.
 pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
-/// Tries until it is so. Only for starting up: tests have [`eventually`](crate::namespace::eventually).
+/// Repeats `attempt` until it succeeds. Only for startup: tests have [`eventually`](crate::namespace::eventually).
 pub fn until(what: &str, mut attempt: impl FnMut() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(seen) = attempt() {
@@ -103,12 +105,12 @@ pub fn until(what: &str, mut attempt: impl FnMut() -> Result<(), String>) {
     }
 }
 
-/// An address of this machine that nobody listens on.
+/// An address of this machine on which no program listens.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }
 
-/// A directory for what this run of the tests leaves behind. Those of earlier runs are removed.
+/// The directory for the files of this test run. Removes those of earlier runs.
 pub fn directory() -> &'static Path {
     static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
         let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/it");

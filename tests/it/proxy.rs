@@ -1,4 +1,5 @@
-//! A proxy between an operator and the API server: what the operator writes in a namespace reconciles the namespace's killpoint.
+//! A proxy between an operator and the API server: the operator's writes in a namespace go through the namespace's
+//! killpoint.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,9 +15,9 @@ use crate::cluster::Cluster;
 use crate::killpoint::Killpoint;
 use crate::server::Server;
 
-/// A proxy. It ends when this is dropped.
+/// A proxy. It stops when this is dropped.
 pub struct Proxy {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     killpoints: Traps,
     _server: Server,
@@ -46,13 +47,13 @@ impl Proxy {
         Self { url: format!("http://{}", server.address), killpoints, _server: server }
     }
 
-    /// Lays a killpoint in a namespace.
-    pub fn lay(&self, namespace: &str, killpoint: Killpoint) {
+    /// Sets the killpoint of a namespace.
+    pub fn set_killpoint(&self, namespace: &str, killpoint: Killpoint) {
         self.killpoints.lock().unwrap().insert(namespace.to_owned(), killpoint);
     }
 }
 
-/// In which namespace a request changes something, and what: like `PUT serviceinstances/status`.
+/// The namespace that a request writes in, and the write, for example `PUT serviceinstances/status`.
 fn effect(request: &Request) -> Option<(String, String)> {
     if request.method().is_safe() {
         return None;
@@ -72,7 +73,7 @@ async fn forward(client: &reqwest::Client, server: &str, request: Request) -> Re
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let request =
         client.request(head.method, format!("{server}{}", head.uri)).headers(head.headers).body(body);
-    // Without an answer this ends the task that serves the connection, without a word.
+    // Without an answer, close the connection: the panic silently ends the task that serves it.
     let answer = request.send().await.unwrap_or_else(|_| std::panic::resume_unwind(Box::new("closed")));
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers().iter().filter(|(name, _)| *name != TRANSFER_ENCODING) {

@@ -1,5 +1,5 @@
-//! Workloads whose pods do not have what bindings give are restarted. There is no kubelet: pods stay pending, which is
-//! enough to see who makes them anew.
+//! Rollouts: the operator restarts workloads whose pods lack the current credentials. Without a kubelet pods stay
+//! pending, which is enough to see which workloads replace them.
 
 mod deletion;
 mod limits;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::namespace::{Namespace, PATIENCE, eventually};
 use crate::scripted::{BINDING, INSTANCE, TestEnv, condition, env};
 
-/// What bindings of these tests select.
+/// The pod selector of these tests' bindings.
 fn web() -> Value {
     json!({"podSelector": {"matchLabels": {"app": "web"}}})
 }
 
-/// The template of pods that they select.
+/// A pod template that it selects.
 fn template() -> Value {
     json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "main", "image": "image"}]}})
 }
@@ -28,7 +28,7 @@ fn workload(kind: &str, name: &str, spec: Value) -> Value {
     workload
 }
 
-/// With this strategy, old pods go although new ones are never ready.
+/// This strategy replaces pods although the new ones never become ready.
 fn recreate() -> Value {
     json!({"strategy": {"type": "Recreate"}})
 }
@@ -37,12 +37,12 @@ fn uid(object: &Value) -> &str {
     object["metadata"]["uid"].as_str().unwrap()
 }
 
-/// The revision of the binding that a pod has.
+/// A pod's revision of the binding.
 fn stamp<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
     pod["metadata"]["annotations"][format!("revision.servicecatalog.k8s.io/{}", uid(binding))].as_str()
 }
 
-/// The revision of the binding for which the pods of a workload are restarted.
+/// The binding's revision for which a workload was restarted.
 fn restart<'a>(workload: &'a Value, binding: &Value) -> Option<&'a str> {
     let annotations = &workload["spec"]["template"]["metadata"]["annotations"];
     annotations[format!("restart.servicecatalog.k8s.io/{}", uid(binding))].as_str()
@@ -64,7 +64,7 @@ impl Namespace {
         .await
     }
 
-    /// Waits until all pods have this revision of the binding, or nothing of it.
+    /// Waits until all pods have this revision of the binding, or none.
     async fn until_stamped(&self, binding: &Value, revision: Option<&str>) {
         let is_stamped =
             |pods: &[Value]| !pods.is_empty() && pods.iter().all(|pod| stamp(pod, binding) == revision);
@@ -72,15 +72,15 @@ impl Namespace {
     }
 }
 
-/// An instance, and a binding to it that is ready and has said so of its pods.
+/// An instance, and a binding to it that is ready and rolled out.
 async fn rolled_out(env: &TestEnv, spec: Value) -> Value {
     let binding = env.ready_binding(json!({}), spec).await;
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     binding
 }
 
-/// Pods get something else: another variable.
-async fn inject_otherwise(env: &TestEnv, name: &str) {
+/// Changes the injection: pods get another variable.
+async fn change_injection(env: &TestEnv, name: &str) {
     let change = json!({"spec": {"injection": {"env": [{"name": "PASSWORD", "key": "password"}]}}});
     env.patch(BINDING, name, change).await.unwrap();
 }
@@ -102,7 +102,7 @@ async fn a_workload_that_is_right_is_left_alone() {
     let binding = rolled_out(&env, web()).await;
     let before = env.running(workload("Deployment", "web", recreate())).await;
     env.until_stamped(&binding, Some("1")).await;
-    // What comes later is seen to be done: this one is restarted.
+    // The operator has processed a later binding: it has restarted this workload.
     let other = json!({"podSelector": {"matchLabels": {"app": "other"}}});
     env.binding("other", other).await;
     env.until_says(BINDING, "other", "RolledOut=True RolledOut").await;
@@ -115,7 +115,7 @@ async fn a_pod_that_waited_for_the_secret_is_right() {
     let env = env().await;
     env.binding("db", web()).await;
     let binding = env.get(BINDING, "db").await.unwrap();
-    // Until the API server knows the binding, pods do not get it.
+    // Wait until the API server injects the binding.
     eventually("pods get the binding", PATIENCE, async || {
         let mut pod = template();
         (pod["kind"], pod["metadata"]["name"]) = ("Pod".into(), "probe".into());
@@ -157,7 +157,7 @@ async fn a_changed_injection_and_a_changed_selector_restart() {
     let env = env().await;
     let binding = rolled_out(&env, web()).await;
     env.running(workload("Deployment", "web", recreate())).await;
-    inject_otherwise(&env, "db").await;
+    change_injection(&env, "db").await;
     env.until_stamped(&binding, Some("2")).await;
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     env.patch(BINDING, "db", json!({"spec": {"podSelector": null, "injection": null}})).await.unwrap();
@@ -171,7 +171,7 @@ async fn a_stateful_set_and_a_daemon_set_are_restarted() {
     let env = env().await;
     let node = json!({"kind": "Node", "metadata": {"name": env.name, "labels": {"test": env.name}}});
     env.create(node).await.unwrap();
-    // Nobody makes its pods ready: in order, they would be waited for.
+    // Without a kubelet its pods never become ready, and an ordered StatefulSet would wait for them.
     let parallel = json!({"serviceName": "web", "podManagementPolicy": "Parallel"});
     env.create(workload("StatefulSet", "stateful", parallel)).await.unwrap();
     let mut daemon = workload("DaemonSet", "daemon", json!({}));
@@ -188,7 +188,7 @@ async fn a_stateful_set_and_a_daemon_set_are_restarted() {
 }
 
 #[tokio::test]
-async fn who_wants_no_restarts_is_told_how_to_do_it() {
+async fn without_restarts_the_condition_names_the_command() {
     let env = env().await;
     let before = env.running(workload("Deployment", "web", recreate())).await;
     for restart in ["Never", "OnRotation"] {
@@ -200,11 +200,11 @@ async fn who_wants_no_restarts_is_told_how_to_do_it() {
     env.ready_instance(json!({})).await;
     for name in ["never", "onrotation"] {
         let message = env.until_says(BINDING, name, "RolledOut=False RestartsDisabled").await;
-        assert!(message.contains("kubectl rollout restart does it for: deployment/web"), "{message}");
+        assert!(message.contains("run kubectl rollout restart for: deployment/web"), "{message}");
     }
     let after = env.get("Deployment", "web").await.unwrap();
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
-    // As kubectl does it.
+    // The annotation that `kubectl rollout restart` sets.
     let by_hand = json!({"spec": {"template": {"metadata": {"annotations": {"restartedAt": "now"}}}}});
     env.patch("Deployment", "web", by_hand).await.unwrap();
     for name in ["never", "onrotation"] {
@@ -233,7 +233,7 @@ async fn who_cannot_be_restarted_is_named() {
     assert!(message.contains("deployment/paused"), "{message}");
     assert!(message.contains("job/once, pod/bare"), "{message}");
     env.delete("Pod", "bare").await.unwrap();
-    // Its pod goes.
+    // This deletes its pod.
     env.patch("Job", "once", json!({"spec": {"suspend": true}})).await.unwrap();
     env.patch("Deployment", "paused", json!({"spec": {"paused": false}})).await.unwrap();
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;

@@ -1,4 +1,4 @@
-//! What a user does with one object, from the first wish to the end.
+//! A user's action on one object, from its preparation to the clean-up.
 
 use std::fmt;
 
@@ -13,48 +13,48 @@ use crate::scripted::{BINDING, Broker, INSTANCE, IsolatedEnv, TestEnv, assert_in
 pub enum Action {
     /// A broker is registered.
     Register,
-    /// Its catalog has changed, and is fetched again.
+    /// A broker's catalog has changed, and is relisted.
     Relist,
-    /// It is deleted.
+    /// A broker is deleted.
     Unregister,
     /// An instance is created.
     Create,
-    /// It gets another plan and other parameters.
+    /// An instance gets another plan and other parameters.
     Update,
-    /// It is deleted.
+    /// An instance is deleted.
     Delete,
-    /// It is bound.
+    /// A binding is created.
     Bind,
-    /// Its credentials are replaced, and the former ones are removed.
+    /// The credentials of a binding are rotated, and the predecessor is removed.
     Rotate,
-    /// It is unbound.
+    /// A binding is deleted.
     Unbind,
 }
 
 pub use Action::{Bind, Create, Delete, Register, Relist, Rotate, Unbind, Unregister, Update};
 
-/// A scenario. Before the action all goes well, after it all is undone.
+/// A scenario: the preparation, the tested action, and the clean-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// What is done.
+    /// The tested action.
     pub action: Action,
-    /// To what.
+    /// The class of the instance.
     pub class: Class,
 }
 
-/// Whether the broker works at once or takes its time.
+/// Whether the broker works synchronously.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// At once.
+    /// Synchronous.
     Quick,
-    /// Asynchronously; bindings, too.
+    /// Asynchronous, for bindings too.
     Slow,
 }
 
 pub use Class::{Quick, Slow};
 
 const BROKER: &str = "ServiceBroker";
-/// How many classes and plans the catalog has.
+/// The numbers of classes and of plans in the catalog.
 const OFFERED: [usize; 2] = [2, 4];
 
 impl fmt::Display for Scenario {
@@ -74,17 +74,17 @@ impl Scenario {
         all
     }
 
-    /// How many ids of instances, and of bindings, it needs if all goes well.
+    /// The numbers of instance ids and binding ids that it uses with one attempt each.
     pub fn ids(self) -> [usize; 2] {
         [1, if self.action == Rotate { 2 } else { 1 }]
     }
 
-    /// The broker that is needed.
+    /// Starts the broker that it needs.
     pub fn broker() -> Broker {
         Broker::offering(catalog())
     }
 
-    /// Lives until just before the action.
+    /// Prepares everything before the action.
     pub async fn prepare(self, isolated: &IsolatedEnv, broker: Broker) -> TestEnv {
         let env = isolated.unregistered(broker).await;
         if self.action == Register {
@@ -105,7 +105,7 @@ impl Scenario {
         env
     }
 
-    /// What the user does.
+    /// Performs the action, as the user.
     pub async fn begin(self, env: &TestEnv) {
         match self.action {
             Register => env.register(json!({})).await,
@@ -141,7 +141,7 @@ impl Scenario {
         }
     }
 
-    /// Waits until what the user wants is so, and there is nothing else.
+    /// Waits until the action is complete, and broker and objects agree.
     pub async fn settle(self, env: &TestEnv) {
         match self.action {
             Register | Relist => {
@@ -175,7 +175,7 @@ impl Scenario {
         assert_in_step(env).await;
     }
 
-    /// The user wants nothing any more, and nothing is left but the Secret, which the garbage collector sees to.
+    /// Deletes everything, and checks that only the Secret may be left, which the garbage collector removes.
     pub async fn end(self, env: &TestEnv) {
         for (kind, name) in [(BINDING, "db"), (INSTANCE, "db"), (BROKER, "broker")] {
             if env.delete(kind, name).await.is_ok() {
@@ -200,7 +200,7 @@ impl Scenario {
 }
 
 async fn until_offered(env: &TestEnv, wanted: [usize; 2]) {
-    eventually("the right classes and plans are offered", PATIENCE, async || {
+    eventually("the right classes and plans are published", PATIENCE, async || {
         let offered = [env.list("ServiceClass").await, env.list("ServicePlan").await];
         let is_right = offered.each_ref().map(Vec::len) == wanted;
         if is_right { Ok(()) } else { Err(format!("{offered:#?}")) }

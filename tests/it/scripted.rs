@@ -1,13 +1,13 @@
-//! A broker that lives in the test: it speaks the Open Service Broker API, keeps the truth, remembers whatever it was
-//! asked, watches its caller's manners, and misbehaves as scripted.
+//! A broker in the test's process: it serves the Open Service Broker API, records all requests, checks them against the
+//! specification, and has the faults that the test scripts.
 //!
-//! Every test has one of its own. When it ends, a breach of the specification by the operator fails the test.
+//! Each test has its own. When it is dropped, a request of the operator that broke the specification fails the test.
 
 mod env;
 mod fault;
 mod isolated;
 
-// The broker of the simulation: one truth, one set of rules.
+// The simulation's model of a broker, so that both have one state machine and one set of rules.
 #[path = "../../src/testing/broker/request.rs"]
 mod request;
 #[path = "../../src/testing/broker/rules.rs"]
@@ -37,11 +37,11 @@ pub use isolated::{IsolatedEnv, isolated, isolated_with_killpoints};
 pub use request::{Endpoint, Request};
 pub use truth::{Binding, Instance, MARK, Truth};
 
-/// A broker. It ends with its test.
+/// A broker. It stops when this is dropped.
 pub struct Broker {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
-    /// What goes to it reconciles here.
+    /// The killpoint of the requests to it.
     pub killpoint: Killpoint,
     state: Arc<Mutex<State>>,
     server: Server,
@@ -63,7 +63,7 @@ impl Broker {
         Self::offering(catalog(""))
     }
 
-    /// Starts a broker that offers this.
+    /// Starts a broker that offers this catalog.
     pub fn offering(catalog: Value) -> Self {
         let state = Arc::new(Mutex::new(State {
             catalog,
@@ -84,24 +84,24 @@ impl Broker {
         Self { url, killpoint, state, server }
     }
 
-    /// Puts a wire before it.
+    /// Puts a wire in front of it.
     pub fn wire(&mut self) -> Wire {
         let wire = Wire::to(self.server.address);
         self.url = format!("http://{}", wire.address);
         wire
     }
 
-    /// From now on it wants these credentials: the value of `Authorization`.
+    /// From now on it requires this value of `Authorization`.
     pub fn require(&self, authorization: &str) {
         self.lock().authorization = Some(authorization.to_owned());
     }
 
-    /// Changes what it offers.
+    /// Changes its catalog.
     pub fn change_catalog(&self, change: impl FnOnce(&mut Value)) {
         change(&mut self.lock().catalog);
     }
 
-    /// The `metadata` of bindings that are made from now on; `null` for none.
+    /// Sets the `metadata` of new bindings; `null` for none.
     pub fn lifetime(&self, metadata: Value) {
         self.lock().truth.metadata = metadata;
     }
@@ -111,22 +111,22 @@ impl Broker {
         self.lock().truth.stalled = true;
     }
 
-    /// Asynchronous operations end again, when the broker is asked how far they are.
+    /// Asynchronous operations end again at their next poll.
     pub fn go_on(&self) {
         self.lock().truth.stalled = false;
     }
 
-    /// The next such request that has no fault yet gets this one, before it is done.
+    /// The next request to the endpoint that has no fault yet meets this one, without an effect.
     pub fn before(&self, endpoint: Endpoint, fault: Fault) {
         self.script(endpoint, When::Before, fault);
     }
 
-    /// The next such request that has no fault yet gets this one, after it was done.
+    /// The next request to the endpoint that has no fault yet meets this one, after its effect.
     pub fn after(&self, endpoint: Endpoint, fault: Fault) {
         self.script(endpoint, When::After, fault);
     }
 
-    /// The next such request that has no fault yet waits at this gate.
+    /// The next request to the endpoint that has no fault yet waits at this gate.
     pub fn hold(&self, when: When, endpoint: Endpoint) -> Gate {
         let gate = Gate::default();
         self.script(endpoint, when, Fault::Hold(gate.clone()));
@@ -137,7 +137,7 @@ impl Broker {
         self.lock().script.entry(endpoint).or_default().push_back((when, fault));
     }
 
-    /// Whether all faults have found their request.
+    /// Whether all scripted faults have occurred.
     pub fn is_script_over(&self) -> bool {
         self.lock().script.values().all(VecDeque::is_empty)
     }
@@ -147,7 +147,7 @@ impl Broker {
         self.lock().requests.iter().filter(|request| request.endpoint == endpoint).cloned().collect()
     }
 
-    /// The ids under which instances and bindings were asked for so far.
+    /// The ids of all provisions and binds so far, one for each attempt.
     pub fn ids(&self) -> [BTreeSet<String>; 2] {
         let instances = self.requests(Endpoint::Provision).into_iter().map(|request| request.instance);
         let bindings = self.requests(Endpoint::Bind).into_iter().map(|request| request.binding);
@@ -166,36 +166,36 @@ impl Broker {
         self.lock().requests.clone()
     }
 
-    /// It has been asked this before the test began; returns what it has answered.
-    pub async fn has_done(&self, method: &str, path: &str, body: Value) -> Value {
+    /// Executes a request directly, to prepare a test; returns the body of the answer.
+    pub async fn execute(&self, method: &str, path: &str, body: Value) -> Value {
         let request = axum::extract::Request::builder().method(method).uri(path);
         let request = Request::read(request.body(Body::from(body.to_string())).unwrap()).await;
         self.lock().truth.answer(&request).1
     }
 
-    /// How many requests there were to an endpoint.
+    /// The number of requests to an endpoint.
     pub fn calls(&self, endpoint: Endpoint) -> usize {
         self.requests(endpoint).len()
     }
 
-    /// How many requests there were altogether.
+    /// The number of all requests.
     pub fn all_calls(&self) -> usize {
         self.lock().requests.len()
     }
 
-    /// The instances that there are, by id.
+    /// The instances, by id.
     pub fn instances(&self) -> BTreeMap<String, Instance> {
         self.lock().truth.instances.clone()
     }
 
-    /// The only instance that there is.
+    /// The only instance.
     pub fn instance(&self) -> Instance {
         let mut instances = self.instances();
         assert_eq!(instances.len(), 1, "{instances:#?}");
         instances.pop_first().unwrap().1
     }
 
-    /// The only binding that there is, and its id.
+    /// The only binding, and its id.
     pub fn binding(&self) -> (String, Binding) {
         let mut bindings = self.instance().bindings;
         assert_eq!(bindings.len(), 1, "{bindings:#?}");
@@ -211,17 +211,14 @@ impl Drop for Broker {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let violations = &self.lock().violations;
-            assert!(
-                violations.is_empty(),
-                "the operator does not keep to the specification: {violations:#?}"
-            );
+            assert!(violations.is_empty(), "the operator breaks the specification: {violations:#?}");
         }
     }
 }
 
 async fn serve(state: &Mutex<State>, request: Request) -> Response {
     let lock = || state.lock().unwrap();
-    let _turn = Turn::begin(state, &request);
+    let _in_flight = InFlight::begin(state, &request);
     let fault = lock().receive(&request);
     let act = || lock().answer(&request);
     match fault {
@@ -244,13 +241,13 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
                     response.headers_mut().insert("Retry-After", seconds.into());
                     response
                 }
-                Fault::Spoilt(spoil) => {
+                Fault::Corrupt(corruption) => {
                     let mut response = answer.unwrap_or_else(|| respond(200, json!({}).to_string()));
-                    let spoil = format!("{spoil:?}").parse().unwrap();
-                    response.headers_mut().insert(CORRUPT, spoil);
+                    let corruption = format!("{corruption:?}").parse().unwrap();
+                    response.headers_mut().insert(CORRUPT, corruption);
                     response
                 }
-                // This ends the task that serves the connection, without a word.
+                // Close the connection: the panic silently ends the task that serves it.
                 Fault::Close | Fault::Hold(_) => std::panic::resume_unwind(Box::new("closed")),
             }
         }
@@ -258,11 +255,11 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
 }
 
 impl State {
-    /// Remembers a request, and finds the fault that is scripted for it.
+    /// Records and checks a request; returns its scripted fault.
     fn receive(&mut self, request: &Request) -> Option<(When, Fault)> {
         if self.authorization.as_deref().is_some_and(|wanted| request.header("Authorization") != Some(wanted))
         {
-            return Some((When::Before, refusal(401, "who are you?")));
+            return Some((When::Before, refusal(401, "wrong credentials")));
         }
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         self.requests.push(request.clone());
@@ -282,25 +279,25 @@ fn respond(status: u16, body: String) -> Response {
     Response::builder().status(status).body(Body::from(body)).unwrap()
 }
 
-/// A request that changes an instance or its bindings is being worked on, until the caller has its answer or has gone.
-struct Turn<'a>(Option<(&'a Mutex<State>, String)>);
+/// A request in flight that changes an instance or its bindings. It ends when the caller has its answer or disconnects.
+struct InFlight<'a>(Option<(&'a Mutex<State>, String)>);
 
-impl<'a> Turn<'a> {
+impl<'a> InFlight<'a> {
     fn begin(state: &'a Mutex<State>, request: &Request) -> Self {
-        if !request.endpoint.changes_something() {
+        if !request.endpoint.is_mutating() {
             return Self(None);
         }
         let mut state_now = state.lock().unwrap();
         let at_work = state_now.at_work.entry(request.instance.clone()).or_default();
         *at_work += 1;
         if *at_work > 1 {
-            state_now.violations.push(format!("{request:?}: while another one changes the instance"));
+            state_now.violations.push(format!("{request:?}: while another request changes the instance"));
         }
         Self(Some((state, request.instance.clone())))
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         if let Some((state, instance)) = &self.0 {
             *state.lock().unwrap().at_work.get_mut(instance).unwrap() -= 1;
@@ -308,8 +305,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// What a broker offers unless told otherwise; `prefix` makes the ids its own. Plans whose id ends in `slow` work
-/// asynchronously.
+/// The default catalog; `prefix` makes the ids unique. Plans whose id ends in `slow` work asynchronously.
 pub fn catalog(prefix: &str) -> Value {
     let plan = |name: &str| json!({"id": format!("{prefix}{name}"), "name": name, "description": name});
     let with = |mut plan: Value, member: &str, value: bool| {

@@ -1,4 +1,4 @@
-//! All that `svcat`, the command line client of service-catalog, does.
+//! The commands of `svcat`, the command line client of service-catalog.
 
 mod client;
 mod desk;
@@ -60,7 +60,7 @@ async fn a_broker_that_does_not_answer_is_shown_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_broker_is_synced_although_somebody_else_has_edited_it_meanwhile() {
+async fn a_broker_is_synced_although_another_client_has_edited_it_meanwhile() {
     for scope in BOTH {
         let desk = Desk::registered(scope).await;
         let kind = scope.kind("Broker");
@@ -71,7 +71,7 @@ async fn a_broker_is_synced_although_somebody_else_has_edited_it_meanwhile() {
             .sync(scope, &desk.name, async || {
                 edits += 1;
                 if edits == 1 {
-                    let edit = json!({"metadata": {"annotations": {"somebody": "else"}}});
+                    let edit = json!({"metadata": {"annotations": {"another": "client"}}});
                     desk.patch(&kind, &desk.name, edit).await.unwrap();
                 }
             })
@@ -83,7 +83,7 @@ async fn a_broker_is_synced_although_somebody_else_has_edited_it_meanwhile() {
         let mut expected = before["spec"].clone();
         expected["relistRequests"] = 1.into();
         assert_eq!(broker["spec"], expected, "the rest of the spec is as it was");
-        assert_eq!(broker["metadata"]["annotations"]["somebody"], "else");
+        assert_eq!(broker["metadata"]["annotations"]["another"], "client");
         desk.leave().await;
     }
 }
@@ -200,7 +200,7 @@ async fn an_instance_is_bound_unbound_and_deprovisioned() {
     }
 }
 
-/// The finalizer is taken away before the object is deleted, so it must not be put back in between.
+/// `svcat` removes the finalizer before it deletes the object, so the operator must not restore it in between.
 #[tokio::test]
 async fn what_is_abandoned_stays_so_and_goes_at_once_without_the_broker_being_asked() {
     let desk = Desk::registered(Scope::Namespace).await;
@@ -209,7 +209,7 @@ async fn what_is_abandoned_stays_so_and_goes_at_once_without_the_broker_being_as
     for kind in [BINDING, INSTANCE] {
         desk.svcat().abandon(kind, "db").await;
     }
-    // The operator has looked at both since, and has had reason to write: the Secret is repaired, the instance updated.
+    // The operator has reconciled and written both since: it has repaired the Secret and updated the instance.
     desk.delete("Secret", "db").await.unwrap();
     desk.svcat().touch("db", async || {}).await;
     desk.until_ready(INSTANCE, "db").await;
@@ -228,7 +228,7 @@ async fn what_is_abandoned_stays_so_and_goes_at_once_without_the_broker_being_as
     assert_eq!(desk.broker.instance().bindings.len(), 1, "it is left at the broker");
 }
 
-/// An instance that is abandoned leaves its bindings behind.
+/// An abandoned instance leaves its bindings behind.
 #[tokio::test]
 async fn a_binding_whose_instance_was_abandoned_can_still_be_unbound() {
     let desk = Desk::registered(Scope::Namespace).await;

@@ -1,7 +1,8 @@
-//! A cluster of service-catalog 0.3, taken over as docs/upgrade.md says.
+//! The upgrade of a cluster from service-catalog 0.3, as docs/upgrade.md describes it.
 //!
-//! The definitions are put into etcd as service-catalog's chart wrote them, which no API server accepts any more; the objects
-//! are as it stored them. Every state that it leaves behind is in the tables of the core (`adopt`); here is one of each kind.
+//! The tests write the CRDs into etcd as service-catalog's chart wrote them, because no API server accepts them any
+//! more. The objects are as service-catalog stored them. Unit tests of the core (`adopt`) cover all their states; here
+//! is one of each kind.
 
 mod stored;
 
@@ -24,7 +25,7 @@ fn commands() -> String {
     format!("set -eu\n{}", blocks.collect::<String>())
 }
 
-/// Follows the guide. There are no nodes, so the operator is not started by it.
+/// Follows the guide, without starting the operator's pods: there are no nodes.
 fn follow_the_guide(cluster: &Cluster) -> String {
     let tools = directory().join("takeover-tools");
     std::fs::create_dir(&tools).unwrap();
@@ -43,7 +44,7 @@ fn follow_the_guide(cluster: &Cluster) -> String {
     std::fs::read_to_string(tools.join("backup.yaml")).unwrap()
 }
 
-/// What the guide has the operator call the cluster.
+/// The `--cluster-id` that the guide gives to the operator.
 fn cluster_id(cluster: &Cluster) -> String {
     let arguments = "jsonpath={.spec.template.spec.containers[0].args}";
     let of =
@@ -88,16 +89,16 @@ async fn a_cluster_of_service_catalog_is_taken_over_as_the_guide_says() {
     all_goes_on_from_here(&env).await;
 }
 
-/// As the guide has it for a move to another cluster: the objects are created anew, with the ids that the broker knows.
+/// The guide's move to another cluster: the objects are created again with the ids that the broker knows.
 #[tokio::test]
 async fn objects_that_are_created_with_the_old_ids_make_nothing_twice() {
     let env = env().await;
     let parameters = json!({"size": 1});
     let body = json!({"service_id": "database-ID", "plan_id": "small", "parameters": parameters});
-    env.broker.has_done("PUT", "/v2/service_instances/the-old-id", body).await;
+    env.broker.execute("PUT", "/v2/service_instances/the-old-id", body).await;
     let path = "/v2/service_instances/the-old-id/service_bindings/the-old-binding";
     let body = json!({"service_id": "database-ID", "plan_id": "small"});
-    let bound = env.broker.has_done("PUT", path, body).await;
+    let bound = env.broker.execute("PUT", path, body).await;
 
     let instance = json!({"externalID": "the-old-id", "parameters": parameters});
     env.ready_binding(instance, json!({"externalID": "the-old-binding"})).await;
@@ -108,7 +109,7 @@ async fn objects_that_are_created_with_the_old_ids_make_nothing_twice() {
     assert!(env.broker.instances().is_empty());
 }
 
-/// Nothing is asked, nothing is lost.
+/// The operator does not call the broker for settled objects, and keeps their spec, status and labels.
 async fn what_was_settled_is_as_before(env: &TestEnv, stored: &Stored, operator: &Operator) {
     let ready =
         env.until("ServiceInstance", "mini-instance", |object| !object["status"]["instanceID"].is_null());
@@ -130,8 +131,8 @@ async fn what_was_settled_is_as_before(env: &TestEnv, stored: &Stored, operator:
             let of = if request.binding.is_empty() { &request.instance } else { &request.binding };
             of == id
         };
-        let asked: Vec<Request> = env.broker.all_requests().into_iter().filter(about_it).collect();
-        assert!(asked.is_empty(), "{asked:#?}");
+        let requests: Vec<Request> = env.broker.all_requests().into_iter().filter(about_it).collect();
+        assert!(requests.is_empty(), "{requests:#?}");
     }
     let entries = json_secret(&env.get("Secret", "mini-binding").await.unwrap());
     assert_eq!(entries["password"], stored::PASSWORD);
@@ -139,7 +140,7 @@ async fn what_was_settled_is_as_before(env: &TestEnv, stored: &Stored, operator:
     assert!(operator.leads());
 }
 
-/// Everything that was there is there, as it was.
+/// `after` contains everything of `before` unchanged.
 fn keeps(before: &Value, after: &Value, path: &str) {
     match before {
         Value::Object(members) => {
@@ -147,7 +148,7 @@ fn keeps(before: &Value, after: &Value, path: &str) {
                 keeps(value, &after[name], &format!("{path}.{name}"));
             }
         }
-        // Written as nothing, read as nothing.
+        // A null may be left out.
         Value::Null => {}
         _ => assert_eq!(before, after, "{path}"),
     }
@@ -188,7 +189,7 @@ async fn what_was_being_deleted_goes(env: &TestEnv) {
     assert_eq!(left[&stored::id("mini-instance")].bindings.len(), 3, "{left:#?}");
 }
 
-/// What was taken over is like what is new.
+/// Objects of service-catalog behave like new ones from here.
 async fn all_goes_on_from_here(env: &TestEnv) {
     let edit = json!({"spec": {"parameters": {"param-2": "changed"}}});
     env.patch(INSTANCE, "mini-instance", edit).await.unwrap();

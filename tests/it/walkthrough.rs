@@ -1,4 +1,4 @@
-//! The walkthrough that users of service-catalog know, with its manifests, which are in `examples/walkthrough`.
+//! service-catalog's walkthrough, with its manifests in `examples/walkthrough`.
 
 mod promises;
 mod sample;
@@ -21,8 +21,8 @@ const CLASS: &str = "4f6e6cf6-ffdd-425f-a2c7-3c9258ad2468";
 const PLAN: &str = "86064792-7ea2-467b-af93-ac9694d96d52";
 const SINGLE_PLAN_CLASS: &str = "5f6e6cf6-ffdd-425f-a2c7-3c9258ad2468";
 
-/// All that is the same in both scopes: `prefix` is how the fields begin that name classes and plans, `twin` how the
-/// manifests end.
+/// The steps that both scopes have: `prefix` begins the names of the fields for classes and plans, `twin` ends the
+/// names of the manifests.
 async fn walk(namespace: &Namespace, broker: &Sample, file: &str, (prefix, twin): (&str, &str)) {
     let (class, plan) = (format!("{prefix}Class"), format!("{prefix}Plan"));
     let kind = |field: &str| field[..1].to_uppercase() + &field[1..];

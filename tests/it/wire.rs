@@ -1,4 +1,5 @@
-//! The wire between an operator and a broker: it can be cut, and it spoils the answers that are marked with [`CORRUPT`].
+//! The wire between an operator and a broker: a test can cut it, and it corrupts the answers with the header
+//! [`CORRUPT`].
 //!
 //! Each connection carries one request.
 
@@ -17,14 +18,14 @@ pub use corruption::{ANSWERED, Corruption, UNANSWERED};
 
 mod corruption;
 
-/// The header of an answer that names the way in which it is to be spoilt.
+/// The header of an answer that names its corruption.
 pub const CORRUPT: &str = "corruption";
-/// Between the bytes of an answer that drips.
+/// The time between the bytes of an answer that drips.
 const DRIP: Duration = Duration::from_millis(100);
 
-/// A wire. It ends when this is dropped.
+/// A wire. It stops when this is dropped.
 pub struct Wire {
-    /// Where the operator finds the broker.
+    /// The address that the operator uses for the broker.
     pub address: SocketAddr,
     broker: SocketAddr,
     end: Mutex<End>,
@@ -45,7 +46,7 @@ impl Wire {
         Self { address: server.address, broker, end: Mutex::new(End::Whole(server, cut)) }
     }
 
-    /// Breaks all connections; nobody listens any more.
+    /// Breaks all connections, and stops listening.
     pub async fn cut(&self) {
         if let End::Whole(server, cut) = self.replace(End::Neither) {
             cut.cancel();
@@ -54,7 +55,7 @@ impl Wire {
         self.replace(End::Cut(socket(self.address)));
     }
 
-    /// Listens again, where it did before.
+    /// Listens again at the same address.
     pub fn mend(&self) {
         if let End::Cut(socket) = self.replace(End::Neither) {
             let (server, cut) = serve(socket, self.broker);
@@ -67,7 +68,7 @@ impl Wire {
     }
 }
 
-/// Serves until it is cut, and has ended when all connections have.
+/// Serves until it is cut. The server ends after its last connection.
 fn serve(socket: TcpSocket, broker: SocketAddr) -> (Server, CancellationToken) {
     let cut = CancellationToken::new();
     let until = cut.clone();
@@ -76,7 +77,7 @@ fn serve(socket: TcpSocket, broker: SocketAddr) -> (Server, CancellationToken) {
         while let Some(accepted) = until.run_until_cancelled(listener.accept()).await {
             let (stream, _) = accepted.unwrap();
             connections.spawn(async move {
-                // That either side goes away is what this is for.
+                // Errors are expected: tests break either side.
                 let _ = carry(stream, broker).await;
             });
         }
@@ -96,7 +97,7 @@ async fn carry(mut operator: TcpStream, broker: SocketAddr) -> std::io::Result<(
     let mut nothing = [0];
     tokio::select! {
         read = upstream.read_to_end(&mut answer) => read?,
-        // The operator has gone.
+        // The operator has disconnected.
         gone = operator.read(&mut nothing) => return gone.map(|_| ()),
     };
     match Corruption::of(&answer) {
@@ -122,7 +123,7 @@ async fn deliver(mut operator: TcpStream, (bytes, how): (Vec<u8>, How)) -> std::
     }
 }
 
-/// A request with its body.
+/// Reads a request with its body.
 async fn read_message(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut message = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-{{/* The name of everything that the release owns. It is the release's name, which should be `service-catalog`. */}}
+{{/* The name of all objects of the release: the release's name, which should be `service-catalog`. */}}
 {{- define "service-catalog.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name | trunc 63 | trimSuffix "-" -}}
@@ -19,14 +19,14 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* The operator, as the API server calls it. */}}
+{{/* The operator's user name at the API server. */}}
 {{- define "service-catalog.username" -}}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "service-catalog.fullname" . }}
 {{- end -}}
 
 {{/*
-Without the policies, objects would have no finalizer and pods no credentials, so nothing is installed at all.
-`helm template` asks no cluster and knows of no kinds but those it is told of.
+Fails where MutatingAdmissionPolicy is not served: without the policies, objects would get no finalizer and pods no
+credentials. `helm template` does not query a cluster and knows only the APIs given with --api-versions.
 */}}
 {{- define "service-catalog.requirements" -}}
 {{- $policies := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
@@ -37,7 +37,7 @@ Without the policies, objects would have no finalizer and pods no credentials, s
 {{- end -}}
 {{- end -}}
 
-{{/* CEL: the patch that writes down who makes the request, as brokers get it. */}}
+{{/* CEL: the patch that stores the requesting user in spec.userInfo, from which brokers get the originating identity. */}}
 {{- define "service-catalog.requester" -}}
 JSONPatch{
   op: "add", path: "/spec/userInfo",

@@ -16,14 +16,14 @@ use super::{
     request::{self, Body, Ids, Query},
 };
 use crate::{
-    broker::{Address, Progress, Wish},
+    broker::{Address, NewBinding, Progress},
     error::Error,
     naming::Identifier,
     postgres::Home,
     store::Binding,
 };
 
-fn wish(request: BindRequest) -> Result<Wish, Error> {
+fn new_binding(request: BindRequest) -> Result<NewBinding, Error> {
     let BindRequest { service_id, plan_id, parameters, predecessor_binding_id: predecessor, .. } = request;
     if predecessor.is_some() && parameters.is_some() {
         return Err(Error::BadRequest("a binding is rotated with the parameters that it has".to_owned()));
@@ -33,7 +33,7 @@ fn wish(request: BindRequest) -> Result<Wish, Error> {
     if names_plan {
         request::plan(&service_id, &plan_id)?;
     }
-    Ok(Wish {
+    Ok(NewBinding {
         service_id: names_plan.then_some(service_id),
         parameters: request::parameters(parameters)?.unwrap_or_default(),
         predecessor,
@@ -45,7 +45,7 @@ pub async fn bind(
     ids: Ids,
     Body(request): Body<BindRequest>,
 ) -> Result<Response, Error> {
-    let (progress, home, binding) = broker.bind(&ids.instance, &ids.binding, wish(request)?).await?;
+    let (progress, home, binding) = broker.bind(&ids.instance, &ids.binding, new_binding(request)?).await?;
     let status = if progress == Progress::Unchanged { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(described(&broker.public, &home, &ids, &binding))).into_response())
 }

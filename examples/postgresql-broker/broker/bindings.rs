@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A request for a binding.
-pub struct Wish {
+pub struct NewBinding {
     /// Absent in a rotation.
     pub service_id: Option<String>,
     pub parameters: BindingParameters,
@@ -22,8 +22,8 @@ pub struct Wish {
     pub predecessor: Option<String>,
 }
 
-impl Wish {
-    /// Whether it is the wish that the binding was made for.
+impl NewBinding {
+    /// Whether it is the new that the binding was made for.
     fn is_for(&self, binding: &Binding) -> bool {
         self.predecessor == binding.predecessor
             && (self.predecessor.is_some() || self.parameters == binding.parameters)
@@ -36,11 +36,11 @@ impl Broker {
         &self,
         instance_id: &str,
         id: &str,
-        wish: Wish,
+        new: NewBinding,
     ) -> Result<(Progress, Home, Binding), Error> {
         let mut instance = Locked::new(&self.server, instance_id).await?;
         let record = instance.instance().await?.ok_or(Error::NotFound("the instance"))?;
-        if let Some(service_id) = &wish.service_id {
+        if let Some(service_id) = &new.service_id {
             same_service(&record, service_id)?;
         }
         if record.operation.running().is_some() {
@@ -51,12 +51,12 @@ impl Broker {
         }
         let home = home_of(&record, instance_id)?;
         match instance.binding(id).await? {
-            Some(found) if wish.is_for(&found) => return Ok((Progress::Unchanged, home, found)),
+            Some(found) if new.is_for(&found) => return Ok((Progress::Unchanged, home, found)),
             Some(_) => return Err(Error::Conflict("the binding")),
             None => {}
         }
-        let parameters = match &wish.predecessor {
-            None => wish.parameters,
+        let parameters = match &new.predecessor {
+            None => new.parameters,
             Some(predecessor) => match instance.binding(predecessor).await? {
                 Some(predecessor) => predecessor.parameters,
                 None => {
@@ -64,7 +64,7 @@ impl Broker {
                 }
             },
         };
-        let binding = Binding { parameters, predecessor: wish.predecessor, password: password() };
+        let binding = Binding { parameters, predecessor: new.predecessor, password: password() };
         let role = Identifier::of_binding(instance_id, id);
         let sql = home.binding_role(&role, &binding.password, parameters.read_only);
         instance.create_binding(id, &binding, &sql).await?;

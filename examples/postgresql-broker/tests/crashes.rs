@@ -13,35 +13,35 @@ use super::{
 use crate::catalog::{Plan, SHARED, SMALL};
 
 /// How long the broker lives after a request was sent: from before it has seen it to after it has answered.
-const LIVES: [u64; 6] = [0, 5, 20, 60, 150, 400];
+const LIFETIMES: [u64; 6] = [0, 5, 20, 60, 150, 400];
 
 async fn survives(plan: &Plan) {
     let mut platform = Platform::new(Duration::ZERO).await;
-    for life in LIVES {
-        let path = format!("{life}");
+    for lifetime in LIFETIMES {
+        let path = format!("{lifetime}");
         let bound = format!("{path}/service_bindings/b");
-        let wish = binding(plan, &json!({}));
-        interrupt(&mut platform, life, Method::PUT, &path, Some(&instance(plan, &json!({})))).await;
-        interrupt(&mut platform, life, Method::PUT, &bound, Some(&wish)).await;
+        let request = binding(plan, &json!({}));
+        interrupt(&mut platform, lifetime, Method::PUT, &path, Some(&instance(plan, &json!({})))).await;
+        interrupt(&mut platform, lifetime, Method::PUT, &bound, Some(&request)).await;
 
-        let credentials = Credentials(platform.put(&bound, &wish).await.body["credentials"].clone());
+        let credentials = Credentials(platform.put(&bound, &request).await.body["credentials"].clone());
         credentials.connect().await.unwrap().run("CREATE TABLE t AS SELECT 1").await;
 
-        interrupt(&mut platform, life, Method::DELETE, &deletion(&bound, plan), None).await;
+        interrupt(&mut platform, lifetime, Method::DELETE, &deletion(&bound, plan), None).await;
         assert!(credentials.connect().await.is_err());
-        interrupt(&mut platform, life, Method::DELETE, &deletion(&path, plan), None).await;
-        assert_eq!(platform.postgres.leftovers().await, "", "after {life} ms");
+        interrupt(&mut platform, lifetime, Method::DELETE, &deletion(&path, plan), None).await;
+        assert_eq!(platform.postgres.leftovers().await, "", "after {lifetime} ms");
     }
 }
 
 /// Sends a request, kills the broker, and sends it to another one until it is fulfilled.
-async fn interrupt(platform: &mut Platform, life: u64, method: Method, path: &str, body: Option<&Value>) {
+async fn interrupt(platform: &mut Platform, lifetime: u64, method: Method, path: &str, body: Option<&Value>) {
     let request = platform.try_send(method.clone(), path, body);
-    let _ = tokio::time::timeout(Duration::from_millis(life), request).await;
+    let _ = tokio::time::timeout(Duration::from_millis(lifetime), request).await;
     platform.restart(Duration::ZERO).await;
     let answer = platform.send(method.clone(), path, body).await;
     let fulfilled: &[u16] = if method == Method::PUT { &[200, 201] } else { &[200, 410] };
-    assert!(fulfilled.contains(&answer.status), "{method} {path} after {life} ms: {answer:?}");
+    assert!(fulfilled.contains(&answer.status), "{method} {path} after {lifetime} ms: {answer:?}");
 }
 
 #[tokio::test]

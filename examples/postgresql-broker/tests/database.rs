@@ -53,7 +53,7 @@ async fn what_is_removed_is_really_gone() {
     writing.is_over().await;
     assert_eq!(writer.connect().await.err(), Some(SqlState::INVALID_PASSWORD));
     let roles = format!("SELECT count(*) FROM pg_roles WHERE rolname = '{}'", writer.text("username"));
-    assert_eq!(platform.postgres.ask(&roles).await, "0");
+    assert_eq!(platform.postgres.query(&roles).await, "0");
     assert_eq!(reading.rows("SELECT FROM common, own").await, 1);
     assert_eq!(platform.delete(WRITER, &SMALL).await.status, 410);
     assert_eq!(platform.get(WRITER).await.status, 404);
@@ -120,11 +120,11 @@ async fn parameters_are_applied_and_changed() {
     let limit =
         "SELECT datconnlimit FROM pg_database WHERE datname LIKE 'osb\\_%' AND datname <> 'osb_shared'";
     platform.provision(INSTANCE, &SMALL).await;
-    assert_eq!(platform.postgres.ask(limit).await, "20");
+    assert_eq!(platform.postgres.query(limit).await, "20");
 
     let change = json!({ "service_id": SMALL.service_id, "parameters": { "connectionLimit": 33 } });
     assert_eq!(platform.patch(INSTANCE, &change).await.status, 200);
-    assert_eq!(platform.postgres.ask(limit).await, "33");
+    assert_eq!(platform.postgres.query(limit).await, "33");
     let nothing = json!({ "service_id": SMALL.service_id, "context": { "platform": "kubernetes" } });
     assert_eq!(platform.patch(INSTANCE, &nothing).await.status, 200);
 

@@ -8,7 +8,7 @@ use super::platform::Platform;
 use crate::catalog::SHARED;
 
 #[tokio::test]
-async fn bindings_share_a_schema_that_nobody_else_sees() {
+async fn bindings_share_a_schema_that_no_other_instance_sees() {
     let platform = Platform::new(Duration::ZERO).await;
     platform.provision("one", &SHARED).await;
     platform.provision("two", &SHARED).await;

@@ -67,8 +67,9 @@ pub fn services() -> Vec<Service> {
 
 fn service(name: &'static str, asynchronous: bool, faults: &'static [Fault]) -> Service {
     let pace = if asynchronous { "takes a while" } else { "works at once" };
-    let said = [format!("A test service that {pace}")].into_iter();
-    let description: Vec<_> = said.chain(faults.iter().map(|fault| told(*fault, asynchronous))).collect();
+    let first = [format!("A test service that {pace}")].into_iter();
+    let description: Vec<_> =
+        first.chain(faults.iter().map(|fault| describe(*fault, asynchronous))).collect();
     let premium = (name == "test-service-multiple-plans").then(|| plan(name, "premium"));
     let plans = std::iter::once(plan(name, "default")).chain(premium).collect();
     Service { offering: offering(id(name), name, description.join("; "), plans), asynchronous, faults }
@@ -89,7 +90,7 @@ fn id(name: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }
 
-fn told(fault: Fault, asynchronous: bool) -> String {
+fn describe(fault: Fault, asynchronous: bool) -> String {
     let what = match fault.action {
         Provision => "provisioning",
         Update => "an update",

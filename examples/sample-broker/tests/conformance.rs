@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use service_catalog::osb::OperationState;
 use tower::ServiceExt as _;
 
-use super::{DELAY, Scene, object};
+use super::{DELAY, Fixture, object};
 use crate::api;
 use crate::broker::Done;
 use crate::catalog::{Action, Catalog};
@@ -15,58 +15,58 @@ use crate::error::Error;
 
 #[test]
 fn what_is_asked_twice_is_done_once() {
-    let mut scene = Scene::new(Catalog::UserProvided);
+    let mut fixture = Fixture::new(Catalog::UserProvided);
     let service = "user-provided-service";
-    assert_eq!(scene.provision("a", service, json!({"size": 1})), Ok(Done::Now));
-    assert_eq!(scene.provision("a", service, json!({"size": 1})), Ok(Done::Already));
-    assert_eq!(scene.provision("a", service, json!({"size": 2})), Err(Error::Conflict("the instance")));
+    assert_eq!(fixture.provision("a", service, json!({"size": 1})), Ok(Done::Now));
+    assert_eq!(fixture.provision("a", service, json!({"size": 1})), Ok(Done::Already));
+    assert_eq!(fixture.provision("a", service, json!({"size": 2})), Err(Error::Conflict("the instance")));
     assert_eq!(
-        scene.provision("a", "user-provided-service-single-plan", json!({"size": 1})),
+        fixture.provision("a", "user-provided-service-single-plan", json!({"size": 1})),
         Err(Error::Conflict("the instance"))
     );
     let mut bind =
-        |parameters| scene.broker.bind("a", "b", object(parameters), scene.now).map(|(done, _)| done);
+        |parameters| fixture.broker.bind("a", "b", object(parameters), fixture.now).map(|(done, _)| done);
     assert_eq!(bind(json!({"role": 1})), Ok(Done::Now));
     assert_eq!(bind(json!({"role": 1})), Ok(Done::Already));
     assert_eq!(bind(json!({"role": 2})), Err(Error::Conflict("the binding")));
-    assert_eq!(scene.broker.unbind("a", "b", scene.now), Ok(()));
-    assert_eq!(scene.broker.unbind("a", "b", scene.now), Err(Error::Gone));
-    assert_eq!(scene.deprovision("a"), Ok(Done::Now));
-    assert_eq!(scene.deprovision("a"), Err(Error::Gone));
-    assert_eq!(scene.update("a", service, json!({})), Err(Error::NotFound("the instance")));
+    assert_eq!(fixture.broker.unbind("a", "b", fixture.now), Ok(()));
+    assert_eq!(fixture.broker.unbind("a", "b", fixture.now), Err(Error::Gone));
+    assert_eq!(fixture.deprovision("a"), Ok(Done::Now));
+    assert_eq!(fixture.deprovision("a"), Err(Error::Gone));
+    assert_eq!(fixture.update("a", service, json!({})), Err(Error::NotFound("the instance")));
 }
 
 #[test]
 fn one_operation_at_a_time_is_under_way() {
-    let mut scene = Scene::new(Catalog::Test);
+    let mut fixture = Fixture::new(Catalog::Test);
     let service = "test-service-async";
     let begun = Ok(Done::Begun(Action::Provision));
-    assert_eq!(scene.provision("a", service, json!({})), begun);
-    assert_eq!(scene.poll("a"), Ok(OperationState::InProgress));
-    assert_eq!(scene.provision("a", service, json!({})), begun);
-    assert_eq!(scene.provision("a", service, json!({"size": 2})), Err(Error::Conflict("the instance")));
-    scene.now += DELAY;
-    assert_eq!(scene.poll("a"), Ok(OperationState::Succeeded));
+    assert_eq!(fixture.provision("a", service, json!({})), begun);
+    assert_eq!(fixture.poll("a"), Ok(OperationState::InProgress));
+    assert_eq!(fixture.provision("a", service, json!({})), begun);
+    assert_eq!(fixture.provision("a", service, json!({"size": 2})), Err(Error::Conflict("the instance")));
+    fixture.now += DELAY;
+    assert_eq!(fixture.poll("a"), Ok(OperationState::Succeeded));
 
     let begun = Ok(Done::Begun(Action::Update));
-    assert_eq!(scene.update("a", service, json!({"size": 2})), begun);
-    assert_eq!(scene.update("a", service, json!({"size": 2})), begun);
-    assert_eq!(scene.update("a", service, json!({"size": 3})), Err(Error::Concurrency));
-    assert_eq!(scene.broker.bind("a", "b", None, scene.now), Err(Error::Concurrency));
-    scene.now += DELAY;
-    let (_, wish) = scene.broker.instance("a", scene.now).unwrap();
-    assert_eq!(wish.parameters, object(json!({"size": 2})));
+    assert_eq!(fixture.update("a", service, json!({"size": 2})), begun);
+    assert_eq!(fixture.update("a", service, json!({"size": 2})), begun);
+    assert_eq!(fixture.update("a", service, json!({"size": 3})), Err(Error::Concurrency));
+    assert_eq!(fixture.broker.bind("a", "b", None, fixture.now), Err(Error::Concurrency));
+    fixture.now += DELAY;
+    let (_, settings) = fixture.broker.instance("a", fixture.now).unwrap();
+    assert_eq!(settings.parameters, object(json!({"size": 2})));
 
     let begun = Ok(Done::Begun(Action::Deprovision));
-    assert_eq!(scene.deprovision("a"), begun);
-    assert_eq!(scene.deprovision("a"), begun);
-    assert_eq!(scene.provision("a", service, json!({"size": 2})), Err(Error::Concurrency));
-    scene.now += DELAY;
-    assert_eq!(scene.poll("a"), Err(Error::Gone));
+    assert_eq!(fixture.deprovision("a"), begun);
+    assert_eq!(fixture.deprovision("a"), begun);
+    assert_eq!(fixture.provision("a", service, json!({"size": 2})), Err(Error::Concurrency));
+    fixture.now += DELAY;
+    assert_eq!(fixture.poll("a"), Err(Error::Gone));
 }
 
 /// One request, as a platform sends it.
-async fn ask(router: &Router, request: &str, body: Value) -> (StatusCode, Value) {
+async fn send(router: &Router, request: &str, body: Value) -> (StatusCode, Value) {
     let (method, path) = request.split_once(' ').unwrap();
     let request = Request::builder()
         .method(method)
@@ -81,10 +81,10 @@ async fn ask(router: &Router, request: &str, body: Value) -> (StatusCode, Value)
 
 #[tokio::test]
 async fn it_speaks_the_open_service_broker_api() {
-    let scene = Scene::new(Catalog::Test);
-    let (service, plan) = scene.ids("test-service-async");
-    let (quick, quick_plan) = scene.ids("test-service");
-    let router = api::router(scene.broker);
+    let fixture = Fixture::new(Catalog::Test);
+    let (service, plan) = fixture.ids("test-service-async");
+    let (quick, quick_plan) = fixture.ids("test-service");
+    let router = api::router(fixture.broker);
     let slow = json!({"service_id": service, "plan_id": plan});
     let body = json!({"service_id": quick, "plan_id": quick_plan, "parameters": {"size": 1}});
     let other = json!({"service_id": quick, "plan_id": quick_plan, "parameters": {"size": 2}});
@@ -122,7 +122,7 @@ async fn it_speaks_the_open_service_broker_api() {
         (&format!("DELETE service_instances/b{of}"), json!({}), 410, json!({})),
         ("GET service_instances/b", json!({}), 404, json!({})),
     ] {
-        let (actual, body) = ask(&router, request, body).await;
+        let (actual, body) = send(&router, request, body).await;
         assert_eq!(actual.as_u16(), status, "{request}: {body}");
         for (member, value) in answer.as_object().unwrap() {
             assert_eq!(body[member], *value, "{request}");
@@ -132,7 +132,7 @@ async fn it_speaks_the_open_service_broker_api() {
 
 #[tokio::test]
 async fn another_version_of_the_api_is_not_understood() {
-    let router = api::router(Scene::new(Catalog::Test).broker);
+    let router = api::router(Fixture::new(Catalog::Test).broker);
     for (version, status) in [(Some("2.13"), 200), (Some("3.0"), 412), (None, 412)] {
         let mut request = Request::builder().uri("/v2/catalog");
         if let Some(version) = version {

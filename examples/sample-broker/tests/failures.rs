@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{DELAY, Scene, object};
+use super::{DELAY, Fixture, object};
 use crate::broker::Done;
 use crate::catalog::{Catalog, document};
 use crate::error::Error;
@@ -14,7 +14,7 @@ fn fails(times: usize, status: u16) -> Vec<Option<u16>> {
 }
 
 /// The status in a name like `…-provision-fail400-5x`, and how many of seven attempts fail.
-fn promised(name: &str, action: &str) -> (usize, u16) {
+fn expected(name: &str, action: &str) -> (usize, u16) {
     let Some((_, rest)) = name.rsplit_once(&format!("-{action}-fail")) else { return (0, 0) };
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     let times = if rest[digits.len()..].starts_with("-5x") { 5 } else { 7 };
@@ -25,39 +25,40 @@ fn promised(name: &str, action: &str) -> (usize, u16) {
 fn every_test_service_fails_as_its_name_says() {
     for service in Catalog::Test.services() {
         let name = service.offering.name.as_str();
-        let mut scene = Scene::new(Catalog::Test);
-        let (times, status) = promised(name, "last-operation");
+        let mut fixture = Fixture::new(Catalog::Test);
+        let (times, status) = expected(name, "last-operation");
         if times > 0 {
-            scene.provision("a", name, json!({})).unwrap();
-            scene.now += DELAY;
-            let polls = scene.attempts(|scene| scene.poll("a").err().map(|error| error.status().as_u16()));
+            fixture.provision("a", name, json!({})).unwrap();
+            fixture.now += DELAY;
+            let polls =
+                fixture.attempts(|fixture| fixture.poll("a").err().map(|error| error.status().as_u16()));
             assert_eq!(polls, fails(times, status), "{name}");
             continue;
         }
-        let (times, status) = promised(name, "provision");
+        let (times, status) = expected(name, "provision");
         let mut id = 0;
-        let made = scene.attempts(|scene| {
+        let outcomes = fixture.attempts(|fixture| {
             id += 1;
-            let begun = scene.provision(&id.to_string(), name, json!({}));
-            scene.end_of(&id.to_string(), begun)
+            let begun = fixture.provision(&id.to_string(), name, json!({}));
+            fixture.end_of(&id.to_string(), begun)
         });
-        assert_eq!(made, fails(times, status), "{name}");
+        assert_eq!(outcomes, fails(times, status), "{name}");
         if times == 7 {
             continue;
         }
-        let (times, status) = promised(name, "update");
+        let (times, status) = expected(name, "update");
         let mut size = 0;
-        let changed = scene.attempts(|scene| {
+        let changed = fixture.attempts(|fixture| {
             size += 1;
-            let begun = scene.update("7", name, json!({"size": size}));
-            scene.end_of("7", begun)
+            let begun = fixture.update("7", name, json!({"size": size}));
+            fixture.end_of("7", begun)
         });
         assert_eq!(changed, fails(times, status), "{name}");
 
-        let (times, status) = promised(name, "deprovision");
-        let removed = scene.attempts(|scene| {
-            let begun = scene.deprovision("7");
-            scene.end_of("7", begun).filter(|status| *status != 410)
+        let (times, status) = expected(name, "deprovision");
+        let removed = fixture.attempts(|fixture| {
+            let begun = fixture.deprovision("7");
+            fixture.end_of("7", begun).filter(|status| *status != 410)
         });
         assert_eq!(removed, fails(times, status), "{name}");
     }
@@ -101,42 +102,42 @@ fn the_user_provided_services_are_those_that_are_known() {
 
 #[test]
 fn credentials_are_what_the_user_provides() {
-    let mut scene = Scene::new(Catalog::UserProvided);
+    let mut fixture = Fixture::new(Catalog::UserProvided);
     for (id, parameters, credentials) in [
         ("a", Value::Null, json!({"special-key-1": "special-value-1", "special-key-2": "special-value-2"})),
         ("b", json!({"credentials": {"token": "mine"}}), json!({"token": "mine"})),
     ] {
-        scene.provision(id, "user-provided-service", parameters).unwrap();
+        fixture.provision(id, "user-provided-service", parameters).unwrap();
         let credentials = object(credentials).unwrap();
-        let bound = scene.broker.bind(id, "binding", None, scene.now);
+        let bound = fixture.broker.bind(id, "binding", None, fixture.now);
         assert_eq!(bound, Ok((Done::Now, credentials.clone())));
-        assert_eq!(scene.broker.binding(id, "binding", scene.now), Ok((None, credentials)));
+        assert_eq!(fixture.broker.binding(id, "binding", fixture.now), Ok((None, credentials)));
     }
 }
 
 #[test]
-fn who_has_had_a_whole_life_fails_anew() {
-    let mut scene = Scene::new(Catalog::Test);
+fn an_id_that_completed_its_lifecycle_fails_again() {
+    let mut fixture = Fixture::new(Catalog::Test);
     let service = "test-service-provision-fail500-5x";
     for _ in 0..2 {
-        let made = scene.attempts(|scene| {
-            scene.provision("a", service, json!({})).err().map(|error| error.status().as_u16())
+        let outcomes = fixture.attempts(|fixture| {
+            fixture.provision("a", service, json!({})).err().map(|error| error.status().as_u16())
         });
-        assert_eq!(made, fails(5, 500));
-        scene.deprovision("a").unwrap();
+        assert_eq!(outcomes, fails(5, 500));
+        fixture.deprovision("a").unwrap();
     }
 }
 
 #[test]
 fn a_failure_of_the_broker_leaves_something_and_a_refusal_does_not() {
-    let mut scene = Scene::new(Catalog::Test);
+    let mut fixture = Fixture::new(Catalog::Test);
     for (service, left) in [
         ("test-service-provision-fail500", Ok(Done::Now)),
         ("test-service-provision-fail400", Err(Error::Gone)),
     ] {
-        scene.provision("a", service, json!({})).unwrap_err();
-        let bound = scene.broker.bind("a", "b", None, scene.now);
+        fixture.provision("a", service, json!({})).unwrap_err();
+        let bound = fixture.broker.bind("a", "b", None, fixture.now);
         assert_eq!(bound, Err(Error::NotFound("the instance")));
-        assert_eq!(scene.deprovision("a"), left, "{service}");
+        assert_eq!(fixture.deprovision("a"), left, "{service}");
     }
 }

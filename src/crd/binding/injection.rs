@@ -1,66 +1,75 @@
-//! How pods get the credentials of a binding.
+//! `spec.injection` of a binding: how pods get the credentials.
+//!
+//! The policy `injection` (`charts/service-catalog/templates/policies/injection.yaml`) has ServiceBinding as its
+//! parameter kind: for each new pod it is evaluated once for each binding of the namespace that carries the label
+//! `servicecatalog.k8s.io/injects`. Match conditions compare the selector with the pod's labels. The patch adds a
+//! volume, mounts and variables that *refer* to the Secret, so values never pass through the policy, pods get
+//! credentials while the operator is down, and the kubelet holds a pod until the Secret exists. Each pod is stamped
+//! with the binding's revision. What a pod already defines stays. Containers that other policies or webhooks add
+//! later are reached by `reinvocationPolicy: IfNeeded`. System namespaces and the operator's namespace are left out.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-// What goes into pods is as strict here as the API server is there: no pod may be refused for what it was given.
+// The schema is as strict as the API server's validation of pods: injection must never produce a pod that is rejected.
 
-/// How pods get the credentials. They are always there as files, one for each key, in
-/// `$SERVICE_BINDING_ROOT/<binding>`; the rest is if asked for.
+/// How pods get the credentials. Each container always gets them as files, one per key, in
+/// `$SERVICE_BINDING_ROOT/<binding>`. Environment variables are optional.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Injection {
-    /// The containers and init containers that get them. Empty: all.
+    /// Names of the containers and init containers that get the credentials. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 63)))]
     pub containers: Vec<String>,
-    /// Environment variables, each from one key.
+    /// Environment variables, each from one key of the Secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Vec<EnvMapping>,
-    /// All keys as environment variables.
+    /// Adds an environment variable for each key of the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "EnvFrom")]
     pub env_from: Option<EnvFrom>,
-    /// Pods start although the Secret does not exist yet. Otherwise they wait for it.
+    /// Whether pods start without the Secret. Default: false, they wait until it exists.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
-    /// Which pods are restarted that do not have what they should have: by a change of the pod template of the Deployment,
-    /// `StatefulSet` or `DaemonSet` that owns them. Absent: `Always`.
+    /// Which pods the operator restarts when they lack the current credentials or settings: `Always` (default),
+    /// `OnRotation` or `Never`. It does so by annotating the pod template of the owning Deployment, `StatefulSet` or
+    /// `DaemonSet`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Restart")]
     pub restart: Option<Restart>,
 }
 
-/// Which pods are restarted.
+/// Which pods the operator restarts.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Restart {
-    /// Those that started before the binding was ready, that have other credentials or other variables than it gives now,
-    /// and those of a binding that is being deleted.
+    /// Pods that started before the binding was ready, pods with former credentials or injection settings, and pods
+    /// with credentials of a binding that is being deleted.
     #[default]
     Always,
-    /// Those that have credentials that were replaced.
+    /// Pods that have former credentials, after a rotation.
     OnRotation,
-    /// None.
+    /// No pods.
     Never,
 }
 
-/// One environment variable.
+/// An environment variable from one key of the Secret.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct EnvMapping {
-    /// Its name.
+    /// Name of the environment variable.
     #[schemars(length(max = 253), regex(pattern = "^[-_a-zA-Z][-._a-zA-Z0-9]*$"))]
     pub name: String,
-    /// The key of the Secret that it gets its value from.
+    /// Key of the Secret that holds the value.
     #[schemars(length(max = 253), regex(pattern = "^[.]?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"))]
     pub key: String,
 }
 
-/// All keys as environment variables.
+/// An environment variable for each key of the Secret.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct EnvFrom {
-    /// What every name begins with.
+    /// Prefix of the variable names, for example `DB_`. Default: none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253), regex(pattern = "^([-_a-zA-Z][-._a-zA-Z0-9]*)?$"))]
     pub prefix: String,

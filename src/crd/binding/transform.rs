@@ -1,4 +1,4 @@
-//! How the credentials of a binding are changed before they are written.
+//! `spec.secretTransforms` of a binding: changes to the credentials before they are written to the Secret.
 
 use k8s_openapi::ByteString;
 use kube::KubeSchema;
@@ -7,52 +7,52 @@ use serde::{Deserialize, Serialize};
 use crate::crd::reference::ObjectReference;
 use crate::crd::schema;
 
-/// One change of the credentials; one of the four.
+/// One change to the credentials. Set exactly one field.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretTransform {
-    /// Gives an entry another name. Nothing happens if it is not there.
+    /// Renames an entry. Has no effect if the entry does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub rename_key: Option<RenameKeyTransform>,
-    /// Adds an entry.
+    /// Adds an entry, or replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub add_key: Option<AddKeyTransform>,
-    /// Adds all entries of another Secret of the namespace.
+    /// Adds all entries of another Secret in the same namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub add_keys_from: Option<AddKeysFromTransform>,
-    /// Takes an entry away.
+    /// Removes an entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub remove_key: Option<RemoveKeyTransform>,
 }
 
-/// Gives an entry another name.
+/// Renames an entry.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct RenameKeyTransform {
-    /// Its name so far.
+    /// Current name of the entry.
     pub from: String,
-    /// Its new name.
+    /// New name of the entry.
     pub to: String,
 }
 
-/// Adds an entry, with the first of `jsonPathExpression`, `stringValue` and `value` that is given.
+/// Adds an entry. The first of `jsonPathExpression`, `stringValue` and `value` that is set determines its value.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct AddKeyTransform {
-    /// Its name.
+    /// Name of the entry.
     pub key: String,
-    /// Its value, base64-encoded.
+    /// Value, base64-encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::bytes")]
     pub value: Option<ByteString>,
-    /// Its value, as text.
+    /// Value, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub string_value: Option<String>,
-    /// Its value, found in the credentials, like `{.uri}`.
+    /// Value, as a `JSONPath` template over the credentials, for example `{.uri}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub json_path_expression: Option<String>,
@@ -62,15 +62,15 @@ pub struct AddKeyTransform {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct AddKeysFromTransform {
-    /// The Secret. Its namespace is the binding's, or absent.
+    /// The Secret, in the binding's namespace. A user who sets it must be allowed to `get` the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub secret_ref: Option<ObjectReference>,
 }
 
-/// Takes an entry away.
+/// Removes an entry.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct RemoveKeyTransform {
-    /// Its name.
+    /// Name of the entry.
     pub key: String,
 }

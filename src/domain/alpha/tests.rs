@@ -20,7 +20,7 @@ fn metadata() -> Value {
     json!({"name": "db", "namespace": "team", "uid": "alpha", "generation": 3, "finalizers": [FINALIZER]})
 }
 
-/// An instance for which this is done to what it is usually.
+/// The usual alpha instance, changed.
 fn instance(change: impl FnOnce(&mut Value)) -> Instance {
     let spec = json!({"serviceClassName": "database", "planName": "small", "parameters": {"size": 1},
         "userInfo": {"username": "anna"}});
@@ -29,7 +29,7 @@ fn instance(change: impl FnOnce(&mut Value)) -> Instance {
     read("Instance", object)
 }
 
-/// What has its name and is its child, ready, unless something is done to it.
+/// The ready child of the usual alpha instance, changed.
 fn child(change: impl FnOnce(&mut Value)) -> ServiceInstance {
     let mut object = serde_json::to_value(create(&instance(|_| ()))).unwrap();
     object["metadata"]["generation"] = 7.into();
@@ -44,7 +44,7 @@ fn step(instance: &Instance, child: Option<&ServiceInstance>) -> Step<ServiceIns
     decide(instance, child, false, &at(0))
 }
 
-/// What is new, if the step is to write something to the child.
+/// The child as the step replaces it.
 fn changed(step: Step<ServiceInstance>) -> ServiceInstance {
     match step {
         Step::Change(child) => *child,
@@ -60,36 +60,36 @@ fn copied(step: Step<ServiceInstance>) -> AlphaStatus {
 }
 
 #[test]
-fn what_an_object_speaks_of_is_kept_and_the_rest_is_left_to_others() {
-    let kept = |spec: Value, path: &str| {
-        let child = child(|child| child["spec"][path] = spec);
+fn fields_that_an_alpha_object_controls_are_restored_and_others_are_left_alone() {
+    let edited = |value: Value, field: &str| {
+        let child = child(|child| child["spec"][field] = value);
         let step = step(&instance(|_| ()), Some(&child));
-        let mut wanted = child.clone();
-        wanted.spec.parameters.clone_from(&instance(|_| ()).spec.parameters);
-        wanted.spec.cluster_service_plan_external_name = "small".to_owned();
-        wanted.spec.user_info.clone_from(&instance(|_| ()).spec.user_info);
-        (step == Step::Change(Box::new(wanted)), matches!(step, Step::Copy(_)))
+        let mut desired = child.clone();
+        desired.spec.parameters.clone_from(&instance(|_| ()).spec.parameters);
+        desired.spec.cluster_service_plan_external_name = "small".to_owned();
+        desired.spec.user_info.clone_from(&instance(|_| ()).spec.user_info);
+        (step == Step::Change(Box::new(desired)), matches!(step, Step::Copy(_)))
     };
-    for (path, value) in [
+    for (field, value) in [
         ("clusterServicePlanExternalName", json!("large")),
         ("parameters", json!({"size": 2})),
         ("parameters", json!({"size": 1, "more": null})),
         ("parameters", json!(null)),
     ] {
-        assert_eq!(kept(value, path), (true, false), "{path}");
+        assert_eq!(edited(value, field), (true, false), "{field}");
     }
-    for (path, value) in [
+    for (field, value) in [
         ("updateRequests", json!(3)),
         ("userInfo", json!({"username": "bert"})),
         ("parametersFrom", json!([{"secretKeyRef": {"name": "a", "key": "b"}}])),
         ("clusterServicePlanRef", json!({"name": "p"})),
     ] {
-        assert_eq!(kept(value, path), (false, true), "{path}");
+        assert_eq!(edited(value, field), (false, true), "{field}");
     }
 }
 
 #[test]
-fn whoever_changes_the_one_is_who_has_the_other_updated() {
+fn the_user_who_edits_the_alpha_object_requests_the_update() {
     let edited = instance(|object| {
         object["spec"]["planName"] = "large".into();
         object["spec"]["userInfo"]["username"] = "bert".into();
@@ -99,7 +99,7 @@ fn whoever_changes_the_one_is_who_has_the_other_updated() {
 }
 
 #[test]
-fn what_the_child_says_is_copied_once() {
+fn the_status_of_the_child_is_copied_once() {
     let status = copied(step(&instance(|_| ()), Some(&child(|_| ()))));
     let expected = json!({
         "child": {"kind": "ServiceInstance", "name": "db"}, "lastConditionState": "Ready",
@@ -107,10 +107,10 @@ fn what_the_child_says_is_copied_once() {
         "observedGeneration": 3, "reconciledGeneration": 3,
     });
     assert_eq!(serde_json::to_value(&status).unwrap(), expected);
-    let told = instance(|object| object["status"] = expected);
-    assert_eq!(step(&told, Some(&child(|_| ()))), Step::Wait);
+    let reported = instance(|object| object["status"] = expected);
+    assert_eq!(step(&reported, Some(&child(|_| ()))), Step::Wait);
 
-    // An edit was passed on, and the child has not come to it.
+    // The child has an edit, and has not been reconciled since.
     let edited = instance(|object| {
         object["metadata"]["generation"] = 4.into();
         object["status"] = serde_json::to_value(&status).unwrap();
@@ -121,26 +121,26 @@ fn what_the_child_says_is_copied_once() {
 }
 
 #[test]
-fn a_child_that_says_nothing_yet_is_waited_for() {
-    let silent = child(|child| child["status"] = Value::Null);
-    assert_eq!(step(&instance(|_| ()), Some(&silent)), Step::Wait);
+fn the_status_of_a_new_child_is_awaited() {
+    let new = child(|child| child["status"] = Value::Null);
+    assert_eq!(step(&instance(|_| ()), Some(&new)), Step::Wait);
 }
 
 #[test]
-fn a_name_that_is_taken_is_complained_of_once_and_what_has_it_is_left_alone() {
+fn a_name_that_is_taken_is_reported_once_and_its_object_is_left_alone() {
     for owners in [
         json!(null),
         json!([{"apiVersion": "v1", "kind": "Instance", "name": "db", "uid": "former", "controller": true}]),
         json!([{"apiVersion": "v1", "kind": "Instance", "name": "db", "uid": "alpha", "controller": false}]),
     ] {
         let foreign = child(|child| child["metadata"]["ownerReferences"] = owners);
-        let Step::Complain(status) = step(&instance(|_| ()), Some(&foreign)) else { panic!("no complaint") };
+        let Step::Complain(status) = step(&instance(|_| ()), Some(&foreign)) else { panic!("not reported") };
         let ready = condition::find(&status.conditions, "Ready").unwrap();
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("False", "NameTaken"));
-        assert!(ready.message.contains("There is a ServiceInstance \"db\" that is not this object's"));
+        assert!(ready.message.contains("A ServiceInstance \"db\" exists that this object does not own"));
         assert_eq!((status.last_condition_state.as_str(), &status.child), ("NameTaken", &None));
-        let told = instance(|object| object["status"] = serde_json::to_value(&status).unwrap());
-        assert_eq!(step(&told, Some(&foreign)), Step::Wait);
+        let reported = instance(|object| object["status"] = serde_json::to_value(&status).unwrap());
+        assert_eq!(step(&reported, Some(&foreign)), Step::Wait);
         let deleted =
             instance(|object| object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into());
         assert_eq!(step(&deleted, Some(&foreign)), Step::RemoveFinalizer);
@@ -155,9 +155,9 @@ fn a_refusal_does_not_take_ready_away_from_what_works() {
         [(instance(|_| ()), "Ready", "ChildRefused"), (working, "Updated", "Ready")]
     {
         let status = refused(&instance, "no", &at(0));
-        let said = condition::find(&status.conditions, type_).unwrap();
-        assert_eq!((said.status.as_str(), said.reason.as_str()), ("False", "ChildRefused"));
-        assert!(said.message.starts_with("The ServiceInstance \"db\" cannot be written: no."));
+        let reported = condition::find(&status.conditions, type_).unwrap();
+        assert_eq!((reported.status.as_str(), reported.reason.as_str()), ("False", "ChildRefused"));
+        assert!(reported.message.starts_with("The API server refused the ServiceInstance \"db\": no."));
         assert_eq!(status.last_condition_state, state);
     }
 }
@@ -172,13 +172,13 @@ fn a_deletion_waits_for_the_child() {
         })
     };
     let here = child(|_| ());
-    let going = child(|child| child["metadata"]["deletionTimestamp"] = now.into());
+    let terminating = child(|child| child["metadata"]["deletionTimestamp"] = now.into());
     let ours = json!([FINALIZER]);
     assert_eq!(step(&deleted(ours.clone()), Some(&here)), Step::Delete(Box::new(here.clone())));
-    let status = copied(step(&deleted(ours.clone()), Some(&going)));
+    let status = copied(step(&deleted(ours.clone()), Some(&terminating)));
     assert_eq!((status.last_condition_state.as_str(), status.observed_generation), ("Ready", 0));
     assert_eq!(step(&deleted(ours), None), Step::RemoveFinalizer);
-    // Somebody has abandoned it, or wants the child to stay.
+    // A user removed the finalizer, or wants the child to stay.
     assert_eq!(step(&deleted(json!([])), Some(&here)), Step::Wait);
     let orphaning = deleted(json!([FINALIZER, "orphan"]));
     let free = changed(step(&orphaning, Some(&here)));
@@ -187,19 +187,19 @@ fn a_deletion_waits_for_the_child() {
 }
 
 #[test]
-fn an_object_goes_with_what_takes_its_child_along() {
+fn an_object_goes_when_its_child_is_deleted_with_another() {
     assert_eq!(decide(&instance(|_| ()), Some(&child(|_| ())), true, &at(0)), Step::Leave);
     assert_eq!(decide(&instance(|_| ()), None, true, &at(0)), Step::Leave, "the child is not created again");
 }
 
 #[test]
-fn an_object_that_is_older_than_the_policies_is_held_first() {
+fn an_object_that_is_older_than_the_policies_gets_its_finalizer_first() {
     let old = instance(|object| object["metadata"]["finalizers"] = Value::Null);
     assert_eq!(step(&old, None), Step::AddFinalizer);
 }
 
 #[test]
-fn annotations_are_passed_on_also_when_the_object_goes() {
+fn annotations_are_copied_also_when_the_object_is_deleted() {
     let retain = |object: &mut Value| {
         object["metadata"]["annotations"] =
             json!({ANNOTATION_DELETION_POLICY: "Retain", ANNOTATION_ROTATE: "now", "other": "x"});
@@ -220,6 +220,6 @@ fn annotations_are_passed_on_also_when_the_object_goes() {
         });
         assert_eq!(serde_json::to_value(annotations).unwrap(), expected);
     }
-    let passed = create(&instance(retain)).metadata.annotations.unwrap();
-    assert_eq!(passed.keys().collect::<Vec<_>>(), [ANNOTATION_DELETION_POLICY, ANNOTATION_ROTATE]);
+    let copied = create(&instance(retain)).metadata.annotations.unwrap();
+    assert_eq!(copied.keys().collect::<Vec<_>>(), [ANNOTATION_DELETION_POLICY, ANNOTATION_ROTATE]);
 }

@@ -1,4 +1,4 @@
-//! What does each alpha kind make of its child?
+//! The translation of each alpha kind to its child.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::crd::{
     ClusterServiceBroker, ServiceBinding, ServiceBindingSpec, ServiceInstance, ServiceInstanceSpec,
 };
 
-/// All children say it in the same words, in statuses of their own kinds.
+/// The statuses of the children are different types with the same fields.
 macro_rules! child_status {
     ($child:ident) => {
         $child.status.as_ref().map(|status| ChildStatus {
@@ -26,11 +26,11 @@ macro_rules! child_status {
 impl Alpha for Broker {
     type Child = ClusterServiceBroker;
 
-    fn beginning(&self) -> ClusterServiceBroker {
+    fn initial(&self) -> ClusterServiceBroker {
         ClusterServiceBroker::new("", ClusterServiceBrokerSpec::default())
     }
 
-    fn keep(&self, child: &mut ClusterServiceBroker) {
+    fn update(&self, child: &mut ClusterServiceBroker) {
         child.spec.common.url.clone_from(&self.spec.url);
         child.spec.auth_info = self.spec.auth_info.as_ref().map(|info| {
             let secret = &info.basic_auth_secret;
@@ -48,7 +48,7 @@ impl Alpha for Broker {
 impl Alpha for Instance {
     type Child = ServiceInstance;
 
-    fn beginning(&self) -> ServiceInstance {
+    fn initial(&self) -> ServiceInstance {
         let spec = ServiceInstanceSpec {
             cluster_service_class_external_name: self.spec.service_class_name.clone(),
             user_info: self.spec.user_info.clone(),
@@ -57,13 +57,13 @@ impl Alpha for Instance {
         ServiceInstance::new("", spec)
     }
 
-    fn keep(&self, child: &mut ServiceInstance) {
-        let parameters = given(self.spec.parameters.as_ref());
+    fn update(&self, child: &mut ServiceInstance) {
+        let parameters = non_empty(self.spec.parameters.as_ref());
         let spec = &mut child.spec;
         if spec.cluster_service_plan_external_name != self.spec.plan_name || spec.parameters != parameters {
             spec.cluster_service_plan_external_name.clone_from(&self.spec.plan_name);
             spec.parameters = parameters;
-            // Whoever changed the one is who has the other updated.
+            // The user who edited the alpha object requests the update of the service.
             spec.user_info.clone_from(&self.spec.user_info);
         }
     }
@@ -76,11 +76,11 @@ impl Alpha for Instance {
 impl Alpha for Binding {
     type Child = ServiceBinding;
 
-    fn beginning(&self) -> ServiceBinding {
+    fn initial(&self) -> ServiceBinding {
         let spec = ServiceBindingSpec {
             instance_ref: self.spec.instance_ref.clone(),
             secret_name: self.spec.secret_name.clone(),
-            parameters: given(self.spec.parameters.as_ref()),
+            parameters: non_empty(self.spec.parameters.as_ref()),
             user_info: self.spec.user_info.clone(),
             injection: Some(Injection { env_from: Some(EnvFrom::default()), ..Injection::default() }),
             ..ServiceBindingSpec::default()
@@ -88,7 +88,7 @@ impl Alpha for Binding {
         ServiceBinding::new("", spec)
     }
 
-    fn keep(&self, child: &mut ServiceBinding) {
+    fn update(&self, child: &mut ServiceBinding) {
         let labels = &self.spec.labels;
         child.spec.pod_selector = (!labels.is_empty())
             .then(|| LabelSelector { match_labels: Some(labels.clone()), ..LabelSelector::default() });
@@ -99,7 +99,7 @@ impl Alpha for Binding {
     }
 }
 
-/// Parameters as they are when they are read back: none at all if there are none in them.
-fn given(parameters: Option<&Map<String, Value>>) -> Option<Map<String, Value>> {
+/// The parameters in the form in which they are read back: an empty map is not stored.
+fn non_empty(parameters: Option<&Map<String, Value>>) -> Option<Map<String, Value>> {
     parameters.filter(|parameters| !parameters.is_empty()).cloned()
 }

@@ -1,4 +1,4 @@
-//! A status that service-catalog wrote: what does it mean here?
+//! What does a status that service-catalog wrote mean?
 
 use super::state::{BindingState, Phase, may_exist};
 use super::{Observed, bound_instance};
@@ -9,7 +9,8 @@ use crate::domain::progress::{Execution, HasProgress as _};
 #[cfg(test)]
 mod tests;
 
-/// Parses a status. Where service-catalog wrote it, what it lacks is completed; one of this operator stays as it is.
+/// Parses a status. If service-catalog wrote it, missing fields are completed; a status of this operator stays as it
+/// is.
 pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -> BindingState {
     if status.binding_id.is_empty() && may_exist(&status) {
         status.binding_id.clone_from(&observed.binding.spec.external_id);
@@ -20,10 +21,10 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -
     let mut state = BindingState::parse(status);
     let is_required =
         state.record.unbind_status == RemovalStatus::Required && state.record.orphans.is_empty();
-    if let Phase::Absent { left } = &mut state.phase
+    if let Phase::Absent { last_request } = &mut state.phase
         && is_required
     {
-        left.get_or_insert_default();
+        last_request.get_or_insert_default();
     }
     let bound = observed.instance.and_then(bound_instance);
     for properties in state.phase.properties_mut().filter(|properties| properties.instance.is_none()) {
@@ -32,18 +33,18 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceBindingStatus) -
             parameters.renew(&mut properties.parameter_checksum);
         }
     }
-    if state.has_unknown_orphan() {
-        take_orphan(&mut state);
+    if state.has_orphan_without_ids() {
+        adopt_orphan(&mut state);
     }
-    if state.phase.execution().is_none() && !state.has_unknown_orphan() {
-        // Without an operation there is nothing to poll.
+    if state.phase.execution().is_none() && !state.has_orphan_without_ids() {
+        // Without a current operation there is nothing to poll.
         (state.record.async_op_in_progress, state.record.last_operation) = (false, None);
     }
     state
 }
 
-/// What is left of a failed attempt is removed.
-fn take_orphan(state: &mut BindingState) {
+/// Lists the orphan that service-catalog was mitigating, so that the mitigation goes on.
+fn adopt_orphan(state: &mut BindingState) {
     let Some(orphan) = state.orphan("the bind call of an earlier version had an ambiguous end") else {
         return;
     };
@@ -52,6 +53,7 @@ fn take_orphan(state: &mut BindingState) {
         Some(execution) => execution.clone(),
         None => Execution::take(&mut record.async_op_in_progress, &mut record.last_operation),
     };
-    state.phase = Phase::Absent { left: state.phase.request().or_else(|| state.phase.confirmed()).cloned() };
+    let last_request = state.phase.request().or_else(|| state.phase.confirmed()).cloned();
+    state.phase = Phase::Absent { last_request };
     state.progress().inherit(orphan, execution);
 }

@@ -1,11 +1,11 @@
-//! Which broker does a binding depend on? Used to find its call gate.
+//! Which broker does a binding depend on? The shell uses the answer to find the broker's call gate.
 
 use super::bound_instance;
 use super::state::BindingState;
 use crate::crd::operation::BoundInstance;
 use crate::crd::{ServiceBinding, ServiceInstance};
 
-/// The broker that a binding is or will be at, and whether it is one of the namespace.
+/// The name of the broker that has or will have the binding, and whether that broker is namespaced.
 pub fn broker(binding: &ServiceBinding, instance: Option<&ServiceInstance>) -> Option<(String, bool)> {
     let state = BindingState::parse(binding.status.clone().unwrap_or_default());
     let orphaned = || state.record.orphans.first().and_then(|orphan| orphan.instance.clone());

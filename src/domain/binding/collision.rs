@@ -1,4 +1,4 @@
-//! Do pods have something else in the place of what a binding gives them?
+//! What does the condition `Injected` of a binding say? It is reported only while pods have collisions.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,26 @@ use crate::crd::condition::{self, Status};
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
 
-/// How many are named.
-const NAMED: usize = 3;
+/// How many collisions a message names.
+const MAX_NAMED: usize = 3;
 
-/// Says so, as long as there are such pods. Each collision is what the admission policy says of a pod: containers, and what
-/// collides in them.
+/// Reports the collisions, or withdraws the condition if there are none. Each is the text with which the admission
+/// policy annotates a pod: containers, and what collides in them.
 pub(super) fn report(status: &mut ServiceBindingStatus, collisions: &BTreeSet<String>, now: &Time) {
     let mut progress = status.progress();
     if collisions.is_empty() {
         progress.withdraw(condition::INJECTED);
         return;
     }
-    let named: Vec<&str> = collisions.iter().take(NAMED).map(String::as_str).collect();
+    let named: Vec<&str> = collisions.iter().take(MAX_NAMED).map(String::as_str).collect();
     let rest = match collisions.len() - named.len() {
         0 => String::new(),
         others => format!("; and {others} more"),
     };
     let message = format!(
-        "Pods have something else in the place of what the binding gives them, and keep it (container: what): {}{rest}. \
-         Rename it in the pod or in spec.injection, or name the other containers in spec.injection.containers",
+        "Injection conflicts: these containers already define what the binding would add, and keep their own \
+         (container: what): {}{rest}. Rename it in the pod or in spec.injection, or list the other containers in \
+         spec.injection.containers",
         named.join("; ")
     );
     progress.report(condition::INJECTED, Status::False, reason::COLLISION, &message, now);

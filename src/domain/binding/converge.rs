@@ -1,4 +1,5 @@
-//! A binding that is wanted: is it created, is its Secret put right, are its credentials replaced, or is it left alone?
+//! A binding that is not being deleted: is it created, is its Secret repaired, are its credentials rotated, or is it
+//! settled?
 
 use std::ops::ControlFlow;
 
@@ -17,12 +18,12 @@ use crate::domain::progress::Execution;
 use crate::domain::reason;
 use crate::domain::schema::Purpose;
 
-/// The next step towards what the spec says.
+/// The next step towards the spec.
 pub(super) fn converge(decision: Decision<'_>) -> Step {
     if let Some(Execution::Polled(operation)) = decision.state.phase.execution().cloned() {
         return poll(decision, operation);
     }
-    if decision.state.has_unknown_orphan() {
+    if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);
     }
     if let Some(orphan) = decision.state.record.orphans.first().cloned()
@@ -38,19 +39,20 @@ pub(super) fn converge(decision: Decision<'_>) -> Step {
     }
 }
 
-/// A bound binding: its Secret must hold what the broker gave.
+/// A bound binding: ensures that its Secret holds the broker's credentials, then looks after their rotation.
 fn ensure_secret(mut decision: Decision<'_>) -> Step {
     let observed = decision.observed;
     let record = &mut decision.state.record;
     record.observed_generation = observed.generation();
     record.reconciled_generation = observed.generation();
     let found = observed.secret.as_ref().filter(|digest| **digest == record.secret_digest);
-    // As long as the binding is ready, what has failed is not a repair.
+    // While the binding is ready, the failures that the back-off counts are not those of a repair, so a repair does not
+    // wait for it.
     let is_ready = condition::is_true(&record.conditions, condition::READY);
     if let Some(digest) = found {
         revise(observed.binding, record, digest);
         pods::report(observed, record);
-        // A user may have put the Secret right while a repair failed.
+        // A user may have restored the Secret while the operator's repair failed.
         if !is_ready && !rotate::has_expired(record, &observed.now) {
             settle::ready(record, &observed.now);
         }
@@ -60,25 +62,26 @@ fn ensure_secret(mut decision: Decision<'_>) -> Step {
         return decision.wait(Some(next));
     }
     if decision.state.record.secret_digest.is_empty() && observed.secret.is_some() {
-        return decision.ask(Verb::Adopt);
+        return decision.call_broker(Verb::Adopt);
     }
     if observed.offering.retrievable {
-        return decision.ask(Verb::Fetch);
+        return decision.call_broker(Verb::Fetch);
     }
     rebind(decision)
 }
 
-/// The same request once more gets the same binding (OSB, “Binding”, 200 OK), credentials included.
+/// Sends the same bind request again: it is idempotent and returns the same binding with its credentials (OSB,
+/// “Binding”, 200 OK).
 fn rebind(mut decision: Decision<'_>) -> Step {
     let confirmed = decision.state.phase.confirmed().cloned().unwrap_or_default();
     let request = confirmed.clone();
     decision.state.phase = Phase::Rebinding { confirmed, request, execution: Execution::Requested };
-    let message = "The Secret was changed or deleted; the broker is asked for the credentials again";
+    let message = "The Secret was changed or deleted; requesting the credentials from the broker again";
     decision.begin(condition::READY, reason::BINDING_REQUEST_IN_FLIGHT, message)
 }
 
-/// What the broker is to be asked for, unless something is in the way or it has refused this already.
-fn wanted(mut decision: Decision<'_>) -> ControlFlow<Step, (Decision<'_>, BindingProperties)> {
+/// The request of the spec, unless something blocks it or the broker has refused the same request before.
+fn permitted_request(mut decision: Decision<'_>) -> ControlFlow<Step, (Decision<'_>, BindingProperties)> {
     match desired(decision.observed) {
         Err(blocked) => {
             decision.block(blocked.reason, &blocked.message);
@@ -91,27 +94,27 @@ fn wanted(mut decision: Decision<'_>) -> ControlFlow<Step, (Decision<'_>, Bindin
     }
 }
 
-/// The intent to bind is stored: the request is sent, now or when its turn comes.
+/// The intent to bind is stored: sends the request when the back-off allows it.
 fn bind(decision: Decision<'_>) -> Step {
-    let (mut decision, desired) = match wanted(decision) {
-        ControlFlow::Continue(wanted) => wanted,
+    let (mut decision, desired) = match permitted_request(decision) {
+        ControlFlow::Continue(permitted) => permitted,
         ControlFlow::Break(step) => return step,
     };
     if decision.state.phase.request().map(fingerprint) != Some(fingerprint(&desired)) {
-        let why = "what is asked for changed while it was unknown what the broker had done";
+        let why = "the request changed while the outcome of the previous one was unknown";
         settle::mitigate(&mut decision.state, decision.observed, why, None);
         return decision.write();
     }
     match decision.next_attempt() {
         Some(next) => decision.wait(Some(next)),
-        None => decision.ask(Verb::Bind),
+        None => decision.call_broker(Verb::Bind),
     }
 }
 
-/// The intent to bind, under a new id.
+/// Writes the intent to bind, under a new id.
 fn create(decision: Decision<'_>) -> Step {
-    let (mut decision, desired) = match wanted(decision) {
-        ControlFlow::Continue(wanted) => wanted,
+    let (mut decision, desired) = match permitted_request(decision) {
+        ControlFlow::Continue(permitted) => permitted,
         ControlFlow::Break(step) => return step,
     };
     let observed = decision.observed;
@@ -132,8 +135,9 @@ fn create(decision: Decision<'_>) -> Step {
     let meta = &observed.binding.metadata;
     let external_id = &observed.binding.spec.external_id;
     let record = &mut decision.state.record;
-    let has_had_a_successor = !record.binding_id.is_empty() && record.binding_id != *external_id;
-    record.binding_id = if external_id.is_empty() || has_had_a_successor {
+    // After a rotation the broker may still know `spec.externalID` as a predecessor.
+    let was_rotated = !record.binding_id.is_empty() && record.binding_id != *external_id;
+    record.binding_id = if external_id.is_empty() || was_rotated {
         attempt_id(meta, record.abandoned_attempts)
     } else {
         external_id.clone()

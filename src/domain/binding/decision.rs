@@ -1,4 +1,4 @@
-//! What decisions about bindings need besides what all need.
+//! The decision type of bindings: how it reads an observation, and the methods that only bindings need.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -45,36 +45,37 @@ impl decision::Observed for Observed<'_> {
         adopt(self, stored)
     }
 
-    /// An adoption touches only the Secret.
+    /// `None` for an adoption, which touches only the Secret.
     fn broker_of(call: &Call) -> Option<&str> {
         (call.verb != Verb::Adopt).then_some(&*call.instance.broker_name)
     }
 }
 
 impl Decision<'_> {
-    /// Something has to be put right by the user or by the instance first.
+    /// Reports why the spec cannot be executed yet. The user or the instance has to act first.
     pub(super) fn block(&mut self, reason: &str, message: &str) {
         self.state.record.observed_generation = self.observed.generation();
         self.report(condition::READY, Status::False, reason, message);
     }
 
-    /// Asks the broker about the binding, or about its successor while that is being created.
-    pub(super) fn ask(self, verb: Verb) -> Step {
+    /// Calls the broker for the binding, or for its successor while that is being created.
+    pub(super) fn call_broker(self, verb: Verb) -> Step {
         let (id, type_) = match &self.state.phase {
             Phase::Rotating { successor_id, .. } => (successor_id, condition::ROTATED),
             _ => (&self.state.record.binding_id, condition::READY),
         };
         match self.state.phase.instance().cloned() {
             Some(instance) => {
-                let call = Call { verb, binding_id: id.clone(), instance: self.as_it_is_now(instance) };
+                let call = Call { verb, binding_id: id.clone(), instance: self.with_current_plan(instance) };
                 self.call(call, type_)
             }
             None => cannot_address_broker(self),
         }
     }
 
-    /// The instance may have another plan than when it was bound: brokers are told the one that it has.
-    pub(super) fn as_it_is_now(&self, bound: BoundInstance) -> BoundInstance {
+    /// The instance with its present plan, which may have changed since the bind: OSB requires the current plan id in
+    /// every request.
+    pub(super) fn with_current_plan(&self, bound: BoundInstance) -> BoundInstance {
         let known = self.observed.instance.and_then(bound_instance).filter(|known| known.id == bound.id);
         known.unwrap_or(bound)
     }

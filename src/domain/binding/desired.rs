@@ -1,4 +1,4 @@
-//! What is the broker of a binding to be asked for?
+//! What does the spec of a binding ask of the broker, and what blocks it?
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,7 +9,7 @@ use crate::crd::names::hex;
 use crate::crd::operation::BoundInstance;
 use crate::domain::reason;
 
-/// Why the broker cannot be asked.
+/// Why the broker cannot be called yet.
 pub(super) struct Blocked {
     pub(super) reason: &'static str,
     pub(super) message: String,
@@ -21,7 +21,7 @@ impl Blocked {
     }
 }
 
-/// What the broker is to be asked for, if it can be asked.
+/// The bind request that the spec asks for, unless something blocks it.
 pub(super) fn desired(observed: &Observed<'_>) -> Result<BindingProperties, Blocked> {
     let instance = ready_instance(observed)?;
     let parameters = observed
@@ -37,7 +37,7 @@ pub(super) fn desired(observed: &Observed<'_>) -> Result<BindingProperties, Bloc
     })
 }
 
-/// The instance, if it can be bound.
+/// The instance, if it is ready to be bound.
 pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, Blocked> {
     let name = &observed.binding.spec.instance_ref.name;
     let Some(instance) = observed.instance else {
@@ -54,12 +54,12 @@ pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, B
     let ready = status.is_some_and(|status| condition::is_true(&status.conditions, condition::READY));
     let bound = bound_instance(instance).filter(|_| ready).ok_or_else(|| not_ready("is not ready"))?;
     if status.is_some_and(|status| status.async_op_in_progress) {
-        return Err(not_ready("is being changed by the broker"));
+        return Err(not_ready("has an asynchronous operation in progress"));
     }
     Ok(bound)
 }
 
-/// Tells requests apart: two with the same fingerprint ask the broker for the same.
+/// Identifies a request by instance and parameters: two requests with the same fingerprint ask the broker for the same.
 pub(super) fn fingerprint(properties: &BindingProperties) -> String {
     let instance = properties.instance.as_ref().map_or("", |instance| &instance.id);
     hex(&Sha256::digest([instance, &properties.parameter_checksum].join("\n")))

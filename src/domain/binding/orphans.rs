@@ -1,4 +1,4 @@
-//! What an attempt may have left at the broker: is its removal requested, polled, or waited for?
+//! Orphan mitigation of a binding: is the removal of an orphan requested, polled or waited for?
 
 use std::ops::ControlFlow;
 
@@ -20,6 +20,6 @@ pub(super) fn mitigate(decision: Decision<'_>, orphan: &Orphan) -> Step {
     } else {
         Verb::Mitigate
     };
-    let instance = decision.as_it_is_now(instance);
+    let instance = decision.with_current_plan(instance);
     decision.call(Call { verb, binding_id: orphan.id.clone(), instance }, condition::ORPHAN_MITIGATION)
 }

@@ -1,4 +1,4 @@
-//! What is said of the pods of a binding, and is its deletion to wait for them?
+//! What does the condition `RolledOut` of a binding say, and does its unbind wait for pods?
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -12,17 +12,19 @@ use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
 use crate::domain::rollout::{concerns_pods, selects};
 
-/// How long a deletion waits for pods at most.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// How long an unbind waits for pods at most.
+const MAX_WAIT_FOR_PODS: SignedDuration = SignedDuration::from_mins(5);
 
-/// Says whether all pods have what the binding gives. What is known of them counts for what they were given before.
+/// Reports whether all pods have the current revision. If this status has a new revision, what was observed of the pods
+/// is outdated, and the condition becomes `Unknown` in the same write: nothing may take the former `True` for the new
+/// revision.
 pub(super) fn report(observed: &Observed<'_>, status: &mut ServiceBindingStatus) {
     let binding = observed.binding;
     let before = binding.status.as_ref();
     if status.revision == 0 || binding.metadata.deletion_timestamp.is_some() || !concerns_pods(binding) {
         return;
     }
-    let is_stated = condition::find(&status.conditions, condition::ROLLED_OUT).is_some();
+    let is_reported = condition::find(&status.conditions, condition::ROLLED_OUT).is_some();
     let is_same = before.is_some_and(|before| before.revision == status.revision);
     let is_new = !is_same || before.is_some_and(|before| before.observed_generation != observed.generation());
     let mut progress = status.progress();
@@ -34,27 +36,28 @@ pub(super) fn report(observed: &Observed<'_>, status: &mut ServiceBindingStatus)
             let (value, reason, message) = usage.verdict();
             progress.report(condition::ROLLED_OUT, value, reason, &message, &observed.now);
         }
-        None if is_new || !is_stated => {
-            let (reason, message) = (reason::LOOKING_FOR_PODS, "It is looked which pods have it");
+        None if is_new || !is_reported => {
+            let message = "Checking which pods have the current credentials";
+            let reason = reason::LOOKING_FOR_PODS;
             progress.report(condition::ROLLED_OUT, Status::Unknown, reason, message, &observed.now);
         }
         None => {}
     }
 }
 
-/// Whether pods that have the binding are restarted before the broker is asked to remove it, and until when that is waited
-/// for. Says so.
-pub(super) fn are_awaited(observed: &Observed<'_>, status: &mut ServiceBindingStatus) -> Option<Time> {
+/// Until when the unbind waits for pods that have the credentials and are being restarted; `None` if it does not wait.
+/// Unbinding first would leave running pods with revoked credentials. Reports the wait once the usage is known.
+pub(super) fn unbind_waits_until(observed: &Observed<'_>, status: &mut ServiceBindingStatus) -> Option<Time> {
     let binding = observed.binding;
     let restart = binding.spec.injection.as_ref().and_then(|injection| injection.restart).unwrap_or_default();
     let since = binding.metadata.deletion_timestamp.as_ref()?;
-    let deadline = Time(since.0.checked_add(LONGEST_WAIT).unwrap_or(since.0));
+    let deadline = Time(since.0.checked_add(MAX_WAIT_FOR_PODS).unwrap_or(since.0));
     let is_over = deadline.0 <= observed.now.0;
     if is_over || restart != Restart::Always || status.revision == 0 || !concerns_pods(binding) {
         return None;
     }
     if let Some(usage) = &observed.usage {
-        usage.oldest.filter(|_| usage.is_going_on())?;
+        usage.oldest.filter(|_| usage.is_progressing())?;
         let message = format!(
             "Pods have the credentials. The broker is asked to remove them when no pod has them any more, at {} at \
              the latest. {usage}",

@@ -1,4 +1,4 @@
-//! A binding that is being deleted: what is removed at the broker, in which order, and when does the object go?
+//! A binding that is being deleted: what is removed at the broker, in which order, and when does the finalizer go?
 
 use super::decision::Decision;
 use super::state::{Phase, may_exist};
@@ -7,8 +7,8 @@ use crate::crd::condition;
 use crate::domain::progress::Execution;
 use crate::domain::reason;
 
-/// The next step of a deletion. Pods that have the credentials are restarted before the broker removes them; what may have
-/// been left by attempts goes first.
+/// The next step of a deletion, in this order: wait for the restart of pods that have the credentials; remove
+/// predecessor, successor and orphans at the broker; unbind; remove the finalizer.
 pub(super) fn remove(mut decision: Decision<'_>) -> Step {
     match &decision.state.phase {
         Phase::Unbinding { execution: Execution::Polled(operation), .. } => {
@@ -22,20 +22,21 @@ pub(super) fn remove(mut decision: Decision<'_>) -> Step {
         | Phase::Rebinding { .. }
         | Phase::Rotating { .. } => {
             if may_exist(decision.stored())
-                && let Some(deadline) = pods::are_awaited(decision.observed, &mut decision.state.record)
+                && let Some(deadline) =
+                    pods::unbind_waits_until(decision.observed, &mut decision.state.record)
             {
                 return decision.wait(Some(deadline));
             }
         }
     }
     let now = decision.now();
-    if rotate::end(&mut decision.state, now) {
+    if rotate::abandon(&mut decision.state, now) {
         return decision.write();
     }
     if let Some(orphan) = decision.state.record.orphans.first().cloned() {
         return orphans::mitigate(decision, &orphan);
     }
-    if decision.state.has_unknown_orphan() {
+    if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);
     }
     unbind(decision)
@@ -52,6 +53,6 @@ fn unbind(mut decision: Decision<'_>) -> Step {
     }
     match decision.next_attempt() {
         Some(next) => decision.wait(Some(next)),
-        None => decision.ask(Verb::Unbind),
+        None => decision.call_broker(Verb::Unbind),
     }
 }

@@ -1,4 +1,4 @@
-//! What do pods get, and is it something else than before?
+//! The revision of a binding: it counts up whenever pods would get something different.
 
 use sha2::{Digest as _, Sha256};
 
@@ -6,7 +6,7 @@ use crate::crd::binding::Injection;
 use crate::crd::names::hex;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
 
-/// Counts on if pods get something else from now on: entries with this digest, injected as the spec says.
+/// Starts a new revision if the Secret's entries, of which this is the digest, or the way of their injection changed.
 pub(super) fn revise(binding: &ServiceBinding, status: &mut ServiceBindingStatus, digest: &str) {
     let injected = injection_digest(binding.spec.injection.as_ref());
     let is_same = status.secret_digest == digest;
@@ -21,12 +21,14 @@ pub(super) fn revise(binding: &ServiceBinding, status: &mut ServiceBindingStatus
     }
 }
 
-/// Tells apart what makes pods look different: not whether they are restarted for it.
+/// A digest of the fields of `spec.injection` that change pods. `restart` does not: it only says which pods are
+/// restarted for it.
 fn injection_digest(injection: Option<&Injection>) -> String {
     let injection = injection.map(|injection| Injection { restart: None, ..injection.clone() });
     match injection {
         Some(injection) if injection != Injection::default() => {
-            // What is serialised is stable: after an upgrade of the operator nothing is restarted for nothing.
+            // The serialised form has to stay the same: another digest after an upgrade of the operator would restart
+            // pods for nothing.
             hex(&Sha256::digest(serde_json::to_vec(&injection).unwrap_or_default()))
         }
         Some(_) | None => String::new(),

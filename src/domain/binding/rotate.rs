@@ -1,8 +1,32 @@
-//! The credentials of a binding are replaced without an outage: a successor is made at the broker, its credentials go to the
-//! same Secret, and the former ones are removed when nobody has them any more.
+//! Rotation replaces the credentials of a binding without an outage, in three steps: the broker creates a successor,
+//! its credentials replace those in the Secret, and the predecessor is removed at the broker once no pod has its
+//! credentials.
 //!
-//! `status.bindingID` is always the binding whose credentials the Secret holds. Two are there at the same time: it and the
-//! successor that is being made (`status.successorID`), or it and the one that it has replaced (`status.predecessor`).
+//! `status.bindingID` always names the binding whose credentials the Secret holds. At most one other binding exists
+//! beside it: the successor that is being created (`status.successorID`), or the predecessor that it replaced
+//! (`status.predecessor`). A rotation that fails does not take `Ready` away: the condition `Rotated` reports its
+//! progress.
+//!
+//! The entry points are [`rotate`] for a bound binding, [`request`] while a successor is being requested, and
+//! [`abandon`] when the binding is deleted. `due` computes the times.
+//!
+//! The steps, and what is written in each:
+//!
+//! - **due:** `renewBefore`, `expiresAt`, `spec.rotation.interval`, the annotation `rotate`, or `Rotated=False`: a
+//!   rotation that failed is still owed
+//! - **intent:** `currentOperation: Rotate`, `successorID`, `inProgressProperties` with `predecessorID` if the
+//!   successor is made from the present binding, `rotationRequest`, `Rotated=False`; `Ready` stays
+//! - **call:** a bind with the successor's id; its credentials replace those in the Secret
+//! - **outcome:** `bindingID` is the successor's, `predecessor` the former binding, `revision` increases,
+//!   `Rotated=True`
+//! - **failure:** the successor becomes an orphan if anything may be left of it; the binding is as before
+//! - **retirement:** the predecessor moves to `orphans` when no pod has a revision as old, its grace period is over,
+//!   or it has expired
+//!
+//! The Secret comes before orphans, so a Secret that holds the credentials of an abandoned successor is repaired
+//! before that successor is removed, and pods that may have started with them get another revision. The next rotation
+//! waits until the predecessor is gone, unless the present credentials have less than a tenth of their life left. A
+//! deletion removes successor and predecessor first.
 
 mod due;
 #[cfg(test)]
@@ -23,29 +47,30 @@ use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
 use crate::domain::schema::Purpose;
 
-/// How much may be left at the broker by attempts to replace credentials that are about to expire, before these wait for
-/// its removal.
-const MOST_ORPHANS: usize = 2;
+/// How many orphans failed attempts may pile up while the credentials are about to expire. Then orphan mitigation comes
+/// first again.
+const MAX_ORPHANS_WHEN_URGENT: usize = 2;
 
-/// Why a successor that was asked for is given up.
-const NOT_FROM_PREDECESSOR: &str = "The plan, an update of the instance or the end of the credentials do not let it be made \
-                                    from its predecessor";
+/// Why a requested successor is given up.
+const NOT_FROM_PREDECESSOR: &str = "The successor can no longer be created from its predecessor: the plan does not \
+                                    allow it, the instance is being updated, or the credentials have expired";
 
-/// A binding whose Secret holds its credentials: is something of former ones removed, or are new ones due?
+/// The next step of a binding whose Secret holds its credentials: orphan mitigation, the removal of the predecessor, or
+/// a new successor.
 pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
     let (observed, now) = (decision.observed, decision.now());
     let record = &mut decision.state.record;
-    expire(record, now);
+    report_expiry(record, now);
     let due = due::due(observed, record);
     let is_due = is_past(due.as_ref(), now);
     let urgent = due::urgent(record);
     let is_urgent = is_due && is_past(urgent.as_ref(), now);
     if let Some(orphan) = record.orphans.first().cloned()
-        && !(is_urgent && record.orphans.len() < MOST_ORPHANS)
+        && !(is_urgent && record.orphans.len() < MAX_ORPHANS_WHEN_URGENT)
     {
         return orphans::mitigate(decision, &orphan);
     }
-    let expires_at = still_to_come(record.expires_at.clone(), now);
+    let expires_at = if_future(record.expires_at.clone(), now);
     if let Some(predecessor) = &record.predecessor {
         let end = due::retirement(observed, predecessor);
         if is_urgent || is_past(Some(&end), now) {
@@ -53,22 +78,24 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
             return decision.write();
         }
         if is_due {
-            wait_for_retirement(record, &end, now);
+            report_wait_for_retirement(record, &end, now);
         }
-        let until = earliest([still_to_come(Some(end), now), still_to_come(urgent, now), expires_at]);
+        let until = earliest([if_future(Some(end), now), if_future(urgent, now), expires_at]);
         return decision.wait(until);
     }
     if is_due { begin(decision) } else { decision.wait(earliest([due, expires_at])) }
 }
 
-/// A successor is being asked for: the same again, unless something else is wanted by now.
+/// The next step while a successor is being requested: the same request again, or orphan mitigation if the spec asks
+/// for something else by now.
 pub(super) fn request(mut decision: Decision<'_>) -> Step {
-    let asked = decision.state.phase.request().cloned().unwrap_or_default();
-    let suits = asked.predecessor_id.is_empty() || is_rotatable(decision.observed, &decision.state.record);
-    let why = match successor(decision.observed, &asked) {
-        Ok(_) if !suits => Some(NOT_FROM_PREDECESSOR.to_owned()),
-        Ok(wanted) if fingerprint(&wanted) == fingerprint(&asked) => None,
-        Ok(_) => Some("What is asked for changed while it was unknown what the broker had done".to_owned()),
+    let pending = decision.state.phase.request().cloned().unwrap_or_default();
+    let is_possible =
+        pending.predecessor_id.is_empty() || is_rotatable(decision.observed, &decision.state.record);
+    let why = match successor(decision.observed, &pending) {
+        Ok(_) if !is_possible => Some(NOT_FROM_PREDECESSOR.to_owned()),
+        Ok(desired) if fingerprint(&desired) == fingerprint(&pending) => None,
+        Ok(_) => Some("The request changed while the outcome of the previous one was unknown".to_owned()),
         Err(blocked) => Some(blocked.message),
     };
     if let Some(why) = why {
@@ -77,22 +104,22 @@ pub(super) fn request(mut decision: Decision<'_>) -> Step {
     }
     match decision.next_attempt() {
         Some(next) => decision.wait(Some(next)),
-        None => decision.ask(Verb::Bind),
+        None => decision.call_broker(Verb::Bind),
     }
 }
 
-/// The binding is being deleted, and with it its predecessor and its successor: whether there were any.
-pub(super) fn end(state: &mut BindingState, now: &Time) -> bool {
-    let rotates = matches!(state.phase, Phase::Rotating { .. });
-    let ends = rotates || state.record.predecessor.is_some();
-    if rotates {
+/// Makes orphans of successor and predecessor, as the binding is being deleted; returns whether it had any.
+pub(super) fn abandon(state: &mut BindingState, now: &Time) -> bool {
+    let has_successor = matches!(state.phase, Phase::Rotating { .. });
+    let has_any = has_successor || state.record.predecessor.is_some();
+    if has_successor {
         settle::abandon_successor(state, "the binding is being deleted", now, None);
     }
     retire(&mut state.record, now);
-    ends
+    has_any
 }
 
-/// The predecessor is removed at the broker.
+/// Makes an orphan of the predecessor, which is then removed at the broker like any other.
 fn retire(record: &mut ServiceBindingStatus, now: &Time) {
     let Some(predecessor) = record.predecessor.take() else { return };
     let Some(instance) = predecessor.instance else { return };
@@ -100,8 +127,8 @@ fn retire(record: &mut ServiceBindingStatus, now: &Time) {
     record.progress().abandon(left, reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION, now, None);
 }
 
-/// Says once that the credentials are not valid any more.
-fn expire(status: &mut ServiceBindingStatus, now: &Time) {
+/// Reports that the credentials have expired, if so.
+fn report_expiry(status: &mut ServiceBindingStatus, now: &Time) {
     let Some(expires_at) = status.expires_at.clone().filter(|end| is_past(Some(end), now)) else { return };
     let message =
         format!("The credentials expired at {}; they are replaced as soon as possible", expires_at.0);
@@ -109,21 +136,21 @@ fn expire(status: &mut ServiceBindingStatus, now: &Time) {
     progress.report(condition::READY, Status::False, reason::CREDENTIALS_EXPIRED, &message, now);
 }
 
-/// Whether the credentials are not valid any more.
+/// Whether the credentials have expired.
 pub(super) fn has_expired(status: &ServiceBindingStatus, now: &Time) -> bool {
     is_past(status.expires_at.as_ref(), now)
 }
 
-fn wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time) {
+fn report_wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time) {
     let message = format!(
-        "The credentials are replaced when those before them are removed: when no pod has them any more, at {} at the \
+        "Rotation waits for the removal of the predecessor: when no pod has its credentials any more, at {} at the \
          latest",
         end.0
     );
     status.progress().report(condition::ROTATED, Status::False, reason::ROTATION_WAITING, &message, now);
 }
 
-/// The intent to create a successor.
+/// Writes the intent to create a successor.
 fn begin(mut decision: Decision<'_>) -> Step {
     let observed = decision.observed;
     let request = due::request(observed.binding, &decision.state.record).map(str::to_owned);
@@ -133,21 +160,21 @@ fn begin(mut decision: Decision<'_>) -> Step {
         return decision.wait(Some(next));
     }
     let confirmed = decision.state.phase.confirmed().cloned().unwrap_or_default();
-    let wanted = match successor(observed, &intended(observed, &decision.state.record, &confirmed)) {
-        Ok(wanted) => wanted,
+    let desired = match successor(observed, &intended(observed, &decision.state.record, &confirmed)) {
+        Ok(desired) => desired,
         Err(Blocked { reason: reason::ERROR_WITH_PARAMETERS, message }) => {
-            heed(&mut decision.state.record, request);
+            acknowledge(&mut decision.state.record, request);
             settle::rotation_failed(observed, &mut decision.state, &message, None);
             return decision.write();
         }
         Err(Blocked { reason, message }) => {
             decision.report(condition::ROTATED, Status::False, reason, &message);
-            let until = still_to_come(decision.state.record.expires_at.clone(), decision.now());
+            let until = if_future(decision.state.record.expires_at.clone(), decision.now());
             return decision.wait(until);
         }
     };
-    // A successor that the broker makes from its predecessor has the parameters of that.
-    if !observed.validated && wanted.predecessor_id.is_empty() {
+    // A successor that the broker creates from its predecessor inherits the parameters: none are sent.
+    if !observed.validated && desired.predecessor_id.is_empty() {
         return Step::Validate(Purpose::Bind);
     }
     let meta = &observed.binding.metadata;
@@ -156,29 +183,29 @@ fn begin(mut decision: Decision<'_>) -> Step {
         record.abandoned_attempts += 1;
     }
     let successor_id = attempt_id(meta, record.abandoned_attempts);
-    heed(record, request);
+    acknowledge(record, request);
     decision.state.phase =
-        Phase::Rotating { confirmed, request: wanted, successor_id, execution: Execution::Requested };
+        Phase::Rotating { confirmed, request: desired, successor_id, execution: Execution::Requested };
     let message = "Rotation request for ServiceBinding in-flight to Broker";
     decision.begin(condition::ROTATED, reason::ROTATION_REQUEST_IN_FLIGHT, message)
 }
 
-/// A request of the user counts once.
-fn heed(record: &mut ServiceBindingStatus, request: Option<String>) {
+/// Records the user's request as served: each value of the annotation requests one rotation.
+fn acknowledge(record: &mut ServiceBindingStatus, request: Option<String>) {
     if let Some(request) = request {
         record.rotation_request = request;
     }
 }
 
-/// Whether the broker can make a successor from the present binding, which has to be valid still (OSB, “Binding Rotation”).
-/// While the instance is being updated it is not known which plan says so.
+/// Whether the broker can create a successor from the present binding, which must not have expired (OSB, “Binding
+/// Rotation”). During an update of the instance it is unknown which plan decides that, so the answer is no.
 fn is_rotatable(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
     let instance = observed.instance.and_then(|instance| instance.status.as_ref());
     let is_updated = instance.is_some_and(|status| status.current_operation.is_some());
     observed.offering.rotatable && !is_updated && !has_expired(record, &observed.now)
 }
 
-/// How the successor is made: from the present binding if the broker can do that, else like any other.
+/// The request for a successor: from the present binding if the broker can do that, else like a new binding.
 fn intended(
     observed: &Observed<'_>,
     record: &ServiceBindingStatus,
@@ -189,12 +216,12 @@ fn intended(
     BindingProperties { predecessor_id, ..confirmed.clone() }
 }
 
-/// What the broker is to be asked for, if it can be asked.
+/// Completes the request for a successor, unless something blocks it.
 fn successor(observed: &Observed<'_>, intended: &BindingProperties) -> Result<BindingProperties, Blocked> {
     let instance = ready_instance(observed)?;
     if intended.instance.as_ref().is_some_and(|bound| bound.id != instance.id) {
         let name = &observed.binding.spec.instance_ref.name;
-        let why = format!("The ServiceInstance {name:?} is another one than was bound");
+        let why = format!("The ServiceInstance {name:?} is not the one that was bound");
         return Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why));
     }
     if !observed.offering.bindable {
@@ -212,6 +239,6 @@ fn is_past(time: Option<&Time>, now: &Time) -> bool {
     time.is_some_and(|time| time.0 <= now.0)
 }
 
-fn still_to_come(time: Option<Time>, now: &Time) -> Option<Time> {
+fn if_future(time: Option<Time>, now: &Time) -> Option<Time> {
     time.filter(|time| time.0 > now.0)
 }

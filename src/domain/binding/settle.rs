@@ -1,4 +1,11 @@
-//! What is so after a call to the broker of a binding?
+//! Which status follows from the outcome of a call?
+//!
+//! | file | outcomes of |
+//! |---|---|
+//! | `bind` | binds, and repairs of the Secret |
+//! | `poll` | polls of an asynchronous bind or unbind |
+//! | `rotate` | everything about a successor |
+//! | `unbind` | unbinds |
 
 mod bind;
 mod poll;
@@ -20,44 +27,48 @@ use crate::domain::orphan::{self, Removal};
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
-/// The status after a call, from the one before and what came of it.
+/// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceBindingStatus> {
     let state = BindingState::parse(observed.binding.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, &call.instance.broker_name, state);
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(call, outcome),
         (Verb::Bind | Verb::Poll(_), outcome) if settlement.is_rotating() => settlement.rotation(outcome),
-        (verb, Outcome::NotAsked(why)) => settlement.not_asked(verb, &why),
+        (verb, Outcome::NotCalled(why)) => settlement.not_called(verb, &why),
         (Verb::Unbind, outcome) => settlement.unbind(outcome),
         (Verb::Bind, outcome) => settlement.bind(outcome),
         (Verb::Fetch | Verb::Adopt, outcome) => settlement.repair(outcome),
         (Verb::Poll(_), outcome) => settlement.poll(outcome),
     }
-    let Settlement { mut state, note, release, next_poll, .. } = settlement;
+    let Settlement { mut state, note, remove_finalizer, next_poll, .. } = settlement;
     pods::report(observed, &mut state.record);
-    Settled { status: state.into_status(), release, note, next_poll }
+    Settled { status: state.into_status(), remove_finalizer, note, next_poll }
 }
 
-/// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
-/// was asked must not be forgotten over it. Nothing, if the status that is there now knows of it.
-pub fn merge_concurrent(
+/// Merges the effect of a call into a status that another replica wrote meanwhile.
+///
+/// `before` is the status with the intent of the call. A former leader whose write was delayed may have replaced it by
+/// one that does not mention the attempt. Without this merge nothing would remove what the broker created, and the
+/// binding would leak. So the attempt becomes an orphan of the present status. `None` if that status already accounts
+/// for the call.
+pub fn merge_concurrent_status(
     observed: &Observed<'_>,
     before: &ServiceBindingStatus,
     call: &Call,
 ) -> Option<ServiceBindingStatus> {
     let mut state = BindingState::parse(observed.binding.status.clone().unwrap_or_default());
     let before = BindingState::parse(before.clone());
-    let asked = |state: &BindingState| state.phase.request().map(fingerprint);
+    let request = |state: &BindingState| state.phase.request().map(fingerprint);
     let id = &call.binding_id;
-    let is_asked_for = state.record.binding_id == *id
-        && (asked(&state) == asked(&before) || state.phase.confirmed().is_some());
+    let is_current = state.record.binding_id == *id
+        && (request(&state) == request(&before) || state.phase.confirmed().is_some());
     let is_successor = matches!(&state.phase, Phase::Rotating { successor_id, .. } if successor_id == id);
     let is_predecessor = state.record.predecessor.as_ref().is_some_and(|former| former.binding_id == *id);
     let is_orphan = state.record.orphans.iter().any(|orphan| orphan.id == *id);
-    if call.verb != Verb::Bind || is_asked_for || is_successor || is_predecessor || is_orphan {
+    if call.verb != Verb::Bind || is_current || is_successor || is_predecessor || is_orphan {
         return None;
     }
-    let why = "another replica wrote the status while the broker was asked";
+    let why = "another replica wrote the status during the call";
     let left = orphan_of(id.clone(), &call.instance, why);
     if !state.is_bound() {
         state.phase.withdraw();
@@ -68,14 +79,14 @@ pub fn merge_concurrent(
     Some(state.into_status())
 }
 
-/// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
+/// Fails an asynchronous operation that exceeded its maximum polling duration (OSB, “Polling Last Operation”).
 pub(super) fn overdue(observed: &Observed<'_>, state: BindingState) -> BindingState {
     let mut settlement = Settlement::new(observed, "", state);
-    settlement.operation_failed("The operation took longer than the broker's plan or the operator allows");
+    settlement.operation_failed("The operation exceeded its maximum polling duration");
     settlement.state
 }
 
-/// The attempt under way is given up, and what it may have left is removed.
+/// Gives up the current attempt and makes an orphan of what it may have left at the broker.
 pub(super) fn mitigate(
     state: &mut BindingState,
     observed: &Observed<'_>,
@@ -92,7 +103,7 @@ pub(super) fn mitigate(
     progress.abandon(orphan, reason, &observed.now, retry_after);
 }
 
-/// The Secret holds what the broker gave.
+/// Reports `Ready`: the Secret holds the broker's credentials.
 pub(super) fn ready(record: &mut ServiceBindingStatus, now: &Time) {
     let mut progress = record.progress();
     progress.end();
@@ -102,7 +113,7 @@ pub(super) fn ready(record: &mut ServiceBindingStatus, now: &Time) {
     progress.report(condition::READY, Status::True, reason, message, now);
 }
 
-/// The removal of what an attempt may have left.
+/// Describes the removal of an orphan to the module that instances and bindings share.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
     Removal { id, broker, reason, seed: observed.seed(), now: &observed.now }
@@ -110,47 +121,48 @@ pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a s
 
 pub(super) use rotate::{abandon_successor, give_up_successor, rotation_failed};
 
-/// What becomes of a call: the state, and what the shell does besides writing it.
+/// A settlement in the making: the new state, and what the shell does besides writing it.
 struct Settlement<'a> {
     observed: &'a Observed<'a>,
     broker: &'a str,
     state: BindingState,
     note: Option<Note>,
-    release: bool,
+    remove_finalizer: bool,
     next_poll: Option<Time>,
 }
 
 impl<'a> Settlement<'a> {
     fn new(observed: &'a Observed<'a>, broker: &'a str, state: BindingState) -> Self {
-        Self { observed, broker, state, note: None, release: false, next_poll: None }
+        Self { observed, broker, state, note: None, remove_finalizer: false, next_poll: None }
     }
 
     fn report(&mut self, type_: &str, status: Status, reason: &'static str, message: &str) {
         self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
-    fn tell(&mut self, warning: bool, reason: &'static str, message: &str) {
+    /// Has the shell record an event, once the status is written.
+    fn record_event(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));
     }
 
-    /// The broker is polled again, the later the longer the operation runs.
+    /// Schedules the next poll. The interval grows with the time that the operation has taken.
     fn poll_later(&mut self, retry_after: Option<Duration>) {
         let started = self.state.record.operation_start_time.as_ref();
         self.next_poll = Some(schedule::poll(&self.observed.now, started, retry_after));
     }
 
-    /// The broker was not asked: what it may have done before stays as it is.
-    fn not_asked(&mut self, verb: &Verb, why: &str) {
+    /// The request was not sent, so the state at the broker is unchanged.
+    fn not_called(&mut self, verb: &Verb, why: &str) {
         if matches!(verb, Verb::Poll(_)) {
             self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, why);
             self.poll_later(None);
         } else {
-            self.try_again(Status::False, reason::ERROR_INJECTING_BIND_RESULT, why, None);
+            self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, why, None);
         }
     }
 
-    /// The condition that tells of the operation under way: it is no reason to take `Ready` away that there will be other
-    /// credentials.
+    /// The condition that reports the current operation. A rotation does not touch `Ready`: the present credentials
+    /// work.
     fn condition_of_operation(&self) -> &'static str {
         if self.is_rotating() { condition::ROTATED } else { condition::READY }
     }
@@ -159,34 +171,29 @@ impl<'a> Settlement<'a> {
         matches!(self.state.phase, Phase::Rotating { .. })
     }
 
-    /// The broker has accepted the operation and works on it.
+    /// The broker accepted the operation (202): it is polled from now on.
     fn accepted(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
         let maximum = self.observed.offering.maximum_polling_duration;
         self.state.phase.set_execution(Execution::Polled(operation));
         self.state.progress().poll(&self.observed.now, maximum);
         self.report(self.condition_of_operation(), Status::False, reason, message);
-        self.tell(false, reason, message);
+        self.record_event(false, reason, message);
         self.next_poll = Some(schedule::poll(&self.observed.now, None, None));
     }
 
-    /// The broker has something under this id already: it is polled to find out what.
+    /// The broker already has something under this id (409): polling finds out what.
     fn verify(&mut self, reason: &'static str, message: &str) {
         self.accepted(None, reason, message);
         let maximum = self.observed.offering.maximum_polling_duration;
         self.state.progress().verify(&self.observed.now, maximum);
     }
 
-    fn try_again(
-        &mut self,
-        status: Status,
-        reason: &'static str,
-        message: &str,
-        retry_after: Option<Duration>,
-    ) {
+    /// Counts a failure, and reports when the request is retried.
+    fn retry(&mut self, status: Status, reason: &'static str, message: &str, retry_after: Option<Duration>) {
         let next = self.fail(retry_after);
-        let message = format!("{message}; it is tried again at {}", next.0);
+        let message = format!("{message}; next attempt at {}", next.0);
         self.report(condition::READY, status, reason, &message);
-        self.tell(true, reason, &message);
+        self.record_event(true, reason, &message);
     }
 
     /// Counts a failure; returns the time of the next attempt.
@@ -196,14 +203,14 @@ impl<'a> Settlement<'a> {
 
     fn mitigation(&mut self, call: &Call, outcome: Outcome) {
         let removal = removal(self.observed, &call.binding_id, self.broker);
-        let after = orphan::settle(&mut self.state, &removal, outcome);
-        self.note = after.note;
-        self.next_poll = after.next_poll;
-        if !after.gone {
+        let removed = orphan::settle(&mut self.state, &removal, outcome);
+        self.note = removed.note;
+        self.next_poll = removed.next_poll;
+        if !removed.gone {
             return;
         }
         if self.state.is_bound() {
-            self.left_is_gone();
+            self.orphan_of_bound_is_gone();
             return;
         }
         if self.state.phase.confirmed().is_none() && self.state.record.orphans.is_empty() {
@@ -216,7 +223,7 @@ impl<'a> Settlement<'a> {
     }
 }
 
-/// Counts a failure of the operation under way, which is requested again; returns when.
+/// Counts a failure of the current operation, and has it requested again; returns the time of the next attempt.
 fn fail(state: &mut BindingState, observed: &Observed<'_>, retry_after: Option<Duration>) -> Time {
     state.phase.set_execution(Execution::Requested);
     state.progress().fail(&observed.now, observed.seed(), retry_after)

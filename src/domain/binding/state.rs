@@ -1,5 +1,9 @@
-//! What the stored status of a binding means. It is parsed here once, into a state that cannot contradict itself, and
-//! written back here: decisions and settlements know phases, not the fields that say how far a binding is.
+//! What does the stored status of a binding mean?
+//!
+//! The fields of a status can contradict each other. So this module parses them once into a [`BindingState`], which
+//! cannot, and turns that back into a status. Decisions and settlements work with its [`Phase`] only, never with the
+//! fields that encode it (`currentOperation`, `externalProperties`, `inProgressProperties`, `successorID`,
+//! `asyncOpInProgress`, `lastOperation`).
 
 use std::mem::take;
 
@@ -12,25 +16,26 @@ use crate::domain::progress::{Execution, HasProgress, Progress};
 /// How far a binding is at its broker.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Phase {
-    /// The broker has nothing under `bindingID`. Earlier attempts may have left orphans, which are listed on their own.
+    /// The broker has no binding with this `bindingID`. Earlier attempts may have left orphans, which `status.orphans`
+    /// lists.
     Absent {
-        /// What the last attempt asked for, if service-catalog made it or it is still shown.
-        left: Option<BindingProperties>,
+        /// The request of the last attempt, if service-catalog made it or the status still shows it.
+        last_request: Option<BindingProperties>,
     },
-    /// The broker is asked to create the binding.
+    /// The binding is being created.
     Binding { request: BindingProperties, execution: Execution },
     /// The broker has confirmed the binding.
     Bound { confirmed: BindingProperties },
-    /// Bound; the same binding is requested once more, because the Secret lost its credentials.
+    /// Bound, and the same binding is requested again because the Secret lost its credentials.
     Rebinding { confirmed: BindingProperties, request: BindingProperties, execution: Execution },
-    /// Bound; the broker is asked to create the successor.
+    /// Bound, and the successor is being created.
     Rotating {
         confirmed: BindingProperties,
         request: BindingProperties,
         successor_id: String,
         execution: Execution,
     },
-    /// The broker is asked to remove the binding.
+    /// The binding is being removed.
     Unbinding {
         confirmed: Option<BindingProperties>,
         request: Option<BindingProperties>,
@@ -40,12 +45,12 @@ pub(super) enum Phase {
 
 impl Default for Phase {
     fn default() -> Self {
-        Self::Absent { left: None }
+        Self::Absent { last_request: None }
     }
 }
 
 impl Phase {
-    /// What the broker has confirmed, or else has been asked for.
+    /// The confirmed properties, or else the requested ones.
     fn known(&self) -> Option<&BindingProperties> {
         self.confirmed().or_else(|| self.request())
     }
@@ -65,20 +70,20 @@ impl Phase {
             Self::Binding { request, .. }
             | Self::Rebinding { request, .. }
             | Self::Rotating { request, .. } => Some(request),
-            Self::Absent { left: request } | Self::Unbinding { request, .. } => request.as_ref(),
+            Self::Absent { last_request: request } | Self::Unbinding { request, .. } => request.as_ref(),
             Self::Bound { .. } => None,
         }
     }
 
-    /// The instance that the broker is asked about; nothing if its ids are not known.
+    /// The instance that the calls are about; `None` if its OSB ids are not known.
     pub(super) fn instance(&self) -> Option<&BoundInstance> {
         self.known()?.instance.as_ref()
     }
 
-    /// All properties, to be completed.
+    /// All properties, so that `adopt` can complete them.
     pub(super) fn properties_mut(&mut self) -> impl Iterator<Item = &mut BindingProperties> {
         let (request, confirmed) = match self {
-            Self::Absent { left } => (left.as_mut(), None),
+            Self::Absent { last_request } => (last_request.as_mut(), None),
             Self::Binding { request, .. } => (Some(request), None),
             Self::Bound { confirmed } => (None, Some(confirmed)),
             Self::Rebinding { confirmed, request, .. } | Self::Rotating { confirmed, request, .. } => {
@@ -89,7 +94,7 @@ impl Phase {
         request.into_iter().chain(confirmed)
     }
 
-    /// How far the operation under way is.
+    /// Whether the current operation is requested or polled; `None` without an operation.
     pub(super) fn execution(&self) -> Option<&Execution> {
         match self {
             Self::Binding { execution, .. }
@@ -100,7 +105,7 @@ impl Phase {
         }
     }
 
-    /// The operation under way is polled from now on, or requested again.
+    /// From now on the current operation is polled, or requested again.
     pub(super) fn set_execution(&mut self, next: Execution) {
         match self {
             Self::Binding { execution, .. }
@@ -111,13 +116,13 @@ impl Phase {
         }
     }
 
-    /// The broker has done what it was asked for.
+    /// The broker confirmed the request: the binding is bound.
     pub(super) fn confirm(&mut self) {
         *self = match take(self) {
             Self::Binding { request, .. }
             | Self::Rebinding { request, .. }
             | Self::Rotating { request, .. } => Self::Bound { confirmed: request },
-            Self::Absent { left: known }
+            Self::Absent { last_request: known }
             | Self::Unbinding { request: known, confirmed: None, .. }
             | Self::Unbinding { confirmed: known, .. } => {
                 known.map_or_else(Self::default, |confirmed| Self::Bound { confirmed })
@@ -126,7 +131,7 @@ impl Phase {
         };
     }
 
-    /// The operation under way is given up; what the broker had confirmed before stays.
+    /// Gives up the current operation. What the broker had confirmed before stays.
     pub(super) fn withdraw(&mut self) {
         *self = match take(self) {
             Self::Absent { .. } | Self::Binding { .. } | Self::Unbinding { confirmed: None, .. } => {
@@ -139,11 +144,11 @@ impl Phase {
         };
     }
 
-    /// A removal begins.
+    /// Starts the removal.
     pub(super) fn unbind(&mut self) {
         let execution = Execution::Requested;
         *self = match take(self) {
-            Self::Absent { left: request } => Self::Unbinding { confirmed: None, request, execution },
+            Self::Absent { last_request: request } => Self::Unbinding { confirmed: None, request, execution },
             Self::Binding { request, .. } => {
                 Self::Unbinding { confirmed: None, request: Some(request), execution }
             }
@@ -161,14 +166,14 @@ impl Phase {
 /// A parsed status.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BindingState {
-    /// How far the binding is.
+    /// The phase.
     pub(super) phase: Phase,
-    /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
+    /// All other fields of the status. Those that the phase encodes are empty while the status is parsed.
     pub(super) record: ServiceBindingStatus,
 }
 
 impl BindingState {
-    /// Reads a status. One that this operator wrote is the same when it is written back.
+    /// Parses a status. A status of this operator survives the round trip to a state and back unchanged.
     pub(super) fn parse(mut record: ServiceBindingStatus) -> Self {
         let (request, confirmed) = (record.in_progress_properties.take(), record.external_properties.take());
         let phase = match (record.current_operation.take(), confirmed) {
@@ -193,12 +198,12 @@ impl BindingState {
                 record.in_progress_properties = request;
                 Phase::Bound { confirmed }
             }
-            (None, None) => Phase::Absent { left: request },
+            (None, None) => Phase::Absent { last_request: request },
         };
         Self { phase, record }
     }
 
-    /// Whether the broker has the binding and is not asked to remove it, be it as what a failed attempt may have left.
+    /// Whether the broker has the binding and nothing removes it, neither an unbind nor orphan mitigation.
     pub(super) fn is_bound(&self) -> bool {
         let is_orphan = self.record.orphans.iter().any(|orphan| orphan.id == self.record.binding_id);
         let has =
@@ -206,12 +211,12 @@ impl BindingState {
         has && !is_orphan
     }
 
-    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
-    pub(super) fn has_unknown_orphan(&self) -> bool {
+    /// Whether service-catalog was mitigating an orphan whose ids are unknown.
+    pub(super) fn has_orphan_without_ids(&self) -> bool {
         self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
     }
 
-    /// What the attempt under way would leave at the broker.
+    /// The orphan that the current attempt may leave at the broker; `None` if its instance is unknown.
     pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
         Some(orphan_of(self.record.binding_id.clone(), self.phase.instance()?, reason))
     }
@@ -223,8 +228,8 @@ impl decision::State for BindingState {
     fn into_status(self) -> ServiceBindingStatus {
         let Self { phase, record: mut status } = self;
         let execution = match phase {
-            Phase::Absent { left } => {
-                status.in_progress_properties = left;
+            Phase::Absent { last_request } => {
+                status.in_progress_properties = last_request;
                 return status;
             }
             Phase::Bound { confirmed } => {
@@ -286,7 +291,7 @@ fn execution(record: &mut ServiceBindingStatus) -> Execution {
     Execution::take(&mut record.async_op_in_progress, &mut record.last_operation)
 }
 
-/// Whether the broker may know of the binding that has this status.
+/// Whether the broker may know the binding that has this status.
 pub(super) fn may_exist(status: &ServiceBindingStatus) -> bool {
     status.current_operation.is_some()
         || status.external_properties.is_some()
@@ -294,7 +299,7 @@ pub(super) fn may_exist(status: &ServiceBindingStatus) -> bool {
         || status.unbind_status.is_outstanding()
 }
 
-/// What the broker may have under an id.
+/// The orphan that the broker may have under this id.
 pub(super) fn orphan_of(id: String, instance: &BoundInstance, reason: &str) -> Orphan {
     Orphan {
         id,

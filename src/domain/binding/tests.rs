@@ -1,4 +1,5 @@
-//! Tables of single steps. Whole lives, with faults at every step, are in the simulation of the reconcilers.
+//! Tables of single steps. The simulation of the reconcilers (`src/testing/simulation`) tests whole lifecycles, with
+//! faults at every step.
 
 mod outage;
 
@@ -34,8 +35,8 @@ fn instance() -> ServiceInstance {
     .unwrap()
 }
 
-/// What `observed` needs besides the binding.
-#[expect(clippy::struct_excessive_bools, reason = "each is something else that a test may say")]
+/// The inputs of `observed` besides the binding.
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent input of a test")]
 pub(super) struct World {
     pub(super) instance: ServiceInstance,
     pub(super) retrievable: bool,
@@ -43,7 +44,7 @@ pub(super) struct World {
     pub(super) bindable: bool,
     pub(super) secret: Option<String>,
     pub(super) now: Time,
-    pub(super) repeated: bool,
+    pub(super) may_be_retry: bool,
 }
 
 pub(super) fn world() -> World {
@@ -54,7 +55,7 @@ pub(super) fn world() -> World {
         bindable: true,
         secret: None,
         now: at(0),
-        repeated: false,
+        may_be_retry: false,
     }
 }
 
@@ -73,7 +74,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         validated: true,
         secret: world.secret.clone(),
         next_poll: None,
-        repeated: world.repeated,
+        may_be_retry: world.may_be_retry,
         usage: None,
         collisions: BTreeSet::new(),
         outage: None,
@@ -81,20 +82,21 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
 }
 
 #[test]
-fn a_binding_goes_with_an_instance_that_takes_it_along() {
-    let (binding, _) = asked(&world());
-    for (policy, deleting, goes) in
+fn the_deletion_of_an_instance_cascades_to_its_bindings_if_the_policy_says_so() {
+    let (binding, _) = requested(&world());
+    for (policy, deleting, cascades) in
         [("Cascade", true, true), ("Cascade", false, false), ("Retain", true, false)]
     {
         let mut world = world();
         let meta = &mut world.instance.metadata;
         meta.annotations = Some([(ANNOTATION_DELETION_POLICY.to_owned(), policy.to_owned())].into());
         meta.deletion_timestamp = deleting.then(|| at(0));
-        assert_eq!(decide(&observed(&binding, &world)) == Step::Delete, goes, "{policy} {deleting}");
+        assert_eq!(decide(&observed(&binding, &world)) == Step::Delete, cascades, "{policy} {deleting}");
     }
 }
 
-pub(super) fn asked(world: &World) -> (ServiceBinding, Call) {
+/// A binding whose bind intent is written, and the call that follows.
+pub(super) fn requested(world: &World) -> (ServiceBinding, Call) {
     let mut binding = binding();
     let Step::Write(status) = decide(&observed(&binding, world)) else { panic!("no intent") };
     assert_eq!(status.current_operation, Some(BindingOperation::Bind));
@@ -105,7 +107,7 @@ pub(super) fn asked(world: &World) -> (ServiceBinding, Call) {
 }
 
 pub(super) fn bound(world: &World) -> ServiceBinding {
-    let (mut binding, call) = asked(world);
+    let (mut binding, call) = requested(world);
     let stored = Outcome::Stored { digest: "digest".into(), validity: Validity::default() };
     binding.status = Some(settle(&observed(&binding, world), &call, stored).status);
     binding
@@ -127,7 +129,7 @@ fn a_first_bind_ends_as_the_broker_answers() {
         (Error::NoAnswer { reason: "timeout".into() }, 1, false),
         (error(409), 1, false),
     ] {
-        let (binding, call) = asked(&world);
+        let (binding, call) = requested(&world);
         let what = error.to_string();
         let Settled { status, .. } = settle(&observed(&binding, &world), &call, Outcome::Failed(error));
         assert_eq!(status.orphans.len(), orphans, "{what}");
@@ -137,18 +139,18 @@ fn a_first_bind_ends_as_the_broker_answers() {
 }
 
 #[test]
-fn nothing_is_asked_of_the_broker_before_the_instance_is_ready() {
+fn the_broker_is_not_called_before_the_instance_is_ready() {
     let (binding, world) = (binding(), world());
     let missing = Observed { instance: None, ..observed(&binding, &world) };
-    let Step::Write(status) = decide(&missing) else { panic!("not said") };
+    let Step::Write(status) = decide(&missing) else { panic!("not reported") };
     assert_eq!(status.last_condition_state, reason::REFERENCES_NONEXISTENT_INSTANCE);
 
     let unready = World { instance: ServiceInstance { status: None, ..instance() }, ..self::world() };
-    let Step::Write(status) = decide(&observed(&binding, &unready)) else { panic!("not said") };
+    let Step::Write(status) = decide(&observed(&binding, &unready)) else { panic!("not reported") };
     assert_eq!(status.last_condition_state, reason::ERROR_INSTANCE_NOT_READY);
 
     let unbindable = World { bindable: false, ..self::world() };
-    let Step::Write(status) = decide(&observed(&binding, &unbindable)) else { panic!("not said") };
+    let Step::Write(status) = decide(&observed(&binding, &unbindable)) else { panic!("not reported") };
     assert!(condition::is_true(&status.conditions, condition::FAILED));
 }
 
@@ -172,16 +174,16 @@ fn a_changed_secret_is_repaired_as_the_offering_allows() {
     }
 }
 
-/// Or the write that tells of a failure comes late, after another replica has repaired it.
+/// A user restored it, or another replica did and the write of this one's failure comes late.
 #[test]
-fn a_secret_that_somebody_else_has_put_right_needs_no_repair() {
+fn a_secret_that_was_restored_otherwise_needs_no_repair() {
     let mut world = World { retrievable: true, secret: None, ..world() };
     let mut binding = bound(&world);
     let Step::Call(call) = decide(&observed(&binding, &world)) else { panic!("no call") };
     let settled = settle(&observed(&binding, &world), &call, Outcome::Failed(error(504)));
     binding.status = Some(settled.status);
     world.secret = Some("digest".into());
-    let Step::Write(status) = decide(&observed(&binding, &world)) else { panic!("nothing is said") };
+    let Step::Write(status) = decide(&observed(&binding, &world)) else { panic!("nothing is reported") };
     assert_eq!(*status, bound(&world).status.unwrap());
     binding.status = Some(*status);
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
@@ -208,24 +210,24 @@ fn a_binding_of_service_catalog_is_taken_over_without_a_call_to_the_broker() {
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
 }
 
-/// As for instances.
+/// The same as for instances.
 #[test]
-fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_leader() {
+fn an_attempt_is_not_forgotten_over_the_late_write_of_a_former_leader() {
     let world = world();
-    let (binding, call) = asked(&world);
+    let (binding, call) = requested(&world);
     let before = binding.status.clone().unwrap();
     let late = |outcome| settle(&observed(&binding, &world), &call, outcome).status;
     let busy = late(Outcome::Failed(error(429)));
     let done = late(Outcome::Stored { digest: "digest".into(), validity: Validity::default() });
-    let lost = late(Outcome::Failed(error(500)));
-    for (late, orphans) in [(busy, Some(1)), (done, None), (lost, None), (before.clone(), None)] {
+    let orphaned = late(Outcome::Failed(error(500)));
+    for (late, orphans) in [(busy, Some(1)), (done, None), (orphaned, None), (before.clone(), None)] {
         let binding = ServiceBinding { status: Some(late), ..binding.clone() };
-        let after = merge_concurrent(&observed(&binding, &world), &before, &call);
+        let after = merge_concurrent_status(&observed(&binding, &world), &before, &call);
         assert_eq!(after.map(|status| status.orphans.len()), orphans);
     }
 }
 
-/// Whether the parameters are validated before the next step.
+/// Whether the next step validates the parameters.
 pub(super) fn validates(observed: Observed<'_>) -> bool {
     decide(&Observed { validated: false, ..observed }) == Step::Validate(Purpose::Bind)
 }
@@ -234,7 +236,10 @@ pub(super) fn validates(observed: Observed<'_>) -> bool {
 fn parameters_are_checked_just_before_the_first_bind() {
     let world = world();
     assert!(validates(observed(&binding(), &world)));
-    assert!(!validates(observed(&asked(&world).0, &world)), "they are being sent");
+    assert!(
+        !validates(observed(&requested(&world).0, &world)),
+        "the intent is written, so they were validated"
+    );
     let bound = bound(&world);
     assert!(
         !validates(observed(&bound, &World { secret: Some("digest".into()), ..world })),
@@ -242,30 +247,34 @@ fn parameters_are_checked_just_before_the_first_bind() {
     );
     let repair = tests::world();
     assert!(matches!(decide(&observed(&bound, &repair)), Step::Write(_)));
-    assert!(!validates(observed(&bound, &repair)), "the broker has had them, the Secret is put right");
+    assert!(
+        !validates(observed(&bound, &repair)),
+        "a repair sends parameters that the broker has accepted before"
+    );
 }
 
 #[test]
-fn an_instance_that_goes_waits_for_what_the_broker_may_know_of_and_for_what_goes_along() {
+fn a_deleted_instance_waits_for_bindings_that_the_broker_may_know_and_for_those_it_cascades_to() {
     let world = world();
     let mut refused = binding();
     refused.status = Some(settle_refusal(&world));
     for (what, binding, expected) in [
         ("new", binding(), false),
         ("refused", refused, false),
-        ("asked for", asked(&world).0, true),
+        ("requested", requested(&world).0, true),
         ("bound", bound(&world), true),
     ] {
-        assert_eq!(delays(&binding, &world.instance), expected, "{what}");
+        assert_eq!(blocks_deletion_of(&binding, &world.instance), expected, "{what}");
     }
-    let mut going = world.instance;
-    going.metadata.deletion_timestamp = Some(at(0));
-    assert!(!delays(&binding(), &going));
-    going.metadata.annotations = Some([(ANNOTATION_DELETION_POLICY.to_owned(), "Cascade".to_owned())].into());
-    assert!(delays(&binding(), &going));
+    let mut deleted = world.instance;
+    deleted.metadata.deletion_timestamp = Some(at(0));
+    assert!(!blocks_deletion_of(&binding(), &deleted));
+    deleted.metadata.annotations =
+        Some([(ANNOTATION_DELETION_POLICY.to_owned(), "Cascade".to_owned())].into());
+    assert!(blocks_deletion_of(&binding(), &deleted));
 }
 
 fn settle_refusal(world: &World) -> ServiceBindingStatus {
-    let (binding, call) = asked(world);
+    let (binding, call) = requested(world);
     settle(&observed(&binding, world), &call, Outcome::Failed(error(400))).status
 }

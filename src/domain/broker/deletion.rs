@@ -1,4 +1,4 @@
-//! What keeps a deleted broker, and what goes with it?
+//! What blocks the deletion of a broker, and what is deleted with it?
 
 use std::sync::Arc;
 
@@ -14,15 +14,10 @@ use crate::domain::catalog::{Existing, Object, is_managed};
 use crate::domain::plan_reference::PlanReference;
 use crate::domain::reason;
 
-/// How many instances the message names; the others are only counted.
+/// How many instances the message names. The others are only counted.
 const NAMED_INSTANCES: usize = 5;
 
-/// Part of the condition's message when the Secret is missing or invalid. A restart of the operator loses the previous
-/// credentials.
-const UNUSABLE: &str =
-    "the operator cannot use the broker's current credentials and keeps the previous ones until it restarts";
-
-/// The instances that the broker holds or may hold, as `namespace/name`, sorted.
+/// The instances that the broker has or may have, as `namespace/name`, sorted.
 pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
     let namespace = observed.meta.namespace.as_deref();
     let broker = observed.meta.name.as_deref().unwrap_or_default();
@@ -37,8 +32,8 @@ pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
     blocking
 }
 
-/// Whether the broker of this name has, may have or is about to get something of the instance: the instance itself or an
-/// orphan.
+/// Whether the broker of this name has, may have or is about to create something for the instance: the instance itself
+/// or an orphan.
 pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
     let Some(status) = &instance.status else { return false };
     let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref());
@@ -47,7 +42,7 @@ pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
     own.into_iter().chain(orphans).any(|name| name == broker)
 }
 
-/// States what blocks the deletion. Deleting the last of them requeues the broker.
+/// Reports which instances block the deletion. The deletion of the last one requeues the broker.
 pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> Step {
     let status = blocked(observed, instances, None);
     if observed.status == Some(&status) {
@@ -56,23 +51,36 @@ pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> S
     Step::Write { status: Box::new(status), note: None }
 }
 
-/// The status that says what blocks the deletion; `unusable`: why the broker's address and credentials of now cannot be used.
+/// The status that names the blocking instances. `unusable`: why the operator cannot use the broker's current address
+/// and credentials. The operator then uses those of the existing connection, which a restart loses.
 pub(super) fn blocked(observed: &Observed<'_>, instances: &[String], unusable: Option<&str>) -> BrokerStatus {
     let named: Vec<&str> = instances.iter().take(NAMED_INSTANCES).map(String::as_str).collect();
+    let more = match instances.len().saturating_sub(NAMED_INSTANCES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let credentials = unusable.map(|why| {
+        format!(
+            ". The operator cannot use the broker's current credentials: {why}. It uses the previous ones until it \
+             restarts"
+        )
+    });
+    let (count, they_are) = match instances.len() {
+        1 => ("1 instance".to_owned(), "it is"),
+        count => (format!("{count} instances"), "they are"),
+    };
     let message = format!(
-        "{} instances must be deleted first: {}{}{}",
-        instances.len(),
+        "Deletion is blocked by {count}: {}{more}. Deletion continues when {they_are} gone{}",
         named.join(", "),
-        if instances.len() > NAMED_INSTANCES { ", …" } else { "" },
-        unusable.map(|why| format!("; {UNUSABLE}: {why}")).unwrap_or_default(),
+        credentials.unwrap_or_default(),
     );
     let mut status = observed.status();
     report(&mut status, Status::False, reason::DELETION_BLOCKED_BY_INSTANCES, &message, &observed.now);
     status
 }
 
-/// The classes and plans that are deleted with the broker that `owner` refers to, in the order of their names: those that the
-/// operator made of its catalog. What users made stays theirs.
+/// The classes and plans that are deleted with the broker that `owner` refers to, in the order of their names: those
+/// that the operator published from its catalog. Those that users created stay.
 pub fn dependents<C, P>(existing: &Existing<C, P>, owner: &OwnerReference) -> (Vec<Arc<C>>, Vec<Arc<P>>)
 where
     C: role::Class + Object,

@@ -1,4 +1,4 @@
-//! When is the catalog fetched again after a failure?
+//! How long until a failed fetch of the catalog is retried?
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ const RETRY_MIN: Duration = Duration::from_millis(500);
 /// The longest delay.
 const RETRY_MAX: Duration = Duration::from_mins(5);
 
-/// The fetches that failed in a row, kept with the connection over which they failed: a changed spec or Secret makes a new
-/// connection, so it is tried at once.
+/// The fetches that failed in a row. They are kept with the connection over which they failed: a changed spec or Secret
+/// makes a new connection, so the operator fetches over that one at once.
 ///
-/// The back-off of the reconciler alone cannot pace the fetches. A failure is written to the status, that write triggers
-/// the next reconcile, and a broker that describes the same error in different words each time (a request id) would be
-/// asked again without a pause. See `tests/storm.rs`.
+/// The back-off of the reconciler alone cannot pace the fetches. A failure is written to the status, and that write
+/// triggers the next reconcile. A broker whose error message differs each time (it contains a request id) would be
+/// called without a pause. See `tests/storm.rs`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failures {
     count: u32,
@@ -26,8 +26,8 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// The failures in a row, now that one more fetch has failed. During an outage there are none, as the circuit breaker
-    /// paces the calls: when the broker is back, its catalog is fetched at once.
+    /// The failures in a row, after one more. `None` during an outage: the circuit breaker paces the calls then, and
+    /// when it closes, the catalog is fetched at once.
     pub(super) fn with_one_more(observed: &Observed<'_>) -> Option<Self> {
         let connection = observed.connection.as_ref().filter(|connection| connection.outage.is_none())?;
         let before = connection.failures.as_ref().map_or(0, |failures| failures.count);

@@ -1,18 +1,19 @@
-//! The condition `Available`: calls to the broker are suspended, why, and until when. Absent while the broker is called.
+//! The condition `Available`: `False` while calls to the broker are suspended, with the cause and the end; else absent.
 
 use super::{Connection, Observed};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::domain::Note;
 
-/// The status that says what the circuit breaker says; `None` if the stored one does. With an event if the outage is new.
-pub(super) fn news(
+/// The status whose condition `Available` follows the circuit breaker, with an event if the outage is new; `None` if
+/// the stored status is up to date.
+pub(super) fn update(
     observed: &Observed<'_>,
     connection: &Connection<'_>,
 ) -> Option<(BrokerStatus, Option<Note>)> {
     let mut status = observed.status();
     let before = condition::find(&status.conditions, condition::AVAILABLE).cloned();
-    state(&mut status, observed, connection);
+    set_available(&mut status, observed, connection);
     let after = condition::find(&status.conditions, condition::AVAILABLE);
     if after == before.as_ref() {
         return None;
@@ -23,18 +24,18 @@ pub(super) fn news(
     Some((status, note))
 }
 
-fn state(status: &mut BrokerStatus, observed: &Observed<'_>, connection: &Connection<'_>) {
+fn set_available(status: &mut BrokerStatus, observed: &Observed<'_>, connection: &Connection<'_>) {
     let conditions = &mut status.conditions;
     let Some(outage) = &connection.outage else {
         condition::remove(conditions, condition::AVAILABLE);
         return;
     };
-    // While a probe is in flight, what was stated stays.
+    // While a probe is in flight, the end of the outage is not known: the condition stays as it is.
     let Some(until) = &outage.until else { return };
     let message = format!(
-        "The broker is not called before {}, as {}. Whatever it is to be asked waits, and goes on by itself",
-        until.0, outage.trouble.told
+        "Calls are suspended until {}: {}. Pending requests resume automatically",
+        until.0, outage.cause.description
     );
-    let (is, reason) = (Status::False, outage.trouble.reason);
+    let (is, reason) = (Status::False, outage.cause.reason);
     condition::set(conditions, condition::AVAILABLE, is, reason, &message, &observed.now);
 }

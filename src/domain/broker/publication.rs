@@ -1,4 +1,4 @@
-//! What does a catalog that was fetched change?
+//! Which classes and plans does a fetched catalog create, update or mark as removed?
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
@@ -7,14 +7,14 @@ use crate::crd::role;
 use crate::domain::catalog::{Change, Existing, Object, desired, diff, summary};
 use crate::osb;
 
-/// What is written to make classes and plans match a catalog: first the classes, then the plans.
+/// The writes that make classes and plans match a catalog: first the classes, then the plans.
 #[derive(Clone, Debug)]
 pub struct Publication<C, P> {
     /// The changes of classes.
     pub classes: Vec<Change<C>>,
     /// The changes of plans.
     pub plans: Vec<Change<P>>,
-    /// What is so once they are written.
+    /// The summary, valid once all changes are written.
     pub published: Published,
 }
 
@@ -23,17 +23,18 @@ pub struct Publication<C, P> {
 pub struct Published {
     /// How many classes it has.
     pub classes: usize,
-    /// How many plans.
+    /// How many plans it has.
     pub plans: usize,
-    /// How many changes of both were written.
+    /// How many classes and plans were written.
     pub changes: usize,
-    /// The [summary](crate::domain::catalog::summary) of the entries that could not be published; empty if there are none.
+    /// The [summary](crate::domain::catalog::summary) of the entries that could not be published; empty if there are
+    /// none.
     pub rejected: String,
     /// The message of the condition `Ready`.
     pub message: &'static str,
 }
 
-/// The changes that a catalog makes. `owner` refers to the broker. An error says which restriction cannot be read.
+/// The changes that publish a catalog. `owner` refers to the broker. An error says which restriction is invalid.
 pub fn publication<C, P>(
     catalog: &osb::Catalog,
     restrictions: Option<&CatalogRestrictions>,
@@ -47,8 +48,8 @@ where
     if catalog.services.is_empty() && catalog.rejected.is_empty() {
         return Ok(unchanged(existing));
     }
-    let desired =
-        desired(catalog, restrictions, existing).map_err(|error| format!("catalogRestrictions: {error}"))?;
+    let desired = desired(catalog, restrictions, existing)
+        .map_err(|error| format!("spec.catalogRestrictions: {error}"))?;
     let (classes, plans) = (desired.classes.len(), desired.plans.len());
     let diff = diff(desired, existing, owner);
     let published = Published {
@@ -61,8 +62,8 @@ where
     Ok(Publication { classes: diff.classes, plans: diff.plans, published })
 }
 
-/// An empty catalog changes nothing: a broker that lost its configuration is more likely than one that withdraws
-/// everything at once.
+/// An empty catalog changes nothing: a broker that has lost its configuration is more likely than one that withdraws
+/// all its services at once.
 fn unchanged<C: role::Class, P: role::Plan>(existing: &Existing<C, P>) -> Publication<C, P> {
     let published = Published {
         classes: existing.classes.iter().filter(|class| class.broker_name() == existing.broker).count(),

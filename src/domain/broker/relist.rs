@@ -10,26 +10,27 @@ use crate::crd::condition;
 use crate::domain::duration::go_duration;
 use crate::domain::schedule;
 
-/// When an outage may be over, pending requests of instances and bindings probe the broker. Only if there are none after
-/// this long, its catalog does.
+/// When an outage may be over, pending requests of instances and bindings probe the broker first. If there are none, a
+/// fetch of the catalog probes it after this delay.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 
-/// The least time between two fetches of a catalog that the broker calls outdated: it may say so with every answer.
+/// The least time between two fetches of a catalog that the broker calls outdated: every answer may say so.
 const OUTDATED_RELIST_MIN: Duration = Duration::from_secs(10);
 
-/// The least time between two fetches, whatever the broker object says: each is a request to the broker and a write.
+/// The least time between two fetches, even if `spec.relistDuration` is shorter: each is a request to the broker and a
+/// write.
 const RELIST_MIN: Duration = Duration::from_secs(1);
 
-/// When the catalog is fetched.
+/// When the catalog is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Relist {
     /// Now.
     Now,
-    /// Then.
+    /// At this time.
     At(Time),
-    /// When something changes.
+    /// When the spec or the Secret changes.
     OnRequest,
-    /// It is not due, but shows whether an outage is over.
+    /// It is not due, but a fetch has to probe the broker.
     Probe,
 }
 
@@ -45,8 +46,9 @@ pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Reli
     }
 }
 
-/// When the catalog is due: at once after a failure (but see [`Failures`](super::Failures)) and for a new spec or new credentials, else when the duration has
-/// passed. `relistRequests` is part of the spec.
+/// When the catalog is due, without regard to an outage: at once for a new spec (`relistRequests` is part of it), for
+/// new credentials and after a failure (which [`Failures`](super::Failures) delays), else when the relist duration
+/// has passed.
 fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     let Some(status) = observed.status else { return Relist::Now };
     let changed = status.reconciled_generation != observed.meta.generation.unwrap_or_default()
@@ -66,8 +68,8 @@ fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     at(schedule::after(last, duration.max(RELIST_MIN)), &observed.now)
 }
 
-/// What a catalog that is `due` then means while calls are suspended: it waits for the end of the outage. Without a time
-/// (`until`), a probe is in flight.
+/// When a catalog is fetched that is `due` during an outage: after the end of the outage. While a probe is in flight,
+/// the end (`until`) is not known, and the result of the probe requeues the broker.
 fn during_outage(due: &Relist, until: Option<&Time>, now: &Time) -> Relist {
     let Some(until) = until else { return Relist::OnRequest };
     match (at(schedule::after(until, PROBE_DELAY), now), due) {

@@ -1,4 +1,4 @@
-//! What is so after a broker was connected to, or its catalog was fetched?
+//! What follows from the outcome of a step: the new status, the event, and when to retry?
 
 use super::{Failures, Observed, Published, deletion, report};
 use crate::crd::broker::BrokerStatus;
@@ -6,7 +6,7 @@ use crate::crd::condition::{self, Status};
 use crate::domain::{Note, reason};
 use crate::osb;
 
-/// What came of [`Step::Connect`](super::Step::Connect) or [`Step::Fetch`](super::Step::Fetch).
+/// The outcome of [`Step::Connect`](super::Step::Connect) or [`Step::Fetch`](super::Step::Fetch).
 #[derive(Debug)]
 pub enum Outcome {
     /// The operator cannot connect: the spec or the Secret with the credentials has to be corrected.
@@ -16,7 +16,7 @@ pub enum Outcome {
         /// Whether the namespace of the Secret is being deleted.
         secret_is_terminating: bool,
     },
-    /// The broker did not answer with a catalog.
+    /// The fetch failed.
     NotFetched(osb::Error),
     /// The catalog cannot be published, for this reason.
     NotPublished(String),
@@ -24,17 +24,17 @@ pub enum Outcome {
     Published(Published),
 }
 
-/// What is so after a step.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
     /// The new status.
     pub status: BrokerStatus,
     /// The event, sent once the status is written.
     pub note: Option<Note>,
-    /// The catalog that was published, to be counted by metrics.
+    /// The catalog that was published, for the metrics.
     pub published: Option<Published>,
-    /// Whether the former connection to the broker must not be used any longer.
-    pub forgets_connection: bool,
+    /// Whether the existing connection to the broker must be dropped.
+    pub drops_connection: bool,
     /// The failures in a row, to be kept with the connection.
     pub failures: Option<Failures>,
     /// What happens next.
@@ -44,13 +44,13 @@ pub struct Settled {
 /// How a reconcile ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// With success. The status that was written triggers the next one, which waits until the catalog is due.
+    /// With success. The status write triggers the next reconcile, which waits until the catalog is due.
     AwaitChange,
-    /// With this error: it is retried with back-off.
+    /// With this error. The reconcile is retried with back-off.
     Retry(String),
 }
 
-/// The status after a step, from the one before and what came of it.
+/// The result of a step, from its outcome and what was known before.
 pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     match outcome {
         Outcome::Unusable { why, secret_is_terminating } => {
@@ -58,10 +58,10 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
                 return unusable_and_deleted(observed, Some(&*why).filter(|_| !secret_is_terminating));
             }
             let why = format!("Error getting broker auth credentials: {why}");
-            // A namespace that is being deleted loses its Secrets first: its instances still need the connection, to be
-            // deprovisioned.
-            let forgets_connection = !secret_is_terminating;
-            Settled { forgets_connection, ..failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why) }
+            // A namespace that is being deleted loses its Secrets first. The existing connection is still needed to
+            // deprovision its instances.
+            let drops_connection = !secret_is_terminating;
+            Settled { drops_connection, ..failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why) }
         }
         Outcome::NotFetched(error) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
@@ -72,9 +72,9 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     }
 }
 
-/// The operator keeps the existing connection of a deleted broker: the instances that block the deletion are deprovisioned
-/// over it. `why`: the reason for the condition's message that there is no new connection. A change of the Secret or of the
-/// spec requeues the broker.
+/// Keeps the existing connection of a deleted broker: the instances that block the deletion are deprovisioned over
+/// it. `why` says in the condition why there is no new connection. A change of the Secret or of the spec requeues the
+/// broker.
 fn unusable_and_deleted(observed: &Observed<'_>, why: Option<&str>) -> Settled {
     let blocking = deletion::blocking_instances(observed);
     let status =
@@ -83,16 +83,16 @@ fn unusable_and_deleted(observed: &Observed<'_>, why: Option<&str>) -> Settled {
         status,
         note: None,
         published: None,
-        forgets_connection: false,
+        drops_connection: false,
         failures: None,
         next: Next::AwaitChange,
     }
 }
 
-/// States why there is no new catalog. The last good one stays published. `reason` is that of the event.
+/// Reports why there is no new catalog. The last good one stays published. `reason` is the reason of the event.
 fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
     let message = format!(
-        "{why}; it is tried again, with pauses that grow to five minutes, and when something changes"
+        "{why}. The operator retries with back-off (up to 5 min), and at once when this object or its Secret changes"
     );
     let mut status = observed.status();
     status.operation_start_time.get_or_insert_with(|| observed.now.clone());
@@ -104,7 +104,7 @@ fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
         status,
         note: is_new.then(|| Note::new(true, reason, &message)),
         published: None,
-        forgets_connection: false,
+        drops_connection: false,
         failures: Failures::with_one_more(observed),
         next: Next::Retry(message),
     }
@@ -131,7 +131,7 @@ fn succeeded(observed: &Observed<'_>, published: Published) -> Settled {
         status,
         note: None,
         published: Some(published),
-        forgets_connection: false,
+        drops_connection: false,
         failures: None,
         next: Next::AwaitChange,
     }

@@ -1,4 +1,4 @@
-//! Tables of [`decide`] and [`settle`], and the two of them in a loop.
+//! Tables of [`decide`] and [`settle`], and both of them in a loop.
 
 mod deletion;
 mod publication;
@@ -10,7 +10,7 @@ use crate::crd::broker::RelistBehavior;
 use crate::domain::fixtures::at;
 use crate::domain::reason;
 
-/// All that is known of a broker, in a form that a case can change. As it is given, the broker is ready since second 0.
+/// An owned [`Observed`] that a case can change. By default the broker is ready since second 0.
 #[derive(Clone)]
 struct Given {
     meta: ObjectMeta,
@@ -107,7 +107,7 @@ impl Given {
         }
     }
 
-    /// The broker once the status that [`decide`] asked for is written.
+    /// The broker after the status of [`Step::Write`] is written.
     fn written(mut self) -> Self {
         let Step::Write { status, .. } = decide(&self.observed()) else { panic!("{}", self.step()) };
         self.status = Some(*status);
@@ -115,24 +115,23 @@ impl Given {
     }
 }
 
-/// Each condition in a word or two, like `Ready=False DeletionBlockedByInstances`.
+/// Each condition with its reason, like `Ready=False DeletionBlockedByInstances`.
 fn conditions(status: &BrokerStatus) -> String {
     let words = status.conditions.iter().map(|is| format!("{}={} {}", is.type_, is.status, is.reason));
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// Calls are suspended until then; without a time, a probe is in flight.
+/// An outage until this time; without a time, a probe is in flight.
 fn outage(until: Option<i64>) -> Outage {
-    let trouble =
-        OutageCause { reason: reason::BROKER_UNREACHABLE, told: "it did not answer: it hangs".to_owned() };
-    Outage { trouble, until: until.map(at) }
+    let description = "the broker did not answer: it hangs".to_owned();
+    Outage { cause: OutageCause { reason: reason::BROKER_UNREACHABLE, description }, until: until.map(at) }
 }
 
 fn delete(given: &mut Given) {
     given.meta.deletion_timestamp = Some(at(4));
 }
 
-/// A new spec, which is connected to.
+/// A new spec, to which the operator has connected.
 fn edit(given: &mut Given) {
     given.meta.generation = Some(2);
     given.generation = 2;
@@ -144,10 +143,11 @@ fn forget_finalizer(given: &mut Given) {
 
 fn fail(given: &mut Given) {
     let status = given.status.as_mut().unwrap();
-    report(status, Status::False, reason::ERROR_FETCHING_CATALOG, "it is out of order", &at(3));
+    let message = "the broker answered with status 500";
+    report(status, Status::False, reason::ERROR_FETCHING_CATALOG, message, &at(3));
 }
 
-/// The broker of a case, made from the one that is ready.
+/// What a case changes about the ready broker.
 type Change = fn(&mut Given);
 
 fn check(cases: &[(&str, Change, &str)]) {
@@ -157,7 +157,7 @@ fn check(cases: &[(&str, Change, &str)]) {
 }
 
 #[test]
-fn a_broker_is_protected_and_connected_to_before_anything_is_asked() {
+fn a_broker_gets_its_finalizer_and_a_connection_before_any_call() {
     check(&[
         (
             "new, and older than the policy",
@@ -177,7 +177,7 @@ fn a_broker_is_protected_and_connected_to_before_anything_is_asked() {
             "connect",
         ),
         (
-            "somebody removed the finalizer",
+            "a user removed the finalizer",
             |given| {
                 forget_finalizer(given);
                 given.is_connected = false;
@@ -230,7 +230,7 @@ fn a_catalog_is_fetched_when_it_is_due() {
         ("the API server says that it was fetched", |given| given.is_live = true, "wait until 600"),
         ("the operator's interval", |given| given.spec.relist_duration = None, "wait until 86400"),
         (
-            "a duration that is none",
+            "an invalid duration",
             |given| given.spec.relist_duration = Some("often".to_owned()),
             "wait until 86400",
         ),
@@ -264,7 +264,7 @@ fn a_catalog_is_fetched_when_it_is_due() {
             "read",
         ),
         (
-            "outdated, but fetched even more often",
+            "outdated, but with a shorter relist duration",
             |given| {
                 given.is_outdated = true;
                 given.spec.relist_duration = Some("7s".to_owned());
@@ -318,8 +318,8 @@ fn a_catalog_that_is_fetched_on_request_waits_for_one() {
 }
 
 #[test]
-fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
-    fn stated(until: i64, now: i64) -> Given {
+fn an_outage_is_reported_and_the_catalog_waits_for_its_end() {
+    fn reported(until: i64, now: i64) -> Given {
         let mut given = Given::with(|given| given.outage = Some(outage(Some(until)))).written();
         given.now = now;
         given
@@ -333,28 +333,33 @@ fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
     let new = Given::with(|given| given.outage = Some(outage(Some(8))));
     assert_eq!(step(new, |_| {}), format!("{both}, with an event"));
     let cases: &[(&str, Given, Change, &str)] = &[
-        ("stated", stated(8, 5), |_| {}, "wait until 13"),
-        ("longer than stated", stated(8, 5), |given| given.outage = Some(outage(Some(9))), &both),
-        ("a probe is in flight", stated(8, 9), |given| given.outage = Some(outage(None)), "wait"),
+        ("reported", reported(8, 5), |_| {}, "wait until 13"),
+        ("longer than reported", reported(8, 5), |given| given.outage = Some(outage(Some(9))), &both),
+        ("a probe is in flight", reported(8, 9), |given| given.outage = Some(outage(None)), "wait"),
         (
             "a probe is in flight, and the catalog due",
-            stated(8, 700),
+            reported(8, 700),
             |given| given.outage = Some(outage(None)),
             "wait",
         ),
-        ("others probe first", stated(8, 12), |_| {}, "wait until 13"),
-        ("nothing else is asked", stated(8, 13), |_| {}, "probe"),
+        ("others probe first", reported(8, 12), |_| {}, "wait until 13"),
+        ("no other call", reported(8, 13), |_| {}, "probe"),
         (
-            "nothing else is asked, of one that is fetched on request",
-            stated(8, 13),
+            "no other call, and a catalog that is fetched on request",
+            reported(8, 13),
             |given| given.spec.relist_behavior = Some(RelistBehavior::Manual),
             "probe",
         ),
-        ("the catalog is due before the end", stated(700, 650), |_| {}, "wait until 705"),
-        ("the catalog is due", stated(700, 705), |_| {}, "read"),
-        ("the catalog is due, surely", stated(700, 705), |given| given.is_live = true, "fetch"),
-        ("over", stated(8, 9), |given| given.outage = None, "write Ready=True FetchedCatalog"),
-        ("a probe before it is stated", Given::ready(), |given| given.outage = Some(outage(None)), "wait"),
+        ("the catalog is due before the end", reported(700, 650), |_| {}, "wait until 705"),
+        ("the catalog is due", reported(700, 705), |_| {}, "read"),
+        (
+            "the catalog is due, and the API server says the same",
+            reported(700, 705),
+            |given| given.is_live = true,
+            "fetch",
+        ),
+        ("over", reported(8, 9), |given| given.outage = None, "write Ready=True FetchedCatalog"),
+        ("a probe before it is reported", Given::ready(), |given| given.outage = Some(outage(None)), "wait"),
     ];
     for (what, given, change, expected) in cases {
         assert_eq!(&step(given.clone(), *change), expected, "{what}");
@@ -362,13 +367,13 @@ fn an_outage_is_stated_and_the_catalog_waits_for_its_end() {
 }
 
 #[test]
-fn what_is_said_of_an_outage_names_its_cause_and_its_end() {
+fn the_message_about_an_outage_names_its_cause_and_its_end() {
     let given = Given::with(|given| given.outage = Some(outage(Some(8))));
     let Step::Write { status, note } = decide(&given.observed()) else { panic!("{}", given.step()) };
-    let message = "The broker is not called before 1970-01-01T00:00:08Z, as it did not answer: it hangs. Whatever it \
-                   is to be asked waits, and goes on by itself";
+    let message = "Calls are suspended until 1970-01-01T00:00:08Z: the broker did not answer: it hangs. Pending \
+                   requests resume automatically";
     assert_eq!(note, Some(Note::new(true, reason::BROKER_UNREACHABLE, message)));
-    let stated = condition::find(&status.conditions, condition::AVAILABLE).unwrap();
-    assert_eq!((stated.message.as_str(), &stated.last_transition_time), (message, &Some(at(5))));
+    let available = condition::find(&status.conditions, condition::AVAILABLE).unwrap();
+    assert_eq!((available.message.as_str(), &available.last_transition_time), (message, &Some(at(5))));
     assert_eq!(status.last_condition_state, "Ready", "the last condition is shown");
 }

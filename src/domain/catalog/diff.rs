@@ -1,4 +1,4 @@
-//! What has to change for the cluster to hold what it should?
+//! Which writes turn the existing classes and plans into the desired ones?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
@@ -22,38 +22,38 @@ mod tests;
 pub enum Change<T> {
     /// Create this object.
     Create(T),
-    /// Write this object in place of the one that it was made from.
+    /// Replace the object of this name and resourceVersion.
     Update(T),
-    /// The same, then write to its status that the broker offers it again.
+    /// The same, then write to the status that the broker offers it again.
     Restore(T),
     /// Write to the status whether the broker has removed it from its catalog.
     Mark {
         /// The object as it was read.
         object: Arc<T>,
-        /// What to write.
+        /// The value for `status.removedFromBrokerCatalog`.
         removed: bool,
     },
 }
 
-/// An object of Kubernetes that can be compared with what would be written.
+/// A Kubernetes object that can be compared with the desired one.
 pub trait Object: Resource<DynamicType = ()> + HasStatus + Clone + PartialEq + Serialize {}
 
 impl<T: Resource<DynamicType = ()> + HasStatus + Clone + PartialEq + Serialize> Object for T {}
 
-/// All that has to change: first the classes, then the plans.
+/// All changes: first those of classes, then those of plans.
 #[derive(Clone, Debug)]
 pub struct Diff<C, P> {
     /// The changes of classes.
     pub classes: Vec<Change<C>>,
     /// The changes of plans.
     pub plans: Vec<Change<P>>,
-    /// What is in the catalog, but is not published.
+    /// The entries of the catalog that are not published, and why.
     pub rejected: Vec<Rejection>,
 }
 
-/// What has to change; `owner` refers to the broker, and is put on its objects.
+/// The changes that turn `existing` into `desired`. `owner` refers to the broker, and becomes the owner of its objects.
 ///
-/// Objects of others are not touched, and what users made by hand is never marked as removed.
+/// Objects of other brokers are never written, and objects that users created are never marked as removed.
 pub fn diff<C, P>(desired: Desired<C, P>, existing: &Existing<C, P>, owner: &OwnerReference) -> Diff<C, P>
 where
     C: role::Class + Object,
@@ -69,10 +69,10 @@ where
     Diff { classes: classes.changes, plans: plans.changes, rejected }
 }
 
-/// What the comparison has to know of classes and of plans.
+/// What the comparison needs to know of a kind: class or plan.
 trait Kind {
     type Object: Object;
-    /// What messages call it.
+    /// The word for it in messages.
     const WORD: &'static str;
     fn external_name(object: &Self::Object) -> &str;
     fn external_id(object: &Self::Object) -> &str;
@@ -81,7 +81,7 @@ trait Kind {
     fn class(object: &Self::Object) -> Option<&str>;
     fn labels(object: &Self::Object) -> BTreeMap<String, String>;
     fn is_removed(object: &Self::Object) -> bool;
-    /// Takes over the other's spec, except for what belongs to the users.
+    /// Takes over the other's spec, except for the default parameters, which belong to users.
     fn take_spec(object: &mut Self::Object, other: &Self::Object);
 }
 
@@ -145,11 +145,11 @@ impl<P: role::Plan + Object> Kind for Plans<P> {
     }
 }
 
-/// What came of comparing the classes, or the plans.
+/// The result of comparing the classes, or the plans.
 struct Compared<T> {
     changes: Vec<Change<T>>,
     rejected: Vec<Rejection>,
-    /// The names that belong to other objects.
+    /// The names of rejected objects: an object that cannot become the desired one has that name.
     refused: BTreeSet<String>,
 }
 
@@ -159,17 +159,18 @@ struct Broker<'a> {
 }
 
 impl Broker<'_> {
-    /// Compares; the plans of `refused` classes are left alone, whatever has become of them.
+    /// Compares the desired objects with the existing ones. Plans of `refused` classes are skipped: neither created,
+    /// nor updated, nor marked as removed.
     fn compare<K: Kind>(
         &self,
-        wanted: Vec<K::Object>,
+        desired: Vec<K::Object>,
         existing: &[Arc<K::Object>],
         refused: &BTreeSet<String>,
     ) -> Compared<K::Object> {
         let mut compared = Compared { changes: Vec::new(), rejected: Vec::new(), refused: BTreeSet::new() };
         let mut others: BTreeMap<&str, _> = existing.iter().map(|object| (name(&**object), object)).collect();
         let is_refused = |object: &K::Object| K::class(object).is_some_and(|class| refused.contains(class));
-        for mut object in wanted {
+        for mut object in desired {
             let found = others.remove(name(&object));
             if is_refused(&object) {
                 continue;
@@ -198,23 +199,23 @@ impl Broker<'_> {
         compared
     }
 
-    /// Why an object that there is cannot become the one that is wanted.
-    fn conflict<K: Kind>(&self, wanted: &K::Object, found: &K::Object) -> Option<String> {
+    /// Why the existing object of this name cannot become the desired one.
+    fn conflict<K: Kind>(&self, desired: &K::Object, found: &K::Object) -> Option<String> {
         let exists = format!("{} {:?} already exists", K::WORD, name(found));
         if K::broker_name(found) != self.name {
             return Some(format!("{exists} for broker {:?}", K::broker_name(found)));
         }
-        if K::external_id(found) != K::external_id(wanted) {
+        if K::external_id(found) != K::external_id(desired) {
             return Some(format!("{exists} with the external ID {:?}", K::external_id(found)));
         }
-        let class = K::class(found).filter(|class| K::class(wanted) != Some(*class));
+        let class = K::class(found).filter(|class| K::class(desired) != Some(*class));
         class.map(|class| format!("{exists} for class {class:?}"))
     }
 
-    /// The change that makes an object the one that is wanted, if any is needed.
-    fn update<K: Kind>(&self, wanted: &K::Object, found: &Arc<K::Object>) -> Option<Change<K::Object>> {
+    /// The change that turns an existing object into the desired one, if any is needed.
+    fn update<K: Kind>(&self, desired: &K::Object, found: &Arc<K::Object>) -> Option<Change<K::Object>> {
         let mut updated = K::Object::clone(found);
-        K::take_spec(&mut updated, wanted);
+        K::take_spec(&mut updated, desired);
         self.stamp::<K>(&mut updated);
         match (is_same(&updated, found), K::is_removed(found)) {
             (true, false) => None,
@@ -224,7 +225,8 @@ impl Broker<'_> {
         }
     }
 
-    /// Labels an object as clients look for it, and makes it the broker's unless another controller has it.
+    /// Adds the labels by which clients find the object, and the owner reference to the broker unless the object has
+    /// another controller.
     fn stamp<K: Kind>(&self, object: &mut K::Object) {
         let labels = K::labels(object);
         let meta = object.meta_mut();
@@ -243,8 +245,10 @@ impl Broker<'_> {
     }
 }
 
-/// Whether a service catalog made a class or a plan for the broker that `owner` is, and not a user. Namespaced ones used to
-/// have no owner: they are known by their names, and by a status, which users cannot give to what they make.
+/// Whether the operator or service-catalog created this class or plan for the broker of `owner`, rather than a user.
+///
+/// service-catalog gave no owner to namespaced ones. They are recognised by a name that is the id, and by a status,
+/// which users cannot write.
 pub fn is_managed<T: Object>(object: &T, external_id: &str, owner: &OwnerReference) -> bool {
     let meta = object.meta();
     let owners = meta.owner_references.as_deref().unwrap_or_default();
@@ -253,7 +257,7 @@ pub fn is_managed<T: Object>(object: &T, external_id: &str, owner: &OwnerReferen
     is_old || owners.iter().any(|other| other.controller == Some(true) && is_same_owner(other, owner))
 }
 
-/// Whether a reference is to this broker, or to one of its name that was there before.
+/// Whether a reference is to this broker, or to a former broker of the same name: the UID may differ.
 fn is_same_owner(other: &OwnerReference, owner: &OwnerReference) -> bool {
     other.kind == owner.kind && other.name == owner.name
 }
@@ -262,7 +266,7 @@ fn name(object: &impl Object) -> &str {
     object.meta().name.as_deref().unwrap_or_default()
 }
 
-/// Whether two objects are the same once they are stored.
+/// Whether two objects are equal after they are stored.
 fn is_same<T: Object>(one: &T, other: &T) -> bool {
     one == other
         || match (serde_json::to_value(one), serde_json::to_value(other)) {
@@ -271,7 +275,7 @@ fn is_same<T: Object>(one: &T, other: &T) -> bool {
         }
 }
 
-/// Brokers may write `9.90` where the API server, which keeps 64-bit numbers, gives `9.9` back.
+/// Compares numbers as the API server stores them: a broker may write `9.90`, the API server returns the 64-bit `9.9`.
 fn is_same_json(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => match (one.as_i64(), other.as_i64()) {

@@ -1,4 +1,4 @@
-//! What is the next step for a class or a plan, whether the operator or a user made it?
+//! What is the next step for a class or a plan, whether the operator or a user created it?
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub struct Entry<'a> {
 /// The one next thing to do for a class or a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing, before something changes.
+    /// Do nothing until something changes.
     Wait,
     /// Put these labels on the object.
     Label(BTreeMap<String, String>),
@@ -28,8 +28,8 @@ pub enum Step {
     Delete,
 }
 
-/// The one next step. `is_used`: whether an instance [uses](is_used_by) the entry, a search that only a removed entry
-/// needs.
+/// The one next step. `is_used` says whether an instance [uses](is_used_by) the entry. It searches the cache, so it is
+/// called only for a removed entry.
 pub fn decide(entry: Entry<'_>, is_used: impl FnOnce() -> bool) -> Step {
     if entry.is_removed && !is_used() {
         return Step::Delete;
@@ -43,13 +43,14 @@ pub fn decide(entry: Entry<'_>, is_used: impl FnOnce() -> bool) -> Step {
     }
 }
 
-/// Whether an instance uses a class or a plan, given the name to which its spec was resolved ([`class_of`], [`plan_of`]).
+/// Whether an instance uses a class or a plan, given the name to which its spec was resolved ([`class_of`],
+/// [`plan_of`]).
 pub fn is_used_by(meta: &ObjectMeta, instance: &ServiceInstance, resolved: Option<&str>) -> bool {
     let is_visible = meta.namespace.is_none() || meta.namespace == instance.metadata.namespace;
     is_visible && resolved.is_some() && resolved == meta.name.as_deref()
 }
 
-/// The name of the class to which an instance's spec was resolved; `namespaced`: in the instance's own namespace.
+/// The name of the class to which an instance's spec was resolved: a `namespaced` one, or a cluster-wide one.
 pub fn class_of(instance: &ServiceInstance, namespaced: bool) -> Option<&str> {
     let spec = &instance.spec;
     let reference = if namespaced { &spec.service_class_ref } else { &spec.cluster_service_class_ref };
@@ -75,12 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_in_use_stays_and_one_that_is_removed_goes_with_its_last_instance() {
+    fn an_entry_in_use_stays_and_a_removed_one_goes_with_its_last_instance() {
         let (search, others) = (labels(&[("id", "1")]), labels(&[("team", "a")]));
         let mut both = search.clone();
         both.extend(others.clone());
         let label = || Step::Label(search.clone());
-        for (what, labels, is_removed, is_used, is_going, expected) in [
+        for (what, labels, is_removed, is_used, is_deleted, expected) in [
             ("offered and used", &both, false, true, false, Step::Wait),
             ("offered and unused", &both, false, false, false, Step::Wait),
             ("removed and used", &both, true, true, false, Step::Wait),
@@ -93,7 +94,7 @@ mod tests {
         ] {
             let meta = ObjectMeta {
                 labels: Some(labels.clone()),
-                deletion_timestamp: is_going.then(|| at(0)),
+                deletion_timestamp: is_deleted.then(|| at(0)),
                 ..ObjectMeta::default()
             };
             let entry = Entry { meta: &meta, is_removed, search_labels: search.clone() };
@@ -102,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn whether_an_offered_entry_is_used_is_not_searched() {
+    fn the_instances_of_an_offered_entry_are_not_searched() {
         let entry = Entry { meta: &ObjectMeta::default(), is_removed: false, search_labels: BTreeMap::new() };
         assert_eq!(decide(entry, || panic!("it was searched")), Step::Wait);
     }
 
     #[test]
-    fn an_instance_uses_what_its_spec_was_resolved_to_in_its_own_scope() {
+    fn an_instance_uses_the_entry_to_which_its_spec_was_resolved_in_its_scope() {
         let mut instance = ServiceInstance::new("db", ServiceInstanceSpec::default());
         instance.metadata.namespace = Some("shop".to_owned());
         let reference = |name: &str| Some(LocalObjectReference { name: name.to_owned() });

@@ -8,7 +8,7 @@ use cluster::{BROKER, ClusterWide, Namespaced, apply};
 use offers::{catalog, names, rich_catalog};
 
 #[test]
-fn everything_that_the_catalog_tells_is_published_but_the_dashboard_client() {
+fn everything_in_the_catalog_is_published_but_the_dashboard_client() {
     let cluster = ClusterWide::of(&rich_catalog());
     let class = serde_json::to_value(&cluster.classes[0].spec).unwrap();
     let expected = json!({
@@ -30,7 +30,7 @@ fn everything_that_the_catalog_tells_is_published_but_the_dashboard_client() {
 }
 
 #[test]
-fn what_is_absent_has_the_meaning_of_the_specification() {
+fn absent_fields_have_the_defaults_of_the_specification() {
     let cluster = Namespaced::of(&catalog(&[("a", &["p"])]));
     let (class, plan) = (&cluster.classes[0].spec.common, &cluster.plans[0].spec.common);
     assert!(plan.free);
@@ -75,7 +75,7 @@ fn summaries_are_bounded() {
     let rejection = |index| Rejection { what: format!("service \"{index}\""), why: "x".repeat(1000) };
     let rejected: Vec<_> = (0..50).map(rejection).collect();
     let text = summary(&rejected);
-    assert!(text.len() < LONGEST_SUMMARY + 50 && text.ends_with("; and 46 more"), "{text}");
+    assert!(text.len() < SUMMARY_MAX_BYTES + 50 && text.ends_with("; and 46 more"), "{text}");
     assert_eq!(summary(&[]), "");
     let rejected = Rejection { what: "plan \"p\"".to_owned(), why: "its id is empty".to_owned() };
     assert_eq!(summary(&[rejected]), "plan \"p\": its id is empty");

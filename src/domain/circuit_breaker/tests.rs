@@ -1,49 +1,50 @@
-//! Tables of single calls, and any calls in any order.
+//! Tables of single calls, and property tests of calls in any order.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::fixtures::{at, error};
 
-fn trouble(reason: &'static str) -> OutageCause {
-    OutageCause { reason, told: "it hangs".to_owned() }
+fn cause(reason: &'static str) -> OutageCause {
+    OutageCause { reason, description: "it hangs".to_owned() }
 }
 
 fn silence() -> CallResult {
-    CallResult::Failed(trouble(reason::BROKER_UNREACHABLE))
+    CallResult::Failed(cause(reason::BROKER_UNREACHABLE))
 }
 
 fn declined(seconds: Option<u64>) -> CallResult {
-    CallResult::Declined(trouble(reason::BROKER_RATE_LIMITED), seconds.map(Duration::from_secs))
+    CallResult::Declined(cause(reason::BROKER_RATE_LIMITED), seconds.map(Duration::from_secs))
 }
 
-/// A call that is let through, and ends at once.
-fn call(breaker: &mut CircuitBreaker, contact: CallResult, now: i64) -> bool {
-    let ticket = breaker.admit(&at(now)).unwrap();
-    breaker.record(&ticket, contact, &at(now))
+/// A call that is admitted and ends at once.
+fn call(breaker: &mut CircuitBreaker, result: CallResult, now: i64) -> bool {
+    let admission = breaker.admit(&at(now)).unwrap();
+    breaker.record(&admission, result, &at(now))
 }
 
-/// As many as are enough.
-fn calls(breaker: &mut CircuitBreaker, contact: &CallResult, now: i64) {
-    for _ in 0..THRESHOLD {
-        call(breaker, contact.clone(), now);
+/// As many calls as reach the threshold of failures or of answers.
+fn calls(breaker: &mut CircuitBreaker, result: &CallResult, now: i64) {
+    let threshold = if *result == CallResult::Answered { RECOVERY_THRESHOLD } else { FAILURE_THRESHOLD };
+    for _ in 0..threshold {
+        call(breaker, result.clone(), now);
     }
 }
 
-/// Not called from second 0 until second 1.
+/// A breaker whose circuit opened at second 0, until second 1.
 fn opened() -> CircuitBreaker {
     let mut breaker = CircuitBreaker::new("broker");
-    let changed: Vec<bool> = (0..THRESHOLD).map(|_| call(&mut breaker, silence(), 0)).collect();
+    let changed: Vec<bool> = (0..FAILURE_THRESHOLD).map(|_| call(&mut breaker, silence(), 0)).collect();
     assert_eq!(changed, [false, false, false, false, true]);
     breaker
 }
 
 fn until(breaker: &CircuitBreaker, now: i64) -> Option<Time> {
-    breaker.outage(&at(now)).map(|held| held.until)
+    breaker.outage(&at(now)).map(|outage| outage.until)
 }
 
 #[test]
-fn an_error_shows_something_of_the_broker_or_only_of_what_was_asked() {
+fn an_error_is_about_the_broker_or_only_about_the_request() {
     let status = |status, retry_after: Option<u64>| {
         let osb::Error::Status { code, description, instance_usable, update_repeatable, .. } = error(status)
         else {
@@ -74,10 +75,10 @@ fn an_error_shows_something_of_the_broker_or_only_of_what_was_asked() {
         (osb::Error::Malformed { status: 200, reason: reason() }, None),
     ] {
         let what = format!("{error:?}");
-        let contact = CallResult::of::<()>(&Err(error)).unwrap();
-        let found = match &contact {
+        let result = CallResult::of::<()>(&Err(error)).unwrap();
+        let found = match &result {
             CallResult::Answered => None,
-            CallResult::Failed(trouble) | CallResult::Declined(trouble, _) => Some(trouble.reason),
+            CallResult::Failed(cause) | CallResult::Declined(cause, _) => Some(cause.reason),
         };
         assert_eq!(found, expected, "{what}");
     }
@@ -85,9 +86,9 @@ fn an_error_shows_something_of_the_broker_or_only_of_what_was_asked() {
     assert_eq!(CallResult::of::<()>(&Err(osb::Error::InvalidId { id: "/".to_owned() })), None);
 }
 
-/// Broken on purpose: with the description in it, every namespace reads what was answered to one.
+/// Seen to fail: with the broker's description in the cause, every namespace reads an answer that was meant for one.
 #[test]
-fn what_was_answered_to_one_namespace_is_not_told_to_all() {
+fn an_answer_to_one_namespace_is_not_shown_to_all() {
     for status in [401, 403, 412, 429] {
         let answer = osb::Error::Status {
             status,
@@ -97,21 +98,21 @@ fn what_was_answered_to_one_namespace_is_not_told_to_all() {
             update_repeatable: None,
             retry_after: None,
         };
-        let Some(CallResult::Failed(trouble) | CallResult::Declined(trouble, _)) =
+        let Some(CallResult::Failed(cause) | CallResult::Declined(cause, _)) =
             CallResult::of::<()>(&Err(answer))
         else {
-            panic!("no trouble")
+            panic!("the circuit stays closed")
         };
-        assert_eq!(trouble.told, format!("it answered status {status}"));
+        assert_eq!(cause.description, format!("the broker answered with status {status}"));
     }
 }
 
-/// Broken on purpose: without the count, one slow instance stops all others.
+/// Seen to fail: without the count, one slow instance suspends the calls for all others.
 #[test]
-fn some_failures_in_a_row_are_enough_and_an_answer_in_between_is_not_in_a_row() {
+fn five_failures_in_a_row_open_the_circuit_and_an_answer_restarts_the_count() {
     let mut breaker = CircuitBreaker::new("broker");
     for round in 0..100 {
-        for _ in 1..THRESHOLD {
+        for _ in 1..FAILURE_THRESHOLD {
             assert!(!call(&mut breaker, silence(), round));
         }
         assert!(!call(&mut breaker, CallResult::Answered, round));
@@ -120,15 +121,15 @@ fn some_failures_in_a_row_are_enough_and_an_answer_in_between_is_not_in_a_row() 
 }
 
 #[test]
-fn one_call_finds_out_and_its_answer_lets_all_others_through() {
+fn one_call_probes_the_broker_and_its_answer_closes_the_circuit() {
     let mut breaker = opened();
-    assert_eq!(breaker.admit(&at(0)).unwrap_err().trouble, trouble(reason::BROKER_UNREACHABLE));
+    assert_eq!(breaker.admit(&at(0)).unwrap_err().cause, cause(reason::BROKER_UNREACHABLE));
     assert_eq!(until(&breaker, 1), None);
-    let trial = breaker.admit(&at(1)).unwrap();
+    let probe = breaker.admit(&at(1)).unwrap();
     assert!(breaker.admit(&at(1)).is_err());
-    assert_eq!(breaker.trouble(), Some((&trouble(reason::BROKER_UNREACHABLE), None)));
-    assert!(breaker.record(&trial, CallResult::Answered, &at(2)));
-    assert_eq!((breaker.trouble(), until(&breaker, 2)), (None, None));
+    assert_eq!(breaker.open_cause(), Some((&cause(reason::BROKER_UNREACHABLE), None)));
+    assert!(breaker.record(&probe, CallResult::Answered, &at(2)));
+    assert_eq!((breaker.open_cause(), until(&breaker, 2)), (None, None));
 }
 
 #[test]
@@ -142,9 +143,9 @@ fn pauses_double_up_to_five_minutes() {
     }
 }
 
-/// Broken on purpose: if one answer makes all good, a broker that flaps is asked as often as one that works.
+/// Seen to fail: if one answer resets the back-off, a broker that flaps is called as often as one that works.
 #[test]
-fn a_broker_that_flaps_is_left_alone_for_longer_each_time() {
+fn the_circuit_of_a_broker_that_flaps_stays_open_for_longer_each_time() {
     let mut breaker = opened();
     assert!(call(&mut breaker, CallResult::Answered, 1));
     calls(&mut breaker, &silence(), 1);
@@ -155,12 +156,12 @@ fn a_broker_that_flaps_is_left_alone_for_longer_each_time() {
 }
 
 #[test]
-fn who_asks_for_time_gets_it_at_once_and_in_full() {
+fn retry_after_opens_the_circuit_at_once_and_for_exactly_that_long() {
     let mut breaker = CircuitBreaker::new("broker");
     let other = breaker.admit(&at(0)).unwrap();
     assert!(call(&mut breaker, declined(Some(3600)), 0));
     assert_eq!(until(&breaker, 3599), Some(at(3600)));
-    // Another one was under way: only what asks for more is news.
+    // Other calls were in flight: a Retry-After extends the pause, and never shortens it.
     let another = Admission(other.0);
     assert!(!breaker.record(&other, declined(Some(10)), &at(1)));
     assert!(breaker.record(&another, declined(Some(3600)), &at(1)));
@@ -171,119 +172,121 @@ fn who_asks_for_time_gets_it_at_once_and_in_full() {
     assert_eq!(until(&breaker, 0), Some(at(1)));
 }
 
-/// Broken on purpose: if what is old news counts, calls that began before the pause end it, or the next one.
+/// Seen to fail: if such results count, calls that were sent before the pause end it, or the next one.
 #[test]
-fn calls_that_began_earlier_are_no_news() {
+fn results_of_an_earlier_epoch_are_ignored() {
     let mut breaker = CircuitBreaker::new("broker");
     let old: Vec<Admission> = (0..3).map(|_| breaker.admit(&at(0)).unwrap()).collect();
     calls(&mut breaker, &silence(), 0);
     assert!(!breaker.record(&old[0], CallResult::Answered, &at(0)));
-    let trial = breaker.admit(&at(1)).unwrap();
+    let probe = breaker.admit(&at(1)).unwrap();
     assert!(!breaker.record(&old[1], CallResult::Answered, &at(1)));
     assert!(!breaker.record(&old[2], silence(), &at(1)));
-    assert_eq!(breaker.trouble().unwrap().1, None);
-    assert!(breaker.record(&trial, CallResult::Answered, &at(1)));
+    assert_eq!(breaker.open_cause().unwrap().1, None);
+    assert!(breaker.record(&probe, CallResult::Answered, &at(1)));
 }
 
-/// Broken on purpose: if it is not withdrawn, nobody is ever let through again.
+/// Seen to fail: if the probe is not withdrawn, no call is ever admitted again.
 #[test]
-fn a_trial_that_shows_nothing_is_made_by_another() {
+fn a_probe_without_a_result_is_repeated_by_another_call() {
     let mut breaker = opened();
-    let trial = breaker.admit(&at(1)).unwrap();
-    assert!(breaker.withdraw(&trial));
-    let trial = breaker.admit(&at(1)).unwrap();
-    assert!(breaker.record(&trial, CallResult::Answered, &at(1)));
-    assert!(!breaker.withdraw(&trial));
+    let probe = breaker.admit(&at(1)).unwrap();
+    assert!(breaker.withdraw(&probe));
+    let probe = breaker.admit(&at(1)).unwrap();
+    assert!(breaker.record(&probe, CallResult::Answered, &at(1)));
+    assert!(!breaker.withdraw(&probe));
 }
 
 #[test]
-fn who_waits_for_a_trial_waits_shortly_at_first() {
+fn the_wait_for_a_probe_is_brief_at_first() {
     let mut breaker = opened();
-    let _trial = breaker.admit(&at(100)).unwrap();
+    let _probe = breaker.admit(&at(100)).unwrap();
     assert!(breaker.outage(&at(101)).unwrap().is_brief(&at(101)));
     assert!(!breaker.outage(&at(106)).unwrap().is_brief(&at(106)));
 }
 
-/// What may happen to a breaker.
+/// What may happen to a breaker. The index chooses one of the calls in flight.
 #[derive(Clone, Debug)]
 enum Event {
-    Pass(i64),
-    Begin,
-    End(usize, CallResult),
-    Drop(usize),
+    /// So many seconds pass.
+    Sleep(i64),
+    Admit,
+    Record(usize, CallResult),
+    Withdraw(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let contact = prop_oneof![
+    let result = prop_oneof![
         Just(CallResult::Answered),
         Just(silence()),
         Just(declined(None)),
         (1..3600u64).prop_map(|seconds| declined(Some(seconds))),
     ];
     prop_oneof![
-        (0..400i64).prop_map(Event::Pass),
-        Just(Event::Begin),
-        Just(Event::Begin),
-        (any::<usize>(), contact).prop_map(|(which, contact)| Event::End(which, contact)),
-        any::<usize>().prop_map(Event::Drop),
+        (0..400i64).prop_map(Event::Sleep),
+        Just(Event::Admit),
+        Just(Event::Admit),
+        (any::<usize>(), result).prop_map(|(which, result)| Event::Record(which, result)),
+        any::<usize>().prop_map(Event::Withdraw),
     ]
 }
 
 proptest! {
-    /// Nobody is called before the time; one call at most finds out; and whatever happens, it ends.
+    /// No call is admitted before the end of the pause, one call at most probes the broker, and an answer closes the
+    /// circuit in the end.
     #[test]
-    fn whatever_happens(events in prop::collection::vec(event(), 1..200)) {
+    fn calls_in_any_order_respect_the_pause_and_the_circuit_closes(events in prop::collection::vec(event(), 1..200)) {
         let mut breaker = CircuitBreaker::new("broker");
         let (mut now, mut calls, mut not_before) = (0, Vec::new(), i64::MIN);
         for event in events {
             match event {
-                Event::Pass(seconds) => now += seconds,
-                Event::Begin => {
-                    let in_trouble = breaker.trouble().is_some();
-                    if let Ok(ticket) = breaker.admit(&at(now)) {
+                Event::Sleep(seconds) => now += seconds,
+                Event::Admit => {
+                    let is_open = breaker.open_cause().is_some();
+                    if let Ok(admission) = breaker.admit(&at(now)) {
                         prop_assert!(now >= not_before, "called at {now}, not before {not_before}");
-                        prop_assert_eq!(in_trouble, breaker.trouble().is_some());
-                        calls.push(ticket);
+                        prop_assert_eq!(is_open, breaker.open_cause().is_some());
+                        calls.push(admission);
                     } else {
-                        prop_assert!(in_trouble);
+                        prop_assert!(is_open);
                     }
                 }
-                Event::End(which, contact) if !calls.is_empty() => {
-                    let ticket = calls.swap_remove(which % calls.len());
-                    let asked = match &contact {
+                Event::Record(which, result) if !calls.is_empty() => {
+                    let admission = calls.swap_remove(which % calls.len());
+                    let retry_at = match &result {
                         CallResult::Declined(_, Some(delay)) => now + i64::try_from(delay.as_secs()).unwrap(),
                         _ => i64::MIN,
                     };
-                    let news = breaker.record(&ticket, contact, &at(now));
-                    if news {
-                        not_before = not_before.max(asked);
+                    let changed = breaker.record(&admission, result, &at(now));
+                    if changed {
+                        not_before = not_before.max(retry_at);
                     }
                 }
-                Event::Drop(which) if !calls.is_empty() => {
-                    let ticket = calls.swap_remove(which % calls.len());
-                    breaker.withdraw(&ticket);
+                Event::Withdraw(which) if !calls.is_empty() => {
+                    let admission = calls.swap_remove(which % calls.len());
+                    breaker.withdraw(&admission);
                 }
-                Event::End(..) | Event::Drop(_) => {}
+                Event::Record(..) | Event::Withdraw(_) => {}
             }
         }
-        for ticket in &calls {
-            breaker.withdraw(ticket);
+        for admission in &calls {
+            breaker.withdraw(admission);
         }
-        let ticket = breaker.admit(&at(now + 3600));
-        prop_assert!(ticket.is_ok());
-        breaker.record(&ticket.unwrap(), CallResult::Answered, &at(now + 3600));
-        prop_assert!(breaker.trouble().is_none());
+        let admission = breaker.admit(&at(now + 3600));
+        prop_assert!(admission.is_ok());
+        breaker.record(&admission.unwrap(), CallResult::Answered, &at(now + 3600));
+        prop_assert!(breaker.open_cause().is_none());
     }
 
-    /// What a broker thinks of what it is asked is nobody else's business.
+    /// The broker's answer to one request suspends no other.
     #[test]
-    fn answers_never_hold_anybody(statuses in prop::collection::vec(
+    fn answers_about_a_request_never_open_the_circuit(statuses in prop::collection::vec(
         (400..600u16).prop_filter("about the broker", |status| ![401, 403, 412, 429].contains(status)), 1..100,
     )) {
         let mut breaker = CircuitBreaker::new("broker");
         for status in statuses {
-            let contact = CallResult::of::<()>(&Err(error(status))).unwrap();
-            prop_assert!(!call(&mut breaker, contact, 0));
+            let result = CallResult::of::<()>(&Err(error(status))).unwrap();
+            prop_assert!(!call(&mut breaker, result, 0));
         }
     }
 }

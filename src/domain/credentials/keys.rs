@@ -1,4 +1,4 @@
-//! How do credentials become entries with keys that Kubernetes allows?
+//! How do credentials become entries with keys that are valid in a Secret?
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::Entries;
 use super::transform::Entry;
 
-/// The longest key that Kubernetes allows.
-const LONGEST: usize = 253;
+/// The longest key that Kubernetes allows, in bytes.
+const MAX_KEY_BYTES: usize = 253;
 
-/// The entries under legal keys. What is legal stays as it is; the others make room for it.
+/// The entries under legal keys. Legal keys stay as they are; an illegal key is changed to a free one.
 pub(super) fn legal(entries: BTreeMap<String, Entry>) -> Entries {
     let mut legal = Entries::default();
     let mut illegal = Vec::new();
@@ -24,15 +24,17 @@ pub(super) fn legal(entries: BTreeMap<String, Entry>) -> Entries {
         }
     }
     for (key, bytes) in illegal {
-        let name = free(&legalised(&key), |name| !legal.data.contains_key(name));
+        let name = first_free(&legalised(&key), |name| !legal.data.contains_key(name));
         let shown: String = key.chars().take(60).collect();
-        legal.warnings.push(format!("the key {shown:?} is not possible in a Secret and became {name:?}"));
+        legal
+            .warnings
+            .push(format!("the key {shown:?} is not valid in a Secret, so its entry is stored as {name:?}"));
         legal.data.insert(name, bytes);
     }
     legal
 }
 
-/// Text as it is, everything else as JSON with the digits that the broker wrote; nothing for `null`.
+/// Text as it is, everything else as JSON with the digits that the broker sent; `None` for `null`.
 fn bytes(value: Entry) -> Option<ByteString> {
     match value {
         Entry::Bytes(bytes) => Some(bytes),
@@ -47,13 +49,16 @@ fn is_allowed(character: char) -> bool {
 }
 
 pub(super) fn is_legal(key: &str) -> bool {
-    (1..=LONGEST).contains(&key.len()) && key.chars().all(is_allowed) && key != "." && !key.starts_with("..")
+    (1..=MAX_KEY_BYTES).contains(&key.len())
+        && key.chars().all(is_allowed)
+        && key != "."
+        && !key.starts_with("..")
 }
 
 fn legalised(key: &str) -> String {
     let legal: String = key
         .chars()
-        .take(LONGEST)
+        .take(MAX_KEY_BYTES)
         .map(|character| if is_allowed(character) { character } else { '_' })
         .collect();
     match legal.strip_prefix('.') {
@@ -63,14 +68,14 @@ fn legalised(key: &str) -> String {
     }
 }
 
-/// The name itself, or with the first number that makes it free.
-fn free(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+/// The name itself if it is free, else with the first numeric suffix that is.
+fn first_free(name: &str, is_free: impl Fn(&str) -> bool) -> String {
     let mut candidate = name.to_owned();
     let mut number = 1;
     while !is_free(&candidate) {
         number += 1;
         let suffix = format!("-{number}");
-        let stem: String = name.chars().take(LONGEST - suffix.len()).collect();
+        let stem: String = name.chars().take(MAX_KEY_BYTES - suffix.len()).collect();
         candidate = stem + &suffix;
     }
     candidate

@@ -1,7 +1,8 @@
-//! How is a `JSONPath` template, in the dialect of kubectl, filled in?
+//! How is a `JSONPath` template, in the dialect of kubectl, expanded?
 //!
-//! Text with expressions in braces: `jdbc:postgresql://{.host}:{.port}/{.names[0]}`. Expressions are written by
-//! users and answered from what brokers sent, so those whose cost could explode are refused.
+//! A template is text with expressions in braces: `jdbc:postgresql://{.host}:{.port}/{.names[0]}`. Users write the
+//! expressions and brokers send the data, so both are hostile input. Expressions whose cost is not linear in the data
+//! are rejected, and the length of the result is limited.
 
 use std::fmt::Write as _;
 use std::mem;
@@ -13,38 +14,38 @@ use thiserror::Error;
 #[cfg(test)]
 mod tests;
 
-/// How long an expression may be, in bytes.
-const LONGEST: usize = 512;
+/// The longest expression, in bytes.
+const MAX_EXPRESSION_BYTES: usize = 512;
 
-/// How much of an expression is shown, in characters.
-const SHOWN: usize = 60;
+/// How much of an expression a message shows, in characters.
+const SHOWN_CHARS: usize = 60;
 
 /// How deeply brackets and parentheses may be nested.
-const DEEPEST: usize = 3;
+const MAX_NESTING: usize = 3;
 
-/// Why a template cannot be filled in.
+/// Why a template cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
-    /// A brace is open at the end.
+    /// The template ends inside a brace.
     #[error("a closing brace is missing")]
     Unclosed,
-    /// An expression is not understood, or not allowed.
+    /// An expression cannot be parsed, or is rejected because of its cost.
     #[error("{{{expression}}} is not a JSONPath expression: {reason}")]
     Invalid {
-        /// The beginning of what is between the braces.
+        /// The beginning of the expression.
         expression: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An expression finds nothing.
+    /// An expression has no result.
     #[error("{{{0}}} is not found in the credentials")]
     Missing(String),
-    /// The text would be too long for a Secret.
-    #[error("what the templates give does not fit into a Secret")]
+    /// The expanded templates would exceed the size of a Secret.
+    #[error("the expanded templates do not fit into a Secret")]
     TooLarge,
 }
 
-/// Fills a template in; the text may be as long as there is `room`, in bytes.
+/// Expands a template to at most `room` bytes.
 pub(super) fn render(template: &str, data: &Value, room: usize) -> Result<String, TemplateError> {
     let mut text = String::new();
     let mut rest = template;
@@ -63,8 +64,10 @@ fn evaluate(expression: &str, data: &Value, room: usize, text: &mut String) -> R
         text.push_str(&literal);
         return Ok(());
     }
-    let invalid =
-        |reason| TemplateError::Invalid { expression: expression.chars().take(SHOWN).collect(), reason };
+    let invalid = |reason| TemplateError::Invalid {
+        expression: expression.chars().take(SHOWN_CHARS).collect(),
+        reason,
+    };
     let query = standard(expression).map_err(invalid)?;
     let found = data.query(&query).map_err(|_| invalid("it cannot be parsed"))?;
     if found.is_empty() {
@@ -79,7 +82,7 @@ fn evaluate(expression: &str, data: &Value, room: usize, text: &mut String) -> R
             Value::String(value) => text.push_str(value),
             other => text.push_str(&other.to_string()),
         }
-        // Checked each time: templates can refer to what other templates gave, and so double it again and again.
+        // Checked for each value: a template can refer to the result of an earlier one and so double it each time.
         if text.len() > room {
             return Err(TemplateError::TooLarge);
         }
@@ -87,7 +90,7 @@ fn evaluate(expression: &str, data: &Value, room: usize, text: &mut String) -> R
     Ok(())
 }
 
-/// The expression as RFC 9535 writes it: kubectl needs no `$`, and no quotes around names.
+/// Translates an expression to RFC 9535: kubectl's dialect needs no `$` and no quotes around names.
 fn standard(expression: &str) -> Result<String, &'static str> {
     check_cost(expression)?;
     let mut rest = expression.strip_prefix(['$', '@']).unwrap_or(expression);
@@ -117,9 +120,10 @@ fn standard(expression: &str) -> Result<String, &'static str> {
     Ok(query)
 }
 
-/// Refuses what could take long or nest deeply: each step then finds at most as much as there is.
+/// Rejects expressions that could take long or nest deeply. In those that remain, no step finds a value twice, so the
+/// cost of a step is linear in the data.
 fn check_cost(expression: &str) -> Result<(), &'static str> {
-    if expression.len() > LONGEST {
+    if expression.len() > MAX_EXPRESSION_BYTES {
         return Err("it is too long");
     }
     if expression.matches("..").count() > 1 {
@@ -133,21 +137,21 @@ fn check_cost(expression: &str) -> Result<(), &'static str> {
             ',' => return Err("it may not contain lists"),
             _ => {}
         }
-        if depth > DEEPEST {
+        if depth > MAX_NESTING {
             return Err("it is nested too deeply");
         }
     }
     Ok(())
 }
 
-/// A member's name without its escapes, and what follows it.
+/// A member's name without its escapes, and the rest of the expression.
 fn member(text: &str) -> (String, &str) {
     let end = unquoted(text).find(|(_, character)| ".[".contains(*character));
     let (name, rest) = text.split_at(end.map_or(text.len(), |(index, _)| index));
     (name.replace('\\', ""), rest)
 }
 
-/// What is before, and what is after, the character that closes the text, outside brackets.
+/// Splits the text at the first closing character that is not in brackets.
 fn until(close: char, text: &str) -> Option<(&str, &str)> {
     let mut depth = 0;
     let (end, _) = unquoted(text).find(|&(_, character)| {
@@ -163,7 +167,7 @@ fn until(close: char, text: &str) -> Option<(&str, &str)> {
     Some((before, after.strip_prefix(close)?))
 }
 
-/// The characters, with their places, that are neither quoted nor escaped.
+/// The characters that are neither quoted nor escaped, with their byte offsets.
 fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut escaped = false;
     let mut quote = None;

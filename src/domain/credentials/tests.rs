@@ -15,7 +15,7 @@ pub const META: Meta = Meta {
     broker: "acme",
 };
 
-/// What is written for these credentials and transforms, in a namespace with the Secret `extra`.
+/// The entries for these credentials and transforms, in a namespace with the Secret `extra`.
 pub fn written(credentials: &Value, transforms: &Value, meta: &Meta) -> Result<Entries, CredentialsError> {
     let credentials = credentials.as_object().unwrap();
     let transforms: Vec<SecretTransform> = serde_json::from_value(transforms.clone()).unwrap();
@@ -23,7 +23,7 @@ pub fn written(credentials: &Value, transforms: &Value, meta: &Meta) -> Result<E
     secret_data(credentials, &transforms, &BTreeMap::from([("extra".to_owned(), extra)]), meta)
 }
 
-/// The entries but for `type` and `provider`.
+/// The entries without `type` and `provider`.
 pub fn entries(credentials: &Value, transforms: &Value) -> Value {
     let mut entries = all_entries(credentials, transforms, &META);
     let removed = ["type", "provider"].map(|key| entries.as_object_mut().unwrap().remove(key));
@@ -31,14 +31,14 @@ pub fn entries(credentials: &Value, transforms: &Value) -> Value {
     entries
 }
 
-/// The entries, which are text.
+/// All entries; each has to be text.
 pub fn all_entries(credentials: &Value, transforms: &Value, meta: &Meta) -> Value {
     let entries = written(credentials, transforms, meta).ok().unwrap();
     let text = |bytes: ByteString| String::from_utf8(bytes.0).unwrap();
     entries.data.into_iter().map(|(key, value)| (key, text(value))).collect()
 }
 
-/// Why nothing is written.
+/// The error message instead of entries.
 pub fn failure(credentials: &Value, transforms: &Value) -> String {
     written(credentials, transforms, &META).err().unwrap().to_string()
 }
@@ -81,7 +81,7 @@ fn illegal_keys_are_changed_and_make_room_for_the_others() {
     assert_eq!(entries(&credentials, &json!([])), expected);
     let warnings = written(&credentials, &json!([]), &META).ok().unwrap().warnings;
     assert_eq!(warnings.len(), 7);
-    let warning = r#"the key "a b" is not possible in a Secret and became "a_b-2""#;
+    let warning = r#"the key "a b" is not valid in a Secret, so its entry is stored as "a_b-2""#;
     assert!(warnings.iter().any(|other| other == warning), "{warnings:?}");
 }
 
@@ -89,10 +89,10 @@ fn illegal_keys_are_changed_and_make_room_for_the_others() {
 fn what_does_not_fit_is_refused() {
     let overhead = "a".len() + "typeacme-db".len() + "provideracme".len();
     let of_size = |size| json!({"a": "x".repeat(size)});
-    assert!(written(&of_size(LIMIT - overhead), &json!([]), &META).is_ok());
+    assert!(written(&of_size(MAX_SECRET_BYTES - overhead), &json!([]), &META).is_ok());
     assert_eq!(
-        failure(&of_size(LIMIT - overhead + 1), &json!([])),
-        "the credentials are 1048577 bytes, more than the 1048576 bytes that fit into a Secret"
+        failure(&of_size(MAX_SECRET_BYTES - overhead + 1), &json!([])),
+        "the credentials take 1048577 bytes, more than the 1048576 bytes that fit into a Secret"
     );
 }
 
@@ -143,7 +143,7 @@ proptest! {
 
 #[test]
 fn what_cannot_be_stored_is_known_before_the_broker_is_asked() {
-    let half = "x".repeat(LIMIT / 2);
+    let half = "x".repeat(MAX_SECRET_BYTES / 2);
     let add = |key: &str, text: &str| json!({"addKey": {"key": key, "stringValue": text}});
     let template = |text: &str| json!({"addKey": {"key": "t", "jsonPathExpression": text}});
     let from = |name: &str| json!({"addKeysFrom": {"secretRef": {"name": name}}});
@@ -157,7 +157,7 @@ fn what_cannot_be_stored_is_known_before_the_broker_is_asked() {
             Some("more than the 1048576 bytes that fit into a Secret"),
         ),
         (json!([add("a", &half), from("large")]), Some("more than the 1048576 bytes that fit into a Secret")),
-        (json!([from("absent")]), Some("there is no Secret \"absent\"")),
+        (json!([from("absent")]), Some("the Secret \"absent\", which does not exist")),
         (json!([template("{.not.yet}")]), None),
         (json!([template("{.a[}")]), Some("a closing brace is missing")),
         (json!([template("{a}")]), Some("it has to begin with a dot")),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value};
 
-use super::{CredentialsError, LIMIT, template};
+use super::{CredentialsError, MAX_SECRET_BYTES, template};
 use crate::crd::binding::{
     AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretData,
     SecretTransform,
@@ -14,18 +14,18 @@ use crate::crd::binding::{
 #[cfg(test)]
 mod tests;
 
-/// The value of an entry while it is worked on.
+/// The value of an entry while transforms are applied.
 #[derive(Clone)]
 pub(super) enum Entry {
-    /// What the broker sent, or text.
+    /// A JSON value that the broker sent, or text.
     Json(Value),
-    /// Anything else.
+    /// Bytes that are not text.
     Bytes(ByteString),
 }
 
 impl Entry {
-    /// Text, where the bytes are text, so that a template can refer to it.
-    fn of(bytes: &ByteString) -> Self {
+    /// As text where the bytes are UTF-8, so that a template can refer to it.
+    fn from_bytes(bytes: &ByteString) -> Self {
         match std::str::from_utf8(&bytes.0) {
             Ok(text) => Self::Json(text.into()),
             Err(_) => Self::Bytes(bytes.clone()),
@@ -33,61 +33,61 @@ impl Entry {
     }
 }
 
-/// What a transform does.
-enum Step<'a> {
+/// The operation of a transform.
+enum Operation<'a> {
     Add(&'a AddKeyTransform),
     Rename(&'a RenameKeyTransform),
     AddFrom(&'a AddKeysFromTransform),
     Remove(&'a RemoveKeyTransform),
 }
 
-/// The one thing that a transform does: if several are given, the first of these; if none is, nothing.
-fn step(transform: &SecretTransform) -> Option<Step<'_>> {
-    (transform.add_key.as_ref().map(Step::Add))
-        .or_else(|| transform.rename_key.as_ref().map(Step::Rename))
-        .or_else(|| transform.add_keys_from.as_ref().map(Step::AddFrom))
-        .or_else(|| transform.remove_key.as_ref().map(Step::Remove))
+/// The one operation of a transform. Of several the first in this order counts.
+fn operation(transform: &SecretTransform) -> Option<Operation<'_>> {
+    (transform.add_key.as_ref().map(Operation::Add))
+        .or_else(|| transform.rename_key.as_ref().map(Operation::Rename))
+        .or_else(|| transform.add_keys_from.as_ref().map(Operation::AddFrom))
+        .or_else(|| transform.remove_key.as_ref().map(Operation::Remove))
 }
 
-/// The entries of a Secret while they are worked on.
+/// The entries of a Secret while transforms are applied.
 pub(super) struct Draft {
     pub(super) entries: BTreeMap<String, Entry>,
-    /// The names that the user took away: they stay away.
+    /// The keys that transforms removed or renamed. The well-known names must not bring them back.
     pub(super) removed: BTreeSet<String>,
-    /// How much text the templates may still give, in bytes.
+    /// How long the text of the templates to come may be, in bytes.
     room: usize,
 }
 
 impl Draft {
     pub(super) fn new(credentials: &Map<String, Value>) -> Self {
         let entries = credentials.iter().map(|(key, value)| (key.clone(), Entry::Json(value.clone())));
-        Self { entries: entries.collect(), removed: BTreeSet::new(), room: LIMIT }
+        Self { entries: entries.collect(), removed: BTreeSet::new(), room: MAX_SECRET_BYTES }
     }
 
-    /// Makes one change.
+    /// Applies one transform.
     pub(super) fn apply(
         &mut self,
         transform: &SecretTransform,
         secrets: &BTreeMap<String, SecretData>,
         namespace: &str,
     ) -> Result<(), CredentialsError> {
-        match step(transform) {
-            Some(Step::Add(add)) => {
+        match operation(transform) {
+            Some(Operation::Add(add)) => {
                 let value = self.value(add)?;
                 self.entries.insert(add.key.clone(), value);
             }
-            Some(Step::Rename(rename)) => {
+            Some(Operation::Rename(rename)) => {
                 if let Some(value) = self.take(&rename.from) {
                     self.entries.insert(rename.to.clone(), value);
                 }
             }
-            Some(Step::AddFrom(from)) => {
+            Some(Operation::AddFrom(from)) => {
                 let name = source(from, namespace)?;
                 let missing = || CredentialsError::MissingSecret(name.to_owned());
                 let data = secrets.get(name).ok_or_else(missing)?;
-                self.entries.extend(data.iter().map(|(key, value)| (key.clone(), Entry::of(value))));
+                self.entries.extend(data.iter().map(|(key, value)| (key.clone(), Entry::from_bytes(value))));
             }
-            Some(Step::Remove(remove)) => {
+            Some(Operation::Remove(remove)) => {
                 self.take(&remove.key);
             }
             None => {}
@@ -110,7 +110,7 @@ impl Draft {
         }
         Ok(match (&add.string_value, &add.value) {
             (Some(text), _) => Entry::Json(text.as_str().into()),
-            (None, Some(bytes)) => Entry::of(bytes),
+            (None, Some(bytes)) => Entry::from_bytes(bytes),
             (None, None) => Entry::Json("".into()),
         })
     }
@@ -124,19 +124,19 @@ impl Draft {
     }
 }
 
-/// The names of the Secrets, of the binding's own namespace, that the transforms take entries from.
+/// The names of the Secrets that the transforms take entries from. All are in the binding's namespace.
 pub fn sources<'a>(
     transforms: &'a [SecretTransform],
     namespace: &str,
 ) -> Result<BTreeSet<&'a str>, CredentialsError> {
-    let from = |transform| match step(transform) {
-        Some(Step::AddFrom(from)) => Some(source(from, namespace)),
+    let from = |transform| match operation(transform) {
+        Some(Operation::AddFrom(from)) => Some(source(from, namespace)),
         _ => None,
     };
     transforms.iter().filter_map(from).collect()
 }
 
-/// The Secret to take entries from. One of another namespace could be a stranger's.
+/// The name of the Secret to take entries from. One of another namespace is an error: it could be another tenant's.
 fn source<'a>(from: &'a AddKeysFromTransform, namespace: &str) -> Result<&'a str, CredentialsError> {
     let Some(secret) = &from.secret_ref else {
         return Err(CredentialsError::MissingSecret(String::new()));

@@ -1,7 +1,7 @@
-//! Which entries do applications expect that look for bindings as servicebinding.io describes them?
+//! Which entries do applications expect that find their bindings as servicebinding.io describes?
 //!
 //! Libraries recognise a service by `type`, and some do not start without it. Then they look for `host`, `port`,
-//! `username` and so on, which brokers call by many names.
+//! `username` and so on, for which brokers use many names.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::crd::binding::SecretData;
 #[cfg(test)]
 mod tests;
 
-/// Types, and the URI schemes, tags and offering names that tell them.
+/// Types, and the URI schemes, tags and offering names that identify them.
 const TYPES: &[(&str, &[&str])] = &[
     ("cassandra", &["cassandra"]),
     ("couchbase", &["couchbase", "couchbases"]),
@@ -36,20 +36,20 @@ const TYPES: &[(&str, &[&str])] = &[
     ("vault", &["vault"]),
 ];
 
-/// The types whose URIs have the name of a database for a path.
+/// The types whose URIs have the name of a database as their path.
 const DATABASES: &[&str] = &["couchbase", "db2", "mongodb", "mysql", "postgresql", "sqlserver"];
 
-/// The credentials that are looked at for a URI scheme.
+/// The credentials that may hold a URI, whose scheme identifies the type.
 const URIS: &[&str] = &["uri", "url", "jdbcUrl", "jdbc_url", "connection_string"];
 
-/// A well-known name, what brokers call the same, and what the value has to look like.
+/// A well-known name, the names that brokers use for it, and a check of the value.
 type Alias = (&'static str, &'static [&'static str], fn(&str) -> bool);
 
 const ALIASES: &[Alias] = &[
     ("host", &["hostname", "server"], is_host),
-    ("username", &["user", "user_name", "login"], is_given),
-    ("password", &["pass", "passwd"], is_given),
-    ("database", &["dbname", "db", "db_name"], is_given),
+    ("username", &["user", "user_name", "login"], is_not_empty),
+    ("password", &["pass", "passwd"], is_not_empty),
+    ("database", &["dbname", "db", "db_name"], is_not_empty),
     ("uri", &["url", "connection_string"], is_uri),
     ("jdbc-url", &["jdbcUrl", "jdbc_url", "jdbcurl"], is_jdbc),
     ("certificates", &["ca_cert", "ca", "cacert", "sslrootcert", "tls_ca"], is_certificate),
@@ -77,12 +77,12 @@ pub(super) fn add(
     }
 }
 
-/// What the user wants, else what is there, else what can be told.
-fn describe(data: &mut SecretData, name: &str, wanted: &str, told: impl FnOnce() -> String) {
-    if !wanted.is_empty() {
-        data.insert(name.to_owned(), bytes(wanted));
+/// The value of the binding's spec, else the entry that exists, else a guess.
+fn describe(data: &mut SecretData, name: &str, specified: &str, guess: impl FnOnce() -> String) {
+    if !specified.is_empty() {
+        data.insert(name.to_owned(), bytes(specified));
     } else if data.get(name).is_none_or(|value| value.0.is_empty()) {
-        data.insert(name.to_owned(), bytes(&told()));
+        data.insert(name.to_owned(), bytes(&guess()));
     }
 }
 
@@ -105,8 +105,8 @@ fn type_of(credentials: &Map<String, Value>, meta: &Meta) -> String {
     let words = || meta.tags.iter().map(String::as_str).chain([meta.service]);
     metadata(meta, "servicebinding.io/type")
         .map(str::to_owned)
-        .or_else(|| uris().find_map(|uri| known(scheme(uri)?)))
-        .or_else(|| words().find_map(known))
+        .or_else(|| uris().find_map(|uri| known_type(scheme(uri)?)))
+        .or_else(|| words().find_map(known_type))
         .or_else(|| slug(meta.service))
         .unwrap_or_else(|| "service".to_owned())
 }
@@ -123,12 +123,12 @@ fn metadata<'a>(meta: &Meta<'a>, key: &str) -> Option<&'a str> {
     entries.filter_map(|entry| entry.get(key)?.as_str()).find(|value| !value.is_empty())
 }
 
-/// The scheme of a URI; of `jdbc:postgresql:…` the second one.
+/// The scheme of a URI; for `jdbc:postgresql:…` the second one, `postgresql`.
 fn scheme(uri: &str) -> Option<&str> {
     Some(uri.strip_prefix("jdbc:").unwrap_or(uri).split_once(':')?.0)
 }
 
-fn known(word: &str) -> Option<String> {
+fn known_type(word: &str) -> Option<String> {
     let word = word.to_ascii_lowercase();
     TYPES.iter().find_map(|(name, words)| words.contains(&word.as_str()).then(|| (*name).to_owned()))
 }
@@ -140,24 +140,24 @@ fn slug(text: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join("-"))
 }
 
-/// What a URI tells of the well-known names.
+/// The well-known names that the parts of a URI provide.
 fn parts(uri: &Url) -> impl Iterator<Item = (&'static str, String)> {
-    let given = |text: &str| (!text.is_empty()).then(|| percent_decoded(text)).flatten();
+    let decoded = |text: &str| (!text.is_empty()).then(|| percent_decoded(text)).flatten();
     let host = uri.host_str().map(|host| host.trim_start_matches('[').trim_end_matches(']'));
     let database = uri.path().strip_prefix('/').filter(|path| !path.contains('/'));
-    let is_database = known(uri.scheme()).is_some_and(|name| DATABASES.contains(&name.as_str()));
+    let is_database = known_type(uri.scheme()).is_some_and(|name| DATABASES.contains(&name.as_str()));
     [
-        ("host", host.and_then(given)),
+        ("host", host.and_then(decoded)),
         ("port", uri.port().map(|port| port.to_string())),
-        ("username", given(uri.username())),
-        ("password", uri.password().and_then(given)),
-        ("database", database.filter(|_| is_database).and_then(given)),
+        ("username", decoded(uri.username())),
+        ("password", uri.password().and_then(decoded)),
+        ("database", database.filter(|_| is_database).and_then(decoded)),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// `None` if what is encoded is not text.
+/// `None` if the decoded bytes are not UTF-8.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut pieces = text.split('%');
     let mut decoded = pieces.next()?.as_bytes().to_vec();
@@ -179,12 +179,12 @@ fn encoded_byte(text: &str) -> Option<(u8, &str)> {
     Some((u8::from_str_radix(code, 16).ok().filter(|_| is_code)?, rest))
 }
 
-fn is_given(value: &str) -> bool {
+fn is_not_empty(value: &str) -> bool {
     !value.is_empty()
 }
 
 fn is_host(value: &str) -> bool {
-    is_given(value)
+    is_not_empty(value)
         && !value.contains(|character: char| character.is_whitespace() || "/,".contains(character))
 }
 

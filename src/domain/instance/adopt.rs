@@ -1,7 +1,8 @@
-//! An instance whose status service-catalog wrote: what is said of it here?
+//! Adopts instances of the archived service-catalog: translates their status to a state of this operator.
 //!
-//! Its statuses lack what service-catalog looked up each time, and know states that nothing led out of. They are read
-//! as what they would be here, and go on from there.
+//! Such a status lacks the ids that service-catalog looked up before each call, so they are completed from the resolved
+//! target. It may also be in a state that service-catalog never left, such as a failed deprovision; it becomes the
+//! corresponding state here, and is retried from there.
 
 use std::mem::take;
 
@@ -21,12 +22,12 @@ use crate::domain::reason;
 #[cfg(test)]
 mod tests;
 
-/// Parses a status. Where service-catalog wrote it, what it lacks is completed; one of this operator stays as it is.
+/// Parses a status. If service-catalog wrote it, its gaps are filled; a status of this operator stays as it is.
 pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) -> InstanceState {
     let is_inherited = status.instance_id.is_empty() && may_exist(&status);
     if is_inherited {
         status.instance_id.clone_from(&observed.instance.spec.external_id);
-        // A deprovisioning that was given up is taken up again.
+        // service-catalog gave up a failed deprovision; this operator retries it.
         if status.deprovision_status == RemovalStatus::Failed {
             status.deprovision_status = RemovalStatus::Required;
         }
@@ -38,17 +39,17 @@ pub(super) fn adopt(observed: &Observed<'_>, mut status: ServiceInstanceStatus) 
     if let Ok(target) = &observed.target {
         complete(observed, target, &mut state);
     }
-    if state.has_unknown_orphan() {
-        take_orphan(&mut state);
+    if state.has_orphan_without_ids() {
+        inherit_orphan(&mut state);
     }
-    if state.phase.execution().is_none() && !state.has_unknown_orphan() {
-        // Without an operation there is nothing to poll.
+    if state.phase.execution().is_none() && !state.has_orphan_without_ids() {
+        // These fields belong to an operation, and there is none.
         (state.record.async_op_in_progress, state.record.last_operation) = (false, None);
     }
     state
 }
 
-/// An instance that only its update has failed for works: what is wrong with the update is a condition of its own.
+/// Moves the failure of an update from `Ready` to `Updated`: the instance itself still works.
 fn separate_update(observed: &Observed<'_>, state: &mut InstanceState) {
     let is_provisioned = matches!(state.phase, Phase::Provisioned { .. } | Phase::Updating { .. });
     let ready = condition::find(&state.record.conditions, condition::READY).cloned();
@@ -61,7 +62,7 @@ fn separate_update(observed: &Observed<'_>, state: &mut InstanceState) {
     progress.report(condition::READY, Status::True, reason::PROVISIONED_SUCCESSFULLY, message, now);
 }
 
-/// Adds the ids and names by which the broker is asked.
+/// Adds the ids and names that a call to the broker needs.
 fn complete(observed: &Observed<'_>, target: &Target, state: &mut InstanceState) {
     let record = &state.record;
     let is_settled = record.observed_generation.max(record.reconciled_generation) >= observed.generation();
@@ -79,10 +80,10 @@ fn complete(observed: &Observed<'_>, target: &Target, state: &mut InstanceState)
         Phase::Deprovisioning { confirmed, .. } if is_provisioned => {
             confirmed.get_or_insert_with(|| as_provisioned(observed, target));
         }
-        Phase::Absent { left: asked } | Phase::Deprovisioning { confirmed: None, request: asked, .. }
+        Phase::Absent { abandoned: request } | Phase::Deprovisioning { confirmed: None, request, .. }
             if is_required =>
         {
-            asked.get_or_insert_with(|| properties(observed, target, &Parameters::default()));
+            request.get_or_insert_with(|| properties(observed, target, &Parameters::default()));
         }
         _ => {}
     }
@@ -101,8 +102,8 @@ fn as_provisioned(observed: &Observed<'_>, target: &Target) -> InstancePropertie
     properties(observed, target, &parameters)
 }
 
-/// What is left of a failed attempt is removed.
-fn take_orphan(state: &mut InstanceState) {
+/// Continues the orphan mitigation that service-catalog had started.
+fn inherit_orphan(state: &mut InstanceState) {
     let why = "the provision call of an earlier version had an ambiguous end";
     let Some(orphan) = state.orphan(why).filter(|orphan| !orphan.service_id.is_empty()) else { return };
     let record = &mut state.record;

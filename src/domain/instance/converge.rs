@@ -1,4 +1,4 @@
-//! An instance that is wanted: is it provisioned, is it updated, or is it left alone?
+//! The next step for an instance that is not being deleted: provision, update, poll, or nothing?
 
 use super::decision::Decision;
 use super::desired::{fingerprint, properties};
@@ -14,7 +14,7 @@ use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
 use crate::domain::schema::Purpose;
 
-/// The next step towards what the spec says.
+/// The next step towards the spec. Unfinished work comes first: an operation that is polled, then orphans.
 pub(super) fn converge(mut decision: Decision<'_>) -> Step {
     if let Some(Execution::Polled(operation)) = decision.state.phase.execution().cloned() {
         return poll(decision, operation);
@@ -22,7 +22,7 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
     if let Some(orphan) = decision.state.record.orphans.first().cloned() {
         return orphans::mitigate(decision, &orphan);
     }
-    if decision.state.has_unknown_orphan() {
+    if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);
     }
     let observed = decision.observed;
@@ -50,7 +50,7 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
     }
 }
 
-/// The broker has refused this already.
+/// Waits for an edit, because the broker has refused this request already.
 fn refused(mut decision: Decision<'_>) -> Step {
     decision.state.record.observed_generation = decision.observed.generation();
     decision.wait(None)
@@ -65,7 +65,7 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
         if is_same && !decision.state.record.instance_id.is_empty() {
             return decision.request(Verb::Provision, condition::READY);
         }
-        let why = "the spec changed while it was unknown what the broker had done";
+        let why = "the spec changed while the outcome of the last call was unknown";
         settle::mitigate(&mut decision.state, decision.observed, why, None);
         return decision.write();
     }
@@ -101,24 +101,26 @@ fn change(
     confirmed: InstanceProperties,
 ) -> Step {
     let plan_changes = desired.plan_id() != confirmed.plan_id();
-    // A new version comes with a new plan, or when the user asks for an update.
+    // An upgrade of maintenance_info needs a plan change or `spec.updateRequests`; it does not come by itself.
     if !plan_changes && desired.update_requests == confirmed.update_requests {
         desired.maintenance_version.clone_from(&confirmed.maintenance_version);
     }
-    let wanted = fingerprint(&desired);
+    let desired_fingerprint = fingerprint(&desired);
     let is_updating = matches!(decision.state.phase, Phase::Updating { .. });
-    let is_as_wanted = wanted == fingerprint(&confirmed) && !decision.state.record.update_uncertain;
-    if is_as_wanted && !is_updating {
+    let is_converged =
+        desired_fingerprint == fingerprint(&confirmed) && !decision.state.record.update_uncertain;
+    if is_converged && !is_updating {
         return settled(decision, target, &confirmed);
     }
-    if decision.state.record.refused == wanted {
+    if decision.state.record.refused == desired_fingerprint {
         return refused(decision);
     }
     if plan_changes && let Some((reason, message)) = target.change_refused() {
         return decision.block(reason, &message);
     }
     let is_requested = decision.state.phase.request().is_some_and(|request| {
-        fingerprint(request) == wanted && request.maintenance_version == desired.maintenance_version
+        fingerprint(request) == desired_fingerprint
+            && request.maintenance_version == desired.maintenance_version
     });
     if is_updating && is_requested {
         let uncertain = decision.state.record.update_uncertain;
@@ -142,14 +144,14 @@ fn change(
     decision.begin(condition::UPDATED, reason::UPDATE_INSTANCE_REQUEST_IN_FLIGHT, message)
 }
 
-/// Whether an update sends parameters that the broker neither has nor is being asked for.
+/// Whether an update sends parameters that are neither confirmed nor in the current request.
 fn must_validate(phase: &Phase, desired: &InstanceProperties, confirmed: &InstanceProperties) -> bool {
-    let is_asked =
+    let is_requested =
         matches!(phase, Phase::Updating { request, .. } if fingerprint(request) == fingerprint(desired));
-    !is_asked && desired.parameter_checksum != confirmed.parameter_checksum
+    !is_requested && desired.parameter_checksum != confirmed.parameter_checksum
 }
 
-/// The instance is as its spec says.
+/// Records that the instance is as its spec says.
 fn settled(mut decision: Decision<'_>, target: &Target, confirmed: &InstanceProperties) -> Step {
     let generation = decision.observed.generation();
     let record = &mut decision.state.record;
@@ -161,7 +163,9 @@ fn settled(mut decision: Decision<'_>, target: &Target, confirmed: &InstanceProp
     decision.wait(None)
 }
 
-/// An instance is upgraded at its user's request only (OSB, “Updating a Service Instance”), who has to know of it.
+/// Reports a new version of the plan. Only the user may start an upgrade (OSB, “Updating a Service Instance”), so the
+/// user has to know of it. Changing the text costs a write for each instance, because the
+/// condition is on settled ones.
 fn report_upgrade(decision: &mut Decision<'_>, target: &Target, confirmed: &InstanceProperties) {
     let (plan, own) = (&target.maintenance, &confirmed.maintenance_version);
     if plan.version.is_empty() || plan.version == *own {

@@ -1,4 +1,4 @@
-//! What decisions about instances need besides what all need.
+//! The part of a [`Decision`] that only instances have.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -51,7 +51,7 @@ impl decision::Observed for Observed<'_> {
 }
 
 impl Decision<'_> {
-    /// Something has to be put right by the user or by the broker first.
+    /// Reports an obstacle that the user or the broker has to remove, and waits for a change.
     pub(super) fn block(mut self, reason: &str, message: &str) -> Step {
         let is_provisioned = self.state.phase.confirmed().is_some();
         self.state.record.observed_generation = self.observed.generation();
@@ -60,26 +60,26 @@ impl Decision<'_> {
         self.wait(None)
     }
 
-    /// When a new attempt is due, unless it is: an edit of the spec ends the wait for it.
+    /// The time of the next attempt, unless it is due. An edit of the spec makes it due at once.
     pub(super) fn next_attempt_unless_edited(&self) -> Option<Time> {
         let is_edited = self.state.record.observed_generation < self.observed.generation();
         self.next_attempt().filter(|_| !is_edited)
     }
 
-    /// Sends the request of the operation under way, now or when its turn comes.
+    /// Sends the request of the current operation, now or when its next attempt is due.
     pub(super) fn request(self, verb: Verb, type_: &'static str) -> Step {
         match self.next_attempt() {
             Some(next) => self.wait(Some(next)),
-            None => self.ask(verb, type_),
+            None => self.call_broker(verb, type_),
         }
     }
 
-    /// Asks the broker about the instance itself. The plan is the one that the broker has confirmed, if it has one.
-    pub(super) fn ask(self, verb: Verb, type_: &'static str) -> Step {
-        let is_known = |properties: &&InstanceProperties| {
+    /// Calls the broker for the instance itself. The call carries the confirmed plan, if there is one.
+    pub(super) fn call_broker(self, verb: Verb, type_: &'static str) -> Step {
+        let has_ids = |properties: &&InstanceProperties| {
             !properties.service_id.is_empty() && !self.state.record.instance_id.is_empty()
         };
-        let Some(properties) = self.state.phase.known().filter(is_known) else {
+        let Some(properties) = self.state.phase.known().filter(has_ids) else {
             return cannot_address_broker(self);
         };
         let target = self.observed.target.as_ref().ok();

@@ -1,4 +1,5 @@
-//! What is the broker of an instance to be asked for?
+//! Which properties should an instance have at its broker? Computed from the spec, the resolved plan and the
+//! parameters.
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -9,7 +10,7 @@ use crate::crd::names::hex;
 use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::Target;
 
-/// What the broker is to be asked for.
+/// The desired properties. Parameters are redacted, because they go to the status; the checksum covers their values.
 pub(super) fn properties(
     observed: &Observed<'_>,
     target: &Target,
@@ -17,7 +18,7 @@ pub(super) fn properties(
 ) -> InstanceProperties {
     let spec = &observed.instance.spec;
     let mut properties = InstanceProperties {
-        parameters: some(parameters.redacted.clone()),
+        parameters: unless_empty(parameters.redacted.clone()),
         parameter_checksum: parameters.checksum(),
         user_info: spec.user_info.clone(),
         broker_name: target.broker.clone(),
@@ -36,7 +37,7 @@ pub(super) fn properties(
     properties
 }
 
-/// Tells requests apart: two with the same fingerprint ask the broker for the same.
+/// Identifies a request: two requests with the same fingerprint have the same effect at the broker.
 pub(super) fn fingerprint(properties: &InstanceProperties) -> String {
     let parts = [
         &properties.service_id,
@@ -47,6 +48,6 @@ pub(super) fn fingerprint(properties: &InstanceProperties) -> String {
     hex(&Sha256::digest(parts.join("\n")))
 }
 
-fn some(object: Map<String, Value>) -> Option<Map<String, Value>> {
+fn unless_empty(object: Map<String, Value>) -> Option<Map<String, Value>> {
     (!object.is_empty()).then_some(object)
 }

@@ -1,4 +1,4 @@
-//! What an attempt may have left at the broker: is its removal requested, polled, or waited for?
+//! The next step of orphan mitigation: request the removal, poll it, or wait?
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use super::{Call, Step, Verb, settle};
 use crate::crd::condition;
 use crate::crd::operation::Orphan;
 
-/// The next step of the removal of the first orphan.
+/// The next step of the removal of the first orphan. Orphans are removed one at a time.
 pub(super) fn mitigate(decision: Decision<'_>, orphan: &Orphan) -> Step {
     let removal = settle::removal(decision.observed, &orphan.id, &orphan.broker_name);
     let decision = match decision.mitigate(orphan, &removal) {

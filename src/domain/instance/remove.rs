@@ -1,4 +1,5 @@
-//! An instance that is being deleted: what does it wait for, and when does the object go?
+//! The next step for an instance that is being deleted: what does the deletion wait for, and when is the finalizer
+//! removed?
 
 use super::decision::Decision;
 use super::state::{Phase, may_exist};
@@ -8,7 +9,7 @@ use crate::domain::metadata::{is_cascading, is_retained};
 use crate::domain::progress::Execution;
 use crate::domain::reason;
 
-/// The next step of a deletion. It does not wait until a creation or an update has ended: the broker is told at once.
+/// The next step of a deletion. An asynchronous provision or update is not waited for: the deprovision is sent at once.
 pub(super) fn remove(decision: Decision<'_>) -> Step {
     if let Phase::Deprovisioning { execution: Execution::Polled(operation), .. } = &decision.state.phase {
         let operation = operation.clone();
@@ -17,7 +18,7 @@ pub(super) fn remove(decision: Decision<'_>) -> Step {
     if let Some(orphan) = decision.state.record.orphans.first().cloned() {
         return orphans::mitigate(decision, &orphan);
     }
-    if decision.state.has_unknown_orphan() {
+    if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);
     }
     if !may_exist(decision.stored()) || is_retained(&decision.observed.instance.metadata) {
@@ -35,7 +36,7 @@ fn deprovision(mut decision: Decision<'_>) -> Step {
     decision.begin(condition::READY, reason::DEPROVISION_REQUEST_IN_FLIGHT, message)
 }
 
-/// Bindings delete themselves if the instance takes them along.
+/// Waits for the bindings. With the policy `Cascade` they delete themselves.
 fn await_bindings(mut decision: Decision<'_>) -> Step {
     let names = decision.observed.bindings.join(", ");
     let (reason, message) = if is_cascading(&decision.observed.instance.metadata) {

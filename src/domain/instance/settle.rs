@@ -1,4 +1,4 @@
-//! What is so after a call to the broker of an instance?
+//! What does the outcome of a call change in the status of an instance? The entry point is [`settle`].
 
 mod deprovision;
 mod poll;
@@ -20,25 +20,29 @@ use crate::domain::orphan::Removal;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
-/// The status after a call, from the one before and what came of it.
+/// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceInstanceStatus> {
     let state = InstanceState::parse(observed.instance.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, call, state);
     match (&call.verb, outcome) {
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(outcome),
-        (_, Outcome::NotAsked(why)) => settlement.not_asked(&why),
+        (_, Outcome::NotCalled(why)) => settlement.not_called(&why),
         (Verb::Deprovision, outcome) => settlement.deprovision(outcome),
         (Verb::Provision, outcome) => settlement.provision(outcome),
         (Verb::Update { .. }, outcome) => settlement.update(outcome),
         (Verb::Poll(_), outcome) => settlement.poll(outcome),
     }
-    let Settlement { state, note, release, next_poll, .. } = settlement;
-    Settled { status: state.into_status(), release, note, next_poll }
+    let Settlement { state, note, remove_finalizer, next_poll, .. } = settlement;
+    Settled { status: state.into_status(), remove_finalizer, note, next_poll }
 }
 
-/// What is so if the status is no longer the one `before` the call: a former leader's last word came late. What the broker
-/// was asked must not be forgotten over it. Nothing, if the status that is there now knows of it.
-pub fn merge_concurrent(
+/// Merges the effect of a call into a status that another replica wrote meanwhile.
+///
+/// `before` is the status with the intent of the call. A former leader whose write was delayed may have replaced it by
+/// one that does not mention the attempt. Without this merge nothing would deprovision what the broker created, and the
+/// instance would leak. So a provision becomes an orphan of the present status, and an update makes it uncertain.
+/// `None` if that status already accounts for the call.
+pub fn merge_concurrent_status(
     observed: &Observed<'_>,
     before: &ServiceInstanceStatus,
     call: &Call,
@@ -47,13 +51,13 @@ pub fn merge_concurrent(
     let before = InstanceState::parse(before.clone());
     match call.verb {
         Verb::Provision => {
-            let asked = |state: &InstanceState| state.phase.known().map(fingerprint);
-            let is_same = asked(&state) == asked(&before);
+            let request = |state: &InstanceState| state.phase.known().map(fingerprint);
+            let is_same = request(&state) == request(&before);
             let is_known = state.record.instance_id == call.instance_id
                 && (is_same || state.phase.confirmed().is_some())
                 || state.record.orphans.iter().any(|orphan| orphan.id == call.instance_id);
-            let left = before.orphan("another replica wrote the status while the broker was asked");
-            abandon(observed, &mut state, left.filter(|_| !is_known)?, None);
+            let orphan = before.orphan("another replica wrote the status during the call");
+            abandon(observed, &mut state, orphan.filter(|_| !is_known)?, None);
         }
         Verb::Update { .. } if !state.record.update_uncertain => state.record.update_uncertain = true,
         _ => return None,
@@ -61,9 +65,9 @@ pub fn merge_concurrent(
     Some(state.into_status())
 }
 
-/// An asynchronous operation has taken longer than it may: it counts as failed (OSB, “Polling Last Operation”).
+/// Fails an asynchronous operation that exceeded its maximum polling duration (OSB, “Polling Last Operation”).
 pub(super) fn overdue(observed: &Observed<'_>, mut state: InstanceState) -> InstanceState {
-    let message = "The operation took longer than the broker's plan or the operator allows";
+    let message = "The operation exceeded its maximum polling duration";
     let call = Call {
         verb: Verb::Poll(None),
         instance_id: state.record.instance_id.clone(),
@@ -78,8 +82,8 @@ pub(super) fn overdue(observed: &Observed<'_>, mut state: InstanceState) -> Inst
     settlement.state
 }
 
-/// The attempt under way is given up, and what it may have left is removed, unless the broker wants to be left alone
-/// for a while.
+/// Gives up the current attempt and makes an orphan of what it may have left at the broker. The removal starts after
+/// `retry_after`, if the broker asked for that.
 pub(super) fn mitigate(
     state: &mut InstanceState,
     observed: &Observed<'_>,
@@ -103,59 +107,60 @@ fn abandon(
     progress.abandon(orphan, reason::STARTING_INSTANCE_ORPHAN_MITIGATION, &observed.now, retry_after);
 }
 
-/// The removal of what an attempt may have left.
+/// Describes the removal of an orphan to the module that instances and bindings share.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let reason = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
     Removal { id, broker, reason, seed: observed.seed(), now: &observed.now }
 }
 
-/// What becomes of a call: the state, and what the shell does besides writing it.
+/// A settlement in the making: the new state, and what the shell does besides writing it.
 struct Settlement<'a> {
     observed: &'a Observed<'a>,
     call: &'a Call,
     state: InstanceState,
     note: Option<Note>,
-    release: bool,
+    remove_finalizer: bool,
     next_poll: Option<Time>,
 }
 
 impl<'a> Settlement<'a> {
     fn new(observed: &'a Observed<'a>, call: &'a Call, state: InstanceState) -> Self {
-        Self { observed, call, state, note: None, release: false, next_poll: None }
+        Self { observed, call, state, note: None, remove_finalizer: false, next_poll: None }
     }
 
     fn report(&mut self, type_: &str, status: Status, reason: &'static str, message: &str) {
         self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
-    fn tell(&mut self, warning: bool, reason: &'static str, message: &str) {
+    /// Has the shell record an event.
+    fn record_event(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));
     }
 
-    /// The broker is polled again, the later the longer the operation runs.
+    /// Schedules the next poll. The interval grows with the time that the operation has taken.
     fn poll_later(&mut self, retry_after: Option<Duration>) {
         let started = self.state.record.operation_start_time.as_ref();
         self.next_poll = Some(schedule::poll(&self.observed.now, started, retry_after));
     }
 
-    /// The condition that tells of the operation under way.
+    /// The condition that reports the current operation.
     fn condition_of_operation(&self) -> &'static str {
         condition_of(&self.state.phase)
     }
 
-    /// The broker was not asked: what it may have done before stays as it is.
-    fn not_asked(&mut self, why: &str) {
+    /// The request was not sent, so the state at the broker is unchanged.
+    fn not_called(&mut self, why: &str) {
         let type_ = self.condition_of_operation();
-        let why = format!("The broker {} cannot be asked: {why}", self.call.broker);
+        let why = format!("Cannot call the broker {}: {why}", self.call.broker);
         if matches!(self.call.verb, Verb::Poll(_)) {
             self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &why);
             self.poll_later(None);
         } else {
-            self.try_again(type_, Status::False, reason::REFERENCES_NONEXISTENT_BROKER, &why, None);
+            self.retry(type_, Status::False, reason::REFERENCES_NONEXISTENT_BROKER, &why, None);
         }
     }
 
-    /// What was asked for is so.
+    /// The broker has confirmed the request.
     fn confirmed(&mut self) {
         self.state.phase.confirm();
         let record = &mut self.state.record;
@@ -168,33 +173,34 @@ impl<'a> Settlement<'a> {
         progress.withdraw(condition::UPDATED);
     }
 
-    /// The broker has accepted the operation and works on it.
+    /// The broker accepted the operation (202): it is polled from now on.
     fn accepted(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
         self.state.phase.set_execution(Execution::Polled(operation));
         self.state.progress().poll(&self.observed.now, self.call.maximum_polling_duration);
         self.report(self.condition_of_operation(), Status::False, reason, message);
-        self.tell(false, reason, message);
+        self.record_event(false, reason, message);
         self.next_poll = Some(schedule::poll(&self.observed.now, None, None));
     }
 
-    /// Counts a failure of the operation under way, which is requested again; returns when.
+    /// Counts a failure of the current operation, and has it requested again; returns the time of the next attempt.
     fn fail(&mut self, retry_after: Option<Duration>) -> Time {
         self.state.phase.set_execution(Execution::Requested);
         self.state.progress().fail(&self.observed.now, self.observed.seed(), retry_after)
     }
 
-    /// What may exist is removed; then the instance is made anew, under another id.
+    /// Gives up the attempt: orphan mitigation, then another attempt under a new id.
     fn give_up(&mut self, message: &str, retry_after: Option<Duration>) {
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);
         let message =
-            format!("{message}; what may exist is removed, then it is tried again, not before {}", next.0);
+            format!("{message}; removing what may exist at the broker, next attempt not before {}", next.0);
         let reason = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
         self.report(condition::READY, Status::False, reason, &message);
-        self.tell(true, reason, &message);
+        self.record_event(true, reason, &message);
     }
 
-    fn try_again(
+    /// Counts a failure, and reports when the request is retried.
+    fn retry(
         &mut self,
         type_: &str,
         status: Status,
@@ -203,28 +209,28 @@ impl<'a> Settlement<'a> {
         retry_after: Option<Duration>,
     ) {
         let next = self.fail(retry_after);
-        let message = format!("{message}; it is tried again at {}", next.0);
+        let message = format!("{message}; next attempt at {}", next.0);
         self.report(type_, status, reason, &message);
-        self.tell(true, reason, &message);
+        self.record_event(true, reason, &message);
     }
 
-    /// The broker will not have it: nothing more happens until the spec changes.
+    /// The broker refused the request. The operator does not send the same request again.
     fn refused(&mut self, message: &str) {
         let is_provision = self.state.phase.confirmed().is_none();
-        let asked = self.state.phase.withdraw();
-        self.state.record.refused = asked.as_ref().map(fingerprint).unwrap_or_default();
+        let request = self.state.phase.withdraw();
+        self.state.record.refused = request.as_ref().map(fingerprint).unwrap_or_default();
         let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
-        let message = format!("{message}; it is not tried again until the spec changes");
+        let message = format!("{message}; not retried until the spec changes");
         if is_provision {
             self.state.record.deprovision_status = RemovalStatus::NotRequired;
             self.report(condition::READY, Status::False, reason::PROVISION_CALL_FAILED, &message);
             self.report(condition::FAILED, Status::True, reason::BROKER_RETURNED_FAILURE, &message);
-            self.tell(true, reason::PROVISION_CALL_FAILED, &message);
+            self.record_event(true, reason::PROVISION_CALL_FAILED, &message);
         } else {
             self.report(condition::UPDATED, Status::False, reason::UPDATE_INSTANCE_CALL_FAILED, &message);
-            self.tell(true, reason::UPDATE_INSTANCE_CALL_FAILED, &message);
+            self.record_event(true, reason::UPDATE_INSTANCE_CALL_FAILED, &message);
         }
     }
 }

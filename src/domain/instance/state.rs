@@ -1,5 +1,6 @@
-//! What the stored status of an instance means. It is parsed here once, into a state that cannot contradict itself, and
-//! written back here: decisions and settlements know phases, not the fields that say how far an instance is.
+//! What does the stored status of an instance mean? It is parsed here, once, into a [`Phase`], which rules out
+//! contradictory combinations of fields, and converted back here. `decide` and `settle` work with phases, never with
+//! the stored fields that make up a phase.
 
 use std::mem::take;
 
@@ -9,21 +10,21 @@ use crate::crd::operation::{Orphan, Schedule};
 use crate::domain::decision;
 use crate::domain::progress::{Execution, HasProgress, Progress};
 
-/// How far an instance is at its broker.
+/// Where an instance is in its lifecycle at the broker.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Phase {
-    /// The broker has nothing under `instanceID`. Earlier attempts may have left orphans, which are listed on their own.
+    /// The broker has nothing under `instanceID`. Orphans of earlier attempts are in `status.orphans`.
     Absent {
-        /// What the last attempt asked for, as long as it may have left something.
-        left: Option<InstanceProperties>,
+        /// The request of the last attempt, while it may have left something.
+        abandoned: Option<InstanceProperties>,
     },
-    /// The broker is asked to create the instance.
+    /// A provision is in progress.
     Provisioning { request: InstanceProperties, execution: Execution },
     /// The broker has confirmed the instance.
     Provisioned { confirmed: InstanceProperties },
-    /// The broker is asked to change the instance that it has confirmed.
+    /// An update of a confirmed instance is in progress.
     Updating { confirmed: InstanceProperties, request: InstanceProperties, execution: Execution },
-    /// The broker is asked to remove the instance.
+    /// A deprovision is in progress.
     Deprovisioning {
         confirmed: Option<InstanceProperties>,
         request: Option<InstanceProperties>,
@@ -33,12 +34,12 @@ pub(super) enum Phase {
 
 impl Default for Phase {
     fn default() -> Self {
-        Self::Absent { left: None }
+        Self::Absent { abandoned: None }
     }
 }
 
 impl Phase {
-    /// What the broker has confirmed, or else has been asked for.
+    /// The confirmed properties, or else the requested ones.
     pub(super) fn known(&self) -> Option<&InstanceProperties> {
         self.confirmed().or_else(|| self.request())
     }
@@ -54,15 +55,15 @@ impl Phase {
     pub(super) fn request(&self) -> Option<&InstanceProperties> {
         match self {
             Self::Provisioning { request, .. } | Self::Updating { request, .. } => Some(request),
-            Self::Absent { left: request } | Self::Deprovisioning { request, .. } => request.as_ref(),
+            Self::Absent { abandoned: request } | Self::Deprovisioning { request, .. } => request.as_ref(),
             Self::Provisioned { .. } => None,
         }
     }
 
-    /// All properties, to be completed.
+    /// All properties, for `adopt` to complete.
     pub(super) fn properties_mut(&mut self) -> impl Iterator<Item = &mut InstanceProperties> {
         let (request, confirmed) = match self {
-            Self::Absent { left } => (left.as_mut(), None),
+            Self::Absent { abandoned } => (abandoned.as_mut(), None),
             Self::Provisioning { request, .. } => (Some(request), None),
             Self::Provisioned { confirmed } => (None, Some(confirmed)),
             Self::Updating { confirmed, request, .. } => (Some(request), Some(confirmed)),
@@ -71,7 +72,7 @@ impl Phase {
         request.into_iter().chain(confirmed)
     }
 
-    /// How far the operation under way is.
+    /// How the current operation is executed.
     pub(super) fn execution(&self) -> Option<&Execution> {
         match self {
             Self::Provisioning { execution, .. }
@@ -81,7 +82,7 @@ impl Phase {
         }
     }
 
-    /// The operation under way is polled from now on, or requested again.
+    /// From now on the current operation is polled, or requested again.
     pub(super) fn set_execution(&mut self, next: Execution) {
         match self {
             Self::Provisioning { execution, .. }
@@ -91,13 +92,13 @@ impl Phase {
         }
     }
 
-    /// The broker has done what it was asked for.
+    /// The broker has executed the request: the requested properties become the confirmed ones.
     pub(super) fn confirm(&mut self) {
         *self = match take(self) {
             Self::Provisioning { request, .. } | Self::Updating { request, .. } => {
                 Self::Provisioned { confirmed: request }
             }
-            Self::Absent { left: known }
+            Self::Absent { abandoned: known }
             | Self::Deprovisioning { request: known, confirmed: None, .. }
             | Self::Deprovisioning { confirmed: known, .. } => {
                 known.map_or_else(Self::default, |confirmed| Self::Provisioned { confirmed })
@@ -106,10 +107,10 @@ impl Phase {
         };
     }
 
-    /// The operation under way is given up, and nothing of it is left at the broker: what had been confirmed before stays.
-    /// Returns what was asked for.
+    /// Gives up the current operation, which left nothing at the broker. Confirmed properties stay. Returns the
+    /// request.
     pub(super) fn withdraw(&mut self) -> Option<InstanceProperties> {
-        let asked = self.request().cloned();
+        let request = self.request().cloned();
         *self = match take(self) {
             Self::Absent { .. }
             | Self::Provisioning { .. }
@@ -118,15 +119,15 @@ impl Phase {
             | Self::Updating { confirmed, .. }
             | Self::Deprovisioning { confirmed: Some(confirmed), .. } => Self::Provisioned { confirmed },
         };
-        asked
+        request
     }
 
-    /// The operation under way is given up, but something of it may be left at the broker.
+    /// Gives up the current operation, which may have left something at the broker.
     pub(super) fn abandon(&mut self) {
         *self = match take(self) {
-            Self::Provisioning { request, .. } => Self::Absent { left: Some(request) },
-            Self::Absent { left } | Self::Deprovisioning { request: left, confirmed: None, .. } => {
-                Self::Absent { left }
+            Self::Provisioning { request, .. } => Self::Absent { abandoned: Some(request) },
+            Self::Absent { abandoned } | Self::Deprovisioning { request: abandoned, confirmed: None, .. } => {
+                Self::Absent { abandoned }
             }
             Self::Provisioned { confirmed }
             | Self::Updating { confirmed, .. }
@@ -134,18 +135,20 @@ impl Phase {
         };
     }
 
-    /// Nothing is left of what was asked for.
+    /// Nothing of the request is left at the broker.
     pub(super) fn forget_request(&mut self) {
-        if let Self::Absent { left: request } | Self::Deprovisioning { request, .. } = self {
+        if let Self::Absent { abandoned: request } | Self::Deprovisioning { request, .. } = self {
             *request = None;
         }
     }
 
-    /// A removal begins.
+    /// Starts a deprovision.
     pub(super) fn deprovision(&mut self) {
         let execution = Execution::Requested;
         *self = match take(self) {
-            Self::Absent { left: request } => Self::Deprovisioning { confirmed: None, request, execution },
+            Self::Absent { abandoned: request } => {
+                Self::Deprovisioning { confirmed: None, request, execution }
+            }
             Self::Provisioning { request, .. } => {
                 Self::Deprovisioning { confirmed: None, request: Some(request), execution }
             }
@@ -165,14 +168,14 @@ impl Phase {
 /// A parsed status.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceState {
-    /// How far the instance is.
+    /// Where the instance is in its lifecycle.
     pub(super) phase: Phase,
-    /// All other fields of the status. Those that the phase stands for are empty as long as it is parsed.
+    /// All other fields of the status. The fields that make up the phase are empty here.
     pub(super) record: ServiceInstanceStatus,
 }
 
 impl InstanceState {
-    /// Reads a status. One that this operator wrote is the same when it is written back.
+    /// Parses a status. A status of this operator survives the round trip unchanged.
     pub(super) fn parse(mut record: ServiceInstanceStatus) -> Self {
         let (request, confirmed) = (record.in_progress_properties.take(), record.external_properties.take());
         let phase = match (record.current_operation.take(), confirmed) {
@@ -192,17 +195,17 @@ impl InstanceState {
                 record.in_progress_properties = request;
                 Phase::Provisioned { confirmed }
             }
-            (None, None) => Phase::Absent { left: request },
+            (None, None) => Phase::Absent { abandoned: request },
         };
         Self { phase, record }
     }
 
-    /// Whether service-catalog was mitigating an orphan of which the ids are not known here.
-    pub(super) fn has_unknown_orphan(&self) -> bool {
+    /// Whether service-catalog was mitigating an orphan whose ids are unknown here.
+    pub(super) fn has_orphan_without_ids(&self) -> bool {
         self.record.orphan_mitigation_in_progress && self.record.orphans.is_empty()
     }
 
-    /// What the attempt under way would leave at the broker.
+    /// The orphan that the current attempt may leave at the broker.
     pub(super) fn orphan(&self, reason: &str) -> Option<Orphan> {
         let properties = self.phase.known()?;
         Some(Orphan {
@@ -222,8 +225,8 @@ impl decision::State for InstanceState {
     fn into_status(self) -> ServiceInstanceStatus {
         let Self { phase, record: mut status } = self;
         let execution = match phase {
-            Phase::Absent { left } => {
-                status.in_progress_properties = left;
+            Phase::Absent { abandoned } => {
+                status.in_progress_properties = abandoned;
                 return status;
             }
             Phase::Provisioned { confirmed } => {
@@ -278,7 +281,7 @@ fn execution(record: &mut ServiceInstanceStatus) -> Execution {
     Execution::take(&mut record.async_op_in_progress, &mut record.last_operation)
 }
 
-/// Whether the broker may know of the instance that has this status.
+/// Whether the broker may have an instance for this status.
 pub(super) fn may_exist(status: &ServiceInstanceStatus) -> bool {
     status.current_operation.is_some()
         || status.external_properties.is_some()

@@ -1,4 +1,4 @@
-//! Tables of single steps. Whole lives, with faults at every step, are in the simulation of the reconcilers.
+//! Tables of single steps. The simulation of the reconcilers tests whole lifecycles, with faults at every step.
 
 mod outage;
 
@@ -52,20 +52,20 @@ pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observe
         validated: true,
         bindings: &[],
         next_poll: None,
-        repeated: false,
+        may_be_retry: false,
         outage: None,
     }
 }
 
-/// An instance that is being deleted, and labelled as one that takes a while.
+/// The instance with a deletion timestamp and the label of a deletion that takes a while.
 pub(super) fn deleted(mut instance: ServiceInstance) -> ServiceInstance {
     instance.metadata.deletion_timestamp = Some(at(0));
     instance.metadata.labels.get_or_insert_default().insert(LABEL_DELETING.to_owned(), "true".to_owned());
     instance
 }
 
-/// The status with which an instance waits for the answer to a first provision.
-pub(super) fn asked() -> ServiceInstance {
+/// An instance with the intent of a first provision.
+pub(super) fn intended() -> ServiceInstance {
     let mut instance = instance();
     let Step::Write(status) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
     instance.status = Some(*status);
@@ -86,11 +86,11 @@ pub(super) fn after(instance: &ServiceInstance, outcome: Outcome) -> Settled<Ser
 
 #[test]
 fn the_intent_is_written_before_the_broker_is_asked() {
-    let asked = asked();
-    let status = asked.status.as_ref().unwrap();
+    let instance = intended();
+    let status = instance.status.as_ref().unwrap();
     assert_eq!(status.current_operation, Some(InstanceOperation::Provision));
     assert_eq!(status.deprovision_status, RemovalStatus::Required);
-    let call = call(&asked, &at(0));
+    let call = call(&instance, &at(0));
     assert_eq!((call.verb, call.instance_id), (Verb::Provision, status.instance_id.clone()));
 }
 
@@ -99,7 +99,7 @@ fn a_first_provision_ends_as_the_broker_answers() {
     let timeout = || Error::NoAnswer { reason: "timeout".into() };
     let unreachable = || Error::Unreachable { reason: "refused".into() };
     let malformed = |status| Error::Malformed { status, reason: "no JSON".into() };
-    // Answer, orphans, terminal, whether the same attempt goes on.
+    // Error, number of orphans, whether it is terminal, whether the same attempt continues.
     for (error, orphans, failed, goes_on) in [
         (error(400), 0, true, false),
         (error(422), 0, true, false),
@@ -118,7 +118,7 @@ fn a_first_provision_ends_as_the_broker_answers() {
         (error(409), 0, false, true),
     ] {
         let what = error.to_string();
-        let status = after(&asked(), Outcome::Failed(error)).status;
+        let status = after(&intended(), Outcome::Failed(error)).status;
         assert_eq!(status.orphans.len(), orphans, "orphans after {what}");
         assert_eq!(condition::is_true(&status.conditions, condition::FAILED), failed, "failed after {what}");
         assert_eq!(status.current_operation.is_some(), goes_on, "operation after {what}");
@@ -129,7 +129,7 @@ fn a_first_provision_ends_as_the_broker_answers() {
 
 #[test]
 fn an_abandoned_id_is_removed_and_not_used_again() {
-    let mut instance = asked();
+    let mut instance = intended();
     let first = instance.status.as_ref().unwrap().instance_id.clone();
     instance.status = Some(after(&instance, Outcome::Failed(error(500))).status);
     let mitigation = call(&instance, &at(0));
@@ -138,8 +138,8 @@ fn an_abandoned_id_is_removed_and_not_used_again() {
         Some(settle(&observed(&instance, &at(0)), &mitigation, Outcome::Failed(error(410))).status);
     let Step::Wait(Some(next)) = decide(&observed(&instance, &at(0))) else { panic!("no back-off") };
     let conditions = &instance.status.as_ref().unwrap().conditions;
-    let told = &condition::find(conditions, condition::READY).unwrap().message;
-    assert!(told.ends_with(&format!("; it is tried again at {}", next.0)), "{told}");
+    let message = &condition::find(conditions, condition::READY).unwrap().message;
+    assert!(message.ends_with(&format!("; next attempt at {}", next.0)), "{message}");
     let Step::Write(status) = decide(&observed(&instance, &next)) else { panic!("no new attempt") };
     assert_ne!(status.instance_id, first);
 }
@@ -164,7 +164,7 @@ fn with_other_plan<'a>(instance: &'a ServiceInstance, now: &Time) -> Observed<'a
 
 #[test]
 fn a_failing_update_does_not_take_ready_away() {
-    let mut instance = asked();
+    let mut instance = intended();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     instance.metadata.generation = Some(2);
     let now = at(0);
@@ -183,7 +183,7 @@ fn a_failing_update_does_not_take_ready_away() {
 
 #[test]
 fn a_new_version_comes_with_a_new_plan_or_on_request() {
-    let mut instance = asked();
+    let mut instance = intended();
     let status = instance.status.as_mut().unwrap();
     status.in_progress_properties.as_mut().unwrap().maintenance_version = "1.0.0".into();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
@@ -200,69 +200,71 @@ fn a_new_version_comes_with_a_new_plan_or_on_request() {
         seen.target.as_mut().unwrap().maintenance.version = "2.0.0".into();
         let step = decide(&seen);
         let Step::Write(status) = &step else { panic!("{what}: {step:#?}") };
-        let wish = status.in_progress_properties.as_ref().map(|wish| wish.maintenance_version.as_str());
-        assert_eq!(wish, version, "{what}");
-        let told = condition::is_true(&status.conditions, condition::UPGRADE_AVAILABLE);
-        assert_eq!(told, version.is_none(), "{what}");
+        let request = status.in_progress_properties.as_ref();
+        let requested = request.map(|request| request.maintenance_version.as_str());
+        assert_eq!(requested, version, "{what}");
+        let is_available = condition::is_true(&status.conditions, condition::UPGRADE_AVAILABLE);
+        assert_eq!(is_available, version.is_none(), "{what}");
     }
 }
 
 #[test]
 fn polls_carry_the_plan_before_the_update() {
-    let mut instance = asked();
+    let mut instance = intended();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     let now = at(0);
     let Step::Write(status) = decide(&with_other_plan(&instance, &now)) else { panic!("no intent") };
     instance.status = Some(*status);
     let Step::Call(call) = decide(&with_other_plan(&instance, &now)) else { panic!("no call") };
-    let begun = Outcome::InProgress { operation: Some("op".into()), dashboard_url: None };
-    instance.status = Some(settle(&with_other_plan(&instance, &now), &call, begun).status);
+    let accepted = Outcome::InProgress { operation: Some("op".into()), dashboard_url: None };
+    instance.status = Some(settle(&with_other_plan(&instance, &now), &call, accepted).status);
     let Step::Call(poll) = decide(&with_other_plan(&instance, &now)) else { panic!("no poll") };
     assert_eq!((poll.verb, poll.plan_id.as_str()), (Verb::Poll(Some("op".into())), "plan-id"));
 }
 
 #[test]
 fn annotations_are_obeyed() {
-    let mut paused = asked();
+    let mut paused = intended();
     paused.metadata.annotations = Some([(ANNOTATION_PAUSED.to_owned(), "true".to_owned())].into());
-    let Step::Write(status) = decide(&observed(&paused, &at(0))) else { panic!("not said") };
+    let Step::Write(status) = decide(&observed(&paused, &at(0))) else { panic!("not reported") };
     assert!(condition::is_true(&status.conditions, condition::PAUSED));
     paused.status = Some(*status);
     assert_eq!(decide(&observed(&paused, &at(0))), Step::Wait(None));
 
-    let mut retained = asked();
+    let mut retained = intended();
     retained.metadata.annotations =
         Some([(ANNOTATION_DELETION_POLICY.to_owned(), "Retain".to_owned())].into());
     retained.metadata.deletion_timestamp = Some(at(0));
     assert_eq!(decide(&observed(&retained, &at(0))), Step::RemoveFinalizer);
 }
 
-/// Seen to fail, as the histories of two operators did, when what came of the call was forgotten.
+/// Seen to fail, as did the simulation of two operators, without `merge_concurrent_status`.
 #[test]
-fn what_the_broker_was_asked_is_not_forgotten_over_the_late_word_of_a_former_leader() {
-    let busy = after(&asked(), Outcome::Failed(error(429))).status;
-    let done = after(&asked(), Outcome::Done { dashboard_url: None }).status;
-    let lost = after(&asked(), Outcome::Failed(error(500))).status;
-    let before = asked().status.unwrap();
+fn a_call_is_not_forgotten_when_a_former_leader_writes_late() {
+    let busy = after(&intended(), Outcome::Failed(error(429))).status;
+    let done = after(&intended(), Outcome::Done { dashboard_url: None }).status;
+    let lost = after(&intended(), Outcome::Failed(error(500))).status;
+    let before = intended().status.unwrap();
     for (late, orphans) in [(busy, Some(1)), (done, None), (lost, None), (before.clone(), None)] {
-        let instance = ServiceInstance { status: Some(late), ..asked() };
-        let after = merge_concurrent(&observed(&instance, &at(0)), &before, &call(&asked(), &at(0)));
+        let instance = ServiceInstance { status: Some(late), ..intended() };
+        let after =
+            merge_concurrent_status(&observed(&instance, &at(0)), &before, &call(&intended(), &at(0)));
         assert_eq!(after.as_ref().map(|status| status.orphans.len()), orphans);
         if let Some(status) = after {
             assert_eq!((status.orphans[0].id.as_str(), status.abandoned_attempts), (&*before.instance_id, 1));
         }
     }
 
-    let mut instance = asked();
+    let mut instance = intended();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
-    let update = Call { verb: Verb::Update { plan_id: None, parameters: true }, ..call(&asked(), &at(0)) };
-    let status = merge_concurrent(&observed(&instance, &at(0)), &before, &update).unwrap();
+    let update = Call { verb: Verb::Update { plan_id: None, parameters: true }, ..call(&intended(), &at(0)) };
+    let status = merge_concurrent_status(&observed(&instance, &at(0)), &before, &update).unwrap();
     assert!(status.update_uncertain);
     instance.status = Some(status);
-    assert_eq!(merge_concurrent(&observed(&instance, &at(0)), &before, &update), None);
+    assert_eq!(merge_concurrent_status(&observed(&instance, &at(0)), &before, &update), None);
 }
 
-/// What the parameters are validated for before the next step, if they are.
+/// The purpose for which the next step validates the parameters, if it does.
 fn validated(observed: &Observed<'_>) -> Option<Purpose> {
     let unknown = Observed {
         validated: false,
@@ -283,36 +285,36 @@ fn validated(observed: &Observed<'_>) -> Option<Purpose> {
 fn parameters_are_checked_just_before_they_are_sent_and_not_again() {
     let now = at(0);
     assert_eq!(validated(&observed(&instance(), &now)), Some(Purpose::Provision));
-    let mut instance = asked();
-    assert_eq!(validated(&observed(&instance, &now)), None, "they are being sent");
+    let mut instance = intended();
+    assert_eq!(validated(&observed(&instance, &now)), None, "they are in the intent");
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
     assert_eq!(validated(&observed(&instance, &now)), None, "the broker has them");
-    assert_eq!(validated(&with_other_plan(&instance, &now)), None, "they stay as they are");
+    assert_eq!(validated(&with_other_plan(&instance, &now)), None, "they do not change");
     assert_eq!(validated(&with_other_parameters(&instance, &now)), Some(Purpose::Update));
     let Step::Write(status) = decide(&with_other_parameters(&instance, &now)) else { panic!("no intent") };
     instance.status = Some(*status);
-    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "they are being sent");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "they are in the intent");
     let Step::Call(call) = decide(&with_other_parameters(&instance, &now)) else { panic!("no call") };
     let refused = settle(&with_other_parameters(&instance, &now), &call, Outcome::Failed(error(400)));
     instance.status = Some(refused.status);
-    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "the broker does not want them");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "the broker has refused them");
     instance.metadata.deletion_timestamp = Some(at(0));
-    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "it goes");
+    assert_eq!(validated(&with_other_parameters(&instance, &now)), None, "it is being deleted");
 }
 
 #[test]
 fn a_deletion_that_does_not_end_at_once_is_labelled_and_no_other() {
-    let mut instance = asked();
+    let mut instance = intended();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
-    assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "it stays");
+    assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "it is not being deleted");
     instance.metadata.deletion_timestamp = Some(at(0));
     let Step::Write(status) = decide(&observed(&instance, &at(0))) else { panic!("no intent") };
     instance.status = Some(*status);
     let call = call(&instance, &at(0));
-    assert_eq!(call.verb, Verb::Deprovision, "it may end at once");
+    assert_eq!(call.verb, Verb::Deprovision, "the deprovision may end at once");
     instance.status = Some(after(&instance, Outcome::Failed(error(500))).status);
     assert_eq!(decide(&observed(&instance, &at(0))), Step::Label(LABEL_DELETING));
     assert!(matches!(decide(&observed(&deleted(instance.clone()), &at(0))), Step::Wait(Some(_))));
     instance.metadata.finalizers = None;
-    assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "it is let go");
+    assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "the finalizer is gone");
 }

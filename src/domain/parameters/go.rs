@@ -1,11 +1,11 @@
-//! How did service-catalog, which is written in Go, write JSON before it hashed it?
+//! JSON as service-catalog, which is written in Go, serialised it before hashing.
 
 use std::fmt::Write as _;
 use std::io;
 
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
-/// Compact JSON in which strings are escaped as Go's `encoding/json` does, which takes care of HTML.
+/// Compact JSON with strings escaped as Go's `encoding/json` does: safe to embed in HTML.
 pub(super) struct Strings;
 
 impl Formatter for Strings {
@@ -38,7 +38,7 @@ impl Formatter for Strings {
     }
 }
 
-/// The same, with numbers that have been through a 64-bit float, as all numbers of service-catalog had.
+/// The same, with each number converted to a 64-bit float, as service-catalog did.
 pub(super) struct StringsAndFloats;
 
 impl Formatter for StringsAndFloats {
@@ -64,7 +64,7 @@ impl Formatter for StringsAndFloats {
     }
 }
 
-/// The shortest digits that give the number back; with an exponent only if it is very large or very small.
+/// The shortest decimal that parses to the same float, with an exponent only below 1e-6 and from 1e21 on, as in Go.
 fn float(number: f64) -> String {
     let size = number.abs();
     if size == 0.0 || (1e-6..1e21).contains(&size) {

@@ -72,7 +72,7 @@ fn values_from_secrets_are_not_shown() {
 }
 
 #[test]
-fn what_cannot_be_put_together_is_explained() {
+fn an_error_names_the_sources_and_no_value() {
     let first = r#"secret "s" key "p""#;
     let cases: &[(&[&str], &str)] = &[
         (&[r#"{"a": "hunter2"}"#], r#"duplicate entry for parameter "a", in SECRET and in spec.parameters"#),
@@ -100,7 +100,7 @@ fn numbers_keep_their_digits() {
     assert_eq!(merged.checksum(), hex(&Sha256::digest(text)));
 }
 
-/// As `encoding/json` of Go writes a `float64`.
+/// As Go's `encoding/json` serialises a `float64`.
 #[test]
 fn service_catalog_hashed_numbers_as_floats() {
     for (given, hashed) in [

@@ -1,4 +1,4 @@
-//! What follows from the class and the plan that were found for an instance?
+//! The class and the plan that were found for an instance, and the decisions that depend on them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,61 +12,62 @@ use crate::crd::plan::MaintenanceInfo;
 use crate::crd::reference::LocalObjectReference;
 use crate::domain::{parameters, reason};
 
-/// What an instance names, found.
+/// The class and the plan to which the spec of an instance resolves.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts of class and plan")]
 pub struct Target {
-    /// Whether class, plan and broker are the namespace's.
+    /// Whether class, plan and broker are namespaced.
     pub namespaced: bool,
     /// The broker's name.
     pub broker: String,
-    /// The class's name in Kubernetes.
+    /// The Kubernetes name of the class.
     pub class_object: String,
-    /// The class's name at the broker.
+    /// The external name of the class: its name in the catalog.
     pub class_name: String,
-    /// The class's id at the broker.
+    /// The OSB id of the class.
     pub service_id: String,
-    /// The plan's name in Kubernetes.
+    /// The Kubernetes name of the plan.
     pub plan_object: String,
-    /// The plan's name at the broker.
+    /// The external name of the plan: its name in the catalog.
     pub plan_name: String,
-    /// The plan's id at the broker.
+    /// The OSB id of the plan.
     pub plan_id: String,
-    /// Whether the broker offers the class no more.
+    /// Whether the broker has removed the class from its catalog.
     pub class_removed: bool,
-    /// Whether the broker offers the plan no more.
+    /// Whether the broker has removed the plan from its catalog.
     pub plan_removed: bool,
-    /// Whether the plan that the instance has can be left for another.
+    /// Whether the broker allows the instance to change from its current plan to another.
     pub plan_updatable: bool,
-    /// The version that the plan gives to new instances; empty if the broker has no versions.
+    /// The maintenance version of new instances of the plan; empty if the broker has no versions.
     pub maintenance: MaintenanceInfo,
     /// How long the plan's asynchronous operations may take.
     pub maximum_polling_duration: Option<Duration>,
-    /// The parameters that the class gives to every instance.
+    /// The default parameters of the class.
     pub class_defaults: Option<Map<String, Value>>,
-    /// The parameters that the plan gives to every instance.
+    /// The default parameters of the plan.
     pub plan_defaults: Option<Map<String, Value>>,
-    /// The `Class` column.
+    /// The value of the column `Class`.
     pub user_specified_class: String,
-    /// The `Plan` column.
+    /// The value of the column `Plan`.
     pub user_specified_plan: String,
 }
 
 /// What the operator writes to an instance's spec and labels, as service-catalog did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct References {
-    /// Members of `spec`.
+    /// The fields of `spec`.
     pub spec: BTreeMap<&'static str, Option<LocalObjectReference>>,
-    /// Labels, by which clients find instances.
+    /// The labels by which clients find instances.
     pub labels: BTreeMap<&'static str, String>,
 }
 
 impl Target {
-    /// References and labels, unless the instance has them already.
+    /// The references and labels to write; `None` if the instance has them already.
     pub fn references_to_write(&self, instance: &ServiceInstance) -> Option<References> {
         let spec = &instance.spec;
-        let reference = |name: &str, here: bool| here.then(|| LocalObjectReference { name: name.to_owned() });
-        let wanted = BTreeMap::from([
+        let reference =
+            |name: &str, applies: bool| applies.then(|| LocalObjectReference { name: name.to_owned() });
+        let desired = BTreeMap::from([
             ("clusterServiceClassRef", reference(&self.class_object, !self.namespaced)),
             ("clusterServicePlanRef", reference(&self.plan_object, !self.namespaced)),
             ("serviceClassRef", reference(&self.class_object, self.namespaced)),
@@ -88,49 +89,57 @@ impl Target {
             (plan_label, label_value(&self.plan_object)),
         ]);
         let labelled = labels.iter().all(|(key, value)| instance.labels().get(*key) == Some(value));
-        (wanted != present || !labelled).then_some(References { spec: wanted, labels })
+        (desired != present || !labelled).then_some(References { spec: desired, labels })
     }
 
-    /// Why nothing new can be made of it.
+    /// Why no instance can be provisioned or updated to this plan: reason and message.
     pub fn removed(&self) -> Option<(&'static str, String)> {
         if self.class_removed {
-            let message =
-                format!("The broker {} offers the class {:?} no more", self.broker, self.class_name);
+            let message = format!(
+                "The broker {} no longer offers the class {:?}. Create an instance of another class, or wait until it \
+                 is offered again",
+                self.broker, self.class_name
+            );
             return Some((reason::REFERENCES_DELETED_SERVICE_CLASS, message));
         }
         self.plan_removed.then(|| {
-            let message = format!("The broker {} offers the plan {:?} no more", self.broker, self.plan_name);
+            let message = format!(
+                "The broker {} no longer offers the plan {:?}. Choose another plan, or wait until it is offered again",
+                self.broker, self.plan_name
+            );
             (reason::REFERENCES_DELETED_SERVICE_PLAN, message)
         })
     }
 
-    /// Why an instance that has another plan cannot change to this one.
+    /// Why an instance that has another plan cannot change to this one: reason and message.
     pub fn change_refused(&self) -> Option<(&'static str, String)> {
         if self.plan_updatable {
             return self.removed();
         }
         let message = format!(
-            "The Service Class {} does not allow plan changes. Name the former plan again, or make a new instance",
+            "The Service Class {} does not allow plan changes. Set the former plan again, or create a new instance",
             self.class_name
         );
         Some((reason::PLAN_CHANGE_NOT_ALLOWED, message))
     }
 
-    /// Whether an instance that has this plan, or is about to, cannot leave it. One that was to leave it before that was
-    /// known may go back: `confirmed` is the id of the plan that it has, if any.
+    /// Whether the plan of the instance must not be edited, because the class does not allow plan changes.
+    /// `confirmed` is the id of the plan that the instance has at the broker, if any. If the spec already names
+    /// another plan, it may still be edited, so that the user can set the former plan again.
     pub fn is_fixed(&self, confirmed: Option<&str>) -> bool {
         !self.plan_updatable && confirmed.is_none_or(|plan_id| plan_id == self.plan_id)
     }
 
-    /// Whether the catalog stands in the way of an instance; `confirmed` is the id of the plan that it has, if any.
-    pub fn hinders(&self, confirmed: Option<&str>) -> bool {
+    /// Whether the catalog prevents the provision or the plan change that the spec asks for. `confirmed` is the id of
+    /// the plan that the instance has at the broker, if any.
+    pub fn is_blocked_by_catalog(&self, confirmed: Option<&str>) -> bool {
         match confirmed {
             None => self.removed().is_some(),
             Some(plan_id) => plan_id != self.plan_id && self.change_refused().is_some(),
         }
     }
 
-    /// The defaults that an instance gets.
+    /// The default parameters of an instance: those of the plan over those of the class.
     pub fn defaults(&self) -> Option<Map<String, Value>> {
         let defaults = [self.class_defaults.as_ref(), self.plan_defaults.as_ref()];
         let merged = parameters::merge(defaults, None, &[]).ok()?.redacted;

@@ -1,6 +1,6 @@
-//! What of a class or a plan counts for the instances that refer to it?
+//! Which properties of a class or a plan affect the instances that refer to it?
 //!
-//! All that they are decided on is here, so a change elsewhere (a description, a schema) does not requeue them.
+//! `decide` reads nothing else of the catalog. So any other change (a description, a schema) does not requeue them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::crd::plan::MaintenanceInfo;
 use crate::crd::role::{Class, Plan};
 
-/// What counts of a class.
+/// The properties of a class that affect its instances.
 #[derive(Debug, PartialEq)]
 pub struct ClassTerms<'a> {
     pub(super) broker: &'a str,
@@ -21,7 +21,7 @@ pub struct ClassTerms<'a> {
 }
 
 impl<'a> ClassTerms<'a> {
-    /// Those of a class.
+    /// The terms of this class.
     pub fn of(class: &'a impl Class) -> Self {
         let common = class.common();
         Self {
@@ -35,7 +35,7 @@ impl<'a> ClassTerms<'a> {
     }
 }
 
-/// What counts of a plan.
+/// The properties of a plan that affect its instances.
 #[derive(Debug, PartialEq)]
 pub struct PlanTerms<'a> {
     pub(super) broker: &'a str,
@@ -43,7 +43,7 @@ pub struct PlanTerms<'a> {
     pub(super) name: &'a str,
     pub(super) id: &'a str,
     pub(super) is_removed: bool,
-    /// Absent: as the class says.
+    /// `None`: the value of the class applies.
     pub(super) plan_updatable: Option<bool>,
     pub(super) maintenance: Option<&'a MaintenanceInfo>,
     pub(super) maximum_polling_duration: Option<Duration>,
@@ -51,7 +51,7 @@ pub struct PlanTerms<'a> {
 }
 
 impl<'a> PlanTerms<'a> {
-    /// Those of a plan.
+    /// The terms of this plan.
     pub fn of(plan: &'a impl Plan) -> Self {
         let common = plan.common();
         let seconds = common.maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());

@@ -19,7 +19,7 @@ fn admits(restriction: &[&str]) -> bool {
 }
 
 #[test]
-fn requirements_are_judged() {
+fn all_requirements_must_hold() {
     let cases: &[(&[&str], bool)] = &[
         (&[], true),
         (&["name=small-id"], true),
@@ -58,23 +58,23 @@ fn values_may_hold_what_labels_may_not() {
 }
 
 #[test]
-fn nonsense_is_refused_and_explained() {
+fn an_invalid_restriction_is_refused_and_explained() {
     let property = "Invalid property: ";
     let cases = [
         ("this throws an error", property),
         ("spec.free=true", property),
         ("spec.clusterServiceClass.name=x", property),
         ("spec.externalname=x", property),
-        ("name", "followed by =, ==, !=, in or notin"),
-        ("name, spec.externalID=x", "followed by =, ==, !=, in or notin"),
-        ("name > 5", "followed by =, ==, !=, in or notin"),
-        ("name inside (x)", "need values in parentheses"),
-        ("!name", "begin with the name of a property"),
-        ("", "begin with the name of a property"),
-        ("name=x,", "begin with the name of a property"),
-        ("name in x", "need values in parentheses"),
+        ("name", "expected =, ==, !=, in or notin"),
+        ("name, spec.externalID=x", "expected =, ==, !=, in or notin"),
+        ("name > 5", "expected =, ==, !=, in or notin"),
+        ("name inside (x)", "values in parentheses"),
+        ("!name", "expected the name of a property"),
+        ("", "expected the name of a property"),
+        ("name=x,", "expected the name of a property"),
+        ("name in x", "values in parentheses"),
         ("name in (x", "closing parenthesis"),
-        ("name in (x) name in (y)", "separated by commas"),
+        ("name in (x) name in (y)", "expected a comma"),
     ];
     for (text, expected) in cases {
         let error = Restriction::of_classes(&elements(&[text])).unwrap_err().to_string();
@@ -84,7 +84,7 @@ fn nonsense_is_refused_and_explained() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(text in "(name|spec\\.free)?[ =!,()a-n]{0,20}") {
+    fn no_text_makes_the_parser_panic(text in "(name|spec\\.free)?[ =!,()a-n]{0,20}") {
         let _ = Restriction::of_plans(&[text]);
     }
 

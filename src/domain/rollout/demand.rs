@@ -1,4 +1,4 @@
-//! What does a binding want of a pod, and what is done if the pod does not have it?
+//! Which revision does a binding want of a pod, and may the pod be restarted to get it?
 
 use kube::ResourceExt as _;
 use kube::core::{Selector, SelectorExt as _};
@@ -8,17 +8,17 @@ use crate::crd::ServiceBinding;
 use crate::crd::binding::{BindingOperation, Restart};
 use crate::crd::condition;
 
-/// What a binding wants of pods.
+/// What a binding wants of pods, and whether it may restart them.
 #[derive(Clone, Debug)]
 pub struct Demand {
     /// The binding's UID.
     pub uid: String,
-    /// Of which version of the binding this is the demand.
+    /// The version of the binding that this demand was read from.
     pub version: Version,
-    /// Whether a restart makes sense now: what pods would get is there.
+    /// Whether a restart is useful now: the Secret holds the current credentials, or the binding is being deleted.
     pub is_ready: bool,
-    /// Whether pods are about to get something else.
-    pub is_under_way: bool,
+    /// Whether a bind or a rotation will soon produce another revision. Restarts wait for it, to serve both at once.
+    pub is_changing: bool,
     selector: Option<Selector>,
     revision: i64,
     credentials_revision: i64,
@@ -26,17 +26,17 @@ pub struct Demand {
     restart: Restart,
 }
 
-/// What a pod does not have.
+/// How a pod differs from what a binding wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drift {
-    /// The revision that it should have; 0 if none.
+    /// The revision that the pod should have; 0 if it should have none.
     pub revision: i64,
-    /// Whether it is to be restarted for it.
+    /// Whether the binding allows a restart for it.
     pub restart: bool,
 }
 
 impl Demand {
-    /// What this binding wants.
+    /// Reads the demand of a binding.
     pub fn of(binding: &ServiceBinding) -> Self {
         let deleting = binding.metadata.deletion_timestamp.is_some();
         let status = binding.status.clone().unwrap_or_default();
@@ -44,14 +44,14 @@ impl Demand {
         let failed = condition::is_true(&status.conditions, condition::FAILED);
         let busy =
             matches!(status.current_operation, Some(BindingOperation::Bind | BindingOperation::Rotate));
-        let seen = Some(status.observed_generation) == binding.metadata.generation;
+        let is_observed = Some(status.observed_generation) == binding.metadata.generation;
         let selector = binding.spec.pod_selector.clone().filter(|_| selects(binding) && !deleting);
         Self {
             uid: binding.uid().unwrap_or_default(),
             version: version(binding),
-            is_ready: deleting || seen && condition::is_true(&status.conditions, condition::READY),
-            is_under_way: !failed && (status.revision == 0 || busy),
-            // The API server has checked the operators.
+            is_ready: deleting || is_observed && condition::is_true(&status.conditions, condition::READY),
+            is_changing: !failed && (status.revision == 0 || busy),
+            // The API server validates the operators of a selector, so the conversion does not fail.
             selector: selector.and_then(|selector| Selector::try_from(selector).ok()),
             revision: status.revision,
             credentials_revision: status.credentials_revision,
@@ -60,12 +60,12 @@ impl Demand {
         }
     }
 
-    /// Whether the pod is to have something of the binding.
+    /// Whether the pod should have the binding's current revision.
     pub fn selects(&self, pod: &Pod) -> bool {
         !pod.exempt && self.selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels))
     }
 
-    /// What the pod does not have, or should have no more.
+    /// How the pod drifts: it lacks the current revision, or has one although the binding no longer selects it.
     pub fn drift(&self, pod: &Pod) -> Option<Drift> {
         if pod.exempt || self.revision == 0 {
             return None;
@@ -74,21 +74,21 @@ impl Demand {
         if self.selects(pod) {
             let restart = match self.restart {
                 Restart::Always => true,
-                // Who was held until the Secret was there has the first credentials.
+                // Stamp 0: the kubelet held the pod until the Secret existed, so it started with the first credentials.
                 Restart::OnRotation => stamp.is_some_and(|stamp| stamp.max(1) < self.credentials_revision),
                 Restart::Never => false,
             };
-            return (!self.suits(stamp)).then_some(Drift { revision: self.revision, restart });
+            return (!self.is_current(stamp)).then_some(Drift { revision: self.revision, restart });
         }
         stamp.map(|_| Drift { revision: 0, restart: self.restart == Restart::Always })
     }
 
-    /// Whether a pod with this stamp has the present revision.
-    fn suits(&self, stamp: Option<i64>) -> bool {
+    /// Whether a pod with this stamp has the current revision.
+    fn is_current(&self, stamp: Option<i64>) -> bool {
         match stamp {
-            // The kubelet has held it until the Secret was there.
+            // The kubelet held the pod until the Secret existed. If the reference is optional, it did not.
             Some(0) => self.revision == 1 && !self.optional,
-            // A later one: the binding was read before the pod.
+            // A newer stamp means that the cached binding is older than the pod.
             Some(stamp) => stamp >= self.revision,
             None => false,
         }

@@ -1,69 +1,78 @@
-//! Which workloads are restarted, and how far is each binding? All bindings of a namespace are looked at together, so that
-//! a workload is restarted once for all that it gets.
+//! Which workloads are restarted now, and how far is the rollout of each binding?
+//!
+//! The plan covers all bindings of a namespace at once, so that one restart of a workload serves all of them. It is
+//! level-triggered: the revisions that a workload was restarted for are annotations on its pod template, and from there
+//! on its pods. A restart in progress is thus recognised after a crash, and one that did not help is not
+//! repeated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Demand, Drift, NotRolledOut, Owner, Pod, Template, Usage, Workload};
 
-/// What there is in a namespace.
+/// The state of a namespace, as the plan needs it.
 #[derive(Debug)]
 pub struct NamespaceState<'a> {
-    /// What its bindings want.
+    /// The demands of its bindings.
     pub demands: &'a [Demand],
-    /// Its pods: those that run.
+    /// Its pods that have not terminated.
     pub pods: &'a [&'a Pod],
-    /// Who makes pods anew, by the UIDs of their controllers. Those that are gone are not there.
+    /// The owners that replace pods, by the UID of the pods' controller. Owners that no longer exist are missing.
     pub owners: &'a BTreeMap<String, Owner>,
-    /// The workloads among these that are to be restarted. Those that are gone are not there.
+    /// The templates of the workloads that a restart may be planned for. Workloads that no longer exist are missing.
     pub workloads: &'a BTreeMap<Workload, Template>,
-    /// The bindings for which nobody is spared a restart any more, by UID.
+    /// UIDs of the bindings whose restarts have waited long enough for other bindings to become ready.
     pub urgent: &'a BTreeSet<String>,
-    /// The workloads that are being restarted.
+    /// The workloads whose restart is in progress. Each holds a permit.
     pub rolling: &'a BTreeSet<Workload>,
-    /// The workloads that could not be restarted, and are left alone for a while.
+    /// The workloads whose restart the API server rejected a short while ago.
     pub refused: &'a BTreeSet<Workload>,
-    /// How many more may be restarted.
+    /// How many more restarts may start: the permits that are left.
     pub budget: usize,
 }
 
-/// What is so.
+/// The restarts to make, and what to report.
 #[derive(Debug, Default)]
 pub struct RestartPlan {
-    /// Which workloads are restarted now, and for which revisions, by the UIDs of bindings.
+    /// The workloads to restart now, and the revisions to annotate them with, by the binding's UID.
     pub restarts: BTreeMap<Workload, BTreeMap<String, i64>>,
-    /// The workloads whose pods are being replaced, these included.
+    /// The workloads whose pods are being replaced, those of `restarts` included.
     pub rolling: BTreeSet<Workload>,
-    /// What the pods have of each binding, by UID.
+    /// The usage of each binding, by its UID.
     pub usages: BTreeMap<String, Usage>,
 }
 
-/// What is to be done, and what is to be said.
+/// Plans the restarts of a namespace.
 pub fn plan_restarts(state: &NamespaceState<'_>) -> RestartPlan {
     let mut plan = RestartPlan { usages: state.usages(), ..RestartPlan::default() };
-    let mut lacking: BTreeMap<&Workload, DriftedPods<'_>> = BTreeMap::new();
+    let mut drifted: BTreeMap<&Workload, DriftedPods<'_>> = BTreeMap::new();
     for pod in state.pods {
         for demand in state.demands {
             let Some(drift) = demand.drift(pod) else { continue };
             let owner = pod.controller.as_ref().map(|controller| state.owners.get(&controller.uid));
             match owner {
-                // It goes, which is all that can be done; until then its workload is busy.
-                Some(Some(Owner::Workload(workload))) if pod.leaving => {
+                // The pod is terminating, so its replacement will have the revision. Until then its workload keeps the
+                // permit.
+                Some(Some(Owner::Workload(workload))) if pod.terminating => {
                     plan.rolling.extend(state.rolling.get(workload).cloned());
-                    plan.find(demand, NotRolledOut::Rolling, workload.to_string());
+                    plan.record(demand, NotRolledOut::Rolling, workload.to_string());
                 }
-                _ if pod.leaving => plan.find(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name)),
+                _ if pod.terminating => {
+                    plan.record(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name));
+                }
                 Some(Some(Owner::Workload(workload))) => {
-                    lacking.entry(workload).or_default().add(demand, drift, pod);
+                    drifted.entry(workload).or_default().add(demand, drift, pod);
                 }
-                Some(Some(Owner::Other(name))) => plan.find(demand, NotRolledOut::NoController, name.clone()),
-                // Its owner goes, and it goes with it.
-                Some(None) => plan.find(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name)),
-                None => plan.find(demand, NotRolledOut::NoController, format!("pod/{}", pod.name)),
+                Some(Some(Owner::Other(name))) => {
+                    plan.record(demand, NotRolledOut::NoController, name.clone());
+                }
+                // The owner was deleted, and the garbage collector will delete the pod.
+                Some(None) => plan.record(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name)),
+                None => plan.record(demand, NotRolledOut::NoController, format!("pod/{}", pod.name)),
             }
         }
     }
-    for (workload, lacking) in lacking {
-        lacking.plan_restarts(state, workload, &mut plan);
+    for (workload, drifted) in drifted {
+        drifted.plan_restarts(state, workload, &mut plan);
     }
     plan
 }
@@ -77,48 +86,48 @@ impl NamespaceState<'_> {
         self.demands.iter().map(|demand| (demand.uid.clone(), usage(demand))).collect()
     }
 
-    /// Whether a restart had better wait for another binding that is about to be ready.
-    fn is_early(&self, wanted: &[(&Demand, Drift)], pods: &[&Pod]) -> bool {
+    /// Whether a restart waits for another binding of these pods that will soon have a revision.
+    fn waits_for_others(&self, wanted: &[(&Demand, Drift)], pods: &[&Pod]) -> bool {
         let urgent = wanted.iter().any(|(demand, _)| self.urgent.contains(&demand.uid));
-        let mut coming = self.demands.iter().filter(|demand| demand.is_under_way);
+        let mut coming = self.demands.iter().filter(|demand| demand.is_changing);
         !urgent && coming.any(|demand| pods.iter().any(|pod| demand.selects(pod)))
     }
 }
 
 impl RestartPlan {
-    /// How many budget have been taken.
+    /// How many permits the planned restarts take.
     fn started(&self, state: &NamespaceState<'_>) -> usize {
-        let takes_turn = |each: &&Workload| self.rolling.contains(each) && !state.rolling.contains(each);
-        self.restarts.keys().filter(takes_turn).count()
+        let takes_permit = |each: &&Workload| self.rolling.contains(each) && !state.rolling.contains(each);
+        self.restarts.keys().filter(takes_permit).count()
     }
 
-    fn find_all<'a>(
+    fn record_all<'a>(
         &mut self,
         demands: impl Iterator<Item = &'a Demand>,
         finding: NotRolledOut,
-        of: &Workload,
+        workload: &Workload,
     ) {
         for demand in demands {
-            self.find(demand, finding, of.to_string());
+            self.record(demand, finding, workload.to_string());
         }
     }
 
-    fn find(&mut self, demand: &Demand, finding: NotRolledOut, name: String) {
+    fn record(&mut self, demand: &Demand, finding: NotRolledOut, name: String) {
         if let Some(usage) = self.usages.get_mut(&demand.uid) {
             usage.outdated.entry(finding).or_default().insert(name);
         }
     }
 }
 
-/// What pods of a workload drift.
+/// The pods of a workload that drift, and the bindings that they drift from.
 #[derive(Default)]
 struct DriftedPods<'a> {
     pods: Vec<&'a Pod>,
-    /// What a restart gives.
+    /// The bindings that a restart is wanted for.
     wanted: Vec<(&'a Demand, Drift)>,
-    /// What it has not given.
-    futile: Vec<&'a Demand>,
-    /// What it is not made for.
+    /// The bindings that a restart did not help with.
+    still_stale: Vec<&'a Demand>,
+    /// The bindings that do not allow a restart.
     disabled: Vec<&'a Demand>,
 }
 
@@ -126,11 +135,12 @@ impl<'a> DriftedPods<'a> {
     fn add(&mut self, demand: &'a Demand, drift: Drift, pod: &'a Pod) {
         self.pods.push(pod);
         if pod.restarts.get(&demand.uid) == Some(&drift.revision) {
-            self.futile.push(demand);
+            self.still_stale.push(demand);
         } else if !drift.restart {
             self.disabled.push(demand);
         } else if let Some((_, known)) = self.wanted.iter_mut().find(|(known, _)| known.uid == demand.uid) {
-            // While labels change, a binding may select some of the pods and not others.
+            // While a rollout changes the pods' labels, the binding selects only some of the pods: drifts to the
+            // current revision and to 0 meet. Choosing the same one each time keeps the two from alternating.
             known.revision = known.revision.max(drift.revision);
         } else {
             self.wanted.push((demand, drift));
@@ -138,11 +148,11 @@ impl<'a> DriftedPods<'a> {
     }
 
     fn plan_restarts(self, state: &NamespaceState<'_>, workload: &Workload, plan: &mut RestartPlan) {
-        plan.find_all(self.futile.iter().copied(), NotRolledOut::StillStale, workload);
-        plan.find_all(self.disabled.iter().copied(), NotRolledOut::Disabled, workload);
+        plan.record_all(self.still_stale.iter().copied(), NotRolledOut::StillStale, workload);
+        plan.record_all(self.disabled.iter().copied(), NotRolledOut::Disabled, workload);
         match state.workloads.get(workload) {
             Some(template) => self.restart(state, workload, template, plan),
-            None => plan.find_all(demands(&self.wanted), NotRolledOut::Rolling, workload),
+            None => plan.record_all(demands(&self.wanted), NotRolledOut::Rolling, workload),
         }
     }
 
@@ -153,35 +163,36 @@ impl<'a> DriftedPods<'a> {
         template: &Template,
         plan: &mut RestartPlan,
     ) {
-        let is_begun =
+        let has_started =
             |(demand, drift): &(&Demand, Drift)| template.restarts.get(&demand.uid) == Some(&drift.revision);
-        let (begun, new): (Vec<_>, Vec<_>) = self.wanted.into_iter().partition(is_begun);
+        let (started, new): (Vec<_>, Vec<_>) = self.wanted.into_iter().partition(has_started);
         let (ready, unready): (Vec<_>, Vec<_>) = new.into_iter().partition(|(demand, _)| demand.is_ready);
-        let going = going(template);
-        let has_turn = going != NotRolledOut::Rolling
+        let restarted_as = progress_of_restart(template);
+        let has_permit = restarted_as != NotRolledOut::Rolling
             || state.rolling.contains(workload)
             || plan.started(state) < state.budget;
-        let found = match () {
-            () if state.is_early(&ready, &self.pods) => NotRolledOut::WaitingForOthers,
+        let finding = match () {
+            () if state.waits_for_others(&ready, &self.pods) => NotRolledOut::WaitingForOthers,
             () if state.refused.contains(workload) => NotRolledOut::Refused,
-            () if !has_turn => NotRolledOut::Throttled,
-            () => going,
+            () if !has_permit => NotRolledOut::Throttled,
+            () => restarted_as,
         };
-        plan.find_all(demands(&unready), NotRolledOut::WaitingForOthers, workload);
-        plan.find_all(demands(&begun), going, workload);
-        plan.find_all(demands(&ready), found, workload);
-        let restarts = found == going && !ready.is_empty();
+        plan.record_all(demands(&unready), NotRolledOut::WaitingForOthers, workload);
+        plan.record_all(demands(&started), restarted_as, workload);
+        plan.record_all(demands(&ready), finding, workload);
+        let restarts = finding == restarted_as && !ready.is_empty();
         if restarts {
-            plan.restarts.insert(workload.clone(), restarted(state, template, &ready));
+            plan.restarts.insert(workload.clone(), revisions_after(state, template, &ready));
         }
-        if going == NotRolledOut::Rolling && (restarts || !begun.is_empty()) {
+        if restarted_as == NotRolledOut::Rolling && (restarts || !started.is_empty()) {
             plan.rolling.insert(workload.clone());
         }
     }
 }
 
-/// What a restart comes to.
-fn going(template: &Template) -> NotRolledOut {
+/// How far a restart gets by itself: pods are replaced, unless the workload leaves that to a user. Such a workload
+/// needs no permit.
+fn progress_of_restart(template: &Template) -> NotRolledOut {
     match template {
         Template { paused: true, .. } => NotRolledOut::Paused,
         Template { on_delete: true, .. } => NotRolledOut::OnDelete,
@@ -189,18 +200,18 @@ fn going(template: &Template) -> NotRolledOut {
     }
 }
 
-fn demands<'a>(lacks: &[(&'a Demand, Drift)]) -> impl Iterator<Item = &'a Demand> {
-    lacks.iter().map(|(demand, _)| *demand)
+fn demands<'a>(drifts: &[(&'a Demand, Drift)]) -> impl Iterator<Item = &'a Demand> {
+    drifts.iter().map(|(demand, _)| *demand)
 }
 
-/// The revisions for which a workload is restarted from now on: also those of before, but of bindings that are gone.
-fn restarted(
+/// The revisions to annotate a restarted workload with: the new ones, and the former ones of bindings that still exist.
+fn revisions_after(
     state: &NamespaceState<'_>,
     template: &Template,
     new: &[(&Demand, Drift)],
 ) -> BTreeMap<String, i64> {
-    let lives = |uid: &String| state.demands.iter().any(|demand| demand.uid == *uid);
-    let before = template.restarts.iter().filter(|(uid, _)| lives(uid));
+    let exists = |uid: &String| state.demands.iter().any(|demand| demand.uid == *uid);
+    let before = template.restarts.iter().filter(|(uid, _)| exists(uid));
     let mut restarts: BTreeMap<String, i64> =
         before.map(|(uid, revision)| (uid.clone(), *revision)).collect();
     restarts.extend(new.iter().map(|(demand, drift)| (demand.uid.clone(), drift.revision)));

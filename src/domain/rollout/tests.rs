@@ -1,4 +1,4 @@
-//! Tables: what a binding wants of a pod, and what becomes of workloads.
+//! Tables of drift and of restart plans.
 
 mod messages;
 
@@ -56,7 +56,7 @@ fn web() -> Workload {
     Workload { kind: WorkloadKind::Deployment, name: "web".to_owned() }
 }
 
-/// What is judged.
+/// The input of a restart plan.
 struct World {
     bindings: Vec<ServiceBinding>,
     pods: Vec<Pod>,
@@ -68,7 +68,7 @@ struct World {
     budget: usize,
 }
 
-/// The binding `a`, and a pod of the Deployment `web` from before it.
+/// The binding `a`, and a pod of the Deployment `web` that is older than the binding.
 fn world() -> World {
     World {
         bindings: vec![binding("a", json!({}))],
@@ -97,7 +97,7 @@ impl World {
         })
     }
 
-    /// What is restarted, and what is said of the binding `a`.
+    /// The restart of `web`, and reason and message that the binding `a` reports.
     fn outcome(&self) -> (Option<BTreeMap<String, i64>>, &'static str, String) {
         let plan = self.plan_restarts();
         let (_, reason, message) = plan.usages["a"].verdict();
@@ -105,7 +105,7 @@ impl World {
     }
 }
 
-/// Each line was seen to fail with the rule it is there for taken out of `Demand`.
+/// Each row was seen to fail with its rule removed from `Demand`.
 #[test]
 fn a_pod_lacks_what_it_should_have_and_has_not() {
     let restarted = |revision| Some(Drift { revision, restart: true });
@@ -125,16 +125,16 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
         "spec": {"injection": {"restart": "OnRotation"}}});
     let unbound = json!({"status": {"revision": 0}});
     for (what, change, stamp, drift) in [
-        ("it has the present revision", json!({}), Some(3), None),
-        ("it is newer than what is known of the binding", json!({}), Some(4), None),
-        ("it is from before the binding", json!({}), None, restarted(3)),
+        ("it has the current revision", json!({}), Some(3), None),
+        ("it is newer than the cached binding", json!({}), Some(4), None),
+        ("it is older than the binding", json!({}), None, restarted(3)),
         ("it has other variables", json!({}), Some(2), restarted(3)),
         ("it has other credentials", json!({}), Some(1), restarted(3)),
-        ("it waited for the first revision", first.clone(), Some(0), None),
-        ("it waited, but not long enough", json!({}), Some(0), restarted(3)),
-        ("it did not wait", optional("Always"), Some(0), restarted(1)),
+        ("the kubelet held it until the first revision", first.clone(), Some(0), None),
+        ("the kubelet held it, but there is a newer revision", json!({}), Some(0), restarted(3)),
+        ("the reference is optional", optional("Always"), Some(0), restarted(1)),
         (
-            "it did not wait, and is not restarted for the first credentials",
+            "the reference is optional, and there is no restart for the first credentials",
             optional("OnRotation"),
             Some(0),
             left(1),
@@ -143,16 +143,16 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
         ("only for credentials; it has none", restart("OnRotation"), None, left(3)),
         ("only for credentials; it has them", restart("OnRotation"), Some(2), left(3)),
         ("only for credentials; it has others", restart("OnRotation"), Some(1), restarted(3)),
-        ("only for credentials; it waited for others", restart("OnRotation"), Some(0), restarted(3)),
+        ("only for credentials; it was held for older ones", restart("OnRotation"), Some(0), restarted(3)),
         ("it is not selected", other.clone(), None, None),
-        ("it is selected no more", other, Some(3), restarted(0)),
-        ("nothing is selected any more", none, Some(3), restarted(0)),
+        ("it is no longer selected", other, Some(3), restarted(0)),
+        ("no pod is selected any more", none, Some(3), restarted(0)),
         ("an empty selector selects nothing", empty, None, None),
-        ("the binding goes", gone.clone(), Some(3), restarted(0)),
-        ("the binding goes, it has nothing of it", gone, None, None),
-        ("the binding goes, and restarts for credentials only", gone_quietly, Some(3), left(0)),
-        ("there is nothing yet", unbound.clone(), None, None),
-        ("there is nothing yet, and it waits", unbound, Some(0), None),
+        ("the binding is deleted", gone.clone(), Some(3), restarted(0)),
+        ("the binding is deleted, and the pod has no revision", gone, None, None),
+        ("the binding is deleted, and restarts only for credentials", gone_quietly, Some(3), left(0)),
+        ("there is no revision yet", unbound.clone(), None, None),
+        ("there is no revision yet, and the kubelet holds it", unbound, Some(0), None),
     ] {
         let stamps: Vec<_> = stamp.map(|revision| ("a", revision)).into_iter().collect();
         assert_eq!(demand(change).drift(&pod("one", &stamps)), drift, "{what}");
@@ -161,14 +161,14 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
 }
 
 #[test]
-fn a_pod_that_goes_is_waited_for_and_keeps_its_workloads_turn() {
+fn a_terminating_pod_is_waited_for_and_keeps_its_workloads_permit() {
     let mut world = world();
-    world.pods = vec![Pod { leaving: true, ..pod("one", &[]) }];
+    world.pods = vec![Pod { terminating: true, ..pod("one", &[]) }];
     assert_eq!(world.outcome(), (None, "Rolling", "Being restarted: deployment/web".to_owned()));
     assert!(world.plan_restarts().rolling.is_empty());
     world.rolling.insert(web());
     assert_eq!(world.plan_restarts().rolling, [web()].into());
-    world.pods = vec![Pod { leaving: true, controller: None, ..pod("bare", &[]) }];
+    world.pods = vec![Pod { terminating: true, controller: None, ..pod("bare", &[]) }];
     assert_eq!(world.outcome(), (None, "Rolling", "Being restarted: pod/bare".to_owned()));
 }
 
@@ -181,14 +181,14 @@ fn a_workload_is_restarted_once_for_all_that_its_pods_lack() {
     assert_eq!(restarts, Some(revisions(&[("a", 3), ("b", 3)])));
     assert_eq!((reason, message.as_str()), ("Rolling", "Being restarted: deployment/web"));
 
-    // It has begun: nothing more is done, whatever its pods say.
+    // The restart is in progress: it is not repeated, although its pods still drift.
     world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("a", 3), ("b", 3)]);
     let plan = world.plan_restarts();
     assert!(plan.restarts.is_empty());
     assert!(plan.rolling.contains(&web()));
     assert_eq!(world.outcome().1, "Rolling");
 
-    // It has come to its end.
+    // The restart is complete.
     world.pods.remove(0);
     let plan = world.plan_restarts();
     assert_eq!(plan.usages["a"], Usage { oldest: Some(3), of: (1, 3), ..Usage::default() });
@@ -212,15 +212,16 @@ fn a_restart_that_did_not_help_is_not_repeated() {
     world.pods = vec![Pod { restarts: revisions(&[("a", 3)]), ..pod("one", &[]) }];
     let (restarts, reason, message) = world.outcome();
     assert_eq!((restarts, reason), (None, "StalePods"));
-    assert!(message.starts_with("Restarted in vain"), "{message}");
-    // Somebody has gone back to an earlier template; a new revision is another matter.
+    assert!(message.starts_with("Restarted, but the new pods still lack"), "{message}");
+    // A user rolled back to an earlier template. Only a new revision leads to another restart.
     world.workloads.get_mut(&web()).unwrap().restarts.clear();
     assert_eq!(world.outcome().0, None);
     world.bindings = vec![binding("a", json!({"status": {"revision": 4}}))];
     assert_eq!(world.outcome().0, Some(revisions(&[("a", 4)])));
 }
 
-/// While the labels of a template change, some pods are selected and others no more: the two must not take budget.
+/// While a template's labels change, the binding selects some pods and no longer others: the two revisions must not
+/// alternate.
 #[test]
 fn a_workload_is_restarted_for_one_revision_of_a_binding() {
     let mut world = world();
@@ -245,7 +246,7 @@ fn a_restart_waits_for_other_bindings_but_not_for_ever() {
         ("coming", coming, true),
         ("rotating", rotating, true),
         ("failed", failed, false),
-        ("going", going, false),
+        ("being deleted", going, false),
         ("for other pods", elsewhere, false),
         ("ready", json!({}), false),
     ] {
@@ -260,9 +261,9 @@ fn a_restart_waits_for_other_bindings_but_not_for_ever() {
     }
 }
 
-/// What pods would get now is not there, or about to be otherwise.
+/// The Secret does not hold the current credentials, or the revision is about to change.
 #[test]
-fn nobody_is_restarted_for_a_binding_that_is_not_ready() {
+fn no_workload_is_restarted_for_a_binding_that_is_not_ready() {
     for change in [
         json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}),
         json!({"metadata": {"generation": 2}}),
@@ -277,11 +278,11 @@ fn nobody_is_restarted_for_a_binding_that_is_not_ready() {
     let going = json!({"status": {"conditions": []}, "metadata": {"deletionTimestamp": at(0)}});
     world.bindings = vec![binding("a", going)];
     world.pods = vec![pod("one", &[("a", 3)])];
-    assert_eq!(world.outcome().0, Some(revisions(&[("a", 0)])), "to be rid of it, nothing has to be there");
+    assert_eq!(world.outcome().0, Some(revisions(&[("a", 0)])), "removing a revision needs no credentials");
 }
 
 #[test]
-fn who_does_not_replace_pods_by_itself_takes_no_turn() {
+fn a_workload_that_does_not_replace_pods_by_itself_takes_no_permit() {
     for (template, reason) in [
         (Template { paused: true, ..Template::default() }, "RolloutPaused"),
         (Template { on_delete: true, ..Template::default() }, "OnDelete"),
@@ -297,15 +298,15 @@ fn who_does_not_replace_pods_by_itself_takes_no_turn() {
     }
 }
 
-/// It is left alone for a while, without keeping others from their turn.
+/// Until the retry it holds no permit, so that other restarts can start.
 #[test]
-fn a_restart_that_is_refused_is_told() {
+fn a_restart_that_the_api_server_rejects_is_reported() {
     let mut world = world();
     world.refused.insert(web());
     let (restarts, reason, _) = world.outcome();
     assert_eq!((restarts, reason), (None, "RestartRefused"));
     assert!(world.plan_restarts().rolling.is_empty());
-    // What had begun before goes on.
+    // A restart for another binding that was in progress before goes on.
     world.bindings.push(binding("b", json!({})));
     world.workloads.get_mut(&web()).unwrap().restarts = revisions(&[("b", 3)]);
     let plan = world.plan_restarts();
@@ -313,9 +314,9 @@ fn a_restart_that_is_refused_is_told() {
     assert!(plan.usages["b"].outdated.contains_key(&NotRolledOut::Rolling), "{plan:?}");
 }
 
-/// Like any other, one that was refused before takes a turn.
+/// A retry needs a permit like any other restart.
 #[test]
-fn a_restart_is_tried_again_when_it_has_a_turn() {
+fn a_restart_is_retried_when_it_has_a_permit() {
     let mut world = world();
     assert!(world.plan_restarts().rolling.contains(&web()));
     world.budget = 0;
@@ -338,10 +339,10 @@ fn only_so_many_are_restarted_at_once() {
     assert_eq!(started(&world), [name(0), name(1)]);
     let (_, reason, message) = world.outcome();
     assert_eq!(reason, "Rolling");
-    let expected = "Being restarted: deployment/web-0, deployment/web-1. Restarted as soon as fewer others are: \
+    let expected = "Being restarted: deployment/web-0, deployment/web-1. Waiting for other restarts to finish: \
                     deployment/web-2, deployment/web-3, deployment/web-4";
     assert_eq!(message, expected);
-    // Whoever is being restarted already may be once more.
+    // A workload whose restart is in progress has a permit already.
     world.budget = 0;
     world.rolling.insert(name(4));
     assert_eq!(started(&world), [name(4)]);

@@ -1,33 +1,33 @@
-//! What would it cost to apply a schema?
+//! What would it cost to apply a schema? [`affordable`] refuses one that costs too much.
 //!
-//! A few lines of JSON can take for ever: `$ref`s that double at every step, or regular expressions by the hundred.
-//! So the schema is weighed as if everything that it refers to were written out in its place.
+//! A few lines of JSON can take for ever: `$ref`s that double at every step, or hundreds of regular expressions.
+//! Therefore a schema is weighed as if each `$ref` were replaced by its target.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-/// How deep a schema may be.
-const DEEPEST: usize = 64;
-/// How heavy a schema may be: its members and elements, about.
-const HEAVIEST: u64 = 20_000;
-/// What a regular expression weighs.
-const PATTERN: u64 = 200;
-/// The most that the weight of a schema and the length of the parameters may give, multiplied.
-const DEAREST: u64 = 20_000_000;
+/// The depth limit of a schema.
+const DEPTH_MAX: usize = 64;
+/// The weight limit of a schema: about the number of its members and elements.
+const WEIGHT_MAX: u64 = 20_000;
+/// The weight of a regular expression.
+const PATTERN_WEIGHT: u64 = 200;
+/// The limit of the product of the weight of the schema and the length of the parameters.
+const COST_MAX: u64 = 20_000_000;
 
 const TOO_DEEP: &str = "it is nested too deeply";
 
-/// Whether these values can be compared with the schema in a moment.
+/// Checks that validating these values against the schema is cheap enough. The error says why it is not.
 pub(super) fn affordable(schema: &Value, values: &Value) -> Result<(), String> {
     let mut scale = Scale { root: schema, known: HashMap::new() };
     let weight = scale.weigh(schema, 0)?.total;
-    if weight > HEAVIEST {
-        return Err("it is too complicated".to_owned());
+    if weight > WEIGHT_MAX {
+        return Err("it is too complex".to_owned());
     }
     let length = u64::try_from(values.to_string().len()).unwrap_or(u64::MAX);
-    if weight.saturating_mul(length) > DEAREST {
-        return Err("it is too complicated for parameters of this length".to_owned());
+    if weight.saturating_mul(length) > COST_MAX {
+        return Err("it is too complex for parameters of this length".to_owned());
     }
     Ok(())
 }
@@ -42,19 +42,19 @@ impl Weight {
     fn add(&mut self, part: Self) -> Result<(), String> {
         self.total = self.total.saturating_add(part.total);
         self.height = self.height.max(part.height + 1);
-        if self.height > DEEPEST { Err(TOO_DEEP.to_owned()) } else { Ok(()) }
+        if self.height > DEPTH_MAX { Err(TOO_DEEP.to_owned()) } else { Ok(()) }
     }
 }
 
 struct Scale<'a> {
     root: &'a Value,
-    /// What was referred to; nothing while it is being weighed.
+    /// The weight of each `$ref` target; `None` while it is being weighed, which reveals a cycle.
     known: HashMap<&'a str, Option<Weight>>,
 }
 
 impl<'a> Scale<'a> {
     fn weigh(&mut self, value: &'a Value, depth: usize) -> Result<Weight, String> {
-        if depth > DEEPEST {
+        if depth > DEPTH_MAX {
             return Err(TOO_DEEP.to_owned());
         }
         let mut weight = Weight { total: 1, height: 0 };
@@ -68,7 +68,7 @@ impl<'a> Scale<'a> {
                 for (name, member) in members {
                     weight.add(self.weigh_member(name, member, depth + 1)?)?;
                 }
-                // To know what is left over, everything beside it is applied once more.
+                // To find the unevaluated members, the validator applies the subschemas beside it once more.
                 if members.contains_key("unevaluatedProperties") || members.contains_key("unevaluatedItems") {
                     weight.total = weight.total.saturating_mul(2);
                 }
@@ -82,13 +82,13 @@ impl<'a> Scale<'a> {
         match (name, member) {
             ("$ref", Value::String(target)) => self.weigh_target(target, depth),
             ("$dynamicRef" | "$recursiveRef", Value::String(_)) => Err("it refers to itself".to_owned()),
-            // Another base for what is referred to.
+            // A nested id changes the base URI of the `$ref`s below it.
             ("$id" | "id", Value::String(_)) if depth > 1 => Err("it has an id inside".to_owned()),
-            ("pattern", Value::String(_)) => Ok(Weight { total: PATTERN, height: 0 }),
+            ("pattern", Value::String(_)) => Ok(Weight { total: PATTERN_WEIGHT, height: 0 }),
             ("patternProperties", Value::Object(patterns)) => {
                 let mut weight = self.weigh(member, depth)?;
                 let patterns = u64::try_from(patterns.len()).unwrap_or(u64::MAX);
-                weight.total = weight.total.saturating_add(patterns.saturating_mul(PATTERN));
+                weight.total = weight.total.saturating_add(patterns.saturating_mul(PATTERN_WEIGHT));
                 Ok(weight)
             }
             _ => self.weigh(member, depth),

@@ -1,20 +1,21 @@
-//! What does a rule of a schema want? Told from the schema alone, never from the parameters.
+//! Describes the violated rule of a schema, from the schema alone: the values of parameters may be secrets.
 
 use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
-/// How much of a schema is repeated, in characters.
-const LONGEST: usize = 200;
+/// The length at which a description is cut off, in characters.
+const RULE_MAX_CHARS: usize = 200;
 
-/// What is wanted; without names of members that only the parameters have, if these are secret.
-pub(super) fn told(error: &ValidationError<'_>, is_secret: bool) -> String {
+/// The rule as a predicate, like `must be at least 1`. Unexpected member names are part of it unless the parameter is
+/// secret.
+pub(super) fn describe(error: &ValidationError<'_>, is_secret: bool) -> String {
     let text = match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected }
             if !is_secret =>
         {
             let names: Vec<String> = unexpected.iter().map(|name| format!("{name:?}")).collect();
-            format!("cannot have {}", names.join(", "))
+            format!("must not have {}", names.join(", "))
         }
         Kind::AdditionalProperties { .. } | Kind::UnevaluatedProperties { .. } => {
             "has members that are not allowed".to_owned()
@@ -39,15 +40,15 @@ pub(super) fn told(error: &ValidationError<'_>, is_secret: bool) -> String {
         Kind::MinProperties { limit } => format!("must have at least {limit} members"),
         Kind::MaxProperties { limit } => format!("must have at most {limit} members"),
         Kind::Pattern { pattern } => format!("must match {pattern}"),
-        Kind::UniqueItems => "must not have an element twice".to_owned(),
+        Kind::UniqueItems => "must not have duplicate elements".to_owned(),
         Kind::FalseSchema => "is not allowed".to_owned(),
         Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => {
-            "must be as one of the alternatives in the schema says".to_owned()
+            "must match one of the alternatives in the schema".to_owned()
         }
         Kind::OneOfMultipleValid { .. } => {
-            "must be as exactly one of the alternatives in the schema says".to_owned()
+            "must match exactly one of the alternatives in the schema".to_owned()
         }
-        other => format!("must be as {:?} in the schema says", other.keyword()),
+        other => format!("violates {:?} in the schema", other.keyword()),
     };
     shortened(&text)
 }
@@ -66,9 +67,9 @@ fn list(options: &Value) -> String {
     options.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// As much of a text as is told.
+/// The text, cut off at the limit.
 pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    match text.char_indices().nth(RULE_MAX_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

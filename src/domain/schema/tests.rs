@@ -23,7 +23,7 @@ fn inline(parameters: &Value) -> Parameters {
 }
 
 #[test]
-fn a_violation_tells_where_and_what_is_allowed() {
+fn a_violation_names_its_place_and_the_rule() {
     let cases = [
         (json!({"type": "integer"}), json!("3"), "/p must be of type integer"),
         (json!({"type": ["integer", "null"]}), json!("3"), "/p must be of type null or integer"),
@@ -38,22 +38,22 @@ fn a_violation_tells_where_and_what_is_allowed() {
         (json!({"pattern": "^[a-z]+$"}), json!("A"), "/p must match ^[a-z]+$"),
         (json!({"minItems": 1}), json!([]), "/p must have at least 1 elements"),
         (json!({"maxItems": 1}), json!([1, 2]), "/p must have at most 1 elements"),
-        (json!({"uniqueItems": true}), json!([1, 1]), "/p must not have an element twice"),
+        (json!({"uniqueItems": true}), json!([1, 1]), "/p must not have duplicate elements"),
         (json!({"items": {"type": "string"}}), json!(["a", 1]), "/p/1 must be of type string"),
         (json!({"required": ["x"]}), json!({}), "/p must have \"x\""),
         (
             json!({"properties": {"x": {}}, "additionalProperties": false}),
             json!({"x": 1, "y": 2, "z": 3}),
-            "/p cannot have \"y\", \"z\"",
+            "/p must not have \"y\", \"z\"",
         ),
         (json!({"additionalProperties": false}), json!({"y": 1}), "/p has members that are not allowed"),
         (json!({"properties": {"a/b": {"type": "null"}}}), json!({"a/b": 1}), "/p/a~1b must be of type null"),
         (
             json!({"oneOf": [{"type": "string"}, {"type": "null"}]}),
             json!(1),
-            "/p must be as one of the alternatives in the schema says",
+            "/p must match one of the alternatives in the schema",
         ),
-        (json!({"not": {"type": "string"}}), json!("x"), "/p must be as \"not\" in the schema says"),
+        (json!({"not": {"type": "string"}}), json!("x"), "/p violates \"not\" in the schema"),
     ];
     for (rule, value, expected) in cases {
         let checked = check(&properties(json!({"p": rule})), &inline(&json!({"p": value})));
@@ -62,12 +62,15 @@ fn a_violation_tells_where_and_what_is_allowed() {
     let root =
         schema(json!({"required": ["size"], "properties": {"size": {}}, "additionalProperties": false}));
     let checked = check(&root, &inline(&json!({"color": "red"})));
-    let Checked::Violates(told) = checked else { panic!("{checked:?}") };
-    assert!(told.contains("must have \"size\"") && told.contains("cannot have \"color\""), "{told}");
+    let Checked::Violates(message) = checked else { panic!("{checked:?}") };
+    assert!(
+        message.contains("must have \"size\"") && message.contains("must not have \"color\""),
+        "{message}"
+    );
 }
 
 #[test]
-fn what_fits_is_found_to_fit() {
+fn parameters_that_conform_fit() {
     let size = properties(json!({"size": {"type": "integer", "minimum": 1, "maximum": 10}}));
     assert_eq!(check(&size, &inline(&json!({"size": 10, "other": "x"}))), Checked::Fits);
     assert_eq!(check(&size, &Parameters::default()), Checked::Fits);
@@ -83,7 +86,7 @@ fn what_fits_is_found_to_fit() {
 }
 
 #[test]
-fn the_version_of_the_schema_is_what_it_says() {
+fn the_draft_is_the_one_that_the_schema_names() {
     // In draft 4 `exclusiveMaximum` is about `maximum`; since draft 6 it is a limit itself.
     let newer = json!({"properties": {"p": {"exclusiveMaximum": 10}}});
     for draft in ["http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"] {
@@ -111,16 +114,16 @@ fn numbers_are_compared_digit_by_digit() {
 }
 
 #[test]
-fn five_violations_are_told_and_the_others_counted() {
+fn five_violations_are_shown_and_the_others_counted() {
     let rules: Value = (0..8).map(|n| (format!("p{n}"), json!({"type": "null"}))).collect();
     let values: Value = (0..8).map(|n| (format!("p{n}"), json!(1))).collect();
-    let Checked::Violates(told) = check(&properties(rules), &inline(&values)) else { panic!("it fits") };
-    assert_eq!(told.matches("must be of type null").count(), 5, "{told}");
-    assert!(told.ends_with("; and 3 more"), "{told}");
+    let Checked::Violates(message) = check(&properties(rules), &inline(&values)) else { panic!("it fits") };
+    assert_eq!(message.matches("must be of type null").count(), 5, "{message}");
+    assert!(message.ends_with("; and 3 more"), "{message}");
 }
 
 #[test]
-fn neither_a_value_nor_a_name_out_of_a_secret_is_told() {
+fn neither_a_value_nor_a_name_from_a_secret_is_shown() {
     let schema = schema(json!({
         "additionalProperties": false,
         "properties": {
@@ -136,21 +139,21 @@ fn neither_a_value_nor_a_name_out_of_a_secret_is_told() {
     let from = [("secret \"s\" key \"p\"".to_owned(), secret)];
     let parameters = merge([None, None], json!({"open": "hidden-4"}).as_object(), &from).unwrap();
     let checked = check(&schema, &parameters);
-    let Checked::Violates(told) = &checked else { panic!("{checked:?}") };
+    let Checked::Violates(message) = &checked else { panic!("{checked:?}") };
     for part in [
-        "cannot have \"open\"",
+        "must not have \"open\"",
         "/login/… must be of type integer",
         "/login has members that are not allowed",
         "/login must have at most 1 members",
         "/password must be one of \"a\", \"b\"",
     ] {
-        assert!(told.contains(part), "{part} is not in {told}");
+        assert!(message.contains(part), "{part} is not in {message}");
     }
-    assert!(!told.contains("hidden") && !told.contains("inner"), "{told}");
+    assert!(!message.contains("hidden") && !message.contains("inner"), "{message}");
 }
 
 #[test]
-fn a_schema_that_is_of_no_use_is_not_applied() {
+fn an_invalid_or_expensive_schema_is_not_applied() {
     let doubling: serde_json::Map<String, Value> = (0..40)
         .map(|n| {
             let next = json!({"$ref": format!("#/definitions/d{}", n + 1)});
@@ -177,7 +180,7 @@ fn a_schema_that_is_of_no_use_is_not_applied() {
         (schema(json!({"definitions": {"a": {"id": "http://x/"}}})), "id inside"),
         (schema(json!({"definitions": doubling, "allOf": [{"$ref": "#/definitions/d0"}]})), "too"),
         (schema(chain), "too deep"),
-        (schema(json!({"allOf": patterns})), "too complicated"),
+        (schema(json!({"allOf": patterns})), "too complex"),
         (schema(json!({"allOf": [unevaluated]})), "too"),
         (schema(json!({"description": "x".repeat(64 * 1024)})), "bytes"),
     ];
@@ -193,7 +196,7 @@ fn a_schema_that_is_of_no_use_is_not_applied() {
     assert!(matches!(check(&heavy, &long), Checked::NotApplied(_)));
 }
 
-/// On a stack as small as that of the threads it is done on.
+/// On a stack as small as that of a thread of the blocking pool.
 #[test]
 fn the_deepest_schema_and_the_largest_numbers_do_no_harm() {
     let deep = (0..61).fold(json!({"type": "string"}), |inner, _| json!({"not": inner}));

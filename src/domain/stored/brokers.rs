@@ -1,4 +1,5 @@
-//! Brokers: their statuses are read without loss, and a catalog that is published is fetched when it was due before.
+//! Upgrade tests of stored brokers: their statuses are parsed without loss, and a published catalog is fetched when it
+//! was due before.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Stored, all_is_well, documents, is_kept, read};
+use super::{Stored, assert_none_broken, documents, is_kept, read};
 use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
 use crate::crd::condition;
 use crate::crd::{ClusterServiceBroker, ServiceBroker};
@@ -14,19 +15,19 @@ use crate::domain::broker::{Connection, Observed, Step, decide};
 
 const BROKERS: &str = include_str!("../../../tests/fixtures/stored/brokers.yaml");
 
-/// How often a catalog is fetched if its broker does not say.
-const DEFAULT: Duration = Duration::from_hours(24);
+/// The relist interval of a broker without `spec.relistDuration`.
+const RELIST_INTERVAL: Duration = Duration::from_hours(24);
 
-/// What is known of a broker besides the object.
+/// What else is known of a broker.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownOfBroker {
-    /// The version of the Secret with its credentials; empty if it needs none or there is none.
+    /// The resourceVersion of the Secret with its credentials; empty if it has none.
     secret: String,
 }
 
-/// When its catalog is fetched, and whether the condition `Available` goes, as the circuit breaker is closed after a restart.
-/// The one place that asks the core.
+/// The next step in words. After a restart every circuit is closed, so an `Available` condition is withdrawn first. The
+/// only place that calls the core.
 fn step(case: &Stored<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &BrokerStatus) -> String {
     let meta: ObjectMeta = read(&case.object["metadata"]);
     let observe = |status| Observed {
@@ -34,7 +35,7 @@ fn step(case: &Stored<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &B
         spec,
         status: Some(status),
         now: case.now.clone(),
-        relist_interval: DEFAULT,
+        relist_interval: RELIST_INTERVAL,
         is_live: true,
         instances: Vec::new(),
         connection: Some(Connection {
@@ -63,7 +64,7 @@ fn name(step: &Step) -> String {
     }
 }
 
-/// The status as it is written again, and the step.
+/// The status as it is serialised again, and the step.
 pub(super) fn describe(case: &Stored<KnownOfBroker>) -> (Value, String) {
     let (spec, status) = if case.object["kind"] == "ServiceBroker" {
         let broker: ServiceBroker = read(&case.object);
@@ -80,16 +81,16 @@ pub(super) fn describe(case: &Stored<KnownOfBroker>) -> (Value, String) {
 #[test]
 fn stored_brokers_are_read_and_fetched_when_they_were_due_before() {
     let cases: Vec<Stored<KnownOfBroker>> = documents(BROKERS);
-    let judge = |case: &Stored<KnownOfBroker>| {
+    let check = |case: &Stored<KnownOfBroker>| {
         let (again, step) = describe(case);
         let well = is_kept(&case.object["status"], &again) && step == case.step;
         (!well).then(|| format!("{}: {}\nnow is {step}, and is read as {again:#}", case.case, case.step))
     };
-    let broken: Vec<String> = cases.iter().filter_map(judge).collect();
-    all_is_well("brokers", &broken, cases.len());
+    let broken: Vec<String> = cases.iter().filter_map(check).collect();
+    assert_none_broken("brokers", &broken, cases.len());
 }
 
-/// A broker whose catalog is published, and of which nothing new is known.
+/// For brokers with a published catalog and no change since.
 #[test]
 fn a_stored_broker_that_is_ready_is_neither_called_nor_written() {
     let cases: Vec<Stored<KnownOfBroker>> = documents(BROKERS);

@@ -1,4 +1,4 @@
-//! How does one bad entry not spoil a catalog?
+//! How is a catalog decoded so that one unusable entry does not affect the others?
 
 use std::collections::HashSet;
 
@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::{Catalog, Plan, Rejected, Service};
 use crate::osb::{json, text};
 
-/// How much of a name is repeated when its bearer is rejected.
-const LONGEST_NAME: usize = 100;
+/// The length, in characters, to which the name of a rejected entry is cut.
+const MAX_NAME_CHARS: usize = 100;
 
 #[derive(Deserialize)]
 struct Body {
     services: Vec<Value>,
 }
 
-/// Reads a catalog, leaving out what cannot be used. Of two entries with the same id or name, the first is kept.
+/// Decodes a catalog and leaves out unusable entries. Of two entries with the same id or name, the first is kept.
 pub(in crate::osb) fn decode(body: &[u8]) -> Result<Catalog, String> {
     let Body { services } = json::object(body)?;
     let mut reader = Reader::default();
@@ -30,7 +30,7 @@ pub(in crate::osb) fn decode(body: &[u8]) -> Result<Catalog, String> {
     Ok(reader.catalog)
 }
 
-/// The catalog so far and the identifiers that are taken.
+/// The catalog decoded so far, and the ids and names that it has.
 #[derive(Default)]
 struct Reader {
     catalog: Catalog,
@@ -50,7 +50,7 @@ impl Reader {
             _ => return Err("its plans are not a list".to_owned()),
         };
         if service.plans.is_empty() {
-            return Err("it has no plan that can be used".to_owned());
+            return Err("it has no usable plan".to_owned());
         }
         self.service_ids.insert(service.id.clone());
         self.service_names.insert(service.name.clone());
@@ -98,15 +98,15 @@ fn claim(member: &str, value: &str, taken: &HashSet<String>) -> Result<(), Strin
         return Err(format!("its {member} is empty"));
     }
     if taken.contains(value) {
-        return Err(format!("its {member} is already taken by another one"));
+        return Err(format!("its {member} is already taken by an earlier entry"));
     }
     Ok(())
 }
 
-/// The quoted name of an entry, or its place if it has none.
+/// The quoted name of an entry, or its position in the catalog if it has none.
 fn label(entry: &Value, place: &str) -> String {
     match entry.get("name").and_then(Value::as_str) {
-        Some(name) if !name.is_empty() => format!(" \"{}\"", text::excerpt(name, LONGEST_NAME)),
+        Some(name) if !name.is_empty() => format!(" \"{}\"", text::excerpt(name, MAX_NAME_CHARS)),
         _ => place.to_owned(),
     }
 }

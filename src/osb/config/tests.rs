@@ -30,11 +30,7 @@ fn unusable_urls_are_explained_without_repeating_them() {
         ("http://broker#fragment", "it must have neither a query nor a fragment"),
     ];
     for (url, reason) in cases {
-        assert_eq!(
-            complaint(&config(url)),
-            format!("the URL of the broker is not usable: {reason}"),
-            "{url}"
-        );
+        assert_eq!(complaint(&config(url)), format!("the broker's URL is invalid: {reason}"), "{url}");
     }
 }
 
@@ -58,12 +54,14 @@ fn unusable_credentials_are_explained_without_repeating_them() {
         (basic("jane"), None),
         (basic("ja:ne"), Some("the user name must not contain a colon")),
         (bearer("abc.def-~+/="), None),
-        (bearer("abc\n"), Some("the token has characters, such as a line break, that cannot be sent")),
+        (
+            bearer("abc\n"),
+            Some("the token contains a character that a header cannot carry, such as a line break"),
+        ),
     ];
     for (authentication, reason) in cases {
         let config = Config { authentication, ..config("http://broker") };
-        let expected =
-            reason.map(|reason| format!("the credentials for the broker are not usable: {reason}"));
+        let expected = reason.map(|reason| format!("the credentials for the broker are invalid: {reason}"));
         assert_eq!(crate::osb::Client::new(&config).err().map(|error| error.to_string()), expected);
     }
 }
@@ -76,7 +74,7 @@ fn unusable_ca_bundles_are_explained() {
         for url in ["http://broker", "https://broker"] {
             let config = Config { ca_bundle: Some(bundle.into()), ..config(url) };
             let complaint = complaint(&config);
-            assert!(complaint.starts_with("the CA bundle of the broker is not usable: "), "{complaint}");
+            assert!(complaint.starts_with("the broker's CA bundle is invalid: "), "{complaint}");
         }
     }
 }

@@ -86,21 +86,24 @@ fn bodies_of_every_kind_become_a_sentence() {
     for (status, body, expected) in cases {
         assert_eq!(
             refusal(status, body).to_string(),
-            format!("the broker answered status {status}{expected}")
+            format!("the broker answered with status {status}{expected}")
         );
     }
     let error = Error::refusal(500, None, b"\xff\xfe ok");
     assert_eq!(error.description(), Some("\u{fffd}\u{fffd} ok"));
 }
 
-/// Fails if the body is read whatever the status.
+/// The body of an unexpected success may hold credentials. Fails if the body is read regardless of the status.
 #[test]
 fn nothing_of_an_unexpected_success_is_repeated() {
     for status in [203, 204, 206, 226] {
         for body in
             [r#"{"credentials": {"password": "hunter2"}}"#, r#"{"description": "hunter2"}"#, "hunter2"]
         {
-            assert_eq!(refusal(status, body).to_string(), format!("the broker answered status {status}"));
+            assert_eq!(
+                refusal(status, body).to_string(),
+                format!("the broker answered with status {status}")
+            );
         }
     }
 }
@@ -134,13 +137,13 @@ fn redirects_and_malformed_answers_are_explained() {
     let error = Error::Redirected { status: 302, location: Some("http://b/x".to_owned()) };
     assert_eq!(
         error.to_string(),
-        "the broker answered status 302, a redirect that is not followed, to http://b/x"
+        "the broker answered with status 302: the redirect to http://b/x is not followed"
     );
     let error = Error::Redirected { status: 304, location: None };
-    assert_eq!(error.to_string(), "the broker answered status 304, a redirect that is not followed");
+    assert_eq!(error.to_string(), "the broker answered with status 304: the redirect is not followed");
     let error = Error::Malformed { status: 201, reason: "it is not a JSON object".to_owned() };
     assert_eq!(
         error.to_string(),
-        "the broker answered status 201, but its answer cannot be used: it is not a JSON object",
+        "the broker answered with status 201, but the response is malformed: it is not a JSON object",
     );
 }

@@ -1,4 +1,4 @@
-//! A broker that answers as scripted and remembers what it was asked.
+//! A broker with scripted responses that records the requests.
 
 use std::{
     collections::VecDeque,
@@ -22,11 +22,11 @@ use crate::osb::{Client, tests::client};
 
 pub(super) struct Broker {
     pub(super) url: String,
-    asked: Arc<Mutex<Vec<(Parts, Bytes)>>>,
+    requests: Arc<Mutex<Vec<(Parts, Bytes)>>>,
 }
 
 impl Broker {
-    /// A broker that gives these answers, one for each request.
+    /// Starts a broker that sends these responses, one for each request.
     pub(super) async fn answering<A: IntoResponse>(answers: impl IntoIterator<Item = A>) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answers)
     }
@@ -34,8 +34,8 @@ impl Broker {
     pub(super) fn on<A: IntoResponse>(listener: TcpListener, answers: impl IntoIterator<Item = A>) -> Self {
         let script: VecDeque<Response> = answers.into_iter().map(IntoResponse::into_response).collect();
         let script = Arc::new(Mutex::new(script));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let record = asked.clone();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let record = requests.clone();
         let router = Router::new().fallback(async move |request: Request<Body>| {
             let (head, body) = request.into_parts();
             let body = body::to_bytes(body, usize::MAX).await.unwrap();
@@ -44,7 +44,7 @@ impl Broker {
         });
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, asked }
+        Self { url, requests }
     }
 
     pub(super) fn client(&self) -> Client {
@@ -52,26 +52,26 @@ impl Broker {
     }
 
     /// The requests so far.
-    pub(super) fn asked(&self) -> Vec<(Parts, Bytes)> {
-        self.asked.lock().unwrap().clone()
+    pub(super) fn requests(&self) -> Vec<(Parts, Bytes)> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// The method, the path with its query, and the body of the only request so far.
-    pub(super) fn asked_once(&self) -> (String, String) {
-        let asked = self.asked();
-        assert_eq!(asked.len(), 1);
-        let (head, body) = &asked[0];
+    pub(super) fn only_request(&self) -> (String, String) {
+        let requests = self.requests();
+        assert_eq!(requests.len(), 1);
+        let (head, body) = &requests[0];
         (format!("{} {}", head.method, head.uri), String::from_utf8(body.to_vec()).unwrap())
     }
 }
 
-/// An answer without further headers.
+/// A response without further headers.
 pub(super) fn answer(status: u16, body: &str) -> Response {
     Response::builder().status(status).body(Body::from(body.to_owned())).unwrap()
 }
 
-/// A TCP server that treats its only connection as told, after the head of a request has arrived.
-pub(super) async fn raw<F>(treat: impl FnOnce(TcpStream) -> F + Send + 'static) -> String
+/// A TCP server that accepts one connection, reads the head of a request and leaves the rest to `handle`.
+pub(super) async fn raw<F>(handle: impl FnOnce(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send,
 {
@@ -83,7 +83,7 @@ where
         while !head.windows(4).any(|end| end == b"\r\n\r\n") {
             assert_ne!(stream.read_buf(&mut head).await.unwrap(), 0);
         }
-        treat(stream).await;
+        handle(stream).await;
     });
     url
 }

@@ -1,4 +1,4 @@
-//! What requests and answers say.
+//! The bodies of requests and responses.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn a_provision_request_and_its_reply_lose_nothing() {
         parameters: Some(serde_json::from_str(r#"{"size": 1.000000000000000000001}"#).unwrap()),
         maintenance_info: Some(MaintenanceInfo {
             version: "1.2.3".to_owned(),
-            description: Some("told by the catalog".to_owned()),
+            description: Some("from the catalog".to_owned()),
         }),
     };
     let metadata =
@@ -49,7 +49,7 @@ async fn a_provision_request_and_its_reply_lose_nothing() {
             },
         },
     );
-    let (_, body) = broker.asked_once();
+    let (_, body) = broker.only_request();
     assert!(body.contains("1.000000000000000000001"), "{body}");
     assert_eq!(
         sent_body(&body.replace("1.000000000000000000001", "2")),
@@ -84,7 +84,7 @@ async fn an_update_sends_only_what_changes() {
     assert_eq!(client.update("i", &small, None).await.unwrap(), done);
     assert_eq!(client.update("i", &large, None).await.unwrap(), done);
     let bodies: Vec<Value> =
-        broker.asked().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
+        broker.requests().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect();
     assert_eq!(bodies[0], json!({"service_id": "s", "parameters": {}}));
     assert_eq!(
         bodies[1],
@@ -129,7 +129,7 @@ async fn a_binding_is_read_whole_and_the_same_when_fetched() {
 
     assert_eq!(broker.client().fetch_binding("i", "b", &plan_query(), None).await.unwrap(), bound);
     assert_eq!(
-        serde_json::from_slice::<Value>(&broker.asked()[0].1).unwrap(),
+        serde_json::from_slice::<Value>(&broker.requests()[0].1).unwrap(),
         json!({
             "service_id": "s", "plan_id": "p", "context": {"platform": "kubernetes"}, "app_guid": "app",
             "bind_resource": {"app_guid": "app"}, "predecessor_binding_id": "old",
@@ -238,5 +238,5 @@ async fn an_unusable_id_is_not_sent() {
     let broker = Broker::answering([answer(200, "{}")]).await;
     let error = broker.client().deprovision("..", &plan_query(), None).await.unwrap_err();
     assert_eq!(error.to_string(), r#"the id ".." cannot be part of a URL"#);
-    assert!(broker.asked().is_empty());
+    assert!(broker.requests().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Which URL each operation asks, and which answers it takes for a success.
+//! Which URL each operation requests, and which responses it accepts as success.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::{
     *,
 };
 
-/// An operation whose success is reduced to how it came about: `done`, `in progress <operation>`, `document`.
+/// An operation. [`run`] summarises its success as `done`, `in progress <operation>` or `document`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operation {
     Catalog,
@@ -31,7 +31,7 @@ const MUTATIONS: [Operation; 6] = [Provision, Update, Deprovision, Bind, BindSyn
 const READS: [Operation; 5] = [GetCatalog, FetchInstance, PollInstance, FetchBinding, PollBinding];
 
 async fn run(operation: Operation, client: &Client) -> Result<String, Error> {
-    fn told<T>(reply: Reply<T>) -> String {
+    fn summary<T>(reply: Reply<T>) -> String {
         match reply {
             Reply::Done(_) => "done".to_owned(),
             Reply::InProgress { operation, .. } => format!("in progress {}", operation.unwrap_or_default()),
@@ -44,15 +44,15 @@ async fn run(operation: Operation, client: &Client) -> Result<String, Error> {
         (ProvisionRequest::default(), UpdateRequest::default(), BindRequest::default());
     match operation {
         GetCatalog => client.catalog().await.map(document),
-        Provision => client.provision("i", &provision, None).await.map(told),
+        Provision => client.provision("i", &provision, None).await.map(summary),
         FetchInstance => client.fetch_instance("i", &plan_query(), None).await.map(document),
-        Update => client.update("i", &update, None).await.map(told),
-        Deprovision => client.deprovision("i", &plan_query(), None).await.map(told),
+        Update => client.update("i", &update, None).await.map(summary),
+        Deprovision => client.deprovision("i", &plan_query(), None).await.map(summary),
         PollInstance => client.poll_instance("i", &poll_query(None), None).await.map(document),
-        Bind => client.bind("i", "b", &bind, true, None).await.map(told),
-        BindSynchronously => client.bind("i", "b", &bind, false, None).await.map(told),
+        Bind => client.bind("i", "b", &bind, true, None).await.map(summary),
+        BindSynchronously => client.bind("i", "b", &bind, false, None).await.map(summary),
         FetchBinding => client.fetch_binding("i", "b", &plan_query(), None).await.map(document),
-        Unbind => client.unbind("i", "b", &plan_query(), None).await.map(told),
+        Unbind => client.unbind("i", "b", &plan_query(), None).await.map(summary),
         PollBinding => client.poll_binding("i", "b", &poll_query(None), None).await.map(document),
     }
 }
@@ -65,7 +65,7 @@ async fn outcome(operation: Operation, status: u16, body: &str) -> String {
         Err(Error::Status { status: reported, .. }) if reported == status => "refused".to_owned(),
         Err(other) => panic!("{operation:?} {status} {body}: {other:?}"),
     };
-    assert_eq!(broker.asked().len(), 1, "{operation:?} {status} is sent once");
+    assert_eq!(broker.requests().len(), 1, "{operation:?} {status} is sent once");
     outcome
 }
 
@@ -92,7 +92,7 @@ async fn requests_are_as_the_specification_has_them() {
     for (operation, expected) in cases {
         let broker = Broker::answering([answer(500, "")]).await;
         run(operation, &broker.client()).await.unwrap_err();
-        assert_eq!(broker.asked_once().0, expected);
+        assert_eq!(broker.only_request().0, expected);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What goes along with requests.
+//! The headers of requests.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -43,9 +43,9 @@ async fn every_request_has_the_headers_that_the_specification_demands() {
     };
     call_everything(&broker.client(), Some(&jane)).await;
 
-    let asked = broker.asked();
-    assert_eq!(asked.len(), 10);
-    for (head, body) in &asked {
+    let requests = broker.requests();
+    assert_eq!(requests.len(), 10);
+    for (head, body) in &requests {
         assert_eq!(header(&head.headers, "x-broker-api-version"), Some("2.17"));
         assert_eq!(header(&head.headers, "accept"), Some("application/json"));
         assert_eq!(header(&head.headers, "authorization"), None);
@@ -53,7 +53,7 @@ async fn every_request_has_the_headers_that_the_specification_demands() {
         assert_eq!(header(&head.headers, "content-type"), has_body.then_some("application/json"));
         assert_eq!(!body.is_empty(), has_body);
     }
-    for (head, _) in &asked[1..] {
+    for (head, _) in &requests[1..] {
         let identity = header(&head.headers, "x-broker-api-originating-identity").unwrap();
         let value = STANDARD.decode(identity.strip_prefix("kubernetes ").unwrap()).unwrap();
         assert_eq!(
@@ -61,7 +61,7 @@ async fn every_request_has_the_headers_that_the_specification_demands() {
             json!({"username": "jane", "uid": "c2dd", "groups": ["admin"], "extra": {"mydata": ["data1"]}}),
         );
     }
-    assert_eq!(header(&asked[0].0.headers, "x-broker-api-originating-identity"), None);
+    assert_eq!(header(&requests[0].0.headers, "x-broker-api-originating-identity"), None);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn every_request_has_an_identity_of_its_own() {
     let broker = Broker::answering((0..10).map(|_| answer(500, ""))).await;
     call_everything(&broker.client(), None).await;
     let ids: HashSet<Uuid> = broker
-        .asked()
+        .requests()
         .iter()
         .map(|(head, _)| header(&head.headers, "x-broker-api-request-identity").unwrap().parse().unwrap())
         .collect();
@@ -77,7 +77,7 @@ async fn every_request_has_an_identity_of_its_own() {
     assert!(ids.iter().all(|id| id.get_version_num() == 4));
     assert!(
         broker
-            .asked()
+            .requests()
             .iter()
             .all(|(head, _)| !head.headers.contains_key("x-broker-api-originating-identity"))
     );
@@ -100,6 +100,6 @@ async fn credentials_are_sent_as_configured() {
         let url = broker.url.replace("http://", &format!("http://{userinfo}"));
         let client = Client::new(&Config { authentication, ..config(&url) }).unwrap();
         client.catalog().await.unwrap();
-        assert_eq!(header(&broker.asked()[0].0.headers, "authorization"), expected.as_deref());
+        assert_eq!(header(&broker.requests()[0].0.headers, "authorization"), expected.as_deref());
     }
 }

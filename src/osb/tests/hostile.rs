@@ -1,4 +1,4 @@
-//! Brokers that hang, break off or do not stop.
+//! Brokers that hang, close the connection early or never stop sending.
 
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ async fn a_broker_that_hangs_is_left_at_the_timeout() {
         drop(stream);
     });
     let error = provision(&impatient(&url.await)).await.unwrap_err();
-    assert_eq!(error, Error::NoAnswer { reason: "it did not answer within 300ms".to_owned() });
+    assert_eq!(error, Error::NoAnswer { reason: "timed out after 300ms".to_owned() });
 }
 
 #[tokio::test]
@@ -99,14 +99,14 @@ async fn a_body_that_does_not_end_is_malformed() {
 async fn the_status_counts_even_if_the_body_is_cut_off() {
     let refused = raw_text("HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\nno such plan").await;
     let error = provision(&client(&refused)).await.unwrap_err();
-    assert_eq!(error.to_string(), "the broker answered status 400: no such plan");
+    assert_eq!(error.to_string(), "the broker answered with status 400: no such plan");
 
     let deleted = raw_text("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n").await;
     let reply = client(&deleted).deprovision("i", &plan_query(), None).await;
     assert_eq!(reply, Ok(Reply::Done(())));
 }
 
-/// A broker whose catalog or answer has no end, and how often it could write 1 MiB of it.
+/// A broker whose response never ends, and a channel for the number of MiB that it could write.
 async fn endless() -> (String, tokio::sync::oneshot::Receiver<usize>) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let url = raw(async |mut stream| {

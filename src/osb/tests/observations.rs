@@ -1,4 +1,4 @@
-//! What metrics are told.
+//! What the observer of a client gets, for metrics.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,22 +7,22 @@ use super::{
     *,
 };
 
-type Seen = Arc<Mutex<Vec<(&'static str, &'static str)>>>;
+type Observed = Arc<Mutex<Vec<(&'static str, &'static str)>>>;
 
 /// A configuration whose observer collects methods and statuses.
-fn observed(url: &str) -> (Config, Seen) {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let record = seen.clone();
+fn observing(url: &str) -> (Config, Observed) {
+    let observed = Arc::new(Mutex::new(Vec::new()));
+    let record = observed.clone();
     let observer: Observer =
-        Arc::new(move |seen: &Observation| record.lock().unwrap().push((seen.method, seen.status)));
-    (Config { observer: Some(observer), ..config(url) }, seen)
+        Arc::new(move |call: &Observation| record.lock().unwrap().push((call.method, call.status)));
+    (Config { observer: Some(observer), ..config(url) }, observed)
 }
 
 #[tokio::test]
 async fn every_call_is_observed_once_by_its_name() {
     let broker =
         Broker::answering([200, 201, 202, 204, 302, 404, 500, 200, 410, 422].map(|s| answer(s, "{}"))).await;
-    let (config, seen) = observed(&broker.url);
+    let (config, observed) = observing(&broker.url);
     let client = Client::new(&config).unwrap();
     let _ = client.catalog().await;
     let _ = client.provision("i", &ProvisionRequest::default(), None).await;
@@ -35,7 +35,7 @@ async fn every_call_is_observed_once_by_its_name() {
     let _ = client.unbind("i", "b", &plan_query(), None).await;
     let _ = client.fetch_binding("i", "b", &plan_query(), None).await;
     assert_eq!(
-        *seen.lock().unwrap(),
+        *observed.lock().unwrap(),
         [
             ("GetCatalog", "2xx"),
             ("ProvisionInstance", "2xx"),
@@ -53,7 +53,7 @@ async fn every_call_is_observed_once_by_its_name() {
 
 #[tokio::test]
 async fn a_call_without_an_answer_is_a_client_error() {
-    let (config, seen) = observed("http://127.0.0.1:1");
+    let (config, observed) = observing("http://127.0.0.1:1");
     Client::new(&config).unwrap().catalog().await.unwrap_err();
-    assert_eq!(*seen.lock().unwrap(), [("GetCatalog", "client-error")]);
+    assert_eq!(*observed.lock().unwrap(), [("GetCatalog", "client-error")]);
 }

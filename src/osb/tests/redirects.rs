@@ -1,4 +1,4 @@
-//! Where the client lets itself be led.
+//! Which redirects the client follows.
 
 use axum::response::Response;
 use secrecy::SecretString;
@@ -38,14 +38,14 @@ async fn a_get_is_led_up_to_three_times_on_the_same_origin() {
         } else {
             assert_eq!(result.unwrap_err(), redirected(308, &format!("{}/elsewhere", broker.url)));
         }
-        let asked = broker.asked();
-        assert_eq!(asked.len(), hops.min(3) + 1);
-        for (head, _) in &asked[1..] {
+        let requests = broker.requests();
+        assert_eq!(requests.len(), hops.min(3) + 1);
+        for (head, _) in &requests[1..] {
             assert_eq!(head.uri, "/elsewhere?a=b");
             assert_eq!(head.headers["authorization"], "Bearer t0ken");
             assert_ne!(
                 head.headers["x-broker-api-request-identity"],
-                asked[0].0.headers["x-broker-api-request-identity"],
+                requests[0].0.headers["x-broker-api-request-identity"],
             );
         }
     }
@@ -57,7 +57,7 @@ async fn credentials_of_the_url_remain_on_the_way() {
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let broker = Broker::on(listener, [redirect(302, &format!("{origin}/elsewhere")), catalog()]);
     client(&origin.replace("http://", "http://jane:secret@")).catalog().await.unwrap();
-    let [first, second] = [0, 1].map(|n| broker.asked()[n].0.headers["authorization"].clone());
+    let [first, second] = [0, 1].map(|n| broker.requests()[n].0.headers["authorization"].clone());
     assert_eq!(first, second);
 }
 
@@ -68,7 +68,7 @@ async fn no_request_leaves_its_origin() {
     let broker = Broker::answering([redirect(302, &format!("{with_secret}/v2/catalog?token=secret"))]).await;
     let error = broker.client().catalog().await.unwrap_err();
     assert_eq!(error, redirected(302, &format!("{}/v2/catalog", other.url)));
-    assert!(other.asked().is_empty());
+    assert!(other.requests().is_empty());
     assert!(!error.may_have_happened());
 }
 
@@ -86,7 +86,7 @@ async fn mutations_are_never_led_elsewhere() {
             client.unbind("i", "b", &plan_query(), None).await.unwrap_err(),
         ];
         assert!(errors.iter().all(|error| *error == expected), "{errors:?}");
-        assert_eq!(broker.asked().len(), 5);
+        assert_eq!(broker.requests().len(), 5);
     }
 }
 
@@ -104,6 +104,6 @@ async fn other_3xx_lead_nowhere() {
         assert!(
             matches!(error, Error::Redirected { ref location, .. } if location.is_some() == has_location)
         );
-        assert_eq!(broker.asked().len(), 1);
+        assert_eq!(broker.requests().len(), 1);
     }
 }

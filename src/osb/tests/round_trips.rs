@@ -1,4 +1,4 @@
-//! What one side of the API writes, the other side reads: every type of the wire, in both directions.
+//! What one side of the API serialises, the other side deserialises: every wire type, in both directions.
 
 use std::fmt::Debug;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{super::answer::Answer, *};
 
-/// Is there a `null` anywhere?
+/// Whether the value contains a `null` at any depth.
 fn has_null(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -18,7 +18,7 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
-/// The members of the value as it goes over the wire. None of them is or has a `null`.
+/// The members of the value as serialised. None of them is or contains a `null`.
 fn written(value: &impl Serialize) -> Map<String, Value> {
     let text = serde_json::to_string(value).unwrap();
     let Value::Object(members) = serde_json::from_str(&text).unwrap() else { panic!("no object: {text}") };
@@ -26,7 +26,7 @@ fn written(value: &impl Serialize) -> Map<String, Value> {
     members
 }
 
-/// The value survives the wire, also if a vendor adds a member.
+/// Asserts that the value survives a round trip, also if a vendor adds a member.
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let mut members = written(value);
     let read = |members: &Map<String, Value>| {
@@ -49,7 +49,7 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
     vec(text(), 0..3)
 }
 
-/// Any JSON but `null`, with numbers whose digits count.
+/// Any JSON value except `null`, with numbers that need arbitrary precision.
 fn json() -> impl Strategy<Value = Value> {
     let number = any::<(i64, u8)>().prop_map(|(whole, rest)| json_of(&format!("{whole}.{rest}0")));
     let leaf = prop_oneof![any::<bool>().prop_map(Value::from), number, text().prop_map(Value::from)];
@@ -295,7 +295,7 @@ proptest! {
         survives(&LastOperationQuery { service_id, plan_id, operation });
     }
 
-    /// The client reads a reply by the status that a broker sets beside it.
+    /// The status, which a broker sets separately, tells the client the variant of the reply.
     #[test]
     fn replies_are_read_as_they_were_written(
         body in provision_response(), operation in of("\\PC{1,4}"), is_done in any::<bool>(),

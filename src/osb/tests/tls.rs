@@ -1,4 +1,4 @@
-//! Whom the client trusts.
+//! Which certificates the client trusts.
 
 use std::{
     io::{Read, Write},
@@ -57,7 +57,7 @@ async fn a_certificate_of_the_configured_ca_is_trusted() {
 }
 
 #[tokio::test]
-async fn any_certificate_is_trusted_if_told_so() {
+async fn any_certificate_is_trusted_if_configured() {
     catalog(None, true).await.unwrap();
     catalog(Some(CA), true).await.unwrap();
 }

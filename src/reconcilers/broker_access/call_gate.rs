@@ -1,7 +1,16 @@
-//! The gate of a broker, through which every call goes: does the circuit breaker admit it, and whose turn is it?
+//! The call gate of a broker, through which every call goes: a fair semaphore and a circuit breaker. The entry points
+//! are [`CallGate::call`] and, for an object that cannot be called for now, [`CallGate::wait`].
 //!
-//! Objects that have to wait until the broker is called again wait here, without being reconciled. When the circuit is
-//! half-open, one of them is requeued, and its call is the probe; when it is closed, all are, some at a time.
+//! While the circuit is open, objects wait here without being reconciled. When it becomes half-open, the gate requeues
+//! one of them, whose call is the probe. When it closes, the gate requeues all of them, in growing batches.
+//!
+//! The probe comes from the object that has waited longest; if that makes no call within a second, from the next. The
+//! longest wait comes first so that an instance at which the broker always hangs is not the probe each time. After the
+//! circuit has closed, 1, 2, 4 … 64 objects are requeued every 100 ms. If no object waits, the reconciler of the broker
+//! probes by fetching the catalog; else `Available` would stay `False` for want of a caller.
+//!
+//! A call that waits for its permit for a minute is given up, but its reconcile does not fail: the object is
+//! requeued.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -20,49 +29,53 @@ use crate::reconcilers::clock;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::fair_limiter::FairLimiter;
 
-/// How many requests a broker has to work on at once, at most. A broker that hangs slows down nobody else.
-const REQUESTS: usize = 32;
-/// How long a call stands in line before its object is looked at anew.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// Requeue delay when the circuit opened between decide and call.
+/// How many calls to a broker are in flight at once, at most. So a broker that hangs does not slow down others.
+const MAX_CALLS: usize = 32;
+/// How long a call waits for a permit before it is given up and its object requeued.
+const PERMIT_TIMEOUT: Duration = Duration::from_mins(1);
+/// Requeue delay of a postponed call: the circuit opened between decide and call, or no permit became free.
 pub const RETRY_BUSY_AFTER: Duration = Duration::from_secs(1);
-/// How long whoever was woken has to find out whether the broker is back, before another is.
-const TRIAL: Duration = Duration::from_secs(1);
-/// When the broker is back, the first is woken at once, then twice as many at each step, up to a limit.
-const STEP: Duration = Duration::from_millis(100);
-const LARGEST_STEP: usize = 64;
+/// How long a requeued object has to make the half-open probe before the next one is requeued.
+const PROBE_DELAY: Duration = Duration::from_secs(1);
+/// After the circuit has closed, the interval between two batches of requeued objects. Each batch is twice as large as
+/// the one before, starting with one object.
+const BATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// The largest such batch.
+const MAX_BATCH: usize = 64;
 
-/// The broker's reply to a call that was made. That the call was not made is the error around it: [`Error::NotNow`].
+/// The broker's reply to a call that was made. If the call was not made, the result around it is [`Error::NotNow`].
 pub type BrokerReply<T> = Result<T, osb::Error>;
 
 /// Requeues an object.
 type Requeue = Box<dyn Fn() + Send + Sync>;
 
-/// The gate of a broker.
+/// The call gate of a broker.
 pub struct CallGate {
+    /// The name of the broker, for logs.
+    broker: String,
     breaker: Mutex<CircuitBreaker>,
     limiter: Arc<FairLimiter>,
     waiting: Mutex<Waiting>,
-    /// Something is otherwise than it was.
-    news: Notify,
-    /// The broker's own object is told of it.
-    changed: Requeue,
-    /// The broker says that its catalog is newer than what it is asked for.
+    /// Notified when the circuit has changed its state.
+    circuit_changed: Notify,
+    /// Requeues the broker's own object, to update its status and its catalog.
+    requeue_broker: Requeue,
+    /// Whether the broker has said that its catalog is newer than the published one.
     outdated: AtomicBool,
 }
 
-/// Who waits until the broker is called again, by UID, in the order of their coming.
+/// The objects that wait for the circuit to close, by UID, in the order of arrival.
 #[derive(Default)]
 struct Waiting {
-    line: VecDeque<String>,
+    order: VecDeque<String>,
     objects: HashMap<String, Requeue>,
-    /// Whether somebody is there to wake them.
-    attended: bool,
+    /// Whether a task runs that requeues them.
+    is_attended: bool,
 }
 
 impl Waiting {
     fn next(&mut self) -> Option<Requeue> {
-        let uid = self.line.pop_front()?;
+        let uid = self.order.pop_front()?;
         self.objects.remove(&uid)
     }
 }
@@ -74,112 +87,114 @@ impl fmt::Debug for CallGate {
 }
 
 impl CallGate {
-    /// The gate of the broker of this name; `changed` is called whenever it is called no more, or again, or says that its
-    /// catalog has changed.
-    pub fn new(broker: &str, changed: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+    /// The gate of the broker of this name. `requeue_broker` is called whenever the circuit opens or closes, and when
+    /// the broker says that its catalog has changed.
+    pub fn new(broker: &str, requeue_broker: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
+            broker: broker.to_owned(),
             breaker: Mutex::new(CircuitBreaker::new(broker)),
-            limiter: FairLimiter::new(REQUESTS),
+            limiter: FairLimiter::new(MAX_CALLS),
             waiting: Mutex::default(),
-            news: Notify::new(),
-            changed: Box::new(changed),
+            circuit_changed: Notify::new(),
+            requeue_broker: Box::new(requeue_broker),
             outdated: AtomicBool::new(false),
         })
     }
 
-    /// Makes a call for an object of this namespace, when it is its turn; fails without having made it if the broker is
-    /// not called at the moment, or if its turn does not come.
+    /// Makes a call for an object of this namespace, once it has a permit. [`Error::NotNow`], without a call, if no
+    /// permit becomes free in time or the circuit is open.
     pub async fn call<T>(
         self: &Arc<Self>,
         namespace: &str,
         call: impl Future<Output = BrokerReply<T>>,
     ) -> Result<BrokerReply<T>, Error> {
-        let permit = timeout(LONGEST_WAIT, self.limiter.acquire(namespace)).await;
+        let permit = timeout(PERMIT_TIMEOUT, self.limiter.acquire(namespace)).await;
         let _permit = permit.map_err(|_| Error::NotNow)?;
-        let ticket = self.breaker().admit(&clock::now()).map_err(|_| Error::NotNow)?;
-        let mut admitted = Admitted { gate: self, ticket, contact: None };
+        let admission = self.breaker().admit(&clock::now()).map_err(|_| Error::NotNow)?;
+        let mut admitted = Admitted { gate: self, admission, result: None };
         let result = call.await;
-        admitted.contact = CallResult::of(&result);
+        admitted.result = CallResult::of(&result);
         if result.as_ref().is_err_and(osb::Error::is_maintenance_info_conflict) {
             self.set_outdated(true);
-            (self.changed)();
+            (self.requeue_broker)();
         }
         Ok(result)
     }
 
-    /// Whether the broker has said that the catalog which is known here is not its newest (OSB, “Service Broker Errors”,
+    /// Whether the broker has said that the published catalog is outdated (OSB, “Service Broker Errors”,
     /// `MaintenanceInfoConflict`).
     pub fn is_outdated(&self) -> bool {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    /// Its newest catalog is about to be fetched, or could not be published.
+    /// Sets [`Self::is_outdated`]: to false when the catalog is about to be fetched, to true if that fails.
     pub fn set_outdated(&self, outdated: bool) {
         self.outdated.store(outdated, Ordering::Relaxed);
     }
 
-    /// Whether calls have to wait, and why.
+    /// Why calls have to wait, and until when; `None` if they do not.
     pub fn outage(&self) -> Option<Outage> {
         self.breaker().outage(&clock::now())
     }
 
-    /// What is the matter with the broker, and when it is called again; no time if that is being done.
-    pub fn trouble(&self) -> Option<(OutageCause, Option<Time>)> {
-        self.breaker().trouble().map(|(trouble, until)| (trouble.clone(), until.cloned()))
+    /// Why the circuit is open, and until when; no time if it is half-open and a probe is in flight. `None` if it is
+    /// closed.
+    pub fn outage_cause(&self) -> Option<(OutageCause, Option<Time>)> {
+        self.breaker().open_cause().map(|(cause, until)| (cause.clone(), until.cloned()))
     }
 
-    /// The object with this UID waits until the broker is called again; then it is woken.
-    pub fn wait(self: &Arc<Self>, uid: &str, wake: impl Fn() + Send + Sync + 'static) {
+    /// Lets the object with this UID wait until the gate requeues it.
+    pub fn wait(self: &Arc<Self>, uid: &str, requeue: impl Fn() + Send + Sync + 'static) {
         let mut waiting = self.waiting();
-        if waiting.objects.insert(uid.to_owned(), Box::new(wake)).is_none() {
-            waiting.line.push_back(uid.to_owned());
+        if waiting.objects.insert(uid.to_owned(), Box::new(requeue)).is_none() {
+            waiting.order.push_back(uid.to_owned());
         }
-        if !waiting.attended {
-            waiting.attended = true;
-            tokio::spawn(Arc::clone(self).attend());
+        if !waiting.is_attended {
+            waiting.is_attended = true;
+            tokio::spawn(Arc::clone(self).requeue_waiting());
         }
     }
 
-    /// The broker is another than before, or gone: nobody need wait any longer.
-    pub fn open(&self) {
+    /// Closes the circuit, because the broker is replaced or gone. Waiting objects are requeued.
+    pub fn reset(&self) {
         self.breaker().forget();
-        self.news.notify_one();
+        self.circuit_changed.notify_one();
     }
 
-    /// How many calls stand in line.
+    /// How many calls wait for a permit.
     pub fn calls_waiting(&self) -> usize {
         self.limiter.waiting()
     }
 
-    /// How many objects wait until the broker is called again.
+    /// How many objects wait for the circuit to close.
     pub fn objects_waiting(&self) -> usize {
         self.waiting().objects.len()
     }
 
-    /// Wakes those who wait, when it is time, until nobody does.
-    async fn attend(self: Arc<Self>) {
-        let mut step = 1;
-        while let Some(pause) = self.wake(&mut step) {
-            // It is the same whether time has passed or something has changed.
-            let _ = timeout(pause, self.news.notified()).await;
+    /// Requeues the waiting objects, batch after batch, until no object waits.
+    async fn requeue_waiting(self: Arc<Self>) {
+        let mut batch = 1;
+        while let Some(delay) = self.requeue_batch(&mut batch) {
+            // The next batch follows after the delay, or as soon as the circuit changes.
+            let _ = timeout(delay, self.circuit_changed.notified()).await;
         }
     }
 
-    /// Wakes as many as may be now; how long it is to the next time, if somebody still waits.
-    fn wake(&self, step: &mut usize) -> Option<Duration> {
-        let (count, pause, next) = match self.trouble() {
-            None => (*step, STEP, LARGEST_STEP.min(*step * 2)),
-            Some((_, None)) => (0, TRIAL, 1),
+    /// Requeues as many objects as the circuit allows now; the delay until the next batch, if objects still wait.
+    fn requeue_batch(&self, batch: &mut usize) -> Option<Duration> {
+        let (count, delay, next) = match self.outage_cause() {
+            None => (*batch, BATCH_INTERVAL, MAX_BATCH.min(*batch * 2)),
+            Some((_, None)) => (0, PROBE_DELAY, 1),
             Some((_, Some(until))) => match clock::delay(&until) {
-                Duration::ZERO => (1, TRIAL, 1),
+                Duration::ZERO => (1, PROBE_DELAY, 1),
                 delay => (0, delay, 1),
             },
         };
-        *step = next;
+        *batch = next;
         let mut waiting = self.waiting();
-        (0..count).map_while(|_| waiting.next()).for_each(|wake| wake());
-        waiting.attended = !waiting.line.is_empty();
-        waiting.attended.then_some(pause)
+        (0..count).map_while(|_| waiting.next()).for_each(|requeue| requeue());
+        waiting.is_attended = !waiting.order.is_empty();
+        waiting.is_attended.then_some(delay)
     }
 
     fn breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
@@ -191,33 +206,35 @@ impl CallGate {
     }
 }
 
-/// A call under way. Whatever becomes of it, the breaker hears of it.
+/// A call in flight. On drop its result is recorded in the circuit breaker; without a result, as when the call is
+/// cancelled, its admission is withdrawn.
 struct Admitted<'a> {
     gate: &'a CallGate,
-    ticket: Admission,
-    contact: Option<CallResult>,
+    admission: Admission,
+    result: Option<CallResult>,
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         let mut breaker = self.gate.breaker();
-        let changed = match self.contact.take() {
-            Some(contact) => breaker.record(&self.ticket, contact, &clock::now()),
-            None => breaker.withdraw(&self.ticket),
+        let changed = match self.result.take() {
+            Some(result) => breaker.record(&self.admission, result, &clock::now()),
+            None => breaker.withdraw(&self.admission),
         };
         if !changed {
             return;
         }
-        if let Some((trouble, until)) = breaker.trouble() {
-            let (reason, told) = (trouble.reason, &trouble.told);
+        let broker = &self.gate.broker;
+        if let Some((cause, until)) = breaker.open_cause() {
+            let (reason, error) = (cause.reason, &cause.description);
             let until = until.map(|until| until.0.to_string());
-            warn!(reason, told, until, "the broker is not called for a while");
+            warn!(broker, reason, error, until, "broker circuit opened; calls are suspended");
         } else {
-            info!("the broker is called again");
+            info!(broker, "broker circuit closed; calls resume");
         }
         drop(breaker);
-        self.gate.news.notify_one();
-        (self.gate.changed)();
+        self.gate.circuit_changed.notify_one();
+        (self.gate.requeue_broker)();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Connections to brokers: made from a broker object and its Secret, each with a gate of its own.
+//! Connections to brokers. Each is made from a broker object and its Secret, and has its own call gate.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,13 +25,13 @@ use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::queue::Queues;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 
-/// A broker that can be spoken to.
+/// A connection to a broker: an HTTP client with its credentials, behind a call gate.
 pub struct Connection {
     client: Client,
-    /// Through which all calls go.
+    /// The gate through which all calls go.
     pub gate: Arc<CallGate>,
     fence: Fence,
-    /// What it was made from: a changed broker or Secret makes a new one.
+    /// The versions of broker and Secret that it was made from. When either changes, it is replaced.
     made_from: String,
     /// The generation of the broker's spec that it was made from.
     pub generation: i64,
@@ -47,18 +47,18 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// The fetches of the catalog that failed in a row.
+    /// The failed fetches of the catalog in a row.
     pub fn failures(&self) -> Option<Failures> {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps the fetches of the catalog that failed in a row.
+    /// Remembers the failed fetches of the catalog in a row.
     pub fn set_failures(&self, failures: Option<Failures>) {
         *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = failures;
     }
 
-    /// Makes a call for an object of this namespace, when it is its turn, and only while this replica leads.
-    /// [`Error::NotNow`] if the broker is not called at the moment.
+    /// Makes a call for an object of this namespace, once it has a permit and this replica leads. [`Error::NotNow`] if
+    /// the circuit is open or no permit becomes free in time.
     pub async fn call<T>(
         &self,
         namespace: &str,
@@ -72,7 +72,7 @@ impl Connection {
     }
 }
 
-/// Which broker.
+/// The namespace and name of a broker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BrokerName {
     /// Its namespace, unless it is cluster-wide.
@@ -100,13 +100,13 @@ pub struct Connections {
     queues: Arc<Queues>,
     fence: Fence,
     metrics: Arc<Metrics>,
-    /// How long a broker may take to answer.
+    /// Timeout of a request to a broker.
     timeout: Duration,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
 }
 
 impl Connections {
-    /// None yet. Calls to brokers wait until the fence is open.
+    /// No connections yet. Calls wait until the fence is open.
     pub fn new(
         api: Arc<KubeApi>,
         caches: Arc<Caches>,
@@ -118,27 +118,28 @@ impl Connections {
         Self { api, caches, queues, fence, metrics, timeout, known: Mutex::default() }
     }
 
-    /// The connection to a broker; made if there is none yet.
+    /// The connection to a broker, which is created if there is none yet.
     pub async fn find(&self, broker: &BrokerName) -> Result<Arc<Connection>, Error> {
         if let Some(connection) = self.get(broker) {
             return Ok(connection);
         }
-        let missing = || Error::Broker(format!("there is no broker {:?}", broker.name));
         match &broker.namespace {
             None => {
                 let reference = ObjectRef::new(&broker.name);
+                let missing = || Error::Broker(format!("there is no ClusterServiceBroker {:?}", broker.name));
                 let broker = self.caches.cluster_brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Cluster>(&broker).await
             }
             Some(namespace) => {
                 let reference = ObjectRef::new(&broker.name).within(namespace);
+                let missing = || Error::Broker(format!("there is no ServiceBroker {:?}", broker.name));
                 let broker = self.caches.brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Namespaced>(&broker).await
             }
         }
     }
 
-    /// The connection to this broker, as object and Secret are now.
+    /// The connection to this broker, replaced if the object or its Secret has changed.
     pub async fn connect<S: Scope>(&self, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
         let name = BrokerName::of(broker);
         let (authentication, secret_version) = self.authentication(&broker.auth()).await?;
@@ -172,21 +173,21 @@ impl Connections {
             secret_version,
             failures: Mutex::default(),
         });
-        // What is changed may be mended: it is tried at once.
+        // The change may have fixed the broker, so the new connection starts with a closed circuit.
         if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {
-            former.gate.open();
+            former.gate.reset();
         }
         Ok(connection)
     }
 
-    /// The broker is gone, or cannot be spoken to as it is now.
+    /// Drops the connection: the broker is gone, or its object or Secret has become unusable.
     pub fn forget(&self, broker: &BrokerName) {
         if let Some(former) = self.lock().remove(broker) {
-            former.gate.open();
+            former.gate.reset();
         }
     }
 
-    /// The gate of a broker, if that was called before.
+    /// The call gate of a broker, if there is a connection.
     pub fn gate(&self, broker: &BrokerName) -> Option<Arc<CallGate>> {
         self.get(broker).map(|connection| Arc::clone(&connection.gate))
     }
@@ -204,7 +205,7 @@ impl Connections {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The credentials, and the version of the Secret that they are from.
+    /// The credentials, and the resourceVersion of their Secret.
     async fn authentication(&self, auth: &AuthSecret) -> Result<(Authentication, String), Error> {
         match auth {
             AuthSecret::None => Ok((Authentication::None, String::new())),
@@ -237,8 +238,9 @@ fn entry(secret: &Secret, reference: &ObjectReference, key: &str) -> Result<Stri
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
     let bytes =
         bytes.ok_or_else(|| Error::Broker(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
-    String::from_utf8(bytes.0.clone())
-        .map_err(|_| Error::Broker(format!("the key {key:?} of the Secret {namespace}/{name} is not text")))
+    String::from_utf8(bytes.0.clone()).map_err(|_| {
+        Error::Broker(format!("the key {key:?} of the Secret {namespace}/{name} is not valid UTF-8"))
+    })
 }
 
 fn version(secret: &Secret) -> String {

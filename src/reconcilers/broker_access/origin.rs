@@ -1,4 +1,4 @@
-//! Where does a request to a broker come from?
+//! For which cluster, namespace and instance is a broker called? The OSB `context` is made from this.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::runtime::reflector::ObjectRef;
@@ -20,7 +20,7 @@ pub async fn origin(
     let uid = if let Some(known) = caches.namespaces.get(&ObjectRef::new(namespace)) {
         known.uid()
     } else {
-        // The namespace may be as new as the instance, and not in the cache yet.
+        // A stale cache may lack the namespace, which may be as new as the instance.
         let namespaces = Api::<Namespace>::all(api.client.clone());
         namespaces.get(namespace).await.during("reading the namespace")?.uid()
     };

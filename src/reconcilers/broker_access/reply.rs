@@ -1,9 +1,9 @@
-//! What does a broker's reply mean, whichever call it answers?
+//! Which outcome does a broker's reply mean, whichever call it answers?
 
 use crate::domain::Outcome;
 use crate::osb::Reply;
 
-/// The outcome of a call that may end at once or later.
+/// The outcome of a call that the broker may execute synchronously or asynchronously.
 pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
     match reply {
         Reply::Done(body) => Outcome::Done { dashboard_url: dashboard_url(body) },

@@ -1,4 +1,5 @@
-//! The alpha kinds: how is the child of an object looked after? One body for the three pairs.
+//! Reconciles the alpha kinds: keeps the child of each alpha object in sync with it. One implementation serves all
+//! three pairs of kinds.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use crate::crd::alpha::{AlphaStatus, Binding, Broker, Instance};
 use crate::domain::Note;
 use crate::domain::alpha::{self as domain, Step, decide, refused};
-use crate::domain::binding::takes_its_bindings_along;
+use crate::domain::binding::cascades_to_bindings;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
@@ -19,8 +20,8 @@ use crate::reconcilers::kind::Kind;
 
 /// An alpha kind.
 pub trait Alpha: Kind + domain::Alpha<Child: Kind> {
-    /// Whether something else takes it along as it is being deleted.
-    fn is_taken_along(&self, _: &Caches) -> bool {
+    /// Whether the object is to be deleted because the object that it belongs to is being deleted.
+    fn is_deleted_with_parent(&self, _: &Caches) -> bool {
         false
     }
 }
@@ -30,56 +31,60 @@ impl Alpha for Broker {}
 impl Alpha for Instance {}
 
 impl Alpha for Binding {
-    fn is_taken_along(&self, caches: &Caches) -> bool {
+    fn is_deleted_with_parent(&self, caches: &Caches) -> bool {
         let mut instance = ObjectRef::new(&self.spec.instance_ref.name);
         instance.namespace = self.namespace();
-        caches.instances.get(&instance).is_some_and(|instance| takes_its_bindings_along(&instance))
+        caches.instances.get(&instance).is_some_and(|instance| cascades_to_bindings(&instance))
     }
 }
 
-/// The object of another kind that has the same name, in the same namespace.
+/// The object of another kind with the same name, in the same namespace.
 pub fn namesake<K: Kind, O: Kind>(object: &K) -> ObjectRef<O> {
     let mut reference = ObjectRef::new(&object.name_any());
     reference.namespace = object.namespace();
     reference
 }
 
-/// Reconciles an alpha object. What is written to its child requeues the object.
+/// Reconciles an alpha object. A change of its child requeues it.
 pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result<Action, Error> {
     let mut alpha = Arc::unwrap_or_clone(alpha);
     let mut child = A::Child::cache(&context.caches).get(&namesake(&alpha)).map(Arc::unwrap_or_clone);
     if child.as_ref().is_some_and(|child| context.api.is_stale(child)) {
         return Ok(Action::await_change());
     }
-    // Whether the child is as it is now, not as the cache has it.
-    let mut fresh = false;
+    // Whether the child was read live: the cache may be stale, and a change based on it may undo another one.
+    let mut is_live = false;
     loop {
-        let done = match decide(&alpha, child.as_ref(), alpha.is_taken_along(&context.caches), &clock::now())
-        {
+        let done = match decide(
+            &alpha,
+            child.as_ref(),
+            alpha.is_deleted_with_parent(&context.caches),
+            &clock::now(),
+        ) {
             Step::Wait => Ok(()),
             Step::AddFinalizer => {
                 alpha = context.api.add_finalizer(&alpha).await?;
                 continue;
             }
-            Step::Change(_) | Step::RemoveFinalizer if !fresh => {
-                (child, fresh) = (read_child(&context, &alpha).await?, true);
+            Step::Change(_) | Step::RemoveFinalizer if !is_live => {
+                (child, is_live) = (read_child(&context, &alpha).await?, true);
                 continue;
             }
             Step::Create(new) => match context.api.create(new.as_ref(), "creating the child").await {
-                Err(error) if error.is_already_exists() && !fresh => {
-                    (child, fresh) = (read_child(&context, &alpha).await?, true);
+                Err(error) if error.is_already_exists() && !is_live => {
+                    (child, is_live) = (read_child(&context, &alpha).await?, true);
                     continue;
                 }
-                created => accept(&context, alpha, created).await,
+                created => report_refusal(&context, alpha, created).await,
             },
             Step::Change(wanted) => {
                 let changed = context.api.replace(wanted.as_ref(), "changing the child").await;
-                accept(&context, alpha, changed).await
+                report_refusal(&context, alpha, changed).await
             }
             Step::Delete(child) => context.api.delete(child.as_ref()).await,
             Step::Leave => context.api.delete(&alpha).await,
-            Step::Copy(status) => write(&context, alpha, *status).await,
-            Step::Complain(status) => complain(&context, alpha, *status).await,
+            Step::Copy(status) => write_status(&context, alpha, *status).await,
+            Step::Complain(status) => report(&context, alpha, *status).await,
             Step::RemoveFinalizer => context.api.remove_finalizer(&alpha).await,
         };
         return done.map(|()| Action::await_change());
@@ -92,8 +97,8 @@ async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::
     api.get_opt(&alpha.name_any()).await.during("reading the child")
 }
 
-/// What the API server does not accept is told to the user, and tried again.
-async fn accept<A: Alpha>(
+/// Reports in the status why the API server rejected the child. The error remains, so that the write is retried.
+async fn report_refusal<A: Alpha>(
     context: &Context,
     alpha: A,
     written: Result<A::Child, Error>,
@@ -101,24 +106,24 @@ async fn accept<A: Alpha>(
     let Err(error) = written else { return Ok(()) };
     if let Some(why) = error.refusal() {
         let status = refused(&alpha, why, &clock::now());
-        complain(context, alpha, status).await?;
+        report(context, alpha, status).await?;
     }
     Err(error)
 }
 
-/// Writes a status that is not the child's to tell.
-async fn complain<A: Alpha>(context: &Context, alpha: A, status: AlphaStatus) -> Result<(), Error> {
+/// Writes a status that does not come from the child, with an event.
+async fn report<A: Alpha>(context: &Context, alpha: A, status: AlphaStatus) -> Result<(), Error> {
     let before = alpha.status().cloned().unwrap_or_default();
     if before == status {
         return Ok(());
     }
-    if let Some(note) = Note::of_news(&before.conditions, &status.conditions) {
+    if let Some(note) = Note::for_change(&before.conditions, &status.conditions) {
         context.api.record_event(&alpha, note).await;
     }
-    write(context, alpha, status).await
+    write_status(context, alpha, status).await
 }
 
-async fn write<A: Alpha>(context: &Context, mut alpha: A, status: AlphaStatus) -> Result<(), Error> {
+async fn write_status<A: Alpha>(context: &Context, mut alpha: A, status: AlphaStatus) -> Result<(), Error> {
     *alpha.status_mut() = Some(status);
     context.api.write_status(&alpha).await.map(|_| ())
 }

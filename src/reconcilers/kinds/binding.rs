@@ -1,5 +1,5 @@
-//! Bindings: what is found out about them? How their broker is asked is in `execution`, where credentials go in
-//! `storage`, what class and plan say of bindings in `offering`.
+//! Reconciles bindings; the entry point is [`reconcile`]. This file observes, `execution` calls the broker, `storage`
+//! writes the credentials to the Secret, and `offering` reads what class and plan offer for bindings.
 
 mod execution;
 mod offering;
@@ -15,7 +15,9 @@ use tracing::{debug, info};
 
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
-use crate::domain::binding::{Call, Observed, Offering, Step, broker, decide, merge_concurrent, settle};
+use crate::domain::binding::{
+    Call, Observed, Offering, Step, broker, decide, merge_concurrent_status, settle,
+};
 use crate::domain::credentials::{digest, sources};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::schema::Purpose;
@@ -51,28 +53,28 @@ impl Lifecycle for ServiceBinding {
         snapshot.validate(context, self).await
     }
 
-    fn decide(&self, context: &Context, snapshot: &Snapshot, repeated: bool) -> Step {
-        decide(&snapshot.observed(context, self, repeated))
+    fn decide(&self, context: &Context, snapshot: &Snapshot, may_be_retry: bool) -> Step {
+        decide(&snapshot.observed(context, self, may_be_retry))
     }
 
-    fn changes_something(call: &Call) -> bool {
-        call.verb.changes_something()
+    fn is_mutating(call: &Call) -> bool {
+        call.verb.is_mutating()
     }
 
     async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
         let namespace = &snapshot.identity.namespace;
-        let (id, broker) = (&call.binding_id, &call.instance.broker_name);
+        let (binding_id, broker) = (&call.binding_id, &call.instance.broker_name);
         let outcome = {
             let _lock = context.instance_locks.lock(namespace, &self.spec.instance_ref.name).await;
-            if call.verb.changes_something() && !snapshot.instance_is_the_same(context) {
+            if call.verb.is_mutating() && !snapshot.is_instance_unchanged(context) {
                 return Err(Error::NotNow);
             }
-            debug!(verb = ?call.verb, id, broker, "asking the broker");
+            debug!(operation = ?call.verb, binding_id, broker, "calling broker");
             let (retrievable, described) = (snapshot.offering.retrievable, &snapshot.described);
             let storage = Storage { context, binding: self, namespace, described };
             Execution { storage, parameters: &snapshot.parameters, retrievable }.run(call).await?
         };
-        info!(verb = call.verb.name(), id, broker, %outcome, "the broker was asked");
+        info!(operation = call.verb.name(), binding_id, broker, %outcome, "broker call finished");
         Ok(outcome)
     }
 
@@ -82,7 +84,7 @@ impl Lifecycle for ServiceBinding {
         attempt: &Attempt<'_, Self>,
         outcome: Outcome,
     ) -> Settled<ServiceBindingStatus> {
-        settle(&attempt.snapshot.observed(context, self, attempt.repeated), attempt.call, outcome)
+        settle(&attempt.snapshot.observed(context, self, attempt.may_be_retry), attempt.call, outcome)
     }
 
     fn merge_concurrent_status(
@@ -91,10 +93,10 @@ impl Lifecycle for ServiceBinding {
         attempt: &Attempt<'_, Self>,
         before: &ServiceBindingStatus,
     ) -> Option<ServiceBindingStatus> {
-        merge_concurrent(&attempt.snapshot.observed(context, self, true), before, attempt.call)
+        merge_concurrent_status(&attempt.snapshot.observed(context, self, true), before, attempt.call)
     }
 
-    /// The Secret goes before its binding, so that another binding of the name finds its place free.
+    /// Deletes the Secret before its binding, so that a new binding of the same name finds the slot vacant.
     async fn clean_up(&self, context: &Context) -> Result<(), Error> {
         context.binding_secrets.delete(self).await
     }
@@ -108,16 +110,17 @@ impl Lifecycle for ServiceBinding {
     }
 }
 
-/// The Secrets that give parameters and entries are watched until the binding is made: after that it does not change.
+/// Watches the Secrets from which parameters and entries come, until the binding exists at the broker: it cannot be
+/// updated after that.
 fn watch_secrets(context: &Context, binding: &ServiceBinding) {
     let namespace = namespace(binding);
-    let made = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
-    let used = if made || binding.metadata.deletion_timestamp.is_some() {
+    let is_bound = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
+    let used = if is_bound || binding.metadata.deletion_timestamp.is_some() {
         BTreeSet::new()
     } else {
         let mut used = secrets::references(namespace, &binding.spec.parameters_from);
-        let added = sources(&binding.spec.secret_transforms, namespace).unwrap_or_default();
-        used.extend(added.into_iter().map(|name| (namespace.to_owned(), name.to_owned())));
+        let transforms = sources(&binding.spec.secret_transforms, namespace).unwrap_or_default();
+        used.extend(transforms.into_iter().map(|name| (namespace.to_owned(), name.to_owned())));
         used
     };
     let (queue, object) = (context.queues.bindings.clone(), ObjectRef::from_obj(binding));
@@ -125,7 +128,7 @@ fn watch_secrets(context: &Context, binding: &ServiceBinding) {
     context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
 }
 
-/// What was found out about a binding.
+/// What a reconcile has observed about a binding.
 pub struct Snapshot {
     identity: Identity,
     instance: Option<Arc<ServiceInstance>>,
@@ -157,12 +160,13 @@ impl Snapshot {
         Ok(Self { identity, instance, offering, described, parameters, validated: false, secret, gate })
     }
 
-    /// The parameters, if they fit the plan's schema; if they do not, a change of the plan requeues the binding.
+    /// Validates the parameters against the plan's schema. If they do not match, a change of any plan requeues the
+    /// binding.
     async fn validate(mut self, context: &Context, binding: &ServiceBinding) -> Self {
         self.validated = true;
         let (Some(instance), Ok(parameters)) = (&self.instance, &self.parameters) else { return self };
         let uid = &self.identity.uid;
-        // Before looking, so that a change meanwhile requeues it.
+        // Before reading the plan, so that a change in between requeues the binding.
         context.rejected_by_schema.set(uid, Some(ObjectRef::from_obj(binding)));
         self.parameters = fitting(context, instance, parameters.clone()).await;
         if self.parameters.is_ok() {
@@ -171,12 +175,12 @@ impl Snapshot {
         self
     }
 
-    /// Whether the instance still is as it was when it was looked at: the call that held the lock before may have changed it.
-    fn instance_is_the_same(&self, context: &Context) -> bool {
-        let Some(seen) = &self.instance else { return true };
-        let known = context.caches.instances.get(&ObjectRef::from_obj(seen.as_ref()));
+    /// Whether the instance is unchanged since it was observed. The call that held the lock before may have changed it.
+    fn is_instance_unchanged(&self, context: &Context) -> bool {
+        let Some(observed) = &self.instance else { return true };
+        let known = context.caches.instances.get(&ObjectRef::from_obj(observed.as_ref()));
         known.is_some_and(|known| {
-            known.resource_version() == seen.resource_version() && !context.api.is_stale(known.as_ref())
+            known.resource_version() == observed.resource_version() && !context.api.is_stale(known.as_ref())
         })
     }
 
@@ -184,7 +188,7 @@ impl Snapshot {
         &'a self,
         context: &Context,
         binding: &'a ServiceBinding,
-        repeated: bool,
+        may_be_retry: bool,
     ) -> Observed<'a> {
         Observed {
             binding,
@@ -195,7 +199,7 @@ impl Snapshot {
             validated: self.validated,
             secret: self.secret.clone(),
             next_poll: context.next_poll.get(&self.identity.uid),
-            repeated,
+            may_be_retry,
             usage: rollouts::usage(context, binding),
             collisions: context.collisions.of(binding),
             outage: self.gate.as_ref().and_then(|gate| gate.outage()),
@@ -203,7 +207,8 @@ impl Snapshot {
     }
 }
 
-/// The digest of the binding's Secret. One that service-catalog wrote has no label of ours, and is looked for once.
+/// The digest of the binding's Secret. A Secret that the archived service-catalog wrote lacks the operator's label, so
+/// the watch does not deliver it, and it is read once.
 async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<String>, Error> {
     let known = context.binding_secrets.digest(binding);
     let status = binding.status.as_ref();

@@ -1,5 +1,5 @@
-//! Reconciles brokers: observe, decide, execute, settle, write; step after step until there is nothing to do now. What is
-//! decided is in [`domain::broker`].
+//! Reconciles brokers: observe, decide, execute, settle, write; step after step, until the next step is to wait. The
+//! entry point is [`reconcile`]; [`domain::broker`] decides.
 
 mod publish;
 
@@ -32,12 +32,12 @@ pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) 
     Reconcile::<S> { context: &context, broker, connection: None, is_live: false }.run().await
 }
 
-/// A reconcile of a broker under way.
+/// A reconcile of a broker in progress.
 struct Reconcile<'a, S: Scope> {
     context: &'a Context,
-    /// The newest version that is known.
+    /// The newest known version.
     broker: S::Broker,
-    /// Made once in a reconcile.
+    /// The connection, made at most once in a reconcile.
     connection: Option<Arc<Connection>>,
     /// Whether `broker` was read from the API server, not from the cache.
     is_live: bool,
@@ -77,7 +77,7 @@ impl<S: Scope> Reconcile<'_, S> {
                     outcome => outcome?,
                 },
                 Step::Probe => {
-                    // The call gate draws the conclusions, and requeues this broker.
+                    // The call gate records the result, and requeues this broker if the circuit changes.
                     let _ = self.catalog().await;
                     return Ok(Action::requeue(RETRY_BUSY_AFTER));
                 }
@@ -103,13 +103,13 @@ impl<S: Scope> Reconcile<'_, S> {
                 generation: connection.generation,
                 secret_version: &connection.secret_version,
                 is_outdated: connection.gate.is_outdated(),
-                outage: connection.gate.trouble().map(|(trouble, until)| Outage { trouble, until }),
+                outage: connection.gate.outage_cause().map(|(cause, until)| Outage { cause, until }),
                 failures: connection.failures(),
             }),
         }
     }
 
-    /// Connects to the broker; the outcome if that is not possible.
+    /// Makes the connection to the broker; the outcome if that is impossible.
     async fn connect(&mut self) -> Result<Option<Outcome>, Error> {
         watch_secret::<S>(self.context, &self.broker, &self.broker.auth());
         match self.context.brokers.connect::<S>(&self.broker).await {
@@ -125,14 +125,15 @@ impl<S: Scope> Reconcile<'_, S> {
         }
     }
 
-    /// Fetches the catalog and publishes it; [`Error::NotNow`] also as long as the cache does not show what was published last.
+    /// Fetches and publishes the catalog. [`Error::NotNow`] also while the cache is stale, that is, lacks what was
+    /// published last.
     async fn fetch(&self) -> Result<Outcome, Error> {
         if is_cache_stale::<S>(self.context, &self.broker) {
             return Err(Error::NotNow);
         }
         let gate = &self.connection.as_ref().ok_or(Error::NotNow)?.gate;
         let was_outdated = gate.is_outdated();
-        // The broker may say so again while it is asked.
+        // Reset it first: the broker may report an outdated catalog again during the fetch.
         gate.set_outdated(false);
         let outcome = self.fetch_and_publish().await;
         if was_outdated && outcome.is_err() {
@@ -148,7 +149,7 @@ impl<S: Scope> Reconcile<'_, S> {
         }
     }
 
-    /// Asks the broker for its catalog; [`Error::NotNow`] if the broker is not called at the moment.
+    /// Fetches the catalog from the broker; [`Error::NotNow`] if the call gate does not admit the call.
     async fn catalog(&self) -> Result<BrokerReply<osb::Catalog>, Error> {
         let connection = self.connection.as_ref().ok_or(Error::NotNow)?;
         connection.call(namespace(&self.broker), osb::Client::catalog).await
@@ -156,7 +157,7 @@ impl<S: Scope> Reconcile<'_, S> {
 
     async fn apply(mut self, settled: Settled) -> Result<Action, Error> {
         let (context, name, namespace) = (self.context, self.broker.name_any(), self.broker.namespace());
-        if settled.forgets_connection {
+        if settled.drops_connection {
             context.brokers.forget(&BrokerName::of(&self.broker));
         }
         if let Some(connection) = &self.connection {
@@ -165,7 +166,7 @@ impl<S: Scope> Reconcile<'_, S> {
         if let Some(published) = settled.published {
             let (classes, plans, changes) = (published.classes, published.plans, published.changes);
             context.metrics.catalog(&name, namespace.as_deref(), classes, plans);
-            info!(classes, plans, changes, "the catalog is published");
+            info!(classes, plans, changes, "published catalog");
         }
         self.write(settled.status).await?;
         if let Some(note) = settled.note {
@@ -196,7 +197,7 @@ impl<S: Scope> Reconcile<'_, S> {
     }
 }
 
-/// Watches the Secret with these credentials from now on, and no other for this broker.
+/// Watches the Secret with the broker's credentials, and no other Secret for this broker.
 fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker, auth: &AuthSecret) {
     let used = match auth {
         AuthSecret::Basic(secret) | AuthSecret::Bearer(secret) => {
@@ -209,7 +210,7 @@ fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker, auth: &AuthSecr
     context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
 }
 
-/// Whether the namespace of the Secret is being deleted.
+/// Whether the namespace of the credentials' Secret is being deleted.
 fn is_secret_terminating(context: &Context, auth: &AuthSecret) -> bool {
     let (AuthSecret::Basic(secret) | AuthSecret::Bearer(secret)) = auth else { return false };
     context.caches.is_terminating(&secret.namespace)

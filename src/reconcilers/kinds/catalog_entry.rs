@@ -1,4 +1,5 @@
-//! Reconciles classes and plans. What happens to them is decided in [`domain::catalog::entry`](crate::domain::catalog::entry).
+//! Reconciles classes and plans. [`domain::catalog::entry`](crate::domain::catalog::entry) decides what happens to
+//! them.
 
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ async fn execute<K: Kind>(context: &Context, entry: &K, step: Step) -> Result<Ac
         }
         Step::Delete => {
             context.api.delete(entry).await?;
-            info!("the broker offers it no more and nothing uses it: deleted");
+            info!("deleted catalog entry: the broker does not offer it any more, and no instance uses it");
         }
     }
     Ok(Action::await_change())

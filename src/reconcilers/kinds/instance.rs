@@ -1,4 +1,4 @@
-//! Instances: what is found out about them, and how is their broker called?
+//! Reconciles instances: observes them and calls their brokers. The entry point is [`reconcile`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use tracing::{debug, info};
 use crate::crd::condition::Condition;
 use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
-use crate::domain::binding::delays;
-use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent, settle};
+use crate::domain::binding::blocks_deletion_of;
+use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent_status, settle};
 use crate::domain::parameters::{self, Parameters};
 use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
@@ -29,7 +29,7 @@ use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::identity::{Identity, namespace};
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
-use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_beside, is_for};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, is_in_same_namespace};
 use crate::reconcilers::{schemas, secrets};
 
 /// Reconciles an instance.
@@ -50,26 +50,27 @@ impl Lifecycle for ServiceInstance {
         snapshot.validate(context, self, purpose).await
     }
 
-    fn decide(&self, context: &Context, snapshot: &Snapshot, repeated: bool) -> Step {
-        decide(&snapshot.observed(context, self, repeated))
+    fn decide(&self, context: &Context, snapshot: &Snapshot, may_be_retry: bool) -> Step {
+        decide(&snapshot.observed(context, self, may_be_retry))
     }
 
-    fn changes_something(call: &Call) -> bool {
-        call.verb.changes_something()
+    fn is_mutating(call: &Call) -> bool {
+        call.verb.is_mutating()
     }
 
     async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
         let Identity { namespace, name, .. } = &snapshot.identity;
+        let (instance_id, broker) = (&call.instance_id, &call.broker);
         let outcome = {
             let _lock = context.instance_locks.lock(namespace, name).await;
-            // The call that held the lock before may have made a binding.
+            // The call that held the lock before may have created a binding.
             if call.verb == Verb::Deprovision && !bindings_of(context, self).is_empty() {
                 return Err(Error::NotNow);
             }
-            debug!(verb = ?call.verb, id = call.instance_id, broker = call.broker, "asking the broker");
+            debug!(operation = ?call.verb, instance_id, broker, "calling broker");
             Execution { context, instance: self, snapshot }.run(call).await?
         };
-        info!(verb = call.verb.name(), id = call.instance_id, broker = call.broker, %outcome, "the broker was asked");
+        info!(operation = call.verb.name(), instance_id, broker, %outcome, "broker call finished");
         Ok(outcome)
     }
 
@@ -79,7 +80,7 @@ impl Lifecycle for ServiceInstance {
         attempt: &Attempt<'_, Self>,
         outcome: Outcome,
     ) -> Settled<ServiceInstanceStatus> {
-        settle(&attempt.snapshot.observed(context, self, attempt.repeated), attempt.call, outcome)
+        settle(&attempt.snapshot.observed(context, self, attempt.may_be_retry), attempt.call, outcome)
     }
 
     fn merge_concurrent_status(
@@ -88,7 +89,7 @@ impl Lifecycle for ServiceInstance {
         attempt: &Attempt<'_, Self>,
         before: &ServiceInstanceStatus,
     ) -> Option<ServiceInstanceStatus> {
-        merge_concurrent(&attempt.snapshot.observed(context, self, true), before, attempt.call)
+        merge_concurrent_status(&attempt.snapshot.observed(context, self, true), before, attempt.call)
     }
 
     async fn clean_up(&self, _: &Context) -> Result<(), Error> {
@@ -104,7 +105,7 @@ impl Lifecycle for ServiceInstance {
     }
 }
 
-/// The Secrets that give parameters are watched as long as the instance refers to them.
+/// Watches the Secrets from which parameters come, as long as the instance refers to them.
 fn watch_secrets(context: &Context, instance: &ServiceInstance) {
     let namespace = namespace(instance);
     let used = match instance.metadata.deletion_timestamp {
@@ -116,7 +117,7 @@ fn watch_secrets(context: &Context, instance: &ServiceInstance) {
     context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
 }
 
-/// What was found out about an instance.
+/// What a reconcile has observed about an instance.
 pub struct Snapshot {
     identity: Identity,
     target: Result<Target, Unresolved>,
@@ -133,7 +134,7 @@ impl Snapshot {
         identity: &Identity,
     ) -> Result<Self, Error> {
         let identity = identity.clone();
-        // Before looking, so that what appears meanwhile requeues it.
+        // Before reading the catalog, so that a class or plan that appears in between requeues the instance.
         context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
         let target = find(context, instance);
         let deleting = instance.metadata.deletion_timestamp.is_some();
@@ -148,19 +149,20 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Classes and plans do not requeue an instance that waits for none.
+    /// Stops classes and plans from requeueing the instance, unless it waits for one.
     fn stop_waiting_for_catalog(&self, context: &Context, instance: &ServiceInstance) {
         let plan = confirmed(instance).map(InstanceProperties::plan_id);
-        if self.target.as_ref().is_ok_and(|target| !target.hinders(plan)) {
+        if self.target.as_ref().is_ok_and(|target| !target.is_blocked_by_catalog(plan)) {
             context.waiting_for_catalog.set(&self.identity.uid, None);
         }
     }
 
-    /// The parameters, if they fit the plan's schema; if they do not, a change of the plan requeues the instance.
+    /// Validates the parameters against the plan's schema. If they do not match, a change of any class or plan
+    /// requeues the instance.
     async fn validate(mut self, context: &Context, instance: &ServiceInstance, purpose: Purpose) -> Self {
         self.validated = true;
         let (Ok(target), Ok(parameters)) = (&self.target, &self.parameters) else { return self };
-        // Before looking, so that a change meanwhile requeues it.
+        // Before reading the plan, so that a change in between requeues the instance.
         context.waiting_for_catalog.set(&self.identity.uid, Some(ObjectRef::from_obj(instance)));
         self.parameters = if target.namespaced {
             fitting::<Namespaced>(context, &self.identity, target, purpose, parameters.clone()).await
@@ -177,7 +179,7 @@ impl Snapshot {
         &'a self,
         context: &Context,
         instance: &'a ServiceInstance,
-        repeated: bool,
+        may_be_retry: bool,
     ) -> Observed<'a> {
         Observed {
             instance,
@@ -187,7 +189,7 @@ impl Snapshot {
             validated: self.validated,
             bindings: &self.bindings,
             next_poll: context.next_poll.get(&self.identity.uid),
-            repeated,
+            may_be_retry,
             outage: self.gate.as_ref().and_then(|gate| gate.outage()),
         }
     }
@@ -206,7 +208,7 @@ async fn fitting<S: Scope>(
     schemas::fitting(&context.schema_limit, &identity.namespace, plan, purpose, parameters).await
 }
 
-/// The gate of the instance's broker.
+/// The call gate of the instance's broker.
 fn gate(
     context: &Context,
     instance: &ServiceInstance,
@@ -245,12 +247,12 @@ fn find_in<S: Scope>(
     )
 }
 
-/// What the broker has confirmed.
+/// The properties that the broker has confirmed.
 fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {
     instance.status.as_ref()?.external_properties.as_ref()
 }
 
-/// The parameters that the spec asks for. An instance keeps the defaults that it was provisioned with.
+/// The parameters of the spec, merged with the defaults. An instance keeps the defaults with which it was provisioned.
 async fn gather_parameters(
     context: &Context,
     instance: &ServiceInstance,
@@ -271,20 +273,21 @@ async fn gather_parameters(
     Ok(merged.map_err(|error| error.to_string()))
 }
 
-/// The bindings that have to go before the instance. What is not in the cache yet may be an intent to bind.
+/// The bindings that must be deleted before the instance. A stale cached binding counts, because its newest version may
+/// have the intent to bind.
 fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
     let bindings = context.caches.bindings.state();
-    let of_it = bindings.iter().filter(|binding| {
-        is_beside(binding.as_ref(), instance)
+    let blocking = bindings.iter().filter(|binding| {
+        is_in_same_namespace(binding.as_ref(), instance)
             && binding.spec.instance_ref.name == instance.name_any()
-            && (delays(binding, instance) || context.api.is_stale(binding.as_ref()))
+            && (blocks_deletion_of(binding, instance) || context.api.is_stale(binding.as_ref()))
     });
-    let mut names: Vec<String> = of_it.map(|binding| binding.name_any()).collect();
+    let mut names: Vec<String> = blocking.map(|binding| binding.name_any()).collect();
     names.sort();
     names
 }
 
-/// A call about an instance, and what is needed for it.
+/// Everything that is needed to execute a call about an instance.
 struct Execution<'a> {
     context: &'a Context,
     instance: &'a ServiceInstance,
@@ -298,7 +301,7 @@ impl Execution<'_> {
         let broker = BrokerName::seen_from(namespace, namespaced, &call.broker);
         let connection = match context.brokers.find(&broker).await {
             Ok(connection) => connection,
-            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(Error::Broker(why)) => return Ok(Outcome::NotCalled(why)),
             Err(error) => return Err(error),
         };
         let cluster_id = &context.settings.cluster_id;

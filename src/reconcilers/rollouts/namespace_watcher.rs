@@ -1,4 +1,5 @@
-//! What is done in a namespace, and when?
+//! Rolls out credentials in one namespace: watches its pods, plans restarts, restarts workloads, and hands the usage to
+//! the reconciler of bindings. The entry point is [`NamespaceWatcher::run`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,16 +21,16 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
 
-/// What happens within this time is looked at together.
-const PAUSE: Duration = Duration::from_millis(200);
-/// How long a restart waits for other bindings to be ready, at most.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a rollout takes a turn, at most: one that never ends is in nobody's way.
-const LONGEST_TURN: Duration = Duration::from_mins(10);
-/// When it is tried again if the API server has failed, or has refused a restart.
-const RETRY: Duration = Duration::from_secs(10);
+/// Debounce: changes within this time are handled together.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+/// How long a restart waits for other bindings to be ready, at most, so that one restart serves all.
+const MAX_WAIT_FOR_OTHERS: Duration = Duration::from_secs(30);
+/// How long a rollout keeps its permit, at most, so that a rollout that never ends does not block others.
+const MAX_PERMIT_TIME: Duration = Duration::from_mins(10);
+/// The delay of a retry after the API server has failed, or has refused a restart.
+const RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// The bindings of a namespace that concern pods; none if nothing has to be known of its pods.
+/// The bindings of a namespace that concern pods; none if none of them is open.
 fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
     let here = |binding: &Arc<ServiceBinding>| binding.metadata.namespace.as_deref() == Some(namespace);
     let mut bindings = context.caches.bindings.state();
@@ -40,7 +41,7 @@ fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
     bindings
 }
 
-/// Whether something has to be known of the pods of a namespace.
+/// Whether the pods of a namespace have to be watched.
 pub(super) fn is_needed(context: &Context, namespace: &str) -> bool {
     !bindings(context, namespace).is_empty()
 }
@@ -49,65 +50,66 @@ fn selectors(bindings: &[Arc<ServiceBinding>]) -> Vec<LabelSelector> {
     bindings.iter().filter_map(|binding| binding.spec.pod_selector.clone()).collect()
 }
 
-/// A namespace whose pods are watched.
+/// The rollouts of a namespace.
 pub(super) struct NamespaceWatcher<'a> {
     context: &'a Context,
     namespace: String,
     workloads: Workloads<'a>,
-    turns: Arc<Semaphore>,
-    /// The turns that are taken, and since when.
-    taken: BTreeMap<Workload, (OwnedSemaphorePermit, Instant)>,
-    /// A turn that was waited for.
-    spare: Option<OwnedSemaphorePermit>,
-    /// The workloads that could not be restarted, and since when.
+    /// The semaphore that limits concurrent rollouts, shared by all namespaces.
+    rollout_limit: Arc<Semaphore>,
+    /// The workloads that roll out, each with its permit, and since when it has it.
+    rolling: BTreeMap<Workload, (OwnedSemaphorePermit, Instant)>,
+    /// A permit that the watcher has waited for, to be used by the next restart.
+    spare_permit: Option<OwnedSemaphorePermit>,
+    /// The workloads whose restart was refused, and when.
     refused: BTreeMap<Workload, Instant>,
-    /// Since when there are these versions of bindings.
-    since: HashMap<(String, Version), Instant>,
-    /// Whether a turn is waited for.
-    is_crowded: bool,
+    /// When each version of a binding was first seen.
+    first_seen: HashMap<(String, Version), Instant>,
+    /// Whether a restart waits for a permit.
+    is_throttled: bool,
 }
 
 impl<'a> NamespaceWatcher<'a> {
-    pub(super) fn new(context: &'a Context, namespace: String, turns: Arc<Semaphore>) -> Self {
+    pub(super) fn new(context: &'a Context, namespace: String, rollout_limit: Arc<Semaphore>) -> Self {
         let workloads = Workloads::new(&context.api, namespace.clone());
         Self {
             context,
             namespace,
             workloads,
-            turns,
-            taken: BTreeMap::new(),
-            spare: None,
+            rollout_limit,
+            rolling: BTreeMap::new(),
+            spare_permit: None,
             refused: BTreeMap::new(),
-            since: HashMap::new(),
-            is_crowded: false,
+            first_seen: HashMap::new(),
+            is_throttled: false,
         }
     }
 
-    /// Returns when nothing has to be known of the namespace's pods any more.
-    pub(super) async fn run(mut self, woken: &Notify) {
+    /// Returns once the pods of the namespace need not be watched any more.
+    pub(super) async fn run(mut self, bindings_changed: &Notify) {
         loop {
             let bindings = bindings(self.context, &self.namespace);
             if bindings.is_empty() {
                 break;
             }
-            self.watch(&selectors(&bindings), woken).await;
+            self.watch(&selectors(&bindings), bindings_changed).await;
         }
-        self.since.keys().for_each(|(uid, _)| self.context.usages.set(uid, None));
+        self.first_seen.keys().for_each(|(uid, _)| self.context.usages.set(uid, None));
     }
 
-    /// Watches the pods until others are selected, or none need be.
-    async fn watch(&mut self, watched: &[LabelSelector], woken: &Notify) {
+    /// Watches the pods until the bindings select other pods, or none need be watched.
+    async fn watch(&mut self, watched: &[LabelSelector], bindings_changed: &Notify) {
         let mut pods = Pods::watch(&self.context.api.client, &self.namespace, watched);
         let mut next: Option<Instant> = None;
         loop {
-            let latest = Instant::now() + PAUSE;
+            let latest = Instant::now() + DEBOUNCE;
             let soon = Some(next.map_or(latest, |next| next.min(latest)));
             tokio::select! {
                 () = pods.change() => next = soon,
-                () = woken.notified() => next = soon,
-                turn = Arc::clone(&self.turns).acquire_owned(), if self.is_crowded => {
-                    self.spare = turn.ok();
-                    self.is_crowded = false;
+                () = bindings_changed.notified() => next = soon,
+                permit = Arc::clone(&self.rollout_limit).acquire_owned(), if self.is_throttled => {
+                    self.spare_permit = permit.ok();
+                    self.is_throttled = false;
                     next = soon;
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
@@ -115,44 +117,44 @@ impl<'a> NamespaceWatcher<'a> {
                     if bindings.is_empty() || selectors(&bindings) != watched {
                         return;
                     }
-                    // As soon as it is known which pods there are, they change.
-                    next = if pods.are_known() { self.look(&bindings, &pods.all()).await } else { None };
+                    // Until the pods are listed there is nothing to do: the end of the list is a change.
+                    next = if pods.are_known() { self.reconcile(&bindings, &pods.all()).await } else { None };
                 }
             }
         }
     }
 
-    /// Looks at everything; returns when to look again even if nothing happens.
-    async fn look(&mut self, bindings: &[Arc<ServiceBinding>], pods: &[&Pod]) -> Option<Instant> {
+    /// Compares bindings and pods, and restarts workloads. Returns when to do so again if nothing changes.
+    async fn reconcile(&mut self, bindings: &[Arc<ServiceBinding>], pods: &[&Pod]) -> Option<Instant> {
         if bindings.iter().any(|binding| self.context.api.is_stale(binding.as_ref())) {
-            // They are looked at again when the watch has brought what was written.
+            // A stale cache: the watch notifies when it delivers the newer binding.
             return None;
         }
         let demands: Vec<Demand> = bindings.iter().map(|binding| Demand::of(binding)).collect();
-        self.end_turns();
+        self.release_overdue_permits();
         match self.plan_restarts(&demands, pods).await {
             Ok(plan) => {
-                self.taken.retain(|workload, _| plan.rolling.contains(workload));
-                self.tell(bindings, &plan.usages);
-                self.is_crowded = has(&plan, NotRolledOut::Throttled);
-                self.spare = None;
+                self.rolling.retain(|workload, _| plan.rolling.contains(workload));
+                self.publish_usages(bindings, &plan.usages);
+                self.is_throttled = has(&plan, NotRolledOut::Throttled);
+                self.spare_permit = None;
                 self.next(&demands, &plan)
             }
             Err(error) => {
-                warn!(namespace = self.namespace, %error, "pods could not be restarted; it is tried again");
-                Some(Instant::now() + RETRY)
+                warn!(namespace = self.namespace, %error, "failed to roll out credentials; retrying");
+                Some(Instant::now() + RETRY_DELAY)
             }
         }
     }
 
-    /// Judges, restarts what is to be restarted, and judges what has come of that.
+    /// Plans restarts, executes them, and plans again until no restart is left to try.
     async fn plan_restarts(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<RestartPlan, Error> {
-        self.refused.retain(|_, since| since.elapsed() < RETRY);
-        self.workloads.find_out(demands, pods).await?;
+        self.refused.retain(|_, since| since.elapsed() < RETRY_DELAY);
+        self.workloads.refresh(demands, pods).await?;
         let urgent = self.urgent(demands);
         let mut tried = BTreeSet::new();
         loop {
-            let plan = self.judge_as_is(demands, pods, &urgent);
+            let plan = self.plan(demands, pods, &urgent);
             let untried = plan.restarts.iter().filter(|(workload, _)| !tried.contains(*workload));
             let untried: Vec<_> = untried.collect();
             if untried.is_empty() {
@@ -160,13 +162,13 @@ impl<'a> NamespaceWatcher<'a> {
             }
             for (workload, restarts) in untried {
                 tried.insert(workload.clone());
-                let takes_turn = plan.rolling.contains(workload) && !self.taken.contains_key(workload);
-                self.restart(workload, restarts, takes_turn).await?;
+                let needs_permit = plan.rolling.contains(workload) && !self.rolling.contains_key(workload);
+                self.restart(workload, restarts, needs_permit).await?;
             }
         }
     }
 
-    fn judge_as_is(&self, demands: &[Demand], pods: &[&Pod], urgent: &BTreeSet<String>) -> RestartPlan {
+    fn plan(&self, demands: &[Demand], pods: &[&Pod], urgent: &BTreeSet<String>) -> RestartPlan {
         plan_restarts(&NamespaceState {
             demands,
             pods,
@@ -174,59 +176,61 @@ impl<'a> NamespaceWatcher<'a> {
             workloads: self.workloads.templates(),
             urgent,
             refused: &self.refused.keys().cloned().collect(),
-            rolling: &self.taken.keys().cloned().collect(),
-            budget: self.turns.available_permits() + usize::from(self.spare.is_some()),
+            rolling: &self.rolling.keys().cloned().collect(),
+            budget: self.rollout_limit.available_permits() + usize::from(self.spare_permit.is_some()),
         })
     }
 
-    /// Restarts a workload, unless it needs a turn that another namespace was quicker to take. Fails if it is not known
-    /// whether it is restarted.
+    /// Restarts a workload, unless it needs a permit that another namespace has taken in between. Fails if the outcome
+    /// is unknown; the permit is kept then.
     async fn restart(
         &mut self,
         workload: &Workload,
         restarts: &BTreeMap<String, i64>,
-        takes_turn: bool,
+        needs_permit: bool,
     ) -> Result<(), Error> {
-        let turn = if takes_turn { self.take_turn() } else { None };
-        if takes_turn && turn.is_none() {
+        let permit = if needs_permit { self.try_acquire_permit() } else { None };
+        if needs_permit && permit.is_none() {
             return Ok(());
         }
         let restarted = self.workloads.restart(workload, restarts).await;
         if let Err(error) = &restarted
             && error.is_refused()
         {
-            warn!(namespace = self.namespace, %workload, %error, "the restart was refused");
+            warn!(namespace = self.namespace, %workload, %error, "restart refused by the API server; retrying");
             self.refused.insert(workload.clone(), Instant::now());
             return Ok(());
         }
-        self.taken.extend(turn.map(|turn| (workload.clone(), (turn, Instant::now()))));
+        self.rolling.extend(permit.map(|permit| (workload.clone(), (permit, Instant::now()))));
         restarted?;
-        info!(namespace = self.namespace, %workload, "pods are restarted");
+        info!(namespace = self.namespace, %workload, "restarted workload to roll out credentials");
         Ok(())
     }
 
-    fn take_turn(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.spare.take().or_else(|| Arc::clone(&self.turns).try_acquire_owned().ok())
+    fn try_acquire_permit(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.spare_permit.take().or_else(|| Arc::clone(&self.rollout_limit).try_acquire_owned().ok())
     }
 
-    fn end_turns(&mut self) {
-        self.taken.retain(|_, (_, since)| since.elapsed() < LONGEST_TURN);
+    fn release_overdue_permits(&mut self) {
+        self.rolling.retain(|_, (_, since)| since.elapsed() < MAX_PERMIT_TIME);
     }
 
-    /// The bindings for which nobody is spared a restart any more.
+    /// The bindings whose restarts no longer wait for other bindings.
     fn urgent(&mut self, demands: &[Demand]) -> BTreeSet<String> {
         let known = |demand: &Demand| (demand.uid.clone(), demand.version);
-        self.since.retain(|version, _| demands.iter().any(|demand| known(demand) == *version));
+        self.first_seen.retain(|version, _| demands.iter().any(|demand| known(demand) == *version));
         let now = Instant::now();
-        let waited = |demand: &&Demand| *self.since.entry(known(demand)).or_insert(now) + PATIENCE <= now;
+        let waited = |demand: &&Demand| {
+            *self.first_seen.entry(known(demand)).or_insert(now) + MAX_WAIT_FOR_OTHERS <= now
+        };
         demands.iter().filter(waited).map(|demand| demand.uid.clone()).collect()
     }
 
-    /// Hands what was found out to the reconciler of bindings.
-    fn tell(&self, bindings: &[Arc<ServiceBinding>], usages: &BTreeMap<String, Usage>) {
+    /// Hands the usage of each binding to the reconciler of bindings.
+    fn publish_usages(&self, bindings: &[Arc<ServiceBinding>], usages: &BTreeMap<String, Usage>) {
         for binding in bindings {
             let uid = uid(binding.as_ref());
-            // As long as there is nothing to have, there is nothing to say.
+            // Before the first revision there are no credentials to roll out, so no usage is published.
             let usage = usages.get(uid).filter(|usage| usage.of.1 > 0);
             if self.context.usages.get(uid).as_ref() != usage {
                 self.context.usages.set(uid, usage.cloned());
@@ -238,17 +242,19 @@ impl<'a> NamespaceWatcher<'a> {
     fn next(&self, demands: &[Demand], plan: &RestartPlan) -> Option<Instant> {
         let now = Instant::now();
         let is_early = has(plan, NotRolledOut::WaitingForOthers);
-        let patience = demands
+        let waits = demands
             .iter()
-            .filter_map(|demand| Some(*self.since.get(&(demand.uid.clone(), demand.version))? + PATIENCE))
+            .filter_map(|demand| {
+                Some(*self.first_seen.get(&(demand.uid.clone(), demand.version))? + MAX_WAIT_FOR_OTHERS)
+            })
             .filter(|end| is_early && *end > now);
-        let turns = self.taken.values().map(|(_, since)| *since + LONGEST_TURN);
-        let refused = self.refused.values().map(|since| *since + RETRY);
-        let undone = Some(now + RETRY).filter(|_| !plan.restarts.is_empty());
-        patience.chain(turns).chain(refused).chain(undone).min()
+        let permits = self.rolling.values().map(|(_, since)| *since + MAX_PERMIT_TIME);
+        let refused = self.refused.values().map(|since| *since + RETRY_DELAY);
+        let undone = Some(now + RETRY_DELAY).filter(|_| !plan.restarts.is_empty());
+        waits.chain(permits).chain(refused).chain(undone).min()
     }
 }
 
-fn has(plan: &RestartPlan, finding: NotRolledOut) -> bool {
-    plan.usages.values().any(|usage| usage.outdated.contains_key(&finding))
+fn has(plan: &RestartPlan, reason: NotRolledOut) -> bool {
+    plan.usages.values().any(|usage| usage.outdated.contains_key(&reason))
 }

@@ -1,4 +1,4 @@
-//! Which pods of a namespace run that concern bindings? Of others nothing is kept.
+//! The running pods of a namespace that concern bindings. Nothing is kept of other pods.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,18 +17,18 @@ use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
 use crate::reconcilers::watch::RUNNING_PODS;
 
-/// The pods of a namespace that bindings select, or that have something of one.
+/// The pods of a namespace that a binding selects, or that carry a stamp of one.
 pub(super) struct Pods {
     events: BoxStream<'static, Result<Event<PartialObjectMeta<Api>>, Error>>,
     selectors: Vec<Selector>,
     known: HashMap<String, Pod>,
-    /// What a new list has brought so far.
+    /// The pods of the list in progress, while a watch restarts.
     listed: HashMap<String, Pod>,
     are_known: bool,
 }
 
 impl Pods {
-    /// Begins to watch them.
+    /// Starts the watch.
     pub(super) fn watch(client: &Client, namespace: &str, selectors: &[LabelSelector]) -> Self {
         let api = kube::Api::<PartialObjectMeta<Api>>::namespaced(client.clone(), namespace);
         let events = watcher(api, Config::default().fields(RUNNING_PODS)).default_backoff().boxed();
@@ -37,17 +37,17 @@ impl Pods {
         Self { events, selectors, known: HashMap::new(), listed: HashMap::new(), are_known: false }
     }
 
-    /// Whether all that there are have been seen.
+    /// Whether the pods have been listed once.
     pub(super) fn are_known(&self) -> bool {
         self.are_known
     }
 
-    /// All of them.
+    /// All these pods.
     pub(super) fn all(&self) -> Vec<&Pod> {
         self.known.values().collect()
     }
 
-    /// Returns when something has changed.
+    /// Returns when one of these pods has changed.
     pub(super) async fn change(&mut self) {
         // The stream never ends.
         while let Some(event) = self.events.next().await {
@@ -57,12 +57,12 @@ impl Pods {
                         return;
                     }
                 }
-                Err(error) => warn!(%error, "the watch of pods was interrupted and begins anew"),
+                Err(error) => warn!(%error, "watch of pods interrupted; retrying with back-off"),
             }
         }
     }
 
-    /// Takes one event in; returns whether it is news.
+    /// Applies an event; returns whether it changed anything.
     fn apply(&mut self, event: Event<PartialObjectMeta<Api>>) -> bool {
         match event {
             Event::Init => {
@@ -106,17 +106,17 @@ fn pod(object: &PartialObjectMeta<Api>) -> Pod {
         restarts: revisions(annotations, ANNOTATION_RESTART),
         controller: controller(meta),
         exempt: declines || annotations.contains_key(ANNOTATION_MIRROR),
-        leaving: meta.deletion_timestamp.is_some(),
+        terminating: meta.deletion_timestamp.is_some(),
     }
 }
 
-/// What controls an object.
+/// The controller of an object.
 pub(super) fn controller(meta: &ObjectMeta) -> Option<Controller> {
     let OwnerReference { uid, api_version, kind, name, .. } = domain::controller(meta)?.clone();
     Some(Controller { uid, api_version, kind, name })
 }
 
-/// The revisions that annotations tell, by what comes after the prefix: the UIDs of bindings.
+/// The revisions in annotations with this prefix, by the rest of the key: the UID of a binding.
 pub(super) fn revisions(annotations: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, i64> {
     let revision =
         |(key, value): (&String, &String)| Some((key.strip_prefix(prefix)?.to_owned(), value.parse().ok()?));
@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// Nothing that watches: the events come from the test.
+    /// Pods without a watch: the test applies the events.
     fn pods() -> Pods {
         let selector = json!({"matchLabels": {"app": "web"}});
         let selectors = vec![Selector::try_from(from::<LabelSelector>(selector)).unwrap()];
@@ -167,14 +167,14 @@ mod tests {
         assert!(pods.are_known());
         assert_eq!(names(&pods), ["selected", "stamped"]);
 
-        assert!(!pods.apply(Event::Apply(object("selected", &web))), "it is no news");
-        assert!(pods.apply(Event::Apply(object("selected", &json!({})))), "it is selected no more");
+        assert!(!pods.apply(Event::Apply(object("selected", &web))), "nothing has changed");
+        assert!(pods.apply(Event::Apply(object("selected", &json!({})))), "it is not selected any more");
         assert!(!pods.apply(Event::Apply(object("another", &json!({})))));
         assert!(!pods.apply(Event::Delete(object("another", &json!({})))));
         assert!(pods.apply(Event::Delete(object("stamped", &stamped))));
         assert_eq!(names(&pods), [""; 0]);
 
-        // After an interruption, what is gone is gone.
+        // After an interruption, pods that were deleted meanwhile disappear.
         pods.apply(Event::Apply(object("selected", &web)));
         pods.apply(Event::Init);
         pods.apply(Event::InitApply(object("new", &web)));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bindings_have_to_know_of_a_pod_is_read_from_its_metadata() {
+    fn everything_about_a_pod_comes_from_its_metadata() {
         let read = pod(&object(
             "web-1",
             &json!({
@@ -212,7 +212,7 @@ mod tests {
             restarts: [("a".into(), 1)].into(),
             controller: Some(controller),
             exempt: true,
-            leaving: true,
+            terminating: true,
         };
         assert_eq!(read, expected);
         assert!(pod(&object("mirror", &json!({"annotations": {"kubernetes.io/config.mirror": "x"}}))).exempt);

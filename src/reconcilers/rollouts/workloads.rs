@@ -1,4 +1,4 @@
-//! Who makes the pods of a namespace anew, and how is that restarted?
+//! The workloads of a namespace: which workload recreates a pod, and how is it restarted?
 
 use std::collections::BTreeMap;
 
@@ -14,51 +14,52 @@ use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::uid;
 use crate::reconcilers::kube_api::KubeApi;
 
-/// The group and version of workloads.
+/// The API version of workloads.
 const APPS: &str = "apps/v1";
 
-/// What is known of the workloads of a namespace.
+/// The known workloads of a namespace.
 pub(super) struct Workloads<'a> {
     api: &'a KubeApi,
     namespace: String,
-    /// By the UID of the controller of pods.
+    /// The owner of pods, by the UID of their controller.
     owners: BTreeMap<String, Owner>,
     templates: BTreeMap<Workload, Template>,
 }
 
 impl<'a> Workloads<'a> {
-    /// Of these nothing is known yet.
+    /// No workload is known yet.
     pub(super) fn new(api: &'a KubeApi, namespace: String) -> Self {
         Self { api, namespace, owners: BTreeMap::new(), templates: BTreeMap::new() }
     }
 
-    /// Who makes pods anew, by the UIDs of their controllers.
+    /// The owner that recreates pods, by the UID of their controller.
     pub(super) fn owners(&self) -> &BTreeMap<String, Owner> {
         &self.owners
     }
 
-    /// The workloads that are to be restarted.
+    /// The pod templates of the workloads that need a restart.
     pub(super) fn templates(&self) -> &BTreeMap<Workload, Template> {
         &self.templates
     }
 
-    /// Finds out who makes the pods anew that drift something. What is known and cannot have changed is not asked for.
-    pub(super) async fn find_out(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<(), Error> {
+    /// Reads the owners of the pods with drift, and the templates to restart. Owners do not change, so a known one is
+    /// not read again.
+    pub(super) async fn refresh(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<(), Error> {
         let mut wanted: BTreeMap<Workload, BTreeMap<String, i64>> = BTreeMap::new();
         let mut owners = BTreeMap::new();
         for pod in pods {
-            let lacks: Vec<_> =
+            let drifts: Vec<_> =
                 demands.iter().filter_map(|demand| Some((&demand.uid, demand.drift(pod)?))).collect();
-            let Some(controller) = pod.controller.as_ref().filter(|_| !lacks.is_empty()) else { continue };
+            let Some(controller) = pod.controller.as_ref().filter(|_| !drifts.is_empty()) else { continue };
             if !owners.contains_key(&controller.uid) {
                 let known = self.owners.get(&controller.uid).cloned();
                 let owner = if known.is_some() { known } else { self.owner(controller).await? };
                 owners.extend(owner.map(|owner| (controller.uid.clone(), owner)));
             }
             if let Some(Owner::Workload(workload)) = owners.get(&controller.uid)
-                && !pod.leaving
+                && !pod.terminating
             {
-                let restarts = lacks.iter().filter(|(_, drift)| drift.restart);
+                let restarts = drifts.iter().filter(|(_, drift)| drift.restart);
                 let restarts = restarts.map(|(uid, drift)| ((*uid).clone(), drift.revision));
                 wanted.entry(workload.clone()).or_default().extend(restarts);
             }
@@ -66,11 +67,11 @@ impl<'a> Workloads<'a> {
         self.owners = owners;
         self.templates.retain(|workload, _| wanted.contains_key(workload));
         for (workload, wanted) in wanted.into_iter().filter(|(_, wanted)| !wanted.is_empty()) {
-            let is_begun = |template: &Template| {
+            let is_restarted = |template: &Template| {
                 wanted.iter().all(|(uid, revision)| template.restarts.get(uid) == Some(revision))
             };
-            // A paused one may have been resumed.
-            if !self.templates.get(&workload).is_some_and(|known| is_begun(known) && !known.paused) {
+            // Read a paused workload again: it may have been resumed.
+            if !self.templates.get(&workload).is_some_and(|known| is_restarted(known) && !known.paused) {
                 let template = self.read(&workload).await?;
                 self.templates.remove(&workload);
                 self.templates.extend(template.map(|template| (workload, template)));
@@ -79,7 +80,7 @@ impl<'a> Workloads<'a> {
         Ok(())
     }
 
-    /// Who makes the pods of a controller anew; nothing if that is gone.
+    /// The owner that recreates the pods of a controller; `None` if the controller is gone.
     async fn owner(&self, controller: &Controller) -> Result<Option<Owner>, Error> {
         let top = if controller.api_version == APPS && controller.kind == "ReplicaSet" {
             let _permit = self.api.permit(&self.namespace).await;
@@ -106,7 +107,7 @@ impl<'a> Workloads<'a> {
         Ok(found.map(|found| template(&found)))
     }
 
-    /// Restarts a workload for exactly these revisions.
+    /// Restarts a workload, by stamping exactly these revisions on its pod template.
     pub(super) async fn restart(
         &mut self,
         workload: &Workload,
@@ -119,11 +120,11 @@ impl<'a> Workloads<'a> {
             .collect();
         let patch = json!({
             "apiVersion": APPS, "kind": workload.kind.as_str(),
-            // With the UID, nothing is made where nothing is any more.
+            // The UID keeps server-side apply from creating a workload that was deleted meanwhile.
             "metadata": {"name": workload.name, "uid": uid},
             "spec": {"template": {"metadata": {"annotations": annotations}}},
         });
-        // These annotations are ours, even where somebody has gone back to an earlier template.
+        // `force`: a client that restored an earlier template (`kubectl rollout undo`) owns these annotations.
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let _permit = self.api.permit(&self.namespace).await;
         let api = self.collection(workload.kind);

@@ -1,4 +1,4 @@
-//! The Secrets that hold the credentials of bindings. A digest of each is kept, so that a change is noticed.
+//! The Secrets that contain the credentials of bindings. The operator keeps only a digest of each, to detect drift.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,16 +17,16 @@ use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
 use crate::domain::credentials::digest;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::{NamespacedName, namespace};
-use crate::reconcilers::kube_api::{KubeApi, as_seen};
+use crate::reconcilers::kube_api::{KubeApi, exactly};
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::watch as watches;
 
-/// The Secrets that hold the credentials of bindings.
+/// The Secrets that contain the credentials of bindings.
 pub struct BindingSecrets {
     api: Arc<KubeApi>,
     bindings: Queue<ServiceBinding>,
     known: Mutex<HashMap<NamespacedName, Known>>,
-    /// What a new list has brought so far.
+    /// The Secrets of the list in progress, while a watch restarts.
     listed: Mutex<HashSet<NamespacedName>>,
     ready: watch::Sender<bool>,
 }
@@ -42,29 +42,29 @@ struct Known {
 }
 
 impl BindingSecrets {
-    /// None is known yet; a change requeues the binding.
+    /// No Secret is known yet. A change requeues the binding.
     pub fn new(api: Arc<KubeApi>, bindings: Queue<ServiceBinding>) -> Self {
         let ready = watch::Sender::new(false);
         Self { api, bindings, known: Mutex::default(), listed: Mutex::default(), ready }
     }
 
-    /// The digest of the binding's Secret, if there is one that is the binding's.
+    /// The digest of the binding's own Secret, if the watch has delivered one.
     pub fn digest(&self, binding: &ServiceBinding) -> Option<String> {
         let name = (namespace(binding).to_owned(), binding.secret_name().to_owned());
         let known = self.lock().get(&name).cloned()?;
         is_owned_by(&known.binding, binding).then_some(known.digest)
     }
 
-    /// Looks at the place of the binding's Secret.
+    /// Reads the Secret with the name of the binding's, and tells whether it belongs to the binding.
     pub async fn slot(&self, binding: &ServiceBinding) -> Result<SecretSlot, Error> {
         let found =
-            self.collection(binding).get_opt(binding.secret_name()).await.during("looking for the Secret")?;
+            self.collection(binding).get_opt(binding.secret_name()).await.during("reading the Secret")?;
         Ok(SecretSlot::of(binding, found))
     }
 
-    /// Writes the binding's Secret: creates it in a vacant slot, replaces the binding's own; returns the digest of its
-    /// entries. Nothing is returned, and no Secret touched, if the slot is foreign, or if another client creates a Secret
-    /// there meanwhile: server-side apply could not promise that.
+    /// Creates or replaces the binding's Secret; returns the digest of its entries. If the slot is foreign, or another
+    /// client creates a Secret there meanwhile, it returns `None` and touches no Secret. Server-side apply could not
+    /// guarantee that.
     pub async fn write(
         &self,
         binding: &ServiceBinding,
@@ -90,22 +90,22 @@ impl BindingSecrets {
                 let secret = Secret { metadata, data: Some(data), type_, ..Secret::default() };
                 match api.create(&parameters, &secret).await {
                     Err(kube::Error::Api(status)) if status.is_already_exists() => return Ok(None),
-                    created => created.during("making the Secret")?,
+                    created => created.during("creating the Secret")?,
                 }
             }
         };
-        self.know(&written);
+        self.remember(&written);
         Ok(Some(digest(&written.data.unwrap_or_default())))
     }
 
-    /// Deletes the binding's Secret, if there is one that is its own.
+    /// Deletes the binding's own Secret, if there is one.
     pub async fn delete(&self, binding: &ServiceBinding) -> Result<(), Error> {
         if self.digest(binding).is_none() {
             return Ok(());
         }
         let SecretSlot::Ours(secret) = self.slot(binding).await? else { return Ok(()) };
         let _permit = self.api.permit(namespace(binding)).await;
-        let deleted = self.collection(binding).delete(binding.secret_name(), &as_seen(secret.as_ref())).await;
+        let deleted = self.collection(binding).delete(binding.secret_name(), &exactly(secret.as_ref())).await;
         match deleted.during("deleting the Secret") {
             Err(error) if !error.is_not_found() => Err(error),
             Ok(_) | Err(_) => Ok(()),
@@ -116,27 +116,27 @@ impl BindingSecrets {
         Api::namespaced(self.api.client.clone(), namespace(binding))
     }
 
-    /// Returns when all of them are known.
+    /// Returns once all of them are listed.
     pub async fn wait_until_ready(&self) {
-        // The sender lives as long as we do.
+        // This cannot fail: `self` owns the sender.
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Follows them for ever; a change requeues the binding.
+    /// Watches them for ever; a change requeues the binding.
     pub async fn follow(self: Arc<Self>) {
         let config = Config::default().labels(LABEL_CREDENTIALS);
         let events = watcher(Api::<Secret>::all(self.api.client.clone()), config).default_backoff();
         watches::follow(events, |event| self.apply(event)).await;
     }
 
-    /// Takes one event in.
+    /// Applies an event.
     pub fn apply(&self, event: Event<Secret>) {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Init => listed().clear(),
             Event::InitApply(secret) => {
                 listed().insert(name(&secret));
-                self.saw(&secret);
+                self.observe(&secret);
             }
             Event::InitDone => {
                 let listed = listed();
@@ -145,9 +145,9 @@ impl BindingSecrets {
                 }
                 self.ready.send_replace(true);
             }
-            Event::Apply(secret) => self.saw(&secret),
+            Event::Apply(secret) => self.observe(&secret),
             Event::Delete(secret) => {
-                // One that was made anew may be known already.
+                // A newer Secret of the same name may be known already, from the operator's own write.
                 let (name, mut known) = (name(&secret), self.lock());
                 if known.get(&name).is_some_and(|known| known.version <= version(&secret)) {
                     known.remove(&name);
@@ -159,9 +159,9 @@ impl BindingSecrets {
         }
     }
 
-    fn saw(&self, secret: &Secret) {
+    fn observe(&self, secret: &Secret) {
         let former = self.lock().get(&name(secret)).cloned();
-        if self.know(secret) {
+        if self.remember(secret) {
             let former = former.map(|known| known.binding_name);
             let owner = owner(secret).map(|owner| owner.name.clone());
             for binding in former.iter().chain(&owner) {
@@ -170,8 +170,8 @@ impl BindingSecrets {
         }
     }
 
-    /// Takes note of a Secret; false if it is not news.
-    fn know(&self, secret: &Secret) -> bool {
+    /// Remembers a Secret, unless this version or a newer one is known; whether that changed anything.
+    fn remember(&self, secret: &Secret) -> bool {
         let version = version(secret);
         let mut known = self.lock();
         let old = known.get(&name(secret));
@@ -181,13 +181,13 @@ impl BindingSecrets {
         let Some(owner) = owner(secret) else {
             return known.remove(&name(secret)).is_some();
         };
-        let kept = Known {
+        let entry = Known {
             binding: owner.uid.clone(),
             binding_name: owner.name.clone(),
             digest: digest(&secret.data.clone().unwrap_or_default()),
             version,
         };
-        known.insert(name(secret), kept);
+        known.insert(name(secret), entry);
         true
     }
 
@@ -204,8 +204,8 @@ fn version(secret: &Secret) -> u64 {
     secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
-/// As servicebinding.io has it (“Provisioned Service”) where the spec says what it is, else as service-catalog did. It cannot
-/// be changed later.
+/// The type of a new Secret. With `spec.type` it is as servicebinding.io has it (“Provisioned Service”), else `Opaque`
+/// as in the archived service-catalog. It is immutable.
 fn type_(binding: &ServiceBinding) -> String {
     match binding.spec.type_.as_str() {
         "" => "Opaque".to_owned(),

@@ -1,5 +1,5 @@
-//! Whose is a Secret? The ownership rule: a Secret is a binding's if the binding controls it, by UID. The operator
-//! replaces and deletes no other, even one of the name that the binding's Secret should have.
+//! The ownership rule: a Secret belongs to a binding if its controller reference has the binding's UID. The operator
+//! never replaces or deletes any other Secret, even one with the name of the binding's Secret.
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -9,19 +9,19 @@ use crate::crd::names::LABEL_CREDENTIALS;
 use crate::domain::controller;
 use crate::reconcilers::scope;
 
-/// What is in the place of a binding's Secret.
+/// What exists under the name of a binding's Secret.
 #[derive(Debug)]
 pub enum SecretSlot {
     /// No Secret has the name.
     Vacant,
     /// The binding's own Secret.
     Ours(Box<Secret>),
-    /// A Secret that is not the binding's.
+    /// A Secret that does not belong to the binding.
     Foreign,
 }
 
 impl SecretSlot {
-    /// Looks whose the Secret is that was found under the name of the binding's.
+    /// The slot, given the Secret that was found under the name of the binding's.
     pub fn of(binding: &ServiceBinding, found: Option<Secret>) -> Self {
         match found {
             None => Self::Vacant,
@@ -33,17 +33,17 @@ impl SecretSlot {
     }
 }
 
-/// The binding that a Secret belongs to.
+/// The controller reference of a Secret: the binding to which it belongs.
 pub fn owner(secret: &Secret) -> Option<&OwnerReference> {
     controller(&secret.metadata)
 }
 
-/// Whether a Secret whose owner has this UID is the binding's.
+/// Whether a Secret with this owner UID belongs to the binding.
 pub fn is_owned_by(owner_uid: &str, binding: &ServiceBinding) -> bool {
     binding.metadata.uid.as_deref() == Some(owner_uid)
 }
 
-/// The metadata of a new Secret of the binding: with it, it is the binding's.
+/// The metadata of a new Secret, which make it the binding's.
 pub fn metadata(binding: &ServiceBinding) -> ObjectMeta {
     ObjectMeta {
         name: Some(binding.secret_name().to_owned()),

@@ -1,4 +1,4 @@
-//! The users' Secrets that objects refer to. Each is watched by its name, and nothing of it is kept.
+//! The users' Secrets to which objects refer. Each is watched by name, as metadata only, and never cached.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::reconcilers::identity::NamespacedName;
 /// Requeues the object that refers to a Secret.
 type Requeue = Arc<dyn Fn() + Send + Sync>;
 
-/// The users' Secrets that objects refer to.
+/// The watches of the users' Secrets to which objects refer.
 pub struct ReferencedSecrets {
     client: Client,
     watches: Mutex<HashMap<NamespacedName, Watch>>,
@@ -40,12 +40,13 @@ impl fmt::Debug for ReferencedSecrets {
 }
 
 impl ReferencedSecrets {
-    /// None yet.
+    /// No watches yet.
     pub fn new(client: Client) -> Self {
         Self { client, watches: Mutex::default() }
     }
 
-    /// The object `user` refers to exactly these Secrets from now on, and is requeued when one changes.
+    /// Watches exactly these Secrets for the object `user`, and requeues it when one of them changes. A Secret to which
+    /// no object refers any more is no longer watched.
     pub fn refer(
         &self,
         user: &str,
@@ -67,28 +68,30 @@ impl ReferencedSecrets {
         });
     }
 
-    /// The entries of a Secret, if it exists.
+    /// Reads the entries of a Secret; `None` if it does not exist.
     pub async fn entries(&self, namespace: &str, name: &str) -> Result<Option<SecretData>, Error> {
         let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
         let found = api.get_opt(name).await.during("reading a Secret")?;
         Ok(found.map(|secret| secret.data.unwrap_or_default()))
     }
 
-    /// The values that `parametersFrom` names, each with the name of its source, or what is missing.
+    /// The values to which `spec.parametersFrom` refers, each with the name of its source; or what is missing.
     pub async fn parameters(
         &self,
         namespace: &str,
         sources: &[ParametersFromSource],
     ) -> Result<Explained<Vec<(String, Vec<u8>)>>, Error> {
         let mut values = Vec::new();
-        for reference in sources.iter().filter_map(|source| source.secret_key_ref.as_ref()) {
+        for (index, source) in sources.iter().enumerate() {
+            let Some(reference) = &source.secret_key_ref else { continue };
+            let field = format!("spec.parametersFrom[{index}].secretKeyRef");
             let (name, key) = (&reference.name, &reference.key);
             let Some(secret) = self.entries(namespace, name).await? else {
-                return Ok(Err(format!("parametersFrom names the Secret {name:?}, which does not exist")));
+                return Ok(Err(format!("{field} names the Secret {name:?}, which does not exist")));
             };
             let Some(ByteString(value)) = secret.get(key).cloned() else {
                 return Ok(Err(format!(
-                    "parametersFrom names the key {key:?} of the Secret {name:?}, which it does not have"
+                    "{field} names the key {key:?}, which the Secret {name:?} does not have"
                 )));
             };
             values.push((format!("key {key:?} of Secret {name:?}"), value));
@@ -100,14 +103,16 @@ impl ReferencedSecrets {
         let users: Arc<Mutex<HashMap<String, Requeue>>> = Arc::default();
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
         let config = Config::default().fields(&format!("metadata.name={name}"));
-        let told = Arc::clone(&users);
+        let notified = Arc::clone(&users);
         let task = tokio::spawn(async move {
             let touched = watcher(api, config).default_backoff().touched_objects();
             pin_mut!(touched);
             while let Some(event) = touched.next().await {
                 match event {
-                    Ok(_) => lock(&told).values().for_each(|requeue| requeue()),
-                    Err(error) => warn!(%error, "the watch of a Secret was interrupted and begins anew"),
+                    Ok(_) => lock(&notified).values().for_each(|requeue| requeue()),
+                    Err(error) => {
+                        warn!(%error, "watch of a referenced Secret interrupted; retrying with back-off");
+                    }
                 }
             }
         });
@@ -119,7 +124,7 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The Secrets that `parametersFrom` refers to.
+/// The Secrets to which `spec.parametersFrom` refers.
 pub fn references(namespace: &str, sources: &[ParametersFromSource]) -> BTreeSet<NamespacedName> {
     let keys = sources.iter().filter_map(|source| source.secret_key_ref.as_ref());
     keys.map(|reference| (namespace.to_owned(), reference.name.clone())).collect()

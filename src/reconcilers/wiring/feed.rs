@@ -1,4 +1,4 @@
-//! The one watch of a kind: it fills a cache, and tells its listeners which object has changed.
+//! The one watch of a kind. It fills a cache and notifies its listeners of each change, as an informer does.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -14,28 +14,29 @@ use serde::de::DeserializeOwned;
 
 use crate::reconcilers::watch;
 
-/// The annotation in which kubectl keeps a copy of the object: of no use to us, and as large as the object.
+/// The annotation in which kubectl stores a copy of the object. The operator does not need it, and it is as large as
+/// the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// What a watch brought of an object.
+/// A change of an object, as a watch delivered it.
 pub struct Change<'a, K> {
-    /// As the watch had it before; nothing if it appears.
+    /// The previous version in the cache; `None` for a new object.
     pub before: Option<&'a K>,
-    /// As it is now, or as it was last if it is gone.
+    /// The current version; the last one if the object is gone.
     pub object: &'a K,
-    /// Whether it is gone.
+    /// Whether the object is gone.
     pub is_gone: bool,
 }
 
-/// Told of every object that appeared, changed or went.
+/// Called for every object that appeared, changed or is gone.
 pub type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 
-/// One watch of a kind: what it brings fills a store and is told to the listeners.
+/// The watch of a kind, with the cache that it fills and the listeners that it notifies.
 pub struct Feed<K: Resource<DynamicType = ()> + Clone + 'static> {
     store: Store<K>,
     writer: Writer<K>,
     listeners: Vec<Listener<K>>,
-    /// What was known when a new list began.
+    /// The cache at the start of the list in progress, while a watch restarts.
     before: HashMap<ObjectRef<K>, Arc<K>>,
 }
 
@@ -43,24 +44,24 @@ impl<K> Feed<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    /// An empty store, and the feed that fills it.
+    /// A feed, and the empty cache that it fills.
     pub fn new() -> (Self, Store<K>) {
         let (store, writer) = store();
         (Self { store: store.clone(), writer, listeners: Vec::new(), before: HashMap::new() }, store)
     }
 
-    /// Tells these, too.
-    pub fn tell(&mut self, listeners: impl IntoIterator<Item = Listener<K>>) {
+    /// Adds listeners.
+    pub fn add_listeners(&mut self, listeners: impl IntoIterator<Item = Listener<K>>) {
         self.listeners.extend(listeners);
     }
 
-    /// Follows the collection for ever.
+    /// Watches the collection for ever.
     pub async fn follow(mut self, api: Api<K>, config: Config) {
         let events = watcher(api, config).default_backoff().modify(trim);
         watch::follow(events, |event| self.apply(event)).await;
     }
 
-    /// Takes one event in. After an interruption, what is gone is told of as well.
+    /// Applies an event. After an interruption, listeners are also notified of objects that were deleted meanwhile.
     pub fn apply(&mut self, event: Event<K>) {
         let before = match &event {
             Event::Init => {
@@ -72,22 +73,22 @@ where
         };
         self.writer.apply_watcher_event(&event);
         match event {
-            Event::Apply(object) => self.told(before.as_deref(), &object, false),
-            Event::Delete(object) => self.told(before.as_deref(), &object, true),
+            Event::Apply(object) => self.notify(before.as_deref(), &object, false),
+            Event::Delete(object) => self.notify(before.as_deref(), &object, true),
             Event::InitDone => {
                 let mut before = std::mem::take(&mut self.before);
                 for (key, object) in index(&self.store) {
-                    self.told(before.remove(&key).as_deref(), &object, false);
+                    self.notify(before.remove(&key).as_deref(), &object, false);
                 }
                 for gone in before.values() {
-                    self.told(Some(gone), gone, true);
+                    self.notify(Some(gone), gone, true);
                 }
             }
             Event::Init | Event::InitApply(_) => {}
         }
     }
 
-    fn told(&self, before: Option<&K>, object: &K, is_gone: bool) {
+    fn notify(&self, before: Option<&K>, object: &K, is_gone: bool) {
         let change = Change { before, object, is_gone };
         self.listeners.iter().for_each(|listener| listener(&change));
     }
@@ -101,7 +102,7 @@ where
     store.state().into_iter().map(|object| (ObjectRef::from_obj(object.as_ref()), object)).collect()
 }
 
-/// What is kept of an object in memory.
+/// Removes what need not be kept in memory.
 fn trim<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
     object.annotations_mut().remove(LAST_APPLIED);

@@ -1,4 +1,5 @@
-//! What every reconciler needs besides its kind: a timeout, contained panics, back-off, metrics, logs.
+//! What every reconciler needs, whatever its kind: a check for a stale cache, a timeout, contained panics, back-off,
+//! metrics and logs. The entry point is [`run`].
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -19,16 +20,16 @@ use crate::reconcilers::identity::uid;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::queue;
 
-/// A reconcile may wait for one answer of a broker and a few of the API server.
+/// Timeout of a reconcile. It covers one response of a broker and a few of the API server.
 const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
-/// The delay after the first failed reconcile; it doubles with each further one.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-/// The delay after something was not found: by then the watches have told what is gone.
-const RETRY_NOT_FOUND: Duration = Duration::from_secs(10);
-/// The longest delay.
-const LONGEST_RETRY: Duration = Duration::from_mins(5);
+/// The back-off after the first failed reconcile; it doubles with each further one.
+const MIN_BACK_OFF: Duration = Duration::from_millis(500);
+/// The delay after a 404: by then the watches have delivered the deletion.
+const RETRY_NOT_FOUND_AFTER: Duration = Duration::from_secs(10);
+/// The longest back-off.
+const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 
-/// Runs a reconciler, from when this replica leads until its queue is closed.
+/// Runs a reconciler from the moment at which this replica becomes the leader until its queue is closed.
 pub async fn run<K, F, P>(
     store: Store<K>,
     queue: UnboundedReceiver<ObjectRef<K>>,
@@ -46,7 +47,7 @@ pub async fn run<K, F, P>(
         move |object: Arc<K>, context: Arc<Context>| {
             reconcile_once(object, context, reconcile.clone(), failures.clone()).boxed()
         },
-        move |object, error: &Error, _| Action::requeue(counted.another(uid(object.as_ref()), error)),
+        move |object, error: &Error, _| Action::requeue(counted.back_off(uid(object.as_ref()), error)),
         context,
         store,
         requests,
@@ -55,7 +56,7 @@ pub async fn run<K, F, P>(
     reconciles
         .for_each(async |reconciled| {
             if let Err(controller::Error::QueueError(error)) = reconciled {
-                error!(%error, "the queue failed");
+                error!(%error, "the reconcile queue failed");
             }
         })
         .await;
@@ -113,8 +114,8 @@ where
     }
 }
 
-/// Whether the watch has told by now that the object is gone. If it has not, perhaps another object was not found that the
-/// reconcile writes.
+/// Whether the watch has delivered the deletion of the object. If not, the 404 may be about another object that the
+/// reconcile writes, and the reconcile is retried.
 fn is_gone<K: Kind>(context: &Context, object: &K) -> bool {
     let known = K::cache(&context.caches).get(&ObjectRef::from_obj(object));
     known.is_none_or(|known| uid(known.as_ref()) != uid(object))
@@ -126,7 +127,7 @@ fn describe(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// How often the reconciles of an object have failed in a row.
+/// How many reconciles of each object have failed in a row.
 #[derive(Clone, Default)]
 struct Failures(Arc<Mutex<HashMap<String, u32>>>);
 
@@ -135,17 +136,17 @@ impl Failures {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    /// Counts one more; returns how long to wait.
-    fn another(&self, uid: &str, error: &Error) -> Duration {
+    /// Counts a failure; returns the delay until the retry. A conflict or a 404 is not a failure.
+    fn back_off(&self, uid: &str, error: &Error) -> Duration {
         if error.is_conflict() {
-            return FIRST_RETRY;
+            return MIN_BACK_OFF;
         }
         if error.is_not_found() {
-            return RETRY_NOT_FOUND;
+            return RETRY_NOT_FOUND_AFTER;
         }
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(uid.to_owned()).or_default();
         *count = count.saturating_add(1);
-        FIRST_RETRY.saturating_mul(1 << (*count - 1).min(16)).min(LONGEST_RETRY)
+        MIN_BACK_OFF.saturating_mul(1 << (*count - 1).min(16)).min(MAX_BACK_OFF)
     }
 }

@@ -1,4 +1,4 @@
-//! Which change requeues which objects? Each kind of the table requeues the object itself; here are the others.
+//! Which change requeues which objects? Every change requeues the changed object itself; this file adds the others.
 
 use std::sync::Arc;
 
@@ -21,41 +21,51 @@ use crate::reconcilers::kinds::alpha::{self, Alpha};
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::scope::{self, Cluster, Namespaced, Scope, class_of, plan_of};
 
-/// Connects the watch of each kind with the queues of other kinds.
+/// Connects the watch of each kind to the queues of other kinds.
 pub fn connect(
     kinds: &mut WatchedKinds,
     namespaces: &mut Feed<PartialObjectMeta<Namespace>>,
     rollouts: Queue<ServiceBinding>,
     context: &Arc<Context>,
 ) {
-    kinds.cluster_brokers.feed.tell([alpha_of_child::<Broker>(context)]);
-    kinds.cluster_classes.feed.tell([waiting_instances(context), instances_of_class::<Cluster>(context)]);
-    kinds.classes.feed.tell([waiting_instances(context), instances_of_class::<Namespaced>(context)]);
-    kinds.cluster_plans.feed.tell([
+    kinds.cluster_brokers.feed.add_listeners([alpha_of_child::<Broker>(context)]);
+    kinds.cluster_classes.feed.add_listeners([
+        catalog_events(context),
+        waiting_instances(context),
+        instances_of_class::<Cluster>(context),
+    ]);
+    kinds.classes.feed.add_listeners([
+        catalog_events(context),
+        waiting_instances(context),
+        instances_of_class::<Namespaced>(context),
+    ]);
+    kinds.cluster_plans.feed.add_listeners([
+        catalog_events(context),
         waiting_instances(context),
         rejected_bindings(context),
         instances_of_plan::<Cluster>(context),
     ]);
-    kinds.plans.feed.tell([
+    kinds.plans.feed.add_listeners([
+        catalog_events(context),
         waiting_instances(context),
         rejected_bindings(context),
         instances_of_plan::<Namespaced>(context),
     ]);
-    kinds.instances.feed.tell([
+    kinds.instances.feed.add_listeners([
         bindings_of_instance(context),
         catalog_of_instance::<Cluster>(context),
         catalog_of_instance::<Namespaced>(context),
         alpha_of_child::<Instance>(context),
     ]);
-    kinds.bindings.feed.tell([
+    kinds.bindings.feed.add_listeners([
         instance_of_binding(context),
         alpha_of_child::<Binding>(context),
         rollouts_of_binding(rollouts),
     ]);
-    namespaces.tell([bindings_of_terminating_namespace(context)]);
+    namespaces.add_listeners([bindings_of_terminating_namespace(context)]);
 }
 
-/// The restarts of workloads, if the binding concerns pods, or did.
+/// The rollouts of the namespace, if the binding concerns pods, or did before.
 fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
     Box::new(move |change| {
         if concerns_pods(change.object) || change.before.is_some_and(concerns_pods) {
@@ -64,7 +74,7 @@ fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding>
     })
 }
 
-/// The alpha object whose child has changed, or another object that is in its child's place.
+/// The alpha object whose child, or another object of its child's name, has changed.
 fn alpha_of_child<A: Alpha>(context: &Arc<Context>) -> Listener<A::Child> {
     let context = Arc::clone(context);
     Box::new(move |change| {
@@ -73,6 +83,12 @@ fn alpha_of_child<A: Alpha>(context: &Arc<Context>) -> Listener<A::Child> {
             A::queue(&context.queues).requeue(alpha);
         }
     })
+}
+
+/// Wakes the tasks that wait for the cache to show a class or a plan.
+fn catalog_events<K>(context: &Arc<Context>) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |_| context.catalog_events.notify_waiters())
 }
 
 /// The instances that wait for any class or plan to change.
@@ -85,18 +101,18 @@ fn waiting_instances<K>(context: &Arc<Context>) -> Listener<K> {
     })
 }
 
-/// The instances of a class that is no longer what they were decided on.
+/// The instances of a class whose terms have changed.
 fn instances_of_class<S: Scope>(context: &Arc<Context>) -> Listener<S::Class> {
     instances_of::<S, _>(context, class_of::<S>, |before, now| ClassTerms::of(before) == ClassTerms::of(now))
 }
 
-/// The same for a plan.
+/// The instances of a plan whose terms have changed.
 fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
     instances_of::<S, _>(context, plan_of::<S>, |before, now| PlanTerms::of(before) == PlanTerms::of(now))
 }
 
-/// The instances of a class or plan that has gone or changed, unless they have nothing to do with the change. Those that refer
-/// to one that is not there [wait](waiting_instances) for it.
+/// The instances of a class or plan that is gone, or whose change `is_same` does not ignore. A new class or plan needs
+/// no requeue here: instances that refer to a missing one are [waiting](waiting_instances).
 fn instances_of<S: Scope, K: Kind>(
     context: &Arc<Context>,
     of: fn(&ServiceInstance) -> Option<&str>,
@@ -116,7 +132,7 @@ fn instances_of<S: Scope, K: Kind>(
     })
 }
 
-/// The bindings whose parameters do not fit the schema of a plan.
+/// The bindings whose parameters do not match the schema of a plan.
 fn rejected_bindings<K>(context: &Arc<Context>) -> Listener<K> {
     let context = Arc::clone(context);
     Box::new(move |_| {
@@ -133,14 +149,14 @@ fn bindings_of_instance(context: &Arc<Context>) -> Listener<ServiceInstance> {
         let instance = change.object;
         for binding in context.caches.bindings.state() {
             let named = binding.spec.instance_ref.name == instance.name_any();
-            if named && scope::is_beside(binding.as_ref(), instance) {
+            if named && scope::is_in_same_namespace(binding.as_ref(), instance) {
                 context.queues.bindings.requeue_object(&binding);
             }
         }
     })
 }
 
-/// The bindings of a namespace that is being deleted, which may wait for its pods.
+/// The bindings of a namespace that is being deleted: they no longer wait for its pods.
 fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
     let context = Arc::clone(context);
     Box::new(move |change| {
@@ -156,7 +172,8 @@ fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<Partial
     })
 }
 
-/// The classes, plans and brokers that an instance has left, by an update or by going: they may have waited for that.
+/// The classes, plans and brokers to which an instance refers no longer, because it was updated or is gone. Their
+/// deletion may have waited for that.
 fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInstance> {
     let context = Arc::clone(context);
     Box::new(move |change| {
@@ -182,7 +199,7 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
     })
 }
 
-/// What an instance referred to, and does not any more.
+/// The names to which an instance referred before and does not refer any more.
 fn left<'a>(
     change: &Change<'a, ServiceInstance>,
     of: fn(&ServiceInstance) -> Option<&str>,
@@ -192,7 +209,7 @@ fn left<'a>(
     last.filter_map(of).filter(move |name| now != Some(*name))
 }
 
-/// The instance of a binding, if it waits for the binding to be deleted.
+/// The instance of a binding, if it is being deleted: it may wait for the binding.
 fn instance_of_binding(context: &Arc<Context>) -> Listener<ServiceBinding> {
     let context = Arc::clone(context);
     Box::new(move |change| {

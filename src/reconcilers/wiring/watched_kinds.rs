@@ -1,4 +1,4 @@
-//! What does each line of the table of kinds get? A watch, a cache, a queue and a reconciler.
+//! Gives each kind of the table its watch, its cache, its queue and its reconciler.
 
 use std::sync::Arc;
 
@@ -21,11 +21,11 @@ use crate::reconcilers::kinds::{alpha, binding, broker, catalog_entry, instance}
 use crate::reconcilers::queue::{Queue, Queues};
 use crate::reconcilers::scope::{Cluster, Namespaced};
 
-/// Futures that end only when they are dropped.
+/// The tasks of the operator: futures that run until they are dropped.
 pub struct Tasks {
-    /// Fill the caches.
+    /// They fill the caches.
     pub watches: Vec<BoxFuture<'static, ()>>,
-    /// Work, as long as this replica leads.
+    /// They reconcile, once this replica leads.
     pub reconcilers: Vec<BoxFuture<'static, ()>>,
 }
 
@@ -33,23 +33,24 @@ pub struct Tasks {
 pub struct WatchedKind<K: Kind> {
     /// The watch, which fills the cache.
     pub feed: Feed<K>,
-    /// The objects that are requeued, as the reconciler reads them.
+    /// The requeued objects, for the reconciler.
     pub requests: UnboundedReceiver<ObjectRef<K>>,
 }
 
 impl<K: Kind> WatchedKind<K> {
-    /// A change of an object requeues the object.
+    /// A watch whose changes requeue the changed object, with its cache and its queue.
     fn new() -> (Self, Store<K>, Queue<K>) {
         let (mut feed, cache) = Feed::new();
         let (queue, requests) = Queue::new();
         let itself = queue.clone();
         let itself: Listener<K> = Box::new(move |change| itself.requeue_object(change.object));
-        feed.tell([itself]);
+        feed.add_listeners([itself]);
         (Self { feed, requests }, cache, queue)
     }
 }
 
-/// An object that has another one's name takes its place, which can be all that a watch tells after an interruption.
+/// Forgets objects that are gone. After an interruption, a watch may deliver no deletion but only a new object of the
+/// same name, so a changed UID counts as well.
 fn forget_gone<K: Kind>(context: &Arc<Context>) -> Listener<K> {
     let context = Arc::clone(context);
     Box::new(move |change| {
@@ -74,7 +75,7 @@ macro_rules! define {
         }
 
         impl WatchedKinds {
-            /// Empty caches and queues, and what fills them.
+            /// The kinds, with their empty caches and queues.
             pub fn new(namespaces: Store<PartialObjectMeta<Namespace>>) -> (Self, Caches, Queues) {
                 $(let $name = WatchedKind::new();)*
                 let caches = Caches { $($name: $name.1,)* namespaces };
@@ -82,10 +83,10 @@ macro_rules! define {
                 (Self { $($name: $name.0,)* }, caches, queues)
             }
 
-            /// Whatever is remembered of an object goes with it.
+            /// Makes the context forget an object when it is gone.
             pub fn forget_gone(&mut self, context: &Arc<Context>) {
                 $(
-                    self.$name.feed.tell([forget_gone(context)]);
+                    self.$name.feed.add_listeners([forget_gone(context)]);
                 )*
             }
 

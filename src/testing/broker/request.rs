@@ -1,4 +1,4 @@
-//! What a broker was asked.
+//! The requests that a broker receives.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,36 +7,36 @@ use axum::body::to_bytes;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-/// The endpoints of the API.
+/// The endpoints of the OSB API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// What is there to choose from?
+    /// `GET /v2/catalog`.
     Catalog,
-    /// Make an instance.
+    /// Provision an instance.
     Provision,
-    /// Show an instance.
+    /// Fetch an instance.
     FetchInstance,
-    /// Change an instance.
+    /// Update an instance.
     Update,
-    /// Remove an instance.
+    /// Deprovision an instance.
     Deprovision,
-    /// How far is an instance?
+    /// Poll the last operation of an instance.
     PollInstance,
-    /// Make a binding.
+    /// Create a binding.
     Bind,
-    /// Show a binding.
+    /// Fetch a binding.
     FetchBinding,
-    /// Remove a binding.
+    /// Delete a binding.
     Unbind,
-    /// How far is a binding?
+    /// Poll the last operation of a binding.
     PollBinding,
-    /// There is no such endpoint.
+    /// No endpoint of the API.
     Unknown,
 }
 
 impl Endpoint {
-    /// Whether a request to it changes an instance or its bindings.
-    pub fn changes_something(self) -> bool {
+    /// Whether a request to this endpoint changes an instance or its bindings.
+    pub fn is_mutating(self) -> bool {
         matches!(self, Self::Provision | Self::Update | Self::Deprovision | Self::Bind | Self::Unbind)
     }
 
@@ -59,14 +59,14 @@ impl Endpoint {
     }
 }
 
-/// A request.
+/// A request to a broker.
 #[derive(Clone)]
 pub struct Request {
-    /// To what.
+    /// The endpoint that the path and method select.
     pub endpoint: Endpoint,
-    /// The instance's id, if there is one.
+    /// The instance's id; empty if the path has none.
     pub instance: String,
-    /// The binding's id, if there is one.
+    /// The binding's id; empty if the path has none.
     pub binding: String,
     /// The query.
     pub query: BTreeMap<String, String>,
@@ -76,7 +76,7 @@ pub struct Request {
 }
 
 impl fmt::Debug for Request {
-    /// The headers are the same for all.
+    /// Without the headers, which are the same for all requests.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { endpoint, instance, binding, query, body, .. } = self;
         write!(f, "{endpoint:?} {instance} {binding} {query:?} {body}")
@@ -90,7 +90,7 @@ impl Request {
         let path: Vec<&str> = head.uri.path().trim_start_matches('/').split('/').collect();
         let id = |at: usize| path.get(at).copied().unwrap_or_default().to_owned();
         let query = head.uri.query().unwrap_or_default();
-        // A caller that goes away before its request is complete has asked nothing.
+        // A caller that disconnects before its request is complete counts as a request without a body.
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
         Self {
             endpoint: Endpoint::of(&head.method, &path),
@@ -107,7 +107,7 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A value of the query, or nothing.
+    /// A parameter of the query; empty if it is absent.
     pub fn query(&self, name: &str) -> &str {
         self.query.get(name).map_or("", String::as_str)
     }

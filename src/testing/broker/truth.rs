@@ -1,4 +1,4 @@
-//! What really exists at a broker, and how a broker that makes no mistakes answers.
+//! The state of a broker, and the answers of a broker without faults.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 
 use super::request::{Endpoint, Request};
 
-/// What all that is secret carries, so that it is found wherever it is told.
+/// Every secret value contains this mark, so that tests find a leak wherever it appears.
 pub const MARK: &str = "Xq7tainted4Zk9w";
 
 type Answer = (u16, Value);
 
-/// What exists.
+/// The state of a broker.
 #[derive(Debug, Default)]
 pub struct Truth {
     /// The instances, by id.
     pub instances: BTreeMap<String, Instance>,
-    /// No asynchronous operation ends as long as this is so.
+    /// While this is set, no asynchronous operation ends.
     pub stalled: bool,
-    /// How long bindings that are made from now on are valid, as their `metadata` has it; `null` if nothing is said.
+    /// The `metadata` of new bindings, which says how long they are valid; `null` for none.
     pub metadata: Value,
-    /// The names of operations that have failed: whoever asks again is told so again.
+    /// The names of failed operations: polling one again answers `failed` again.
     failed: BTreeSet<String>,
     counter: u64,
 }
@@ -32,12 +32,12 @@ pub struct Instance {
     pub service: String,
     /// The plan's id.
     pub plan: String,
-    /// Its parameters; `null` if none were given.
+    /// Its parameters; `null` without any.
     pub parameters: Value,
     /// Its bindings, by id.
     pub bindings: BTreeMap<String, Binding>,
     former_plans: Vec<String>,
-    /// Plan and parameters before an update under way.
+    /// Plan and parameters before the update in flight.
     former: Option<(String, Value)>,
     operation: Option<Operation>,
 }
@@ -45,17 +45,17 @@ pub struct Instance {
 /// A binding.
 #[derive(Clone, Debug, Default)]
 pub struct Binding {
-    /// Its parameters; `null` if none were given.
+    /// Its parameters; `null` without any.
     pub parameters: Value,
-    /// What the application gets.
+    /// The credentials for the application.
     pub credentials: Value,
-    /// The binding that it was made from; `null` if it was made from none.
+    /// The id of its predecessor (rotation); `null` if it has none.
     pub predecessor: Value,
     metadata: Value,
     operation: Option<Operation>,
 }
 
-/// Something that takes a while.
+/// An asynchronous operation in flight.
 #[derive(Clone, Debug)]
 struct Operation {
     name: String,
@@ -63,17 +63,17 @@ struct Operation {
 }
 
 impl Instance {
-    /// The plan that an update under way has not changed yet.
+    /// The plan before the update in flight; otherwise the plan.
     pub fn confirmed_plan(&self) -> &str {
         self.former.as_ref().map_or(&self.plan, |(plan, _)| plan)
     }
 
-    /// Whether it had this plan before an update.
+    /// Whether it had this plan before one of its updates.
     pub fn had(&self, plan: &str) -> bool {
         self.former_plans.iter().any(|former| former == plan)
     }
 
-    /// Whether a binding of this id is there, and not only on its way.
+    /// Whether the binding exists and is not still being created.
     pub fn is_bound(&self, binding: &str) -> bool {
         let is_being_made = |operation: &Operation| !operation.removes;
         self.bindings.get(binding).is_some_and(|there| !there.operation.as_ref().is_some_and(is_being_made))
@@ -90,18 +90,18 @@ impl Instance {
 }
 
 impl Binding {
-    /// What is told of it.
-    fn told(&self) -> Value {
-        let mut told = json!({"credentials": self.credentials});
+    /// The body of an answer that contains it.
+    fn body(&self) -> Value {
+        let mut body = json!({"credentials": self.credentials});
         if !self.metadata.is_null() {
-            told["metadata"] = self.metadata.clone();
+            body["metadata"] = self.metadata.clone();
         }
-        told
+        body
     }
 }
 
 impl Truth {
-    /// Does what is asked, and answers.
+    /// Executes the request, and answers it.
     pub fn answer(&mut self, request: &Request) -> Answer {
         match request.endpoint {
             Endpoint::Provision => self.provision(request),
@@ -121,7 +121,7 @@ impl Truth {
         }
     }
 
-    /// Whether an operation has this name.
+    /// Whether an operation of this name has begun.
     pub fn has_begun(&self, operation: &str) -> bool {
         let number = operation.strip_prefix("operation ").and_then(|number| number.parse::<u64>().ok());
         number.is_some_and(|number| number <= self.counter)
@@ -133,24 +133,24 @@ impl Truth {
     }
 
     fn provision(&mut self, request: &Request) -> Answer {
-        let asked = Instance {
+        let requested = Instance {
             service: text(&request.body["service_id"]),
             plan: text(&request.body["plan_id"]),
             parameters: request.body["parameters"].clone(),
             ..Instance::default()
         };
         if let Some(there) = self.instances.get(&request.instance) {
-            let same = there.service == asked.service && there.plan == asked.plan;
+            let same = there.service == requested.service && there.plan == requested.plan;
             return match &there.operation {
-                _ if !same || there.parameters != asked.parameters => (409, json!({})),
+                _ if !same || there.parameters != requested.parameters => (409, json!({})),
                 Some(operation) => accepted(operation),
                 None => (200, json!({})),
             };
         }
-        let operation = asked.is_slow().then(|| self.operation(false));
+        let operation = requested.is_slow().then(|| self.operation(false));
         let answer =
             operation.as_ref().map_or_else(|| (201, json!({"dashboard_url": "http://dashboard"})), accepted);
-        self.instances.insert(request.instance.clone(), Instance { operation, ..asked });
+        self.instances.insert(request.instance.clone(), Instance { operation, ..requested });
         answer
     }
 
@@ -203,7 +203,7 @@ impl Truth {
         answer
     }
 
-    /// The operation under way, if there is one, comes to its end at once.
+    /// The operation in flight, if any, ends at once.
     pub fn finish(&mut self, request: &Request) {
         if request.binding.is_empty() {
             self.poll_instance(request);
@@ -212,8 +212,8 @@ impl Truth {
         }
     }
 
-    /// The operation that is polled comes to nothing: an update is undone; what was being made is there, or is not
-    /// (`vanishes`); what was being removed is there.
+    /// The polled operation fails. An update is undone, a removal leaves the object in place, and a creation leaves it
+    /// or, with `vanishes`, does not.
     pub fn fail(&mut self, request: &Request, vanishes: bool) {
         let Some(instance) = self.instances.get_mut(&request.instance) else { return };
         let operation = match instance.bindings.get_mut(&request.binding) {
@@ -247,13 +247,13 @@ impl Truth {
             return match &there.operation {
                 _ if !is_same => (409, json!({})),
                 Some(operation) => accepted(operation),
-                None => (200, there.told()),
+                None => (200, there.body()),
             };
         }
         let parameters = match predecessor.as_str() {
             None => parameters,
             Some(id) if instance.is_bound(id) => instance.bindings[id].parameters.clone(),
-            Some(_) => return (400, json!({"description": "there is no such predecessor"})),
+            Some(_) => return (400, json!({"description": "the predecessor does not exist"})),
         };
         let slow = instance.is_slow() && request.query("accepts_incomplete") == "true";
         let credentials = json!({
@@ -263,7 +263,7 @@ impl Truth {
         let answer = slow.then(|| accepted(&operation));
         let operation = slow.then_some(operation);
         let binding = Binding { parameters, credentials, predecessor, metadata, operation };
-        let answer = answer.unwrap_or_else(|| (201, binding.told()));
+        let answer = answer.unwrap_or_else(|| (201, binding.body()));
         instance.bindings.insert(request.binding.clone(), binding);
         answer
     }
@@ -280,7 +280,7 @@ impl Truth {
 
     fn fetch_binding(&mut self, request: &Request) -> Answer {
         match self.binding(request) {
-            Some(binding) if binding.operation.is_none() => (200, binding.told()),
+            Some(binding) if binding.operation.is_none() => (200, binding.body()),
             _ => (404, json!({})),
         }
     }
@@ -315,7 +315,7 @@ fn accepted(operation: &Operation) -> Answer {
     (202, json!({"operation": operation.name}))
 }
 
-/// The answer to a poll, whether the operation has ended with it, and whether what it worked on is gone then.
+/// The answer to a poll, whether the operation has ended, and whether it has removed its object.
 fn poll(slot: &mut Option<Operation>, stalled: bool, request: &Request) -> (Answer, bool, bool) {
     let state = |state: &str| (200, json!({"state": state, "description": "step by step"}));
     match slot {

@@ -1,4 +1,5 @@
-//! What does an API server answer? Objects as JSON, with versions, generations, finalizers, and conflicts.
+//! A model of the API server: objects as JSON, with resourceVersions, generations, finalizers, owner references,
+//! conflicts.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// Where an object is: resource, namespace, name.
+/// The address of an object: resource, namespace, name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
     /// As in the path: `serviceinstances`.
@@ -31,34 +32,34 @@ pub struct Request {
     pub method: Method,
     /// The path, without the query.
     pub path: String,
-    /// The query, as it was sent.
+    /// The raw query.
     pub query: String,
     /// The body; `null` if there is none.
     pub body: Value,
 }
 
 impl Request {
-    /// Whether it asks for the metadata of a collection, as a watch of single Secrets does first.
+    /// Whether it lists the metadata of a collection, as a watch of single Secrets does first.
     pub fn is_list(&self) -> bool {
         self.method == Method::GET && parse(&self.path).is_some_and(|(key, _)| key.name.is_empty())
     }
 }
 
-/// Something that a watch tells.
+/// A watch event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// What it is about.
+    /// The address of the object.
     pub key: Key,
-    /// The object, as it is or was.
+    /// The object after the change, or before it was removed.
     pub object: Value,
-    /// Whether it is gone.
+    /// Whether the object was removed.
     pub gone: bool,
 }
 
 /// An answer: a status and a body.
 pub type Answer = (u16, Value);
 
-/// The objects that there are, and all that has happened to them.
+/// The stored objects, and the log of all their changes.
 #[derive(Clone, Debug, Default)]
 pub struct Api {
     objects: BTreeMap<Key, Value>,
@@ -66,12 +67,12 @@ pub struct Api {
     uids: u64,
     /// All events so far, oldest first.
     pub log: Vec<Event>,
-    /// The time, as objects have it.
+    /// The current time, as in objects.
     pub now: String,
 }
 
 impl Api {
-    /// The object, if there is one.
+    /// The object, if it exists.
     pub fn get(&self, key: &Key) -> Option<&Value> {
         self.objects.get(key)
     }
@@ -81,7 +82,7 @@ impl Api {
         self.objects.iter()
     }
 
-    /// The version of the latest change.
+    /// The resourceVersion of the latest change.
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -106,7 +107,7 @@ impl Api {
                 .map_or_else(|| failure(404, "NotFound"), |object| (200, object.clone())),
             ("POST", _) => {
                 let mut object = body.clone();
-                // A status is written by itself only.
+                // Only the status subresource writes the status.
                 object.as_object_mut().and_then(|object| object.remove("status"));
                 self.create(key, object)
             }
@@ -119,13 +120,13 @@ impl Api {
                 merge(&mut patched, body);
                 write_part(object, &patched, subresource);
             }),
-            ("DELETE", _) if !self.is_as_asked(&key, &body["preconditions"]) => failure(409, "Conflict"),
+            ("DELETE", _) if !self.meets(&key, &body["preconditions"]) => failure(409, "Conflict"),
             ("DELETE", _) => self.delete(&key),
             _ => failure(405, "MethodNotAllowed"),
         }
     }
 
-    /// The metadata of a collection, or of the one object of it that the query names.
+    /// The metadata of a collection, or of the one object that the query selects.
     fn collection(&self, key: &Key, query: &str) -> Answer {
         let name = named(query);
         let here = |there: &Key| there.resource == key.resource && there.namespace == key.namespace;
@@ -139,8 +140,8 @@ impl Api {
         (200, body)
     }
 
-    /// Whether an object is the one, and has the version, that its deletion is for.
-    fn is_as_asked(&self, key: &Key, preconditions: &Value) -> bool {
+    /// Whether the object meets the preconditions of its deletion: uid and resourceVersion.
+    fn meets(&self, key: &Key, preconditions: &Value) -> bool {
         let Some(object) = self.objects.get(key) else { return true };
         ["uid", "resourceVersion"].into_iter().all(|member| {
             preconditions[member].is_null() || preconditions[member] == object["metadata"][member]
@@ -170,19 +171,19 @@ impl Api {
         self.write(&key, object, 201)
     }
 
-    /// Puts an object there as another API server has stored it.
+    /// Stores an object exactly as another API server has stored it.
     pub fn restore(&mut self, key: Key, object: Value) {
         let version = object["metadata"]["resourceVersion"].as_str().and_then(|version| version.parse().ok());
         self.version = self.version.max(version.unwrap_or_default());
         self.objects.insert(key, object);
     }
 
-    /// Changes an object as a user does, who does not look before.
+    /// Changes an object as a user does: without a resourceVersion.
     pub fn edit(&mut self, key: &Key, patch: &Value) -> Answer {
         self.change(key, patch, |object| merge(object, patch))
     }
 
-    /// Deletes an object: at once, or when its finalizers are gone.
+    /// Deletes an object: at once, or when its last finalizer is removed.
     pub fn delete(&mut self, key: &Key) -> Answer {
         let Some(object) = self.objects.get(key) else { return failure(404, "NotFound") };
         let mut object = object.clone();
@@ -198,9 +199,9 @@ impl Api {
         (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
     }
 
-    fn change(&mut self, key: &Key, asked: &Value, change: impl FnOnce(&mut Value)) -> Answer {
+    fn change(&mut self, key: &Key, request: &Value, change: impl FnOnce(&mut Value)) -> Answer {
         let Some(before) = self.objects.get(key) else { return failure(404, "NotFound") };
-        let version = &asked["metadata"]["resourceVersion"];
+        let version = &request["metadata"]["resourceVersion"];
         if !version.is_null() && *version != before["metadata"]["resourceVersion"] {
             return failure(409, "Conflict");
         }
@@ -229,7 +230,7 @@ impl Api {
         (status, object)
     }
 
-    /// The object is gone, and what it owns goes with it.
+    /// Removes an object and everything that it owns.
     fn remove(&mut self, key: &Key) {
         let Some(mut object) = self.objects.remove(key) else { return };
         self.version += 1;
@@ -252,12 +253,13 @@ fn owners(object: &Value) -> impl Iterator<Item = &Value> {
     object["metadata"]["ownerReferences"].as_array().into_iter().flatten()
 }
 
-/// Whether it is of a kind with a status subresource, which needs a version to be replaced.
+/// Whether the kind has a status subresource and needs a resourceVersion for a replacement.
 fn is_ours(key: &Key) -> bool {
     !matches!(key.resource.as_str(), "secrets" | "namespaces")
 }
 
-/// Of `wanted`, what may be written: the status alone, or all but the status and what the API server gives an object.
+/// Copies the part of `wanted` that the request may write: the status alone, or everything but the status and the
+/// fields that the API server sets.
 fn write_part(object: &mut Value, wanted: &Value, subresource: &str) {
     if subresource == "status" {
         object["status"] = wanted["status"].clone();
@@ -279,14 +281,14 @@ fn keep(object: &mut Value, before: &Value, members: &[&str]) {
     }
 }
 
-/// The name that a field selector asks for.
+/// The name that a field selector selects.
 pub fn named(query: &str) -> Option<String> {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     let (_, selector) = pairs.find(|(key, _)| key == "fieldSelector")?;
     selector.strip_prefix("metadata.name=").map(str::to_owned)
 }
 
-/// What a client sees of an object that asks for metadata only.
+/// The object as `PartialObjectMetadata`.
 pub fn metadata_of(object: &Value) -> Value {
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }
@@ -295,7 +297,7 @@ fn has_finalizers(object: &Value) -> bool {
     object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
 }
 
-/// The object that a path names, and the subresource.
+/// The object and the subresource of a path.
 pub fn parse(path: &str) -> Option<(Key, &str)> {
     let mut parts = path.trim_start_matches('/').split('/').skip_while(|part| !part.starts_with('v'));
     parts.next()?;
@@ -320,7 +322,7 @@ pub fn failure(code: u16, reason: &str) -> Answer {
     (code, body)
 }
 
-/// RFC 7386.
+/// JSON merge patch (RFC 7386).
 fn merge(object: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *object = patch.clone();

@@ -1,4 +1,4 @@
-//! What does a broker answer, and what is really there? It makes no mistakes but those it is told to make.
+//! The simulated broker: the model of `truth`, with the injected faults and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,34 +17,34 @@ use crate::osb::in_process::Response;
 /// A broker.
 #[derive(Debug, Default)]
 pub struct Broker {
-    /// What there is.
+    /// Its state.
     pub truth: Truth,
     doors: [Door; HALVES.len()],
-    /// All that it has ever had to offer, by which it judges its callers.
+    /// Everything that it has ever offered, against which requests are checked.
     offered: Value,
-    /// What its callers have done wrong.
+    /// The rules that its callers have broken.
     pub violations: Vec<String>,
-    /// How often it was asked to change something.
+    /// The number of requests that change something.
     pub changes: usize,
-    /// How often it was asked anything.
+    /// The number of requests.
     pub calls: usize,
-    /// What will be done when the caller has gone.
+    /// The requests that it executes after the caller has stopped waiting.
     pub late: Vec<Request>,
-    /// The ids that a deletion was confirmed of.
+    /// The ids whose deletion it has confirmed.
     pub gone: BTreeSet<String>,
-    /// How often it was asked to remove something.
+    /// The number of requests that remove something.
     pub removals: usize,
     at_work: BTreeMap<String, usize>,
 }
 
 impl Broker {
-    /// A broker that has nothing yet, and offers this at both of its addresses.
+    /// A broker without instances, which offers this catalog at both of its addresses.
     pub fn offering(catalog: Value) -> Self {
         let doors = HALVES.map(|_| Door::offering(catalog.clone()));
         Self { doors, offered: catalog, ..Self::default() }
     }
 
-    /// Where the broker object of this half reaches it.
+    /// The address that the broker object of this half uses.
     pub fn door(&self, half: Half) -> &Door {
         &self.doors[half as usize]
     }
@@ -54,7 +54,7 @@ impl Broker {
         &mut self.doors[half as usize]
     }
 
-    /// What it offers was published before.
+    /// Its catalogs are published already.
     pub fn enter(&mut self) {
         self.doors.iter_mut().for_each(Door::enter);
     }
@@ -64,52 +64,53 @@ impl Broker {
         self.doors.iter_mut().for_each(|door| door.disturb(1));
     }
 
-    /// A request has arrived.
+    /// Receives a request, and checks it.
     pub fn receive(&mut self, request: &Request) {
         self.calls += 1;
-        let complaints = self.door_mut(Half::of_request(request)).receive(request);
-        self.violations.extend(complaints);
+        let violations = self.door_mut(Half::of_request(request)).receive(request);
+        self.violations.extend(violations);
         let mut violations = rules::violations(request, &self.offered, &self.truth);
         if !self.door(Half::of_request(request)).is_published {
-            // The operator cannot know any more which bindings can be fetched, and asks as if none could.
+            // Without the class, the operator cannot know whether bindings can be fetched, and assumes that they
+            // cannot.
             violations.retain(|violation| !violation.ends_with(rules::ONLY_WHAT_CAN_BE_FETCHED));
         }
         self.violations.extend(violations);
-        if request.endpoint.changes_something() {
+        if request.endpoint.is_mutating() {
             self.changes += 1;
             let removes = matches!(request.endpoint, Endpoint::Deprovision | Endpoint::Unbind);
             self.removals += usize::from(removes);
             let at_work = self.at_work.entry(request.instance.clone()).or_default();
             *at_work += 1;
             if *at_work > 1 {
-                self.violations.push(format!("{request:?}: while another one changes the instance"));
+                self.violations.push(format!("{request:?}: while another request changes the instance"));
             }
         }
     }
 
-    /// The caller has its answer, or has gone.
+    /// The caller has its answer, or has stopped waiting.
     pub fn leave(&mut self, request: &Request) {
         if let Some(at_work) = self.at_work.get_mut(&request.instance) {
-            *at_work = at_work.saturating_sub(usize::from(request.endpoint.changes_something()));
+            *at_work = at_work.saturating_sub(usize::from(request.endpoint.is_mutating()));
         }
     }
 
-    /// Whoever calls it from now on was told nothing.
-    pub fn forget_caller(&mut self) {
-        self.doors.iter_mut().for_each(Door::forget_caller);
+    /// Its callers are new from now on.
+    pub fn reset_callers(&mut self) {
+        self.doors.iter_mut().for_each(Door::reset_callers);
     }
 
-    /// Does what is asked, as far as the fault lets it, and answers.
+    /// Executes the request as far as the fault lets it, and answers.
     pub fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Result<Response, osb::Error> {
         let door = self.door_mut(Half::of_request(request));
-        let away = door.is_away(request);
+        let unreachable = door.is_unreachable(request);
         let refuses = door.refuses(request);
-        if away != Ok(false) {
-            self.violations.extend(away.err());
+        if unreachable != Ok(false) {
+            self.violations.extend(unreachable.err());
             return Err(osb::Error::Unreachable { reason: "refused".to_owned() });
         }
         if refuses {
-            return Ok(response(401, r#"{"description": "who is that?"}"#, None, None));
+            return Ok(response(401, r#"{"description": "wrong credentials"}"#, None, None));
         }
         if let Some(busy) = self.busy(request) {
             return Ok(busy);
@@ -128,8 +129,8 @@ impl Broker {
             }
             Effect::Late => self.late.push(request.clone()),
         }
-        if let Some(delay) = fault.seen.asks_to_wait() {
-            self.door_mut(Half::of_request(request)).stay_alone(delay);
+        if let Some(delay) = fault.seen.retry_after() {
+            self.door_mut(Half::of_request(request)).suspend_calls(delay);
         }
         match &fault.seen {
             Seen::Answer(status, body, after) => Ok(response(*status, body, *after, None)),
@@ -146,14 +147,14 @@ impl Broker {
         }
     }
 
-    /// Something that was asked long ago is done now.
+    /// Executes the oldest request whose caller has stopped waiting.
     pub fn catch_up(&mut self) -> Option<String> {
         let request = (!self.late.is_empty()).then(|| self.late.remove(0))?;
         self.perform(&request);
         Some(format!("{:?} {}", request.endpoint, id(&request)))
     }
 
-    /// A broker that still works on something says so.
+    /// The answer while a late request for the same instance is still pending.
     fn busy(&self, request: &Request) -> Option<Response> {
         let working = self.late.iter().any(|late| late.instance == request.instance);
         let body = match request.endpoint {
@@ -161,7 +162,7 @@ impl Broker {
             Endpoint::PollInstance | Endpoint::PollBinding => {
                 return Some(response(200, &json!({"state": "in progress"}).to_string(), None, None));
             }
-            _ if request.endpoint.changes_something() => json!({"error": "ConcurrencyError"}),
+            _ if request.endpoint.is_mutating() => json!({"error": "ConcurrencyError"}),
             _ => return None,
         };
         Some(response(422, &body.to_string(), None, None))
@@ -176,7 +177,7 @@ impl Broker {
             && matches!(answer.0, 200..300)
             && self.gone.contains(id(request))
         {
-            self.violations.push(format!("{request:?}: the id of something that was removed is used again"));
+            self.violations.push(format!("{request:?}: the id of a removed object is used again"));
         }
         if matches!(request.endpoint, Endpoint::Deprovision | Endpoint::Unbind) && answer.0 == 200 {
             self.gone.insert(id(request).to_owned());
@@ -185,7 +186,7 @@ impl Broker {
     }
 }
 
-/// The id of what a request is about.
+/// The id of the binding or instance that a request is about.
 pub fn id(request: &Request) -> &str {
     if request.binding.is_empty() { &request.instance } else { &request.binding }
 }

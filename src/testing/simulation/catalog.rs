@@ -1,4 +1,4 @@
-//! What does the simulated broker offer, how does its operator change that, and how does it look once it is published?
+//! The catalog of the simulated broker, its changes, and the objects that are published for it.
 
 use std::sync::LazyLock;
 
@@ -10,9 +10,9 @@ use super::half::{BROKER, HALVES, Half};
 use super::world::World;
 use super::{platform, run};
 
-/// What the broker offers: a database whose bindings cannot be fetched, a cache whose bindings can. Plans whose id ends
-/// in `slow` work asynchronously. The large database makes bindings from their predecessors, and so does the cache unless
-/// it is small.
+/// The usual catalog: a database whose bindings cannot be fetched, and a cache whose bindings can. Plans whose id ends
+/// in `slow` work asynchronously. The bindings of the large database can be rotated, and so can those of the cache
+/// unless it is small.
 pub fn offered() -> Value {
     let plan = |id: &str| json!({"id": id, "name": id, "description": id});
     let rotatable = |id: &str, rotatable: bool| json!({"id": id, "name": id, "description": id, "binding_rotatable": rotatable});
@@ -25,12 +25,12 @@ pub fn offered() -> Value {
     ]})
 }
 
-/// The operator of the broker changes what is offered; returns it in words.
+/// Changes the catalog as the broker's operator does; returns the change in words.
 pub fn change(catalog: &mut Value, choices: &mut Choices) -> &'static str {
     let former = std::mem::replace(catalog, offered());
     let services = &mut catalog["services"];
     match choices.below(10) {
-        0 => "offers all",
+        0 => "offers its usual catalog",
         1 => withdraw(services, "cache", "withdraws the cache"),
         2 => withdraw(&mut services[0]["plans"], "large", "withdraws the plan large"),
         3 => {
@@ -48,25 +48,25 @@ pub fn change(catalog: &mut Value, choices: &mut Choices) -> &'static str {
         6 => {
             services[1]["description"] = "quick".into();
             services[0]["plans"][2]["free"] = false.into();
-            "describes the cache, and wants money for the plan slow"
+            "changes the cache's description, and makes the plan slow cost money"
         }
         7 => {
             add(services);
             "adds a queue"
         }
         8 => {
-            spoil(services);
-            "adds entries that are invalid"
+            add_invalid(services);
+            "adds invalid entries"
         }
         _ => {
             *catalog = former;
             change_much(catalog);
-            "withdraws, renames, adds and spoils entries"
+            "withdraws, renames and adds entries, some of them invalid"
         }
     }
 }
 
-/// One change of each kind.
+/// Makes one change of each kind.
 pub fn change_much(catalog: &mut Value) {
     *catalog = offered();
     let services = &mut catalog["services"];
@@ -75,7 +75,7 @@ pub fn change_much(catalog: &mut Value) {
     services[0]["description"] = "new".into();
     withdraw(services, "cache", "");
     add(services);
-    spoil(services);
+    add_invalid(services);
 }
 
 fn withdraw(entries: &mut Value, id: &str, what: &'static str) -> &'static str {
@@ -92,8 +92,8 @@ fn add(services: &mut Value) {
     services.as_array_mut().unwrap().push(queue);
 }
 
-/// A service without plans, one whose id is another's, a plan without a name.
-fn spoil(services: &mut Value) {
+/// Adds a service without plans, a service with the id of another one, and a plan without a name.
+fn add_invalid(services: &mut Value) {
     services[0]["plans"].as_array_mut().unwrap().push(json!({"id": "nameless", "description": "n"}));
     services.as_array_mut().unwrap().extend([
         json!({"id": "hollow", "name": "hollow", "description": "h", "plans": []}),
@@ -103,10 +103,10 @@ fn spoil(services: &mut Value) {
     ]);
 }
 
-/// Both brokers registered, their catalogs published, and entries of users beside them: as the operator leaves it.
+/// The objects after both brokers were registered and their catalogs published, with users' own entries beside them.
 pub fn published() -> Api {
     static PUBLISHED: LazyLock<Api> = LazyLock::new(|| {
-        // A time of its own needs a thread of its own.
+        // The simulated clock is thread-local, so a second one needs another thread.
         let operator = std::thread::spawn(|| run(publish()));
         operator.join().unwrap()
     });
@@ -126,7 +126,7 @@ async fn publish() -> Api {
     api
 }
 
-/// A user makes a class and a plan beside those of the broker, with the ids that it has there.
+/// A user creates a class and a plan beside the broker's, with the ids of a service and a plan of the broker.
 pub fn make_entries(api: &mut Api, half: Half) {
     let mut create = |kind: &str, of: &str, spec: &mut Value| {
         spec[half.member("BrokerName")] = BROKER.into();
@@ -146,5 +146,5 @@ pub fn make_entries(api: &mut Api, half: Half) {
     create("Plan", "plans", &mut plan);
 }
 
-/// The name of the class and of the plan that users have made by themselves.
+/// The name of the users' own class and plan.
 pub const MADE_BY_USERS: &str = "mine";

@@ -1,5 +1,5 @@
-//! What comes of each fault of a fetched catalog? For both kinds of broker: while it is registered, relisted, and removed;
-//! with the death of the operator before and after it has written what came of it, and in the middle of publishing.
+//! Catalog fetches × faults, for both kinds of broker: while the broker is registered, relisted and removed; alone, and
+//! together with a crash or a loss of leadership before, while and after the operator writes the outcome.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,28 +17,28 @@ use super::request::Endpoint;
 use super::world::{Broken, World};
 use super::{invariants, platform, published, restart, run, users};
 
-/// What is done when the fault comes.
+/// The operation that meets the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// The broker object is created.
+    /// The platform creates the broker object.
     Register,
-    /// The catalog has changed in every way, and is to be fetched.
+    /// The catalog has changed in every way, and the platform relists it.
     Relist,
-    /// The broker object is deleted while its catalog is fetched.
+    /// The platform deletes the broker object during a fetch.
     Unregister,
 }
 
 use Operation::{Register, Relist, Unregister};
 
-/// What goes wrong.
+/// The fault and what happens besides.
 #[derive(Clone, Copy)]
 enum Mishap {
-    /// A fetch fails, and perhaps the operator.
+    /// One fetch fails, and perhaps the operator.
     Once(&'static Fault, Death),
     /// Every fetch fails for an hour.
     Lasting(&'static Fault),
-    /// The operator dies when so many of the writes that publish the catalog are answered; of the others, the API server
-    /// does all or none.
+    /// The operator stops after `answered` of the writes that publish the catalog: it is killed, or suspended
+    /// (`deposed`). The API server executes all or none of the `others`.
     Halfway { answered: usize, others: bool, deposed: bool },
 }
 
@@ -50,13 +50,13 @@ pub struct Scenario {
     mishap: Mishap,
 }
 
-/// More writes than a catalog of the simulation takes.
+/// More than the writes that publish a catalog of the simulation.
 const WRITES: usize = 9;
 
-/// How long a lasting fault lasts, and how often a catalog may be fetched meanwhile.
+/// The duration of a lasting fault, and the fetches that are allowed meanwhile.
 const LASTING: (Duration, u64) = (Duration::from_hours(1), 30);
-/// The shortest time between two fetches if the broker says when it wants to be asked again, even if that is now.
-const ASKED_AGAIN: Duration = Duration::from_secs(5);
+/// The shortest time between two fetches with `Retry-After`, even if that is zero.
+const RETRY_MIN: Duration = Duration::from_secs(5);
 
 /// All scenarios.
 pub fn all() -> Vec<Scenario> {
@@ -64,7 +64,7 @@ pub fn all() -> Vec<Scenario> {
     for half in HALVES {
         for operation in [Register, Relist, Unregister] {
             let mut add = |mishap| all.push(Scenario { half, operation, mishap });
-            for fault in FAULTS.iter().filter(|fault| fault.can_befall(Endpoint::Catalog)) {
+            for fault in FAULTS.iter().filter(|fault| fault.can_occur_at(Endpoint::Catalog)) {
                 for death in [Death::No, Death::Unwritten, Death::Written, Death::Deposed] {
                     add(Mishap::Once(fault, death));
                 }
@@ -87,10 +87,10 @@ impl fmt::Display for Scenario {
         write!(f, "{:?} of the {}, catalog answered: ", self.operation, self.half.kind("Broker"))?;
         match self.mishap {
             Mishap::Once(fault, death) => write!(f, "{}; death: {death:?}", fault.name),
-            Mishap::Lasting(fault) => write!(f, "{}, for an hour", fault.name),
+            Mishap::Lasting(fault) => write!(f, "{} for an hour", fault.name),
             Mishap::Halfway { answered, others, deposed } => {
                 let how = if deposed { "deposed" } else { "killed" };
-                write!(f, "well; {how} after {answered} writes, the others are done: {others}")
+                write!(f, "without a fault; {how} after {answered} writes, the others are executed: {others}")
             }
         }
     }
@@ -110,7 +110,7 @@ impl Played for Scenario {
             self.judge(&mut world).await;
             users::clean_up(&mut world.api);
             platform::clean_up(&mut world);
-            world.tell("the users delete everything");
+            world.record("the users delete everything");
             world.come_to_rest().await;
             if world.broken.is_empty() {
                 world.broken.extend(published::at_rest(&world.api, &world.broker));
@@ -123,8 +123,8 @@ impl Played for Scenario {
 }
 
 impl Scenario {
-    /// The world at the moment before the operation. One instance has a plan that is about to be withdrawn, another one a
-    /// plan that is about to be renamed.
+    /// The world just before the operation. One instance has a plan that is about to be withdrawn, another one a plan
+    /// that is about to be renamed.
     async fn prepare(self) -> World {
         if self.operation == Register {
             let mut world = World::without_brokers();
@@ -144,7 +144,7 @@ impl Scenario {
         world
     }
 
-    /// Somebody makes it begin.
+    /// Starts the operation, as the platform team.
     fn begin(self, world: &mut World) {
         if self.operation == Register {
             return platform::register(world, self.half);
@@ -180,12 +180,12 @@ impl Scenario {
 
     async fn fail(self, world: &mut World, fault: &Fault, death: Death) {
         let before = self.published(world);
-        world.befall(0, fault);
+        world.inject(0, fault);
         world.settle().await;
         if death != Death::Unwritten && death != Death::Deposed {
             while world.operator.is_some() && !self.wrote(world) {
-                let asked_again = |waiting: &Waiting| matches!(waiting, Waiting::Broker(..));
-                if world.waiting.iter().any(asked_again) || (!world.go_on() && !world.wait().await) {
+                let is_retry = |waiting: &Waiting| matches!(waiting, Waiting::Broker(..));
+                if world.waiting.iter().any(is_retry) || (!world.go_on() && !world.wait().await) {
                     break;
                 }
                 world.settle().await;
@@ -203,9 +203,9 @@ impl Scenario {
         let (before, fetches) = (self.published(world), world.broker.door(self.half).fetches);
         let until = Instant::now() + LASTING.0;
         while Instant::now() < until && world.broken.is_empty() {
-            let asked = |waiting: &Waiting| matches!(waiting, Waiting::Broker(..));
-            if let Some(index) = world.waiting.iter().position(asked) {
-                world.befall(index, fault);
+            let is_fetch = |waiting: &Waiting| matches!(waiting, Waiting::Broker(..));
+            if let Some(index) = world.waiting.iter().position(is_fetch) {
+                world.inject(index, fault);
             } else if !world.go_on() && !world.wait().await {
                 break;
             }
@@ -215,23 +215,25 @@ impl Scenario {
         let fetches = world.broker.door(self.half).fetches - fetches;
         let allowed = match &fault.seen {
             Seen::Answer(429 | 503, _, Some(_)) => {
-                let pause = fault.seen.asks_to_wait().unwrap_or_default() + ASKED_AGAIN;
+                let pause = fault.seen.retry_after().unwrap_or_default() + RETRY_MIN;
                 LASTING.1 + LASTING.0.as_secs() / pause.as_secs()
             }
             _ => LASTING.1,
         };
         if fetches > allowed {
-            world.broken.push(format!("I8: the catalog is fetched {fetches} times in an hour"));
+            world
+                .broken
+                .push(format!("I8: {fetches} fetches of the catalog in an hour, more than {allowed}"));
         }
         let object = world.api.get(&self.half.broker());
         let reason = object.and_then(|object| invariants::condition(object, "Ready"));
         if reason.is_none_or(|ready| ready["status"] != "False" || ready["reason"] != "ErrorFetchingCatalog")
         {
-            world.broken.push(format!("the broker fails, but its object says otherwise: {object:?}"));
+            world.broken.push(format!("the broker fails, but its object does not say so: {object:?}"));
         }
     }
 
-    /// Nothing that was published is lost by a fetch that fails.
+    /// A failed fetch changes nothing that was published.
     fn compare(self, world: &mut World, before: &[(Key, Value)]) {
         let now = self.published(world);
         if world.broken.is_empty() && now != *before {
@@ -245,13 +247,13 @@ impl Scenario {
         all.map(|(key, object)| (key.clone(), object.clone())).collect()
     }
 
-    /// Whether the operator has just written what came of the fetch.
+    /// Whether the operator has just written the outcome of the fetch.
     fn wrote(self, world: &World) -> bool {
         let line = format!("{}/broker/status: 200", self.half.resource("brokers"));
         world.story.last().is_some_and(|last| last.contains(&line))
     }
 
-    /// What must be so when nothing goes wrong any more: at first with instances that use plans, then without.
+    /// The invariants after the last fault: first with instances that use plans, then without.
     async fn judge(self, world: &mut World) {
         if !world.broken.is_empty() {
             return;
@@ -263,12 +265,12 @@ impl Scenario {
         let broker = self.half.broker();
         for key in [&broker, &self.half.key("classes", "database"), &self.half.key("plans", "large")] {
             if world.api.get(key).is_none() {
-                world.broken.push(format!("an instance uses it, and it is gone: {key:?}"));
+                world.broken.push(format!("removed although an instance uses it: {key:?}"));
             }
         }
         restart::costs_nothing(world).await;
         users::clean_up(&mut world.api);
-        world.tell("the user deletes the instances");
+        world.record("the user deletes the instances");
         world.come_to_rest().await;
         if !world.broken.is_empty() {
             return;
@@ -276,10 +278,10 @@ impl Scenario {
         world.broken.extend(published::at_rest(&world.api, &world.broker));
         let stays = self.operation != Unregister;
         if world.api.get(&broker).is_some() != stays {
-            world.broken.push(format!("whether the broker stays: {stays}, but it is otherwise"));
+            world.broken.push(format!("the broker object should exist: {stays}; it does not match"));
         }
         if world.api.get(&self.half.key("plans", MADE_BY_USERS)).is_none() {
-            world.broken.push("a user's plan is gone".to_owned());
+            world.broken.push("a user's own plan was removed".to_owned());
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What happens next? Chosen by a seed, or as written down; 0 is always that nothing goes wrong.
+//! What happens next? A seed or a recorded list decides. Choice 0 always means that nothing goes wrong.
 
-/// A source of choices that remembers them.
+/// A source of choices that records them.
 #[derive(Debug, Default)]
 pub struct Choices {
     state: Option<u64>,
@@ -9,17 +9,17 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// Choices that follow from a seed.
+    /// Choices from a seed.
     pub fn of_seed(seed: u64) -> Self {
         Self { state: Some(seed), ..Self::default() }
     }
 
-    /// These choices, and then 0 for ever.
+    /// These choices, followed by zeros.
     pub fn replay(made: Vec<usize>) -> Self {
         Self { made, ..Self::default() }
     }
 
-    /// One of as many things as there are weights.
+    /// Picks an index by these weights.
     pub fn pick(&mut self, weights: &[u32]) -> usize {
         let chosen = match &mut self.state {
             Some(state) => weighted(weights, splitmix(state)),
@@ -34,12 +34,12 @@ impl Choices {
         chosen
     }
 
-    /// One of so many things.
+    /// Picks an index below `count`.
     pub fn below(&mut self, count: usize) -> usize {
         self.pick(&vec![1; count])
     }
 
-    /// The choices so far.
+    /// The choices so far, without trailing zeros.
     pub fn into_made(mut self) -> Vec<usize> {
         self.made.truncate(self.at);
         while self.made.last() == Some(&0) {
@@ -70,7 +70,7 @@ fn splitmix(state: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// The shortest choices that still fail, as far as leaving out and setting to 0 can find them.
+/// The shortest choices that still fail, as far as removing choices and setting them to 0 can find them.
 pub fn shrink(mut made: Vec<usize>, fails: impl Fn(&[usize]) -> bool) -> Vec<usize> {
     let mut size = made.len().div_ceil(2).max(1);
     loop {

@@ -1,4 +1,4 @@
-//! How can a call to a broker go wrong? Every fault that a broker, a proxy or the network can give.
+//! Every fault that a broker, a proxy or the network can have.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use serde_json::{Value, json};
 
 use super::request::Endpoint;
 
-/// Whether what was asked for is done.
+/// Whether the broker executes the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It is not.
+    /// It does not.
     None,
-    /// It is, before the answer.
+    /// It does, before the answer.
     Before,
-    /// It will be, when the caller has long stopped waiting.
+    /// It will, long after the caller has stopped waiting.
     Late,
 }
 
-/// What the caller sees.
+/// The caller's view of the fault.
 #[derive(Clone, Debug)]
 pub enum Seen {
     /// An answer: status, body, and `Retry-After`.
     Answer(u16, String, Option<&'static str>),
     /// The beginning of an answer.
     Cut(u16, &'static str),
-    /// There is no connection.
+    /// The connection is refused.
     Unreachable,
     /// Silence, for as long as the caller waits.
     Silence,
@@ -38,8 +38,8 @@ pub enum Seen {
 }
 
 impl Seen {
-    /// How long whoever sees it has to leave the broker alone.
-    pub fn asks_to_wait(&self) -> Option<Duration> {
+    /// How long the caller must not call the broker again, at most an hour.
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Answer(429 | 503, _, Some(after)) => {
                 after.parse().ok().map(|seconds: u64| Duration::from_secs(seconds.min(3600)))
@@ -52,17 +52,17 @@ impl Seen {
 /// One fault.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// What the matrix calls it.
+    /// Its name in the matrix.
     pub name: String,
-    /// What is done nevertheless.
+    /// Whether the request is executed nevertheless.
     pub effect: Effect,
-    /// What the caller sees.
+    /// The caller's view.
     pub seen: Seen,
 }
 
 impl Fault {
-    /// Whether a broker that is not lying can do this to such a request.
-    pub fn can_befall(&self, endpoint: Endpoint) -> bool {
+    /// Whether an honest broker can have this fault at such a request.
+    pub fn can_occur_at(&self, endpoint: Endpoint) -> bool {
         let status = match self.seen {
             Seen::Answer(status, ..) => Some(status),
             _ => None,
@@ -72,9 +72,9 @@ impl Fault {
             Seen::Failed | Seen::State(_) => {
                 matches!(endpoint, Endpoint::PollInstance | Endpoint::PollBinding)
             }
-            // An empty success is as good as any where the body says nothing.
+            // The body of a deletion's answer means nothing, so an empty success is a success.
             Seen::Answer(200 | 201, ..) | Seen::Cut(200 | 201, _) if removes => self.effect == Effect::Before,
-            _ if !endpoint.changes_something() => self.effect == Effect::None && status != Some(410),
+            _ if !endpoint.is_mutating() => self.effect == Effect::None && status != Some(410),
             _ if status == Some(410) => false,
             _ => true,
         }
@@ -88,8 +88,8 @@ pub static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
         for effect in effects {
             let name = match effect {
                 Effect::None => name.to_owned(),
-                Effect::Before => format!("{name} after it was done"),
-                Effect::Late => format!("{name} before it is done"),
+                Effect::Before => format!("{name} after the effect"),
+                Effect::Late => format!("{name} before the effect"),
             };
             faults.push(Fault { name, effect: *effect, seen: seen.clone() });
         }

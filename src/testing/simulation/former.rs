@@ -1,5 +1,5 @@
-//! What if an operator is stopped while it leads, and goes on when another one has taken over? It may read, and it must
-//! neither call the broker nor write.
+//! A leader is suspended (`SIGSTOP`, a stalled machine) until another replica has taken over, and then resumes. The
+//! leadership fence must keep it from writing and from calling the broker; it may still read.
 
 use tokio::sync::oneshot;
 
@@ -10,76 +10,76 @@ use super::world::World;
 use crate::osb;
 use crate::osb::in_process::Response;
 
-/// An operator that has led.
+/// A former leader.
 pub struct Former {
     operator: Operator,
     inbox: Inbox,
-    /// What was under way when it was stopped; nothing any more when it has gone on.
-    under_way: Option<Vec<UnderWay>>,
+    /// The requests that were in flight when it was suspended; `None` after it has resumed.
+    in_flight: Option<Vec<InFlight>>,
 }
 
-/// A request that was under way.
-enum UnderWay {
-    /// It was answered by the API server.
+/// A request that was in flight.
+enum InFlight {
+    /// The API server has answered it.
     Api(oneshot::Sender<Result<api::Answer, &'static str>>, Result<api::Answer, &'static str>),
-    /// It was answered by the broker.
+    /// The broker has answered it.
     Broker(oneshot::Sender<Result<Response, osb::Error>>, Result<Response, osb::Error>),
-    /// It has passed the fence, and is sent when the operator goes on.
+    /// It has passed the fence, and is sent when the operator resumes.
     Unsent(api::Request, oneshot::Sender<Result<api::Answer, &'static str>>),
 }
 
 impl Former {
-    /// Whether it is still stopped.
-    pub fn is_stopped(&self) -> bool {
-        self.under_way.is_some()
+    /// Whether it is still suspended.
+    pub fn is_suspended(&self) -> bool {
+        self.in_flight.is_some()
     }
 }
 
 impl World {
-    /// The operator is stopped in the middle of its work until its lease has run out, and another one takes over. Of what
-    /// it had asked, `carried_out` says whether it is done at once.
+    /// Suspends the operator in the middle of its work until its lease has expired and another replica takes over.
+    /// `carried_out` says which of its requests are executed at once.
     pub fn depose(&mut self, carried_out: impl Fn(&Waiting) -> bool) {
         let Some(operator) = self.operator.take() else { return };
-        self.tell("the operator is stopped, and another one takes over");
+        self.record("the operator is suspended, and another replica takes over");
         operator.depose();
-        let mut under_way = Vec::new();
+        let mut in_flight = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
             let done = carried_out(&waiting);
             if done {
-                self.tell(format!("{}: is carried out after it was stopped", waiting.describe()));
+                self.record(format!("{}: is executed after the operator was suspended", waiting.describe()));
             }
-            under_way.push(match waiting {
+            in_flight.push(match waiting {
                 Waiting::Api(request, answer) if done => {
                     let answered = self.carry_out(&request);
-                    UnderWay::Api(answer, Ok(answered))
+                    InFlight::Api(answer, Ok(answered))
                 }
-                // The garbage collector, which removes a Secret that comes too late, is not simulated.
+                // The garbage collector, which would remove a Secret that is created too late, is not simulated.
                 Waiting::Api(request, answer) if request.method == http::Method::POST => {
-                    UnderWay::Api(answer, Err("connection reset"))
+                    InFlight::Api(answer, Err("connection reset"))
                 }
-                Waiting::Api(request, answer) => UnderWay::Unsent(request, answer),
+                Waiting::Api(request, answer) => InFlight::Unsent(request, answer),
                 Waiting::Broker(request, answer) => {
                     self.broker.leave(&request);
                     let lost = osb::Error::NoAnswer { reason: "reset".to_owned() };
                     let answered = if done { self.broker.answer(&request, None) } else { Err(lost) };
-                    UnderWay::Broker(answer, answered)
+                    InFlight::Broker(answer, answered)
                 }
             });
         }
         let inbox = std::mem::take(&mut self.inbox);
-        self.former = Some(Former { operator, inbox, under_way: Some(under_way) });
+        self.former = Some(Former { operator, inbox, in_flight: Some(in_flight) });
         self.start();
     }
 
-    /// The operator that was stopped goes on: it gets its answers, and learns what there is now.
+    /// The suspended operator resumes: it receives its answers, and its watches relist.
     pub fn resume(&mut self) {
-        let Some(under_way) = self.former.as_mut().and_then(|former| former.under_way.take()) else { return };
-        self.tell("the operator that was stopped goes on");
-        for request in under_way {
+        let Some(in_flight) = self.former.as_mut().and_then(|former| former.in_flight.take()) else { return };
+        self.record("the suspended operator resumes");
+        for request in in_flight {
             match request {
-                UnderWay::Api(answer, answered) => drop(answer.send(answered)),
-                UnderWay::Broker(answer, answered) => drop(answer.send(answered)),
-                UnderWay::Unsent(request, answer) => {
+                InFlight::Api(answer, answered) => drop(answer.send(answered)),
+                InFlight::Broker(answer, answered) => drop(answer.send(answered)),
+                InFlight::Unsent(request, answer) => {
                     let answered = self.carry_out_late(&request);
                     let _ = answer.send(Ok(answered));
                 }
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// Who was deposed looks at most. Seen to fail with the fence removed from `Connection::call`.
+    /// A former leader only reads. Seen to fail with the fence removed from `Connection::call`.
     pub fn watch_former(&mut self) {
         let Some(former) = &self.former else { return };
         for waiting in former.inbox.take() {
@@ -98,7 +98,7 @@ impl World {
                 Waiting::Api(request, answer) if request.method.is_safe() => {
                     let _ = answer.send(Ok(self.api.answer(&request)));
                 }
-                _ => self.broken.push(format!("fence: {} of one that was deposed", waiting.describe())),
+                _ => self.broken.push(format!("fence: {} of a former leader", waiting.describe())),
             }
         }
     }

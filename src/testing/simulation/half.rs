@@ -1,11 +1,11 @@
-//! The two halves of the catalog, cluster-wide and namespaced: how their kinds and the members of their objects are called.
+//! The two halves of the catalog, cluster-wide and namespaced: the names of their kinds and fields.
 
 use serde_json::{Value, json};
 
 use super::api::Key;
 use super::request::Request;
 
-/// The name of the one broker object that each half has.
+/// The name of each half's only broker object.
 pub const BROKER: &str = "broker";
 
 /// One half of the catalog.
@@ -17,16 +17,16 @@ pub enum Half {
     Namespaced,
 }
 
-/// Both.
+/// Both halves.
 pub const HALVES: [Half; 2] = [Half::Cluster, Half::Namespaced];
 
 impl Half {
-    /// Where its broker is.
+    /// The URL of its broker.
     pub fn url(self) -> String {
         format!("http://{}", self.host())
     }
 
-    /// The host of that URL, by which requests are told apart.
+    /// The host of that URL, which tells the requests of both halves apart.
     pub fn host(self) -> &'static str {
         match self {
             Self::Cluster => "broker.example",
@@ -40,13 +40,13 @@ impl Half {
         HALVES.into_iter().find(|half| host == Some(half.host())).unwrap_or(Self::Cluster)
     }
 
-    /// The half that the class and plan of an instance are from.
+    /// The half that the class and plan of an instance belong to.
     pub fn of_instance(instance: &Value) -> Self {
         let named = |half: &Self| !instance["spec"][half.member("ClassExternalName")].is_null();
         HALVES.into_iter().find(named).unwrap_or(Self::Cluster)
     }
 
-    /// The half that a resource belongs to, if it is one of `brokers`, `classes`, `plans`; and which of them it is.
+    /// The half that a resource belongs to, and which of `brokers`, `classes` and `plans` it is.
     pub fn of_resource(resource: &str) -> Option<(Self, &str)> {
         let of = |half: Self, prefix| resource.strip_prefix(prefix).map(|kind| (half, kind));
         let found = of(Self::Cluster, "clusterservice").or_else(|| of(Self::Namespaced, "service"))?;
@@ -69,7 +69,7 @@ impl Half {
         }
     }
 
-    /// The name of a member: `clusterServiceClassRef` for `ClassRef`.
+    /// The name of a field: `clusterServiceClassRef` for `ClassRef`.
     pub fn member(self, of: &str) -> String {
         match self {
             Self::Cluster => format!("clusterService{of}"),
@@ -77,7 +77,7 @@ impl Half {
         }
     }
 
-    /// Where one of its objects is.
+    /// The address of one of its objects.
     pub fn key(self, of: &str, name: &str) -> Key {
         let mut key = Key::new(&self.resource(of), name);
         if self == Self::Cluster {
@@ -86,17 +86,17 @@ impl Half {
         key
     }
 
-    /// Where its broker object is.
+    /// The address of its broker object.
     pub fn broker(self) -> Key {
         self.key("brokers", BROKER)
     }
 
-    /// Where the Secret with the credentials for its broker is. The cluster-wide broker asks for none.
+    /// The address of the Secret with the credentials for its broker. The cluster-wide broker needs none.
     pub fn secret(self) -> Option<Key> {
         (self == Self::Namespaced).then(|| Key::new("secrets", "broker-auth"))
     }
 
-    /// The object of a kind with this spec, to be created.
+    /// A new object of a kind with this spec.
     pub fn object(self, kind: &str, spec: &Value) -> Value {
         json!({
             "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": self.kind(kind), "metadata": {}, "spec": spec,

@@ -1,4 +1,4 @@
-//! A random history: users act, everything that can go wrong may, and in the end all must be well.
+//! A random history: users act, everything that can fail may fail, and at the end every invariant must hold.
 
 use std::time::Duration;
 
@@ -11,52 +11,53 @@ use super::watches::RESOURCES;
 use super::world::{Broken, World};
 use super::{invariants, platform, published, restart, run, users};
 
-/// What became of a history.
+/// The end of a history.
 pub struct End {
-    /// What has happened, in words.
+    /// The steps, in words.
     pub story: Vec<String>,
-    /// What was broken.
+    /// The broken invariants.
     pub broken: Vec<Broken>,
     /// The choices that led there.
     pub choices: Vec<usize>,
 }
 
-/// Lives through the history that these choices make.
-pub fn live(choices: Choices) -> End {
+/// Plays the history that follows from these choices.
+pub fn play(choices: Choices) -> End {
     run(async move {
         let mut history = History::new(choices);
-        history.live().await;
+        history.play().await;
         let World { story, broken, .. } = &mut history.world;
         let (story, broken) = (std::mem::take(story), std::mem::take(broken));
         End { story, broken, choices: history.choices.into_made() }
     })
 }
 
-/// The shortest history that is broken in the same way.
+/// The shortest history that breaks the same invariant.
 pub fn shortest(end: End) -> End {
     let kind =
         |broken: &[Broken]| broken.first().and_then(|broken| broken.split(':').next()).map(str::to_owned);
     let wanted = kind(&end.broken);
-    let choices = shrink(end.choices, |made| kind(&live(Choices::replay(made.to_vec())).broken) == wanted);
-    live(Choices::replay(choices))
+    let choices = shrink(end.choices, |made| kind(&play(Choices::replay(made.to_vec())).broken) == wanted);
+    play(Choices::replay(choices))
 }
 
-/// How long brokers are left as they are before they are judged. An operator without credentials, or an object whose broker
-/// is gone, never comes to rest. It is longer than all pauses.
-const LEFT_ALONE: Duration = Duration::from_hours(3);
+/// How long brokers may settle before they are judged: longer than every delay of the operator. Waiting for rest is not
+/// possible, because an operator without credentials, or an object without its broker, retries for ever.
+const SETTLING_TIME: Duration = Duration::from_hours(3);
 
 struct History {
     world: World,
     choices: Choices,
     actions: usize,
-    /// What those who run the platform and its brokers still do, and have done.
-    deeds: usize,
+    /// How many actions of the platform teams and broker operators are left.
+    platform_actions: usize,
+    /// How many of those actions have happened.
     done: usize,
     faults: usize,
     spent: usize,
 }
 
-/// Something that can happen.
+/// A possible next step.
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Answer(usize),
@@ -65,7 +66,7 @@ enum Move {
     Govern,
     Wait,
     CatchUp,
-    Befall(usize),
+    Inject(usize),
     Lose(usize, bool),
     Repeat(usize),
     Relist(usize),
@@ -77,33 +78,35 @@ enum Move {
 impl History {
     fn new(mut choices: Choices) -> Self {
         let (actions, faults) = (1 + choices.below(8), choices.below(8));
-        let deeds = choices.pick(&[4, 2, 1, 1]);
-        Self { world: World::new(), choices, actions, deeds, done: 0, faults, spent: 0 }
+        let platform_actions = choices.pick(&[4, 2, 1, 1]);
+        Self { world: World::new(), choices, actions, platform_actions, done: 0, faults, spent: 0 }
     }
 
-    async fn live(&mut self) {
-        while (self.actions + self.deeds > 0 || self.faults > self.spent) && self.world.broken.is_empty() {
+    async fn play(&mut self) {
+        while (self.actions + self.platform_actions > 0 || self.faults > self.spent)
+            && self.world.broken.is_empty()
+        {
             self.world.settle().await;
             let moves = self.moves();
             let weights: Vec<u32> = moves.iter().map(|(_, weight)| *weight).collect();
             let (chosen, _) = moves[self.choices.pick(&weights)];
-            if !self.make(chosen).await && self.actions + self.deeds == 0 {
+            if !self.make(chosen).await && self.actions + self.platform_actions == 0 {
                 break;
             }
         }
         users::unpause(&mut self.world.api);
         if self.done > 0 {
-            self.put_right().await;
+            self.repair_brokers().await;
         }
         self.world.come_to_rest().await;
         self.judge(true);
         restart::costs_nothing(&mut self.world).await;
         users::clean_up(&mut self.world.api);
-        self.world.tell("the users delete everything");
+        self.world.record("the users delete everything");
         if self.done > 0 {
-            self.world.go_on_for(LEFT_ALONE).await;
-            // A broker that is deleted does not wait for bindings that outlive their instance, as one does that is kept. They
-            // go on when the broker is registered again.
+            self.world.go_on_for(SETTLING_TIME).await;
+            // The deletion of a broker does not wait for bindings that outlive their instance (as those of a retained
+            // instance do). Their own deletion continues when the broker is registered again.
             platform::register_missing(&mut self.world);
         }
         self.world.come_to_rest().await;
@@ -113,11 +116,11 @@ impl History {
         }
     }
 
-    /// Brokers that hold nothing any more go at once.
+    /// Brokers without instances are removed at once.
     async fn remove_brokers(&mut self) {
         let world = &mut self.world;
         platform::clean_up(world);
-        world.tell("the platform removes its brokers");
+        world.record("the platform removes its brokers");
         world.come_to_rest().await;
         if world.broken.is_empty() {
             world.broken.extend(published::at_rest(&world.api, &world.broker));
@@ -125,17 +128,17 @@ impl History {
         }
     }
 
-    /// Brokers, classes and plans are judged as they were left; then all is put right, so that instances can be judged.
-    async fn put_right(&mut self) {
+    /// Judges brokers, classes and plans as they are. Then repairs all brokers, so that instances can be judged.
+    async fn repair_brokers(&mut self) {
         let world = &mut self.world;
-        world.go_on_for(LEFT_ALONE).await;
+        world.go_on_for(SETTLING_TIME).await;
         let locked_out = HALVES.into_iter().any(|half| platform::is_locked_out(world, half));
         if world.broken.is_empty() && !locked_out {
             world.broken.extend(published::at_rest(&world.api, &world.broker));
         }
         if world.broken.is_empty() {
-            world.tell("all brokers are put right");
-            platform::put_right(world);
+            world.record("all brokers are repaired");
+            platform::repair(world);
         }
     }
 
@@ -151,12 +154,12 @@ impl History {
         }
         let budget = 40 + 25 * (self.spent + self.done);
         if world.broker.changes > budget {
-            broken.push(format!("I8: {} calls that change something, not {budget}", world.broker.changes));
+            broken.push(format!("I8: {} changing calls, more than {budget}", world.broker.changes));
         }
         world.broken.extend(broken);
     }
 
-    /// What can happen now; the first is what happens if nothing goes wrong.
+    /// The possible next steps with their weights; the first one is the one without faults.
     fn moves(&self) -> Vec<(Move, u32)> {
         let world = &self.world;
         let mut moves = Vec::new();
@@ -168,20 +171,20 @@ impl History {
         if self.actions > 0 {
             moves.push((Move::Act, 3));
         }
-        if self.deeds > 0 {
+        if self.platform_actions > 0 {
             moves.push((Move::Govern, 3));
         }
         if !world.broker.late.is_empty() {
             moves.push((Move::CatchUp, 3));
         }
-        if world.former.as_ref().is_some_and(Former::is_stopped) {
+        if world.former.as_ref().is_some_and(Former::is_suspended) {
             moves.push((Move::Resume, 1));
         }
         moves.push((Move::Wait, if moves.is_empty() { 8 } else { 1 }));
         if self.spent < self.faults {
             for (index, waiting) in world.waiting.iter().enumerate() {
                 moves.push(match waiting {
-                    Waiting::Broker(..) => (Move::Befall(index), 4),
+                    Waiting::Broker(..) => (Move::Inject(index), 4),
                     Waiting::Api(..) => (Move::Lose(index, true), 1),
                 });
                 if matches!(waiting, Waiting::Api(..)) {
@@ -204,19 +207,19 @@ impl History {
             Move::Act => {
                 self.actions -= 1;
                 let what = users::act(&mut world.api, &mut self.choices);
-                world.tell(what);
+                world.record(what);
             }
             Move::Govern => {
-                self.deeds -= 1;
+                self.platform_actions -= 1;
                 self.done += 1;
                 let what = platform::act(world, &mut self.choices);
-                world.tell(what);
+                world.record(what);
             }
             Move::Resume => world.resume(),
             Move::Wait => return world.wait().await,
             Move::CatchUp => {
                 let what = world.broker.catch_up().unwrap_or_default();
-                world.tell(format!("broker: has done {what}"));
+                world.record(format!("broker: has done {what}"));
             }
             Move::Deliver(watch) => {
                 if let Some(operator) = &mut world.operator {
@@ -232,20 +235,20 @@ impl History {
         self.spent += 1;
         let world = &mut self.world;
         match fault {
-            Move::Befall(index) => {
+            Move::Inject(index) => {
                 let Some(Waiting::Broker(request, _)) = world.waiting.get(index) else { return };
                 let legal: Vec<_> =
-                    FAULTS.iter().filter(|fault| fault.can_befall(request.endpoint)).collect();
+                    FAULTS.iter().filter(|fault| fault.can_occur_at(request.endpoint)).collect();
                 let fault = legal[self.choices.below(legal.len())];
                 let half = Half::of_request(request);
-                world.befall(index, fault);
+                world.inject(index, fault);
                 if matches!(fault.seen, Seen::Unreachable) {
-                    // It is so for a while, and for all.
+                    // The whole address is unreachable for a while.
                     let seconds = [5, 60, 600][self.spent % 3];
                     let door = world.broker.door_mut(half);
-                    door.go_away(Duration::from_secs(seconds));
+                    door.become_unreachable(Duration::from_secs(seconds));
                     door.disturb(2);
-                    world.tell(format!("the broker is away for {seconds} s"));
+                    world.record(format!("the broker is unreachable for {seconds} s"));
                 }
             }
             Move::Lose(index, carried_out) => world.lose(index, carried_out),
@@ -253,10 +256,10 @@ impl History {
                 let Some(operator) = &mut world.operator else { return };
                 if matches!(fault, Move::Relist(_)) {
                     operator.relist(watch, &world.api);
-                    world.tell(format!("the watch of {} is interrupted", RESOURCES[watch]));
+                    world.record(format!("the watch of {} is interrupted", RESOURCES[watch]));
                 } else {
                     operator.repeat(watch, &world.api);
-                    world.tell(format!("the watch of {} repeats itself", RESOURCES[watch]));
+                    world.record(format!("the watch of {} repeats itself", RESOURCES[watch]));
                 }
             }
             Move::Crash => {

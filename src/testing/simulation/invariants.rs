@@ -1,4 +1,4 @@
-//! What must always be so, and what must be so in the end (I1 to I11).
+//! The invariants I1 to I11 of instances and bindings: at every step, and at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::crd::names::ANNOTATION_DELETION_POLICY;
 const INSTANCES: &str = "serviceinstances";
 const BINDINGS: &str = "servicebindings";
 
-/// I4: what is alive and well is not removed at the broker.
+/// I4: the operator deletes nothing at the broker that belongs to a live object.
 pub fn of_call(request: &Request, api: &Api) -> Option<Broken> {
     let (resource, member) = match request.endpoint {
         Endpoint::Deprovision => (INSTANCES, "instanceID"),
@@ -31,7 +31,7 @@ pub fn of_call(request: &Request, api: &Api) -> Option<Broken> {
     (wanted && !given_up).then(|| format!("I4: {:?} of a live object: {owner}", request.endpoint))
 }
 
-/// I2: an object has one instance at the broker at most.
+/// I2: an object has at most one instance at the broker.
 pub fn of_broker(broker: &Broker, api: &Api) -> Option<Broken> {
     let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
     for (key, object) in api.list(INSTANCES) {
@@ -41,15 +41,16 @@ pub fn of_broker(broker: &Broker, api: &Api) -> Option<Broken> {
         *owners.entry(&key.name).or_default() += count;
     }
     let doubled = owners.into_iter().find(|(_, count)| *count > 1)?;
-    Some(format!("I2: the instance {} is {} times at the broker", doubled.0, doubled.1))
+    Some(format!("I2: the instance {} exists {} times at the broker", doubled.0, doubled.1))
 }
 
-/// I8: an operator asks nothing of an object that it has let go, though the watch may not have brought the deletion yet.
+/// I8: an operator sends no request for an object whose finalizer it has removed, even before its watch delivers the
+/// deletion. Holds these objects.
 #[derive(Default)]
-pub struct LetGo(BTreeSet<Key>);
+pub struct Finalized(BTreeSet<Key>);
 
-impl LetGo {
-    /// Takes a request and the status code of its answer in.
+impl Finalized {
+    /// Records a request and the status code of its answer.
     pub fn of_answer(&mut self, request: &Write, code: u16, api: &Api) -> Option<Broken> {
         let (key, _) = parse(&request.path)?;
         if api.get(&key).is_some() {
@@ -57,53 +58,58 @@ impl LetGo {
         } else if matches!(code, 200..300) && request.body["metadata"]["finalizers"].is_array() {
             self.0.insert(key);
         } else if code == 404 && self.0.contains(&key) {
-            return Some(format!("I8: {} {}: it was let go", request.method, request.path));
+            return Some(format!(
+                "I8: {} {}: its finalizer was removed before",
+                request.method, request.path
+            ));
         }
         None
     }
 }
 
-/// I3: a binding that becomes ready has the broker's credentials in its Secret.
+/// I3: a binding that becomes Ready has the broker's credentials in its Secret.
 pub fn of_write(request: &Write, api: &Api, broker: &Broker) -> Option<Broken> {
     if !request.path.contains(BINDINGS) || !request.path.ends_with("/status") {
         return None;
     }
     let name = request.path.trim_end_matches("/status").rsplit('/').next()?;
     let binding = api.get(&Key::new(BINDINGS, name))?;
-    // Somebody else may have changed it: only what was just written is looked at.
+    // Only judge the status of this write: another client may have changed it since.
     if binding["status"] != request.body["status"] || !is_new(binding) {
         return None;
     }
     credentials(binding, api, broker)
 }
 
-/// Only the moment of becoming ready is judged: afterwards users may do as they like with the Secret.
+/// Whether the binding is Ready without an operation. Only that moment is judged: users may change the Secret
+/// afterwards.
 fn is_new(binding: &Value) -> bool {
     is(binding, "Ready")
         && binding["status"]["currentOperation"].is_null()
         && binding["status"]["operation"].is_null()
 }
 
-/// I1, I3, I5, I7, I11: what must be so when nothing happens any more.
+/// I1, I3, I5, I7 and I11 at rest.
 pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     let mut rest = broker.truth.instances.clone();
     let mut broken = Vec::new();
-    for (_, object) in api.list(INSTANCES).filter(|(_, object)| !is_left(object)) {
+    for (_, object) in api.list(INSTANCES).filter(|(_, object)| !is_retained(object)) {
         broken.extend(of_instance(object, &rest));
-        broken.extend(of_end(object).filter(|_| !is_left_behind(object, api)));
+        broken.extend(of_end(object).filter(|_| !is_without_class(object, api)));
     }
-    for (_, object) in api.list(BINDINGS).filter(|(_, object)| !is_left(object)) {
+    for (_, object) in api.list(BINDINGS).filter(|(_, object)| !is_retained(object)) {
         let external = &object["status"]["externalProperties"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let asked = if external.is_null() { &object["status"]["inProgressProperties"] } else { external };
-        let instance = rest.get_mut(&text(&asked["instance"]["id"]));
+        let properties =
+            if external.is_null() { &object["status"]["inProgressProperties"] } else { external };
+        let instance = rest.get_mut(&text(&properties["instance"]["id"]));
         let ids = [&object["status"]["bindingID"], &object["status"]["predecessor"]["bindingID"]];
         if let Some(instance) = instance {
             let there = ids.map(|id| id.is_null() || instance.bindings.remove(&text(id)).is_some());
             if !external.is_null() && there != [true, true] {
                 broken.push(format!("I1: not at the broker: {object}"));
             }
-            // What a successor left is removed when the Secret is put right, which may wait for the user.
+            // The orphan of a failed successor is removed after the Secret is repaired, which may need the user.
             let ready = condition(object, "Ready");
             if ready.is_some_and(|ready| ready["reason"] == "ErrorInstanceNotReady") {
                 let orphans = object["status"]["orphans"].as_array().into_iter().flatten();
@@ -119,7 +125,7 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     broken
 }
 
-/// I1, I5: what an instance says is at the broker is there, and is as the spec says. One that is being removed says nothing.
+/// I1, I5: the service of an instance exists at the broker, and matches the spec. Not judged during a deprovision.
 fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Broken> {
     let status = &object["status"];
     if status["externalProperties"].is_null() || status["currentOperation"] == "Deprovision" {
@@ -134,30 +140,30 @@ fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Bro
     (is_settled(object) && !as_wanted).then(|| format!("I5: the broker has {there:?}: {object}"))
 }
 
-/// I7: nothing stops halfway.
+/// I7: no object stops halfway.
 fn of_end(object: &Value) -> Option<Broken> {
     let ended =
         ["Ready", "Failed", "Paused"].into_iter().any(|type_| is(object, type_)) || is_blocked(object);
-    // Those before them may be used for longer than it takes to come to rest.
+    // The grace period of a predecessor may be longer than it takes to come to rest.
     let waits = !object["status"]["predecessor"].is_null();
     let owes = ["Rotating", "RotationFailed", "RotationRequestInFlight", "RotationWaiting"];
     let owes = &owes[..if waits { 3 } else { 4 }];
     let owes = condition(object, "Rotated")
         .is_some_and(|rotated| owes.iter().any(|reason| rotated["reason"] == *reason));
     if owes && is(object, "Ready") && !is(object, "Paused") {
-        return Some(format!("I7: its credentials are not replaced: {object}"));
+        return Some(format!("I7: its credentials are not rotated: {object}"));
     }
-    (!ended).then(|| format!("I7: neither ready nor failed: {object}"))
+    (!ended).then(|| format!("I7: neither Ready nor Failed: {object}"))
 }
 
-/// I1, I11: what is at the broker though no object stands for it.
+/// I1, I11: services and bindings at the broker without a live object.
 fn orphans(api: &Api, rest: &BTreeMap<String, Instance>) -> Vec<Broken> {
     let begun = |object: &Value| {
         let status = &object["status"];
         !status["externalProperties"].is_null() || !status["currentOperation"].is_null()
     };
     let id = |object: &Value| object["status"]["instanceID"].as_str().map(str::to_owned);
-    let kept = api.log.iter().map(|event| &event.object).filter(|object| is_left(object));
+    let kept = api.log.iter().map(|event| &event.object).filter(|object| is_retained(object));
     let alive = api.list(INSTANCES).map(|(_, object)| object).filter(|object| begun(object));
     let known: BTreeSet<String> = kept.chain(alive).filter_map(id).collect();
     let mut broken: Vec<Broken> = rest
@@ -172,29 +178,29 @@ fn orphans(api: &Api, rest: &BTreeMap<String, Instance>) -> Vec<Broken> {
     broken
 }
 
-/// I7: what users have deleted goes, and its Secrets with it.
+/// I7: deleted objects are removed, and their Secrets with them.
 pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
     let auth = HALVES.map(Half::secret);
     [INSTANCES, BINDINGS, "secrets"]
         .into_iter()
         .flat_map(|resource| api.list(resource))
         .filter(|(key, _)| !auth.iter().flatten().any(|auth| auth == *key))
-        .map(|(_, object)| format!("I7: it never goes: {object}"))
+        .map(|(_, object)| format!("I7: it is never removed: {object}"))
         .collect()
 }
 
-/// Whether the user wants the service to be kept at the broker, or has abandoned it.
-fn is_left(object: &Value) -> bool {
+/// Whether the user has retained or abandoned the service at the broker.
+fn is_retained(object: &Value) -> bool {
     object["metadata"]["annotations"][ANNOTATION_DELETION_POLICY] == "Retain"
 }
 
-/// Whether the object says that it is as its spec says.
+/// Whether the object's conditions say that its spec is applied.
 fn is_settled(object: &Value) -> bool {
     let deleting = !object["metadata"]["deletionTimestamp"].is_null();
     is(object, "Ready") && condition(object, "Updated").is_none() && !is(object, "Paused") && !deleting
 }
 
-/// Whether the object says that it waits for the user or for another object.
+/// Whether the object's conditions say that it waits for the user or for another object.
 fn is_blocked(object: &Value) -> bool {
     let reasons = [
         "DeprovisionBlockedByExistingCredentials",
@@ -205,15 +211,15 @@ fn is_blocked(object: &Value) -> bool {
     condition(object, "Ready").is_some_and(|ready| reasons.iter().any(|reason| ready["reason"] == *reason))
 }
 
-/// Whether an instance says that there is no such class or plan any more, as its broker is about to go.
-fn is_left_behind(instance: &Value, api: &Api) -> bool {
+/// Whether the instance's class or plan is gone because its broker is being deleted.
+fn is_without_class(instance: &Value, api: &Api) -> bool {
     let broker = api.get(&Half::of_instance(instance).broker());
     let leaves = broker.is_some_and(|broker| !broker["metadata"]["deletionTimestamp"].is_null());
     let reason = condition(instance, "Ready").and_then(|ready| ready["reason"].as_str());
     leaves && reason.is_some_and(|reason| reason.starts_with("References"))
 }
 
-/// Whether a condition is true of an object.
+/// Whether a condition of an object is `True`.
 pub fn is(object: &Value, type_: &str) -> bool {
     condition(object, type_).is_some_and(|condition| condition["status"] == "True")
 }
@@ -223,18 +229,19 @@ pub fn condition<'a>(object: &'a Value, type_: &str) -> Option<&'a Value> {
     object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == type_)
 }
 
-/// What is wrong with the Secret of a binding.
+/// I3: how the Secret of a binding differs from the broker's credentials.
 fn credentials(binding: &Value, api: &Api, broker: &Broker) -> Option<Broken> {
     let name = binding["spec"]["secretName"].as_str().unwrap_or_default();
     let instance = binding["status"]["externalProperties"]["instance"]["id"].as_str().unwrap_or_default();
     let id = binding["status"]["bindingID"].as_str().unwrap_or_default();
-    let told = broker.truth.instances.get(instance).and_then(|instance| instance.bindings.get(id));
-    let told = told.map(|binding| binding.credentials["password"].as_str().unwrap_or_default().to_owned());
+    let expected = broker.truth.instances.get(instance).and_then(|instance| instance.bindings.get(id));
+    let expected =
+        expected.map(|binding| binding.credentials["password"].as_str().unwrap_or_default().to_owned());
     let secret = api.get(&Key::new("secrets", name));
     let held = secret.and_then(|secret| secret["data"]["password"].as_str()).map(|password| {
         let bytes = base64::engine::general_purpose::STANDARD.decode(password).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     });
-    (told.is_none() || told != held)
-        .then(|| format!("I3: the broker told {told:?}, the Secret has {held:?}: {binding}"))
+    (expected.is_none() || expected != held)
+        .then(|| format!("I3: the broker has {expected:?}, the Secret has {held:?}: {binding}"))
 }

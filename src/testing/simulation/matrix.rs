@@ -1,5 +1,5 @@
-//! Operations × faults: every way in which each call can go wrong, once, and the same with the death of the operator
-//! before it has written down what came of the call.
+//! Operations × faults: every fault of every call, alone and together with a crash or a loss of leadership before or
+//! after the operator has written the outcome of the call.
 
 use std::sync::LazyLock;
 
@@ -13,33 +13,33 @@ use super::request::Endpoint;
 use super::world::{Broken, World};
 use super::{invariants, run, users};
 
-/// What is done when the fault comes.
+/// The operation that meets the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Provision,
     Update,
     Deprovision,
-    /// The removal of what a failed provisioning has left.
+    /// Orphan mitigation after a failed provision.
     Mitigate,
     Bind,
-    /// A Secret was deleted: its credentials are got again.
+    /// A user deletes the Secret: the operator requests the credentials again.
     Repair,
-    /// Other credentials are wanted.
+    /// A user requests a rotation.
     Rotate,
     Unbind,
-    /// The removal of what a failed binding has left.
+    /// Orphan mitigation after a failed bind.
     MitigateBinding,
 }
 
 use Operation::{Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Rotate, Unbind, Update};
 
-/// Class and plan of those that work at once, and of those that take their time.
+/// A class and plan that work synchronously, and some that work asynchronously.
 const PLANS: [(&str, &str); 2] = [("database", "small"), ("cache", "cache-slow")];
 
-/// The plan whose bindings are made from their predecessors, at once; of the other two the second does so, too.
+/// A synchronous class and plan with `binding_rotatable`. Of `PLANS`, only the asynchronous ones have it.
 const ROTATABLE: (&str, &str) = ("database", "large");
 
-/// The calls that each operation consists of.
+/// The calls of each operation: with a synchronous plan, and with an asynchronous one.
 const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 9] = [
     (Provision, &[Endpoint::Provision], &[Endpoint::Provision, Endpoint::PollInstance]),
     (Update, &[Endpoint::Update], &[Endpoint::Update, Endpoint::PollInstance]),
@@ -57,11 +57,12 @@ const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 9] = [
 pub enum Death {
     /// Nothing.
     No,
-    /// The operator dies before it has written what came of the call.
+    /// The operator is killed before it has written the outcome of the call.
     Unwritten,
-    /// It dies just after it has.
+    /// It is killed just after it has written the outcome.
     Written,
-    /// It is stopped before it has, and goes on after another one has taken over and finished.
+    /// It is suspended before it has written the outcome, and resumes after another replica has taken over and
+    /// finished.
     Deposed,
 }
 
@@ -82,7 +83,7 @@ pub fn all() -> Vec<Scenario> {
         let besides = (operation == Rotate).then_some((ROTATABLE, sync));
         for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]).chain(besides) {
             for &endpoint in endpoints {
-                for fault in FAULTS.iter().filter(|fault| fault.can_befall(endpoint)) {
+                for fault in FAULTS.iter().filter(|fault| fault.can_occur_at(endpoint)) {
                     for death in [Death::No, Death::Unwritten, Death::Written, Death::Deposed] {
                         all.push(Scenario { operation, plan, endpoint, fault, death });
                     }
@@ -100,9 +101,9 @@ impl std::fmt::Display for Scenario {
     }
 }
 
-/// A scenario of a matrix, which tells what it is.
+/// A scenario of a matrix; its `Display` names it.
 pub trait Played: std::fmt::Display + Sync {
-    /// Plays it; what is broken then, and the story.
+    /// Plays it; returns the broken invariants and the story.
     fn play(&self) -> (Vec<Broken>, Vec<String>);
 }
 
@@ -124,12 +125,12 @@ impl Played for Scenario {
                 let changes = world.broker.changes - before;
                 world.broken.extend(self.judge(&world, changes));
                 if self.operation == Rotate && self.death == Death::No && ready_since(&world) != ready {
-                    world.broken.push("the binding was not ready all the time".to_owned());
+                    world.broken.push("the binding was not Ready all the time".to_owned());
                 }
                 world.broken.extend(invariants::at_rest(&world.api, &world.broker));
             }
             users::clean_up(&mut world.api);
-            world.tell("the users delete everything");
+            world.record("the users delete everything");
             world.come_to_rest().await;
             if world.broken.is_empty() {
                 world.broken.extend(invariants::at_rest(&world.api, &world.broker));
@@ -166,7 +167,7 @@ impl Scenario {
         (Half::Cluster, self.plan.0, self.plan.1)
     }
 
-    /// A user makes it begin.
+    /// Starts the operation, as a user.
     fn begin(self, world: &mut World) {
         let api = &mut world.api;
         let instance = Key::new("serviceinstances", "one");
@@ -183,7 +184,7 @@ impl Scenario {
     }
 
     async fn go_wrong(self, world: &mut World) {
-        world.befall(0, self.fault);
+        world.inject(0, self.fault);
         if self.death == Death::No {
             return;
         }
@@ -203,15 +204,15 @@ impl Scenario {
         }
     }
 
-    /// What the specification demands of this operation and this fault.
+    /// What the specification requires of this operation and this fault.
     fn judge(self, world: &World, changes: usize) -> Vec<Broken> {
         let mut broken = Vec::new();
-        // I8: what was asked for, once more, and the removal of what may be left, with what may be in its way.
-        // A rotation also removes the former binding, and may put the Secret right.
+        // I8: the call, one retry, and orphan mitigation with its own calls. A rotation also deletes the predecessor,
+        // and may repair the Secret.
         let budget =
             if self.death == Death::No { 5 } else { 6 } + if self.operation == Rotate { 2 } else { 0 };
         if changes > budget {
-            broken.push(format!("I8: {changes} calls that change something, not {budget}"));
+            broken.push(format!("I8: {changes} changing calls, more than {budget}"));
         }
         let removed = world.broker.removals > usize::from(self.operation == Rotate);
         let creates = matches!(
@@ -223,7 +224,7 @@ impl Scenario {
             && self.wants_mitigation().is_some_and(|wanted| wanted != removed)
         {
             let what = if removed { "removed" } else { "not removed" };
-            broken.push(format!("what may have been left was {what}"));
+            broken.push(format!("a possible orphan was {what}"));
         }
         let refused = self.is_refused();
         let object = match self.operation {
@@ -235,17 +236,19 @@ impl Scenario {
         let ready = object.is_some_and(|object| invariants::is(object, "Ready"));
         let updated = object.is_some_and(|object| invariants::condition(object, "Updated").is_none());
         if self.operation == Rotate && !object.is_some_and(|object| invariants::is(object, "Rotated")) {
-            broken.push(format!("the credentials were not replaced: {object:?}"));
+            broken.push(format!("the credentials were not rotated: {object:?}"));
         }
         if self.death == Death::No && refused == (ready && updated) {
             let how = if refused { "refused" } else { "not refused" };
-            broken.push(format!("the broker has {how}, but the object says otherwise: {object:?}"));
+            broken.push(format!(
+                "the broker has {how}, but the object's conditions contradict that: {object:?}"
+            ));
         }
         broken
     }
 
-    /// The table “Orphan Mitigation” of the specification, for what creates; valid answers are not among the faults. After
-    /// a conflict it depends on what the broker says next.
+    /// The specification's table “Orphan Mitigation”, for creating calls. Valid answers are not among the faults. After
+    /// a 409 the broker's next answer decides.
     fn wants_mitigation(self) -> Option<bool> {
         match self.fault.seen {
             Seen::Silence | Seen::Reset => Some(true),
@@ -256,7 +259,7 @@ impl Scenario {
         }
     }
 
-    /// Whether the broker says that it will not do it.
+    /// Whether the broker refuses the operation for good.
     fn is_refused(self) -> bool {
         let (status, body) = match &self.fault.seen {
             Seen::Answer(status, body, _) => (*status, body.as_str()),
@@ -267,23 +270,23 @@ impl Scenario {
         };
         let passing = body.contains("ConcurrencyError") || body.contains("MaintenanceInfoConflict");
         let said = match self.operation {
-            // What exists and is only asked for again, may exist no more: it is made anew.
+            // The refusal may mean that the object exists no more; the operator then creates another one.
             Repair | Rotate | Mitigate | MitigateBinding | Deprovision | Unbind => false,
-            Update if status == 500 => return self.endpoint.changes_something() && body.contains("false"),
-            Provision | Bind | Update => self.endpoint.changes_something(),
+            Update if status == 500 => return self.endpoint.is_mutating() && body.contains("false"),
+            Provision | Bind | Update => self.endpoint.is_mutating(),
         };
         let repeatable = self.operation == Update && body.contains("\"update_repeatable\":true");
         said && matches!(status, 400 | 422) && !passing && !repeatable
     }
 }
 
-/// When the binding became ready, or ceased to be.
+/// The last transition of the binding's `Ready` condition.
 fn ready_since(world: &World) -> Option<Value> {
     let binding = world.api.get(&Key::new("servicebindings", "one"))?;
     invariants::condition(binding, "Ready").map(|ready| ready["lastTransitionTime"].clone())
 }
 
-/// Whether the operator has just asked to write a status, and was answered.
+/// Whether the last step was a successful status write.
 fn wrote(world: &World) -> bool {
     let its = |line: &String| {
         line.contains("/status: 200") && line.contains(" ns/service") && !line.contains("broker")
@@ -291,7 +294,7 @@ fn wrote(world: &World) -> bool {
     world.story.last().is_some_and(its)
 }
 
-/// Goes on until a call waits at the broker, and is the first of all that waits.
+/// Continues until a call of this endpoint waits at the broker, and moves it to the front.
 pub async fn until(world: &mut World, endpoint: Endpoint) -> Option<()> {
     loop {
         world.settle().await;
@@ -306,14 +309,14 @@ pub async fn until(world: &mut World, endpoint: Endpoint) -> Option<()> {
     }
 }
 
-/// A creation fails after it was done.
+/// A creating call fails after its effect.
 async fn orphan(world: &mut World, endpoint: Endpoint) {
     static FAILURE: LazyLock<Fault> = LazyLock::new(|| Fault {
-        name: "500 after it was done".to_owned(),
+        name: "500 after the effect".to_owned(),
         effect: Effect::Before,
         seen: Seen::Answer(500, String::new(), None),
     });
     if until(world, endpoint).await.is_some() {
-        world.befall(0, &FAILURE);
+        world.inject(0, &FAILURE);
     }
 }

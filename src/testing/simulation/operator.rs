@@ -1,5 +1,5 @@
-//! The operator under simulation: the real reconcilers, queues and caches. Its requests wait until they are answered; for
-//! its watches see `watches`.
+//! The operator under simulation: the real reconcilers, queues and caches. Its requests wait in the inbox until the
+//! world answers them; `watches` serves its watches.
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex};
@@ -33,10 +33,10 @@ use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
 
-/// For how long an operator leads unless it is deposed: longer than any world lives.
-const REIGN: Duration = Duration::from_hours(24 * 365);
+/// How long an operator leads unless it is deposed: longer than any world runs.
+const LEADERSHIP: Duration = Duration::from_hours(24 * 365);
 
-/// How often catalogs are fetched if the broker object does not say.
+/// The default of `spec.relistDuration`.
 pub const RELIST_INTERVAL: Duration = Duration::from_hours(24);
 
 /// A request that waits for its answer.
@@ -48,7 +48,7 @@ pub enum Waiting {
 }
 
 impl Waiting {
-    /// In what order requests that arrive together are looked at, and how they are told apart.
+    /// The sort key of requests that arrive together: it makes their order deterministic.
     pub fn order(&self) -> String {
         match self {
             Self::Api(request, _) => format!("{} {} {}", request.method, request.path, request.body),
@@ -59,7 +59,7 @@ impl Waiting {
         }
     }
 
-    /// In words.
+    /// The request in words.
     pub fn describe(&self) -> String {
         match self {
             Self::Api(request, _) => {
@@ -79,7 +79,7 @@ impl Waiting {
     }
 }
 
-/// Where requests arrive.
+/// The queue of the operator's requests.
 #[derive(Clone, Default)]
 pub struct Inbox {
     waiting: Arc<Mutex<Vec<Waiting>>>,
@@ -89,12 +89,12 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// What has arrived since the last time.
+    /// Takes the requests that have arrived.
     pub fn take(&self) -> Vec<Waiting> {
         std::mem::take(&mut *self.waiting.lock().unwrap())
     }
 
-    /// Returns when something arrives.
+    /// Waits until a request arrives.
     pub async fn arrival(&self) {
         self.arrived.notified().await;
     }
@@ -149,13 +149,13 @@ pub struct Operator {
     pub(super) wiring: Wiring,
     pub(super) streams: Streams,
     gatekeeper: Gatekeeper,
-    /// How much of the log each watch has brought.
+    /// How much of the log each watch has delivered.
     pub(super) seen: [Cell<usize>; RESOURCES.len()],
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Operator {
-    /// Starts an operator, which knows what there is.
+    /// Starts an operator whose caches are synced.
     pub fn start(inbox: &Inbox, api: &Api) -> Self {
         for half in HALVES {
             let broker = inbox.clone();
@@ -169,7 +169,7 @@ impl Operator {
             broker_timeout: Duration::from_mins(1),
         };
         let (gatekeeper, fence) = Fence::closed();
-        gatekeeper.open(Instant::now() + REIGN);
+        gatekeeper.open(Instant::now() + LEADERSHIP);
         let client = inbox.client(&fence);
         let wiring = Wiring::new(client, fence, settings, Arc::new(Metrics::default()));
         let streams = inbox.streams.clone();
@@ -216,20 +216,20 @@ impl Operator {
         ];
     }
 
-    /// Its lease has run out.
+    /// Its lease has expired.
     pub fn depose(&self) {
         self.gatekeeper.close();
     }
 }
 
 impl Drop for Operator {
-    /// It is killed.
+    /// Kills it.
     fn drop(&mut self) {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
-/// Runs a reconciler, which reads what requeues it.
+/// Runs a reconciler with its queue.
 fn reconcile<K: Kind, P>(
     context: &Arc<Context>,
     cache: &Store<K>,

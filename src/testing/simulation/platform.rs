@@ -1,5 +1,5 @@
-//! What do those do who run the platform, and those who run its brokers? They register, restrict, relist and remove brokers,
-//! change credentials and catalogs.
+//! The platform teams and the operators of the brokers: they register, restrict, relist and remove brokers, and change
+//! credentials and catalogs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,14 +12,14 @@ use super::half::{HALVES, Half};
 use super::truth::MARK;
 use super::world::World;
 
-/// Restrictions, and what they admit of classes and of plans, by their names at the broker.
+/// Catalog restrictions: the list, and the requirement.
 pub const RESTRICTIONS: [(&str, &str); 3] = [
     ("serviceClass", "spec.externalName in (database)"),
     ("servicePlan", "spec.externalName notin (large)"),
     ("servicePlan", "spec.free=true"),
 ];
 
-/// Does something; returns it in words.
+/// Does one thing; returns it in words.
 pub fn act(world: &mut World, choices: &mut Choices) -> String {
     let half = HALVES[choices.below(HALVES.len())];
     let of = half.kind("Broker");
@@ -31,7 +31,7 @@ pub fn act(world: &mut World, choices: &mut Choices) -> String {
     match choices.pick(&[4, 6, 3, 2, 4, 1]) {
         0 => {
             relist(world, half);
-            format!("the platform wants the catalog of the {of} to be fetched")
+            format!("the platform relists the {of}")
         }
         1 => {
             let what = catalog::change(&mut world.broker.door_mut(half).catalog, choices);
@@ -48,7 +48,7 @@ pub fn act(world: &mut World, choices: &mut Choices) -> String {
         4 => change_secret(world, half, choices),
         _ => {
             world.api.edit(&half.broker(), &json!({"spec": {"relistDuration": "3h"}}));
-            format!("the platform wants the catalog of the {of} every three hours")
+            format!("the platform sets the relist duration of the {of} to three hours")
         }
     }
 }
@@ -65,7 +65,7 @@ pub fn register_openly(world: &mut World, half: Half) {
     world.api.create(half.broker(), half.object("Broker", &json!({"url": half.url()})));
 }
 
-/// The catalog is to be fetched now.
+/// Requests a relist.
 pub fn relist(world: &mut World, half: Half) {
     let broker = world.api.get(&half.broker());
     let requests = broker.and_then(|broker| broker["spec"]["relistRequests"].as_i64()).unwrap_or_default();
@@ -85,24 +85,24 @@ fn restrict(world: &mut World, half: Half, choices: &mut Choices) -> String {
     format!("the platform restricts the {}: {restrictions}", half.kind("Broker"))
 }
 
-/// The Secret gets a new password, is spoilt, deleted, or put right.
+/// Changes, breaks, deletes or repairs the Secret of a broker.
 fn change_secret(world: &mut World, half: Half, choices: &mut Choices) -> String {
     let Some(secret) = half.secret() else {
         relist(world, half);
-        return format!("the platform wants the catalog of the {} to be fetched", half.kind("Broker"));
+        return format!("the platform relists the {}", half.kind("Broker"));
     };
     if world.broker.door(half).password.is_none() {
         give_secret(world, half);
-        return "the broker wants credentials, and is given them".to_owned();
+        return "the broker requires credentials, and the platform provides them".to_owned();
     }
     match choices.below(5) {
         0 => {
             give_secret(world, half);
-            "the platform puts the credentials for the broker right".to_owned()
+            "the platform repairs the credentials for the broker".to_owned()
         }
         1 => {
             world.broker.door_mut(half).password = Some(password(world));
-            "the broker wants other credentials".to_owned()
+            "the broker requires other credentials".to_owned()
         }
         2 => {
             world.broker.door_mut(half).password = Some(password(world));
@@ -111,7 +111,7 @@ fn change_secret(world: &mut World, half: Half, choices: &mut Choices) -> String
         }
         3 => {
             world.api.edit(&secret, &json!({"data": {"password": null}}));
-            "the platform takes the password out of the credentials for the broker".to_owned()
+            "the platform removes the password from the credentials for the broker".to_owned()
         }
         _ => {
             world.api.delete(&secret);
@@ -124,7 +124,7 @@ fn password(world: &World) -> String {
     format!("{MARK}-{}", world.api.version())
 }
 
-/// The broker wants credentials, and its object refers to a Secret that holds them.
+/// The broker requires credentials, and its object refers to a Secret that holds them.
 pub fn give_secret(world: &mut World, half: Half) {
     let Some(key) = half.secret() else { return };
     let reference = json!({"basic": {"secretRef": {"name": key.name}}});
@@ -140,15 +140,15 @@ pub fn give_secret(world: &mut World, half: Half) {
     }
 }
 
-/// Whether the operator can neither reach the broker nor be done: it has no credentials that the broker accepts.
+/// Whether the operator lacks credentials that the broker accepts, so that it keeps retrying.
 pub fn is_locked_out(world: &World, half: Half) -> bool {
     let Some(key) = half.secret() else { return false };
     let held = world.api.get(&key).and_then(|secret| secret["data"]["password"].as_str());
     held.map(str::to_owned) != world.broker.door(half).password.as_ref().map(|wanted| STANDARD.encode(wanted))
 }
 
-/// All is put right: credentials, catalog, restrictions; what was removed is registered again.
-pub fn put_right(world: &mut World) {
+/// Repairs credentials, catalog and restrictions, and registers the brokers that were removed.
+pub fn repair(world: &mut World) {
     for half in HALVES {
         if world.broker.door(half).password.is_some() {
             give_secret(world, half);
@@ -164,7 +164,7 @@ pub fn put_right(world: &mut World) {
     }
 }
 
-/// What was removed is registered again.
+/// Registers the brokers that were removed.
 pub fn register_missing(world: &mut World) {
     for half in HALVES {
         if world.broken.is_empty() && world.api.get(&half.broker()).is_none() {

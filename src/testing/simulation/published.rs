@@ -1,4 +1,4 @@
-//! What must be so of brokers, classes and plans: always, and when nothing happens any more.
+//! The invariants of brokers, classes and plans: at every step, and at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,15 +18,15 @@ use super::world::Broken;
 use crate::crd::names::FINALIZER;
 use crate::domain::duration::go_duration;
 
-/// What clients see of an entry: name, description, whether it costs nothing, class.
+/// A published class or plan: name, description, whether it is free, class.
 type Entry = (String, String, bool, String);
 
-/// What is published, by kind and id.
+/// The published classes and plans, by kind and id.
 type Entries = BTreeMap<(&'static str, String), Entry>;
 
 const KINDS: [&str; 2] = ["classes", "plans"];
 
-/// Tells the broker's doors what their callers know: the restrictions, and what their connections were made from.
+/// Records at the broker's doors what their callers know: the restrictions, and the versions behind their connections.
 pub fn note(broker: &mut Broker, api: &Api) {
     for half in HALVES {
         let known = api
@@ -37,14 +37,14 @@ pub fn note(broker: &mut Broker, api: &Api) {
     }
 }
 
-/// Whether all classes and plans that instances refer to are there.
+/// Whether all classes and plans exist that instances refer to.
 pub fn is_whole(half: Half, api: &Api) -> bool {
     let there =
         |kind: &str| users(half, kind, api).all(|(name, _)| api.get(&half.key(kind, &name)).is_some());
     KINDS.into_iter().all(there)
 }
 
-/// What the operator's connection to a broker was made from, if that is its object and its Secret as they are now.
+/// The versions of broker object and Secret behind the operator's connection, if they are the current ones.
 fn connection(half: Half, object: &Value, api: &Api) -> Option<String> {
     let named = !object["spec"]["authInfo"].is_null();
     let secret = half.secret().filter(|_| named).and_then(|key| api.get(&key));
@@ -55,41 +55,43 @@ fn connection(half: Half, object: &Value, api: &Api) -> Option<String> {
     settled.then(|| format!("{}/{}/{version}", meta["uid"], meta["generation"]))
 }
 
-/// Of something that the operator is about to do, `informed` of all that has happened: a class or plan that goes is used by
-/// none, and neither is a broker that goes, which takes its entries with it.
+/// Judges a request before it is executed, if the operator's caches are up to date (`informed`): the operator only
+/// deletes a class or plan that no instance uses, and only lets a broker go without instances and after its classes and
+/// plans.
 pub fn of_request(request: &Write, api: &Api, informed: impl FnOnce() -> bool) -> Option<Broken> {
     let (key, _) = parse(&request.path)?;
     let (half, kind) = Half::of_resource(&key.resource)?;
     let broker = api.get(&half.broker())?;
-    let leaves = !broker["metadata"]["deletionTimestamp"].is_null();
+    let is_deleted = !broker["metadata"]["deletionTimestamp"].is_null();
     let finalizers = request.body["metadata"]["finalizers"].as_array();
-    let lets_go = finalizers.is_some_and(|finalizers| finalizers.iter().all(|name| name != FINALIZER));
-    let goes = request.method == Method::DELETE || (kind == "brokers" && lets_go);
+    let removes_finalizer =
+        finalizers.is_some_and(|finalizers| finalizers.iter().all(|name| name != FINALIZER));
+    let goes = request.method == Method::DELETE || (kind == "brokers" && removes_finalizer);
     if !goes || !informed() {
         return None;
     }
-    // An entry that the broker offers no more goes with its last instance, whether the broker stays or not.
+    // A class or plan that the broker has withdrawn is removed with its last instance, with or without the broker.
     let is_offered = kind == "brokers" || !api.get(&key).is_some_and(is_removed);
-    if leaves && is_offered {
+    if is_deleted && is_offered {
         if let Some(user) = held(half, api).next() {
-            return Some(format!("{} {}: the broker is needed by {user}", request.method, request.path));
+            return Some(format!("{} {}: {user} needs the broker", request.method, request.path));
         }
         let left = managed(half, api).next().filter(|_| kind == "brokers");
-        return left.map(|(_, left)| format!("the broker goes without its entry {left}"));
+        return left.map(|(_, left)| format!("the broker is removed before its entry {left}"));
     }
     let user = users(half, kind, api).find(|(name, _)| *name == key.name)?.1;
-    Some(format!("{} {}: it is used by {user}", request.method, request.path))
+    Some(format!("{} {}: {user} uses it", request.method, request.path))
 }
 
-/// An object of the catalog, before something is written to it.
+/// The broker, class or plan that a request is about, before the request.
 pub fn before(request: &Write, api: &Api) -> Option<Value> {
     let (key, _) = parse(&request.path)?;
     Half::of_resource(&key.resource)?;
     api.get(&key).cloned()
 }
 
-/// Of what the operator has written: entries follow from a catalog that was answered, and a broker that says it was published
-/// is right.
+/// Judges a write of the operator: classes and plans follow from a catalog that the broker answered, and a broker's
+/// status only says that a catalog was published if it was.
 pub fn of_write(request: &Write, before: Option<&Value>, api: &Api, broker: &mut Broker) -> Option<Broken> {
     let (key, subresource) = parse(&request.path)?;
     let (half, kind) = Half::of_resource(&key.resource)?;
@@ -102,15 +104,15 @@ pub fn of_write(request: &Write, before: Option<&Value>, api: &Api, broker: &mut
         return None;
     }
     if key.name == MADE_BY_USERS {
-        return Some(format!("{what}: a user has made it"));
+        return Some(format!("{what}: it belongs to a user"));
     }
     if request.method == Method::DELETE {
         let stays =
             api.get(&half.broker()).is_some_and(|broker| broker["metadata"]["deletionTimestamp"].is_null());
         let offered = before.is_some_and(|entry| !is_removed(entry));
-        return (stays && offered).then(|| format!("{what}: it is offered"));
+        return (stays && offered).then(|| format!("{what}: the broker still offers it"));
     }
-    (!broker.door(half).answered).then(|| format!("{what}: no catalog was answered that says so"))
+    (!broker.door(half).answered).then(|| format!("{what}: no answered catalog is the reason"))
 }
 
 fn of_broker(half: Half, before: Option<&Value>, api: &Api, broker: &mut Broker) -> Option<Broken> {
@@ -125,13 +127,13 @@ fn of_broker(half: Half, before: Option<&Value>, api: &Api, broker: &mut Broker)
     }
     let answered = std::mem::take(&mut door.answered);
     if !answered {
-        return Some(format!("the broker says that a catalog was fetched, which was not: {object}"));
+        return Some(format!("the status claims a fetch that did not happen: {object}"));
     }
     let (expected, there) = (expected(door.published.as_ref()), entries(half, api));
     (expected != there).then(|| format!("published: {there:?}, not {expected:?}"))
 }
 
-/// What must be so when nothing happens any more.
+/// The invariants at rest.
 pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     HALVES.into_iter().flat_map(|half| of_half(half, api, broker)).collect()
 }
@@ -139,13 +141,13 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
 fn of_half(half: Half, api: &Api, broker: &Broker) -> Vec<Broken> {
     let mut broken = of_users(half, api);
     let Some(object) = api.get(&half.broker()) else {
-        broken.extend(managed(half, api).map(|(_, left)| format!("left of a broker that is gone: {left}")));
+        broken.extend(managed(half, api).map(|(_, left)| format!("left behind by a removed broker: {left}")));
         return broken;
     };
     let reason = condition(object, "Ready").map(|ready| ready["reason"].clone()).unwrap_or_default();
     if !object["metadata"]["deletionTimestamp"].is_null() {
         let blocked = reason == "DeletionBlockedByInstances" && held(half, api).next().is_some();
-        broken.extend((!blocked).then(|| format!("I7: it never goes: {object}")));
+        broken.extend((!blocked).then(|| format!("I7: it is never removed: {object}")));
         return broken;
     }
     let door = broker.door(half);
@@ -157,18 +159,18 @@ fn of_half(half: Half, api: &Api, broker: &Broker) -> Vec<Broken> {
         broken.push(format!("published: {there:?}, not {expected:?}"));
     }
     if is(object, "CatalogEntriesRejected") != has_invalid(&door.last) {
-        broken.push(format!("what is invalid in its catalog is not told: {object}"));
+        broken.push(format!("CatalogEntriesRejected does not match the catalog: {object}"));
     }
     for kind in KINDS {
         let used: BTreeSet<String> = users(half, kind, api).map(|(name, _)| name).collect();
         let of_kind = managed(half, api).filter(|(key, _)| key.resource == half.resource(kind));
         let unused = of_kind.filter(|(key, entry)| is_removed(entry) && !used.contains(&key.name));
-        broken.extend(unused.map(|(_, entry)| format!("it is neither offered nor used: {entry}")));
+        broken.extend(unused.map(|(_, entry)| format!("neither offered nor used: {entry}")));
     }
     broken
 }
 
-/// When catalogs are fetched next although nothing happens.
+/// The times of the next regular relists.
 pub fn next_relists(api: &Api) -> Vec<Timestamp> {
     let next = |half: Half| {
         let broker = api.get(&half.broker())?;
@@ -179,13 +181,13 @@ pub fn next_relists(api: &Api) -> Vec<Timestamp> {
     HALVES.into_iter().filter_map(next).collect()
 }
 
-/// I7: brokers that were deleted go.
+/// I7: deleted brokers are removed.
 pub fn nothing_is_left(api: &Api) -> Vec<Broken> {
     let left = HALVES.into_iter().filter_map(|half| api.get(&half.broker()));
-    left.map(|object| format!("I7: it never goes: {object}")).collect()
+    left.map(|object| format!("I7: it is never removed: {object}")).collect()
 }
 
-/// What users made stays theirs.
+/// The operator leaves users' own classes and plans alone.
 fn of_users(half: Half, api: &Api) -> Vec<Broken> {
     let intact = |entry: &Value| {
         let spec = &entry["spec"];
@@ -193,22 +195,23 @@ fn of_users(half: Half, api: &Api) -> Vec<Broken> {
     };
     let missing =
         KINDS.into_iter().filter(|kind| !api.get(&half.key(kind, MADE_BY_USERS)).is_some_and(intact));
-    missing.map(|kind| format!("a user's entry is not as it was: {}", half.resource(kind))).collect()
+    missing.map(|kind| format!("a user's own entry was changed: {}", half.resource(kind))).collect()
 }
 
-/// The instances that the broker of a half holds, or may hold.
+/// The instances that exist, or may exist, at the broker of a half.
 fn held(half: Half, api: &Api) -> impl Iterator<Item = &str> {
     let instances = api.list("serviceinstances");
     let holds = move |object: &Value| {
         let status = &object["status"];
-        let asked = !status["externalProperties"].is_null() || !status["inProgressProperties"].is_null();
-        let left = status["orphans"].as_array().is_some_and(|orphans| !orphans.is_empty());
-        Half::of_instance(object) == half && (asked || left)
+        let provisioned =
+            !status["externalProperties"].is_null() || !status["inProgressProperties"].is_null();
+        let orphaned = status["orphans"].as_array().is_some_and(|orphans| !orphans.is_empty());
+        Half::of_instance(object) == half && (provisioned || orphaned)
     };
     instances.filter(move |(_, object)| holds(object)).map(|(key, _)| key.name.as_str())
 }
 
-/// The names of the entries of this kind that instances refer to, and those instances.
+/// The names of the classes or plans that instances refer to, and the names of these instances.
 fn users<'a>(half: Half, kind: &str, api: &'a Api) -> impl Iterator<Item = (String, &'a str)> {
     let member = half.member(if kind == "classes" { "ClassRef" } else { "PlanRef" });
     api.list("serviceinstances").filter_map(move |(key, object)| {
@@ -217,7 +220,7 @@ fn users<'a>(half: Half, kind: &str, api: &'a Api) -> impl Iterator<Item = (Stri
     })
 }
 
-/// The classes and plans that the operator has made for the broker of a half.
+/// The classes and plans that the operator has published for the broker of a half.
 fn managed(half: Half, api: &Api) -> impl Iterator<Item = (&Key, &Value)> {
     let resources = KINDS.map(|kind| half.resource(kind));
     let is_its = |object: &Value| object["metadata"]["ownerReferences"][0]["name"] == BROKER;
@@ -229,7 +232,7 @@ fn is_removed(entry: &Value) -> bool {
     entry["status"]["removedFromBrokerCatalog"] == true
 }
 
-/// What is published and not marked as removed.
+/// The published classes and plans that are not marked as removed.
 fn entries(half: Half, api: &Api) -> Entries {
     let class = half.member("ClassRef");
     let offered = managed(half, api).filter(|(_, entry)| !is_removed(entry));
@@ -237,13 +240,13 @@ fn entries(half: Half, api: &Api) -> Entries {
         let kind = if key.resource == half.resource("classes") { "classes" } else { "plans" };
         let spec = &entry["spec"];
         let class = text(&spec[class.as_str()]["name"]);
-        let told = (text(&spec["externalName"]), text(&spec["description"]), spec["free"] != false, class);
-        ((kind, text(&spec["externalID"])), told)
+        let entry = (text(&spec["externalName"]), text(&spec["description"]), spec["free"] != false, class);
+        ((kind, text(&spec["externalID"])), entry)
     };
     offered.map(entry).collect()
 }
 
-/// What should be published.
+/// The classes and plans that should be published.
 fn expected(published: Option<&Published>) -> Entries {
     let mut entries = Entries::new();
     let Some(Published { catalog, restrictions }) = published else { return entries };
@@ -253,20 +256,20 @@ fn expected(published: Option<&Published>) -> Entries {
             (admits("servicePlan", 1) || plan["name"] != "large")
                 && (admits("servicePlan", 2) || plan["free"] != false)
         });
-        let told = |entry: &Value, class: &Value| {
+        let published = |entry: &Value, class: &Value| {
             (text(&entry["name"]), text(&entry["description"]), entry["free"] != false, text(class))
         };
         let plans: Entries =
-            plans.map(|plan| (("plans", text(&plan["id"])), told(plan, &service["id"]))).collect();
+            plans.map(|plan| (("plans", text(&plan["id"])), published(plan, &service["id"]))).collect();
         if !plans.is_empty() && (admits("serviceClass", 0) || service["name"] == "database") {
-            entries.insert(("classes", text(&service["id"])), told(service, &Value::Null));
+            entries.insert(("classes", text(&service["id"])), published(service, &Value::Null));
             entries.extend(plans);
         }
     }
     entries
 }
 
-/// The entries that are valid: each has a name, an id of its own, and plans if it is a service.
+/// The valid entries: each has a name, a unique id and, if it is a service, plans.
 fn valid(entries: &Value) -> Vec<&Value> {
     let mut ids = BTreeSet::new();
     let entries = entries.as_array().into_iter().flatten();
@@ -281,8 +284,9 @@ fn valid(entries: &Value) -> Vec<&Value> {
 fn has_invalid(catalog: &Value) -> bool {
     let count = |entries: &Value| entries.as_array().map_or(0, Vec::len);
     let services = &catalog["services"];
-    let spoilt = |service: &Value| valid(&service["plans"]).len() < count(&service["plans"]);
-    valid(services).len() < count(services) || services.as_array().into_iter().flatten().any(spoilt)
+    let has_invalid_plans = |service: &Value| valid(&service["plans"]).len() < count(&service["plans"]);
+    valid(services).len() < count(services)
+        || services.as_array().into_iter().flatten().any(has_invalid_plans)
 }
 
 fn text(value: &Value) -> String {

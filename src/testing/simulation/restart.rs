@@ -1,11 +1,11 @@
-//! What does an operator that has just started do about what is settled?
+//! What does a restart of the operator cost when all objects are settled?
 
 use super::published;
 use super::world::World;
 use crate::reconcilers::clock;
 
-/// I8: what is settled is left alone, also by an operator that remembers nothing. So whatever would be written has been
-/// written before: nothing that an object depends on changes without a requeue.
+/// I8: the operator leaves settled objects alone, also after a restart. A write after the restart would show that an
+/// earlier change did not requeue the object that depends on it.
 pub async fn costs_nothing(world: &mut World) {
     if !world.broken.is_empty() {
         return;
@@ -18,7 +18,7 @@ pub async fn costs_nothing(world: &mut World) {
     let now = clock::now().0;
     let due = relists.into_iter().filter(|next| *next <= now).count();
     if world.broken.is_empty() && (writes > due || calls > due) {
-        let cost = format!("I8: a restart when all is settled costs {writes} writes, {calls} calls");
+        let cost = format!("I8: a restart on settled objects costs {writes} writes, {calls} calls");
         world.broken.push(cost);
     }
 }

@@ -1,9 +1,8 @@
-//! What the operator of an earlier version left when all was settled: an operator that starts writes nothing and calls no
-//! broker.
+//! An upgrade on settled objects: the new version neither writes nor calls a broker.
 //!
-//! `tests/fixtures/stored/settled.yaml` holds the objects of such API servers, as histories of the simulation ended at commit
-//! d656287. The broker of this world has nothing: it would answer any call with an error.
-//! Seen to fail with a status that is written once more when all is settled.
+//! `tests/fixtures/stored/settled.yaml` holds the objects at the end of simulated histories at commit d656287. The
+//! broker of this world has no instances: it would answer every call with an error. Seen to fail with a status that is
+//! written once more on settled objects.
 
 use std::time::Duration;
 
@@ -19,11 +18,11 @@ use crate::reconcilers::clock;
 
 const SETTLED: &str = include_str!("../../../tests/fixtures/stored/settled.yaml");
 
-/// The objects of a namespace in which nothing was under way.
+/// The objects of a namespace without an operation in flight.
 #[derive(Deserialize)]
 struct Settled {
     case: String,
-    /// When they were read.
+    /// The time at which they were read.
     now: Time,
     instances: Vec<Value>,
     bindings: Vec<Value>,
@@ -43,7 +42,7 @@ impl Settled {
         })
     }
 
-    /// Starts an operator; what it has written and called when it comes to rest.
+    /// Starts an operator on these objects; returns its writes, its broker calls, and the story.
     async fn start(&self) -> (usize, usize, Vec<String>) {
         let mut world = World::new();
         world.crash(|_| false);

@@ -1,4 +1,4 @@
-//! The watches of single Secrets that the operator opens by itself, as over the wire: each is an answer that does not end.
+//! The operator's watches of single Secrets, as over the wire: each is a response that does not end.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +10,15 @@ use serde_json::json;
 
 use super::api::{Event, Key, Request, metadata_of, named, parse};
 
-/// Those that are open.
+/// The open watches.
 #[derive(Clone, Default)]
 pub struct Streams(Arc<Mutex<Vec<Stream>>>);
 
-/// The Secret that is watched, and where lines of the answer are put.
+/// The watched Secret, and the sender of the response's lines.
 type Stream = (Key, UnboundedSender<Bytes>);
 
 impl Streams {
-    /// The answer to a request that opens one; nothing if it is another request.
+    /// The response to a request that opens a watch; `None` for other requests.
     pub fn open(&self, request: &Request) -> Option<Body> {
         if !request.query.contains("watch=true") {
             return None;
@@ -31,13 +31,13 @@ impl Streams {
         Some(Body::from_stream(lines))
     }
 
-    /// Whether one is open for this Secret.
+    /// Whether a watch of this Secret is open.
     pub fn is_watched(&self, key: &Key) -> bool {
         self.0.lock().unwrap().iter().any(|(watched, sender)| watched == key && !sender.is_closed())
     }
 
-    /// Those that are open for the Secret tell of what has happened to it.
-    pub fn tell(&self, event: &Event) {
+    /// Sends an event to the watches of its Secret.
+    pub fn send(&self, event: &Event) {
         let type_ = if event.gone { "DELETED" } else { "MODIFIED" };
         let line = format!("{}\n", json!({"type": type_, "object": metadata_of(&event.object)}));
         let mut open = self.0.lock().unwrap();
@@ -47,7 +47,7 @@ impl Streams {
         }
     }
 
-    /// All of them end.
+    /// Ends all watches.
     pub fn interrupt(&self) {
         self.0.lock().unwrap().clear();
     }

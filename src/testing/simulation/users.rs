@@ -1,4 +1,4 @@
-//! What do users do? Each action is one that somebody with kubectl could do at any time.
+//! The application teams: each action is one that a user of kubectl can do at any time.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const NAMES: [&str; 2] = ["one", "two"];
 const DATABASE: [&str; 3] = ["small", "large", "slow"];
 const CACHE: [&str; 2] = ["cache-small", "cache-slow"];
 
-/// Does something; returns it in words.
+/// Does one thing; returns it in words.
 pub fn act(api: &mut Api, choices: &mut Choices) -> String {
     let name = NAMES[choices.below(NAMES.len())];
     let instance = Key::new(INSTANCES, name);
@@ -53,7 +53,7 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
             let count = api.get(&instance).and_then(|object| object["spec"]["updateRequests"].as_i64());
             let spec = json!({"updateRequests": count.unwrap_or_default() + 1});
             api.edit(&instance, &json!({"spec": spec}));
-            format!("a user asks for an update of {name}")
+            format!("a user requests an update of {name}")
         }
         7 => pause(api, &instance, &binding),
         8 => rotate(api, name),
@@ -62,21 +62,21 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
                 &instance,
                 &json!({"metadata": {"annotations": {ANNOTATION_DELETION_POLICY: "Retain"}}}),
             );
-            format!("a user wants the service of {name} to be kept")
+            format!("a user sets the deletion policy of {name} to Retain")
         }
     }
 }
 
-/// A user wants other credentials.
+/// A user requests a rotation.
 pub fn rotate(api: &mut Api, name: &str) -> String {
     let binding = Key::new(BINDINGS, name);
     let former = api.get(&binding).map(|object| object["metadata"]["annotations"][ANNOTATION_ROTATE].clone());
     let request = if former == Some(json!("now")) { "again" } else { "now" };
     api.edit(&binding, &json!({"metadata": {"annotations": {ANNOTATION_ROTATE: request}}}));
-    format!("a user wants other credentials of {name}, {request}")
+    format!("a user requests a rotation of {name}: {request}")
 }
 
-/// All users take away all that they have made.
+/// The users delete everything.
 pub fn clean_up(api: &mut Api) {
     for name in NAMES {
         for resource in [BINDINGS, INSTANCES] {
@@ -87,7 +87,7 @@ pub fn clean_up(api: &mut Api) {
     }
 }
 
-/// All users let the operator work again.
+/// The users unpause everything.
 pub fn unpause(api: &mut Api) {
     for name in NAMES {
         for resource in [BINDINGS, INSTANCES] {
@@ -115,7 +115,7 @@ fn change_plan(api: &mut Api, key: &Key, choices: &mut Choices) -> String {
     let class = api.get(key).map(|object| object["spec"][half.member("ClassExternalName")].clone());
     let plans = if class == Some(json!("cache")) { &CACHE[..] } else { &DATABASE[..] };
     let plan = plans[choices.below(plans.len())];
-    // As the operator finds the plan anew, its reference is not the user's to change.
+    // The user changes the name only: the operator resolves it and updates the reference.
     api.edit(key, &json!({"spec": {half.member("PlanExternalName"): plan}}));
     format!("a user changes the plan of {} to {plan}", key.name)
 }
@@ -125,10 +125,10 @@ fn metadata() -> Value {
 }
 
 fn user() -> Value {
-    json!({"username": "somebody", "uid": "1", "groups": ["all"], "extra": {}})
+    json!({"username": "alice", "uid": "1", "groups": ["all"], "extra": {}})
 }
 
-/// Creates an instance, with what admission adds.
+/// Creates an instance of a random class and plan, with the fields that admission adds.
 pub fn create_instance(api: &mut Api, name: &str, choices: &mut Choices) {
     let plans: Vec<(&str, &str)> = DATABASE
         .iter()
@@ -140,7 +140,7 @@ pub fn create_instance(api: &mut Api, name: &str, choices: &mut Choices) {
     create_instance_of(api, name, (half, class, plan), &parameters(choices));
 }
 
-/// Creates an instance of this class and plan, with what admission adds.
+/// Creates an instance of this class and plan, with the fields that admission adds.
 pub fn create_instance_of(
     api: &mut Api,
     name: &str,
@@ -155,8 +155,9 @@ pub fn create_instance_of(
     api.create(Key::new(INSTANCES, name), object);
 }
 
-/// Creates a binding to the instance of the same name, with what admission adds. Former credentials of the first are given
-/// up while all waits for what comes next; those of the second are there when all is at rest, and deleted with it.
+/// Creates a binding to the instance of the same name, with the fields that admission adds. The grace period of the
+/// first ends while the world comes to rest. That of the second does not, so its predecessor is deleted together with
+/// it.
 pub fn create_binding(api: &mut Api, name: &str) {
     let grace_period = if name == NAMES[0] { "10m" } else { "24h" };
     let object = json!({

@@ -1,5 +1,5 @@
-//! How are the operator's watches served? Event by event: each brings its events in their order, but as late as it likes, may
-//! repeat itself, and may be interrupted.
+//! Serves the operator's watches event by event. Each delivers its events in order, but with any delay, may repeat the
+//! last one, and may be interrupted.
 
 use kube::runtime::watcher::Event as Watched;
 use serde_json::Value;
@@ -9,7 +9,8 @@ use super::operator::Operator;
 use crate::crd::names::LABEL_CREDENTIALS;
 use crate::reconcilers::wiring::Wiring;
 
-/// What the operator watches: kinds, and the Secrets of others that objects refer to, each by its name.
+/// The operator's watches: one for each kind, one for its own Secrets, and one for the single Secrets that objects
+/// refer to.
 pub const RESOURCES: [&str; 10] = [
     "serviceinstances",
     "servicebindings",
@@ -26,7 +27,7 @@ pub const RESOURCES: [&str; 10] = [
 const USED_SECRETS: &str = "secrets that are referred to";
 
 impl Operator {
-    /// Whether a watch has something to bring.
+    /// Whether a watch has an event to deliver.
     pub fn is_behind(&self, resource: usize, api: &Api) -> bool {
         self.next(resource, api).is_some()
     }
@@ -35,7 +36,7 @@ impl Operator {
         let here = |event: &Event| self.concerns(resource, event);
         let seen = self.seen[resource].get();
         let next = api.log.iter().skip(seen).position(here).map(|at| at + seen);
-        // What does not concern it need not be looked at again; a Secret may still be referred to.
+        // Skip events that do not concern this watch for good. A Secret may still be referred to later.
         if RESOURCES[resource] != USED_SECRETS {
             self.seen[resource].set(next.unwrap_or(api.log.len()));
         }
@@ -50,7 +51,7 @@ impl Operator {
         }
     }
 
-    /// A watch brings its next event.
+    /// Delivers the next event of a watch.
     pub fn deliver(&mut self, resource: usize, api: &Api) {
         if let Some(at) = self.next(resource, api) {
             self.seen[resource].set(at + 1);
@@ -58,7 +59,7 @@ impl Operator {
         }
     }
 
-    /// A watch brings its last event once more.
+    /// Delivers the last event of a watch once more.
     pub fn repeat(&mut self, resource: usize, api: &Api) {
         let here = |event: &&Event| self.concerns(resource, event) && !event.gone;
         if let Some(event) = api.log.iter().take(self.seen[resource].get()).rev().find(here)
@@ -68,7 +69,7 @@ impl Operator {
         }
     }
 
-    /// A watch was interrupted: it lists what there is, and what happened in between is never told.
+    /// Interrupts a watch: it lists the objects again, and never delivers the events in between.
     pub fn relist(&mut self, resource: usize, api: &Api) {
         let Wiring { context, kinds, .. } = &mut self.wiring;
         match RESOURCES[resource] {
@@ -87,13 +88,13 @@ impl Operator {
             resource @ "serviceclasses" => list(api, resource, |event| kinds.classes.feed.apply(event)),
             resource @ "serviceplans" => list(api, resource, |event| kinds.plans.feed.apply(event)),
             "secrets" => list(api, "secrets", |event| context.binding_secrets.apply(event)),
-            // It goes on from the version that it has seen.
+            // These watches resume from the resourceVersion that they have seen.
             _ => return self.streams.interrupt(),
         }
         self.seen[resource].set(api.log.len());
     }
 
-    /// What it knows of namespaces.
+    /// Fills the cache of namespaces.
     pub fn list_namespaces(&mut self, api: &Api) {
         list(api, "namespaces", |event| self.wiring.namespaces.apply(event));
     }
@@ -110,12 +111,12 @@ impl Operator {
             "serviceclasses" => kinds.classes.feed.apply(watched(event)),
             "serviceplans" => kinds.plans.feed.apply(watched(event)),
             "secrets" => context.binding_secrets.apply(watched(event)),
-            _ => self.streams.tell(event),
+            _ => self.streams.send(event),
         }
     }
 }
 
-/// Whether the watch of the operator's own Secrets selects it, if it is a Secret.
+/// Whether the object is no Secret, or a Secret that the watch of the operator's own Secrets selects.
 fn is_ours(object: &Value) -> bool {
     object["kind"] != "Secret" || !object["metadata"]["labels"][LABEL_CREDENTIALS].is_null()
 }

@@ -1,4 +1,4 @@
-//! The world of a simulation: an API server, a broker, an operator, and what happens between them, one thing at a time.
+//! The world of a simulation: an API server, a broker, an operator, and their requests, one at a time.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::api::{self, Api, Key};
 use super::broker::Broker;
 use super::fault::Fault;
 use super::former::Former;
-use super::invariants::LetGo;
+use super::invariants::Finalized;
 use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
 use super::watches::RESOURCES;
@@ -18,17 +18,17 @@ use super::{NAMESPACE, invariants, published};
 use crate::reconcilers::clock;
 use crate::reconcilers::kube_api::truncate;
 
-/// How long a request waits for its answer at most, so that nobody gives up waiting.
-const MOMENT: Duration = Duration::from_secs(1);
-/// As long as nothing happens at all for this time, nothing more will happen: all pauses are shorter.
+/// The longest time that a request waits for its answer: shorter than every timeout of the operator.
+const MAX_LATENCY: Duration = Duration::from_secs(1);
+/// If nothing happens for this long, nothing will: every delay of the operator is shorter.
 const QUIET: Duration = Duration::from_hours(2);
-/// How long the world may live.
-const LONGEST: Duration = Duration::from_hours(24 * 30);
+/// The longest simulated time of a world.
+const MAX_DURATION: Duration = Duration::from_hours(24 * 30);
 
-/// How much may happen in it.
-const LONGEST_STORY: usize = 5_000;
+/// The most steps of a world.
+const MAX_STEPS: usize = 5_000;
 
-/// What is broken: which invariant, and how.
+/// A broken invariant: its number or name, a colon, and how it is broken.
 pub type Broken = String;
 
 /// An API server, a broker, and an operator.
@@ -37,22 +37,22 @@ pub struct World {
     pub api: Api,
     /// The broker.
     pub broker: Broker,
-    /// The operator, unless it is dead.
+    /// The operator, unless it was killed.
     pub operator: Option<Operator>,
-    /// An operator that led before this one, and lives.
+    /// A former leader that is still running.
     pub former: Option<Former>,
-    /// What waits for an answer.
+    /// The requests that wait for an answer.
     pub waiting: Vec<Waiting>,
-    /// What has happened, in words.
+    /// The steps so far, in words.
     pub story: Vec<String>,
-    /// What was found broken on the way.
+    /// The invariants that were broken so far.
     pub broken: Vec<Broken>,
-    /// How often the operator has asked the API server to change something.
+    /// The number of the operator's writes to the API server.
     pub writes: usize,
     /// Whether a user has changed or deleted the Secret of a binding.
     is_secret_touched: bool,
-    /// What the operator has let go.
-    let_go: LetGo,
+    /// The objects whose finalizer the operator has removed.
+    finalized: Finalized,
     /// Where the operator's requests arrive.
     pub inbox: Inbox,
     began: Instant,
@@ -90,7 +90,7 @@ impl World {
             broken: Vec::new(),
             writes: 0,
             is_secret_touched: false,
-            let_go: LetGo::default(),
+            finalized: Finalized::default(),
             inbox: Inbox::default(),
             began,
         };
@@ -101,35 +101,35 @@ impl World {
     /// Starts the operator.
     pub fn start(&mut self) {
         self.broker.disturb();
-        self.broker.forget_caller();
-        self.let_go = LetGo::default();
+        self.broker.reset_callers();
+        self.finalized = Finalized::default();
         self.operator = Some(Operator::start(&self.inbox, &self.api));
     }
 
-    /// Something has happened.
-    pub fn tell(&mut self, what: impl Into<String>) {
+    /// Adds a step to the story.
+    pub fn record(&mut self, what: impl Into<String>) {
         let (seconds, what) = (self.began.elapsed().as_secs(), what.into());
         self.is_secret_touched |= what.contains("the Secret");
         self.story.push(format!("{seconds:>6} s  {what}"));
     }
 
-    /// Lets the operator work until it waits for somebody else. Events are taken without further ado.
+    /// Lets the operator work until it only waits for answers. Events and metadata lists are answered at once.
     pub async fn settle(&mut self) {
         loop {
             sleep(Duration::from_millis(1)).await;
             self.api.now = timestamp();
             self.watch_former();
             let arrived = self.inbox.take();
-            let mut told = false;
+            let mut answered = false;
             for waiting in arrived {
                 match waiting {
                     Waiting::Api(request, answer) if request.path.contains("/events") => {
-                        told = true;
+                        answered = true;
                         self.look_for_secrets(&request.body.to_string());
                         let _ = answer.send(Ok(self.api.answer(&request)));
                     }
                     Waiting::Api(request, answer) if request.is_list() => {
-                        told = true;
+                        answered = true;
                         let _ = answer.send(Ok(self.api.answer(&request)));
                     }
                     Waiting::Broker(request, answer) => {
@@ -145,7 +145,7 @@ impl World {
                     }
                 }
             }
-            if !told {
+            if !answered {
                 break;
             }
         }
@@ -153,11 +153,11 @@ impl World {
         self.broken.append(&mut self.broker.violations);
     }
 
-    /// Lets time pass until something arrives; false if nothing ever will.
+    /// Lets time pass until a request arrives; false if none ever will.
     pub async fn wait(&mut self) -> bool {
-        let longest = if self.waiting.is_empty() { QUIET } else { MOMENT };
+        let longest = if self.waiting.is_empty() { QUIET } else { MAX_LATENCY };
         let arrived = timeout(longest, self.inbox.arrival()).await.is_ok();
-        if self.began.elapsed() > LONGEST {
+        if self.began.elapsed() > MAX_DURATION {
             self.broken.push("I7: it does not come to rest".to_owned());
             return false;
         }
@@ -165,13 +165,13 @@ impl World {
         arrived || !self.waiting.is_empty()
     }
 
-    /// A request is answered as it should be.
+    /// Answers a request without a fault.
     pub fn answer(&mut self, index: usize) {
         self.finish(index, None);
     }
 
-    /// A request to the broker meets a fault.
-    pub fn befall(&mut self, index: usize, fault: &Fault) {
+    /// Answers a request to the broker with a fault.
+    pub fn inject(&mut self, index: usize, fault: &Fault) {
         self.broker.disturb();
         self.finish(index, Some(fault));
     }
@@ -182,15 +182,15 @@ impl World {
         match waiting {
             Waiting::Api(request, answer) => {
                 let answered = self.carry_out(&request);
-                self.tell(format!("{what}: {}", answered.0));
-                self.broken.extend(self.let_go.of_answer(&request, answered.0, &self.api));
+                self.record(format!("{what}: {}", answered.0));
+                self.broken.extend(self.finalized.of_answer(&request, answered.0, &self.api));
                 let _ = answer.send(Ok(answered));
             }
             Waiting::Broker(request, answer) => {
                 published::note(&mut self.broker, &self.api);
                 self.broker.leave(&request);
                 let seen = self.broker.answer(&request, fault);
-                let told = match &seen {
+                let result = match &seen {
                     Ok(response) => {
                         let body = String::from_utf8_lossy(response.head_and_body.body()).into_owned();
                         format!("{} {}", response.head_and_body.status().as_u16(), truncate(&body, 60))
@@ -198,14 +198,14 @@ impl World {
                     Err(error) => error.to_string(),
                 };
                 let fault = fault.map(|fault| format!("  ({})", fault.name)).unwrap_or_default();
-                self.tell(format!("broker: {what}: {told}{fault}"));
+                self.record(format!("broker: {what}: {result}{fault}"));
                 let _ = answer.send(seen);
                 self.broken.extend(invariants::of_broker(&self.broker, &self.api));
             }
         }
     }
 
-    /// A request to the API server is carried out.
+    /// Executes a request to the API server.
     pub fn carry_out(&mut self, request: &api::Request) -> api::Answer {
         let before = published::before(request, &self.api);
         let answer = self.carry_out_late(request);
@@ -215,8 +215,8 @@ impl World {
         answer
     }
 
-    /// The same for a request of an operator that was stopped before it was sent. What it says of classes and plans may follow
-    /// from a catalog that another one has published meanwhile.
+    /// The same for a request that a suspended leader sends after it resumes. The invariants of classes and plans do
+    /// not apply to it: another replica may have published a newer catalog meanwhile.
     pub fn carry_out_late(&mut self, request: &api::Request) -> api::Answer {
         if !request.method.is_safe() {
             self.writes += 1;
@@ -231,29 +231,29 @@ impl World {
         answer
     }
 
-    /// A request to the API server is not answered; perhaps it is carried out nevertheless.
+    /// Fails a request to the API server without an answer, whether it was executed (`carried_out`) or not.
     pub fn lose(&mut self, index: usize, carried_out: bool) {
         let waiting = self.waiting.remove(index);
         let what = waiting.describe();
         let Waiting::Api(request, answer) = waiting else { return };
         self.broker.disturb();
         let how = if carried_out { "the answer is lost" } else { "the request is lost" };
-        self.tell(format!("{what}: {how}"));
+        self.record(format!("{what}: {how}"));
         if carried_out {
             self.carry_out(&request);
         }
         let _ = answer.send(Err("connection reset"));
     }
 
-    /// The operator dies. Of what it had asked, `carried_out` says whether it is still done.
+    /// Kills the operator. `carried_out` says which of its requests are executed nevertheless.
     pub fn crash(&mut self, carried_out: impl Fn(&Waiting) -> bool) {
-        self.tell("the operator is killed");
+        self.record("the operator is killed");
         self.operator = None;
         for waiting in std::mem::take(&mut self.waiting) {
             let done = carried_out(&waiting);
             if done {
                 let what = waiting.describe();
-                self.tell(format!("{what}: is carried out after its death"));
+                self.record(format!("{what}: is executed after the operator was killed"));
             }
             match waiting {
                 Waiting::Api(request, _) if done => drop(self.carry_out(&request)),
@@ -269,7 +269,7 @@ impl World {
         self.inbox.take();
     }
 
-    /// Without any fault, until nothing happens any more.
+    /// Continues without faults until nothing happens any more.
     pub async fn come_to_rest(&mut self) {
         if self.operator.is_none() {
             self.start();
@@ -277,8 +277,8 @@ impl World {
         self.settle().await;
         while self.broken.is_empty() {
             if !self.go_on() && !self.wait().await {
-                if !self.former.as_ref().is_some_and(Former::is_stopped) {
-                    // By now it has noticed that it was deposed, and has ended.
+                if !self.former.as_ref().is_some_and(Former::is_suspended) {
+                    // By now it has noticed that it lost leadership, and has exited.
                     self.former = None;
                     return;
                 }
@@ -289,7 +289,7 @@ impl World {
         }
     }
 
-    /// Without any fault, for this long at most.
+    /// Continues without faults, at most for this long.
     pub async fn go_on_for(&mut self, duration: Duration) {
         let until = Instant::now() + duration;
         self.settle().await;
@@ -303,12 +303,12 @@ impl World {
     }
 
     fn limit_story(&mut self) {
-        if self.story.len() > LONGEST_STORY {
+        if self.story.len() > MAX_STEPS {
             self.broken.push("I7, I8: it does not come to rest".to_owned());
         }
     }
 
-    /// The next thing that happens if nothing goes wrong; false if only time can pass.
+    /// The next step without faults; false if only time can pass.
     pub fn go_on(&mut self) -> bool {
         if !self.waiting.is_empty() {
             self.answer(0);
@@ -321,22 +321,22 @@ impl World {
             return true;
         }
         self.broker.catch_up().is_some_and(|what| {
-            self.tell(format!("broker: has done {what}"));
+            self.record(format!("broker: has done {what}"));
             true
         })
     }
 
-    /// Whether the operator's watches have brought all that has happened.
+    /// Whether the operator's caches are up to date.
     fn is_informed(&self) -> bool {
         let behind =
             |operator: &Operator| (0..RESOURCES.len()).any(|watch| operator.is_behind(watch, &self.api));
         self.operator.as_ref().is_some_and(|operator| !behind(operator))
     }
 
-    /// I10: what only Secrets may hold.
+    /// I10: secret values occur in Secrets only.
     fn look_for_secrets(&mut self, text: &str) {
         if text.contains(MARK) || text.contains("hunter2") {
-            self.broken.push(format!("I10: a secret is told: {text}"));
+            self.broken.push(format!("I10: a secret value leaks: {text}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who may have a binding add the entries of another Secret to its own?
+//! Which users may add another Secret's entries to a binding's Secret?
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ async fn only_who_may_read_a_secret_can_have_a_binding_add_its_entries() {
     let namespace = namespace().await;
     let limited = broker_admin(&namespace).await;
     let name = &namespace.name;
-    let forbidden = format!("{name} may not read Secret {name}/other, which addKeysFrom names");
+    let forbidden = format!("{name} may not read Secret {name}/other, which addKeysFrom references");
     for (secret, error) in [
         (json!({"name": "readable"}), None),
         (json!({"name": "readable", "namespace": ""}), None),
@@ -26,7 +26,7 @@ async fn only_who_may_read_a_secret_can_have_a_binding_add_its_entries() {
         expect(&secret.to_string(), limited.try_create(binding("x", from(&secret))).await, error);
     }
 
-    // Who may not read it may not do anything else with the transforms, but with everything that is not.
+    // Without the right to read it, a user may not change the transforms at all, but may change everything else.
     namespace.create(binding("x", from(&json!({"name": "other"})))).await.unwrap();
     let mut more = from(&json!({"name": "other"}));
     more["secretTransforms"][0]["removeKey"]["key"] = "y".into();
@@ -42,12 +42,12 @@ async fn only_who_may_read_a_secret_can_have_a_binding_add_its_entries() {
 }
 
 #[tokio::test]
-async fn nobody_can_have_a_binding_add_the_entries_of_a_secret_of_another_namespace() {
+async fn a_binding_cannot_add_the_entries_of_a_secret_of_another_namespace() {
     let namespace = namespace().await;
     let refused =
         namespace.try_create(binding("x", from(&json!({"namespace": "default", "name": "s"})))).await;
     let why = format!(
-        "addKeysFrom may only name a Secret of the binding's namespace {}, not default/s",
+        "addKeysFrom may only reference a Secret in the binding's namespace {}, not default/s",
         namespace.name
     );
     expect("another namespace", refused, Some(&why));

@@ -1,11 +1,11 @@
-//! Who may have a broker called with the credentials of a Secret?
+//! Which users may make the operator send a Secret's credentials to a broker?
 
 use serde_json::{Value, json};
 
 use super::{broker, expect};
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
 
-/// Somebody who may write brokers of both kinds and bindings, and read the Secret `readable`.
+/// A user who may write brokers of both kinds and bindings, and read the Secret `readable`.
 pub(super) async fn broker_admin(namespace: &Namespace) -> Namespace {
     let name = &namespace.name;
     let subjects = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]);
@@ -22,7 +22,7 @@ pub(super) async fn broker_admin(namespace: &Namespace) -> Namespace {
         namespace.create(object).await.unwrap();
     }
     let limited = namespace.as_user(user(name)).await;
-    // RBAC has caches, too.
+    // The RBAC authorizer has caches.
     eventually("the roles are in force", PATIENCE, async || {
         limited
             .try_create(broker("ServiceBroker", namespace, auth("ServiceBroker", name, "basic", "readable")))
@@ -55,12 +55,12 @@ async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
             };
             let secret = |secret: &str| broker(auth(kind, name, how, secret));
             let forbidden =
-                format!("{name} may not read Secret {name}/other, which the broker's authInfo names");
+                format!("{name} may not read Secret {name}/other, which spec.authInfo references");
             expect(kind, limited.try_create(broker(json!({}))).await, None);
             expect(kind, limited.try_create(secret("readable")).await, None);
             expect(kind, limited.try_create(secret("other")).await, Some(&forbidden));
 
-            // Who may not read it may not send it elsewhere either, but may do everything else.
+            // Without the right to read it, a user may not change the URL either, but may change everything else.
             namespace.create(secret("other")).await.unwrap();
             for (edit, error) in [
                 (json!({"spec": {"url": "http://mine"}}), Some(forbidden.as_str())),
@@ -73,12 +73,12 @@ async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
             }
         }
     }
-    // One that can be read does not help another that cannot.
+    // Access to one Secret does not grant access to another.
     let mut both = auth("ServiceBroker", name, "basic", "readable");
     both["authInfo"]["bearer"] = json!({"secretRef": {"name": "other"}});
     let refused = limited.try_create(broker("ServiceBroker", &namespace, both)).await;
     expect("both", refused, Some(&format!("may not read Secret {name}/readable and {name}/other")));
-    // The same name in a namespace that is not theirs.
+    // The same name in another namespace.
     for kind in ["ClusterServiceBroker", "Broker"] {
         let elsewhere = auth(kind, "default", "basic", "readable");
         let refused = limited.try_create(broker(kind, &namespace, elsewhere)).await;

@@ -1,4 +1,4 @@
-//! Whose plan can be changed?
+//! Which instances may change their plan?
 
 use serde_json::{Value, json};
 

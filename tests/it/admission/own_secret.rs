@@ -1,4 +1,4 @@
-//! The operator and the Secrets of others.
+//! The operator may only write its own Secrets.
 
 use kube::config::AuthInfo;
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn the_operator_changes_no_secret_but_those_of_bindings() {
             Err(error) => !allowed && error.contains("the operator may not change Secret"),
         };
         assert!(is_as_wanted(operator.try_create(secret.clone()).await), "create {name}");
-        // Its owner does not exist: the garbage collector may be quick.
+        // Its owner does not exist, so the garbage collector may delete it soon.
         let created = namespace.create(secret).await.unwrap();
         let replaced = operator.replace(created).await;
         let gone = |answer: &Result<_, String>| matches!(answer, Err(error) if error.contains("not found"));

@@ -1,4 +1,4 @@
-//! When is a catalog fetched again, if the broker does not say?
+//! `spec.relistBehavior`: its default, and clients that leave it out.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Who asks for something: written down for brokers, whatever the request says.
+//! The requester (`spec.userInfo`): recorded for the broker by admission, whatever the request says.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::{alpha_binding, alpha_instance, binding, instance};
 use crate::cluster::NAMESPACE;
 use crate::namespace::{namespace, user};
 
-/// Somebody with all that can be said of a user, who may do everything.
+/// A user with all rights, a uid, groups and extra.
 pub(super) fn alice() -> AuthInfo {
     AuthInfo {
         impersonate: Some("alice".to_owned()),
@@ -51,7 +51,7 @@ async fn who_creates_something_is_written_down_whatever_they_say() {
             assert_eq!(created["spec"]["userInfo"], alice_as_brokers_see_her());
         }
     }
-    // Who has no uid and no extra has empty ones.
+    // A missing uid and missing extra become empty.
     let mut bob = user("bob");
     bob.impersonate_groups = Some(vec!["system:masters".to_owned()]);
     let created = namespace.as_user(bob).await.try_create(binding("x", json!({}))).await.unwrap();
@@ -68,11 +68,11 @@ async fn who_changes_an_instance_is_written_down_unless_it_is_the_operator() {
     let operator = namespace.as_user(operator).await;
     namespace.create(instance("x", json!({"clusterServiceClassName": "c"}))).await.unwrap();
 
-    // Metadata are not the spec.
+    // A change of the metadata is no change of the spec.
     let labelled =
         alice.patch("ServiceInstance", "x", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
     assert_eq!(labelled["spec"]["userInfo"], admin_as_brokers_see_them());
-    // Nor is what the operator finds.
+    // Nor is a reference that the operator resolves.
     let found = json!({"spec": {"clusterServiceClassRef": {"name": "c"}}});
     let found = operator.patch("ServiceInstance", "x", found).await.unwrap();
     assert_eq!(found["spec"]["clusterServiceClassRef"]["name"], "c");
@@ -91,7 +91,7 @@ async fn who_changes_an_instance_is_written_down_unless_it_is_the_operator() {
     }
 }
 
-/// What stands behind an object of the alpha API is that object's author's.
+/// The requester of an alpha object's child is the author of the alpha object.
 #[tokio::test]
 async fn the_operator_creates_things_on_behalf_of_others_and_never_on_its_own() {
     let namespace = namespace().await;
@@ -99,8 +99,8 @@ async fn the_operator_creates_things_on_behalf_of_others_and_never_on_its_own() 
     operator.impersonate_groups = Some(vec!["system:authenticated".to_owned()]);
     let operator = namespace.as_user(operator).await;
     for object in [instance("x", json!({"clusterServiceClassName": "c"})), binding("x", json!({}))] {
-        let nobody = operator.try_create(object.clone()).await.unwrap();
-        assert_eq!(nobody["spec"].get("userInfo"), None);
+        let unknown = operator.try_create(object.clone()).await.unwrap();
+        assert_eq!(unknown["spec"].get("userInfo"), None);
         let mut for_alice = object;
         for_alice["spec"]["userInfo"] = alice_as_brokers_see_her();
         let for_alice = operator.try_create(for_alice).await.unwrap();

@@ -1,4 +1,4 @@
-//! Which `catalogRestrictions` are accepted? Those that the operator understands.
+//! Admission accepts the `catalogRestrictions` that the operator can parse, and no others.
 
 use serde_json::{Value, json};
 use service_catalog::Restriction;

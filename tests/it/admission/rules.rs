@@ -1,4 +1,4 @@
-//! What an object has to be like, and what of it is fixed: the rules of the definitions.
+//! The validation rules of the CRDs: required and immutable fields.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ async fn an_instance_names_one_class_and_a_plan_in_the_same_way() {
     let namespace = namespace().await;
     let both = Some("instances can only refer to a cluster or namespaced class or plan type, but not both");
     let one = Some("exactly one class must be set");
-    let same = Some("the plan must be named as the class is");
+    let same = Some("the plan must be named in the same way as the class");
     for scope in ["cluster", ""] {
         let field = |name: &str| match scope {
             "" => name[..1].to_lowercase() + &name[1..],
@@ -91,11 +91,12 @@ async fn what_the_broker_gets_of_a_binding_is_fixed_and_the_rest_is_not() {
     }
 }
 
-/// What is injected must not make a pod that the API server refuses, so it is refused here.
+/// An injection that would make the API server reject pods is rejected here.
 #[tokio::test]
 async fn a_binding_that_cannot_be_injected_is_refused() {
     let namespace = namespace().await;
-    let operators = Some("the operators are In and NotIn, which need values, and Exists and DoesNotExist");
+    let operators =
+        Some("operator must be In or NotIn, with values, or Exists or DoesNotExist, without values");
     for (spec, error) in [
         (
             json!({"podSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}}),
@@ -195,8 +196,8 @@ async fn a_catalog_entry_says_what_and_whose_it_is() {
     }
 }
 
-/// Clients written in Go send every field of their structs, also those they know nothing of.
-/// Whatever has become of class, plan and broker, and however wrong an object is that an older version has stored.
+/// Clients written in Go send every field of their structs, even empty ones. An object without its class, plan or
+/// broker, and an invalid object that an older version has stored, must stay editable too.
 #[tokio::test]
 async fn an_object_can_always_be_labelled_and_let_go() {
     let namespace = namespace().await;
@@ -204,7 +205,7 @@ async fn an_object_can_always_be_labelled_and_let_go() {
         "clusterServicePlanRef": {"name": "gone"}, "externalID": "id"});
     let both = [instance("db", spec), binding("db", json!({"instanceRef": {"name": "gone"}}))];
     for mut object in both {
-        // The operator of other tests is not to let it go.
+        // The operator of other tests must not remove its finalizer.
         object["metadata"]["annotations"] = json!({"servicecatalog.k8s.io/paused": "true"});
         namespace.create(object).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! What objects of the alpha API cost besides what stands behind them.
+//! The cost of alpha objects in addition to that of their children.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use super::{BINDING, BROKER, INSTANCE, with_own_names};
 use crate::namespace::{PATIENCE, eventually};
 use crate::scripted::{Broker, IsolatedEnv, TestEnv, isolated, versions};
 
-/// A broker, an instance and a binding, all ready and at rest.
+/// A broker, an instance and a binding, all ready and settled.
 async fn settled(isolated: &IsolatedEnv) -> TestEnv {
     let env = with_own_names(isolated.unregistered(Broker::start()).await);
     env.register_alpha(json!({"url": env.broker.url})).await;
     env.ready_alpha_instance().await;
     env.ready_alpha_binding().await;
-    // It has labels, so it also says of its pods how far they are.
+    // The binding selects pods, so it also reports their rollout.
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     env
 }
@@ -29,7 +29,7 @@ async fn a_restart_on_settled_alpha_objects_costs_nothing() {
     let before = objects().await;
     isolated.kill();
     isolated.start();
-    eventually("the operator has looked at all of them", PATIENCE, async || {
+    eventually("the operator has reconciled all of them", PATIENCE, async || {
         let reconciles = [BROKER, INSTANCE, BINDING].map(|kind| isolated.reconciles(kind));
         if reconciles.iter().all(|reconciles| *reconciles > 0) {
             Ok(())
@@ -42,7 +42,7 @@ async fn a_restart_on_settled_alpha_objects_costs_nothing() {
     assert_eq!(objects().await, before);
 }
 
-/// The child's own are three and two, as for any instance.
+/// The writes for the children are not counted: three and two, as for any instance and binding.
 #[tokio::test]
 async fn an_alpha_instance_costs_a_few_writes_more_than_its_child() {
     const COUNT: usize = 10;
@@ -72,7 +72,7 @@ async fn an_alpha_instance_costs_a_few_writes_more_than_its_child() {
     assert_eq!(isolated.count("controller_runtime_reconcile_total", "result=\"conflict\""), 0);
 }
 
-/// Who is looked at again at once may find that the child is there already, though the cache does not know it yet.
+/// An immediate requeue may find that the child exists already although the cache does not contain it yet.
 #[tokio::test]
 async fn a_child_that_the_cache_has_not_seen_yet_is_recognised() {
     let isolated = isolated(&[]).await;

@@ -1,5 +1,5 @@
-//! The operator dies just before or just after each thing that it writes for objects of the alpha API. What stands behind
-//! them dies in [`crash`](crate::crash).
+//! The operator is killed just before or just after each of its writes for objects of the alpha API. For the writes for
+//! their children see [`crash`](crate::crash).
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -12,11 +12,11 @@ use crate::killpoint::Effect;
 use crate::namespace::{PATIENCE, eventually};
 use crate::scripted::{Broker, IsolatedEnv, TestEnv, When, isolated_with_killpoints};
 
-/// How many lives come to a stop at once.
+/// How many runs stop at once.
 const AT_ONCE: usize = 16;
 
-/// An instance and a binding are made, changed and removed.
-async fn live(env: &TestEnv) {
+/// Creates, changes and removes an instance and a binding.
+async fn run(env: &TestEnv) {
     env.ready_alpha_instance().await;
     env.ready_alpha_binding().await;
     env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
@@ -31,18 +31,18 @@ async fn live(env: &TestEnv) {
         env.until_gone(child, "db").await;
     }
     assert!(env.broker.instances().is_empty());
-    let asked = env.broker.ids();
-    assert!(asked.iter().all(|ids| ids.len() == 1), "given up: {asked:?}");
+    let ids = env.broker.ids();
+    assert!(ids.iter().all(|ids| ids.len() == 1), "attempts: {ids:?}");
 }
 
-/// A namespace, and a broker that is known.
+/// A fresh namespace, and a registered broker.
 async fn registered(isolated: &IsolatedEnv) -> TestEnv {
     let env = with_own_names(isolated.unregistered(Broker::start()).await);
     env.register_alpha(json!({"url": env.broker.url})).await;
     env
 }
 
-/// Whether it is what the reconcilers of the alpha kinds do.
+/// Whether the effect is a write of the alpha kinds' reconcilers.
 fn is_ours((what, _): &Effect) -> bool {
     let children = ["serviceinstances", "servicebindings"]
         .map(|kind| ["POST", "PUT", "DELETE"].map(|verb| format!("{verb} {kind}")));
@@ -51,23 +51,23 @@ fn is_ours((what, _): &Effect) -> bool {
     children.as_flattened().contains(what) || objects.contains(&resource)
 }
 
-/// Lives until the operator stands in the killpoint, and on when there is another.
+/// Runs until the operator reaches the killpoints, and to the end with another operator; returns the number of crashes.
 async fn crash(isolated: &mut IsolatedEnv, places: &[(Effect, When)]) -> usize {
-    let stages = join_all(places.iter().map(async |place| {
+    let envs = join_all(places.iter().map(async |place| {
         let env = registered(isolated).await;
         env.broker.killpoint.set(Some(place.clone()));
         (env, Cell::new(false))
     }))
     .await;
-    let mut lives = pin!(join_all(stages.iter().map(async |(env, is_over)| {
-        live(env).await;
+    let mut runs = pin!(join_all(envs.iter().map(async |(env, is_over)| {
+        run(env).await;
         is_over.set(true);
     })));
-    let stopped = join_all(stages.iter().zip(places).map(|((env, is_over), place)| {
-        eventually("the operator stands in the killpoint", PATIENCE, async move || {
+    let stopped = join_all(envs.iter().zip(places).map(|((env, is_over), place)| {
+        eventually("the operator reaches the killpoint", PATIENCE, async move || {
             let killpoint = &env.broker.killpoint;
-            // How often the child is seen to change is not always the same.
-            if killpoint.is_sprung() || is_over.get() {
+            // The number of reconciles that a child's changes cause varies, so the effect may not occur.
+            if killpoint.is_reached() || is_over.get() {
                 Ok(())
             } else {
                 Err(format!("{place:?}: {:?}", killpoint.effects()))
@@ -75,14 +75,14 @@ async fn crash(isolated: &mut IsolatedEnv, places: &[(Effect, When)]) -> usize {
         })
     }));
     tokio::select! {
-        _ = &mut lives => {}
+        _ = &mut runs => {}
         _ = stopped => {
             isolated.kill();
             isolated.start();
-            isolated.keep(lives).await;
+            isolated.keep_running(runs).await;
         }
     }
-    stages.iter().filter(|(env, _)| env.broker.killpoint.is_sprung()).count()
+    envs.iter().filter(|(env, _)| env.broker.killpoint.is_reached()).count()
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_crash_before_or_after_any_write_changes_nothing_in_the_end() {
     let mut isolated = isolated_with_killpoints().await;
     let env = registered(&isolated).await;
     env.broker.killpoint.set(None);
-    live(&env).await;
+    run(&env).await;
     let effects = env.broker.killpoint.effects().into_iter().filter(is_ours);
     let places: Vec<(Effect, When)> =
         effects.flat_map(|effect| [(effect.clone(), When::Before), (effect, When::After)]).collect();
@@ -98,6 +98,6 @@ async fn a_crash_before_or_after_any_write_changes_nothing_in_the_end() {
     for places in places.chunks(AT_ONCE) {
         crashes += crash(&mut isolated, places).await;
     }
-    println!("{crashes} crashes at {} places", places.len());
+    println!("{crashes} crashes at {} killpoints", places.len());
     assert!(crashes >= 20, "{crashes} crashes at {places:?}");
 }

@@ -1,4 +1,4 @@
-//! How an object of the alpha API goes, and whether what stands behind it goes, too.
+//! The deletion of alpha objects, with or without their children.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ async fn an_instance_that_is_to_be_retained_stays_at_the_broker() {
 }
 
 #[tokio::test]
-async fn an_instance_takes_its_bindings_along_if_it_is_told_to() {
+async fn an_instance_takes_its_bindings_along_with_the_policy_cascade() {
     let env = env().await;
     env.ready_alpha_instance().await;
     env.ready_alpha_binding().await;
@@ -32,7 +32,7 @@ async fn an_instance_takes_its_bindings_along_if_it_is_told_to() {
     assert_eq!(env.broker.all_calls(), calls + 2, "one to unbind, one to deprovision");
 }
 
-/// This is how one leaves the alpha API.
+/// The way to leave the alpha API.
 #[tokio::test]
 async fn a_child_that_is_orphaned_lives_on() {
     let env = env().await;
@@ -59,7 +59,7 @@ async fn an_object_that_is_abandoned_goes_at_once_and_its_child_follows() {
     assert!(env.broker.instances().is_empty());
 }
 
-/// It stops trying when the object is gone.
+/// The retries end when the object is gone.
 #[tokio::test]
 async fn an_object_whose_broker_is_not_there_can_be_deleted() {
     let env = unregistered().await;

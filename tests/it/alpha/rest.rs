@@ -1,4 +1,4 @@
-//! The API as plain HTTP: a bearer token, and manifests as JSON.
+//! The alpha API as plain HTTP: a bearer token, and manifests as JSON.
 
 use reqwest::{Certificate, Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::cluster::cluster;
 use crate::namespace::{Namespace, PATIENCE, eventually};
 use crate::process::text;
 
-/// Somebody with the token of a `ServiceAccount`, and what they may do.
+/// A client with the token of a `ServiceAccount`.
 struct Caller {
     client: Client,
     token: String,
@@ -16,7 +16,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// Who may do what the role `edit` allows in the namespace, and nothing else.
+    /// A caller with the role `edit` in the namespace, and no other rights.
     async fn who_may_edit(namespace: &Namespace) -> Self {
         let name = &namespace.name;
         let binding = json!({
@@ -32,7 +32,7 @@ impl Caller {
         let root = format!("{}/apis/servicecatalog.k8s.io/v1alpha1/namespaces/{name}", cluster().server());
         let caller =
             Self { client, token: String::from_utf8(output.stdout).unwrap().trim().to_owned(), root };
-        // A controller puts the role together, and authorization has caches.
+        // A controller aggregates the role, and the authorizer has caches.
         eventually("the caller may list", PATIENCE, async || {
             match caller.call(Method::GET, "instances", None).await {
                 (StatusCode::OK, _) => Ok(()),
@@ -53,7 +53,7 @@ impl Caller {
         (answer.status(), serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap())
     }
 
-    /// Creates an object; returns the name that it was given.
+    /// Creates an object; returns its generated name.
     async fn create(&self, path: &str, kind: &str, spec: Value) -> String {
         let object = json!({"apiVersion": "servicecatalog.k8s.io/v1alpha1", "kind": kind,
             "metadata": {"generateName": "guestbook-"}, "spec": spec});

@@ -1,4 +1,4 @@
-//! What is refused, and what is left alone.
+//! Rejected requests, and foreign objects that the operator leaves alone.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::namespace::namespace;
 use crate::scripted::Endpoint;
 
 #[tokio::test]
-async fn a_name_that_somebody_else_has_is_left_alone_until_it_is_free() {
+async fn a_taken_name_is_left_alone_until_it_is_free() {
     let env = env().await;
     let spec = json!({"clusterServiceClassExternalName": "nothing"});
     let taken = json!({"kind": "ServiceInstance", "metadata": {"name": "db"}, "spec": spec});
@@ -18,10 +18,10 @@ async fn a_name_that_somebody_else_has_is_left_alone_until_it_is_free() {
 
     env.create(env.alpha_instance("db")).await.unwrap();
     let message = env.until_says(INSTANCE, "db", "Ready=False NameTaken").await;
-    assert!(message.contains("a ServiceInstance \"db\" that is not this object's"), "{message}");
+    assert!(message.contains("A ServiceInstance \"db\" exists that this object does not own"), "{message}");
     assert_eq!(env.until_event("db", "NameTaken").await, message);
     assert_eq!(env.get("ServiceInstance", "db").await.unwrap(), before);
-    // Nor is it when the object goes.
+    // Nor does the deletion of the object touch it.
     env.remove(INSTANCE, "db").await;
     assert_eq!(env.get("ServiceInstance", "db").await.unwrap(), before);
 
@@ -32,9 +32,9 @@ async fn a_name_that_somebody_else_has_is_left_alone_until_it_is_free() {
     assert_eq!(env.broker.calls(Endpoint::Provision), 1);
 }
 
-/// A limit of the namespace, for example.
+/// A quota of the namespace, for example.
 #[tokio::test]
-async fn what_the_api_server_refuses_is_told_and_tried_again() {
+async fn a_refusal_of_the_api_server_is_reported_and_retried() {
     let env = env().await;
     let limit = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "limit"},
         "spec": {"hard": {"count/serviceinstances.servicecatalog.k8s.io": "0"}}});
@@ -76,7 +76,7 @@ async fn an_edit_that_cannot_be_carried_out_is_refused() {
         let refused = env.try_patch(kind, "db", json!({"spec": edit})).await.unwrap_err();
         assert!(refused.contains(complaint), "{edit}: {refused}");
     }
-    // Metadata can be edited always.
+    // The metadata can always be edited.
     env.patch(BINDING, "db", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! The end of a binding.
+//! The deletion of a binding.
 
 use serde_json::json;
 
@@ -34,9 +34,9 @@ async fn unbind_is_retried_until_the_broker_says_gone() {
     env.broker.after(Endpoint::Unbind, Fault::Close);
     env.delete(BINDING, "db").await.unwrap();
     let note = env.until_event("db", "UnbindCallFailed").await;
-    assert!(note.contains("out of order; it is tried again at "), "{note}");
+    assert!(note.contains("out of order; next attempt at "), "{note}");
     env.until_gone(BINDING, "db").await;
-    // The last answer is 410: it was unbound when the answer was lost.
+    // The last answer is 410: the broker had unbound it when the answer was lost.
     assert_eq!(env.broker.calls(Endpoint::Unbind), 3);
 }
 
@@ -60,7 +60,7 @@ async fn an_asynchronous_unbind_that_fails_is_repeated() {
     let second = env.broker.hold(When::Before, Endpoint::Unbind);
     env.delete(BINDING, "db").await.unwrap();
     let message = env.until_says(BINDING, "db", "Ready=Unknown UnbindCallFailed").await;
-    assert!(message.contains("in use; it is tried again at "), "{message}");
+    assert!(message.contains("in use; next attempt at "), "{message}");
     second.open();
     env.until_gone(BINDING, "db").await;
     assert!(env.broker.instance().bindings.is_empty());
@@ -68,7 +68,7 @@ async fn an_asynchronous_unbind_that_fails_is_repeated() {
 }
 
 #[tokio::test]
-async fn nobody_is_bound_to_an_instance_that_goes() {
+async fn no_binding_is_made_to_an_instance_that_is_being_deleted() {
     let env = env().await;
     env.ready_binding(json!({}), json!({})).await;
     env.delete(INSTANCE, "db").await.unwrap();
@@ -88,10 +88,7 @@ async fn nobody_is_bound_to_an_instance_that_goes() {
 
     env.remove(BINDING, "db").await;
     env.until_gone(INSTANCE, "db").await;
-    eventually("there is nothing to be refused for", PATIENCE, async || {
-        env.try_create(another.clone()).await
-    })
-    .await;
+    eventually("the binding is accepted", PATIENCE, async || env.try_create(another.clone()).await).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Binding that fails, and what may be left of it.
+//! Failed binds, and orphan mitigation.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ async fn a_refused_binding_is_not_tried_again() {
     assert_eq!((env.broker.calls(Endpoint::Bind), env.broker.calls(Endpoint::Unbind)), (1, 0));
 }
 
-/// OSB, “Orphan Mitigation”: nobody knows whether the binding exists.
+/// OSB, “Orphan Mitigation”: the binding may or may not exist.
 #[tokio::test]
 async fn an_attempt_with_an_uncertain_end_is_unbound_before_there_is_another() {
     let env = env().await;

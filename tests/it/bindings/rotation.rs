@@ -1,4 +1,4 @@
-//! Credentials are replaced while they are used.
+//! Rotation: credentials are replaced while they are in use.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::scripted::{
 const FAILED: &str = "Rotated=False RotationFailed";
 const DONE: &str = "Rotated=True RotatedSuccessfully";
 
-/// The user wants other credentials.
+/// Requests a rotation, as the user.
 async fn request(env: &TestEnv, value: &str) {
     let annotations = json!({"metadata": {"annotations": {"servicecatalog.k8s.io/rotate": value}}});
     env.patch(BINDING, "db", annotations).await.unwrap();
@@ -27,7 +27,7 @@ fn id(object: &Value) -> String {
     object["status"]["bindingID"].as_str().unwrap().to_owned()
 }
 
-/// Waits until there are other credentials than `before`; returns the binding.
+/// Waits until the binding has other credentials than `before`; returns it.
 async fn until_replaced(env: &TestEnv, before: &Value) -> Value {
     let object = env
         .until(BINDING, "db", |object| id(object) != id(before) && condition(object, DONE).is_some())
@@ -38,7 +38,7 @@ async fn until_replaced(env: &TestEnv, before: &Value) -> Value {
     object
 }
 
-/// When the binding became ready, or ceased to be.
+/// The last transition of the binding's `Ready` condition.
 fn ready(object: &Value) -> &Value {
     let conditions = object["status"]["conditions"].as_array().unwrap();
     let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap();
@@ -72,7 +72,8 @@ async fn credentials_are_replaced_on_request_and_the_former_ones_stay_for_a_whil
         assert!(there.contains_key(&id(&before)), "it is still used");
         assert!(there.values().all(|binding| binding.parameters == parameters));
 
-        // Nobody knows who has them: as no pod is selected, their time has to be over.
+        // Without a pod selector, the operator cannot know whether the former credentials are in use, so it only waits
+        // for the end of the grace period.
         env.patch(BINDING, "db", json!({"spec": {"rotation": {"gracePeriod": "0s"}}})).await.unwrap();
         until_one_is_left(&env, &id(&after)).await;
         let object = env.get(BINDING, "db").await.unwrap();
@@ -105,7 +106,7 @@ async fn a_rotation_that_is_refused_leaves_everything_as_it_is() {
     env.broker.before(Endpoint::Bind, refusal(400, "not today"));
     request(&env, "1").await;
     let message = env.until_says(BINDING, "db", FAILED).await;
-    assert!(message.contains("status 400: not today; the credentials stay as they are"), "{message}");
+    assert!(message.contains("status 400: not today; the current credentials stay in place"), "{message}");
     assert_eq!(env.until_event("db", "RotationFailed").await, message);
     let object = env.get(BINDING, "db").await.unwrap();
     assert_eq!((id(&object), ready(&object)), (id(&before), ready(&before)));
@@ -135,7 +136,7 @@ async fn a_successor_with_an_uncertain_end_is_removed_and_the_binding_stays() {
 }
 
 #[tokio::test]
-async fn parameters_are_gathered_anew_for_a_plain_successor() {
+async fn parameters_are_resolved_again_for_a_plain_successor() {
     let env = env().await;
     env.secret("role", secret_parameters(json!({"role": MARK}))).await;
     let before = env.ready_binding(json!({}), json!({"parametersFrom": [reference("role")]})).await;
@@ -174,7 +175,7 @@ async fn credentials_are_replaced_when_the_broker_wants_it() {
     let second: Timestamp = expires.parse().unwrap();
     assert_eq!(told.parse::<i64>().unwrap(), second.as_second());
 
-    // The longer they were valid, the sooner they are replaced: up to an hour.
+    // The longer the lifetime, the earlier before its end the rotation: up to an hour.
     env.broker.lifetime(Value::Null);
     let long_ago = json!({"status": {"issuedAt": "2020-01-01T00:00:00Z"}});
     env.patch_status(BINDING, "db", long_ago).await.unwrap();
@@ -185,10 +186,10 @@ async fn credentials_are_replaced_when_the_broker_wants_it() {
 }
 
 #[tokio::test]
-async fn a_lifetime_that_cannot_be_read_is_told() {
+async fn a_lifetime_that_cannot_be_read_is_reported() {
     let env = env().await;
     env.broker.lifetime(json!({"expires_at": "in a while"}));
     env.ready_binding(json!({}), json!({})).await;
     let note = env.until_event("db", "UnreadableExpiry").await;
-    assert_eq!(note, "The broker's expires_at is no time of RFC 3339: it is ignored");
+    assert_eq!(note, "The broker's expires_at is not a time in RFC 3339: it is ignored");
 }

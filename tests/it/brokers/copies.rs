@@ -1,4 +1,4 @@
-//! Classes and plans that users make, to have defaults or a name of their own.
+//! Users' own classes and plans, with their own defaults or names.
 
 use serde_json::{Value, json};
 use service_catalog::crd::names::{escaped, label, label_value};
@@ -8,7 +8,7 @@ use crate::namespace::namespace;
 use crate::operator::operator;
 use crate::scripted::{BINDING, INSTANCE, TestEnv, env};
 
-/// A copy of the broker's database, with a plan that has defaults.
+/// Creates a copy of the broker's class `database`, with a plan that has defaults.
 async fn copy(env: &TestEnv) {
     let class = json!({"serviceBrokerName": "broker", "externalName": "ours", "externalID": "database-ID",
         "description": "ours", "bindable": true, "planUpdatable": true});

@@ -1,4 +1,4 @@
-//! What the pod has itself wins, and what of the binding does not reach it is told.
+//! Collisions: the pod's own variables and mounts win, and an annotation names the part of the binding that it lacks.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{has_volume, mounts, names, pod, volume, web};
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 use crate::scripted::{BINDING, condition, env};
 
-/// What of a binding does not reach a pod. The label says whether there is anything, for any binding.
+/// The part of a binding that a pod lacks. The label tells whether the pod has a collision with any binding.
 fn collision<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
     let uid = binding["metadata"]["uid"].as_str().unwrap();
     let key = format!("collision.servicecatalog.k8s.io/{uid}");
@@ -18,7 +18,7 @@ fn collision<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
 }
 
 impl Namespace {
-    /// What becomes of a pod with this in its container.
+    /// The pod after admission, with these fields in its container.
     async fn admitted_with(&self, container: Value) -> Value {
         let mut pod = web();
         let fields = container.as_object().unwrap().clone();
@@ -33,7 +33,7 @@ impl Namespace {
 }
 
 #[tokio::test]
-async fn what_a_container_has_itself_wins_and_is_told() {
+async fn what_a_container_has_itself_wins_and_is_reported() {
     let namespace = namespace().await;
     let env = json!([{"name": "URI", "key": "uri"}, {"name": "HOST", "key": "host"}]);
     let binding = namespace.bind("db", json!({"env": env})).await;
@@ -59,7 +59,7 @@ async fn what_a_container_has_itself_wins_and_is_told() {
         (root("$(HOME)/bindings"), Some("main: SERVICE_BINDING_ROOT")),
         (root("/c:/bindings"), Some("main: SERVICE_BINDING_ROOT")),
         (root("relative"), Some("main: SERVICE_BINDING_ROOT")),
-        // Nothing can be mounted in there.
+        // Nothing can be mounted below a read-only volume.
         (read_only("own", "/bindings"), Some("main: /bindings/db")),
         (read_only("own", "/"), Some("main: /bindings/db")),
         // No collisions.
@@ -95,7 +95,7 @@ async fn a_volume_of_the_bindings_name_is_not_mounted_if_it_is_another() {
 }
 
 #[tokio::test]
-async fn every_container_that_is_meant_is_told_of_and_no_other() {
+async fn every_affected_container_is_named_and_no_other() {
     let namespace = namespace().await;
     let injection = json!({"containers": ["main", "proxy"], "env": [{"name": "URI", "key": "uri"}]});
     let binding = namespace.bind("db", injection).await;
@@ -109,9 +109,9 @@ async fn every_container_that_is_meant_is_told_of_and_no_other() {
     assert_eq!(collision(&pod, &binding), Some("main: URI, proxy: URI"));
 }
 
-/// Whichever comes first.
+/// In either order.
 #[tokio::test]
-async fn what_another_binding_has_injected_is_told() {
+async fn a_collision_with_another_binding_is_reported() {
     let namespace = namespace().await;
     let injection = json!({"env": [{"name": "URI", "key": "uri"}]});
     let bindings = [namespace.bind("db", injection.clone()).await, namespace.bind("queue", injection).await];
@@ -135,7 +135,7 @@ async fn a_pod_without_labels_gets_one() {
     assert_eq!(collision(&namespace.admitted(&own).await, &binding), Some("main: SERVICE_BINDING_ROOT"));
 }
 
-/// As long as there is such a pod. Nothing is written for other bindings.
+/// As long as such a pod exists. The operator writes nothing for other bindings.
 #[tokio::test]
 async fn a_binding_says_what_of_it_does_not_reach_pods() {
     let env = env().await;

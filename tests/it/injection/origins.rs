@@ -1,4 +1,4 @@
-//! Wherever a container comes from, it is injected; but for one kind.
+//! Containers are injected whatever created them, with the exception of ephemeral containers.
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -16,7 +16,7 @@ const TAINT: &str = "example.com/only-for-a-test";
 async fn the_pods_of_every_kind_of_owner_are_injected() {
     let namespace = namespace().await;
     let binding = namespace.bind("db", json!(null)).await;
-    // DaemonSets have a pod for each node. No other test's come here.
+    // A DaemonSet has a pod for each node. Only this test's pods fit this one.
     let node = json!({"kind": "Node", "metadata": {"name": namespace.name},
         "spec": {"taints": [{"key": TAINT, "effect": "NoSchedule"}]}});
     namespace.create(node).await.unwrap();
@@ -37,7 +37,7 @@ async fn the_pods_of_every_kind_of_owner_are_injected() {
         let name = kind.to_lowercase();
         namespace.create(json!({"kind": kind, "metadata": {"name": name}, "spec": spec})).await.unwrap();
         if kind == "CronJob" {
-            // It has been due for long.
+            // The CronJob is due.
             let last = json!({"status": {"lastScheduleTime": "2026-01-01T00:00:00Z"}});
             namespace.patch_status(kind, &name, last).await.unwrap();
         }
@@ -51,7 +51,7 @@ async fn the_pods_of_every_kind_of_owner_are_injected() {
         })
         .await;
         assert!(has_volume(&pod, &binding), "{kind}: {pod:#}");
-        // The template is its owner's: a change of it here would be a rollout there.
+        // The pod template belongs to its owner: an injection there would cause a rollout.
         let owner = namespace.get(kind, &name).await.unwrap();
         assert!(!owner["spec"].to_string().contains("osb-"), "{owner:#}");
         namespace.delete(kind, &name).await.unwrap();
@@ -59,7 +59,7 @@ async fn the_pods_of_every_kind_of_owner_are_injected() {
     namespace.delete("Node", &namespace.name).await.unwrap();
 }
 
-/// Whether the other policy comes before ours or after it.
+/// Whether the other policy runs before or after ours.
 #[tokio::test]
 async fn a_container_that_another_policy_adds_is_injected_too() {
     let namespace = namespace().await;
@@ -90,7 +90,7 @@ async fn a_container_that_another_policy_adds_is_injected_too() {
     }
 }
 
-/// They may have what the pod mounts, but no policy can give it to them unasked: whoever debugs decides.
+/// They can use the pod's volumes, but no policy adds the mounts: the author of the ephemeral container decides.
 #[tokio::test]
 async fn an_ephemeral_container_is_accepted_and_gets_nothing() {
     let namespace = namespace().await;

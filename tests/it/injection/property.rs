@@ -1,4 +1,4 @@
-//! Whatever the pod, it is not worse off for being injected, and gets all that does not collide.
+//! Property test: injection breaks no pod, and adds everything that does not collide.
 
 mod bound;
 mod dice;
@@ -14,7 +14,7 @@ const SEED: u64 = 1;
 const WORLDS: u64 = 12;
 const PODS: usize = 30;
 
-/// Whether everything is still there, and in the same order.
+/// Whether `after` still contains everything of `before`, in the same order.
 fn is_kept(before: &Value, after: &Value) -> bool {
     match (before, after) {
         (Value::Object(before), Value::Object(after)) => {
@@ -24,7 +24,7 @@ fn is_kept(before: &Value, after: &Value) -> bool {
             let mut rest = after.iter();
             before.iter().all(|before| rest.any(|after| is_kept(before, after)))
         }
-        // Which ServiceAccount token is mounted has a name of its own each time.
+        // The volume of the ServiceAccount token has a random name.
         (Value::String(before), Value::String(after)) if before.starts_with("kube-api-access-") => {
             after.starts_with("kube-api-access-")
         }
@@ -32,7 +32,7 @@ fn is_kept(before: &Value, after: &Value) -> bool {
     }
 }
 
-/// What happened to a pod.
+/// Counts of what happened to pods.
 #[derive(Default)]
 struct Tally {
     refused: usize,
@@ -40,7 +40,7 @@ struct Tally {
     collided: usize,
 }
 
-/// Creates a pod where nothing is bound, and where something is; returns what is wrong.
+/// Creates the pod in a namespace without bindings and in one with bindings; returns the differences that are wrong.
 async fn examine(plain: &Namespace, bound: (&Namespace, &[Bound]), pod: &Value) -> Result<Tally, String> {
     let (namespace, bindings) = bound;
     let mut tally = Tally::default();
@@ -55,7 +55,7 @@ async fn examine(plain: &Namespace, bound: (&Namespace, &[Bound]), pod: &Value) 
             return Err(format!("{part} was {before:#}\nand is {after:#}"));
         }
     }
-    // One that is full of annotations says nothing.
+    // A pod whose annotations are at the size limit gets no further ones.
     let is_full = pod["metadata"]["annotations"]["large"].is_string();
     for binding in bindings.iter().filter(|_| !is_full) {
         let (stamp, told) = (binding.annotation(&after, "revision"), binding.annotation(&after, "collision"));
@@ -78,7 +78,7 @@ async fn examine(plain: &Namespace, bound: (&Namespace, &[Bound]), pod: &Value) 
         }
         if lacks.is_empty() { tally.complete += 1 } else { tally.collided += 1 }
     }
-    // Once more, as when others change it: nothing is new.
+    // A second admission, as after another plugin's change, adds nothing.
     let annotations = &after["metadata"]["annotations"];
     let metadata =
         json!({"name": "again", "labels": after["metadata"]["labels"], "annotations": annotations});

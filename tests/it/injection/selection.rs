@@ -1,4 +1,4 @@
-//! Which pods are injected?
+//! Which pods does a binding select for injection?
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ async fn only_selected_pods_are_injected() {
     for (name, selector) in selectors() {
         bindings.push((name, namespace.bind_unseen(name, json!({"podSelector": selector})).await));
     }
-    // Bindings are seen in the order of their creation.
+    // The API server sees bindings in the order of their creation.
     namespace.bind("last", json!(null)).await;
     for (labels, selected) in [
         (json!(null), vec!["not-in", "does-not-exist"]),
@@ -71,7 +71,7 @@ async fn the_system_and_the_operator_are_not_concerned() {
         let binding = json!({"kind": "ServiceBinding", "metadata": {"name": "db"}, "spec":
             {"instanceRef": {"name": "i"}, "podSelector": {"matchLabels": {"app": "web"}}}});
         let binding = system.create(binding).await.unwrap();
-        // Bindings are seen in the order of their creation.
+        // The API server sees bindings in the order of their creation.
         namespace.bind(name, json!(null)).await;
         assert!(!has_volume(&system.admitted(&web()).await, &binding), "{name}");
         system.delete("ServiceBinding", "db").await.unwrap();
@@ -91,7 +91,7 @@ async fn a_pod_can_decline_and_a_mirror_cannot_be_changed() {
         pod["metadata"]["annotations"] = annotations.clone();
         assert_eq!(has_volume(&namespace.admitted(&pod).await, &binding), injected, "{annotations}");
     }
-    // A mirror pod may not have a Secret, so it would be refused.
+    // The API server rejects a mirror pod that uses a Secret.
     let mut pod = web();
     pod["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
     pod["spec"]["nodeName"] = "node".into();

@@ -1,18 +1,18 @@
-//! Which revision of a binding has a pod? It says so from its beginning.
+//! Stamps: the annotation that admission adds to a pod, with the revision of each binding that it has.
 
 use serde_json::{Value, json};
 
 use super::{pod, web};
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, wanted};
 
-/// The revision that a pod has of a binding.
+/// A pod's revision of a binding.
 fn stamp<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
     let uid = binding["metadata"]["uid"].as_str().unwrap();
     pod["metadata"]["annotations"].get(format!("revision.servicecatalog.k8s.io/{uid}"))?.as_str()
 }
 
 impl Namespace {
-    /// Says what the pods of a binding get, as the operator does, and waits until they get it.
+    /// Writes a binding's revision, as the operator does, and waits until new pods get it.
     async fn revise(&self, binding: &Value, revision: i64) {
         let name = binding["metadata"]["name"].as_str().unwrap();
         self.patch_status("ServiceBinding", name, json!({"status": {"revision": revision}})).await.unwrap();
@@ -39,7 +39,7 @@ async fn a_pod_says_which_revision_of_each_binding_it_has() {
     assert_eq!(pod["metadata"]["annotations"]["own"], "value");
 }
 
-/// It has what it is given, which is nothing. Without a stamp it would look as if it were older than the binding.
+/// Nothing is injected, but the pod is up to date. Without a stamp it would look stale.
 #[tokio::test]
 async fn a_pod_in_which_no_container_is_meant_is_stamped_too() {
     let namespace = namespace().await;
@@ -61,7 +61,7 @@ async fn the_stamp_of_the_pod_that_was_copied_does_not_count() {
     assert_eq!(stamp(&namespace.admitted(&copy).await, &binding), Some("1"));
 }
 
-/// All annotations of an object may have 256 KiB together, in as many pieces as there are.
+/// The annotations of an object may have 256 KiB together.
 #[tokio::test]
 async fn a_pod_full_of_annotations_is_accepted_without_a_stamp() {
     let namespace = namespace().await;

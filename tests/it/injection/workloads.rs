@@ -1,5 +1,5 @@
-//! What servicebinding.io asks of label selectors, which match workloads there and their pods here; and whose pods may not
-//! have a Secret.
+//! The requirements of servicebinding.io for label selectors, which match workloads there and pods here; and pods that
+//! may not use a Secret.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn deployment(name: &str, tier: &str) -> Value {
 }
 
 impl Namespace {
-    /// A pod that has these labels, once there is one.
+    /// Waits for a pod with these labels; returns it.
     async fn running_pod(&self, name: &str, tier: &str) -> Value {
         let labels = [("deployment", name.to_owned()), ("tier", tier.to_owned())];
         eventually("there is a pod", PATIENCE, async || {
@@ -26,7 +26,7 @@ impl Namespace {
         .await
     }
 
-    /// A binding for the pods of `app: web, tier: front`.
+    /// Creates a binding for the pods with `app: web, tier: front`.
     async fn bind_front(&self) -> Value {
         let labels = json!({"app": "web", "tier": "front"});
         let spec = json!({"podSelector": {"matchLabels": labels}});
@@ -58,7 +58,7 @@ async fn a_workload_whose_labels_match_no_more_gets_pods_without_the_binding() {
     assert!(!has_volume(&namespace.running_pod("web", "back").await, &binding));
 }
 
-/// The one way to have pods refused for what they are given. No policy sees their `ServiceAccount`.
+/// The only way in which an injected Secret gets a pod rejected: a policy does not see its `ServiceAccount`.
 #[tokio::test]
 async fn a_service_account_that_limits_secrets_has_to_list_that_of_the_binding() {
     let namespace = namespace().await;

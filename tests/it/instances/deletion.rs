@@ -1,4 +1,4 @@
-//! The end of an instance.
+//! The deletion of an instance.
 
 use serde_json::json;
 use service_catalog::crd::names::escaped;
@@ -40,9 +40,9 @@ async fn a_deletion_is_retried_until_the_broker_says_gone() {
     env.broker.after(Endpoint::Deprovision, Fault::Close);
     env.delete(INSTANCE, "db").await.unwrap();
     let note = env.until_event("db", "DeprovisionCallFailed").await;
-    assert!(note.contains("out of order; it is tried again at "), "{note}");
+    assert!(note.contains("out of order; next attempt at "), "{note}");
     env.until_gone(INSTANCE, "db").await;
-    // The last answer is 410: it was removed when the answer was lost.
+    // The last answer is 410: the broker had removed it when the answer was lost.
     assert_eq!(env.broker.calls(Endpoint::Deprovision), 3);
     assert!(env.broker.instances().is_empty());
 }
@@ -66,7 +66,7 @@ async fn an_asynchronous_deletion_that_fails_is_repeated() {
     let second = env.broker.hold(When::Before, Endpoint::Deprovision);
     env.delete(INSTANCE, "db").await.unwrap();
     let message = env.until_says(INSTANCE, "db", "Ready=Unknown DeprovisionCallFailed").await;
-    assert!(message.contains("in use; it is tried again at "), "{message}");
+    assert!(message.contains("in use; next attempt at "), "{message}");
     second.open();
     env.until_gone(INSTANCE, "db").await;
     assert!(env.broker.instances().is_empty());
@@ -158,7 +158,7 @@ async fn a_deletion_waits_for_the_bindings_and_names_them() {
 }
 
 #[tokio::test]
-async fn a_deletion_takes_the_bindings_along_if_it_is_told_to() {
+async fn a_deletion_takes_the_bindings_along_with_the_policy_cascade() {
     let env = env().await;
     env.ready_binding(json!({}), json!({})).await;
     let gate = env.broker.hold(When::Before, Endpoint::Unbind);
@@ -174,7 +174,7 @@ async fn a_deletion_takes_the_bindings_along_if_it_is_told_to() {
     assert!(env.broker.instances().is_empty());
 }
 
-/// Seen to hang when a broker whose Secret is missing was forgotten whatever the reason.
+/// Seen to hang when the operator dropped its connection to a broker whose Secret is missing, whatever the reason.
 #[tokio::test]
 async fn a_namespace_goes_even_if_the_credentials_of_the_broker_go_first() {
     operator();

@@ -1,4 +1,4 @@
-//! Provisioning that fails, and what may be left of it.
+//! Failed provisions, and orphan mitigation.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ async fn an_instance_that_was_refused_is_deleted_without_the_broker() {
     assert_eq!(env.broker.calls(Endpoint::Deprovision), 0);
 }
 
-/// OSB, “Orphan Mitigation”: nobody knows whether the instance exists.
+/// OSB, “Orphan Mitigation”: the instance may or may not exist.
 #[tokio::test]
 async fn an_attempt_with_an_uncertain_end_is_removed_before_there_is_another() {
     let env = env().await;
@@ -143,7 +143,7 @@ async fn polls_that_fail_do_not_end_the_operation() {
     let third = env.broker.hold(When::Before, Endpoint::PollInstance);
     env.instance("db", json!({"servicePlanExternalName": "slow"})).await;
     let message = env.until_says(INSTANCE, "db", "Ready=False ErrorPollingLastOperation").await;
-    assert!(message.contains("it is asked again"), "{message}");
+    assert!(message.contains("polling continues"), "{message}");
     third.open();
     env.until_ready(INSTANCE, "db").await;
     assert_eq!((env.broker.calls(Endpoint::Provision), env.broker.calls(Endpoint::PollInstance)), (1, 3));
@@ -154,7 +154,7 @@ async fn a_busy_broker_is_asked_again_with_the_same_request() {
     let env = env().await;
     let busy = json!({"error": "ConcurrencyError", "description": "one at a time"});
     env.broker.before(Endpoint::Provision, answer(422, &busy));
-    env.broker.before(Endpoint::Provision, refusal(401, "who are you?"));
+    env.broker.before(Endpoint::Provision, refusal(401, "wrong credentials"));
     let object = env.ready_instance(json!({})).await;
     let requests = env.broker.requests(Endpoint::Provision);
     assert_eq!(requests.len(), 3);
@@ -183,7 +183,7 @@ async fn a_broker_gets_the_time_it_asks_for_unless_its_own_object_changes() {
 }
 
 #[tokio::test]
-async fn an_id_that_belongs_to_somebody_else_is_left_alone() {
+async fn an_id_that_belongs_to_another_object_is_left_alone() {
     let env = env().await;
     env.ready_instance(json!({"externalID": "taken", "parameters": {"size": 1}})).await;
     env.instance("other", json!({"externalID": "taken", "parameters": {"size": 2}})).await;
@@ -209,7 +209,7 @@ async fn an_edit_while_the_end_is_uncertain_starts_over() {
 }
 
 #[tokio::test]
-async fn a_broker_that_hangs_is_given_up_and_keeps_nobody_else_waiting() {
+async fn a_broker_that_hangs_times_out_and_keeps_no_other_waiting() {
     let isolated = isolated(&["--osb-api-request-timeout", "2s"]).await;
     let (hanging, other) = (isolated.env().await, isolated.env().await);
     let gates = [When::Before, When::After].map(|when| hanging.broker.hold(when, Endpoint::Provision));
@@ -220,7 +220,7 @@ async fn a_broker_that_hangs_is_given_up_and_keeps_nobody_else_waiting() {
     other.ready_instance(json!({})).await;
     for name in ["one", "two"] {
         let note = hanging.until_event(name, "StartingInstanceOrphanMitigation").await;
-        assert!(note.contains("it did not answer within 2s"), "{note}");
+        assert!(note.contains("timed out after 2s"), "{note}");
         hanging.until_ready(INSTANCE, name).await;
     }
     assert_eq!(hanging.broker.instances().len(), 2);

@@ -1,4 +1,4 @@
-//! Parameters that do not fit the schemas of their plan.
+//! Parameters that do not match the schemas of their plan.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn env(schemas: Value) -> TestEnv {
     env
 }
 
-/// A schema in which `size` is at most this, and a `password` at least 8 characters long.
+/// A schema in which `size` is at most `size`, and a `password` has at least 8 characters.
 fn at_most(size: i64) -> Value {
     json!({"parameters": {
         "$schema": "http://json-schema.org/draft-04/schema#",
@@ -35,7 +35,7 @@ async fn parameters_that_do_not_fit_do_not_reach_the_broker() {
     let spec = json!({"parameters": {"size": 4}, "parametersFrom": [reference("login")]});
     env.instance("db", spec).await;
     let message = env.until_says(INSTANCE, "db", "Ready=False ErrorWithParameters").await;
-    assert!(message.contains("do not fit the schema of the plan \"small\""), "{message}");
+    assert!(message.contains("do not match the schema of the plan \"small\""), "{message}");
     assert!(message.contains("/password must have at least 8 characters"), "{message}");
     assert!(message.contains("/size must be at most 3"), "{message}");
     assert!(!message.contains("hidden"), "{message}");

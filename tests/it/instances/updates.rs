@@ -1,4 +1,4 @@
-//! Edits of an instance that exists.
+//! Updates of an instance that exists.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ async fn an_instance_has_the_version_of_its_plan_and_gets_another_on_request() {
     assert_eq!(object["status"]["externalProperties"]["maintenanceVersion"], "2.0.0");
 }
 
-/// From now on the catalog has this version of the plan `small`.
+/// Sets the `maintenance_info` version of the plan `small` in the catalog.
 fn offer_version(env: &TestEnv, version: &str) {
     let info = json!({"version": version, "description": "faster"});
     env.broker.change_catalog(|catalog| catalog["services"][0]["plans"][0]["maintenance_info"] = info);
@@ -126,7 +126,7 @@ async fn choose(env: &TestEnv, plan: &str) -> Result<Value, String> {
     env.patch(INSTANCE, "db", json!({"spec": {"servicePlanExternalName": plan}})).await
 }
 
-/// From now on the broker says this of the plan `fixed`, or of the class.
+/// Changes the class with the plan `fixed` in the broker's catalog, and requests a relist.
 async fn change_catalog(env: &TestEnv, change: impl FnOnce(&mut Value)) {
     env.broker.change_catalog(|catalog| change(&mut catalog["services"][0]));
     let broker = env.get("ServiceBroker", "broker").await.unwrap();
@@ -145,7 +145,8 @@ async fn a_plan_that_cannot_be_left_is_kept_from_the_moment_that_it_is_there() {
     assert_eq!(env.broker.instance().parameters, json!({"size": 2}));
 }
 
-/// What was asked for while nobody could know is told, and can be taken back.
+/// The user changed the plan before the operator knew that this is not possible. A condition says so, and the user can
+/// revert the change.
 #[tokio::test]
 async fn a_plan_that_was_chosen_too_late_can_be_unchosen() {
     let env = env().await;
@@ -175,9 +176,9 @@ async fn a_plan_can_be_left_as_soon_as_the_broker_allows_it() {
     let is_free = |object: &Value| !is_fixed(object);
     change_catalog(&env, |class| class["plans"][3]["plan_updateable"] = true.into()).await;
     env.until(INSTANCE, "db", is_free).await;
-    assert_eq!(env.get(INSTANCE, "other").await.unwrap(), other, "it is none of its business");
+    assert_eq!(env.get(INSTANCE, "other").await.unwrap(), other, "other instances are not written");
 
-    // Where the plan says nothing, the class does.
+    // Without a value in the plan, the class's applies.
     let says_nothing = |class: &mut Value| {
         class["plans"][3]["plan_updateable"] = Value::Null;
         class["plan_updateable"] = false.into();
@@ -208,7 +209,7 @@ async fn an_update_that_the_broker_refuses_leaves_the_instance_ready() {
     env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 9}}})).await.unwrap();
     let message = env.until_says(INSTANCE, "db", "Updated=False UpdateInstanceCallFailed").await;
     assert!(message.contains("status 422: over quota"), "{message}");
-    assert!(message.contains("not tried again until the spec changes"), "{message}");
+    assert!(message.contains("not retried until the spec changes"), "{message}");
     let object = env.get(INSTANCE, "db").await.unwrap();
     assert!(condition(&object, "Ready=True").is_some(), "{object:#}");
     assert_eq!(env.until_event("db", "UpdateInstanceCallFailed").await, message);

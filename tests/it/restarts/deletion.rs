@@ -1,4 +1,4 @@
-//! Before the broker is asked to remove a binding, pods that have it are restarted.
+//! Before the operator unbinds at the broker, it restarts the pods that have the binding.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ async fn pods_are_without_the_binding_before_the_broker_is_asked() {
     env.until_stamped(&binding, Some("1")).await;
     let unbind = env.broker.hold(When::Before, Endpoint::Unbind);
     env.delete(BINDING, "db").await.unwrap();
-    eventually("the broker is asked", PATIENCE, async || match env.broker.calls(Endpoint::Unbind) {
+    eventually("the broker is called", PATIENCE, async || match env.broker.calls(Endpoint::Unbind) {
         0 => Err(format!("{:#}", env.get(BINDING, "db").await?)),
         _ => Ok(()),
     })
@@ -26,18 +26,18 @@ async fn pods_are_without_the_binding_before_the_broker_is_asked() {
     env.until_gone(BINDING, "db").await;
 }
 
-/// A Deployment whose pods stay until somebody lets them go.
+/// A Deployment whose pods have a finalizer, so that they stay until [`let_go`].
 pub(super) fn staying() -> Value {
     let mut deployment = workload("Deployment", "web", recreate());
     deployment["spec"]["template"]["metadata"]["finalizers"] = json!(["example.com/stays"]);
     deployment
 }
 
-/// Lets them go.
+/// Removes their finalizers.
 pub(super) async fn let_go(env: &TestEnv) {
     for pod in env.list("Pod").await {
         let name = pod["metadata"]["name"].as_str().unwrap();
-        // It may be gone by now.
+        // The pod may be gone by now.
         let _ = env.patch("Pod", name, json!({"metadata": {"finalizers": null}})).await;
     }
 }
@@ -57,7 +57,7 @@ async fn a_deletion_that_waits_for_pods_says_so() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_pod_that_is_not_replaced() {
+async fn a_deletion_does_not_wait_for_a_pod_that_is_not_replaced() {
     let env = env().await;
     let binding = rolled_out(&env, web()).await;
     let mut bare = template();
@@ -69,7 +69,7 @@ async fn nobody_waits_for_a_pod_that_is_not_replaced() {
 }
 
 #[tokio::test]
-async fn a_binding_that_restarts_nobody_is_unbound_at_once() {
+async fn a_binding_that_restarts_nothing_is_unbound_at_once() {
     let env = env().await;
     let mut spec = web();
     spec["injection"] = json!({"restart": "Never"});
@@ -81,9 +81,9 @@ async fn a_binding_that_restarts_nobody_is_unbound_at_once() {
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
 
-/// Its pods go as well; before the bindings, unless somebody deletes these.
+/// The namespace's pods are deleted as well, before the bindings unless a user deletes these.
 #[tokio::test]
-async fn nobody_is_waited_for_in_a_namespace_that_goes() {
+async fn a_terminating_namespace_waits_for_no_restart() {
     let env = env().await;
     let binding = rolled_out(&env, web()).await;
     env.running(staying()).await;

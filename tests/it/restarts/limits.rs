@@ -1,4 +1,4 @@
-//! What restarts cost.
+//! The cost and the limits of rollouts.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ async fn an_operator_that_starts_again_does_nothing_to_what_is_settled() {
     assert_eq!(restart(&before, &binding), Some("1"));
     isolated.kill();
     isolated.start();
-    // What comes last has been worked on, too.
+    // The operator has processed the last binding, too.
     env.binding("later", json!({})).await;
     env.until_ready(BINDING, "later").await;
     assert!(isolated.writes() <= 3, "{} writes", isolated.writes());
@@ -24,7 +24,7 @@ async fn an_operator_that_starts_again_does_nothing_to_what_is_settled() {
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
 
-/// Intent, Secret, result, and that all pods have it.
+/// The writes are the intent, the Secret, the outcome, and the condition `RolledOut`.
 #[tokio::test]
 async fn a_binding_whose_pods_are_right_costs_one_more_write() {
     let isolated = isolated(&[]).await;
@@ -36,7 +36,7 @@ async fn a_binding_whose_pods_are_right_costs_one_more_write() {
     assert_eq!(isolated.writes() - before, 4);
 }
 
-/// How many watches of the pods of one namespace there are. Only the operator has any.
+/// The number of watches of pods in one namespace. Only the operator has any.
 async fn watches(namespace: &Namespace) -> f64 {
     let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
     let metrics = namespace.client.request_text(request).await.unwrap();
@@ -50,7 +50,7 @@ async fn watches(namespace: &Namespace) -> f64 {
 }
 
 async fn until_watches(namespace: &Namespace, wanted: f64) {
-    eventually("pods are watched as it is needed", PATIENCE, async || {
+    eventually("only the necessary watches of pods exist", PATIENCE, async || {
         let seen = watches(namespace).await;
         if (seen - wanted).abs() < 0.5 { Ok(()) } else { Err(format!("{seen} watches")) }
     })
@@ -73,7 +73,7 @@ async fn pods_are_watched_only_while_they_may_not_have_what_they_should() {
     until_watches(&env, 0.0).await;
 }
 
-/// Ten are, in one namespace; one of another waits for its turn.
+/// Ten workloads are restarted in one namespace; one of another namespace waits.
 #[tokio::test]
 async fn only_so_many_workloads_of_the_cluster_are_restarted_at_once() {
     let isolated = isolated(&[]).await;
@@ -95,7 +95,7 @@ async fn only_so_many_workloads_of_the_cluster_are_restarted_at_once() {
     .await;
     let binding = one.ready_binding(json!({}), web()).await;
     let message = one.until_says(BINDING, "db", "RolledOut=False WaitingForRestart").await;
-    assert_eq!(message, "Restarted as soon as fewer others are: deployment/web");
+    assert_eq!(message, "Waiting for other restarts to finish: deployment/web");
     super::deletion::let_go(&many).await;
     for env in [&many, &one] {
         env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;

@@ -1,4 +1,4 @@
-//! New credentials reach the pods before the former ones are removed.
+//! A rotation reaches all pods before the operator deletes the predecessor.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn former_credentials_are_removed_when_no_pod_has_them_any_more() {
     env.until_stamped(&binding, Some("1")).await;
     let unbind = env.broker.hold(When::Before, Endpoint::Unbind);
     rotate(&env).await;
-    eventually("the broker is asked", PATIENCE, async || match env.broker.calls(Endpoint::Unbind) {
+    eventually("the broker is called", PATIENCE, async || match env.broker.calls(Endpoint::Unbind) {
         0 => Err(format!("{:#}", env.get(BINDING, "db").await?)),
         _ => Ok(()),
     })
@@ -45,7 +45,7 @@ async fn who_restarts_on_rotation_restarts_for_nothing_else() {
     spec["injection"] = json!({"restart": "OnRotation"});
     let binding = env.ready_binding(json!({}), spec).await;
     env.until_says(BINDING, "db", "RolledOut=False RestartsDisabled").await;
-    // As kubectl does it.
+    // The annotation that `kubectl rollout restart` sets.
     let by_hand = json!({"spec": {"template": {"metadata": {"annotations": {"restartedAt": "now"}}}}});
     env.patch("Deployment", "web", by_hand).await.unwrap();
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;

@@ -1,4 +1,4 @@
-//! What most tests begin with: the operator, a namespace, and a broker registered in it.
+//! The environment of most tests: the operator, a namespace, and a broker that is registered in it.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -38,7 +38,7 @@ pub async fn env() -> TestEnv {
 }
 
 impl TestEnv {
-    /// A namespace and a broker that do not know of each other.
+    /// A namespace, and a broker that is not registered in it.
     pub fn new(namespace: Namespace, broker: Broker) -> Self {
         Self { broker, namespace }
     }
@@ -71,13 +71,13 @@ impl TestEnv {
         self.create(binding).await.unwrap();
     }
 
-    /// Creates the instance `db`, and waits for it.
+    /// Creates the instance `db`, and waits until it is ready.
     pub async fn ready_instance(&self, spec: Value) -> Value {
         self.instance("db", spec).await;
         self.until_ready(INSTANCE, "db").await
     }
 
-    /// Creates the instance `db` and the binding `db`, and waits for both.
+    /// Creates the instance `db` and the binding `db`, and waits until both are ready.
     pub async fn ready_binding(&self, instance: Value, binding: Value) -> Value {
         self.ready_instance(instance).await;
         self.binding("db", binding).await;
@@ -93,7 +93,7 @@ impl TestEnv {
     }
 }
 
-/// What tests do with objects, whoever the broker is.
+/// Helpers that need no broker.
 impl Namespace {
     /// Creates a Secret.
     pub async fn secret(&self, name: &str, entries: Value) {
@@ -112,7 +112,7 @@ impl Namespace {
         eventually(&what, PATIENCE, async || wanted(self.get(kind, name).await?, &is_as_wanted)).await
     }
 
-    /// Waits until the latest spec is carried out.
+    /// Waits until the latest spec is reconciled and the object is ready.
     pub async fn until_ready(&self, kind: &str, name: &str) -> Value {
         let what = format!("{kind} {name} is ready");
         let is_ready = |object: &Value| {
@@ -133,7 +133,7 @@ impl Namespace {
         .await
     }
 
-    /// Waits until there is no such object.
+    /// Waits until the object does not exist.
     pub async fn until_gone(&self, kind: &str, name: &str) {
         let what = format!("{kind} {name} is gone");
         eventually(&what, PATIENCE, async || match self.get(kind, name).await {
@@ -150,9 +150,9 @@ impl Namespace {
         self.until_gone(kind, name).await;
     }
 
-    /// Waits until an event tells of trouble.
-    pub async fn until_trouble(&self) {
-        eventually("an event tells of trouble", PATIENCE, async || {
+    /// Waits for an event of type `Warning`.
+    pub async fn until_warning_event(&self) {
+        eventually("there is a warning event", PATIENCE, async || {
             let events = self.list("Event").await;
             let found = events.iter().any(|event| event["type"] == "Warning");
             if found { Ok(()) } else { Err(format!("{events:#?}")) }
@@ -160,9 +160,9 @@ impl Namespace {
         .await;
     }
 
-    /// Waits until an event tells this of the object; returns its note.
+    /// Waits for an event of the object with this reason; returns its message.
     pub async fn until_event(&self, name: &str, reason: &str) -> String {
-        eventually(&format!("an event says {reason} of {name}"), PATIENCE, async || {
+        eventually(&format!("there is an event {reason} of {name}"), PATIENCE, async || {
             let events = self.list("Event").await;
             let found = events
                 .iter()
@@ -175,7 +175,7 @@ impl Namespace {
     }
 }
 
-/// Everything that the broker has belongs to an object, and everything is as the objects say.
+/// Every instance and binding at the broker belongs to an object, and matches it.
 pub async fn assert_in_step(env: &TestEnv) {
     let mut instances = env.broker.instances();
     let objects = env.list(INSTANCE).await;
@@ -197,7 +197,7 @@ pub async fn assert_in_step(env: &TestEnv) {
     assert!(instances.values().all(|instance| instance.bindings.is_empty()), "{instances:#?}");
 }
 
-/// What a Secret has for [`reference`].
+/// The entries of a Secret for [`reference`].
 pub fn secret_parameters(parameters: Value) -> Value {
     json!({"parameters": parameters.to_string()})
 }
@@ -207,7 +207,7 @@ pub fn reference(secret: &str) -> Value {
     json!({"secretKeyRef": {"name": secret, "key": "parameters"}})
 }
 
-/// The message of a condition that reads like `Ready=False ProvisionCallFailed`, or begins so.
+/// The message of a condition like `Ready=False ProvisionCallFailed`; `says` may be a prefix of it.
 pub fn condition<'a>(object: &'a Value, says: &str) -> Option<&'a str> {
     let conditions = object["status"]["conditions"].as_array()?;
     let text = |value: &'a Value| value.as_str().unwrap_or_default();
@@ -218,7 +218,7 @@ pub fn condition<'a>(object: &'a Value, says: &str) -> Option<&'a str> {
     Some(text(&found["message"]))
 }
 
-/// The resource versions of objects, by name: as long as these are the same, nobody has written anything.
+/// The resourceVersions of objects, by name: while they stay the same, no client has written the objects.
 pub fn versions(objects: &[Value]) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     objects

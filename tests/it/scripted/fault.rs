@@ -1,4 +1,4 @@
-//! What can be scripted: how a broker misbehaves.
+//! The faults that a test can script.
 
 use std::sync::Arc;
 
@@ -9,18 +9,18 @@ use tokio::time::timeout;
 use crate::namespace::PATIENCE;
 use crate::wire::Corruption;
 
-/// What goes wrong with a request, or is done to it.
+/// A fault of a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This is answered instead.
+    /// The broker answers this status and body instead.
     Answer(u16, String),
-    /// So it is, and the caller is asked to wait for so many seconds.
+    /// The broker answers this status, with this `Retry-After` in seconds.
     Later(u16, u32),
     /// The connection is closed without an answer.
     Close,
-    /// The answer is spoilt on its way; the broker must be on a wire.
-    Spoilt(Corruption),
-    /// Nothing happens until the test lets it; then it goes on as it should.
+    /// The answer is corrupted on the wire; the broker must have one.
+    Corrupt(Corruption),
+    /// The request waits until the test opens the gate; then it continues without a fault.
     Hold(Gate),
 }
 
@@ -29,12 +29,12 @@ pub fn answer(status: u16, body: &Value) -> Fault {
     Fault::Answer(status, body.to_string())
 }
 
-/// An error as the specification has it.
+/// An error as in the specification.
 pub fn refusal(status: u16, description: &str) -> Fault {
     answer(status, &json!({"description": description}))
 }
 
-/// A place at which a request waits.
+/// A gate at which a request waits.
 #[derive(Clone, Debug)]
 pub struct Gate {
     reached: Arc<Semaphore>,
@@ -48,13 +48,13 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Returns when a request waits here.
+    /// Waits until a request waits here.
     pub async fn reached(&self) {
         let arrival = timeout(PATIENCE, self.reached.acquire()).await;
-        arrival.expect("no request has come to the gate").unwrap().forget();
+        arrival.expect("no request has reached the gate").unwrap().forget();
     }
 
-    /// Lets a request go on.
+    /// Lets one request continue.
     pub fn open(&self) {
         self.open.add_permits(1);
     }
@@ -66,11 +66,11 @@ impl Gate {
     }
 }
 
-/// Whether a fault comes before or after what was asked for has been done.
+/// Whether a fault comes before or after the request's effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// It is not done, or not yet.
+    /// Before it: the request is not executed, or not yet.
     Before,
-    /// It is done already.
+    /// After it: the request is executed already.
     After,
 }

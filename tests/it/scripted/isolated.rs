@@ -1,5 +1,5 @@
-//! A control plane and an operator for one test at a time: for those that kill it, count what it does, or set it up
-//! otherwise.
+//! A control plane and an operator for one test at a time: for tests that kill the operator, count its requests, or
+//! start it with other options.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::proxy::Proxy;
 /// The kubeconfig of an operator behind a proxy.
 const PROXIED: &str = "proxied";
 
-/// A control plane that no other test uses at the moment, and its operator. What earlier tests have left is settled.
+/// A control plane that no other test uses at the moment, and its operator. The objects of earlier tests are settled.
 pub struct IsolatedEnv {
     operator: Option<Operator>,
     options: &'static [&'static str],
@@ -32,7 +32,7 @@ pub async fn isolated(options: &'static [&'static str]) -> IsolatedEnv {
     isolated
 }
 
-/// Waits until it is this test's turn, and starts an operator that walks into the killpoints of its stages.
+/// Waits until it is this test's turn, and starts an operator behind a proxy with the killpoints of its environments.
 pub async fn isolated_with_killpoints() -> IsolatedEnv {
     let cluster = turn().await;
     let proxy = Proxy::start(&cluster);
@@ -46,7 +46,7 @@ async fn turn() -> MutexGuard<'static, LazyLock<Cluster>> {
     static CLUSTER: Mutex<LazyLock<Cluster>> =
         Mutex::const_new(LazyLock::new(|| Cluster::with_chart("isolated")));
     let cluster = CLUSTER.lock().await;
-    // All operators of earlier tests are dead.
+    // The operators of earlier tests have been killed, so the lease has no live holder.
     cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
     cluster
 }
@@ -58,8 +58,9 @@ impl IsolatedEnv {
         self.operator = Some(Operator::start_as(&self.cluster, (kubeconfig, "operator"), self.options));
     }
 
-    /// Meanwhile does what a kubelet does: an operator that ends, as one without its lease does, is started anew.
-    pub async fn keep<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
+    /// Waits for `meanwhile`, and restarts the operator whenever it exits (as after the loss of its lease), like a
+    /// kubelet.
+    pub async fn keep_running<T>(&mut self, meanwhile: impl Future<Output = T>) -> T {
         let mut meanwhile = std::pin::pin!(meanwhile);
         loop {
             match timeout(Duration::from_millis(100), &mut meanwhile).await {
@@ -80,17 +81,17 @@ impl IsolatedEnv {
         self.operator.as_ref().expect("the operator was killed")
     }
 
-    /// Leaves the operator to the test.
-    pub fn give_up(&mut self) -> Operator {
+    /// Hands the operator over to the test.
+    pub fn take_operator(&mut self) -> Operator {
         self.operator.take().expect("the operator was killed")
     }
 
-    /// Starts another operator, in a pod of this name.
+    /// Starts another operator with this pod name.
     pub fn another(&self, pod: &str) -> Operator {
         Operator::start_in(&self.cluster, pod, self.options)
     }
 
-    /// The lease by which one of several operators works.
+    /// The lease of the leader election.
     pub async fn lease(&self) -> Value {
         let namespace = Namespace { name: NAMESPACE.to_owned(), client: self.cluster.client().await };
         namespace.get("Lease", "service-catalog").await.unwrap()
@@ -105,12 +106,12 @@ impl IsolatedEnv {
     pub async fn unregistered(&self, broker: Broker) -> TestEnv {
         let env = TestEnv::new(namespace_of(&self.cluster).await, broker);
         if let Some(proxy) = &self.proxy {
-            proxy.lay(&env.name, env.broker.killpoint.clone());
+            proxy.set_killpoint(&env.name, env.broker.killpoint.clone());
         }
         env
     }
 
-    /// A fresh namespace, and in it a broker whose catalog is published.
+    /// A fresh namespace with a registered broker whose catalog is published.
     pub async fn env(&self) -> TestEnv {
         let env = self.unregistered(Broker::start()).await;
         env.register(json!({})).await;
@@ -118,22 +119,22 @@ impl IsolatedEnv {
         env
     }
 
-    /// The sum of a counter of the operator, of all series that have this in their labels.
+    /// The sum of a counter of the operator over all series whose labels contain this.
     pub fn count(&self, counter: &str, labels: &str) -> u64 {
         self.operator().count(counter, labels)
     }
 
-    /// How often the operator has asked the API server to change something.
+    /// The number of the operator's writes to the API server.
     pub fn writes(&self) -> u64 {
         self.count("servicecatalog_api_write_count_total", "")
     }
 
-    /// How often the operator has asked a broker anything.
+    /// The number of the operator's broker calls.
     pub fn calls(&self) -> u64 {
         self.count("servicecatalog_osb_request_count", "")
     }
 
-    /// How many reconciles over objects of a kind have come to their end.
+    /// The number of finished reconciles of a kind.
     pub fn reconciles(&self, kind: &str) -> u64 {
         let controller = format!("controller=\"{}\"", kind.to_lowercase());
         self.count("controller_runtime_reconcile_total", &controller)

@@ -1,5 +1,5 @@
-//! The commands of `svcat`, as the requests that it makes: GET, LIST by label, CREATE, UPDATE with the `resourceVersion` that
-//! was read, DELETE. It neither patches nor watches, and edits whole objects as it knows them ([`super::go`]).
+//! The commands of `svcat` as its requests: GET, LIST by label, CREATE, UPDATE with the `resourceVersion` that it read,
+//! DELETE. It neither patches nor watches, and writes whole objects with the fields that it knows ([`super::go`]).
 
 use serde_json::{Value, json};
 use service_catalog::crd::names::{FINALIZER, label_value};
@@ -10,10 +10,10 @@ use crate::scripted::{BINDING, INSTANCE, condition};
 
 const EXTERNAL_NAME: &str = "servicecatalog.k8s.io/spec.externalName";
 
-/// Somebody who uses `svcat` in a namespace.
+/// A user of `svcat` in a namespace.
 pub struct Svcat<'a>(pub &'a Namespace);
 
-/// A broker's, class's or plan's scope: `--scope`.
+/// The scope of a broker, class or plan: `--scope`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// `cluster`.
@@ -40,7 +40,7 @@ impl Scope {
     }
 }
 
-/// What `describe` and the tables show of an object as its status.
+/// The status of an object in `describe` and in the tables.
 pub fn shown(object: &Value) -> &str {
     let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let Some(last) = conditions.last() else { return "" };
@@ -48,7 +48,7 @@ pub fn shown(object: &Value) -> &str {
     last[member].as_str().unwrap()
 }
 
-/// Whether `--wait` is over.
+/// Whether `--wait` returns.
 pub fn is_over(object: &Value) -> bool {
     let decided = ["Ready=True", "Failed=True"].iter().any(|says| condition(object, says).is_some());
     decided && object["status"]["asyncOpInProgress"] != true
@@ -91,7 +91,7 @@ impl Svcat<'_> {
         names
     }
 
-    /// `svcat get class NAME`: whatever has that name, in both scopes.
+    /// `svcat get class NAME`: the classes of that name in both scopes.
     pub async fn classes(&self, name: &str) -> Vec<Value> {
         let mut found = Vec::new();
         for scope in [Scope::Cluster, Scope::Namespace] {
@@ -131,7 +131,7 @@ impl Svcat<'_> {
         self.create(BINDING, name, spec).await
     }
 
-    /// `--wait`; returns what there is then.
+    /// `--wait`; returns the object.
     pub async fn wait(&self, kind: &str, name: &str) -> Value {
         self.0.until(kind, name, is_over).await
     }
@@ -150,7 +150,8 @@ impl Svcat<'_> {
         self.0.remove(INSTANCE, name).await;
     }
 
-    /// The first half of `svcat deprovision NAME --abandon` and `svcat unbind --name NAME --abandon`; the second is a DELETE.
+    /// The first half of `svcat deprovision NAME --abandon` and `svcat unbind --name NAME --abandon`; the second is a
+    /// DELETE.
     pub async fn abandon(&self, kind: &str, name: &str) {
         self.edit(
             kind,
@@ -190,7 +191,7 @@ impl Svcat<'_> {
         .await;
     }
 
-    /// Reads, changes and writes a whole object, and again if somebody else has written it `meanwhile`.
+    /// Reads, changes and replaces a whole object, and retries if another client has written it `meanwhile`.
     async fn edit(
         &self,
         kind: &str,

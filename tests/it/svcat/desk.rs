@@ -1,4 +1,4 @@
-//! Where somebody uses `svcat`: a namespace, and a broker.
+//! The environment of the `svcat` tests: a namespace, and a broker.
 
 use std::ops::Deref;
 
@@ -9,12 +9,12 @@ use crate::namespace::namespace;
 use crate::operator::operator;
 use crate::scripted::{BINDING, Broker, INSTANCE, TestEnv};
 
-/// A namespace, and a broker whose classes nobody else offers.
+/// A namespace, and a broker whose class names are unique to the test.
 pub struct Desk {
     env: TestEnv,
-    /// That of the broker.
+    /// The scope of the broker.
     pub scope: Scope,
-    /// How the names of its classes begin, which are their ids as well.
+    /// The prefix of its classes' names, which are their ids as well.
     offer: String,
 }
 
@@ -26,7 +26,7 @@ impl Deref for Desk {
 }
 
 impl Desk {
-    /// A desk where the broker is not registered.
+    /// A desk with an unregistered broker.
     pub async fn new(scope: Scope) -> Self {
         operator();
         let namespace = namespace().await;
@@ -35,7 +35,7 @@ impl Desk {
         Self { env: TestEnv::new(namespace, broker), scope, offer }
     }
 
-    /// A desk where the broker is registered.
+    /// A desk with a registered broker.
     pub async fn registered(scope: Scope) -> Self {
         let desk = Self::new(scope).await;
         desk.svcat().register(scope, &desk.name, json!({"url": desk.broker.url})).await.unwrap();
@@ -44,12 +44,12 @@ impl Desk {
         desk
     }
 
-    /// Who works at it.
+    /// The `svcat` of this namespace.
     pub fn svcat(&self) -> Svcat<'_> {
         Svcat(&self.env)
     }
 
-    /// The class with plans `small`, `large` and `slow`.
+    /// The class with the plans `small`, `large` and `slow`.
     pub fn database(&self) -> String {
         format!("{}-database", self.offer)
     }
@@ -59,7 +59,7 @@ impl Desk {
         format!("{}-queue", self.offer)
     }
 
-    /// Provisions `db` on plan `small`, and waits.
+    /// Provisions `db` with the plan `small`, and waits.
     pub async fn provisioned(&self) -> Value {
         self.svcat().provision("db", (&self.database(), Some("small")), json!({})).await.unwrap();
         let instance = self.svcat().wait(INSTANCE, "db").await;
@@ -75,7 +75,7 @@ impl Desk {
         binding
     }
 
-    /// Removes what would be in the way of others.
+    /// Removes the cluster-wide objects, which would disturb other tests.
     pub async fn leave(&self) {
         self.svcat().deregister(self.scope, &self.name).await;
     }

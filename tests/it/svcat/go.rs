@@ -1,9 +1,9 @@
-//! What a client that is written in Go sends of an object: the fields of its structs and no others, and of these the ones
-//! that are zero, too, unless they are declared `omitempty`.
+//! The object as a client in Go sends it: only the fields of its structs, including zero values unless a field is
+//! declared `omitempty`.
 
 use serde_json::{Value, json};
 
-/// The object as a Go client sends it, whether it has made it or read it from the API server.
+/// The object as a Go client sends it, for a new object and for one that it has read.
 pub fn sent(object: &Value) -> Value {
     let kind = object["kind"].as_str().unwrap();
     let metadata = json!({"creationTimestamp": null});
@@ -18,7 +18,7 @@ pub fn sent(object: &Value) -> Value {
     })
 }
 
-/// Of these members, those that are always sent, with their zero values, and those that are left out when they are zero.
+/// The members of `zero`, which are always sent, and those of `optional` that are not zero (`omitempty`).
 fn typed(from: &Value, zero: Value, optional: &[&str]) -> Value {
     let mut sent = zero;
     let always: Vec<String> = sent.as_object().unwrap().keys().cloned().collect();
@@ -37,7 +37,7 @@ fn is_zero(value: &Value) -> bool {
         Value::Number(value) => value.as_i64() == Some(0),
         Value::String(value) => value.is_empty(),
         Value::Array(value) => value.is_empty(),
-        // A pointer to a struct is not zero because the struct is.
+        // `omitempty` keeps a pointer to an empty struct.
         Value::Object(_) => false,
     }
 }

@@ -1,4 +1,4 @@
-//! What service-catalog 0.3 has stored.
+//! The objects that service-catalog 0.3 has stored.
 
 mod bindings;
 mod instances;
@@ -18,21 +18,21 @@ use crate::namespace::{PATIENCE, eventually};
 use crate::process::{directory, run, text};
 use crate::scripted::{Broker, MARK};
 
-/// Where the instances and bindings are.
+/// The namespace of the instances and bindings.
 pub const NAMESPACE: &str = "test-ns";
-/// What the application got from service-catalog.
+/// The password that the application got from service-catalog.
 pub const PASSWORD: &str = MARK;
 
 const CLASS: &str = "database-ID";
 const TIME: &str = "2019-10-01T10:00:00Z";
 
-/// All objects of service-catalog, as they were read back.
+/// All objects of service-catalog, as read back from the API server.
 pub struct Stored {
     /// By kind and name.
     pub objects: BTreeMap<(String, String), Value>,
 }
 
-/// The id by which the broker knows an instance or a binding.
+/// The broker's id of an instance or a binding.
 pub fn id(name: &str) -> String {
     format!("c3b56b2e-9172-11e9-bfe5-{name}")
 }
@@ -42,7 +42,7 @@ fn at_broker(instance: &str) -> String {
 }
 
 impl Stored {
-    /// Writes everything; the broker knows what it has to know.
+    /// Writes all objects, and creates their services at the broker.
     pub async fn write(cluster: &Cluster, broker: &Broker) -> Self {
         for definition in crd::all() {
             write_definition(cluster, &definition);
@@ -89,7 +89,7 @@ impl Stored {
         }
     }
 
-    /// Writes an object, and its status after it.
+    /// Writes an object, and then its status.
     fn add(
         &mut self,
         cluster: &Cluster,
@@ -135,7 +135,7 @@ fn failed(reason: &str) -> Value {
     ])
 }
 
-/// `null` takes a member away.
+/// Overlays `over` on `base`; `null` removes a member.
 fn overlay(mut base: Value, over: &Value) -> Value {
     base.as_object_mut().unwrap().extend(over.as_object().unwrap().clone());
     base
@@ -163,7 +163,7 @@ fn apply(cluster: &Cluster, arguments: &[&str], input: Option<String>) -> String
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Puts a definition into etcd as service-catalog's chart wrote it: without a schema, in a version that is gone.
+/// Writes a CRD into etcd as service-catalog's chart wrote it: without a schema, in an API version that was removed.
 fn write_definition(cluster: &Cluster, definition: &CustomResourceDefinition) {
     let spec = &definition.spec;
     let version = spec.versions.first().unwrap();

@@ -1,4 +1,4 @@
-//! What becomes of each service of the test broker is what its name promises.
+//! Each service of the test broker behaves as its name says.
 
 use std::collections::BTreeSet;
 
@@ -10,34 +10,34 @@ use crate::namespace::{Namespace, namespace};
 use crate::operator::operator;
 use crate::scripted::{BINDING, INSTANCE, condition};
 
-/// What becomes of an instance that is created.
+/// The outcome of the creation of an instance.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Creation {
-    /// It is ready, at once or in the end.
+    /// It becomes ready, at once or after retries.
     Works,
     /// It is refused.
     Refused,
-    /// It is refused until it has been asked for often enough.
+    /// It is refused until the user has requested it often enough.
     WorksIfRepeated,
-    /// It is not ready, and says this.
+    /// It is not ready, with this condition.
     Waits(&'static str),
 }
 
-/// What becomes of an update of it.
+/// The outcome of an update.
 #[derive(Clone, Copy)]
 enum Update {
-    /// It is done, at once or in the end.
+    /// It succeeds, at once or after retries.
     Works,
-    /// It is not done; the instance works as before, and says this.
+    /// It fails: the instance works as before, with this condition.
     Fails(&'static str),
 }
 
-/// What becomes of it when it is deleted.
+/// The outcome of the deletion.
 #[derive(Clone, Copy)]
 enum Deletion {
-    /// It goes, at once or in the end.
+    /// It is removed, at once or after retries.
     Goes,
-    /// It stays until it is abandoned.
+    /// It stays until the user abandons it.
     Stays,
 }
 
@@ -45,11 +45,11 @@ use Creation::{Refused, Waits, Works, WorksIfRepeated};
 use Deletion::{Goes, Stays};
 
 const DONE: Update = Update::Works;
-const REFUSED: Update = Update::Fails("it is not tried again until the spec changes");
-const AGAIN: Update = Update::Fails("it is tried again at");
-const IN_THE_DARK: Creation = Waits("Ready=False ErrorPollingLastOperation");
+const REFUSED: Update = Update::Fails("not retried until the spec changes");
+const RETRIED: Update = Update::Fails("next attempt at");
+const POLL_FAILS: Creation = Waits("Ready=False ErrorPollingLastOperation");
 
-/// What the names of the test broker's services promise.
+/// The outcomes by the names of the test broker's services.
 const PROMISES: &[(&str, Creation, Update, Deletion)] = &[
     ("", Works, DONE, Goes),
     ("-multiple-plans", Works, DONE, Goes),
@@ -59,7 +59,7 @@ const PROMISES: &[(&str, Creation, Update, Deletion)] = &[
     ("-provision-fail500-5x", Works, DONE, Goes),
     ("-provision-fail500-5x-deprovision-fail500-5x", Works, DONE, Goes),
     ("-update-fail400", Works, REFUSED, Goes),
-    ("-update-fail500", Works, AGAIN, Goes),
+    ("-update-fail500", Works, RETRIED, Goes),
     ("-update-fail500-5x", Works, DONE, Goes),
     ("-deprovision-fail400", Works, DONE, Stays),
     ("-deprovision-fail500", Works, DONE, Stays),
@@ -68,19 +68,19 @@ const PROMISES: &[(&str, Creation, Update, Deletion)] = &[
     ("-async-provision-fail", Refused, DONE, Goes),
     ("-async-provision-fail-5x", WorksIfRepeated, DONE, Goes),
     ("-async-provision-fail-5x-deprovision-fail-5x", WorksIfRepeated, DONE, Goes),
-    ("-async-update-fail", Works, AGAIN, Goes),
+    ("-async-update-fail", Works, RETRIED, Goes),
     ("-async-update-fail-5x", Works, DONE, Goes),
     ("-async-deprovision-fail", Works, DONE, Stays),
     ("-async-deprovision-fail-5x", Works, DONE, Goes),
-    ("-async-last-operation-fail400", IN_THE_DARK, DONE, Goes),
-    ("-async-last-operation-fail500", IN_THE_DARK, DONE, Goes),
+    ("-async-last-operation-fail400", POLL_FAILS, DONE, Goes),
+    ("-async-last-operation-fail500", POLL_FAILS, DONE, Goes),
     ("-async-last-operation-fail500-5x", Works, DONE, Goes),
 ];
 
 #[tokio::test]
 async fn every_service_of_the_test_broker_comes_to_the_end_that_its_name_promises() {
     operator();
-    // What is called `5x` fails twice: the pauses double.
+    // Services with `5x` fail only twice here, because the back-off doubles.
     let broker = Sample::start("test", &["--async-delay", "1", "--failures", "2"]);
     let namespace = namespace().await;
     broker.register(&namespace, "test-broker/test-clusterservicebroker.yaml").await;
@@ -128,7 +128,7 @@ async fn is_ready_after(namespace: &Namespace, instance: &str, creation: Creatio
     matches!(creation, Works | WorksIfRepeated)
 }
 
-/// Asks for an instance until the broker agrees.
+/// Requests an instance again until the broker accepts it.
 async fn insist(namespace: &Namespace, instance: &str) {
     let is_ready = |object: &Value| condition(object, "Ready=True").is_some();
     for request in 1.. {

@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::namespace::Namespace;
 use crate::process::{Process, directory, free_address, run, until};
 
-/// The sample broker. It ends with its test.
+/// The sample broker. It is killed when this is dropped.
 pub struct Sample {
     url: String,
     _process: Process,
 }
 
 impl Sample {
-    /// Starts one of the two: `user-provided` or `test`.
+    /// Starts it with one of its catalogs: `user-provided` or `test`.
     pub fn start(name: &str, options: &[&str]) -> Self {
         static PROGRAM: LazyLock<PathBuf> = LazyLock::new(build);
         let address = free_address();
@@ -31,7 +31,7 @@ impl Sample {
         Self { url: format!("http://{address}"), _process: process }
     }
 
-    /// Registers it with one of the manifests, and waits until its catalog is published.
+    /// Registers it with a manifest, and waits until its catalog is published.
     pub async fn register(&self, namespace: &Namespace, file: &str) -> Value {
         let mut broker = only(file);
         broker["spec"]["url"] = self.url.as_str().into();
@@ -41,16 +41,16 @@ impl Sample {
     }
 }
 
-/// Cargo builds examples for tests of their own only.
+/// Builds the sample broker: for integration tests Cargo builds no examples.
 fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.parent().and_then(Path::parent).unwrap();
     let profile = target.file_name().unwrap().to_str().unwrap().replace("debug", "dev");
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--locked", "--quiet", "--profile", &profile, "--example", "sample-broker"]);
-    // What Cargo tells tests of their package would have it build the dependencies anew.
-    let told = std::env::vars().map(|(name, _)| name);
-    for name in told.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+    // With the variables that Cargo sets for tests it would build the dependencies again.
+    let names = std::env::vars().map(|(name, _)| name);
+    for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
         command.env_remove(name);
     }
     run(&mut command);

@@ -1,8 +1,8 @@
-//! How can an answer be spoilt on its way?
+//! How can an answer be corrupted on the wire?
 
 use super::{CORRUPT, position};
 
-/// One way to corruption an answer.
+/// One kind of corruption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corruption {
     /// Not a byte of it arrives before the connection ends.
@@ -11,39 +11,39 @@ pub enum Corruption {
     HalfOfTheHead(How),
     /// Half of its body arrives.
     HalfOfTheBody(How),
-    /// It is whole, but takes for ever to arrive.
+    /// All of it arrives, but so slowly that it takes for ever.
     Whole(How),
-    /// It speaks of TLS.
+    /// A TLS alert.
     TlsAlert,
-    /// Noise.
+    /// Random bytes.
     Noise,
-    /// HTTP of a version that there is not.
+    /// A version of HTTP that does not exist.
     Version,
-    /// A head without an end to it.
+    /// A head with a header of 1 MiB.
     HugeHead,
-    /// It states two lengths.
+    /// Two different lengths.
     TwoLengths,
-    /// It states half of its length.
+    /// A length of half of the body.
     ShortLength,
-    /// It states no length, and ends with the connection. This is allowed.
+    /// No length: the body ends with the connection. HTTP allows this.
     NoLength,
-    /// Its chunks are noise.
+    /// Invalid chunks.
     NoisyChunks,
-    /// Its last chunk is missing.
+    /// Chunks without the last one.
     NoLastChunk,
-    /// Other answers precede it. This is allowed.
+    /// Interim answers (1xx) precede it. HTTP allows this.
     Interim,
-    /// It says that it is compressed.
+    /// A header that claims compression.
     Compressed,
-    /// It has another status, for which nothing is specified.
+    /// A status that OSB does not specify.
     OddStatus,
-    /// It says that it is HTML. Brokers do.
+    /// A header that claims HTML. Real brokers do that.
     Html,
-    /// It is followed by 64 MiB of blanks.
+    /// 64 MiB of blanks follow it.
     HugeBody,
-    /// It leads to where it comes from.
+    /// A redirect to the same URL.
     Redirect,
-    /// All its members are there twice.
+    /// A body with every member twice.
     Twice,
 }
 
@@ -53,22 +53,22 @@ use Corruption::{
     Whole,
 };
 
-/// How it ends, after all that there is.
+/// How the answer ends, after its last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// The connection is closed.
     Close,
     /// The connection is reset.
     Reset,
-    /// Nothing more comes.
+    /// The connection stays open without further bytes.
     Silence,
-    /// It comes byte for byte, so slowly that nobody waits for the end.
+    /// The bytes arrive one by one, so slowly that the caller times out first.
     Drip,
 }
 
 use How::{Close, Drip, Reset, Silence};
 
-/// Those that do not let an answer arrive: so nothing may have been done, too.
+/// The corruptions that let no complete answer arrive, so the operator cannot know whether the request was executed.
 pub const UNANSWERED: &[Corruption] = &[
     Nothing(Close),
     Nothing(Reset),
@@ -84,7 +84,7 @@ pub const UNANSWERED: &[Corruption] = &[
     TwoLengths,
 ];
 
-/// Those that let an answer arrive, as far as it goes.
+/// The corruptions that let an answer arrive.
 pub const ANSWERED: &[Corruption] = &[
     HalfOfTheBody(Close),
     HalfOfTheBody(Reset),
@@ -102,7 +102,7 @@ pub const ANSWERED: &[Corruption] = &[
 ];
 
 impl Corruption {
-    /// How the answer asks to be spoilt.
+    /// The corruption that an answer's header names.
     pub fn of(answer: &[u8]) -> Option<Self> {
         let end = position(answer, b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&answer[..end]).into_owned();
@@ -111,7 +111,7 @@ impl Corruption {
         all.into_iter().find(|corruption| format!("{corruption:?}") == wanted)
     }
 
-    /// What arrives of the answer, and how it ends.
+    /// The bytes of the answer that arrive, and how it ends.
     pub fn apply(self, answer: &[u8]) -> (Vec<u8>, How) {
         let end = position(answer, b"\r\n\r\n").unwrap() + 4;
         let (head, body) = answer.split_at(end);

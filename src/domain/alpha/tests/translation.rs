@@ -1,4 +1,4 @@
-//! What each alpha kind makes of its child.
+//! The child of each alpha kind.
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ fn a_binding_becomes_a_service_binding_that_injects_into_pods_with_its_labels() 
 }
 
 #[test]
-fn labels_of_a_binding_can_be_edited_and_how_pods_are_injected_is_left_to_others() {
+fn labels_of_a_binding_can_be_edited_and_its_injection_is_left_alone() {
     let binding = |labels: Value| -> Binding {
         let spec = json!({"instanceRef": {"name": "db"}, "labels": labels});
         read("Binding", json!({"metadata": metadata(), "spec": spec}))
@@ -84,10 +84,10 @@ fn labels_of_a_binding_can_be_edited_and_how_pods_are_injected_is_left_to_others
     child.spec.injection = None;
     child.spec.secret_name = "db".to_owned();
     let selects = |labels: Value| {
-        let mut wanted = child.clone();
-        wanted.spec.pod_selector =
+        let mut desired = child.clone();
+        desired.spec.pod_selector =
             (!labels.is_null()).then(|| serde_json::from_value(json!({"matchLabels": labels})).unwrap());
-        wanted
+        desired
     };
     for (labels, expected) in [
         (json!({"app": "web"}), Step::Wait),

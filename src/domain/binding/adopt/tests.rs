@@ -1,4 +1,4 @@
-//! The states that service-catalog left behind, and what comes next.
+//! The states that service-catalog stored, and the first call that follows from each.
 
 use serde_json::{Value, json};
 
@@ -32,15 +32,15 @@ fn deleted(mut binding: ServiceBinding) -> ServiceBinding {
     binding
 }
 
-/// Writes what is to be written, until there is something else to do.
-fn go_on(binding: &mut ServiceBinding, world: &World) -> Step {
+/// Executes the writes until another step comes.
+fn first_step_after_writes(binding: &mut ServiceBinding, world: &World) -> Step {
     for _ in 0..4 {
         match decide(&observed(binding, world)) {
             Step::Write(status) => binding.status = Some(*status),
             step => return step,
         }
     }
-    panic!("it goes on writing: {binding:#?}");
+    panic!("it never stops writing: {binding:#?}");
 }
 
 fn failed(reason: &str) -> Value {
@@ -59,13 +59,13 @@ fn mitigating(running: bool) -> Value {
         "conditions": failed("ServiceBindingNeedsOrphanMitigation")})
 }
 
-/// Of what is wanted: the state, and what the broker is asked first.
-fn wanted() -> Vec<(&'static str, Value, Verb)> {
+/// Bindings that are not being deleted: the state, and the first call.
+fn kept() -> Vec<(&'static str, Value, Verb)> {
     let task = || Some("task-10".to_owned());
     vec![
         ("binding", running("Bind"), Verb::Poll(task())),
         (
-            "to be bound again",
+            "a bind intent",
             json!({"currentOperation": "Bind", "externalProperties": null, "inProgressProperties": {}}),
             Verb::Bind,
         ),
@@ -86,12 +86,12 @@ fn wanted() -> Vec<(&'static str, Value, Verb)> {
             json!({"orphanMitigationInProgress": true, "externalProperties": null, "unbindStatus": "Failed"}),
             Verb::Mitigate,
         ),
-        ("its Secret is gone", json!({}), Verb::Bind),
+        ("its Secret is missing", json!({}), Verb::Bind),
     ]
 }
 
-/// The same of what is being deleted.
-fn unwanted() -> Vec<(&'static str, Value, Verb)> {
+/// The same for bindings that are being deleted.
+fn deleted_states() -> Vec<(&'static str, Value, Verb)> {
     vec![
         ("unbinding", running("Unbind"), Verb::Poll(Some("task-10".to_owned()))),
         (
@@ -110,49 +110,51 @@ fn unwanted() -> Vec<(&'static str, Value, Verb)> {
     ]
 }
 
-fn goes_on(what: &str, mut binding: ServiceBinding, verb: &Verb) {
-    let Step::Call(call) = go_on(&mut binding, &world()) else { panic!("{what}: {binding:#?}") };
+fn expect_first_call(what: &str, mut binding: ServiceBinding, verb: &Verb) {
+    let Step::Call(call) = first_step_after_writes(&mut binding, &world()) else {
+        panic!("{what}: {binding:#?}")
+    };
     assert_eq!((&call.verb, &*call.binding_id), (verb, ID), "{what}");
     assert_eq!((&*call.instance.id, &*call.instance.broker_name), ("instance-id", "broker"), "{what}");
 }
 
-/// The broker is asked under the id that it knows.
+/// Each call has the id that the broker knows.
 #[test]
 fn every_state_is_brought_to_an_end() {
-    for (what, state, verb) in wanted() {
-        goes_on(what, stored(&state), &verb);
+    for (what, state, verb) in kept() {
+        expect_first_call(what, stored(&state), &verb);
     }
-    for (what, state, verb) in unwanted() {
-        goes_on(&format!("deleted: {what}"), deleted(stored(&state)), &verb);
+    for (what, state, verb) in deleted_states() {
+        expect_first_call(&format!("deleted: {what}"), deleted(stored(&state)), &verb);
     }
 }
 
 #[test]
-fn what_is_ready_only_gets_our_label_on_its_secret() {
+fn a_ready_binding_only_gets_our_label_on_its_secret() {
     let mut ready = stored(&json!({}));
     let world = World { secret: Some("digest".to_owned()), ..world() };
-    let Step::Call(call) = go_on(&mut ready, &world) else { panic!("{ready:#?}") };
+    let Step::Call(call) = first_step_after_writes(&mut ready, &world) else { panic!("{ready:#?}") };
     assert_eq!(call.verb, Verb::Adopt);
     assert!(condition::is_true(&ready.status.unwrap().conditions, condition::READY));
 }
 
 #[test]
-fn what_is_gone_already_is_let_go() {
+fn a_binding_that_is_unbound_already_loses_its_finalizer() {
     for unbind_status in ["Succeeded", "NotRequired"] {
         let state = json!({"unbindStatus": unbind_status, "externalProperties": null});
-        assert_eq!(go_on(&mut deleted(stored(&state)), &world()), Step::RemoveFinalizer);
+        assert_eq!(first_step_after_writes(&mut deleted(stored(&state)), &world()), Step::RemoveFinalizer);
     }
 }
 
-/// The instance is taken over first: until then, nobody knows what to ask the broker.
+/// The instance is taken over first: until then the OSB ids of the calls are unknown.
 #[test]
 fn a_binding_waits_until_its_instance_is_taken_over() {
-    let mut early = world();
-    let properties = early.instance.status.as_mut().unwrap().external_properties.as_mut().unwrap();
+    let mut before_takeover = world();
+    let properties = before_takeover.instance.status.as_mut().unwrap().external_properties.as_mut().unwrap();
     properties.service_id = String::new();
     for state in [json!({"unbindStatus": "Failed"}), json!({"orphanMitigationInProgress": true})] {
         let mut binding = deleted(stored(&state));
-        assert_eq!(go_on(&mut binding, &early), Step::Wait(None));
-        let Step::Call(_) = go_on(&mut binding, &world()) else { panic!("{binding:#?}") };
+        assert_eq!(first_step_after_writes(&mut binding, &before_takeover), Step::Wait(None));
+        let Step::Call(_) = first_step_after_writes(&mut binding, &world()) else { panic!("{binding:#?}") };
     }
 }

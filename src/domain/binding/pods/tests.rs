@@ -1,4 +1,4 @@
-//! What a binding says of its pods, and when its deletion waits for them.
+//! What the condition `RolledOut` says, and when an unbind waits for pods.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ fn usage(oldest: Option<i64>, outdated: &[NotRolledOut]) -> Usage {
     Usage { oldest, of: (1, 1), outdated: outdated.iter().map(name).collect::<BTreeMap<_, _>>() }
 }
 
-/// The binding after the next step, if that is a write, and what it says of its pods.
-fn said(binding: &mut ServiceBinding, world: &World, usage: Option<Usage>) -> Option<String> {
+/// Executes the next step if it is a write; returns status and reason of `RolledOut`.
+fn rolled_out(binding: &mut ServiceBinding, world: &World, usage: Option<Usage>) -> Option<String> {
     match decide(&Observed { usage, ..observed(binding, world) }) {
         Step::Write(status) => binding.status = Some(*status),
         step => assert_eq!(step, Step::Wait(None)),
@@ -43,77 +43,80 @@ fn said(binding: &mut ServiceBinding, world: &World, usage: Option<Usage>) -> Op
 }
 
 #[test]
-fn a_binding_says_of_its_pods_what_is_known_of_them() {
+fn a_binding_reports_what_is_known_of_its_pods() {
     let world = settled();
     let mut binding = selecting(&world);
-    let mut step = |usage| said(&mut binding, &world, usage).unwrap();
+    let mut step = |usage| rolled_out(&mut binding, &world, usage).unwrap();
     assert_eq!(step(None), "Unknown LookingForPods");
     assert_eq!(
         step(Some(usage(None, &[NotRolledOut::Rolling, NotRolledOut::NoController]))),
         "False Rolling"
     );
-    assert_eq!(step(None), "False Rolling", "what was known is not forgotten by an operator that starts");
+    assert_eq!(step(None), "False Rolling", "a restart of the operator does not reset the condition");
     assert_eq!(step(Some(usage(Some(1), &[]))), "True RolledOut");
     assert_eq!(step(None), "True RolledOut");
 }
 
 #[test]
-fn what_was_said_of_pods_is_not_said_of_what_they_get_now() {
+fn a_report_does_not_outlive_the_version_it_was_made_for() {
     let world = settled();
     let mut settled = selecting(&world);
-    said(&mut settled, &world, Some(usage(Some(1), &[])));
+    rolled_out(&mut settled, &world, Some(usage(Some(1), &[])));
 
     let mut edited = settled.clone();
     edited.metadata.generation = Some(2);
-    assert_eq!(said(&mut edited, &world, None).unwrap(), "Unknown LookingForPods");
+    assert_eq!(rolled_out(&mut edited, &world, None).unwrap(), "Unknown LookingForPods");
 
-    // What is known is of the revision before.
+    // The usage was observed for the revision before.
     let mut changed = settled.clone();
     changed.spec.injection = serde_json::from_value(json!({"optional": true})).unwrap();
-    assert_eq!(said(&mut changed, &world, Some(usage(Some(1), &[]))).unwrap(), "Unknown LookingForPods");
+    assert_eq!(
+        rolled_out(&mut changed, &world, Some(usage(Some(1), &[]))).unwrap(),
+        "Unknown LookingForPods"
+    );
 }
 
 #[test]
-fn a_binding_without_pods_says_nothing_of_them() {
+fn a_binding_without_pods_reports_nothing() {
     let world = settled();
     let mut binding = bound(&world);
-    assert_eq!(said(&mut binding, &world, None), None);
-    assert_eq!(said(&mut binding, &world, Some(usage(None, &[]))), None);
+    assert_eq!(rolled_out(&mut binding, &world, None), None);
+    assert_eq!(rolled_out(&mut binding, &world, Some(usage(None, &[]))), None);
 
     let mut former = selecting(&world);
-    said(&mut former, &world, Some(usage(Some(1), &[])));
+    rolled_out(&mut former, &world, Some(usage(Some(1), &[])));
     former.spec.pod_selector = None;
     assert_eq!(
-        said(&mut former, &world, Some(usage(Some(1), &[NotRolledOut::Rolling]))).unwrap(),
+        rolled_out(&mut former, &world, Some(usage(Some(1), &[NotRolledOut::Rolling]))).unwrap(),
         "False Rolling"
     );
-    assert_eq!(said(&mut former, &world, Some(usage(None, &[]))), None);
+    assert_eq!(rolled_out(&mut former, &world, Some(usage(None, &[]))), None);
 }
 
-/// Seen to fail without each of the conditions of `are_awaited`.
+/// Seen to fail without each of the conditions of `unbind_waits_until`.
 #[test]
 fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
     let all = usage(Some(1), &[NotRolledOut::Rolling]);
     let restart = |restart: &str| json!({"restart": restart});
     for (what, selects, injection, usage, second, waits) in [
-        ("they have it", true, json!(null), Some(all.clone()), 0, true),
-        ("it is not known", true, json!(null), None, 0, true),
-        ("they have it, still", true, json!(null), Some(all.clone()), 299, true),
-        ("too long", true, json!(null), Some(all.clone()), 300, false),
-        ("not known for too long", true, json!(null), None, 300, false),
+        ("pods have the credentials", true, json!(null), Some(all.clone()), 0, true),
+        ("the usage is not known", true, json!(null), None, 0, true),
+        ("pods still have them", true, json!(null), Some(all.clone()), 299, true),
+        ("pods have them for too long", true, json!(null), Some(all.clone()), 300, false),
+        ("the usage is not known for too long", true, json!(null), None, 300, false),
         (
-            "nobody replaces them",
+            "no workload replaces the pods",
             true,
             json!(null),
             Some(usage(Some(1), &[NotRolledOut::NoController])),
             0,
             false,
         ),
-        ("they go, and get no others", true, json!(null), Some(usage(Some(1), &[])), 0, true),
-        ("none has it", true, json!(null), Some(usage(None, &[])), 0, false),
-        ("none is selected", false, json!(null), None, 0, false),
-        ("none is restarted", true, restart("Never"), Some(all.clone()), 0, false),
-        ("none is restarted for that", true, restart("OnRotation"), None, 0, false),
+        ("the last pods terminate", true, json!(null), Some(usage(Some(1), &[])), 0, true),
+        ("no pod has them", true, json!(null), Some(usage(None, &[])), 0, false),
+        ("no pod is selected", false, json!(null), None, 0, false),
+        ("no pod is restarted", true, restart("Never"), Some(all.clone()), 0, false),
+        ("no pod is restarted for that", true, restart("OnRotation"), None, 0, false),
     ] {
         let world = World { now: at(second), ..settled() };
         let mut binding = if selects { selecting(&world) } else { bound(&world) };
@@ -135,12 +138,12 @@ fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
     }
 }
 
-/// In the same write, so that nobody takes it for settled.
+/// In the same write: in between, a client would see new credentials that seem to be rolled out.
 #[test]
-fn with_new_credentials_it_is_not_known_any_more_who_has_them() {
+fn new_credentials_make_the_rollout_unknown() {
     let world = World { retrievable: true, ..settled() };
     let mut binding = selecting(&world);
-    said(&mut binding, &world, Some(usage(Some(1), &[])));
+    rolled_out(&mut binding, &world, Some(usage(Some(1), &[])));
     let lost = World { secret: None, ..world };
     let Step::Call(call) = decide(&observed(&binding, &lost)) else { panic!("no repair") };
     for (digest, expected) in [("digest", "True"), ("another", "Unknown")] {
@@ -151,7 +154,7 @@ fn with_new_credentials_it_is_not_known_any_more_who_has_them() {
 }
 
 #[test]
-fn a_binding_that_the_broker_does_not_have_goes_at_once() {
+fn a_binding_that_the_broker_does_not_have_loses_its_finalizer_at_once() {
     let world = settled();
     let mut binding = selecting(&world);
     binding.metadata.deletion_timestamp = Some(at(0));
@@ -161,7 +164,7 @@ fn a_binding_that_the_broker_does_not_have_goes_at_once() {
     assert_eq!(decide(&observed(&binding, &world)), Step::RemoveFinalizer);
 }
 
-/// Pods may have the former credentials as well.
+/// Pods may have the credentials of the predecessor as well.
 #[test]
 fn nothing_is_removed_at_the_broker_before_the_pods_are_restarted() {
     let world = settled();
@@ -171,7 +174,7 @@ fn nothing_is_removed_at_the_broker_before_the_pods_are_restarted() {
     status.predecessor = Some(Predecessor { binding_id: "former".to_owned(), ..Predecessor::default() });
     let waiting = observed(&binding, &world);
     assert_eq!(decide(&waiting), Step::Wait(Some(at(300))));
-    let free = Observed { usage: Some(usage(None, &[])), ..waiting };
-    let Step::Write(status) = decide(&free) else { panic!("the former credentials are not given up") };
+    let unused = Observed { usage: Some(usage(None, &[])), ..waiting };
+    let Step::Write(status) = decide(&unused) else { panic!("the predecessor is not retired") };
     assert_eq!(status.predecessor, None);
 }

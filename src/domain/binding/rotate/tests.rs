@@ -1,4 +1,4 @@
-//! When credentials are replaced, what comes of each answer, and when the former ones go.
+//! Rotation: the outcomes of each call, and what follows from them. `timing` tests when, `obstacles` what blocks it.
 
 mod obstacles;
 mod timing;
@@ -20,7 +20,7 @@ use crate::osb::{Error, OperationState};
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// A world in which the Secret is as it should be.
+/// A world in which the Secret holds the credentials.
 fn settled() -> World {
     World { secret: Some("digest".into()), ..world() }
 }
@@ -46,15 +46,16 @@ fn call(binding: &ServiceBinding, world: &World) -> Call {
     call
 }
 
-/// A rotation that is about to be asked for.
-fn asked(world: &World) -> (ServiceBinding, Call) {
+/// A rotation whose intent is written, and the call that follows.
+fn rotating(world: &World) -> (ServiceBinding, Call) {
     let mut binding = requested(world);
     write(&mut binding, world);
     let call = call(&binding, world);
     (binding, call)
 }
 
-fn answered(
+/// The binding after the outcome of a call.
+fn settled_with(
     binding: &mut ServiceBinding,
     world: &World,
     call: &Call,
@@ -69,11 +70,11 @@ fn stored(digest: &str) -> Outcome {
     Outcome::Stored { digest: digest.into(), validity: Validity::default() }
 }
 
-/// A binding whose credentials were replaced a moment ago, and its world.
+/// A binding that was just rotated, and its world.
 fn rotated() -> (ServiceBinding, World) {
     let mut world = settled();
-    let (mut binding, call) = asked(&world);
-    answered(&mut binding, &world, &call, stored("newer"));
+    let (mut binding, call) = rotating(&world);
+    settled_with(&mut binding, &world, &call, stored("newer"));
     world.secret = Some("newer".into());
     (binding, world)
 }
@@ -94,7 +95,7 @@ fn rotation(status: &ServiceBindingStatus) -> (&str, &str) {
 #[test]
 fn a_successor_takes_the_place_of_the_binding() {
     let world = settled();
-    let (mut binding, call) = asked(&world);
+    let (mut binding, call) = rotating(&world);
     let before = status(&binding);
     assert!(is_ready(&before));
     assert_eq!(rotation(&before).0, reason::ROTATION_REQUEST_IN_FLIGHT);
@@ -102,7 +103,7 @@ fn a_successor_takes_the_place_of_the_binding() {
     assert_eq!((call.verb.clone(), &call.binding_id), (Verb::Bind, &before.successor_id));
     assert_ne!(before.successor_id, before.binding_id);
 
-    let (note, after) = answered(&mut binding, &world, &call, stored("newer"));
+    let (note, after) = settled_with(&mut binding, &world, &call, stored("newer"));
     assert_eq!(note, None);
     assert!(is_ready(&after));
     assert_eq!(rotation(&after).0, reason::ROTATED_SUCCESSFULLY);
@@ -123,14 +124,14 @@ fn a_successor_is_made_from_the_binding_where_the_broker_can_do_that() {
         binding.status.as_mut().unwrap().expires_at = expires.map(at);
         write(&mut binding, &world);
         let status = status(&binding);
-        let asked = status.in_progress_properties.unwrap();
+        let request = status.in_progress_properties.unwrap();
         let expected = if from { status.binding_id } else { String::new() };
-        assert_eq!(asked.predecessor_id, expected, "{rotatable} {expires:?}");
+        assert_eq!(request.predecessor_id, expected, "{rotatable} {expires:?}");
     }
 }
 
-/// The instance has another plan by now, or gets one, or the binding has expired: what may have been asked for is removed, and
-/// the next successor is made like any other binding.
+/// The instance has another plan by now, is being updated, or the binding has expired: the pending successor becomes an
+/// orphan, and the next one is created like a new binding.
 #[test]
 fn a_successor_is_not_made_from_a_binding_that_cannot_be_rotated_any_more() {
     let mut updated = World { rotatable: true, ..settled() };
@@ -140,14 +141,14 @@ fn a_successor_is_not_made_from_a_binding_that_cannot_be_rotated_any_more() {
         ("an update", updated, false),
         ("expired", World { rotatable: true, ..settled() }, true),
     ] {
-        let (mut binding, asked) = asked(&World { rotatable: true, ..settled() });
+        let (mut binding, pending) = rotating(&World { rotatable: true, ..settled() });
         binding.status.as_mut().unwrap().expires_at = expires.then(|| at(-1));
         write(&mut binding, &world);
-        assert_eq!(status(&binding).orphans[0].id, asked.binding_id, "{what}");
+        assert_eq!(status(&binding).orphans[0].id, pending.binding_id, "{what}");
         // Credentials that are about to expire do not wait for the removal.
         if !expires {
             let removal = call(&binding, &world);
-            answered(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
+            settled_with(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
             world.now = at(HOUR);
         }
         write(&mut binding, &world);
@@ -155,15 +156,16 @@ fn a_successor_is_not_made_from_a_binding_that_cannot_be_rotated_any_more() {
     }
 }
 
-/// Broken on purpose: with a failure that is told of `Ready`, with an orphan that is the binding itself, without the
-/// longest pause.
+/// Seen to fail: with a failure that is reported on `Ready`, with an orphan that is the binding itself, without the
+/// longest delay after a refusal.
 #[test]
 fn a_rotation_that_fails_leaves_the_binding_as_it_is() {
-    // What is asked, how often before, whether the same is repeated, what is left, and how soon it is tried again at least.
+    // The error; whether the request may have been sent before; the orphans; whether the same request is repeated; and
+    // the least delay of the next attempt, in seconds.
     let unreachable = || Error::Unreachable { reason: "refused".into() };
     let silent = || Error::NoAnswer { reason: "timeout".into() };
     let malformed = |status| Error::Malformed { status, reason: "no JSON".into() };
-    for (error, repeated, orphans, repeats, least) in [
+    for (error, may_be_retry, orphans, repeats, least) in [
         (error(400), false, 0, false, 500),
         (error(422), false, 0, false, 500),
         (error(400), true, 1, false, 0),
@@ -179,11 +181,11 @@ fn a_rotation_that_fails_leaves_the_binding_as_it_is() {
         (silent(), false, 1, false, 0),
         (error(409), false, 1, false, 0),
     ] {
-        let world = World { repeated, ..settled() };
-        let (mut binding, call) = asked(&world);
+        let world = World { may_be_retry, ..settled() };
+        let (mut binding, call) = rotating(&world);
         let before = status(&binding);
-        let what = format!("{error}, repeated: {repeated}");
-        let (note, after) = answered(&mut binding, &world, &call, Outcome::Failed(error));
+        let what = format!("{error}, may_be_retry: {may_be_retry}");
+        let (note, after) = settled_with(&mut binding, &world, &call, Outcome::Failed(error));
         assert!(is_ready(&after), "{what}");
         assert_eq!(rotation(&after).0, reason::ROTATION_FAILED, "{what}");
         assert_eq!(note.unwrap().message, rotation(&after).1, "{what}");
@@ -205,7 +207,7 @@ fn a_rotation_that_fails_leaves_the_binding_as_it_is() {
             assert_eq!(
                 self::call(&binding, &later).binding_id,
                 before.successor_id,
-                "{what}: the same again"
+                "{what}: the id is used again"
             );
         }
     }
@@ -216,16 +218,16 @@ fn call_verb(binding: &ServiceBinding, world: &World) -> Verb {
 }
 
 #[test]
-fn what_is_left_of_a_successor_is_removed_and_then_there_is_another() {
+fn an_orphaned_successor_is_removed_and_then_there_is_another() {
     let mut world = settled();
-    let (mut binding, call) = asked(&world);
+    let (mut binding, call) = rotating(&world);
     let first = status(&binding).successor_id;
-    answered(&mut binding, &world, &call, Outcome::Failed(error(500)));
+    settled_with(&mut binding, &world, &call, Outcome::Failed(error(500)));
     let removal = self::call(&binding, &world);
     assert_eq!((removal.verb.clone(), &removal.binding_id), (Verb::Mitigate, &first));
-    let (_, after) = answered(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
+    let (_, after) = settled_with(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
     assert!(is_ready(&after));
-    assert_eq!(rotation(&after).0, reason::ROTATION_FAILED, "it still is owed");
+    assert_eq!(rotation(&after).0, reason::ROTATION_FAILED, "the rotation is still owed");
     assert!(matches!(decide(&observed(&binding, &world)), Step::Wait(Some(_))));
     world.now = at(HOUR);
     write(&mut binding, &world);
@@ -234,9 +236,9 @@ fn what_is_left_of_a_successor_is_removed_and_then_there_is_another() {
 }
 
 #[test]
-fn a_successor_may_take_its_time() {
+fn a_successor_may_be_created_asynchronously() {
     let world = World { retrievable: true, ..settled() };
-    for (outcome, says, orphans) in [
+    for (outcome, reason, orphans) in [
         (stored("newer"), reason::ROTATED_SUCCESSFULLY, 0),
         (polled(OperationState::InProgress), reason::ROTATING, 0),
         (polled(OperationState::Failed), reason::ROTATION_FAILED, 1),
@@ -244,29 +246,29 @@ fn a_successor_may_take_its_time() {
         (Outcome::Failed(error(404)), reason::ERROR_POLLING_LAST_OPERATION, 0),
         (Outcome::Unusable("too large".into()), reason::ROTATION_FAILED, 1),
     ] {
-        let (mut binding, call) = asked(&world);
-        let begun = Outcome::InProgress { operation: Some("op".into()), dashboard_url: None };
-        let (_, after) = answered(&mut binding, &world, &call, begun);
+        let (mut binding, call) = rotating(&world);
+        let accepted = Outcome::InProgress { operation: Some("op".into()), dashboard_url: None };
+        let (_, after) = settled_with(&mut binding, &world, &call, accepted);
         assert!(is_ready(&after));
         assert_eq!(rotation(&after).0, reason::ROTATING);
         let poll = self::call(&binding, &world);
         assert_eq!(poll.verb, Verb::Poll(Some("op".into())));
         assert_eq!(poll.binding_id, after.successor_id);
         let what = format!("{outcome:?}");
-        let (_, after) = answered(&mut binding, &world, &poll, outcome);
+        let (_, after) = settled_with(&mut binding, &world, &poll, outcome);
         assert!(is_ready(&after), "{what}");
-        assert_eq!(rotation(&after).0, says, "{what}");
+        assert_eq!(rotation(&after).0, reason, "{what}");
         assert_eq!(after.orphans.len(), orphans, "{what}");
-        assert_eq!(after.binding_id == poll.binding_id, says == reason::ROTATED_SUCCESSFULLY, "{what}");
+        assert_eq!(after.binding_id == poll.binding_id, reason == reason::ROTATED_SUCCESSFULLY, "{what}");
     }
 }
 
 #[test]
 fn a_successor_that_takes_too_long_is_given_up() {
     let mut world = World { retrievable: true, ..settled() };
-    let (mut binding, call) = asked(&world);
-    let begun = Outcome::InProgress { operation: None, dashboard_url: None };
-    answered(&mut binding, &world, &call, begun);
+    let (mut binding, call) = rotating(&world);
+    let accepted = Outcome::InProgress { operation: None, dashboard_url: None };
+    settled_with(&mut binding, &world, &call, accepted);
     world.now = at(2 * DAY);
     write(&mut binding, &world);
     let after = status(&binding);
@@ -275,47 +277,47 @@ fn a_successor_that_takes_too_long_is_given_up() {
 }
 
 #[test]
-fn a_successor_that_is_there_already_is_asked_about() {
-    let world = World { retrievable: true, repeated: true, ..settled() };
-    let (mut binding, call) = asked(&world);
-    answered(&mut binding, &world, &call, Outcome::Failed(error(409)));
+fn a_successor_that_exists_already_is_polled() {
+    let world = World { retrievable: true, may_be_retry: true, ..settled() };
+    let (mut binding, call) = rotating(&world);
+    settled_with(&mut binding, &world, &call, Outcome::Failed(error(409)));
     let poll = self::call(&binding, &world);
     assert_eq!((poll.verb.clone(), &poll.binding_id), (Verb::Poll(None), &call.binding_id));
-    let (_, after) = answered(&mut binding, &world, &poll, Outcome::Failed(error(404)));
+    let (_, after) = settled_with(&mut binding, &world, &poll, Outcome::Failed(error(404)));
     assert_eq!((after.orphans.len(), rotation(&after).0), (1, reason::ROTATION_FAILED));
 }
 
-/// Broken on purpose: with the removal first, pods start with credentials that are not valid any more.
+/// Seen to fail: with the removal first, pods start with credentials that are revoked.
 #[test]
-fn the_secret_is_put_right_before_a_successor_is_removed() {
+fn the_secret_is_repaired_before_a_successor_is_removed() {
     let mut world = settled();
-    let (mut binding, call) = asked(&world);
-    world.repeated = true;
+    let (mut binding, call) = rotating(&world);
+    world.may_be_retry = true;
     world.secret = Some("of the successor".into());
-    answered(&mut binding, &world, &call, Outcome::Failed(error(409)));
+    settled_with(&mut binding, &world, &call, Outcome::Failed(error(409)));
     write(&mut binding, &world);
     let repair = self::call(&binding, &world);
     assert_eq!((repair.verb.clone(), &repair.binding_id), (Verb::Bind, &status(&binding).binding_id));
-    let (_, after) = answered(&mut binding, &world, &repair, stored("digest"));
+    let (_, after) = settled_with(&mut binding, &world, &repair, stored("digest"));
     assert_eq!((after.revision, after.credentials_revision), (2, 2), "pods may have started meanwhile");
     world.secret = Some("digest".into());
     assert_eq!(call_verb(&binding, &world), Verb::Mitigate);
 }
 
 #[test]
-fn a_secret_is_put_right_at_once_while_a_rotation_waits() {
+fn a_secret_is_repaired_at_once_while_a_rotation_waits() {
     let mut world = World { retrievable: true, ..settled() };
-    let (mut binding, call) = asked(&world);
-    answered(&mut binding, &world, &call, Outcome::Failed(error(400)));
+    let (mut binding, call) = rotating(&world);
+    settled_with(&mut binding, &world, &call, Outcome::Failed(error(400)));
     world.secret = None;
     assert_eq!(call_verb(&binding, &world), Verb::Fetch);
 }
 
 #[test]
-fn a_request_is_heard_once() {
+fn a_request_is_served_once() {
     let (binding, world) = rotated();
     assert!(matches!(decide(&observed(&binding, &world)), Step::Wait(_)));
-    // What a new binding is created with is no request.
+    // The annotation's value at creation is no request.
     let mut new = super::super::tests::binding();
     new.metadata.annotations = Some([(ANNOTATION_ROTATE.to_owned(), "1".to_owned())].into());
     write(&mut new, &world);
@@ -325,8 +327,8 @@ fn a_request_is_heard_once() {
 #[test]
 fn a_request_ends_the_wait_for_another_attempt() {
     let world = settled();
-    let (mut binding, call) = asked(&world);
-    answered(&mut binding, &world, &call, Outcome::Failed(error(400)));
+    let (mut binding, call) = rotating(&world);
+    settled_with(&mut binding, &world, &call, Outcome::Failed(error(400)));
     assert!(matches!(decide(&observed(&binding, &world)), Step::Wait(Some(_))));
     binding.metadata.annotations = Some([(ANNOTATION_ROTATE.to_owned(), "2".to_owned())].into());
     write(&mut binding, &world);

@@ -1,4 +1,4 @@
-//! What came of a bind, or of a Secret's repair?
+//! Which status follows from the outcome of a bind, or of a repair of the Secret?
 
 use std::time::Duration;
 
@@ -24,40 +24,41 @@ impl Settlement<'_> {
             }
             Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
             Outcome::Failed(error) => self.bind_failed(&error),
-            Outcome::Done { .. } | Outcome::Polled(_) | Outcome::NotAsked(_) => {}
+            Outcome::Done { .. } | Outcome::Polled(_) | Outcome::NotCalled(_) => {}
         }
     }
 
-    /// The Secret holds the credentials.
+    /// The Secret holds the credentials: the binding is ready.
     pub(super) fn bound(&mut self, digest: &str, validity: Validity) {
         let binding = self.observed.binding;
         self.state.phase.confirm();
         let record = &mut self.state.record;
         if !record.orphans.is_empty() {
-            // Pods may have started with the credentials of a successor that came to nothing: they have to get these.
+            // The Secret may have held the credentials of a successor that was given up, and pods may have started with
+            // them. Without the digest, `revise` counts these credentials as new, and such pods are restarted.
             record.secret_digest.clear();
         }
         revise(binding, record, digest);
         record.binding = Some(LocalObjectReference { name: binding.secret_name().to_owned() });
         record.unbind_status = RemovalStatus::Required;
         record.reconciled_generation = record.observed_generation;
-        self.valid(validity);
+        self.record_validity(validity);
         ready(&mut self.state.record, &self.observed.now);
     }
 
-    /// What a broker that tells the credentials again does not say of them is as it was.
-    fn valid(&mut self, validity: Validity) {
+    /// Records how long the credentials are valid. A fetch may omit times that the bind had: those stay.
+    fn record_validity(&mut self, validity: Validity) {
         let Validity { expires_at, renew_before, unreadable } = validity;
         let record = &mut self.state.record;
         record.issued_at.get_or_insert_with(|| self.observed.now.clone());
         record.expires_at = expires_at.or_else(|| record.expires_at.take());
         record.renew_before = renew_before.or_else(|| record.renew_before.take());
         if let Some(message) = unreadable {
-            self.tell(true, reason::UNREADABLE_EXPIRY, &message);
+            self.record_event(true, reason::UNREADABLE_EXPIRY, &message);
         }
     }
 
-    /// The broker was not asked, or has surely done nothing. What it gave before is still there.
+    /// The attempt certainly had no effect at the broker: the state before it is restored.
     fn nothing_happened(&mut self) {
         self.state.phase.withdraw();
         if self.state.phase.confirmed().is_none() {
@@ -67,16 +68,17 @@ impl Settlement<'_> {
 
     fn bind_failed(&mut self, error: &osb::Error) {
         let message =
-            format!("The broker {} did not make the binding: {error}{}", self.broker, verdict::hint(error));
+            format!("The broker {} did not create the binding: {error}{}", self.broker, verdict::hint(error));
         let bound = self.state.phase.confirmed().is_some();
-        // An id that the user has given may belong to something else, unless it was sent before.
-        let given = !self.observed.binding.spec.external_id.is_empty();
-        let foreign = given && !bound && !self.observed.repeated;
-        match verdict::of_creation(error).after_attempts(self.observed.repeated) {
+        // A user may have set `spec.externalID` to the id of another binding. A conflict on the first attempt then says
+        // so, and mitigating it would delete that binding.
+        let has_external_id = !self.observed.binding.spec.external_id.is_empty();
+        let may_be_foreign = has_external_id && !bound && !self.observed.may_be_retry;
+        match verdict::of_creation(error).after_attempts(self.observed.may_be_retry) {
             Verdict::Refused if !bound => self.refused(&message),
-            Verdict::Poll if foreign => self.refused(&message),
+            Verdict::Poll if may_be_foreign => self.refused(&message),
             Verdict::Poll if self.observed.offering.retrievable => {
-                let message = "The broker has the binding already; it is asked how far it is";
+                let message = "The broker already has the binding; polling for its state";
                 self.verify(reason::BINDING, message);
             }
             Verdict::Orphan | Verdict::Poll | Verdict::Refused => {
@@ -84,56 +86,53 @@ impl Settlement<'_> {
             }
             Verdict::Retry => {
                 self.nothing_happened();
-                self.try_again(Status::False, reason::BIND_CALL_FAILED, &message, error.retry_after());
+                self.retry(Status::False, reason::BIND_CALL_FAILED, &message, error.retry_after());
             }
             Verdict::Repeat => {
-                self.try_again(Status::False, reason::BIND_CALL_FAILED, &message, error.retry_after());
+                self.retry(Status::False, reason::BIND_CALL_FAILED, &message, error.retry_after());
             }
         }
     }
 
-    /// What may exist is removed; then the broker is asked again, under a new id.
+    /// Gives up the attempt: orphan mitigation, then another attempt under a new id.
     pub(super) fn give_up(&mut self, reason: &'static str, message: &str, retry_after: Option<Duration>) {
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);
         let message =
-            format!("{message}; what may exist is removed, then it is tried again, not before {}", next.0);
+            format!("{message}; removing what may exist at the broker, next attempt not before {}", next.0);
         self.report(condition::READY, Status::False, reason, &message);
-        self.tell(true, reason, &message);
+        self.record_event(true, reason, &message);
     }
 
-    /// The broker will not have it: nothing more happens until something else is asked for.
+    /// The broker refused the request. The operator does not send the same request again.
     pub(super) fn refused(&mut self, message: &str) {
         self.state.record.refused = self.state.phase.request().map(fingerprint).unwrap_or_default();
         self.nothing_happened();
         let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
-        let message = format!("{message}; it is not tried again: delete the binding and create another");
+        let message = format!("{message}; not retried: delete the binding and create another");
         self.report(condition::READY, Status::False, reason::BIND_CALL_FAILED, &message);
         self.report(condition::FAILED, Status::True, reason::SERVICE_BINDING_RETURNED_FAILURE, &message);
-        self.tell(true, reason::BIND_CALL_FAILED, &message);
+        self.record_event(true, reason::BIND_CALL_FAILED, &message);
     }
 
-    /// The Secret of a bound binding was written again, or taken over.
+    /// The outcome of a repair or a takeover of the Secret of a bound binding.
     pub(super) fn repair(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Stored { digest, validity } => self.bound(&digest, validity),
             Outcome::Failed(error) => {
                 let message =
-                    format!("The broker {} does not tell the credentials again: {error}", self.broker);
-                self.try_again(
-                    Status::False,
-                    reason::ERROR_INJECTING_BIND_RESULT,
-                    &message,
-                    error.retry_after(),
-                );
+                    format!("The broker {} did not return the credentials again: {error}", self.broker);
+                self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, error.retry_after());
             }
             Outcome::Unusable(why) => {
-                self.try_again(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &why, None);
+                self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &why, None);
             }
-            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::Polled(_) | Outcome::NotAsked(_) => {
-            }
+            Outcome::Done { .. }
+            | Outcome::InProgress { .. }
+            | Outcome::Polled(_)
+            | Outcome::NotCalled(_) => {}
         }
     }
 }

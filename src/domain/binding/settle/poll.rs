@@ -1,4 +1,4 @@
-//! What came of an asynchronous operation, as far as the broker says?
+//! Which status follows from the outcome of a poll of an asynchronous bind or unbind?
 
 use std::time::Duration;
 
@@ -14,14 +14,16 @@ impl Settlement<'_> {
         let removing = matches!(self.state.phase, Phase::Unbinding { .. });
         match outcome {
             Outcome::Stored { digest, validity } => {
-                self.tell(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
+                self.record_event(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
                 self.bound(&digest, validity);
             }
             Outcome::Polled(last) => match last.state {
-                OperationState::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                OperationState::InProgress => {
+                    self.still_in_progress(last.description.as_deref(), last.retry_after);
+                }
                 OperationState::Succeeded if removing => self.unbound(),
                 OperationState::Succeeded | OperationState::Failed => {
-                    let description = last.description.as_deref().unwrap_or("it gave no reason");
+                    let description = last.description.as_deref().unwrap_or("no reason given");
                     self.operation_failed(&format!("The broker reports a failure: {description}"));
                 }
             },
@@ -31,7 +33,7 @@ impl Settlement<'_> {
             }
             Outcome::Failed(error) if self.is_verifying() && verdict::is_unknown(&error) => {
                 let message = format!(
-                    "The broker {} says that it has the binding already, but does not know of it: {error}",
+                    "The broker {} answered that the binding exists, but does not know it when polled: {error}",
                     self.broker
                 );
                 let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
@@ -39,14 +41,16 @@ impl Settlement<'_> {
             }
             Outcome::Failed(error) => self.poll_failed(&error),
             Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
-            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotAsked(_) => {}
+            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotCalled(_) => {}
         }
     }
 
-    /// The broker does not say how far it is.
+    /// The poll failed: the progress of the operation is unknown, and polling continues.
     pub(super) fn poll_failed(&mut self, error: &osb::Error) {
-        let message =
-            format!("The broker {} does not say how far it is: {error}; it is asked again", self.broker);
+        let message = format!(
+            "The broker {} did not report the progress of the operation: {error}; polling continues",
+            self.broker
+        );
         self.report(
             self.condition_of_operation(),
             Status::False,
@@ -60,7 +64,7 @@ impl Settlement<'_> {
         self.state.record.operation.as_ref().is_some_and(|operation| operation.verifying)
     }
 
-    pub(super) fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
+    pub(super) fn still_in_progress(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
         let (reason, message) = match self.state.phase {
             Phase::Unbinding { .. } => (reason::UNBINDING, "The binding is being deleted asynchronously"),
             Phase::Rotating { .. } => (reason::ROTATING, "The credentials are being replaced asynchronously"),
@@ -80,7 +84,7 @@ impl Settlement<'_> {
         match self.state.phase {
             Phase::Unbinding { .. } => {
                 let message = format!("Unbind call failed: {why}");
-                self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, None);
+                self.retry(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, None);
             }
             Phase::Rotating { .. } => self.successor_refused(why),
             Phase::Absent { .. } | Phase::Binding { .. } | Phase::Bound { .. } | Phase::Rebinding { .. } => {

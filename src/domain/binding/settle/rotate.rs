@@ -1,5 +1,5 @@
-//! What came of the request for a successor, or of the question how far it is? Whatever it is, the binding stays as it is
-//! until the Secret holds the credentials of the successor.
+//! Which status follows from the outcome of a request for a successor, or of a poll of it? The binding itself does not
+//! change until the Secret holds the credentials of the successor.
 
 use std::time::Duration;
 
@@ -17,27 +17,27 @@ use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
 use crate::osb;
 
-/// What is said while the broker works on the successor.
-const ASYNCHRONOUS: &str = "The credentials are being replaced asynchronously";
+/// The message while the broker creates the successor.
+const IN_PROGRESS: &str = "The credentials are being replaced asynchronously";
 
 impl Settlement<'_> {
     pub(super) fn rotation(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Stored { digest, validity } => self.rotated(&digest, validity),
-            Outcome::InProgress { operation, .. } => self.accepted(operation, reason::ROTATING, ASYNCHRONOUS),
+            Outcome::InProgress { operation, .. } => self.accepted(operation, reason::ROTATING, IN_PROGRESS),
             Outcome::Polled(last) => match last.state {
                 osb::OperationState::InProgress => {
-                    self.going_on(last.description.as_deref(), last.retry_after)
+                    self.still_in_progress(last.description.as_deref(), last.retry_after);
                 }
                 osb::OperationState::Succeeded | osb::OperationState::Failed => {
-                    let description = last.description.as_deref().unwrap_or("it gave no reason");
+                    let description = last.description.as_deref().unwrap_or("no reason given");
                     self.operation_failed(&format!("The broker reports a failure: {description}"));
                 }
             },
-            Outcome::Failed(error) if self.is_polled() => self.successor_lost(&error),
+            Outcome::Failed(error) if self.is_polled() => self.successor_poll_failed(&error),
             Outcome::Failed(error) => self.successor_failed(&error),
             Outcome::Unusable(why) => self.give_up_successor(&why, None),
-            Outcome::NotAsked(why) => self.rotation_failed(&why, None),
+            Outcome::NotCalled(why) => self.rotation_failed(&why, None),
             Outcome::Done { .. } => {}
         }
     }
@@ -66,10 +66,10 @@ impl Settlement<'_> {
         matches!(self.state.phase.execution(), Some(Execution::Polled(_)))
     }
 
-    fn successor_lost(&mut self, error: &osb::Error) {
+    fn successor_poll_failed(&mut self, error: &osb::Error) {
         if self.is_verifying() && verdict::is_unknown(error) {
             let message = format!(
-                "The broker {} says that it has the successor already, but does not know of it: {error}",
+                "The broker {} answered that the successor exists, but does not know it when polled: {error}",
                 self.broker
             );
             self.give_up_successor(&message, error.retry_after());
@@ -85,9 +85,9 @@ impl Settlement<'_> {
             verdict::hint(error)
         );
         let retry_after = error.retry_after();
-        match verdict::of_creation(error).after_attempts(self.observed.repeated) {
+        match verdict::of_creation(error).after_attempts(self.observed.may_be_retry) {
             Verdict::Poll if self.observed.offering.retrievable => {
-                self.verify(reason::ROTATING, ASYNCHRONOUS);
+                self.verify(reason::ROTATING, IN_PROGRESS);
             }
             Verdict::Orphan | Verdict::Poll => self.give_up_successor(&message, retry_after),
             Verdict::Refused => {
@@ -103,7 +103,7 @@ impl Settlement<'_> {
         }
     }
 
-    /// The broker has tried, and could not.
+    /// The broker accepted the request, and then could not create the successor.
     pub(super) fn successor_refused(&mut self, why: &str) {
         self.state.progress().wait_longest();
         self.give_up_successor(why, None);
@@ -111,19 +111,20 @@ impl Settlement<'_> {
 
     fn give_up_successor(&mut self, why: &str, retry_after: Option<Duration>) {
         let message = give_up_successor(self.observed, &mut self.state, why, retry_after);
-        self.tell(true, reason::ROTATION_FAILED, &message);
+        self.record_event(true, reason::ROTATION_FAILED, &message);
     }
 
     fn rotation_failed(&mut self, why: &str, retry_after: Option<Duration>) {
         let message = rotation_failed(self.observed, &mut self.state, why, retry_after);
-        self.tell(true, reason::ROTATION_FAILED, &message);
+        self.record_event(true, reason::ROTATION_FAILED, &message);
     }
 
-    /// What a successor or a predecessor has left is gone: a failed rotation is tried again as late as its failures ask for.
-    pub(super) fn left_is_gone(&mut self) {
-        let owed = condition::is_false(&self.state.record.conditions, condition::ROTATED);
+    /// The orphan of a bound binding is gone. If a rotation is still owed, its back-off goes on. If not, the counted
+    /// failures were those of the removal, and are forgotten.
+    pub(super) fn orphan_of_bound_is_gone(&mut self) {
+        let is_owed = condition::is_false(&self.state.record.conditions, condition::ROTATED);
         let mut progress = self.state.progress();
-        if owed {
+        if is_owed {
             progress.back_off(&self.observed.now, self.observed.seed());
         } else {
             progress.forget_failures();
@@ -131,7 +132,7 @@ impl Settlement<'_> {
     }
 }
 
-/// The successor is given up, and what may have been made of it is removed. Returns what the user is told.
+/// Gives up the successor and makes an orphan of it. Returns the message.
 pub(in crate::domain::binding) fn give_up_successor(
     observed: &Observed<'_>,
     state: &mut BindingState,
@@ -143,7 +144,7 @@ pub(in crate::domain::binding) fn give_up_successor(
     message
 }
 
-/// What may have been made of the successor is removed.
+/// Makes an orphan of the successor.
 pub(in crate::domain::binding) fn abandon_successor(
     state: &mut BindingState,
     why: &str,
@@ -164,7 +165,7 @@ fn forget_successor(state: &mut BindingState) {
     state.progress().end();
 }
 
-/// The credentials stay as they are for now. Returns what the user is told.
+/// Counts and reports a failed rotation; the present credentials stay in place. Returns the message.
 pub(in crate::domain::binding) fn rotation_failed(
     observed: &Observed<'_>,
     state: &mut BindingState,
@@ -172,8 +173,7 @@ pub(in crate::domain::binding) fn rotation_failed(
     retry_after: Option<Duration>,
 ) -> String {
     let next = fail(state, observed, retry_after);
-    let message =
-        format!("{why}; the credentials stay as they are, and it is tried again, not before {}", next.0);
+    let message = format!("{why}; the current credentials stay in place, next attempt not before {}", next.0);
     let reason = reason::ROTATION_FAILED;
     state.progress().report(condition::ROTATED, Status::False, reason, &message, &observed.now);
     message

@@ -1,4 +1,4 @@
-//! What came of an unbind?
+//! Which status follows from the outcome of an unbind?
 
 use super::Settlement;
 use crate::crd::condition::Status;
@@ -20,15 +20,15 @@ impl Settlement<'_> {
                     self.broker,
                     verdict::hint(&error)
                 );
-                self.try_again(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, error.retry_after());
+                self.retry(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, error.retry_after());
             }
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
         }
     }
 
     pub(super) fn unbound(&mut self) {
         self.state.record.unbind_status = RemovalStatus::Succeeded;
         self.state.phase = Phase::default();
-        self.release = true;
+        self.remove_finalizer = true;
     }
 }

@@ -1,4 +1,4 @@
-//! A broker goes when its last instance goes; its classes and plans go with it, but not those that users made.
+//! A deleted broker goes with its last instance. Its classes and plans go with it, but not those that users created.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::{Value, json};
@@ -55,12 +55,17 @@ fn an_instance_blocks_if_the_broker_has_or_may_have_something_of_it() {
     let in_shop: Change = |given| given.meta.namespace = Some("shop".to_owned());
     let cases: &[(&str, Change, Arc<ServiceInstance>, bool)] = &[
         ("confirmed", |_| {}, instance("db", held_by("broker")), true),
-        ("asked for", |_| {}, instance("db", json!({"inProgressProperties": properties("broker")})), true),
-        ("left behind", |_| {}, instance("db", orphaned_at("broker")), true),
+        (
+            "being provisioned",
+            |_| {},
+            instance("db", json!({"inProgressProperties": properties("broker")})),
+            true,
+        ),
+        ("an orphan", |_| {}, instance("db", orphaned_at("broker")), true),
         ("at another broker", |_| {}, instance("db", held_by("another")), false),
-        ("left at another broker", |_| {}, instance("db", orphaned_at("another")), false),
-        ("never asked for", |_| {}, instance("db", json!({})), false),
-        ("not looked at yet", |_| {}, instance("db", Value::Null), false),
+        ("an orphan at another broker", |_| {}, instance("db", orphaned_at("another")), false),
+        ("never provisioned", |_| {}, instance("db", json!({})), false),
+        ("not reconciled yet", |_| {}, instance("db", Value::Null), false),
         ("at a namespaced broker of that name", |_| {}, namespaced("shop"), false),
         ("in the namespace of the broker", in_shop, namespaced("shop"), true),
         ("in another namespace", in_shop, namespaced("store"), false),
@@ -72,11 +77,11 @@ fn an_instance_blocks_if_the_broker_has_or_may_have_something_of_it() {
 }
 
 #[test]
-fn a_deleted_broker_asks_for_nothing_but_its_end() {
+fn a_deleted_broker_waits_for_nothing_but_its_instances() {
     check(&[
         ("unused", delete, "finalize"),
         (
-            "used, and not connected to as it is now",
+            "used, but not connected yet",
             |given| {
                 delete(given);
                 given.is_connected = false;
@@ -131,7 +136,7 @@ fn a_deleted_broker_goes_when_its_last_instance_goes() {
         };
         messages.push(status.conditions.last().unwrap().message.clone());
         given.status = Some(*status);
-        assert_eq!(given.step(), "wait", "it is said once");
+        assert_eq!(given.step(), "wait", "it is written once");
         given.instances.pop();
         given.now += 1;
     }
@@ -139,42 +144,45 @@ fn a_deleted_broker_goes_when_its_last_instance_goes() {
     assert_eq!(
         [&messages[0], &messages[3], &messages[7]],
         [
-            "8 instances must be deleted first: shop/db-0, shop/db-1, shop/db-2, shop/db-3, shop/db-4, …",
-            "5 instances must be deleted first: shop/db-3, shop/db-4, shop/db-5, shop/db-6, shop/db-7",
-            "1 instances must be deleted first: shop/db-7",
+            "Deletion is blocked by 8 instances: shop/db-0, shop/db-1, shop/db-2, shop/db-3, shop/db-4 and 3 more. \
+             Deletion continues when they are gone",
+            "Deletion is blocked by 5 instances: shop/db-3, shop/db-4, shop/db-5, shop/db-6, shop/db-7. \
+             Deletion continues when they are gone",
+            "Deletion is blocked by 1 instance: shop/db-7. Deletion continues when it is gone",
         ]
     );
 }
 
-/// Who deletes the instances reads it on the broker, and may still put its credentials right. In a namespace that is being
-/// deleted, the Secret goes first.
+/// The user who deletes the instances reads on the broker that its credentials cannot be used, and may still correct
+/// them. In a namespace that is being deleted, the Secret goes first.
 #[test]
-fn a_deleted_broker_is_asked_with_the_credentials_that_it_had() {
+fn a_deleted_broker_is_called_with_the_credentials_that_it_had() {
     let mut given = Given::with(delete);
     let is_gone = || Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating: false };
     let settled = settle(&given.observed(), is_gone());
     assert_eq!((Some(settled.status), settled.note), (given.status.clone(), None), "it goes");
     given.instances.push(instance("db", held_by("broker")));
-    for (secret_is_terminating, told) in [
+    for (secret_is_terminating, credentials) in [
         (true, ""),
         (
             false,
-            "; the operator cannot use the broker's current credentials and keeps the previous ones until it restarts: \
-             there is no Secret",
+            ". The operator cannot use the broker's current credentials: there is no Secret. It uses the previous ones \
+             until it restarts",
         ),
     ] {
         let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating };
         let settled = settle(&given.observed(), unusable);
         let ready = settled.status.conditions.last().unwrap();
         assert_eq!(ready.reason, "DeletionBlockedByInstances");
-        assert_eq!(ready.message, format!("1 instances must be deleted first: shop/db{told}"));
-        assert!(!settled.forgets_connection);
+        let blocked = "Deletion is blocked by 1 instance: shop/db. Deletion continues when it is gone";
+        assert_eq!(ready.message, format!("{blocked}{credentials}"));
+        assert!(!settled.drops_connection);
         assert_eq!((settled.note, settled.next), (None, Next::AwaitChange));
     }
 }
 
 #[test]
-fn a_deleted_broker_still_says_whether_it_is_called() {
+fn a_deleted_broker_still_reports_an_outage() {
     let mut given = Given::with(delete);
     given.instances.push(instance("db", held_by("broker")));
     given.outage = Some(super::outage(Some(8)));
@@ -192,7 +200,7 @@ fn owner(broker: &str) -> OwnerReference {
     }
 }
 
-/// Of these classes and plans, the names of those that go with the broker. Each has a name, a broker and an owner.
+/// The names of the classes and plans that are deleted with the broker. Each entry is a name, a broker and an owner.
 fn going<C, P>(entries: &[(&str, &str, Option<&str>)]) -> Vec<String>
 where
     C: role::Class + Object,
@@ -217,7 +225,7 @@ where
 }
 
 #[test]
-fn what_the_operator_made_of_its_catalog_goes_with_a_broker() {
+fn classes_and_plans_that_the_operator_published_go_with_their_broker() {
     let entries = [
         ("published", "broker", Some("broker")),
         ("made-by-a-user", "broker", None),

@@ -1,4 +1,4 @@
-//! Nothing that is published is lost over a catalog that cannot be right.
+//! A catalog publishes its changes and no others; an empty or partly invalid one withdraws nothing.
 
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn catalog(services: &[&str]) -> osb::Catalog {
     osb::Catalog { services: services.iter().map(service).collect(), rejected: Vec::new() }
 }
 
-/// Publishes a catalog, then another one, and describes what the second one changes; an error is what it says.
+/// Publishes a catalog, then another one, and describes the changes of the second, or its error.
 fn changes<C, P>(
     first: &osb::Catalog,
     second: &osb::Catalog,
@@ -35,7 +35,7 @@ where
     fn created<T>(changes: Vec<Change<T>>) -> Vec<std::sync::Arc<T>> {
         let created = changes.into_iter().map(|change| match change {
             Change::Create(object) => std::sync::Arc::new(object),
-            Change::Update(_) | Change::Restore(_) | Change::Mark { .. } => panic!("there is nothing yet"),
+            Change::Update(_) | Change::Restore(_) | Change::Mark { .. } => panic!("the cluster is empty"),
         });
         created.collect()
     }
@@ -89,7 +89,7 @@ fn check<C: role::Class + Object, P: role::Plan + Object>() {
     assert_eq!((words.as_slice(), published), (&marks.map(str::to_owned)[..], one));
 
     let error = changes(&both, Some(&restrict("spec.free=true"))).unwrap_err();
-    assert_eq!(error, "catalogRestrictions: Invalid property: spec.free");
+    assert_eq!(error, "spec.catalogRestrictions: Invalid property: spec.free");
 
     let why = "it is not an object".to_owned();
     let rejected = vec![osb::Rejected { what: "services[2]".to_owned(), why }];
@@ -99,7 +99,7 @@ fn check<C: role::Class + Object, P: role::Plan + Object>() {
 }
 
 #[test]
-fn a_catalog_changes_what_is_other_in_it_and_an_empty_one_nothing() {
+fn a_catalog_changes_what_differs_and_an_empty_one_changes_nothing() {
     check::<ClusterServiceClass, ClusterServicePlan>();
     check::<ServiceClass, ServicePlan>();
 }

@@ -1,4 +1,4 @@
-//! What is so after each outcome of a step.
+//! The status, the event and the next step after each outcome.
 
 use super::{
     BrokerStatus, Change, Given, Status, Step, at, condition, conditions, decide, edit, fail, outage, reason,
@@ -7,7 +7,8 @@ use crate::domain::broker::{Next, Outcome, Published, Settled, settle};
 use crate::domain::fixtures::error;
 use crate::domain::schedule::elapsed;
 
-const AGAIN: &str = "; it is tried again, with pauses that grow to five minutes, and when something changes";
+const RETRIES: &str =
+    ". The operator retries with back-off (up to 5 min), and at once when this object or its Secret changes";
 
 fn published(rejected: &str) -> Outcome {
     Outcome::Published(Published {
@@ -28,7 +29,7 @@ fn refused(status: u16) -> Outcome {
 }
 
 fn unreadable() -> Outcome {
-    Outcome::NotPublished("catalogRestrictions: Invalid property: spec.free".to_owned())
+    Outcome::NotPublished("spec.catalogRestrictions: Invalid property: spec.free".to_owned())
 }
 
 fn new(given: &mut Given) {
@@ -41,7 +42,7 @@ fn state_rejected(given: &mut Given) {
     condition::set(conditions, type_, Status::True, reason, "plan \"x\": its id is empty", &at(0));
 }
 
-/// The broker has failed in the same way before.
+/// A step before had this outcome.
 fn settled_before(given: &mut Given, outcome: Outcome) {
     given.status = Some(settle(&given.observed(), outcome).status);
     given.now += 60;
@@ -52,7 +53,8 @@ fn settled(change: Change, outcome: Outcome) -> (Option<BrokerStatus>, Settled) 
     (given.status.clone(), settle(&given.observed(), outcome))
 }
 
-/// What happened, what was known, the outcome; the conditions, the event, and whether the connection is forgotten.
+/// The name, what was known, the outcome; the conditions, the reason of the event, and whether the connection is
+/// dropped.
 type Case = (&'static str, Change, fn() -> Outcome, &'static str, Option<&'static str>, bool);
 
 const UNFETCHED: Option<&str> = Some(reason::ERROR_FETCHING_CATALOG);
@@ -106,7 +108,7 @@ const FETCHES: &[Case] = &[
     ),
 ];
 
-/// The operator itself cannot go on.
+/// The operator cannot connect or publish.
 const OBSTACLES: &[Case] = &[
     (
         "restrictions that cannot be read",
@@ -146,14 +148,14 @@ const OBSTACLES: &[Case] = &[
 ];
 
 #[test]
-fn what_is_stated_told_and_done_next_follows_from_the_outcome() {
-    for (what, change, outcome, stated, event, forgets_connection) in FETCHES.iter().chain(OBSTACLES) {
+fn conditions_event_and_next_step_follow_from_the_outcome() {
+    for (what, change, outcome, stated, event, drops_connection) in FETCHES.iter().chain(OBSTACLES) {
         let (_, settled) = settled(*change, outcome());
         assert_eq!(conditions(&settled.status), *stated, "{what}");
         let note = settled.note.as_ref();
         assert_eq!(note.map(|note| note.reason.as_str()), *event, "{what}");
         assert!(note.is_none_or(|note| note.warning), "{what}");
-        assert_eq!(settled.forgets_connection, *forgets_connection, "{what}");
+        assert_eq!(settled.drops_connection, *drops_connection, "{what}");
         let succeeded = matches!(outcome(), Outcome::Published(_));
         assert_eq!(settled.published.is_some(), succeeded, "{what}");
         assert_eq!(settled.next == Next::AwaitChange, succeeded, "{what}");
@@ -162,7 +164,7 @@ fn what_is_stated_told_and_done_next_follows_from_the_outcome() {
     }
 }
 
-/// Whatever fails, the stored status still says which catalog is published, and since when there was no newer one.
+/// After any failure the status still says which catalog is published, and since when the fetches have failed.
 #[test]
 fn a_failure_keeps_what_is_known_of_the_last_good_catalog() {
     for outcome in [refused(500), refused(403), unreadable(), unusable(false), unusable(true)] {
@@ -209,13 +211,13 @@ fn messages_say_what_failed_and_what_happens_next() {
     for (outcome, message) in [
         (
             refused(500),
-            "Error fetching catalog. Error getting broker catalog: the broker answered status 500",
+            "Error fetching catalog. Error getting broker catalog: the broker answered with status 500",
         ),
-        (unreadable(), "catalogRestrictions: Invalid property: spec.free"),
+        (unreadable(), "spec.catalogRestrictions: Invalid property: spec.free"),
         (unusable(false), "Error getting broker auth credentials: there is no Secret shop/auth"),
     ] {
         let (_, settled) = settled(|_| {}, outcome);
-        let message = format!("{message}{AGAIN}");
+        let message = format!("{message}{RETRIES}");
         assert_eq!(settled.status.conditions.last().unwrap().message, message);
         assert_eq!(settled.note.unwrap().message, message);
         assert_eq!(settled.next, Next::Retry(message));

@@ -1,5 +1,5 @@
-//! Whatever a broker answers, it is asked for its catalog now and then only, and its catalog is published soon after it is in
-//! order again.
+//! However a broker answers, the operator fetches its catalog at a bounded rate, and publishes the catalog soon after
+//! the broker works again.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::osb;
 /// How soon a reconcile follows what triggers it.
 const SOON: Duration = Duration::from_millis(10);
 
-/// So many calls are a storm: it need not be watched any longer.
+/// So many calls are a storm, and end the run.
 const STORM: usize = 2000;
 
-/// What a broker answers when it is asked for its catalog.
+/// How a broker answers a fetch of its catalog.
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Catalog,
     CatalogThatIsOutdatedSoon,
     UnpublishableCatalog,
-    /// A status, perhaps with `Retry-After` in seconds, and with words that no answer had before.
+    /// A status, perhaps with `Retry-After` in seconds, and with a description that no other answer had.
     Status(u16, Option<u64>),
     Malformed,
     Silence,
@@ -46,7 +46,7 @@ struct World {
     given: Given,
     breaker: CircuitBreaker,
     answers: Box<dyn Iterator<Item = Answer>>,
-    /// When the broker was asked.
+    /// When the broker was called.
     calls: Vec<Time>,
 }
 
@@ -57,7 +57,7 @@ impl World {
         Self { given, breaker: CircuitBreaker::new("broker"), answers: Box::new(answers), calls: Vec::new() }
     }
 
-    /// Reconciles until then, whenever something triggers it: a status that was written, as much as the time.
+    /// Reconciles until `end`, triggered by each status write and by the time.
     fn run(&mut self, mut now: Time, end: &Time) {
         while now.0 < end.0 && self.calls.len() < STORM {
             let next = self.reconcile(&now).unwrap_or_else(|| after(&now, Duration::from_mins(1)));
@@ -65,14 +65,11 @@ impl World {
         }
     }
 
-    /// One reconcile; when the next one is.
+    /// One reconcile. Returns the time of the next one.
     fn reconcile(&mut self, now: &Time) -> Option<Time> {
         self.given.is_live = false;
         loop {
-            self.given.outage = self
-                .breaker
-                .trouble()
-                .map(|(trouble, until)| Outage { trouble: trouble.clone(), until: until.cloned() });
+            self.observe_outage();
             let observed = Observed { now: now.clone(), ..self.given.observed() };
             match decide(&observed) {
                 Step::Wait(until) => return until,
@@ -83,7 +80,7 @@ impl World {
                     return Some(after(now, SOON));
                 }
                 Step::Probe => {
-                    self.ask(now);
+                    self.call(now);
                     return Some(after(now, SOON));
                 }
                 step => panic!("{step:?}"),
@@ -91,20 +88,24 @@ impl World {
         }
     }
 
+    fn observe_outage(&mut self) {
+        let outage = self.breaker.open_cause();
+        self.given.outage =
+            outage.map(|(cause, until)| Outage { cause: cause.clone(), until: until.cloned() });
+    }
+
     fn fetch(&mut self, now: &Time) {
-        let Some(answer) = self.ask(now) else { return };
+        let Some(answer) = self.call(now) else { return };
         let outcome = match (answer, self.answer(answer)) {
             (_, Err(error)) => Outcome::NotFetched(error),
-            (Answer::UnpublishableCatalog, Ok(())) => Outcome::NotPublished(self.unheard_of()),
+            (Answer::UnpublishableCatalog, Ok(())) => Outcome::NotPublished(self.unique_text()),
             (_, Ok(())) => {
                 let message = "Successfully fetched catalog entries from broker.";
                 let rejected = String::new();
                 Outcome::Published(Published { classes: 1, plans: 1, changes: 0, rejected, message })
             }
         };
-        let trouble = self.breaker.trouble();
-        self.given.outage =
-            trouble.map(|(trouble, until)| Outage { trouble: trouble.clone(), until: until.cloned() });
+        self.observe_outage();
         let settled = settle(&Observed { now: now.clone(), ..self.given.observed() }, outcome);
         self.given.is_outdated = matches!(answer, Answer::CatalogThatIsOutdatedSoon);
         self.given.status = Some(settled.status);
@@ -112,12 +113,12 @@ impl World {
     }
 
     /// Calls the broker, unless its circuit is open.
-    fn ask(&mut self, now: &Time) -> Option<Answer> {
-        let ticket = self.breaker.admit(now).ok()?;
+    fn call(&mut self, now: &Time) -> Option<Answer> {
+        let admission = self.breaker.admit(now).ok()?;
         self.calls.push(now.clone());
         let answer = self.answers.next().unwrap_or(Answer::Catalog);
-        let contact = CallResult::of(&self.answer(answer)).unwrap();
-        self.breaker.record(&ticket, contact, now);
+        let result = CallResult::of(&self.answer(answer)).unwrap();
+        self.breaker.record(&admission, result, now);
         Some(answer)
     }
 
@@ -129,22 +130,22 @@ impl World {
             Answer::Status(status, retry_after) => osb::Error::Status {
                 status,
                 code: None,
-                description: Some(self.unheard_of()),
+                description: Some(self.unique_text()),
                 instance_usable: None,
                 update_repeatable: None,
                 retry_after: retry_after.map(Duration::from_secs),
             },
-            Answer::Malformed => osb::Error::Malformed { status: 200, reason: self.unheard_of() },
-            Answer::Silence => osb::Error::NoAnswer { reason: self.unheard_of() },
+            Answer::Malformed => osb::Error::Malformed { status: 200, reason: self.unique_text() },
+            Answer::Silence => osb::Error::NoAnswer { reason: self.unique_text() },
         })
     }
 
-    fn unheard_of(&self) -> String {
+    fn unique_text(&self) -> String {
         format!("see request {}", self.calls.len())
     }
 
     /// The most calls within a minute.
-    fn most(&self) -> usize {
+    fn peak_rate(&self) -> usize {
         let within = |(index, first): (usize, &Time)| {
             let end = after(first, Duration::from_mins(1));
             self.calls.partition_point(|call| call.0 < end.0) - index
@@ -153,9 +154,9 @@ impl World {
     }
 }
 
-/// Seen to fail, with thousands of calls, when `relist::next` does not ask for `failures`.
+/// Seen to fail, with thousands of calls, when `relist::next` ignores `failures`.
 #[test]
-fn a_broker_that_fails_in_the_same_way_for_ever_is_asked_less_and_less() {
+fn a_broker_that_fails_in_the_same_way_for_ever_is_called_less_and_less() {
     let hour = at(3600);
     for answer in [
         Answer::UnpublishableCatalog,
@@ -180,15 +181,15 @@ fn a_broker_that_fails_in_the_same_way_for_ever_is_asked_less_and_less() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Seen to fail like the one before.
+    /// Seen to fail like the test above.
     #[test]
     fn no_answers_make_a_storm(answers in prop::collection::vec((answers(), 1..100_usize), 1..20)) {
         let answers = answers.into_iter().cycle();
         let mut world = World::new(answers.flat_map(|(answer, count)| std::iter::repeat_n(answer, count)));
         world.run(at(0), &at(1800));
-        prop_assert!(world.most() <= 40, "{} calls in a minute", world.most());
+        prop_assert!(world.peak_rate() <= 40, "{} calls in a minute", world.peak_rate());
 
-        // From now on it is in order.
+        // From now on the broker works.
         world.answers = Box::new(std::iter::repeat(Answer::Catalog));
         world.run(at(1800), &at(1800 + 360));
         let ready = "Ready=True FetchedCatalog";

@@ -66,7 +66,7 @@ fn only_what_changed_is_written() {
     assert_eq!(cluster.offered(), (names(&["a", "b"]), names(&["a1", "a2", "b1"])));
 }
 
-/// Two changes of one object, made at the same time, would be in each other's way.
+/// Two concurrent changes of one object would conflict.
 #[test]
 fn what_comes_back_changed_is_one_change() {
     let before = catalog(&[("a", &["a1"])]);
@@ -172,7 +172,7 @@ fn namespaced_objects_of_old_installations_are_ours() {
     }
     Arc::make_mut(&mut cluster.classes[1]).metadata.name = Some("made-by-a-user".to_owned());
     assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), ["mark a removed"]);
-    // Whatever it is called: what users make has no status.
+    // Without a status it was created by a user, even if its name is the id.
     Arc::make_mut(&mut cluster.classes[0]).status = None;
     assert_eq!(words(&cluster.diff(&osb::Catalog::default()).classes), Vec::<String>::new());
 }
@@ -206,7 +206,7 @@ fn objects_that_are_named_by_their_id_keep_their_names() {
     assert_eq!(words(&cluster.diff(&offer).classes), ["create ab-z7az"]);
 }
 
-/// A plan with properties that the API server keeps in its own way, or that are absent.
+/// A plan with properties that the API server normalises, or that are absent.
 fn any_plan() -> impl Strategy<Value = osb::Plan> {
     let cost =
         any::<u8>().prop_map(|cost| serde_json::from_str(&format!(r#"{{"cost": {cost}.50}}"#)).unwrap());
@@ -225,7 +225,7 @@ fn any_service() -> impl Strategy<Value = osb::Service> {
     })
 }
 
-/// Catalogs over few ids, so that they overlap.
+/// Catalogs with few ids, so that they overlap.
 fn any_catalog() -> impl Strategy<Value = osb::Catalog> {
     prop::collection::btree_map("[a-cZ]", any_service(), 0..4).prop_map(|services| {
         let mut services: Vec<_> =
@@ -256,7 +256,7 @@ fn converges<C: role::Class + Stored, P: role::Plan + Stored>(catalogs: &[osb::C
 
 proptest! {
     #[test]
-    fn one_pass_is_enough_whatever_came_before(catalogs in prop::collection::vec(any_catalog(), 1..5)) {
+    fn one_sync_is_enough_after_any_history(catalogs in prop::collection::vec(any_catalog(), 1..5)) {
         converges::<ClusterServiceClass, ClusterServicePlan>(&catalogs);
         converges::<ServiceClass, ServicePlan>(&catalogs);
     }

@@ -1,4 +1,4 @@
-//! A cluster in memory.
+//! The classes and plans of a cluster, in memory.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ pub fn owner() -> OwnerReference {
     }
 }
 
-/// What the API server does to objects, as far as it matters here.
+/// The effects of the API server on a stored object that matter here.
 pub trait Stored: Object + DeserializeOwned + Debug {
     const NAMESPACE: Option<&'static str>;
     fn mark(&mut self, removed: bool);
 
-    /// Numbers become 64-bit integers or floats.
+    /// The object as the API server returns it: numbers are 64-bit integers or floats.
     fn stored(mut self) -> Arc<Self> {
         fn canonical(value: &mut Value) {
             match value {
@@ -99,7 +99,7 @@ impl<C: role::Class + Stored, P: role::Plan + Stored> Cluster<C, P> {
         diff.rejected
     }
 
-    /// The names of what is on offer.
+    /// The names of the classes and plans that the broker offers.
     pub fn offered(&self) -> (Vec<String>, Vec<String>) {
         let mut classes: Vec<_> =
             self.classes.iter().filter(|class| !class.is_removed()).map(|class| class.name_any()).collect();
@@ -119,13 +119,13 @@ pub fn apply<T: Stored>(objects: &mut Vec<Arc<T>>, changes: Vec<Change<T>>) {
                 objects.push(object.stored());
             }
             Change::Update(object) => {
-                let place = find(objects, &object.name_any());
-                *place = object.stored();
+                let stored = find(objects, &object.name_any());
+                *stored = object.stored();
             }
             Change::Restore(object) => {
-                let place = find(objects, &object.name_any());
-                *place = object.stored();
-                Arc::make_mut(place).mark(false);
+                let stored = find(objects, &object.name_any());
+                *stored = object.stored();
+                Arc::make_mut(stored).mark(false);
             }
             Change::Mark { object, removed } => {
                 Arc::make_mut(find(objects, &object.name_any())).mark(removed);
@@ -138,7 +138,7 @@ fn find<'a, T: Stored>(objects: &'a mut [Arc<T>], name: &str) -> &'a mut Arc<T> 
     objects.iter_mut().find(|object| object.name_any() == name).unwrap()
 }
 
-/// Each change in a word, like `create x` or `mark x removed`.
+/// Each change in words, like `create x` or `mark x removed`.
 pub fn words<T: Stored>(changes: &[Change<T>]) -> Vec<String> {
     let word = |change: &Change<T>| match change {
         Change::Create(object) => format!("create {}", object.name_any()),

@@ -1,4 +1,4 @@
-//! Catalogs of a broker.
+//! Catalogs, as brokers send them.
 
 use serde_json::json;
 

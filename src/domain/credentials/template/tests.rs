@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-/// More than any text here needs.
+/// Bytes; more than any text here needs.
 const ROOM: usize = 1000;
 
 #[test]

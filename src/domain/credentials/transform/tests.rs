@@ -23,12 +23,12 @@ fn keys_are_added() {
 fn templates_cannot_double_a_text_for_ever() {
     let double = json!({"addKey": {"key": "a", "jsonPathExpression": "{.a}{.a}"}});
     let message = failure(&json!({"a": "x"}), &json!(vec![double; 256]));
-    let expected =
-        "secretTransforms: cannot add key \"a\": what the templates give does not fit into a Secret";
+    let expected = "spec.secretTransforms: cannot add the key \"a\": the expanded templates do not fit into \
+                    a Secret";
     assert_eq!(message, expected);
 
     let copy = |key: &str| json!({"addKey": {"key": key, "jsonPathExpression": "{.a}"}});
-    let large = json!({"a": "x".repeat(LIMIT / 2)});
+    let large = json!({"a": "x".repeat(MAX_SECRET_BYTES / 2)});
     let message = failure(&large, &json!([copy("b"), copy("c"), copy("d"), {"removeKey": {"key": "a"}}]));
     assert_eq!(message, expected.replace("\"a\"", "\"d\""));
 }
@@ -85,13 +85,15 @@ fn a_transform_does_one_thing() {
 
 #[test]
 fn only_secrets_of_the_own_namespace_are_read() {
-    let foreign =
-        "secretTransforms: addKeysFrom may only name a Secret of namespace \"shop\", not of \"other\"";
-    let missing = "secretTransforms: addKeysFrom: there is no Secret ";
+    let foreign = "spec.secretTransforms: addKeysFrom may only name a Secret of the namespace \"shop\", \
+                   not of \"other\"";
+    let missing = |name: &str| {
+        format!("spec.secretTransforms: addKeysFrom names the Secret {name:?}, which does not exist")
+    };
     let cases = [
         (json!({"secretRef": {"namespace": "other", "name": "extra"}}), foreign.to_owned()),
-        (json!({"secretRef": {"namespace": "shop", "name": "absent"}}), format!("{missing}\"absent\"")),
-        (json!({"secretRef": null}), format!("{missing}\"\"")),
+        (json!({"secretRef": {"namespace": "shop", "name": "absent"}}), missing("absent")),
+        (json!({"secretRef": null}), missing("")),
     ];
     for (add_keys_from, expected) in cases {
         assert_eq!(failure(&json!({}), &json!([{"addKeysFrom": add_keys_from}])), expected);

@@ -1,4 +1,4 @@
-//! The states that service-catalog left behind, and what comes next.
+//! The states that service-catalog left behind, and the next step of each.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,14 @@ use super::super::tests::{deleted, instance, observed, parameters};
 use super::super::{Call, Observed, Step, Verb, decide};
 use crate::crd::ServiceInstance;
 use crate::crd::condition;
+use crate::crd::names::ANNOTATION_DELETION_POLICY;
 use crate::domain::fixtures::at;
 use crate::domain::plan_reference::Unresolved;
 use crate::domain::{parameters, reason};
 
 const ID: &str = "c3b56b2e-9172-11e9-bfe5-0242ac110008";
 
-/// An instance with a status that service-catalog wrote; `changes` are merged into that of one that is ready.
+/// An instance with a status of service-catalog: that of a ready instance, with `changes` merged in.
 fn stored(changes: &Value) -> ServiceInstance {
     let mut status = json!({
         "asyncOpInProgress": false,
@@ -31,7 +32,7 @@ fn stored(changes: &Value) -> ServiceInstance {
     instance
 }
 
-/// What service-catalog knew of a plan and the parameters.
+/// The properties that service-catalog stored for a plan and parameters.
 fn plan() -> Value {
     json!({"clusterServicePlanExternalID": "plan-id", "clusterServicePlanExternalName": "small",
         "parameterChecksum": parameters("1").checksum()})
@@ -46,13 +47,13 @@ fn failed(reason: &str) -> Value {
         {"type": "Failed", "status": "True", "reason": reason, "message": "so it was"}])
 }
 
-/// Writes what is to be written, until there is something else to do.
-fn go_on(instance: &mut ServiceInstance) -> Step {
-    go_on_with(instance, |_| {}).0
+/// Executes writes until the next step is another one, and returns that.
+fn next_step(instance: &mut ServiceInstance) -> Step {
+    next_step_with(instance, |_| {}).0
 }
 
-/// The same, where something else is known; also, how often it is written.
-fn go_on_with(instance: &mut ServiceInstance, adjust: impl Fn(&mut Observed<'_>)) -> (Step, usize) {
+/// The same with an adjusted observation. Also returns the number of writes.
+fn next_step_with(instance: &mut ServiceInstance, adjust: impl Fn(&mut Observed<'_>)) -> (Step, usize) {
     for writes in 0..4 {
         let mut seen = observed(instance, &at(0));
         adjust(&mut seen);
@@ -61,7 +62,7 @@ fn go_on_with(instance: &mut ServiceInstance, adjust: impl Fn(&mut Observed<'_>)
             step => return (step, writes),
         }
     }
-    panic!("it goes on writing: {instance:#?}");
+    panic!("it does not stop writing: {instance:#?}");
 }
 
 fn with(mut one: Value, other: &Value) -> Value {
@@ -92,8 +93,8 @@ fn poll() -> Verb {
     Verb::Poll(Some("task-10".to_owned()))
 }
 
-/// Of what is wanted: the state, and what the broker is asked first.
-fn wanted() -> Vec<(&'static str, Value, Verb)> {
+/// Instances that are not being deleted: what they are, their status, and the first operation at the broker.
+fn present() -> Vec<(&'static str, Value, Verb)> {
     let update = Verb::Update { plan_id: None, parameters: true };
     let again = json!({"currentOperation": "Provision", "inProgressProperties": plan(),
         "deprovisionStatus": "NotRequired", "conditions": not_ready("ErrorCallingProvision")});
@@ -125,8 +126,8 @@ fn wanted() -> Vec<(&'static str, Value, Verb)> {
     ]
 }
 
-/// The same of what is being deleted.
-fn unwanted() -> Vec<(&'static str, Value, Verb)> {
+/// The same for instances that are being deleted.
+fn being_deleted() -> Vec<(&'static str, Value, Verb)> {
     let given_up = json!({"deprovisionStatus": "Failed", "conditions": failed("DeprovisionCallFailed")});
     vec![
         ("deprovisioning", running("Deprovision", "Deprovisioning"), poll()),
@@ -142,8 +143,8 @@ fn unwanted() -> Vec<(&'static str, Value, Verb)> {
     ]
 }
 
-fn goes_on(what: &str, mut instance: ServiceInstance, verb: &Verb) {
-    let step = go_on(&mut instance);
+fn assert_first_operation(what: &str, mut instance: ServiceInstance, verb: &Verb) {
+    let step = next_step(&mut instance);
     let Step::Call(call) = step else { panic!("{what}: {step:#?}") };
     assert_eq!(call.verb, *verb, "{what}");
     let Call { instance_id, service_id, plan_id, broker, .. } = call;
@@ -154,14 +155,14 @@ fn goes_on(what: &str, mut instance: ServiceInstance, verb: &Verb) {
     );
 }
 
-/// The broker is asked under the id that it knows.
+/// The call carries the id that the broker knows.
 #[test]
 fn every_state_is_brought_to_an_end() {
-    for (what, state, verb) in wanted() {
-        goes_on(what, stored(&state), &verb);
+    for (what, state, verb) in present() {
+        assert_first_operation(what, stored(&state), &verb);
     }
-    for (what, state, verb) in unwanted() {
-        goes_on(&format!("deleted: {what}"), deleted(stored(&state)), &verb);
+    for (what, state, verb) in being_deleted() {
+        assert_first_operation(&format!("deleted: {what}"), deleted(stored(&state)), &verb);
     }
 }
 
@@ -179,7 +180,7 @@ fn what_is_settled_stays_as_it_is() {
             stored(&json!({"conditions": failed("UpdateInstanceCallFailed")})),
         ),
     ] {
-        assert_eq!(go_on_with(&mut state, |_| {}), (Step::Wait(None), 1), "{what}");
+        assert_eq!(next_step_with(&mut state, |_| {}), (Step::Wait(None), 1), "{what}");
         let status = state.status.unwrap();
         assert_eq!(status.instance_id, ID, "{what}");
         assert!(condition::is_true(&status.conditions, condition::READY), "{what}");
@@ -193,11 +194,11 @@ fn what_is_gone_already_is_let_go() {
         json!({"externalProperties": null, "provisionStatus": "NotProvisioned", "deprovisionStatus": "Succeeded"}),
         json!({"externalProperties": null, "provisionStatus": "", "deprovisionStatus": "NotRequired"}),
     ] {
-        assert_eq!(go_on(&mut deleted(stored(&state))), Step::RemoveFinalizer);
+        assert_eq!(next_step(&mut deleted(stored(&state))), Step::RemoveFinalizer);
     }
 }
 
-/// A number that a float cannot hold has another checksum here.
+/// service-catalog read numbers as floats. This operator keeps them exact, so the checksum of a large number differs.
 #[test]
 fn numbers_are_not_taken_for_a_change() {
     let inline = serde_json::from_str::<Value>(r#"{"size": 1.0, "id": 9007199254740993}"#).unwrap();
@@ -207,19 +208,19 @@ fn numbers_are_not_taken_for_a_change() {
     let mut properties = plan();
     properties["parameterChecksum"] = of_floats.into();
     let mut state = stored(&json!({"externalProperties": properties}));
-    let (step, _) = go_on_with(&mut state, |seen| seen.parameters = Ok(exact.clone()));
+    let (step, _) = next_step_with(&mut state, |seen| seen.parameters = Ok(exact.clone()));
     assert_eq!(step, Step::Wait(None));
 }
 
 #[test]
-fn an_edit_that_nobody_has_seen_yet_is_carried_out() {
+fn an_edit_that_was_not_observed_yet_is_carried_out() {
     let mut touched = stored(&json!({}));
     touched.metadata.generation = Some(2);
-    let Step::Call(call) = go_on(&mut touched) else { panic!("no call") };
+    let Step::Call(call) = next_step(&mut touched) else { panic!("no call") };
     assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: false });
 }
 
-/// Its class was deleted with its broker, as service-catalog did.
+/// The class is gone: service-catalog deleted classes together with their broker.
 #[test]
 fn what_cannot_be_asked_for_says_so_and_is_kept() {
     let without_class = |seen: &mut Observed<'_>| {
@@ -229,17 +230,23 @@ fn what_cannot_be_asked_for_says_so_and_is_kept() {
         });
     };
     let mut settled = stored(&json!({}));
-    assert_eq!(go_on_with(&mut settled, without_class).0, Step::Wait(None));
+    assert_eq!(next_step_with(&mut settled, without_class).0, Step::Wait(None));
     assert!(condition::is_true(&settled.status.unwrap().conditions, condition::READY));
 
     let mitigating =
         json!({"externalProperties": null, "provisionStatus": "", "orphanMitigationInProgress": true});
     for mut stuck in [deleted(stored(&json!({}))), stored(&mitigating)] {
-        assert_eq!(go_on_with(&mut stuck, without_class).0, Step::Wait(None));
+        assert_eq!(next_step_with(&mut stuck, without_class).0, Step::Wait(None));
         let conditions = &stuck.status.as_ref().unwrap().conditions;
         let ready = condition::find(conditions, condition::READY).unwrap();
-        assert!(ready.message.contains("Bring the class back"), "{}", ready.message);
-        let Step::Call(call) = go_on(&mut stuck) else { panic!("no call") };
+        assert!(ready.message.contains("Restore the class"), "{}", ready.message);
+        let Step::Call(call) = next_step(&mut stuck) else { panic!("no call") };
         assert!(matches!(call.verb, Verb::Deprovision | Verb::Mitigate));
+    }
+    for stuck in [stored(&json!({})), stored(&mitigating)] {
+        let mut stuck = deleted(stuck);
+        let policy = (ANNOTATION_DELETION_POLICY.to_owned(), "Retain".to_owned());
+        stuck.metadata.annotations = Some([policy].into());
+        assert_eq!(next_step_with(&mut stuck, without_class).0, Step::RemoveFinalizer);
     }
 }

@@ -1,4 +1,4 @@
-//! What came of a deprovision, or of the removal of what an attempt may have left?
+//! Settles a deprovision, and each step of orphan mitigation.
 
 use super::{Settlement, removal};
 use crate::crd::condition::{self, Status};
@@ -27,9 +27,9 @@ impl Settlement<'_> {
                     verdict::hint(&error)
                 );
                 let reason = reason::DEPROVISION_CALL_FAILED;
-                self.try_again(condition::READY, Status::Unknown, reason, &message, error.retry_after());
+                self.retry(condition::READY, Status::Unknown, reason, &message, error.retry_after());
             }
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
         }
     }
 
@@ -42,19 +42,20 @@ impl Settlement<'_> {
         progress.forget_failures();
         let message = "The instance was deprovisioned successfully";
         self.report(condition::READY, Status::False, reason::DEPROVISIONED_SUCCESSFULLY, message);
-        self.release = true;
+        self.remove_finalizer = true;
     }
 
     pub(super) fn mitigation(&mut self, outcome: Outcome) {
         let removal = removal(self.observed, &self.call.instance_id, &self.call.broker);
-        let after = orphan::settle(&mut self.state, &removal, outcome);
-        self.note = after.note;
-        self.next_poll = after.next_poll;
-        if after.gone {
+        let removed = orphan::settle(&mut self.state, &removal, outcome);
+        self.note = removed.note;
+        self.next_poll = removed.next_poll;
+        if removed.gone {
             self.mitigated();
         }
     }
 
+    /// An orphan is gone. After a provision that failed for good (`Failed`) there is no further attempt to announce.
     fn mitigated(&mut self) {
         if self.state.phase.confirmed().is_none() && self.state.record.orphans.is_empty() {
             self.state.phase.forget_request();

@@ -1,4 +1,4 @@
-//! What came of an asynchronous operation, as far as the broker says?
+//! Settles a poll of an asynchronous operation.
 
 use std::time::Duration;
 
@@ -14,13 +14,15 @@ impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Polled(last) => match last.state {
-                OperationState::InProgress => self.going_on(last.description.as_deref(), last.retry_after),
+                OperationState::InProgress => {
+                    self.still_in_progress(last.description.as_deref(), last.retry_after);
+                }
                 OperationState::Succeeded => self.operation_succeeded(),
                 OperationState::Failed => {
-                    let description = last.description.as_deref().unwrap_or("it gave no reason");
+                    let description = last.description.as_deref().unwrap_or("no reason given");
                     let message = format!("The broker reports a failure: {description}");
                     if matches!(self.state.phase, Phase::Updating { .. }) {
-                        self.usable(last.instance_usable, &message);
+                        self.report_unusable(last.instance_usable, &message);
                     }
                     self.operation_failed(&message, last.update_repeatable);
                 }
@@ -28,7 +30,7 @@ impl Settlement<'_> {
             Outcome::Failed(error) => self.poll_failed(&error),
             Outcome::Done { .. }
             | Outcome::InProgress { .. }
-            | Outcome::NotAsked(_)
+            | Outcome::NotCalled(_)
             | Outcome::Stored { .. }
             | Outcome::Unusable(_) => {}
         }
@@ -45,19 +47,21 @@ impl Settlement<'_> {
         let verifying = self.state.record.operation.as_ref().is_some_and(|operation| operation.verifying);
         if verifying && verdict::is_unknown(error) {
             let message = format!(
-                "The broker {} says that it has the instance already, but does not know of it: {error}",
+                "The broker {} reported that the instance already exists, but does not find it: {error}",
                 self.call.broker
             );
             return self.give_up(&message, error.retry_after());
         }
         let type_ = self.condition_of_operation();
-        let message =
-            format!("The broker {} does not say how far it is: {error}; it is asked again", self.call.broker);
+        let message = format!(
+            "The broker {} did not report the state of the operation: {error}; polling continues",
+            self.call.broker
+        );
         self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
         self.poll_later(error.retry_after());
     }
 
-    fn going_on(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
+    fn still_in_progress(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
         let (reason, message) = match self.state.phase {
             Phase::Updating { .. } => {
                 (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
@@ -81,7 +85,7 @@ impl Settlement<'_> {
         match self.state.phase {
             Phase::Updating { .. } => {
                 self.updated(None);
-                self.tell(
+                self.record_event(
                     false,
                     reason::INSTANCE_UPDATED_SUCCESSFULLY,
                     "The instance was updated successfully",
@@ -90,7 +94,7 @@ impl Settlement<'_> {
             Phase::Deprovisioning { .. } => self.deprovisioned(),
             Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
                 self.provisioned(None);
-                self.tell(
+                self.record_event(
                     false,
                     reason::PROVISIONED_SUCCESSFULLY,
                     "The instance was provisioned successfully",
@@ -104,21 +108,21 @@ impl Settlement<'_> {
             Phase::Deprovisioning { .. } => {
                 let message = format!("Deprovision call failed: {message}");
                 let reason = reason::DEPROVISION_CALL_FAILED;
-                self.try_again(condition::READY, Status::Unknown, reason, &message, None);
+                self.retry(condition::READY, Status::Unknown, reason, &message, None);
             }
-            // What the broker does not say is that it makes no sense to try again (OSB, “Service Broker Errors”).
+            // Without `update_repeatable: false` the update may be sent again (OSB, “Service Broker Errors”).
             Phase::Updating { .. } if update_repeatable != Some(false) => {
                 let message = format!("Update call failed: {message}");
                 let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
-                self.try_again(condition::UPDATED, Status::False, reason, &message, None);
+                self.retry(condition::UPDATED, Status::False, reason, &message, None);
             }
             Phase::Updating { .. } => self.refused(&format!("Update call failed: {message}")),
             Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
-                let left = self.state.orphan(message);
+                let orphan = self.state.orphan(message);
                 self.refused(&format!("Provision call failed: {message}"));
-                if let Some(left) = left {
+                if let Some(orphan) = orphan {
                     let why = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
-                    self.state.progress().abandon(left, why, &self.observed.now, None);
+                    self.state.progress().abandon(orphan, why, &self.observed.now, None);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What came of a provision?
+//! Settles a provision.
 
 use super::Settlement;
 use crate::crd::condition::{self, Status};
@@ -19,7 +19,7 @@ impl Settlement<'_> {
                 self.accepted(operation, reason::PROVISIONING, message);
             }
             Outcome::Failed(error) => self.provision_failed(&error),
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
         }
     }
 
@@ -39,14 +39,15 @@ impl Settlement<'_> {
             self.call.broker,
             verdict::hint(error)
         );
-        // An id that the user has given may belong to something else, unless it was sent before.
-        let given = !self.observed.instance.spec.external_id.is_empty();
-        let foreign = error.is_conflict() && given && !self.observed.repeated;
-        match verdict::of_creation(error).after_attempts(self.observed.repeated) {
+        // A user may have set `spec.externalID` to the id of another instance. A conflict on the first attempt then
+        // says so, and mitigating it would delete that instance.
+        let has_external_id = !self.observed.instance.spec.external_id.is_empty();
+        let may_be_foreign = error.is_conflict() && has_external_id && !self.observed.may_be_retry;
+        match verdict::of_creation(error).after_attempts(self.observed.may_be_retry) {
             Verdict::Refused => self.refused(&message),
-            Verdict::Poll if foreign => self.refused(&message),
+            Verdict::Poll if may_be_foreign => self.refused(&message),
             Verdict::Poll => {
-                let message = "The broker has the instance already; it is asked how far it is";
+                let message = "The broker already has the instance; polling for its state";
                 self.accepted(None, reason::PROVISIONING, message);
                 self.state.progress().verify(&self.observed.now, self.call.maximum_polling_duration);
             }
@@ -61,7 +62,7 @@ impl Settlement<'_> {
                 } else {
                     reason::ERROR_CALLING_PROVISION
                 };
-                self.try_again(condition::READY, Status::False, reason, &message, error.retry_after());
+                self.retry(condition::READY, Status::False, reason, &message, error.retry_after());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What came of an update?
+//! Settles an update.
 
 use super::Settlement;
 use crate::crd::condition::{self, Status};
@@ -21,18 +21,18 @@ impl Settlement<'_> {
                     self.call.broker,
                     verdict::hint(&error)
                 );
-                self.state.record.update_uncertain |= error.may_have_happened() || self.observed.repeated;
-                self.usable(error.instance_usable(), &message);
+                self.state.record.update_uncertain |= error.may_have_happened() || self.observed.may_be_retry;
+                self.report_unusable(error.instance_usable(), &message);
                 match verdict::of_update(&error) {
                     Verdict::Refused => self.refused(&message),
                     Verdict::Retry | Verdict::Repeat | Verdict::Orphan | Verdict::Poll => {
                         let reason = reason::UPDATE_INSTANCE_CALL_FAILED;
                         let retry_after = error.retry_after();
-                        self.try_again(condition::UPDATED, Status::False, reason, &message, retry_after);
+                        self.retry(condition::UPDATED, Status::False, reason, &message, retry_after);
                     }
                 }
             }
-            Outcome::Polled(_) | Outcome::NotAsked(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
         }
     }
 
@@ -45,10 +45,10 @@ impl Settlement<'_> {
         self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, message);
     }
 
-    /// Whether the broker says that the instance cannot be used any more (OSB, “Service Broker Errors”).
-    pub(super) fn usable(&mut self, usable: Option<bool>, message: &str) {
+    /// Takes `Ready` away if the broker reports that the instance is unusable (OSB, “Service Broker Errors”).
+    pub(super) fn report_unusable(&mut self, usable: Option<bool>, message: &str) {
         if usable == Some(false) {
-            let message = format!("{message}; until it is updated or deleted, the instance cannot be used");
+            let message = format!("{message}; the instance is unusable until it is updated or deleted");
             self.report(condition::READY, Status::False, reason::INSTANCE_UNUSABLE, &message);
         }
     }

@@ -1,29 +1,29 @@
-//! What users read of the pods of a binding, and until when its pods are looked at.
+//! What the condition `RolledOut` says, and until when the operator watches the pods of a binding.
 
 use super::*;
 
 #[test]
-fn who_is_not_restarted_is_named() {
+fn pods_that_are_not_restarted_are_named() {
     let bare = Pod { controller: None, ..pod("bare", &[]) };
-    for (what, pod, owner, reason, told) in [
+    for (what, pod, owner, reason, named) in [
         ("bare", bare, Owner::Workload(web()), "StalePods", "pod/bare"),
         ("job", pod("once-x", &[]), Owner::Other("job/once".to_owned()), "StalePods", "job/once"),
     ] {
         let mut world = World { pods: vec![pod], owners: [("rs".to_owned(), owner)].into(), ..world() };
         let (restarts, found, message) = world.outcome();
         assert_eq!((restarts, found), (None, reason), "{what}");
-        assert!(message.ends_with(told), "{what}: {message}");
+        assert!(message.ends_with(named), "{what}: {message}");
         world.owners.clear();
         assert_eq!(world.outcome().0, None, "{what}");
     }
     let mut world = world();
     let never = json!({"spec": {"injection": {"restart": "Never"}}});
     world.bindings = vec![binding("a", never)];
-    // Nobody has to look at a workload that is left alone.
+    // The operator does not read a workload that it will not restart.
     world.workloads.clear();
     let (restarts, reason, message) = world.outcome();
     assert_eq!((restarts, reason), (None, "RestartsDisabled"));
-    assert!(message.ends_with("kubectl rollout restart does it for: deployment/web"), "{message}");
+    assert!(message.ends_with("run kubectl rollout restart for: deployment/web"), "{message}");
 }
 
 #[test]
@@ -34,11 +34,11 @@ fn a_message_names_only_some() {
 }
 
 #[test]
-fn what_pods_have_counts_also_if_they_go_or_are_selected_no_more() {
+fn terminating_pods_and_pods_that_are_no_longer_selected_count_for_the_oldest_revision() {
     let mut world = world();
-    let leaving = Pod { leaving: true, ..pod("leaving", &[("a", 1)]) };
+    let terminating = Pod { terminating: true, ..pod("terminating", &[("a", 1)]) };
     let other = Pod { labels: BTreeMap::new(), ..pod("other", &[("a", 2)]) };
-    world.pods = vec![pod("new", &[("a", 3)]), other, leaving];
+    world.pods = vec![pod("new", &[("a", 3)]), other, terminating];
     assert_eq!(world.plan_restarts().usages["a"].oldest, Some(1));
     world.pods.truncate(2);
     assert_eq!(world.plan_restarts().usages["a"].oldest, Some(2));
@@ -47,10 +47,10 @@ fn what_pods_have_counts_also_if_they_go_or_are_selected_no_more() {
 }
 
 #[test]
-fn pods_are_looked_at_until_all_have_what_they_should() {
-    let said = |status: &str| json!({"status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "RolledOut", "status": status}]}});
+fn pods_are_watched_until_all_have_the_current_revision() {
+    let rolled_out = |status: &str| json!({"status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "RolledOut", "status": status}]}});
     let with = |change: Value| {
-        let mut settled = said("True");
+        let mut settled = rolled_out("True");
         merge(&mut settled, change);
         settled
     };
@@ -59,26 +59,26 @@ fn pods_are_looked_at_until_all_have_what_they_should() {
     merge(&mut none_any_more, json!({"metadata": {"generation": 2}}));
     for (what, change, open) in [
         ("nothing is known yet", json!({}), true),
-        ("all have it", said("True"), false),
-        ("not all have it", said("False"), true),
-        ("another spec", with(json!({"metadata": {"generation": 2}})), true),
-        ("the former credentials", with(json!({"status": {"predecessor": {"bindingID": "x"}}})), true),
-        ("it goes", with(json!({"metadata": {"deletionTimestamp": at(0)}})), true),
-        ("there is nothing to have", json!({"status": {"revision": 0}}), false),
-        ("nothing is selected", none, false),
-        ("nothing is selected any more", none_any_more, true),
+        ("all have it", rolled_out("True"), false),
+        ("not all have it", rolled_out("False"), true),
+        ("the spec was edited", with(json!({"metadata": {"generation": 2}})), true),
+        ("there is a predecessor", with(json!({"status": {"predecessor": {"bindingID": "x"}}})), true),
+        ("it is being deleted", with(json!({"metadata": {"deletionTimestamp": at(0)}})), true),
+        ("there is no revision yet", json!({"status": {"revision": 0}}), false),
+        ("no pod is selected", none, false),
+        ("no pod is selected any more", none_any_more, true),
     ] {
         assert_eq!(is_open(&binding("a", change)), open, "{what}");
     }
 }
 
-/// The policy leaves them out: a restart would change nothing.
+/// The admission policy excludes them: a restart would change nothing.
 #[test]
-fn what_goes_into_no_pod_is_not_rolled_out() {
+fn a_binding_in_an_excluded_namespace_is_not_rolled_out() {
     let binding = binding("a", json!({"metadata": {"namespace": "kube-system"}}));
     let usage = Usage::excluded(&binding);
     let (status, reason, message) = usage.verdict();
     assert_eq!((status, reason), (Status::False, "NamespaceLeftOut"));
-    assert!(message.ends_with("of the operator: kube-system"), "{message}");
+    assert!(message.ends_with("the operator's namespace: kube-system"), "{message}");
     assert_eq!((usage.of, usage.oldest), (version(&binding), None));
 }

@@ -172,7 +172,7 @@ fn assert_offering_is_left_out(bad: &Value, expected: &str) {
 #[test]
 fn an_offering_without_identifiers_is_left_out_alone() {
     let bad = service("bad", &[plan("big")]);
-    let wrong = "services[1]: a value is not as it has to be, expected a string";
+    let wrong = "services[1]: invalid value, expected a string";
     let cases = [
         (json!("x"), "services[1]: it is not an object"),
         (json!(["bad-id", "bad"]), "services[1]: it is not an object"),
@@ -189,14 +189,14 @@ fn an_offering_without_identifiers_is_left_out_alone() {
 
 #[test]
 fn an_offering_with_wrong_or_taken_values_is_left_out_alone() {
-    let wrong = "a value is not as it has to be, expected";
-    let taken = "is already taken by another one";
+    let wrong = "invalid value, expected";
+    let taken = "is already taken by an earlier entry";
     let cases = [
         (json!({"bindable": "yes"}), format!(r#"service "bad": {wrong} a boolean"#)),
         (json!({"tags": "x"}), format!(r#"service "bad": {wrong} a sequence"#)),
         (json!({"plans": null}), r#"service "bad": its plans are not a list"#.to_owned()),
         (json!({"plans": {}}), r#"service "bad": its plans are not a list"#.to_owned()),
-        (json!({"plans": []}), r#"service "bad": it has no plan that can be used"#.to_owned()),
+        (json!({"plans": []}), r#"service "bad": it has no usable plan"#.to_owned()),
         (json!({"id": "good-id"}), format!(r#"service "bad": its id {taken}"#)),
         (json!({"name": "good"}), format!(r#"service "good": its name {taken}"#)),
     ];
@@ -209,7 +209,7 @@ fn an_offering_with_wrong_or_taken_values_is_left_out_alone() {
 
 #[test]
 fn an_unusable_plan_is_left_out_alone() {
-    let wrong = "a value is not as it has to be, expected";
+    let wrong = "invalid value, expected";
     let bad = plan("bad");
     let cases = [
         (json!(null), r#"plans[1] of service "s": it is not an object"#.to_owned()),
@@ -226,11 +226,11 @@ fn an_unusable_plan_is_left_out_alone() {
         ),
         (
             with(bad.clone(), json!({"name": "first"})),
-            r#"plan "first" of service "s": its name is already taken by another one"#.to_owned(),
+            r#"plan "first" of service "s": its name is already taken by an earlier entry"#.to_owned(),
         ),
         (
             with(bad, json!({"id": "elsewhere-id"})),
-            r#"plan "bad" of service "s": its id is already taken by another one"#.to_owned(),
+            r#"plan "bad" of service "s": its id is already taken by an earlier entry"#.to_owned(),
         ),
     ];
     for (bad, expected) in cases {
@@ -247,7 +247,7 @@ fn an_offering_left_without_plans_is_left_out_and_takes_no_name() {
     assert_eq!(names(&catalog), ["s: p"]);
     assert_eq!(
         rejections(&catalog),
-        [r#"plans[0] of service "s": missing field `id`"#, r#"service "s": it has no plan that can be used"#],
+        [r#"plans[0] of service "s": missing field `id`"#, r#"service "s": it has no usable plan"#],
     );
 }
 

@@ -1,4 +1,4 @@
-//! Objects that wait at the gate, in virtual time.
+//! Objects that wait at the call gate, in virtual time.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,18 +7,18 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 
-/// A gate, and how often it has said that something changed.
+/// A gate, and how often it has requeued its broker.
 fn gate() -> (Arc<CallGate>, Arc<AtomicUsize>) {
     clock::SIMULATED.set(Some(Instant::now()));
-    let changes: Arc<AtomicUsize> = Arc::default();
-    let counted = Arc::clone(&changes);
+    let requeues: Arc<AtomicUsize> = Arc::default();
+    let counted = Arc::clone(&requeues);
     let gate = CallGate::new("broker", move || {
         counted.fetch_add(1, Ordering::Relaxed);
     });
-    (gate, changes)
+    (gate, requeues)
 }
 
-fn silence() -> Ready<Result<(), osb::Error>> {
+fn no_answer() -> Ready<Result<(), osb::Error>> {
     ready(Err(osb::Error::NoAnswer { reason: "it hangs".to_owned() }))
 }
 
@@ -26,115 +26,115 @@ fn answer() -> Ready<Result<(), osb::Error>> {
     ready(Ok(()))
 }
 
-async fn go_silent(gate: &Arc<CallGate>) {
+async fn open_circuit(gate: &Arc<CallGate>) {
     while gate.outage().is_none() {
-        let _ = gate.call("ns", silence()).await.unwrap();
+        let _ = gate.call("ns", no_answer()).await.unwrap();
     }
 }
 
-/// Objects that wait; how often each of them is woken.
+/// Lets objects wait; how often each of them is requeued.
 fn wait(gate: &Arc<CallGate>, count: usize) -> Vec<Arc<AtomicUsize>> {
-    let woken: Vec<Arc<AtomicUsize>> = (0..count).map(|_| Arc::default()).collect();
-    for (uid, woken) in woken.iter().enumerate() {
-        let woken = Arc::clone(woken);
+    let requeued: Vec<Arc<AtomicUsize>> = (0..count).map(|_| Arc::default()).collect();
+    for (uid, requeued) in requeued.iter().enumerate() {
+        let requeued = Arc::clone(requeued);
         gate.wait(&uid.to_string(), move || {
-            woken.fetch_add(1, Ordering::Relaxed);
+            requeued.fetch_add(1, Ordering::Relaxed);
         });
     }
-    woken
+    requeued
 }
 
-fn awake(woken: &[Arc<AtomicUsize>]) -> usize {
-    woken.iter().map(|woken| woken.load(Ordering::Relaxed)).sum()
+fn total(requeued: &[Arc<AtomicUsize>]) -> usize {
+    requeued.iter().map(|requeued| requeued.load(Ordering::Relaxed)).sum()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_is_left_alone_gets_no_call() {
-    let (gate, changes) = gate();
-    go_silent(&gate).await;
+async fn an_open_circuit_admits_no_call() {
+    let (gate, requeues) = gate();
+    open_circuit(&gate).await;
     assert!(matches!(gate.call("ns", async { panic!("called") as Result<(), _> }).await, Err(Error::NotNow)));
-    assert_eq!(changes.load(Ordering::Relaxed), 1);
+    assert_eq!(requeues.load(Ordering::Relaxed), 1);
     sleep(Duration::from_secs(1)).await;
     gate.call("ns", answer()).await.unwrap().unwrap();
-    assert_eq!((gate.trouble(), changes.load(Ordering::Relaxed)), (None, 2));
+    assert_eq!((gate.outage_cause(), requeues.load(Ordering::Relaxed)), (None, 2));
 }
 
-/// Broken on purpose: if all are woken when the pause ends, all of them ask a broker that may still hang.
+/// Seen to fail when all objects are requeued at the end of the pause: all of them call a broker that may still hang.
 #[tokio::test(start_paused = true)]
-async fn one_is_woken_to_find_out_and_then_another() {
+async fn one_object_is_requeued_as_the_probe_and_then_another() {
     let (gate, _) = gate();
-    go_silent(&gate).await;
-    let woken = wait(&gate, 100);
+    open_circuit(&gate).await;
+    let requeued = wait(&gate, 100);
     sleep(Duration::from_millis(900)).await;
-    assert_eq!(awake(&woken), 0);
+    assert_eq!(total(&requeued), 0);
     sleep(Duration::from_millis(200)).await;
-    assert_eq!((awake(&woken), woken[0].load(Ordering::Relaxed)), (1, 1));
-    // The first one had nothing to ask any more.
-    sleep(TRIAL).await;
-    assert_eq!((awake(&woken), woken[1].load(Ordering::Relaxed)), (2, 1));
-    let _ = gate.call("ns", silence()).await.unwrap();
+    assert_eq!((total(&requeued), requeued[0].load(Ordering::Relaxed)), (1, 1));
+    // The first object had no call to make.
+    sleep(PROBE_DELAY).await;
+    assert_eq!((total(&requeued), requeued[1].load(Ordering::Relaxed)), (2, 1));
+    let _ = gate.call("ns", no_answer()).await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(awake(&woken), 2, "the next pause is longer");
+    assert_eq!(total(&requeued), 2, "the next pause is longer");
     assert_eq!(gate.objects_waiting(), 98);
 }
 
-/// Broken on purpose: if all are woken at once, the broker that has just come back is asked by all of them.
+/// Seen to fail when all objects are requeued at once: all of them call a broker that has just recovered.
 #[tokio::test(start_paused = true)]
-async fn when_it_is_back_all_are_woken_step_by_step() {
+async fn after_the_circuit_has_closed_objects_are_requeued_in_batches() {
     let (gate, _) = gate();
-    go_silent(&gate).await;
-    let woken = wait(&gate, 500);
+    open_circuit(&gate).await;
+    let requeued = wait(&gate, 500);
     sleep(Duration::from_secs(1)).await;
     gate.call("ns", answer()).await.unwrap().unwrap();
-    let mut before = awake(&woken);
-    while before < woken.len() {
-        sleep(STEP).await;
-        let now = awake(&woken);
-        assert!(now - before <= LARGEST_STEP, "{} at once", now - before);
+    let mut before = total(&requeued);
+    while before < requeued.len() {
+        sleep(BATCH_INTERVAL).await;
+        let now = total(&requeued);
+        assert!(now - before <= MAX_BATCH, "{} at once", now - before);
         assert!(now > before, "{now} and no more");
         before = now;
     }
-    assert!(woken.iter().all(|woken| woken.load(Ordering::Relaxed) == 1));
+    assert!(requeued.iter().all(|requeued| requeued.load(Ordering::Relaxed) == 1));
     assert_eq!(gate.objects_waiting(), 0);
 }
 
-/// Broken on purpose: without the news, they sleep until the pause of the former broker ends.
+/// Seen to fail without the notification: the objects wait until the pause of the former broker ends.
 #[tokio::test(start_paused = true)]
 async fn a_changed_broker_is_tried_at_once() {
     let (gate, _) = gate();
-    let asked = Some(Duration::from_hours(1));
-    let later = osb::Error::Status {
+    let retry_after = Some(Duration::from_hours(1));
+    let rate_limited = osb::Error::Status {
         status: 429,
         code: None,
         description: None,
         instance_usable: None,
         update_repeatable: None,
-        retry_after: asked,
+        retry_after,
     };
-    let _ = gate.call("ns", async { Err::<(), _>(later) }).await.unwrap();
-    let woken = wait(&gate, 10);
+    let _ = gate.call("ns", async { Err::<(), _>(rate_limited) }).await.unwrap();
+    let requeued = wait(&gate, 10);
     sleep(Duration::from_mins(10)).await;
-    assert_eq!(awake(&woken), 0);
-    gate.open();
+    assert_eq!(total(&requeued), 0);
+    gate.reset();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(awake(&woken), 10);
+    assert_eq!(total(&requeued), 10);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_again_waits_once() {
+async fn an_object_that_waits_twice_is_requeued_once() {
     let (gate, _) = gate();
-    go_silent(&gate).await;
+    open_circuit(&gate).await;
     wait(&gate, 3);
-    let woken = wait(&gate, 3);
+    let requeued = wait(&gate, 3);
     assert_eq!(gate.objects_waiting(), 3);
-    gate.open();
+    gate.reset();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(awake(&woken), 3);
+    assert_eq!(total(&requeued), 3);
 }
 
-/// Broken on purpose: with a limit of one call more, the broker has more to do than it may.
+/// Seen to fail with one permit more.
 #[tokio::test(start_paused = true)]
-async fn a_broker_has_so_many_calls_at_once_and_no_more() {
+async fn the_calls_in_flight_are_limited() {
     let (gate, _) = gate();
     let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let call = async || {
@@ -144,33 +144,33 @@ async fn a_broker_has_so_many_calls_at_once_and_no_more() {
         Ok(())
     };
     let all = join_all((0..100).map(|_| gate.call("ns", call()))).await;
-    assert!(all.into_iter().all(|passed| passed.is_ok()));
-    assert_eq!(most.load(Ordering::Relaxed), REQUESTS);
+    assert!(all.into_iter().all(|result| result.is_ok()));
+    assert_eq!(most.load(Ordering::Relaxed), MAX_CALLS);
 }
 
-/// Broken on purpose: if a call that is given up is not withdrawn, it is a trial for ever.
+/// Seen to fail when a cancelled call is not withdrawn: it remains the probe for ever.
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_given_up_is_no_trial() {
+async fn a_cancelled_call_is_no_probe() {
     let (gate, _) = gate();
-    go_silent(&gate).await;
+    open_circuit(&gate).await;
     sleep(Duration::from_secs(1)).await;
-    let given_up = timeout(Duration::from_secs(1), gate.call("ns", std::future::pending::<Result<(), _>>()));
-    assert!(given_up.await.is_err());
+    let cancelled = timeout(Duration::from_secs(1), gate.call("ns", std::future::pending::<Result<(), _>>()));
+    assert!(cancelled.await.is_err());
     gate.call("ns", answer()).await.unwrap().unwrap();
-    assert_eq!(gate.trouble(), None);
+    assert_eq!(gate.outage_cause(), None);
 }
 
-/// A pass must not end because others have much to ask.
+/// Otherwise the calls of others would make a reconcile run into its timeout.
 #[tokio::test(start_paused = true)]
-async fn nobody_stands_in_line_for_ever() {
+async fn no_call_waits_for_a_permit_for_ever() {
     let (gate, _) = gate();
-    let others = (0..REQUESTS).map(|_| gate.call("ns", std::future::pending::<Result<(), _>>()));
+    let hanging = (0..MAX_CALLS).map(|_| gate.call("ns", std::future::pending::<Result<(), _>>()));
     let late = async {
         sleep(Duration::from_secs(1)).await;
         gate.call("ns", answer()).await
     };
     tokio::select! {
-        _ = join_all(others) => panic!("they hang"),
+        _ = join_all(hanging) => panic!("they hang"),
         late = late => assert!(matches!(late, Err(Error::NotNow))),
     }
 }

@@ -1,4 +1,4 @@
-//! How is the broker of a binding called?
+//! Executes a call about a binding. The entry point is [`Execution::run`].
 
 use super::storage::Storage;
 use crate::crd::binding::{BindingOperation, BindingProperties};
@@ -16,24 +16,24 @@ use crate::reconcilers::broker_access::origin::origin;
 use crate::reconcilers::broker_access::reply::outcome_of;
 use crate::reconcilers::error::{Error, Explained};
 
-/// What came of a call that may give credentials.
+/// The reply to a call that may return credentials.
 enum Received {
     Credentials(Box<BindResponse>),
     Outcome(Outcome),
 }
 
-/// A call about a binding, and what is needed for it.
+/// Everything that is needed to execute a call about a binding.
 pub(super) struct Execution<'a> {
     /// Where the credentials go.
     pub(super) storage: Storage<'a>,
-    /// What the spec asks for.
+    /// The parameters of the spec, merged.
     pub(super) parameters: &'a Explained<Parameters>,
-    /// Whether the broker can show the binding later.
+    /// Whether the broker can return the credentials again (OSB, `bindings_retrievable`).
     pub(super) retrievable: bool,
 }
 
 impl Execution<'_> {
-    /// Asks, and stores what is given.
+    /// Calls the broker, and stores the credentials that it returns.
     pub(super) async fn run(&self, call: &Call) -> Result<Outcome, Error> {
         if call.verb == Verb::Adopt {
             return self.storage.adopt().await;
@@ -41,7 +41,7 @@ impl Execution<'_> {
         let prepared = match call.verb {
             Verb::Bind => match self.storage.prepare().await? {
                 Ok(prepared) => Some(prepared),
-                Err(why) => return Ok(Outcome::NotAsked(why)),
+                Err(why) => return Ok(Outcome::NotCalled(why)),
             },
             _ => None,
         };
@@ -50,7 +50,7 @@ impl Execution<'_> {
         let broker = BrokerName::seen_from(namespace, *namespaced, broker_name);
         let connection = match context.brokers.find(&broker).await {
             Ok(connection) => connection,
-            Err(Error::Broker(why)) => return Ok(Outcome::NotAsked(why)),
+            Err(Error::Broker(why)) => return Ok(Outcome::NotCalled(why)),
             Err(error) => return Err(error),
         };
         let (cluster_id, name) = (&context.settings.cluster_id, &binding.spec.instance_ref.name);
@@ -90,7 +90,7 @@ impl Execution<'_> {
                     let PlanQuery { service_id, plan_id } = plan.clone();
                     let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
                     let last = broker.poll_binding(instance, id, &query, identity).await?;
-                    if last.state == OperationState::Succeeded && self.is_being_made(call) {
+                    if last.state == OperationState::Succeeded && self.is_creation(call) {
                         let body = broker.fetch_binding(instance, id, &plan, identity).await?;
                         return Ok(Received::Credentials(Box::new(body)));
                     }
@@ -100,14 +100,15 @@ impl Execution<'_> {
             .await
     }
 
-    fn is_being_made(&self, call: &Call) -> bool {
+    /// Whether a poll is about an asynchronous bind, whose success means that there are credentials to fetch.
+    fn is_creation(&self, call: &Call) -> bool {
         let status = self.storage.binding.status.as_ref();
         let operation = status.and_then(|status| status.current_operation);
         matches!(call.verb, Verb::Poll(_))
             && matches!(operation, Some(BindingOperation::Bind | BindingOperation::Rotate))
     }
 
-    /// The properties of the intent.
+    /// The properties of the intent, as the status has them.
     fn intent(&self) -> Option<&BindingProperties> {
         self.storage.binding.status.as_ref()?.in_progress_properties.as_ref()
     }

@@ -1,4 +1,4 @@
-//! What do class and plan of an instance say of its bindings?
+//! What do the class and the plan of an instance say about its bindings?
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::reconcilers::kind::Kind;
 use crate::reconcilers::schemas;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, plan_of};
 
-/// What class, plan and broker say about themselves, for the entries `type` and `provider`.
+/// What class, plan and broker say about themselves, for the Secret's entries `type` and `provider`.
 #[derive(Default)]
 pub(super) struct Described {
     pub(super) service: String,
@@ -30,7 +30,7 @@ pub(super) struct Described {
     pub(super) broker: String,
 }
 
-/// What they say of bindings, and of themselves.
+/// What the class and the plan of an instance offer for bindings, and how they describe themselves.
 pub(super) fn offering(context: &Context, instance: Option<&ServiceInstance>) -> (Offering, Described) {
     let Some((instance, properties)) = instance.and_then(|it| confirmed(it).map(|confirmed| (it, confirmed)))
     else {
@@ -71,14 +71,15 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
     Some((offering, described))
 }
 
-/// The class is gone from the catalog; what was made of it can still be bound (OSB, “Catalog Management”).
+/// The offering if the class or plan is gone from the catalog: its instances can still be bound (OSB, “Catalog
+/// Management”).
 fn unknown(broker: String) -> (Offering, Described) {
     let offering =
         Offering { bindable: true, retrievable: false, rotatable: false, maximum_polling_duration: None };
     (offering, Described { broker, ..Described::default() })
 }
 
-/// The parameters of a binding, or why they do not fit the schema that the plan has for them.
+/// The parameters of a binding, or why they do not match the plan's schema for them.
 pub(super) async fn fitting(
     context: &Context,
     instance: &ServiceInstance,
@@ -102,7 +103,7 @@ async fn fitting_in<S: Scope>(
 
 type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);
 
-/// Class and plan that the broker has confirmed.
+/// The class and the plan that the broker has confirmed for the instance.
 fn entries<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<Entries<S>> {
     let properties = confirmed(instance)?;
     let class = find::<S, S::Class>(context, instance, class_of::<S>(instance), |class| {
@@ -114,12 +115,13 @@ fn entries<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<En
     Some((class, plan))
 }
 
-/// What is for the instance and as wanted. Users may have made copies, so the one that the spec refers to comes first.
+/// The entry that the instance can use and that matches. Users may have created copies, so the one to which the spec
+/// refers takes precedence.
 fn find<S: Scope, K: Kind>(
     context: &Context,
     instance: &ServiceInstance,
     name: Option<&str>,
-    is_wanted: impl Fn(&K) -> bool,
+    matches: impl Fn(&K) -> bool,
 ) -> Option<Arc<K>> {
     let entries = K::cache(&context.caches);
     let named = name.and_then(|name| {
@@ -127,8 +129,8 @@ fn find<S: Scope, K: Kind>(
         reference.namespace = instance.namespace().filter(|_| S::NAMESPACED);
         entries.get(&reference)
     });
-    let named = named.filter(|entry| is_wanted(entry));
-    named.or_else(|| entries.find(|entry| is_wanted(entry) && is_for::<S>(entry, instance)))
+    let named = named.filter(|entry| matches(entry));
+    named.or_else(|| entries.find(|entry| matches(entry) && is_for::<S>(entry, instance)))
 }
 
 fn confirmed(instance: &ServiceInstance) -> Option<&InstanceProperties> {

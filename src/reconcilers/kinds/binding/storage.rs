@@ -1,4 +1,4 @@
-//! How do the credentials that a broker gives get into the binding's Secret?
+//! Stores the credentials of a broker in the binding's Secret.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::secrets::SecretSlot;
 
-/// What the Secret is made of, besides the credentials.
+/// What the Secret is made from, besides the credentials.
 pub(super) struct Prepared {
     slot: SecretSlot,
-    /// The entries of the Secrets that the transforms name.
+    /// The entries of the Secrets to which `spec.secretTransforms` refers, by name.
     found: BTreeMap<String, SecretData>,
 }
 
-/// What is needed to write a binding's Secret.
+/// Everything that is needed to write a binding's Secret.
 pub(super) struct Storage<'a> {
     pub(super) context: &'a Context,
     pub(super) binding: &'a ServiceBinding,
@@ -31,11 +31,11 @@ pub(super) struct Storage<'a> {
 }
 
 impl Storage<'_> {
-    /// Looks whether credentials can be stored, or why not.
+    /// Checks, before the broker is called, that credentials can be stored.
     pub(super) async fn prepare(&self) -> Result<Explained<Prepared>, Error> {
         let slot = self.context.binding_secrets.slot(self.binding).await?;
         if let SecretSlot::Foreign = slot {
-            return Ok(Err(self.taken()));
+            return Ok(Err(self.foreign_secret()));
         }
         let transforms = &self.binding.spec.secret_transforms;
         let names = match sources(transforms, self.namespace) {
@@ -52,7 +52,7 @@ impl Storage<'_> {
         Ok(checked.map(|()| Prepared { slot, found }).map_err(|error| error.to_string()))
     }
 
-    /// Writes the credentials to the Secret. If that is impossible, what the broker gave is of no use.
+    /// Writes the credentials to the Secret. If that is impossible, the binding at the broker is unusable.
     pub(super) async fn store(
         &self,
         body: BindResponse,
@@ -85,7 +85,7 @@ impl Storage<'_> {
             Err(error) => return Ok(Outcome::Unusable(error.to_string())),
         };
         for warning in &entries.warnings {
-            info!(warning, "the credentials were changed to fit a Secret");
+            info!(warning, "adjusted credentials to fit a Secret");
         }
         self.write(slot, entries.data, validity).await
     }
@@ -93,16 +93,19 @@ impl Storage<'_> {
     async fn write(&self, slot: SecretSlot, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
         Ok(match self.context.binding_secrets.write(self.binding, slot, data).await? {
             Some(digest) => Outcome::Stored { digest, validity },
-            None => Outcome::Unusable(self.taken()),
+            None => Outcome::Unusable(self.foreign_secret()),
         })
     }
 
-    fn taken(&self) -> String {
+    fn foreign_secret(&self) -> String {
         let name = self.binding.secret_name();
-        format!("the Secret {name:?} exists and is not this binding's: it is left alone")
+        format!(
+            "the Secret {name:?} exists and does not belong to this binding, so it is not overwritten: \
+             delete it, or create a binding with another spec.secretName"
+        )
     }
 
-    /// Puts the operator's label on a Secret that service-catalog wrote; its entries stay as they are.
+    /// Adopts a Secret that the archived service-catalog wrote: labels it, and leaves its entries as they are.
     pub(super) async fn adopt(&self) -> Result<Outcome, Error> {
         match self.context.binding_secrets.slot(self.binding).await? {
             SecretSlot::Ours(secret) => {
@@ -110,7 +113,7 @@ impl Storage<'_> {
                 self.write(SecretSlot::Ours(secret), data, Validity::default()).await
             }
             SecretSlot::Vacant | SecretSlot::Foreign => {
-                Ok(Outcome::NotAsked("the Secret is gone".to_owned()))
+                Ok(Outcome::NotCalled("the Secret was deleted meanwhile".to_owned()))
             }
         }
     }

@@ -1,11 +1,14 @@
-//! Writes and deletes the classes and plans of a broker. Which ones is decided in
-//! [`domain::broker`](crate::domain::broker).
+//! Writes and deletes the classes and plans of a broker. [`domain::broker`](crate::domain::broker) decides which.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::crd::role::{Broker as _, Class as _, Plan as _};
 use crate::domain::broker::{Outcome, dependents, publication};
@@ -16,17 +19,19 @@ use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::scope::{Scope, is_for, owner};
 
-/// How many classes or plans are written at once.
+/// How many classes or plans of a broker are written at once, at most.
 const CONCURRENT_WRITES: usize = 16;
+/// How long publishing waits for the watch to bring the entries that it has created. Usually that takes milliseconds.
+const CACHE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The classes and plans that instances of a broker can use, whichever broker offers them, as the cache has them.
+/// The cached classes and plans of the broker's scope, whichever broker offers them.
 struct Entries<S: Scope> {
     classes: Vec<Arc<S::Class>>,
     plans: Vec<Arc<S::Plan>>,
 }
 
 impl<S: Scope> Entries<S> {
-    fn beside(context: &Context, broker: &S::Broker) -> Self {
+    fn usable_with(context: &Context, broker: &S::Broker) -> Self {
         let (classes, plans) = (S::Class::cache(&context.caches), S::Plan::cache(&context.caches));
         let mut entries = Self { classes: classes.state(), plans: plans.state() };
         entries.classes.retain(|class| is_for::<S>(class.as_ref(), broker));
@@ -39,8 +44,8 @@ impl<S: Scope> Entries<S> {
     }
 }
 
-/// Whether the cache lacks something of what was written last to a broker's classes and plans that it knows. What a catalog
-/// changes is found by comparing it with the cache: a mark that is not seen there would not be taken back.
+/// Whether the cached copy of any class or plan of the broker is stale. The changes of a catalog are the difference to
+/// the cache: a mark as removed that the cache does not show yet would not be reverted.
 pub(super) fn is_cache_stale<S: Scope>(context: &Context, broker: &S::Broker) -> bool {
     let (name, api) = (broker.name_any(), &context.api);
     let is_stale_class =
@@ -58,7 +63,7 @@ pub(super) async fn publish<S: Scope>(
     catalog: &osb::Catalog,
 ) -> Result<Outcome, Error> {
     let (name, namespace, entries) =
-        (broker.name_any(), broker.namespace(), Entries::<S>::beside(context, broker));
+        (broker.name_any(), broker.namespace(), Entries::<S>::usable_with(context, broker));
     let restrictions = broker.common().catalog_restrictions.as_ref();
     let publication = match publication(catalog, restrictions, &entries.of(&name), &owner(broker)) {
         Ok(publication) => publication,
@@ -69,9 +74,9 @@ pub(super) async fn publish<S: Scope>(
     Ok(Outcome::Published(publication.published))
 }
 
-/// Deletes the classes and plans that go with the broker.
+/// Deletes the classes and plans of a broker that is being deleted.
 pub(super) async fn withdraw<S: Scope>(context: &Context, broker: &S::Broker) -> Result<(), Error> {
-    let (name, entries) = (broker.name_any(), Entries::<S>::beside(context, broker));
+    let (name, entries) = (broker.name_any(), Entries::<S>::usable_with(context, broker));
     let (classes, plans) = dependents(&entries.of(&name), &owner(broker));
     for plan in plans {
         context.api.delete(plan.as_ref()).await?;
@@ -88,20 +93,48 @@ async fn apply<K: Kind>(
     changes: Vec<Change<K>>,
 ) -> Result<(), Error> {
     let writes = stream::iter(changes).map(|change| write_entry(context, namespace, change));
-    // All are awaited although one has failed: what is written has to be remembered.
-    let written: Vec<Result<(), Error>> = writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
-    written.into_iter().collect()
+    // Await all writes although one may fail: a cancelled write would not be remembered, and the cache not known to be
+    // stale.
+    let written: Vec<Result<Written<K>, Error>> = writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
+    let written: Vec<Written<K>> = written.into_iter().collect::<Result<_, _>>()?;
+    until_cached::<K>(context, written.into_iter().flatten().collect()).await
+}
+
+/// The reference to an entry, if it was created.
+type Written<K> = Option<ObjectRef<K>>;
+
+/// Waits until the cache has the entries that were created. A fetch that follows is compared with the cache: an entry that
+/// the broker withdraws meanwhile would not be marked as removed. [`Error::NotNow`] after [`CACHE_TIMEOUT`]: then the watch is
+/// interrupted, or another client has deleted an entry, and the catalog is fetched again.
+async fn until_cached<K: Kind>(context: &Context, mut missing: Vec<ObjectRef<K>>) -> Result<(), Error> {
+    let cache = K::cache(&context.caches);
+    let all_are_cached = async {
+        loop {
+            let mut event = pin!(context.catalog_events.notified());
+            // Before looking, so that no event is missed.
+            event.as_mut().enable();
+            while missing.last().is_some_and(|entry| cache.get(entry).is_some()) {
+                missing.pop();
+            }
+            if missing.is_empty() {
+                return;
+            }
+            event.await;
+        }
+    };
+    timeout(CACHE_TIMEOUT, all_are_cached).await.map_err(|_| Error::NotNow)
 }
 
 async fn write_entry<K: Kind>(
     context: &Context,
     namespace: Option<&str>,
     change: Change<K>,
-) -> Result<(), Error> {
+) -> Result<Written<K>, Error> {
     let written = match change {
         Change::Create(mut object) => {
             object.meta_mut().namespace = namespace.map(str::to_owned);
-            context.api.create(&object, "creating a class or plan").await
+            let created = context.api.create(&object, "creating a class or plan").await?;
+            return Ok(Some(ObjectRef::from_obj(&created)));
         }
         Change::Update(object) => context.api.replace(&object, "updating a class or plan").await,
         Change::Restore(object) => {
@@ -110,7 +143,7 @@ async fn write_entry<K: Kind>(
         }
         Change::Mark { object, removed } => mark(context, object.as_ref(), removed).await,
     };
-    written.map(drop)
+    written.map(|_| None)
 }
 
 async fn mark<K: Kind>(context: &Context, object: &K, removed: bool) -> Result<K, Error> {

@@ -1,4 +1,4 @@
-//! A binding, and what a pod should have of it.
+//! A binding, and the expected injection of it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::injection::{pod, volume};
 use crate::namespace::Namespace;
 
-/// A binding, and how it is injected.
+/// A binding and its injection.
 pub struct Bound {
     object: Value,
     /// Its name.
@@ -21,7 +21,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Creates it, and waits until pods get it.
+    /// Creates the binding, and waits until pods get it.
     pub async fn create(namespace: &Namespace, name: &str, spec: Value) -> Self {
         let selector: LabelSelector = serde_json::from_value(spec["podSelector"].clone()).unwrap();
         let mut probe = pod(json!({"app": "web", "tier": "front"}));
@@ -38,7 +38,7 @@ impl Bound {
         }
     }
 
-    /// What matters of it.
+    /// The part of its spec to print after a failure.
     pub fn shown(&self) -> Value {
         let spec = &self.object["spec"];
         json!({"name": self.name, "uid": self.uid(), "podSelector": spec["podSelector"], "injection": spec["injection"]})
@@ -49,12 +49,12 @@ impl Bound {
         self.object["metadata"]["uid"].as_str().unwrap()
     }
 
-    /// What the pod says of the binding below a prefix.
+    /// The pod's annotation for the binding with this prefix.
     pub fn annotation<'a>(&self, pod: &'a Value, what: &str) -> Option<&'a str> {
         pod["metadata"]["annotations"].get(format!("{what}.servicecatalog.k8s.io/{}", self.uid()))?.as_str()
     }
 
-    /// Whether it goes into a pod.
+    /// Whether it is injected into a pod.
     pub fn selects(&self, pod: &Value) -> bool {
         let labels: BTreeMap<String, String> =
             serde_json::from_value(pod["metadata"]["labels"].clone()).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Bound {
         named.is_none_or(|named| named.is_empty() || named.contains(&container["name"]))
     }
 
-    /// What a pod lacks, as it is told in the annotation.
+    /// The collisions of a pod, as in its annotation.
     pub fn lacks(&self, pod: &Value) -> Vec<String> {
         let is_foreign = list(&pod["spec"]["volumes"])
             .any(|volume| volume["name"] == *self.volume && volume["secret"]["secretName"] != *self.secret);
@@ -92,7 +92,7 @@ impl Bound {
             .collect();
         let root = usable.last().unwrap_or(&"/bindings");
         let directory = format!("{}/{}", root.strip_suffix('/').unwrap_or(root), self.name);
-        // A pod that mounts the volume itself has the files where it wants them.
+        // A container that mounts the volume itself has the files at a path of its choice.
         if is_foreign {
             lacks.push(self.volume.clone());
         } else if !list(&container["volumeMounts"]).any(|mount| mount["name"] == *self.volume) {

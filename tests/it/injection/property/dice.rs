@@ -1,8 +1,8 @@
-//! Odd but plausible pods and bindings, the same from the same seed.
+//! A generator of odd but plausible pods and bindings, deterministic for a seed.
 
 use serde_json::{Value, json};
 
-/// What names and paths are made from, so that they meet.
+/// The names and paths are from small sets, so that they collide.
 const BINDINGS: [&str; 4] =
     ["db", "db.v2", "cache", "a-binding-whose-name-is-so-long-that-it-would-be-no-label-of-any-object.v1"];
 const VARIABLES: [&str; 6] = ["URI", "HOST", "a.b-c", "_x", "PORT", "SERVICE_BINDING_ROOT"];
@@ -11,7 +11,7 @@ const VOLUMES: [&str; 7] = ["own", "bindings", "config", "secret", "projected", 
 const ROOTS: [&str; 9] =
     ["/bindings", "/custom/", "/", "relative", "", "/c:/bindings", "$(HOME)/x", "/a/../b", "/ä ö"];
 
-/// Chance that follows from a seed (`SplitMix64`).
+/// A random number generator (`SplitMix64`) with this state.
 pub struct Dice(pub u64);
 
 impl Dice {
@@ -31,7 +31,7 @@ impl Dice {
         choices[self.below(choices.len())].clone()
     }
 
-    /// Some of these, each at most once, in their order.
+    /// A random selection of these, in their order.
     fn some<T: Clone>(&mut self, choices: &[T], one_in: usize) -> Vec<T> {
         choices.iter().filter(|_| self.one_in(one_in)).cloned().collect()
     }
@@ -72,7 +72,7 @@ impl Dice {
         spec
     }
 
-    /// A pod, which may know some bindings: their UIDs and the names of their Secrets.
+    /// A pod, which may refer to some bindings: their UIDs and the names of their Secrets.
     pub fn pod(&mut self, number: usize, bindings: &[(String, String)]) -> Value {
         let mut pod = json!({"kind": "Pod", "metadata": {}, "spec": {}});
         let metadata = &mut pod["metadata"];

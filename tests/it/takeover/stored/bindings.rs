@@ -1,4 +1,4 @@
-//! Bindings to the instance that is settled.
+//! Bindings to the settled instance.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 use crate::cluster::Cluster;
 use crate::scripted::Broker;
 
-/// Writes them; the broker knows what it has to know.
+/// Writes them, and creates them at the broker.
 pub(super) async fn write(stored: &mut Stored, cluster: &Cluster, broker: &Broker) {
     let ready = json!({
         "asyncOpInProgress": false, "conditions": [condition("Ready", "True", "InjectedBindResult", "Injected bind result")],
@@ -17,7 +17,7 @@ pub(super) async fn write(stored: &mut Stored, cluster: &Cluster, broker: &Broke
     });
     let bound = async |name: &str| {
         let path = format!("{}/service_bindings/{}", at_broker("mini-instance"), id(name));
-        broker.has_done("PUT", &path, json!({"service_id": CLASS, "plan_id": "small"})).await;
+        broker.execute("PUT", &path, json!({"service_id": CLASS, "plan_id": "small"})).await;
     };
     let mut add = |name: &str, changes: Value| {
         let spec = json!({"instanceRef": {"name": "mini-instance"}, "secretName": name, "externalID": id(name),

@@ -1,4 +1,4 @@
-//! Instances, one of each kind of state.
+//! Instances, one in each kind of state.
 
 use serde_json::{Value, json};
 use service_catalog::crd::names::{escaped, label, label_value};
@@ -7,10 +7,10 @@ use super::{CLASS, Stored, TIME, at_broker, condition, delete, failed, id, overl
 use crate::cluster::Cluster;
 use crate::scripted::Broker;
 
-/// Of the parameters below, as service-catalog computed it.
+/// service-catalog's checksum of the parameters below.
 const CHECKSUM: &str = "4fa544b50ca7a33fe5e8bc0780f1f36aa0c2c7098242db27bc8a3e21f4b4ab55";
 
-/// Writes them; the broker knows what it has to know.
+/// Writes them, and creates them at the broker.
 pub(super) async fn write(stored: &mut Stored, cluster: &Cluster, broker: &Broker) {
     let mut instances = Instances { stored, cluster, broker };
     instances.settled().await;
@@ -56,7 +56,7 @@ fn running(operation: &str, answer: &Value, reason: &str) -> Value {
 impl Instances<'_> {
     async fn asked(&self, name: &str, plan: &str) -> Value {
         let body = json!({"service_id": CLASS, "plan_id": plan, "parameters": parameters()});
-        self.broker.has_done("PUT", &at_broker(name), body).await
+        self.broker.execute("PUT", &at_broker(name), body).await
     }
 
     fn add(&mut self, name: &str, plan: &str, parameters: &Value, changes: &Value) {
@@ -101,8 +101,8 @@ impl Instances<'_> {
     async fn being_deleted(&mut self) {
         let name = "deprovisioning";
         self.asked(name, "slow").await;
-        self.broker.has_done("GET", &format!("{}/last_operation", at_broker(name)), json!(null)).await;
-        let answer = self.broker.has_done("DELETE", &at_broker(name), json!(null)).await;
+        self.broker.execute("GET", &format!("{}/last_operation", at_broker(name)), json!(null)).await;
+        let answer = self.broker.execute("DELETE", &at_broker(name), json!(null)).await;
         let state = overlay(
             running("Deprovision", &answer, "Deprovisioning"),
             &json!({"externalProperties": confirmed("slow")}),

@@ -1,10 +1,10 @@
-//! When are credentials replaced, and when do the former ones go?
+//! When are credentials rotated, and when is the predecessor removed?
 
 use super::*;
 
 #[test]
 fn credentials_are_replaced_when_they_are_due() {
-    // Expires, renew before, interval; due no sooner and no later than.
+    // `expires_at`, `renew_before` and interval; the earliest and the latest time that the rotation may be due.
     for (expires, renew, interval, least, most) in [
         (None, None, None, None, None),
         (None, None, Some("100s"), Some(90), Some(95)),
@@ -13,7 +13,7 @@ fn credentials_are_replaced_when_they_are_due() {
         (Some(2000), Some(1000), Some("100s"), Some(90), Some(95)),
         (Some(1000), None, None, Some(720), Some(760)),
         (Some(100 * DAY), None, None, Some(99 * DAY - HOUR), Some(99 * DAY)),
-        // A broker that gives what is about to expire is not asked all the time.
+        // A broker that issues credentials which are about to expire is not called all the time.
         (Some(2), Some(1), None, Some(10), Some(10)),
         (Some(-5), Some(-10), None, Some(10), Some(10)),
     ] {
@@ -33,18 +33,18 @@ fn credentials_are_replaced_when_they_are_due() {
 }
 
 #[test]
-fn a_binding_is_looked_at_when_it_is_due() {
+fn a_binding_is_requeued_for_the_time_when_it_is_due() {
     let mut world = settled();
     let mut binding = bound(&world);
     binding.status.as_mut().unwrap().renew_before = Some(at(1000));
-    let Step::Wait(Some(due)) = decide(&observed(&binding, &world)) else { panic!("it is forgotten") };
+    let Step::Wait(Some(due)) = decide(&observed(&binding, &world)) else { panic!("it is not requeued") };
     world.now = due;
     write(&mut binding, &world);
     assert_eq!(status(&binding).current_operation, Some(BindingOperation::Rotate));
 }
 
 #[test]
-fn a_predecessor_goes_when_nobody_has_its_credentials() {
+fn a_predecessor_is_removed_when_no_pod_has_its_credentials() {
     let (selecting, hour) = (serde_json::json!({"matchLabels": {"app": "a"}}), Some(HOUR));
     let none = serde_json::json!(null);
     let empty = serde_json::json!({});
@@ -70,18 +70,18 @@ fn a_predecessor_goes_when_nobody_has_its_credentials() {
         former.expires_at = expires.map(at);
         let id = former.binding_id.clone();
         let what = format!("{selector} {usage:?} {expires:?} {grace:?}");
-        // What is said of the pods is another matter.
+        // The first step may report `RolledOut`, which is not what this test is about.
         let known = Observed { usage: usage.clone(), ..observed(&binding, &world) };
-        if let Step::Write(said) = decide(&known)
-            && said.predecessor.is_some()
+        if let Step::Write(reported) = decide(&known)
+            && reported.predecessor.is_some()
         {
-            binding.status = Some(*said);
+            binding.status = Some(*reported);
         }
-        let looking = |now| Observed { usage: usage.clone(), now: at(now), ..observed(&binding, &world) };
+        let at_time = |now| Observed { usage: usage.clone(), now: at(now), ..observed(&binding, &world) };
         if end > 0 {
-            assert_eq!(decide(&looking(0)), Step::Wait(Some(at(end))), "{what}");
+            assert_eq!(decide(&at_time(0)), Step::Wait(Some(at(end))), "{what}");
         }
-        let Step::Write(after) = decide(&looking(end)) else { panic!("{what}: it stays") };
+        let Step::Write(after) = decide(&at_time(end)) else { panic!("{what}: it stays") };
         assert_eq!((after.predecessor.clone(), after.orphans.len()), (None, 1), "{what}");
         assert_eq!(after.orphans[0].id, id, "{what}");
         assert!(is_ready(&after), "{what}");
@@ -95,20 +95,20 @@ fn the_removal_of_a_predecessor_changes_nothing_for_the_binding() {
     write(&mut binding, &world);
     let removal = call(&binding, &world);
     assert_eq!(removal.verb, Verb::Mitigate);
-    let (_, after) = answered(&mut binding, &world, &removal, Outcome::Failed(error(500)));
+    let (_, after) = settled_with(&mut binding, &world, &removal, Outcome::Failed(error(500)));
     assert!(is_ready(&after));
     assert_eq!(after.orphans.len(), 1, "until the broker confirms");
     world.now = at(DAY + 10);
     let removal = call(&binding, &world);
-    let (_, after) = answered(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
+    let (_, after) = settled_with(&mut binding, &world, &removal, Outcome::Done { dashboard_url: None });
     assert!(is_ready(&after) && after.orphans.is_empty());
     assert_eq!((rotation(&after).0, &after.operation), (reason::ROTATED_SUCCESSFULLY, &None));
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
 }
 
-/// At most two are at the broker, unless the credentials are about to expire.
+/// At most two bindings exist at the broker, unless the credentials are about to expire.
 #[test]
-fn the_former_credentials_go_before_there_are_other_ones() {
+fn a_predecessor_is_removed_before_the_next_rotation() {
     let request = |binding: &mut ServiceBinding| {
         binding.metadata.annotations = Some([(ANNOTATION_ROTATE.to_owned(), "2".to_owned())].into());
     };
@@ -118,7 +118,7 @@ fn the_former_credentials_go_before_there_are_other_ones() {
     let waiting = status(&binding);
     assert_eq!(rotation(&waiting).0, reason::ROTATION_WAITING);
     assert!(waiting.predecessor.is_some() && waiting.current_operation.is_none());
-    assert_eq!(decide(&observed(&binding, &world)), Step::Wait(Some(at(DAY))), "said once");
+    assert_eq!(decide(&observed(&binding, &world)), Step::Wait(Some(at(DAY))), "reported once");
 
     binding.status.as_mut().unwrap().expires_at = Some(at(100));
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(Some(at(90))), "urgent then");
@@ -129,12 +129,12 @@ fn the_former_credentials_go_before_there_are_other_ones() {
     assert_eq!(
         status(&binding).current_operation,
         Some(BindingOperation::Rotate),
-        "it does not wait for that"
+        "it does not wait for the removal"
     );
 }
 
 #[test]
-fn attempts_to_replace_what_is_about_to_expire_do_not_pile_up() {
+fn orphans_of_urgent_rotations_do_not_pile_up() {
     let mut world = settled();
     let mut binding = requested(&world);
     binding.status.as_mut().unwrap().expires_at = Some(at(0));
@@ -142,10 +142,10 @@ fn attempts_to_replace_what_is_about_to_expire_do_not_pile_up() {
         world.now = at(round * HOUR);
         match decide(&observed(&binding, &world)) {
             Step::Write(status) => binding.status = Some(*status),
-            Step::Call(call) => drop(answered(&mut binding, &world, &call, Outcome::Failed(error(500)))),
+            Step::Call(call) => drop(settled_with(&mut binding, &world, &call, Outcome::Failed(error(500)))),
             other => panic!("{other:?}"),
         }
-        assert!(status(&binding).orphans.len() <= MOST_ORPHANS);
+        assert!(status(&binding).orphans.len() <= MAX_ORPHANS_WHEN_URGENT);
     }
 }
 
@@ -159,7 +159,7 @@ fn credentials_that_have_expired_are_not_ready() {
     assert_eq!(expired.last_condition_state, reason::CREDENTIALS_EXPIRED);
     assert_eq!(expired.current_operation, Some(BindingOperation::Rotate));
     let call = call(&binding, &world);
-    let (_, after) = answered(&mut binding, &world, &call, stored("newer"));
+    let (_, after) = settled_with(&mut binding, &world, &call, stored("newer"));
     assert!(is_ready(&after));
     world.secret = Some("newer".into());
     assert_eq!(after.expires_at, None);

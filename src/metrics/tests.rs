@@ -1,0 +1,20 @@
+const PAGE: &str = include_str!("../../docs/metrics.md");
+const CODE: [&str; 2] = [include_str!("../metrics.rs"), include_str!("census.rs")];
+
+/// Every metric of the code is explained, and every metric that the page explains is in the code. The names are compared
+/// without the `_total` that the encoder appends to those of counters.
+#[test]
+fn the_page_explains_all_metrics_and_no_other() {
+    let is_metric =
+        |text: &&str| text.starts_with("servicecatalog_") || text.starts_with("controller_runtime_");
+    let literals = CODE.into_iter().flat_map(|code| code.split('"').skip(1).step_by(2));
+    let registered: Vec<&str> = literals.filter(is_metric).collect();
+    assert!(registered.len() > 8, "{registered:?}");
+    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let explained: Vec<&str> =
+        rows.filter(|name| name.contains('_')).map(|name| name.trim_end_matches("_total")).collect();
+    let missing: Vec<&&str> = registered.iter().filter(|name| !explained.contains(name)).collect();
+    assert!(missing.is_empty(), "docs/metrics.md does not explain {missing:?}");
+    let unknown: Vec<&&str> = explained.iter().filter(|name| !registered.contains(name)).collect();
+    assert!(unknown.is_empty(), "docs/metrics.md explains {unknown:?}, which are not registered");
+}
