@@ -5,6 +5,8 @@ mod asynchronous;
 mod conformance;
 mod crashes;
 mod database;
+#[path = "../../tests/it/free_port.rs"]
+mod free_port;
 mod platform;
 mod schema;
 mod server;

@@ -20,6 +20,8 @@ mod catalog;
 #[path = "../it/cluster.rs"]
 mod cluster;
 mod floor;
+#[path = "../it/free_port.rs"]
+mod free_port;
 mod load;
 mod neighbour;
 mod operator;

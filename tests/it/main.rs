@@ -24,6 +24,7 @@ mod cluster;
 mod crash;
 mod docs;
 mod examples;
+mod free_port;
 mod generated;
 mod injection;
 mod instances;

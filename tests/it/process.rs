@@ -1,13 +1,15 @@
 //! Programs that tests start: they write logs, and end with the tests.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::LazyLock;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::free_port::free_port;
 
 /// A running program. It ends when this is dropped, or when the tests end, whatever ends them.
 pub struct Process {
@@ -103,9 +105,9 @@ pub fn until(what: &str, mut attempt: impl FnMut() -> Result<(), String>) {
     }
 }
 
-/// An address of this machine that nobody listens on.
+/// An address of this machine on which no program listens.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }
 
 /// A directory for what this run of the tests leaves behind. Those of earlier runs are removed.

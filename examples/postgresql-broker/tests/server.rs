@@ -2,7 +2,6 @@
 
 use std::{
     env, fs, io,
-    net::TcpListener,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -11,6 +10,8 @@ use std::{
 
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
+
+use super::free_port::free_port;
 
 /// The superuser is trusted, because checking passwords is slow in unoptimised programs. The bindings are
 /// not.
@@ -34,7 +35,7 @@ impl Postgres {
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         fs::write(directory.join("pg_hba.conf"), AUTHENTICATION).unwrap();
 
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut postgres = unprivileged("postgres");
         postgres.arg("-D").arg(&directory).arg("-k").arg(&directory).args(["-p", &port.to_string()]);
         for setting in
