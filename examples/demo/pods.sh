@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by story.sh and the end-to-end tests: everything is a pod.
+# Sourced by story.sh: operator, broker, PostgreSQL and the application run in pods.
 
 install() {
   run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --wait --hide-notes \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# prepare.sh pods|processes: builds what the demo and the end-to-end tests run, and for pods puts it into images, in
-# target/demo/images. What is there already is not built again.
+# prepare.sh pods|processes: builds the programs of the demo and of the end-to-end tests and, for pods, their images in
+# target/demo/images. Existing builds are reused.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,11 +19,11 @@ image localhost/service-catalog:demo --binary target/debug/service-catalog --ent
 image localhost/postgresql-broker:demo --binary target/debug/examples/postgresql-broker --entrypoint '["/postgresql-broker"]'
 image localhost/sample-broker:demo --binary target/debug/examples/sample-broker --entrypoint '["/sample-broker"]'
 
-# The server finds the rest of itself only where Debian has it.
+# The server finds its libraries and data only at Debian's paths.
 version=$(find /usr/lib/postgresql -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -1)
 bin=/usr/lib/postgresql/$version/bin lib=/usr/lib/postgresql/$version/lib share=/usr/share/postgresql/$version
 image localhost/postgresql:demo --busybox --binary "$bin/psql:/bin/psql" \
   --binary "$bin/initdb:$bin/initdb" --binary "$bin/postgres:$bin/postgres" --file "$share:$share" \
   --file "$lib/plpgsql.so:$lib/plpgsql.so" --file "$lib/dict_snowball.so:$lib/dict_snowball.so"
-# The example application's image by its public name: no more of it than the shell and the client that are used.
+# The example application's image under its public name, reduced to the shell and the client that it uses.
 image docker.io/library/postgres:17 --busybox --binary "$bin/psql:/bin/psql"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by story.sh: there is a control plane but no node. What would be pods are processes, which end with the story.
+# Sourced by story.sh: a control plane without nodes. Processes take the place of pods, and end with the story.
 
 ports=()
 for _ in 1 2 3; do
@@ -11,7 +11,7 @@ PATH=$PATH:$(find /usr/lib/postgresql/*/bin -maxdepth 0 2>/dev/null | sort -V | 
 
 data=$(mktemp -d)
 echo another-example >"$data/password"
-# Ctrl-C is followed by a SIGTERM from the cluster that is being ended.
+# After a Ctrl-C the cluster that shuts down sends a SIGTERM, too.
 trap 'trap "" INT TERM; kill $(jobs -p); wait; rm -rf "$data"' EXIT
 # PostgreSQL refuses to run as root.
 unprivileged=()
@@ -61,7 +61,7 @@ show_application() {
   run kubectl get pods --selector app=guestbook --output \
     'custom-columns=POD:.metadata.name,FILES:..mountPath,VARIABLES:..env[*].name'
   echo
-  echo "No pod runs here. What the application would do with what it has been given:"
+  echo "No pod runs here. This is what the application would do with its credentials:"
   local uri
   uri=$(kubectl get secret guestbook-db --output 'jsonpath={.data.uri}' | base64 -d)
   show "psql \"\$DATABASE_URL\" -c 'SELECT current_user, current_database()'"

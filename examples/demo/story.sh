@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The story that run.sh tells, inside of a cluster: story.sh pods|processes.
+# The steps of the demo, which run.sh runs inside a cluster: story.sh pods|processes.
 set -eu
 cd "$(dirname "$0")/../.."
-# What kubectl and helm remember goes with the cluster.
+# The caches of kubectl and helm are removed with the cluster.
 HOME=$(dirname "$KUBECONFIG")
 export HOME
 
@@ -14,22 +14,23 @@ eventually() {
   done
 }
 
-# What differs between the two: install, start_broker, register_broker, sql, show_application, how_to_enter.
+# The steps that differ between pods and processes: install, start_broker, register_broker, sql, show_application,
+# how_to_enter.
 # shellcheck source=examples/demo/pods.sh
 source "examples/demo/$1.sh"
 
-trap 'echo "It went wrong. This is what there is:"; kubectl get svcat,pods,events --all-namespaces' ERR
+trap 'echo "The demo failed. The current objects:"; kubectl get svcat,pods,events --all-namespaces' ERR
 
 bold='' plain=''
 [ ! -t 1 ] || bold=$'\e[1m' plain=$'\e[0m'
 chapter() { printf '\n%s\n' "$bold$*$plain"; }
-show() { echo "$ $*"; } # a command, as one would type it
+show() { echo "$ $*"; } # a command, as typed in a shell
 run() {
   show "$@"
   "$@"
 }
 ready() { run kubectl wait --for=condition=Ready --timeout=90s "$@"; }
-# What the broker has made in PostgreSQL; osb_shared is not for an instance.
+# The broker's databases and roles in PostgreSQL, without osb_shared, which belongs to no instance.
 made() {
   sql "SELECT 'database' AS kind, datname AS name FROM pg_database WHERE datname ~ '^osb_.*[0-9]'
     UNION SELECT 'role', rolname FROM pg_roles WHERE rolname ~ '^osb_.*[0-9]' ORDER BY 1, 2"
@@ -39,9 +40,10 @@ chapter "1. A Kubernetes cluster, and the service catalog in it"
 run kubectl version
 install
 
-chapter "2. Somewhere there is a PostgreSQL server, and a service broker for it"
+chapter "2. A PostgreSQL server, and a service broker for it"
 start_broker
-# For some seconds the API server knows the new kinds, but refuses objects of them: its policies do not know them yet.
+# For some seconds the API server serves the new kinds but rejects their objects, until its policies have discovered
+# them.
 eventually kubectl apply --dry-run=server -f examples
 
 chapter "3. The platform team registers the broker: its catalog becomes classes and plans"
@@ -49,7 +51,7 @@ register_broker
 ready clusterservicebroker/postgresql
 run kubectl get clusterservicebrokers,clusterserviceclasses,clusterserviceplans
 
-chapter "4. An application team asks for a database: a ServiceInstance"
+chapter "4. An application team requests a database: a ServiceInstance"
 run kubectl apply -f examples/instance.yaml
 ready serviceinstance/guestbook-db
 run kubectl get serviceinstances
@@ -60,25 +62,25 @@ ready servicebinding/guestbook-db
 run kubectl get servicebindings
 run kubectl describe secret guestbook-db
 echo
-echo "The broker has made, in PostgreSQL:"
+echo "The broker has created in PostgreSQL:"
 made
 
-chapter "6. The application's pod is given the credentials, because the binding selects its label"
+chapter "6. The application's pod gets the credentials, because the binding selects its label"
 run kubectl apply -f examples/deployment.yaml
 show_application
 
 if [ -n "${KEEP-}" ]; then
-  chapter "Everything is left running, until Ctrl-C. From another terminal, for example:"
+  chapter "Everything keeps running until Ctrl-C. From another terminal, for example:"
   how_to_enter
-  # In the background, because the shell hears signals only while it waits.
+  # In the background, because the shell handles signals only while it waits.
   sleep infinity &
   wait
 fi
 
-chapter "7. All of it is deleted again"
+chapter "7. Clean-up: everything is deleted"
 run kubectl delete -f examples/deployment.yaml -f examples/binding.yaml -f examples/instance.yaml
 run kubectl delete -f examples/broker.yaml
 run kubectl get clusterserviceclasses,clusterserviceplans,serviceinstances,servicebindings,secrets
 echo
-echo "What the broker had made in PostgreSQL is gone:"
+echo "The broker's databases and roles in PostgreSQL are gone:"
 made

@@ -1,4 +1,4 @@
-//! The endpoints of the Open Service Broker API, version 2.17, and what all of them have in common.
+//! The endpoints of the Open Service Broker API, version 2.17, and their common middleware.
 
 mod bindings;
 mod gate;
@@ -22,7 +22,7 @@ use uuid::Uuid;
 pub use self::gate::Credentials;
 use crate::{broker::Broker, catalog, error::Error};
 
-/// What handlers share.
+/// The state that handlers share.
 type Shared = State<Arc<Broker>>;
 
 /// All routes.
@@ -46,7 +46,7 @@ pub fn router(broker: Arc<Broker>, credentials: Credentials) -> Router {
         .with_state(broker)
 }
 
-/// The catalog, or `304` for a platform that has it.
+/// The catalog, or `304` for a platform that has this version of it.
 async fn catalog(headers: HeaderMap) -> Response {
     let body = json!(catalog::document());
     let etag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_OID, body.to_string().as_bytes()));

@@ -1,5 +1,5 @@
-//! What a request means for what is already there. Every function that changes something locks the instance,
-//! looks at its record, saves what it is going to do and does it; so it may be repeated, also after a crash.
+//! The effect of each request. Every function that changes something locks the instance, reads its record, saves
+//! the intent and executes it. So it may be repeated, even after a crash.
 
 mod bindings;
 mod instances;
@@ -15,7 +15,7 @@ use crate::{
     store::{self, Instance, Locked},
 };
 
-/// Where applications find the server.
+/// The address of the server for applications.
 #[derive(Clone, Debug)]
 pub struct Address {
     pub host: String,
@@ -29,14 +29,14 @@ pub struct Broker {
     async_delay: Duration,
 }
 
-/// What became of a request that was fulfilled.
+/// The outcome of a successful request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It was so already.
+    /// Nothing had to be changed.
     Unchanged,
-    /// It is done.
+    /// The change is done.
     Done,
-    /// It is being done, in the operation of this key.
+    /// The change is in progress, in the operation with this key.
     Accepted(String),
 }
 
@@ -45,9 +45,9 @@ impl Broker {
         Self { server, public, async_delay }
     }
 
-    /// Makes what is missing, and goes on with what was interrupted.
+    /// Prepares the server, and resumes interrupted operations.
     pub async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        // No instance has an empty id: this lock only keeps two copies of the broker from starting at once.
+        // No instance has an empty id: this lock only keeps two replicas from starting at the same time.
         let start = Locked::new(&self.server, "").await?;
         store::prepare(&start.admin).await?;
         self.server.prepare(&start.admin).await?;
@@ -76,5 +76,5 @@ fn same_service(record: &Instance, service_id: &str) -> Result<(), Error> {
     if record.settings.service_id == service_id {
         return Ok(());
     }
-    Err(Error::BadRequest("the instance is of another service_id".to_owned()))
+    Err(Error::BadRequest("the instance has another service_id".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What this broker offers. Ids are for ever: platforms know services and plans by nothing else.
+//! The services and plans of this broker. Ids must never change: platforms identify services and plans by them alone.
 
 use std::fmt::Write as _;
 
@@ -12,37 +12,37 @@ use service_catalog::osb::{
 
 use crate::error::Error;
 
-/// What an instance of a plan is made of.
+/// The kind of a plan's instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A database of its own.
+    /// An own database.
     Database(Size),
-    /// A schema in a database that is shared with others.
+    /// A schema in the shared database.
     Schema,
 }
 
-/// How much of the server a database may use.
+/// The limits of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Connections at the same time, unless the user asks for another number.
+    /// The default limit of connections.
     pub connections: u32,
-    /// As many as a user may ask for.
+    /// The highest limit that a user may choose.
     pub connections_at_most: u32,
     /// `work_mem` of its sessions.
     pub work_mem: &'static str,
 }
 
-/// The part of a plan that the broker acts on; the rest is only shown ([`document`]).
+/// The part of a plan that the broker acts on; the rest is only for display ([`document`]).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Plan {
     pub service_id: &'static str,
     pub id: &'static str,
     pub kind: Kind,
-    /// Operations on instances take long, and are answered before they are done.
+    /// Whether operations on instances are asynchronous.
     pub asynchronous: bool,
-    /// Instances may change to another plan of the service.
+    /// Whether instances may change to another plan of the service.
     pub updateable: bool,
-    /// The version of what the plan sets up; instances of an older one can be brought up to it.
+    /// The version of the plan's setup; instances of an older version can be upgraded.
     pub maintenance_version: Option<&'static str>,
 }
 
@@ -60,7 +60,7 @@ pub static SMALL: Plan = Plan {
     updateable: true,
     maintenance_version: None,
 };
-/// A database of some size.
+/// A larger database.
 pub static LARGE: Plan = Plan {
     service_id: POSTGRESQL,
     id: "90cf174e-b34e-4d58-a707-7ad42ffb03de",
@@ -88,7 +88,7 @@ pub fn plan(service_id: &str, plan_id: &str) -> Result<&'static Plan, Error> {
 }
 
 impl Plan {
-    /// Whether the plan has room for these parameters; [`document`] says the same as a JSON schema.
+    /// Checks the parameters against the plan; [`document`] has the same rules as a JSON schema.
     pub fn check(&self, parameters: InstanceParameters) -> Result<(), Error> {
         let reason = match (self.kind, parameters.connection_limit) {
             (_, None) => return Ok(()),
@@ -103,7 +103,7 @@ impl Plan {
         Err(Error::BadRequest(reason))
     }
 
-    /// Whether the platform, if it says anything about it, knows the present version of the plan.
+    /// Checks that the platform, if it sends a version, has the current one of the plan.
     pub fn check_maintenance(&self, version: Option<&str>) -> Result<(), Error> {
         if version.is_none() || version == self.maintenance_version {
             return Ok(());
@@ -112,7 +112,7 @@ impl Plan {
     }
 }
 
-/// What a user can say about an instance.
+/// The parameters of an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstanceParameters {
@@ -120,7 +120,7 @@ pub struct InstanceParameters {
     pub connection_limit: Option<u32>,
 }
 
-/// What a user can say about a binding.
+/// The parameters of a binding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BindingParameters {
@@ -150,7 +150,7 @@ pub fn document() -> Catalog {
     Catalog { services: vec![databases, schemas], ..Catalog::default() }
 }
 
-/// What all services have in common.
+/// A service with the fields that all have in common.
 fn service() -> Service {
     Service {
         tags: ["postgresql", "relational", "sql"].map(str::to_owned).into(),
@@ -164,7 +164,7 @@ fn service() -> Service {
 fn small() -> osb::Plan {
     osb::Plan {
         name: "small".to_owned(),
-        description: "A database for up to 100 connections, at once".to_owned(),
+        description: "A database for up to 100 connections, provisioned synchronously".to_owned(),
         metadata: members(json!({
             "displayName": "Small",
             "bullets": ["20 to 100 connections", "Ready at once"],
@@ -176,7 +176,7 @@ fn small() -> osb::Plan {
 fn large() -> osb::Plan {
     osb::Plan {
         name: "large".to_owned(),
-        description: "A database for up to 1000 connections, after a moment".to_owned(),
+        description: "A database for up to 1000 connections, provisioned asynchronously".to_owned(),
         free: false,
         plan_updateable: Some(LARGE.updateable),
         maximum_polling_duration: Some(600),
@@ -196,7 +196,7 @@ fn large() -> osb::Plan {
 fn shared() -> osb::Plan {
     osb::Plan {
         name: "shared".to_owned(),
-        description: "A schema next to those of others".to_owned(),
+        description: "A schema in a shared database".to_owned(),
         metadata: members(json!({
             "displayName": "Shared",
             "bullets": ["For tests and small things", "Ready at once"],
@@ -205,7 +205,7 @@ fn shared() -> osb::Plan {
     }
 }
 
-/// What all plans have in common.
+/// A plan with the fields that all have in common.
 fn offered(plan: &Plan) -> osb::Plan {
     osb::Plan {
         id: plan.id.to_owned(),
@@ -218,7 +218,7 @@ fn offered(plan: &Plan) -> osb::Plan {
 fn schemas(plan: &Plan) -> Schemas {
     let instance = match plan.kind {
         Kind::Database(size) => json!({ "connectionLimit": {
-            "description": format!("Connections at the same time. Default: {}", size.connections),
+            "description": format!("The limit of concurrent connections. Default: {}", size.connections),
             "type": "integer",
             "minimum": 1,
             "maximum": size.connections_at_most,
@@ -264,7 +264,7 @@ fn members(object: Value) -> Option<Map<String, Value>> {
     serde_json::from_value(object).ok()
 }
 
-/// Three disks: a database, as everybody draws it.
+/// The usual icon of a database: three disks.
 fn icon() -> String {
     let mut svg =
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="#336791">"##.to_owned();

@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a request, and the answer that the specification has for it.
+//! The errors of requests, and the specification's answers for them.
 
 use std::error::Error as _;
 
@@ -9,28 +9,28 @@ use axum::{
 };
 use service_catalog::osb::ErrorResponse;
 
-/// A request that was not fulfilled. The text is shown to users.
+/// The error of a request. Platforms show its text to users.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     BadRequest(String),
-    /// User and password are missing or wrong.
-    #[error("the user or the password is wrong")]
+    /// The credentials are missing or wrong.
+    #[error("wrong username or password")]
     Unauthorized,
-    /// What the request works on does not exist.
+    /// The request's object does not exist.
     #[error("{0} does not exist")]
     NotFound(&'static str),
-    /// The same id is used for something else.
+    /// The id exists with other attributes.
     #[error("{0} exists with other attributes")]
     Conflict(&'static str),
-    /// What was to be deleted does not exist.
+    /// The object to delete does not exist.
     #[error("it does not exist (any more)")]
     Gone,
-    /// The platform speaks another major version of the API.
-    #[error("this broker speaks version 2 of the Open Service Broker API, the platform asked for {0}")]
+    /// The platform uses another major version of the API.
+    #[error("this broker supports version 2 of the Open Service Broker API, the platform sent {0}")]
     Version(String),
-    /// The plan works asynchronously only.
+    /// The plan only works asynchronously.
     #[error("this plan requires client support for asynchronous service operations")]
     AsyncRequired,
     /// Another operation must end first.
@@ -39,13 +39,13 @@ pub enum Error {
     /// The platform's copy of the catalog is out of date.
     #[error("the maintenance information of the plan has changed")]
     MaintenanceInfoConflict,
-    /// The request is well-formed and still cannot be fulfilled.
+    /// The request is valid, but the broker cannot fulfil it.
     #[error("{0}")]
     Unprocessable(String),
-    /// PostgreSQL did not do what it was told.
+    /// PostgreSQL failed.
     #[error("PostgreSQL: {}", message(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// The broker is wrong.
+    /// A defect of the broker.
     #[error("{0}")]
     Internal(String),
 }
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// The word that platforms look for. The specification defines no others.
+    /// The error code for platforms. The specification defines no others.
     fn code(&self) -> Option<&'static str> {
         match self {
             Self::AsyncRequired => Some(ErrorResponse::ASYNC_REQUIRED),
@@ -82,7 +82,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::error!(error = %self, "a request failed");
+            tracing::error!(error = %self, "request failed");
         }
         let body = ErrorResponse {
             error: self.code().map(str::to_owned),
@@ -93,7 +93,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// What the server said or, if it did not, what is wrong with the connection.
+/// The server's message or, without one, the error of the connection.
 fn message(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(error), _) => error.message().to_owned(),

@@ -1,15 +1,15 @@
-//! An Open Service Broker for PostgreSQL, small enough to be read in one sitting and meant to be copied.
+//! An Open Service Broker for PostgreSQL: small enough to read in one sitting, and meant to be copied.
 //!
 //! An instance is a database (or a schema in a shared one), a binding is a role that can log in to it. From
 //! the request down to the server:
 //!
-//! * [`api`] speaks HTTP: routes, headers, status codes,
-//! * [`broker`] decides what a request means for what is already there,
-//! * [`store`] remembers instances and bindings, [`postgres`] makes and removes the real things,
-//! * [`catalog`] is what is on offer. A broker of your own starts there and in [`postgres`].
+//! * [`api`] is the HTTP layer: routes, headers, status codes,
+//! * [`broker`] decides the effect of each request,
+//! * [`store`] persists instances and bindings, [`postgres`] creates and removes databases, schemas and roles,
+//! * [`catalog`] has the services and plans. Your own broker starts there and in [`postgres`].
 //!
-//! The broker keeps nothing in memory: everything it promised is in the same PostgreSQL server, so it may be
-//! killed at any moment and run in several copies.
+//! The broker keeps no state in memory: all of it is in the same PostgreSQL server. So it may be killed at any
+//! moment, and several replicas may run.
 
 mod api;
 mod broker;
@@ -43,16 +43,16 @@ use crate::{
 #[derive(Parser)]
 #[command(name = "postgresql-broker")]
 struct Args {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// The server to work on, as a superuser: `postgresql://user:password@host:port/database`.
+    /// The server to manage, as a superuser: `postgresql://user:password@host:port/database`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: tokio_postgres::Config,
-    /// The host that applications are told [default: the one of the database URL].
+    /// The host in the credentials of applications [default: that of the database URL].
     #[arg(long, env = "PUBLIC_HOST")]
     public_host: Option<String>,
-    /// The port that applications are told [default: the one of the database URL].
+    /// The port in the credentials of applications [default: that of the database URL].
     #[arg(long, env = "PUBLIC_PORT")]
     public_port: Option<u16>,
     /// The user that platforms authenticate as.
@@ -64,7 +64,7 @@ struct Args {
     /// A file with the password of that user; a line break at its end is ignored.
     #[arg(long, env = "BROKER_PASSWORD_FILE", conflicts_with = "password")]
     password_file: Option<PathBuf>,
-    /// Seconds by which asynchronous operations are drawn out, for show.
+    /// An artificial delay of asynchronous operations, in seconds.
     #[arg(long, env = "ASYNC_DELAY", default_value_t = 2)]
     async_delay: u64,
 }
@@ -125,15 +125,15 @@ async fn main() -> io::Result<()> {
     }
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    // Requests are finished before the end; operations in the background need not be, the next start resumes
+    // A graceful shutdown finishes requests. Background operations may be interrupted: the next start resumes
     // them.
     axum::serve(listener, api::router(broker, credentials)).with_graceful_shutdown(stop).await
 }
 
-/// Prepares the server and resumes what was interrupted, as soon as PostgreSQL answers.
+/// Prepares the server and resumes interrupted operations, as soon as PostgreSQL answers.
 async fn start(broker: &Arc<Broker>) {
     while let Err(error) = broker.start().await {
-        tracing::warn!(%error, "PostgreSQL is not ready");
+        tracing::warn!(%error, "PostgreSQL is not ready, retrying");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

@@ -1,5 +1,5 @@
-//! Names of databases, schemas and roles. They follow from the platform's ids, which may be any text, and are
-//! therefore hashes of them: no id can be too long, contain a quote or be the name of something else.
+//! The names of databases, schemas and roles. They are hashes of the platform's ids, which may be any text: so no
+//! id can be too long, contain a quote, or collide with another name.
 
 use std::fmt;
 
@@ -7,35 +7,33 @@ use uuid::Uuid;
 
 const NAMESPACE: Uuid = Uuid::from_u128(0x94f1_6339_a53e_49c6_bd03_de42_c71b_574d);
 
-/// The name of something in PostgreSQL: lower-case letters, digits and underscores. Displayed quoted, for
-/// SQL.
+/// A name in PostgreSQL: lower-case letters, digits and underscores. `Display` quotes it for SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identifier(String);
 
 impl Identifier {
-    /// What the instance's database (or schema) and the role that owns it are called.
+    /// The name of the instance's database (or schema), and of the role that owns it.
     pub fn of_instance(instance_id: &str) -> Self {
         Self(format!("osb_{}", hash(instance_id).simple()))
     }
 
-    /// What the role that may only read the instance is called.
+    /// The name of the role that may only read the instance.
     pub fn of_reader(instance_id: &str) -> Self {
         Self(format!("osb_{}_reader", hash(instance_id).simple()))
     }
 
-    /// What the role of a binding is called. Two instances may have bindings of the same id.
+    /// The name of a binding's role. Two instances may have bindings with the same id.
     pub fn of_binding(instance_id: &str, binding_id: &str) -> Self {
         let id = Uuid::new_v5(&hash(instance_id), binding_id.as_bytes());
         Self(format!("osb_b_{}", id.simple()))
     }
 
-    /// What the database is called that holds the schemas of the schema service, and the role that may enter
-    /// it.
+    /// The name of the database for the schemas of the schema service, and of the role that may connect to it.
     pub fn shared() -> Self {
         Self("osb_shared".to_owned())
     }
 
-    /// The bare name, for everything but SQL.
+    /// The bare name, for uses other than SQL.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,8 +1,7 @@
-//! Databases, schemas and roles. Everything here may be done twice, or again after it was interrupted
-//! anywhere.
+//! Databases, schemas and roles. Every function here is idempotent, even after an interruption at any point.
 //!
-//! An instance has two roles that nobody logs in as: one owns everything in it, one may read everything. A
-//! binding's role is a member of one of them. Its sessions act as the owner from the start, so whatever one
+//! An instance has two roles without a login: one owns everything in it, the other one may read everything. A
+//! binding's role is a member of one of them. Its sessions act as the owner from the start, so everything that one
 //! binding creates belongs to all of them, and outlives it.
 
 use std::{iter, sync::Arc, time::Duration};
@@ -16,14 +15,13 @@ use crate::{
     naming::Identifier,
 };
 
-/// How many requests use the server at the same time; the others wait.
+/// How many requests may use the server at the same time; the others wait.
 const REQUESTS_AT_A_TIME: usize = 16;
 
-/// How long the server may take to answer at all.
+/// The timeout for connections to the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Nothing waits for ever for what somebody else has locked, and the server does not log statements, which
-/// contain passwords.
+/// Waits for locks time out, and the server does not log statements, which contain passwords.
 const OPTIONS: &str = "-c lock_timeout=10s -c log_statement=none -c log_min_duration_statement=-1 \
                        -c log_min_error_statement=panic";
 
@@ -33,7 +31,7 @@ pub struct Server {
     places: Arc<Semaphore>,
 }
 
-/// Where an instance is, and to whom it belongs.
+/// The place of an instance, and the roles that it belongs to.
 pub struct Home {
     pub database: Identifier,
     pub schema: Option<Identifier>,
@@ -42,7 +40,7 @@ pub struct Home {
 }
 
 impl Home {
-    /// Where the instance is or would be.
+    /// The place of an instance, whether it exists or not.
     pub fn new(kind: Kind, instance_id: &str) -> Self {
         let name = Identifier::of_instance(instance_id);
         let (database, schema) = match kind {
@@ -52,7 +50,7 @@ impl Home {
         Self { database, schema, owner: name, reader: Identifier::of_reader(instance_id) }
     }
 
-    /// The SQL that makes the role of a binding.
+    /// The SQL that creates the role of a binding.
     pub fn binding_role(&self, role: &Identifier, password: &str, read_only: bool) -> String {
         let Self { database, schema, owner, reader } = self;
         let group = if read_only { reader } else { owner };
@@ -64,7 +62,7 @@ impl Home {
         iter::once(create).chain(settings).collect()
     }
 
-    /// The SQL that lets the readers read what the owner will create.
+    /// The SQL that lets the readers read the owner's future schemas, tables and sequences.
     fn default_privileges(&self) -> String {
         let Self { owner, reader, .. } = self;
         let privileges = ["USAGE ON SCHEMAS", "SELECT ON TABLES", "SELECT ON SEQUENCES"];
@@ -87,8 +85,8 @@ impl Server {
         Self { config, places: Arc::new(Semaphore::new(REQUESTS_AT_A_TIME)) }
     }
 
-    /// A connection of its own for one request: it holds the request's lock, and nothing of it is left over
-    /// for the next one.
+    /// A connection for one request only: it holds the request's lock, and no session state is left for the next
+    /// one.
     pub async fn admin(&self) -> Result<Client, Error> {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|error| Error::Internal(error.to_string()))?;
@@ -105,7 +103,7 @@ impl Server {
         }
     }
 
-    /// Makes what all instances share.
+    /// Creates the objects that all instances share.
     pub async fn prepare(&self, admin: &Client) -> Result<(), Error> {
         let shared = Identifier::shared();
         unless_exists(admin, &format!("CREATE ROLE {shared} NOLOGIN")).await?;
@@ -118,7 +116,7 @@ impl Server {
         self.execute_inside(&shared, "REVOKE ALL ON SCHEMA public FROM PUBLIC;").await
     }
 
-    /// Makes the instance.
+    /// Creates the instance.
     pub async fn create(&self, admin: &Client, home: &Home) -> Result<(), Error> {
         for role in home.groups() {
             unless_exists(admin, &format!("CREATE ROLE {role} NOLOGIN")).await?;
@@ -146,7 +144,7 @@ impl Server {
 
     async fn create_database(&self, admin: &Client, home: &Home) -> Result<(), Error> {
         let Home { database, owner, reader, .. } = home;
-        // `template0`, because nobody can be connected to it, which would make this fail.
+        // `template0`, because it accepts no connections, and an open one would make this fail.
         unless_exists(admin, &format!("CREATE DATABASE {database} OWNER {owner} TEMPLATE template0")).await?;
         let sql = format!(
             "REVOKE ALL ON DATABASE {database} FROM PUBLIC;
@@ -155,7 +153,7 @@ impl Server {
         Ok(admin.batch_execute(&sql).await?)
     }
 
-    /// Makes room for what is asked for, and sets up what the plan promises.
+    /// Applies the plan's settings and the user's parameters.
     pub async fn configure(
         &self,
         admin: &Client,
@@ -174,7 +172,7 @@ impl Server {
         Ok(admin.batch_execute(&sql).await?)
     }
 
-    /// Ends all that these roles do, for ever, and hands over what they own. The roles themselves are left.
+    /// Ends the sessions of these roles, prevents new ones, and reassigns what they own. The roles themselves stay.
     pub async fn retire(&self, admin: &Client, home: &Home, roles: &[Identifier]) -> Result<(), Error> {
         let roles = existing(admin, roles).await?;
         for role in &roles {
@@ -193,7 +191,7 @@ impl Server {
         Ok(())
     }
 
-    /// Removes the instance with all that is in it. The roles are left.
+    /// Removes the instance with all its data. The roles stay.
     pub async fn destroy(&self, admin: &Client, home: &Home) -> Result<(), Error> {
         let Some(schema) = &home.schema else {
             let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", home.database);
@@ -213,7 +211,7 @@ impl Server {
     }
 }
 
-/// Drops those of the roles that exist. What they own elsewhere must be gone.
+/// Drops those of the roles that exist. They must own nothing any more.
 pub async fn drop_roles(admin: &impl GenericClient, roles: &[Identifier]) -> Result<(), Error> {
     for role in existing(admin, roles).await? {
         admin.batch_execute(&format!("DROP OWNED BY {role}; DROP ROLE {role};")).await?;
@@ -246,7 +244,7 @@ async fn connect(
     tokio::spawn(async move {
         let _place = place;
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to PostgreSQL broke");
+            tracing::debug!(%error, "connection to PostgreSQL broke");
         }
     });
     Ok(client)

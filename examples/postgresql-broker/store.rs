@@ -1,6 +1,5 @@
-//! What the broker remembers: instances and bindings, in the schema `service_broker` of the database that it
-//! connects to. It is in the server that it is about, so that creating a role and remembering it is one
-//! transaction.
+//! The records of instances and bindings, in the schema `service_broker` of the database that the broker connects
+//! to. They are in the server that they describe, so that creating a role and its record is one transaction.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use service_catalog::osb::OperationState;
@@ -27,19 +26,19 @@ const TABLES: &str = "
         PRIMARY KEY (instance_id, id)
     );";
 
-/// An instance, from the moment that it was asked for until it is gone.
+/// An instance, from the request to provision it until it is removed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Instance {
     pub settings: Settings,
-    /// Whether it is ready for use: not before it is provisioned, and not from when it is to go.
+    /// Whether it is ready for use: from the end of its provision to the request to deprovision it.
     pub provisioned: bool,
-    /// The version of the plan's setup that it has.
+    /// The version of its plan's setup.
     pub maintenance_version: Option<String>,
-    /// What is being done with it, or was done last.
+    /// Its current or last operation.
     pub operation: Operation,
 }
 
-/// What shapes an instance: two requests with the same settings are the same request.
+/// The settings of an instance: a request with the same settings is a repetition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     pub service_id: String,
@@ -47,28 +46,28 @@ pub struct Settings {
     pub parameters: InstanceParameters,
 }
 
-/// Something that is done with an instance. It is saved before it begins and saved again when it has ended:
-/// what is found in progress without anybody working on it is simply begun again.
+/// An operation on an instance. It is saved before it begins, and again when it has ended. An interrupted one is
+/// still in progress, and simply begins again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Operation {
     pub task: Task,
     pub state: OperationState,
-    /// What platforms poll with.
+    /// The key that platforms poll with.
     pub key: String,
     /// Why it failed.
     pub failure: Option<String>,
 }
 
-/// What an operation is to achieve.
+/// The goal of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {
     Provision,
-    /// To these settings; the instance keeps its own until then.
+    /// To these settings; the instance keeps its own until the end.
     Update(Settings),
     Deprovision,
 }
 
-/// How the key of every deprovisioning begins, so that it is known when nothing else is left of the instance.
+/// The prefix of a deprovision's key, which identifies it when the record of the instance is gone.
 pub const DEPROVISION: &str = "deprovision";
 
 impl Operation {
@@ -93,23 +92,23 @@ impl Operation {
     }
 }
 
-/// A binding. There is no half of one: its role and this record appear and disappear together. It has no
-/// `Debug`, so that the password is never logged.
+/// A binding. One transaction creates, and another one removes, its role and this record. It has no `Debug`, so that
+/// the password is never logged.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Binding {
     pub parameters: BindingParameters,
-    /// The binding that it was rotated from.
+    /// Its predecessor, if it is from a rotation.
     pub predecessor: Option<String>,
-    /// Kept because platforms may ask for the credentials again.
+    /// Stored because platforms may fetch the credentials again.
     pub password: String,
 }
 
-/// Makes the tables.
+/// Creates the tables.
 pub async fn prepare(admin: &Client) -> Result<(), Error> {
     Ok(admin.batch_execute(TABLES).await?)
 }
 
-/// The instances with an operation that began and never ended.
+/// The ids of instances whose operation was interrupted.
 pub async fn unfinished(admin: &Client) -> Result<Vec<String>, Error> {
     let query =
         "SELECT id FROM service_broker.instances WHERE document->'operation'->>'state' = 'in progress'";
@@ -117,29 +116,29 @@ pub async fn unfinished(admin: &Client) -> Result<Vec<String>, Error> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The instance, if there is one.
+/// The instance, if it exists.
 pub async fn instance(admin: &Client, id: &str) -> Result<Option<Instance>, Error> {
     let query = "SELECT document::text FROM service_broker.instances WHERE id = $1";
     let row = admin.query_opt(query, &[&id]).await?;
     row.map(|row| parse(row.try_get(0)?)).transpose()
 }
 
-/// The binding, if there is one.
+/// The binding, if it exists.
 pub async fn binding(admin: &Client, instance_id: &str, id: &str) -> Result<Option<Binding>, Error> {
     let query = "SELECT document::text FROM service_broker.bindings WHERE instance_id = $1 AND id = $2";
     let row = admin.query_opt(query, &[&instance_id, &id]).await?;
     row.map(|row| parse(row.try_get(0)?)).transpose()
 }
 
-/// An instance that nobody else changes until this is dropped, neither in this process nor in another copy of
-/// the broker: the lock belongs to the connection, and goes with it even if the broker is killed.
+/// An exclusive lock on an instance, against other requests of this process and of other replicas. It belongs to the
+/// database connection, so it is released even if the broker is killed.
 pub struct Locked {
     pub admin: Client,
     pub id: String,
 }
 
 impl Locked {
-    /// Waits for whoever works on the instance, but not for ever.
+    /// Waits for the lock, with a timeout.
     pub async fn new(server: &Server, id: &str) -> Result<Self, Error> {
         let admin = server.admin().await?;
         let lock = admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", &[&id]).await;
@@ -172,7 +171,7 @@ impl Locked {
         Ok(())
     }
 
-    /// Remembers the binding and makes its role, or neither.
+    /// Saves the binding and creates its role, in one transaction.
     pub async fn create_binding(&mut self, id: &str, binding: &Binding, role: &str) -> Result<(), Error> {
         let transaction = self.admin.transaction().await?;
         let statement = "INSERT INTO service_broker.bindings VALUES ($1, $2, $3::text::jsonb)";
@@ -181,7 +180,7 @@ impl Locked {
         Ok(transaction.commit().await?)
     }
 
-    /// Forgets the binding and drops its role, or neither.
+    /// Deletes the binding's record and drops its role, in one transaction.
     pub async fn delete_binding(&mut self, id: &str, role: &Identifier) -> Result<(), Error> {
         let transaction = self.admin.transaction().await?;
         let statement = "DELETE FROM service_broker.bindings WHERE instance_id = $1 AND id = $2";
@@ -189,7 +188,7 @@ impl Locked {
         finish(transaction, std::slice::from_ref(role)).await
     }
 
-    /// Forgets the instance and its bindings and drops these roles, or nothing of it.
+    /// Deletes the records of the instance and its bindings and drops these roles, in one transaction.
     pub async fn delete(&mut self, roles: &[Identifier]) -> Result<(), Error> {
         let transaction = self.admin.transaction().await?;
         transaction.execute("DELETE FROM service_broker.instances WHERE id = $1", &[&self.id]).await?;
@@ -204,9 +203,9 @@ async fn finish(transaction: Transaction<'_>, roles: &[Identifier]) -> Result<()
 
 fn text(document: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(document)
-        .map_err(|error| Error::Internal(format!("cannot write a record: {error}")))
+        .map_err(|error| Error::Internal(format!("cannot serialise a record: {error}")))
 }
 
 fn parse<T: DeserializeOwned>(document: &str) -> Result<T, Error> {
-    serde_json::from_str(document).map_err(|error| Error::Internal(format!("cannot read a record: {error}")))
+    serde_json::from_str(document).map_err(|error| Error::Internal(format!("cannot parse a record: {error}")))
 }

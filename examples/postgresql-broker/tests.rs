@@ -1,4 +1,4 @@
-//! The broker as platforms see it, on a PostgreSQL server that every test starts for itself.
+//! The broker from a platform's view. Each test starts its own PostgreSQL server.
 
 mod application;
 mod asynchronous;

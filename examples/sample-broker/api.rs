@@ -47,7 +47,7 @@ pub fn router(broker: Broker) -> Router {
         .with_state(Arc::new(Mutex::new(broker)))
 }
 
-/// Lets in who speaks a version of the API that we understand, and logs what is answered.
+/// Rejects requests of an unsupported API version, and logs the answers.
 async fn admit(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = if speaks_our_version(request.headers()) {
@@ -71,7 +71,7 @@ async fn provision(
     request: Body<ProvisionRequest>,
 ) -> Result<Response, Error> {
     let ProvisionRequest { service_id, plan_id, parameters, context, .. } = read(request)?;
-    // The context says for whom it is.
+    // The context identifies the customer.
     let customer = if context.is_null() { id.clone() } else { context.to_string() };
     let settings = (service_id.as_str(), Settings { plan_id, parameters });
     let done = lock(&broker).provision(&id, settings, customer, query.accepts_incomplete, Instant::now())?;
@@ -118,12 +118,12 @@ async fn fetch_instance(
 
 async fn last_operation(State(broker): Shared, Path(id): Path<String>) -> Result<Json<LastOperation>, Error> {
     let (action, state) = lock(&broker).last_operation(&id, Instant::now())?;
-    let said = match state {
+    let state_text = match state {
         osb::OperationState::InProgress => "is in progress",
         osb::OperationState::Succeeded => "has succeeded",
-        osb::OperationState::Failed => "has failed, as it was made to",
+        osb::OperationState::Failed => "has failed, as this service does by design",
     };
-    let description = format!("the {} {said}", name(action));
+    let description = format!("the {} {state_text}", name(action));
     Ok(Json(LastOperation { description: Some(description), ..LastOperation::from(state) }))
 }
 
@@ -156,7 +156,7 @@ async fn unbind(
     Ok(Json(DeletionResponse {}))
 }
 
-/// Nobody panics while they hold it.
+/// The mutex is never poisoned, because no code panics while it holds it.
 fn lock(broker: &Mutex<Broker>) -> MutexGuard<'_, Broker> {
     broker.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -165,7 +165,7 @@ fn read<T>(body: Body<T>) -> Result<T, Error> {
     body.map(|Json(body)| body).map_err(|rejection| Error::BadRequest(rejection.body_text()))
 }
 
-/// Every deletion has to.
+/// Every deletion has to name service and plan.
 fn must_name_a_plan(broker: &Broker, PlanQuery { service_id, plan_id }: &PlanQuery) -> Result<(), Error> {
     if service_id.is_empty() || plan_id.is_empty() {
         return Err(Error::BadRequest("service_id and plan_id are required".to_owned()));

@@ -1,4 +1,4 @@
-//! What a request means for what is already there. Time comes in with each request.
+//! The state of the broker, and the effect of each request on it. The current time is a parameter of each request.
 
 use std::{
     collections::BTreeMap,
@@ -14,32 +14,32 @@ use crate::{
     instance::{Instance, Operation, Settings},
 };
 
-/// How long things take.
+/// The settings for delays and failures.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// An asynchronous operation.
+    /// The duration of an asynchronous operation.
     pub delay: Duration,
-    /// How often that fails which fails only at first.
+    /// How often an operation with a `5x` fault fails.
     pub failures: u32,
 }
 
-/// The broker, and all that it knows.
+/// The broker, and its state.
 pub struct Broker {
     services: Vec<Service>,
     pace: Pace,
     instances: BTreeMap<String, Instance>,
-    /// How often something has failed for a customer. Platforms try again under another id, so it is not counted by that.
+    /// The failures so far, by customer. Platforms retry with another instance id, so that cannot be the key.
     failed: BTreeMap<(String, Action), u32>,
 }
 
-/// What came of a request that changes something.
+/// The outcome of a request that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// It was so already.
+    /// Nothing had to be changed.
     Already,
-    /// It is so now.
+    /// The change is done.
     Now,
-    /// It has begun.
+    /// The asynchronous operation has begun.
     Begun(Action),
 }
 
@@ -49,7 +49,7 @@ impl Broker {
         Self { services, pace, instances: BTreeMap::new(), failed: BTreeMap::new() }
     }
 
-    /// What it offers.
+    /// Its services.
     pub fn services(&self) -> &[Service] {
         &self.services
     }
@@ -61,7 +61,7 @@ impl Broker {
         service.ok_or_else(|| Error::BadRequest("the catalog has no such service_id and plan_id".to_owned()))
     }
 
-    /// Makes an instance.
+    /// Provisions an instance.
     pub fn provision(
         &mut self,
         id: &str,
@@ -82,14 +82,14 @@ impl Broker {
                 return Ok(Done::Begun(Action::Provision));
             }
             Some(there) if there.provisioned => return Ok(Done::Already),
-            // What a failed attempt has left is made anew.
+            // Replace the remains of a failed attempt.
             Some(_) | None => {}
         }
         self.instances.insert(id.to_owned(), Instance::new(service, customer, settings.clone()));
         self.begin(id, Action::Provision, settings, now)
     }
 
-    /// Changes an instance: its plan, its parameters, or both.
+    /// Updates an instance: its plan, its parameters, or both.
     pub fn update(
         &mut self,
         id: &str,
@@ -100,7 +100,7 @@ impl Broker {
         let instance = self.provisioned(id, now)?;
         instance.service.admit(accepts_incomplete)?;
         if instance.service.offering.id != service_id {
-            return Err(Error::BadRequest("the instance is of another service_id".to_owned()));
+            return Err(Error::BadRequest("the instance has another service_id".to_owned()));
         }
         let settings = Settings {
             plan_id: plan_id.unwrap_or_else(|| instance.settings.plan_id.clone()),
@@ -116,7 +116,7 @@ impl Broker {
         }
     }
 
-    /// Removes an instance, and with it its bindings. What was going on with it is given up.
+    /// Deprovisions an instance with its bindings. An operation in progress is cancelled.
     pub fn deprovision(&mut self, id: &str, accepts_incomplete: bool, now: Instant) -> Result<Done, Error> {
         self.catch_up(id, now);
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
@@ -128,7 +128,7 @@ impl Broker {
         self.begin(id, Action::Deprovision, settings, now)
     }
 
-    /// How the last operation on an instance stands.
+    /// The action and state of the last operation on an instance.
     pub fn last_operation(&mut self, id: &str, now: Instant) -> Result<(Action, OperationState), Error> {
         self.catch_up(id, now);
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
@@ -140,13 +140,13 @@ impl Broker {
         }
     }
 
-    /// What an instance is like: its service and what was wished.
+    /// The service and the settings of an instance.
     pub fn instance(&mut self, id: &str, now: Instant) -> Result<(&str, &Settings), Error> {
         let instance = self.provisioned(id, now)?;
         Ok((&instance.service.offering.id, &instance.settings))
     }
 
-    /// Makes a binding.
+    /// Creates a binding.
     pub fn bind(
         &mut self,
         id: &str,
@@ -177,14 +177,14 @@ impl Broker {
         Ok((parameters.clone(), instance.credentials()))
     }
 
-    /// Removes a binding.
+    /// Deletes a binding.
     pub fn unbind(&mut self, id: &str, binding: &str, now: Instant) -> Result<(), Error> {
         self.catch_up(id, now);
         let instance = self.instances.get_mut(id).ok_or(Error::Gone)?;
         instance.bindings.remove(binding).map(drop).ok_or(Error::Gone)
     }
 
-    /// Begins an operation, and ends it unless it takes a while.
+    /// Begins an operation, and also ends it if it is synchronous.
     fn begin(&mut self, id: &str, action: Action, settings: Settings, now: Instant) -> Result<Done, Error> {
         let instance = self.instances.get(id).ok_or(Error::Gone)?;
         let (service, customer) = (instance.service.clone(), instance.customer.clone());
@@ -200,14 +200,15 @@ impl Broker {
         let Some(status) = fault else {
             return Ok(Done::Now);
         };
-        // Who is refused has nothing. After any other failure there is something left, as in real life.
+        // A refused provision leaves nothing. Any other failure leaves an orphan, as with real brokers.
         if action == Action::Provision && status.is_client_error() {
             self.instances.remove(id);
         }
         Err(Error::Scripted(status))
     }
 
-    /// Brings an instance up to date. Once somebody has had a whole life, everything fails for them anew.
+    /// Ends an operation whose time has come. After the removal of a provisioned instance, its customer's `5x` faults
+    /// start again.
     fn catch_up(&mut self, id: &str, now: Instant) {
         if !self.instances.get_mut(id).is_some_and(|instance| instance.catch_up(now)) {
             return;
@@ -217,7 +218,7 @@ impl Broker {
         }
     }
 
-    /// The status with which this fails now, if it does.
+    /// The status with which this action fails now, if it does; counts the attempt.
     fn next_failure(&mut self, service: &Service, customer: String, action: Action) -> Option<StatusCode> {
         let fault = service.fault(action)?;
         let times = self.failed.entry((customer, action)).or_default();

@@ -1,4 +1,4 @@
-//! What the brokers offer, and how it fails.
+//! The brokers' services, and their faults.
 
 mod test;
 mod user_provided;
@@ -12,17 +12,17 @@ use service_catalog::osb::{
 
 use crate::error::Error;
 
-/// Which of the two brokers this is.
+/// The two catalogs.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Catalog {
-    /// What goes in as parameters comes out as credentials.
+    /// The parameters become the credentials.
     UserProvided,
     /// Services that fail as their names say.
     Test,
 }
 
 impl Catalog {
-    /// What it offers.
+    /// The services of this catalog.
     pub fn services(self) -> Vec<Service> {
         match self {
             Self::UserProvided => user_provided::services(),
@@ -31,57 +31,57 @@ impl Catalog {
     }
 }
 
-/// A service, and how it behaves.
+/// A service, and its behaviour.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// What the catalog says of it.
+    /// Its entry in the catalog.
     pub offering: osb::Service,
-    /// Operations on instances take a while.
+    /// Whether operations on instances are asynchronous.
     pub asynchronous: bool,
-    /// What fails; everything else succeeds.
+    /// Its faults; every other operation succeeds.
     pub faults: &'static [Fault],
 }
 
-/// What a platform asks of an instance.
+/// A platform's request for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
-    /// To be made.
+    /// Provision it.
     Provision,
-    /// To be changed.
+    /// Update it.
     Update,
-    /// To be removed.
+    /// Deprovision it.
     Deprovision,
-    /// How far it is.
+    /// Poll its last operation.
     Poll,
 }
 
-/// A failure that belongs to a service.
+/// A fault of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
-    /// What fails.
+    /// The request that fails.
     pub action: Action,
     /// How often.
     pub times: Times,
-    /// The status of the answer. An asynchronous operation is accepted, and said to have failed when it is over.
+    /// The status of the answer. An asynchronous operation is accepted, and ends in the state `failed`.
     pub status: StatusCode,
 }
 
 /// How often something fails.
 #[derive(Clone, Copy, Debug)]
 pub enum Times {
-    /// As often as it is tried.
+    /// At every attempt.
     Always,
-    /// As often as the broker was told at its start, and then no more.
+    /// At the first attempts, as many as `--failures` says.
     AtFirst,
 }
 
 impl Service {
-    /// Refuses a platform that will not wait.
+    /// Rejects a platform that does not support asynchronous operations.
     pub fn admit(&self, accepts_incomplete: bool) -> Result<(), Error> {
         if self.asynchronous && !accepts_incomplete { Err(Error::AsyncRequired) } else { Ok(()) }
     }
 
-    /// How it fails in this respect, if it does.
+    /// Its fault at this action, if any.
     pub fn fault(&self, action: Action) -> Option<&'static Fault> {
         self.faults.iter().find(|fault| fault.action == action)
     }
@@ -93,7 +93,7 @@ pub fn document(services: &[Service]) -> osb::Catalog {
     osb::Catalog { services, ..osb::Catalog::default() }
 }
 
-/// What all services have in common.
+/// An entry with the fields that all services have in common.
 fn offering(id: String, name: &str, description: String, plans: Vec<Plan>) -> osb::Service {
     osb::Service {
         id,
@@ -108,7 +108,7 @@ fn offering(id: String, name: &str, description: String, plans: Vec<Plan>) -> os
     }
 }
 
-/// The schemas of plans that say which parameters they take.
+/// The schemas of the plans that have some.
 fn schemas() -> Schemas {
     let text = |description: &str| json!({ "description": description, "type": "string" });
     let parameters = json!({

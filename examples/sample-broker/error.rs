@@ -1,4 +1,4 @@
-//! Everything that can go wrong with a request, and the answer that the specification has for it.
+//! The errors of requests, and the specification's answers for them.
 
 use axum::{
     Json,
@@ -7,31 +7,31 @@ use axum::{
 };
 use service_catalog::osb::ErrorResponse;
 
-/// A request that was not fulfilled. The text is shown to users.
+/// The error of a request. Platforms show its text to users.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     BadRequest(String),
-    /// What the request works on does not exist.
+    /// The request's object does not exist.
     #[error("{0} does not exist")]
     NotFound(&'static str),
-    /// The same id is used for something else.
+    /// The id exists with other attributes.
     #[error("{0} exists with other attributes")]
     Conflict(&'static str),
-    /// What was to be deleted does not exist.
+    /// The object to delete does not exist.
     #[error("it does not exist (any more)")]
     Gone,
-    /// The platform speaks another major version of the API, or does not say which.
-    #[error("this broker speaks version 2 of the Open Service Broker API")]
+    /// The platform uses another major version of the API, or sends none.
+    #[error("this broker supports version 2 of the Open Service Broker API")]
     Version,
-    /// The service works asynchronously only.
+    /// The service only works asynchronously.
     #[error("this service requires client support for asynchronous operations")]
     AsyncRequired,
     /// Another operation must end first.
     #[error("another operation on this instance is in progress")]
     Concurrency,
-    /// The service is there to fail.
+    /// A fault of the catalog.
     #[error("this service is made to fail like this")]
     Scripted(StatusCode),
 }

@@ -1,5 +1,5 @@
-//! An instance, and the last operation on it. Nothing goes on in the background: what has come to its end since somebody
-//! looked last is made up for when somebody looks again.
+//! An instance, and the last operation on it. There are no background tasks: each request first ends the operations
+//! whose time has come.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -8,15 +8,15 @@ use service_catalog::osb::{OperationState, SecretObject};
 
 use crate::catalog::{Action, Service};
 
-/// An instance, made or half-made.
+/// An instance, provisioned or not yet.
 pub struct Instance {
-    /// What it is an instance of.
+    /// Its service.
     pub service: Service,
-    /// For whom it is.
+    /// The customer that it belongs to.
     pub customer: String,
-    /// What it is like.
+    /// Its settings.
     pub settings: Settings,
-    /// It has been made, and can be used.
+    /// Whether it is provisioned, and can be used.
     pub provisioned: bool,
     /// The last operation.
     pub operation: Operation,
@@ -24,47 +24,47 @@ pub struct Instance {
     pub bindings: BTreeMap<String, Option<SecretObject>>,
 }
 
-/// What an instance is to be like.
+/// The settings of an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// The plan.
     pub plan_id: String,
-    /// The parameters, if there are any.
+    /// The parameters, if any.
     pub parameters: Option<SecretObject>,
 }
 
 /// An operation on an instance.
 #[derive(Clone)]
 pub struct Operation {
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// What the instance is like afterwards.
+    /// The settings of the instance after it.
     pub settings: Settings,
-    /// Until when it is under way; nothing if it is over.
+    /// The end of the operation; `None` when it is over.
     pub until: Option<Instant>,
-    /// It will not succeed, or has not.
+    /// Whether it fails.
     pub fails: bool,
 }
 
 impl Instance {
-    /// One that is still to be made.
+    /// An instance that is not provisioned yet.
     pub fn new(service: Service, customer: String, settings: Settings) -> Self {
         let operation =
             Operation { action: Action::Provision, settings: settings.clone(), until: None, fails: false };
         Self { service, customer, settings, provisioned: false, operation, bindings: BTreeMap::new() }
     }
 
-    /// Whether an operation is under way.
+    /// Whether an operation is in progress.
     pub fn is_busy(&self) -> bool {
         self.operation.until.is_some()
     }
 
-    /// Whether this operation is under way.
+    /// Whether an operation of this kind is in progress.
     pub fn is_busy_with(&self, action: Action) -> bool {
         self.is_busy() && self.operation.action == action
     }
 
-    /// How the last operation stands.
+    /// The state of the last operation.
     pub fn state(&self) -> OperationState {
         match self.operation {
             Operation { until: Some(_), .. } => OperationState::InProgress,
@@ -73,7 +73,7 @@ impl Instance {
         }
     }
 
-    /// Does what an operation was for, if its time has come. Says whether the instance is gone then.
+    /// Ends an operation whose time has come. Returns whether the instance is removed by it.
     pub fn catch_up(&mut self, now: Instant) -> bool {
         if self.operation.until.is_none_or(|until| until > now) {
             return false;
@@ -89,7 +89,7 @@ impl Instance {
         false
     }
 
-    /// What applications are told: what the user said, or something that is easily recognised.
+    /// The credentials for applications: those of the parameters, or fixed ones that are easy to recognise.
     pub fn credentials(&self) -> SecretObject {
         let given = self
             .settings

@@ -1,16 +1,17 @@
-//! Sample Open Service Brokers that need nothing and hand out nothing: for walkthroughs, and for watching how a platform
-//! copes with failure. `--catalog` chooses one of two:
+//! Sample Open Service Brokers without a backend: for walkthroughs, and for watching how a platform handles failures.
+//! `--catalog` selects one of two:
 //!
-//! * `user-provided`: what users put in as parameters comes out as credentials;
-//! * `test`: services that fail in the ways that their names say.
+//! * `user-provided`: the users' parameters become the credentials;
+//! * `test`: services that fail as their names say.
 //!
 //! From the request down:
 //!
-//! * [`api`] speaks HTTP: routes, headers, status codes,
-//! * [`broker`] decides what a request means for what is already there, [`instance`] is what that is,
-//! * [`catalog`] is what is on offer, and how it fails.
+//! * [`api`] is the HTTP layer: routes, headers, status codes,
+//! * [`broker`] holds the state and decides the effect of each request, [`instance`] is a part of that state,
+//! * [`catalog`] has the services and their faults.
 //!
-//! Everything is in memory and gone with the process. For a broker that is meant to be copied see `postgresql-broker`.
+//! All state is in memory, and lost when the process ends. For a broker that is meant to be copied see
+//! `postgresql-broker`.
 
 mod api;
 mod broker;
@@ -34,20 +35,20 @@ use crate::{
     catalog::Catalog,
 };
 
-/// Sample Open Service Brokers, which keep everything in memory.
+/// Sample Open Service Brokers that keep all state in memory.
 #[derive(Parser)]
 #[command(name = "sample-broker")]
 struct Args {
-    /// What to offer.
+    /// The catalog to offer.
     #[arg(long, env = "CATALOG", value_enum)]
     catalog: Catalog,
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// Seconds that asynchronous operations take.
+    /// The duration of asynchronous operations, in seconds.
     #[arg(long, env = "ASYNC_DELAY", default_value_t = 5)]
     async_delay: u64,
-    /// How often that fails which is called `5x`, before it succeeds.
+    /// How often the operations of services with `5x` in their names fail before they succeed.
     #[arg(long, env = "FAILURES", default_value_t = 5)]
     failures: u32,
 }

@@ -1,4 +1,4 @@
-//! The brokers as platforms see them. Time passes when a test says so.
+//! The brokers from a platform's view. The tests control the time.
 
 mod conformance;
 mod failures;
@@ -14,14 +14,14 @@ use crate::error::Error;
 use crate::instance::Settings;
 
 const DELAY: Duration = Duration::from_mins(1);
-const CUSTOMER: &str = "somebody";
+const CUSTOMER: &str = "a customer";
 
-/// The members of an object; nothing if it is `null`.
+/// The members of an object; `None` for `null`.
 fn object(value: Value) -> Option<SecretObject> {
     serde_json::from_value(value).unwrap()
 }
 
-/// A broker, and the time.
+/// A broker, and the current time.
 struct Fixture {
     broker: Broker,
     now: Instant,
@@ -58,7 +58,8 @@ impl Fixture {
         self.broker.last_operation(id, self.now).map(|(_, state)| state)
     }
 
-    /// What comes of an operation in the end: nothing, or the status with which it failed; 0 for one that was accepted.
+    /// The outcome of an operation: `None` for success, otherwise the status of the failure; 0 if it was accepted
+    /// first.
     fn end_of(&mut self, id: &str, begun: Result<Done, Error>) -> Option<u16> {
         match begun {
             Ok(Done::Begun(_)) => self.now += DELAY,
@@ -68,12 +69,12 @@ impl Fixture {
         match self.poll(id) {
             Ok(OperationState::Failed) => Some(0),
             Ok(OperationState::Succeeded) | Err(Error::Gone) => None,
-            Ok(OperationState::InProgress) => panic!("it never ends"),
+            Ok(OperationState::InProgress) => panic!("the operation never ends"),
             Err(error) => Some(error.status().as_u16()),
         }
     }
 
-    /// How the first seven attempts end.
+    /// The outcomes of the first seven attempts.
     fn attempts(&mut self, mut attempt: impl FnMut(&mut Self) -> Option<u16>) -> Vec<Option<u16>> {
         (0..7).map(|_| attempt(self)).collect()
     }

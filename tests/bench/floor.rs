@@ -23,7 +23,7 @@ use crate::process::directory;
 use crate::{BenchEnv, catalog};
 
 /// The name of the recorded objects.
-const RECORDED: &str = "recorded";
+const RECORDED: &str = "floor-sample";
 /// How long after the end of a phase late writes are still recorded.
 const RECORDING_TAIL: Duration = Duration::from_millis(500);
 

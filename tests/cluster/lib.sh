@@ -55,7 +55,8 @@ clusters: [{name: cluster, cluster: {server: "https://$address:$port", certifica
 users: [{name: admin, user: {token: $token}}]
 EOF
 
-  # Unix sockets instead of ports wherever possible keep clusters apart. Their paths are relative because they must be short.
+  # Unix sockets instead of ports wherever possible keep clusters apart. Their paths are relative because they must be
+  # short.
   pushd "$DIR" >/dev/null
   component etcd --data-dir etcd --unsafe-no-fsync --log-level warn \
     --listen-client-urls unix://etcd.sock --advertise-client-urls unix://etcd.sock \

@@ -2,9 +2,9 @@
 # sandbox.sh DIR COMMAND…: runs COMMAND in its own whole Kubernetes cluster, with a node and real pods.
 # sandbox.sh --enter DIR COMMAND…: runs COMMAND in the cluster that is running in DIR.
 #
-# The cluster runs in its own mount, network and process namespaces, so that nothing outlives the command, and only DIR is
-# visible outside. It has no network to the outside: everything that it needs must be on the machine already.
-# Needs root and what prepare.sh prepares. IMAGES=a directory: every *.tar in it is imported before the command runs.
+# The cluster runs in its own mount, network and process namespaces, so that nothing outlives the command, and only DIR
+# is visible outside. It has no network to the outside: everything that it needs must be on the machine already. Needs
+# root and what prepare.sh prepares. IMAGES=a directory: every *.tar in it is imported before the command runs.
 set -eu
 if [ $# -lt 2 ] || { [ "$1" = --enter ] && [ $# -lt 3 ]; }; then
   sed -n '2,3s/^# //p' "$0" >&2

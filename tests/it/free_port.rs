@@ -1,4 +1,4 @@
-//! Ports for servers that are told where to listen.
+//! Ports for servers that take their address as an option.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process;

@@ -164,14 +164,14 @@ async fn what_was_under_way_comes_to_its_end(env: &TestEnv) {
         env.until_ready(BINDING, name).await;
         assert!(env.entries(name).await.contains_key("password"));
     }
-    let asked = |endpoint, id: &str| {
+    let calls = |endpoint, id: &str| {
         let requests = env.broker.requests(endpoint).into_iter();
         requests.filter(|request| request.instance == stored::id(id)).count()
     };
-    assert_eq!(asked(Endpoint::Provision, "provisioning"), 0, "it was polled on");
-    assert_eq!((asked(Endpoint::Deprovision, "orphaned"), asked(Endpoint::Provision, "orphaned")), (1, 1));
+    assert_eq!(calls(Endpoint::Provision, "provisioning"), 0, "polling continues");
+    assert_eq!((calls(Endpoint::Deprovision, "orphaned"), calls(Endpoint::Provision, "orphaned")), (1, 1));
     assert_eq!(
-        (asked(Endpoint::Update, "update-failed"), asked(Endpoint::Provision, "update-failed")),
+        (calls(Endpoint::Update, "update-failed"), calls(Endpoint::Provision, "update-failed")),
         (1, 0)
     );
     assert_eq!(env.broker.instances()[&stored::id("update-failed")].parameters, json!({"size": 2}));

@@ -26,9 +26,11 @@ use crate::{
 fn new_binding(request: BindRequest) -> Result<NewBinding, Error> {
     let BindRequest { service_id, plan_id, parameters, predecessor_binding_id: predecessor, .. } = request;
     if predecessor.is_some() && parameters.is_some() {
-        return Err(Error::BadRequest("a binding is rotated with the parameters that it has".to_owned()));
+        return Err(Error::BadRequest(
+            "a rotation keeps the parameters of the binding: parameters must be absent".to_owned(),
+        ));
     }
-    // A rotation is not obliged to name the plan.
+    // A rotation need not name service and plan.
     let names_plan = predecessor.is_none() || !service_id.is_empty() || !plan_id.is_empty();
     if names_plan {
         request::plan(&service_id, &plan_id)?;
@@ -66,7 +68,7 @@ pub async fn unbind(
     Ok(Json(DeletionResponse {}))
 }
 
-/// A binding is there or not, never in the making; a platform that lost an answer can still ask.
+/// Bindings are synchronous, so one exists or does not. A platform that lost an answer can still poll.
 pub async fn last_operation(State(broker): Shared, ids: Ids) -> Result<Json<LastOperation>, Error> {
     broker.fetch_binding(&ids.instance, &ids.binding).await?;
     let description = Some("the role can log in".to_owned());
@@ -96,7 +98,7 @@ fn described(public: &Address, home: &Home, ids: &Ids, binding: &Binding) -> Bin
     }
 }
 
-/// What an application needs to log in.
+/// The credentials that an application needs to log in.
 #[derive(Serialize)]
 struct Credentials<'a> {
     host: &'a str,

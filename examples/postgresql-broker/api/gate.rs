@@ -1,4 +1,4 @@
-//! What every request passes: the log, the check of user, password and API version.
+//! The middleware of every request: the log, and the checks of user, password and API version.
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,7 +13,7 @@ use service_catalog::osb::header::{API_VERSION, REQUEST_IDENTITY};
 
 use crate::error::Error;
 
-/// The user and password that platforms must present. Has no `Debug`, so that it is never logged.
+/// The user and password of the platforms. It has no `Debug`, so that it is never logged.
 pub struct Credentials(String);
 
 impl Credentials {
@@ -30,13 +30,13 @@ impl Credentials {
     }
 }
 
-/// Compares in a time that does not tell how much was right.
+/// Compares in constant time, so that the duration does not reveal a matching prefix.
 fn equal(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len()
         && left.iter().zip(right).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
-/// Lets requests in that authenticate and speak a version of the API that we understand.
+/// Rejects requests without the right credentials or with an unsupported API version.
 pub async fn admit(State(credentials): State<Arc<Credentials>>, request: Request, next: Next) -> Response {
     if !credentials.are_in(request.headers()) {
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"service broker\"")];
@@ -58,13 +58,13 @@ fn check_version(headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// Goes on with a request even if the platform hangs up: half of a request is worse than an unheard answer.
+/// Finishes a request even if the platform disconnects: a half-executed request is worse than a lost answer.
 pub async fn finish(request: Request, next: Next) -> Result<Response, Error> {
     tokio::spawn(next.run(request)).await.map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// One line for each request, without queries and bodies, which may hold secrets; and the request's identity
-/// back to the platform.
+/// Logs one line for each request, without queries and bodies, which may hold secrets; and returns the request's
+/// identity to the platform.
 pub async fn log(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let identity = request.headers().get(REQUEST_IDENTITY).cloned();

@@ -25,7 +25,7 @@ use crate::{
     store::{Settings, Task},
 };
 
-/// How many seconds platforms should wait before they ask again.
+/// The delay between polls that platforms should use, in seconds.
 const POLL_AFTER: &str = "1";
 
 pub async fn provision(
@@ -109,11 +109,11 @@ pub async fn last_operation(
             format!("{name} has failed: {}", failure.unwrap_or_default())
         }
     };
-    let told = LastOperation { description: Some(description), ..LastOperation::from(operation.state) };
+    let answer = LastOperation { description: Some(description), ..LastOperation::from(operation.state) };
     if operation.state == osb::OperationState::InProgress {
-        return Ok(([(header::RETRY_AFTER, POLL_AFTER)], Json(told)).into_response());
+        return Ok(([(header::RETRY_AFTER, POLL_AFTER)], Json(answer)).into_response());
     }
-    Ok(Json(LastOperation { instance_usable: Some(record.provisioned), ..told }).into_response())
+    Ok(Json(LastOperation { instance_usable: Some(record.provisioned), ..answer }).into_response())
 }
 
 fn answer(progress: Progress, done: StatusCode, body: impl Serialize) -> Response {
@@ -125,7 +125,7 @@ fn answer(progress: Progress, done: StatusCode, body: impl Serialize) -> Respons
     (status, Json(reply)).into_response()
 }
 
-/// What there is to know about an instance without its record.
+/// The metadata of an instance, which follows from its id and plan.
 fn described(plan: &Plan, instance_id: &str) -> InstanceMetadata {
     let home = Home::new(plan.kind, instance_id);
     let database = ("database".to_owned(), home.database.as_str().into());

@@ -1,4 +1,4 @@
-//! The parts of requests. Whatever is wrong with one is answered with `400` and a sentence.
+//! The extractors of requests. An invalid part is answered with `400` and a description.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Ids {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let path = Path::<BTreeMap<String, String>>::from_request_parts(parts, state).await;
         let Path(mut ids) = path.map_err(|rejection| Error::BadRequest(rejection.body_text()))?;
-        // PostgreSQL cannot store it, and no platform has a reason to send it.
+        // PostgreSQL cannot store a NUL character, and no platform has a reason to send one.
         if ids.values().any(|id| id.contains('\0')) {
             return Err(Error::BadRequest("an id contains a NUL character".to_owned()));
         }
@@ -64,18 +64,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// What the user configures; what it may be is said in the schemas of the catalog.
+/// The user's parameters; the schemas of the catalog describe them.
 pub fn parameters<T: DeserializeOwned>(given: Option<SecretObject>) -> Result<Option<T>, Error> {
     let read = |given: SecretObject| serde_json::from_value(Value::Object(given.0));
     given.map(read).transpose().map_err(|error| Error::BadRequest(format!("parameters: {error}")))
 }
 
-/// A value that is written as an object, as a part of an answer.
+/// A value as the JSON object of an answer.
 pub fn object(value: impl Serialize) -> Option<SecretObject> {
     serde_json::from_value(json!(value)).ok()
 }
 
-/// The plan of the catalog with these ids, which must be there.
+/// The catalog's plan with these ids, which must not be empty.
 pub fn plan(service_id: &str, plan_id: &str) -> Result<&'static Plan, Error> {
     if service_id.is_empty() || plan_id.is_empty() {
         return Err(Error::BadRequest("service_id and plan_id are required".to_owned()));

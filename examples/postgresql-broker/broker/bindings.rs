@@ -1,4 +1,4 @@
-//! The life of a binding. It takes a moment and one transaction, so it is never asynchronous.
+//! The lifecycle of a binding. It takes one short transaction, so it is never asynchronous.
 
 use std::slice;
 
@@ -18,12 +18,12 @@ pub struct NewBinding {
     /// Absent in a rotation.
     pub service_id: Option<String>,
     pub parameters: BindingParameters,
-    /// The binding to rotate: the new one gets its parameters.
+    /// The binding to rotate: its successor gets its parameters.
     pub predecessor: Option<String>,
 }
 
 impl NewBinding {
-    /// Whether it is the new that the binding was made for.
+    /// Whether the existing binding matches this request.
     fn is_for(&self, binding: &Binding) -> bool {
         self.predecessor == binding.predecessor
             && (self.predecessor.is_some() || self.parameters == binding.parameters)
@@ -31,7 +31,7 @@ impl NewBinding {
 }
 
 impl Broker {
-    /// Makes a binding.
+    /// Creates a binding.
     pub async fn bind(
         &self,
         instance_id: &str,
@@ -71,7 +71,7 @@ impl Broker {
         Ok((Progress::Done, home, binding))
     }
 
-    /// Removes a binding.
+    /// Deletes a binding.
     pub async fn unbind(&self, instance_id: &str, id: &str, service_id: &str) -> Result<(), Error> {
         let mut instance = Locked::new(&self.server, instance_id).await?;
         let record = instance.instance().await?.ok_or(Error::Gone)?;
@@ -86,7 +86,7 @@ impl Broker {
         instance.delete_binding(id, &role).await
     }
 
-    /// The binding, with where its instance is.
+    /// The binding, and the place of its instance.
     pub async fn fetch_binding(&self, instance_id: &str, id: &str) -> Result<(Home, Binding), Error> {
         let admin = self.server.admin().await?;
         let record = store::instance(&admin, instance_id).await?.ok_or(Error::NotFound("the instance"))?;

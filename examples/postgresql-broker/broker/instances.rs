@@ -1,4 +1,4 @@
-//! The life of an instance.
+//! The lifecycle of an instance.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::{
     store::{self, Instance, Locked, Operation, Settings, Task},
 };
 
-/// A change of an instance; what is absent stays as it is.
+/// A change of an instance; absent fields stay unchanged.
 pub struct Change {
     pub service_id: String,
     pub plan_id: Option<String>,
     pub parameters: Option<InstanceParameters>,
-    /// Present if the plan's setup is to be renewed.
+    /// Present if the plan's setup should be upgraded.
     pub maintenance_version: Option<String>,
 }
 
 impl Broker {
-    /// Makes an instance.
+    /// Provisions an instance.
     pub async fn provision(
         self: &Arc<Self>,
         id: &str,
@@ -46,7 +46,7 @@ impl Broker {
         self.begin(instance, record, Task::Provision, plan.asynchronous, accepts_incomplete).await
     }
 
-    /// Changes an instance.
+    /// Updates an instance.
     pub async fn update(
         self: &Arc<Self>,
         id: &str,
@@ -74,7 +74,7 @@ impl Broker {
         self.begin(instance, record, task, asynchronous, accepts_incomplete).await
     }
 
-    /// Removes an instance, also one that is just being made.
+    /// Deprovisions an instance, even while it is being provisioned.
     pub async fn deprovision(
         self: &Arc<Self>,
         id: &str,
@@ -92,7 +92,7 @@ impl Broker {
         self.begin(instance, record, Task::Deprovision, plan.asynchronous, accepts_incomplete).await
     }
 
-    /// The instance, while it is as it should be.
+    /// The instance, if it is provisioned and no operation is in progress.
     pub async fn fetch(&self, id: &str) -> Result<Instance, Error> {
         let record = store::instance(&self.server.admin().await?, id).await?;
         match record {
@@ -102,8 +102,8 @@ impl Broker {
         }
     }
 
-    /// The instance with what was done last to it. There is one operation at a time, so its key matters only
-    /// when nothing else is left.
+    /// The instance with its last operation. There is one operation at a time, so the key matters only when the
+    /// instance is gone.
     pub async fn last_operation(&self, id: &str, key: Option<&str>) -> Result<Instance, Error> {
         match store::instance(&self.server.admin().await?, id).await? {
             Some(record) => Ok(record),
@@ -113,7 +113,7 @@ impl Broker {
     }
 }
 
-/// The settings that a change leads to, and their plan.
+/// The settings after a change, and their plan.
 fn changed(
     plan: &'static Plan,
     settings: &Settings,
@@ -124,12 +124,12 @@ fn changed(
         None => plan,
     };
     if target != plan && !plan.updateable {
-        return Err(Error::Unprocessable("instances of this plan stay on it".to_owned()));
+        return Err(Error::Unprocessable("instances of this plan cannot change their plan".to_owned()));
     }
     target.check_maintenance(change.maintenance_version.as_deref())?;
-    let asked = change.parameters.unwrap_or_default();
+    let requested = change.parameters.unwrap_or_default();
     let parameters = InstanceParameters {
-        connection_limit: asked.connection_limit.or(settings.parameters.connection_limit),
+        connection_limit: requested.connection_limit.or(settings.parameters.connection_limit),
     };
     target.check(parameters)?;
     let settings =

@@ -1,6 +1,6 @@
-//! Operations on instances: the intent is saved, then fulfilled, at once or in the background. Whoever
-//! fulfils it does what the record says, not what a request said; so nothing is lost with the process, a
-//! request that replaces another one wins, and doing it twice does no harm.
+//! Operations on instances: the broker saves the intent and then executes it, at once or in the background. It
+//! executes the intent of the record, not that of a request. So a crash loses nothing, a request that replaces
+//! another one wins, and repeating an operation does no harm.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,11 +13,11 @@ use crate::{
     store::{Instance, Locked, Operation, Task},
 };
 
-/// After how long it is tried again, if not even the failure could be written down.
+/// The delay before a retry if the broker could not even save the failure.
 const RETRY: Duration = Duration::from_secs(5);
 
 impl Broker {
-    /// Saves the intent and fulfils it, or has it fulfilled if that takes long.
+    /// Saves the intent and executes it, in the background if it is asynchronous.
     pub async fn begin(
         self: &Arc<Self>,
         mut instance: Locked,
@@ -29,7 +29,7 @@ impl Broker {
         if asynchronous && !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
-        // A repeated request must be told the same key.
+        // A repeated request must get the same key.
         if record.operation.running() != Some(&task) {
             record.operation = Operation::new(task);
         }
@@ -45,13 +45,13 @@ impl Broker {
         result.map(|()| Progress::Done)
     }
 
-    /// Sees to it that the operation of the instance ends, if one is in progress.
+    /// Executes the operation of the instance in the background, if one is in progress, until it ends.
     pub fn finish_in_background(self: &Arc<Self>, id: String) {
         let broker = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(broker.async_delay).await;
             while let Err(error) = broker.lock_and_finish(&id).await {
-                tracing::warn!(instance = id, %error, "an operation did not succeed");
+                tracing::warn!(instance = id, %error, "operation failed, retrying");
                 tokio::time::sleep(RETRY).await;
             }
         });
@@ -61,7 +61,7 @@ impl Broker {
         self.finish(&mut Locked::new(&self.server, id).await?).await
     }
 
-    /// Fulfils the intent in the record and saves how that went. Nothing to do is success.
+    /// Executes the intent in the record and saves the outcome. Without an intent it succeeds.
     async fn finish(&self, instance: &mut Locked) -> Result<(), Error> {
         let Some(mut record) = instance.instance().await? else {
             return Ok(());
@@ -71,7 +71,7 @@ impl Broker {
         };
         let result = self.perform(instance, &mut record, task).await;
         match &result {
-            // It is gone, and its record with it.
+            // The instance is deleted together with its record.
             Ok(()) if !record.provisioned => return Ok(()),
             Ok(()) => record.operation.state = OperationState::Succeeded,
             Err(error) => {

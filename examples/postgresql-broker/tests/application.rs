@@ -1,4 +1,4 @@
-//! An application: it has the credentials of a binding and works with the database.
+//! An application: it has the credentials of a binding and uses the database.
 
 use serde_json::Value;
 use tokio_postgres::{Client, Config, error::SqlState};
@@ -30,23 +30,23 @@ impl Credentials {
 pub struct Application(Client);
 
 impl Application {
-    /// Does something that must succeed.
+    /// Executes SQL that must succeed.
     pub async fn run(&self, sql: &str) {
         self.0.batch_execute(sql).await.unwrap();
     }
 
-    /// Counts what a query returns.
+    /// The number of rows that a query returns.
     pub async fn rows(&self, sql: &str) -> usize {
         self.0.query(sql, &[]).await.unwrap().len()
     }
 
-    /// Tries something that must be forbidden.
+    /// Executes SQL that must be forbidden.
     pub async fn is_denied(&self, sql: &str) {
         let error = self.0.batch_execute(sql).await.expect_err(sql);
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
     }
 
-    /// Finds that the server has ended the session.
+    /// Asserts that the server has ended the session.
     pub async fn is_over(&self) {
         self.0.batch_execute("SELECT 1").await.expect_err("the session goes on");
     }

@@ -1,5 +1,5 @@
-//! Operations that take long. The broker is told not to begin them, looked at, and then replaced by one that
-//! does; so all that is `in progress` here is also what survives a crash.
+//! Asynchronous operations. A first broker accepts them but does not begin them; then another one replaces it. So
+//! every operation that is `in progress` here also survives a crash.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const INSTANCE: &str = "one";
 const INCOMPLETE: &str = "one?accepts_incomplete=true";
 const BINDING: &str = "one/service_bindings/writer";
 
-/// An instance of the large plan, and a broker that begins nothing.
+/// An instance of the large plan, and a broker that begins no operations.
 async fn provisioned() -> Platform {
     let mut platform = Platform::new(Duration::ZERO).await;
     let operation = platform.put(INCOMPLETE, &instance(&LARGE, &json!({}))).await.operation();

@@ -12,7 +12,7 @@ async fn requests_that_make_no_sense_are_refused() {
     let platform = Platform::new(Duration::ZERO).await;
     let (unknown, other) = (json!("x"), json!(SHARED.id));
     let (schema_with_limit, long) = (instance(&SHARED, &limit(&json!(1))), instance(&LARGE, &json!({})));
-    // What a good request is changed by, and what it is answered with. `null` removes.
+    // The change of a valid request (`null` removes a member), and the expected answer.
     let cases = [
         (json!({ "service_id": null }), "400"),
         (json!({ "plan_id": null }), "400"),
@@ -40,7 +40,7 @@ async fn requests_that_make_no_sense_are_refused() {
         let answer = platform.put("new", &request).await;
         assert_error(&answer, expected, &change.to_string());
     }
-    assert_eq!(platform.get("new").await.status, 404, "nothing was made");
+    assert_eq!(platform.get("new").await.status, 404, "nothing was provisioned");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The broker is killed somewhere in the middle of everything that it does, and the platform, which never got
-//! an answer, asks again.
+//! The broker is killed in the middle of every operation, and the platform, which got no answer, repeats the
+//! request.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::catalog::{Plan, SHARED, SMALL};
 
-/// How long the broker lives after a request was sent: from before it has seen it to after it has answered.
+/// The time in ms from a request to the kill: from before the broker receives it to after it has answered.
 const LIFETIMES: [u64; 6] = [0, 5, 20, 60, 150, 400];
 
 async fn survives(plan: &Plan) {
@@ -34,7 +34,7 @@ async fn survives(plan: &Plan) {
     }
 }
 
-/// Sends a request, kills the broker, and sends it to another one until it is fulfilled.
+/// Sends a request, kills the broker, and repeats the request at another one until it succeeds.
 async fn interrupt(platform: &mut Platform, lifetime: u64, method: Method, path: &str, body: Option<&Value>) {
     let request = platform.try_send(method.clone(), path, body);
     let _ = tokio::time::timeout(Duration::from_millis(lifetime), request).await;

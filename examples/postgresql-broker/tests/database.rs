@@ -1,4 +1,4 @@
-//! Databases, as the synchronous plan makes them.
+//! Databases of the synchronous plan.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn what_is_removed_is_really_gone() {
     let writer = platform.bind(WRITER, &SMALL, &json!({})).await;
     let other = platform.bind("one/service_bindings/other", &SMALL, &json!({})).await;
     let (writing, reading) = (writer.connect().await.unwrap(), other.connect().await.unwrap());
-    // What a role owns beside the common property does not keep it from being dropped.
+    // A role can be dropped even if it owns objects that it created as itself, not as the owner.
     writing.run("CREATE TABLE common AS SELECT 1; SET ROLE NONE; CREATE TABLE own AS SELECT 1").await;
 
     assert_eq!(platform.delete(WRITER, &SMALL).await.status, 200);
@@ -58,7 +58,7 @@ async fn what_is_removed_is_really_gone() {
     assert_eq!(platform.delete(WRITER, &SMALL).await.status, 410);
     assert_eq!(platform.get(WRITER).await.status, 404);
 
-    // The platform forgot the other binding, which is in use.
+    // The platform has not deleted the other binding, which is in use.
     assert_eq!(platform.delete(INSTANCE, &SMALL).await.status, 200);
     assert_eq!(platform.postgres.leftovers().await, "");
     reading.is_over().await;
@@ -160,7 +160,7 @@ async fn rotation_makes_a_second_role_with_the_same_rights() {
 #[tokio::test]
 async fn instances_are_closed_to_each_other() {
     let platform = Platform::new(Duration::ZERO).await;
-    // Ids that try to be something else.
+    // Ids that try to inject SQL.
     let odd = "%22%3B%20DROP%20DATABASE%20postgres%3B%20--%2F%C3%BC%27";
     let odd_binding = format!("{odd}/service_bindings/a%2Fb%20%22c%27");
     platform.provision(INSTANCE, &SMALL).await;

@@ -1,5 +1,4 @@
-//! A platform: it runs the broker, sends it requests over HTTP, and uses what it gets as an application
-//! would.
+//! A platform: it runs the broker, sends it requests over HTTP, and uses the credentials like an application.
 
 use std::{
     sync::{Arc, Once},
@@ -18,7 +17,7 @@ use crate::{
     postgres::Server,
 };
 
-/// Long enough for an operation not to begin before the broker is restarted.
+/// A delay so long that no operation begins before the broker is restarted.
 pub const NEVER: Duration = Duration::from_hours(1);
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -30,10 +29,10 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// With a server and a broker that waits for this long before it does asynchronous work.
+    /// A platform with a server, and a broker that delays asynchronous work for this long.
     pub async fn new(async_delay: Duration) -> Self {
         static CRYPTOGRAPHY: Once = Once::new();
-        // The client wants to be able to use TLS even if it does not.
+        // The client needs a crypto provider even if it does not use TLS.
         CRYPTOGRAPHY.call_once(|| {
             let provider = rustls::crypto::ring::default_provider();
             provider.install_default().unwrap();
@@ -45,7 +44,7 @@ impl Platform {
         platform
     }
 
-    /// With another broker on the same server.
+    /// A platform with another broker on the same server.
     pub async fn beside(&self) -> Self {
         let (postgres, http) = (Arc::clone(&self.postgres), self.http.clone());
         let mut platform = Self { postgres, url: String::new(), http, broker: None };
@@ -53,7 +52,7 @@ impl Platform {
         platform
     }
 
-    /// Kills the broker, wherever it is, and starts another one.
+    /// Kills the broker at whatever point, and starts another one.
     pub async fn restart(&mut self, async_delay: Duration) {
         self.kill();
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
@@ -83,7 +82,7 @@ impl Platform {
         self.try_send(method, path, body).await.unwrap()
     }
 
-    /// As [`Platform::send`], with a broker that may be killed meanwhile.
+    /// Like [`Platform::send`], with a broker that may be killed meanwhile.
     pub async fn try_send(
         &self,
         method: Method,
@@ -116,20 +115,20 @@ impl Platform {
         self.send(Method::DELETE, &deletion(path, plan), None).await
     }
 
-    /// Makes an instance, at once.
+    /// Provisions an instance synchronously.
     pub async fn provision(&self, path: &str, plan: &Plan) {
         let answer = self.put(path, &instance(plan, &json!({}))).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
 
-    /// Makes a binding and returns its credentials.
+    /// Creates a binding and returns its credentials.
     pub async fn bind(&self, path: &str, plan: &Plan, parameters: &Value) -> Credentials {
         let answer = self.put(path, &binding(plan, parameters)).await;
         assert_eq!(answer.status, 201, "{}", answer.body);
         Credentials(answer.body["credentials"].clone())
     }
 
-    /// Asks until the operation has ended, one way or the other.
+    /// Polls until the operation has ended, in success or failure.
     pub async fn poll(&self, instance: &str, operation: &str) -> Answer {
         let path = format!("{instance}/last_operation?operation={operation}&plan_id={}", LARGE.id);
         let begin = Instant::now();
@@ -150,7 +149,7 @@ impl Drop for Platform {
     }
 }
 
-/// What the broker answered.
+/// The broker's answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -164,13 +163,13 @@ impl Answer {
         Ok(Self { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
     }
 
-    /// The key of the operation that this began.
+    /// The key of the operation that this answer started.
     pub fn operation(&self) -> String {
         assert_eq!(self.status, 202, "{}", self.body);
         self.body["operation"].as_str().unwrap().to_owned()
     }
 
-    /// The status and, if there is one, the code of the error.
+    /// The status and, if present, the error code.
     pub fn error(&self) -> (u16, Option<&str>) {
         (self.status, self.body["error"].as_str())
     }

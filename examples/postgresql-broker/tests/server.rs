@@ -1,4 +1,4 @@
-//! A PostgreSQL server of Debian's package, for one test: in a temporary directory, on a free port.
+//! A PostgreSQL server for one test, from Debian's package: in a temporary directory, on a free port.
 
 use std::{
     env, fs, io,
@@ -13,8 +13,7 @@ use uuid::Uuid;
 
 use super::free_port::free_port;
 
-/// The superuser is trusted, because checking passwords is slow in unoptimised programs. The bindings are
-/// not.
+/// The superuser needs no password, because checking it is slow in unoptimised programs. Bindings do.
 const AUTHENTICATION: &str =
     "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -50,7 +49,7 @@ impl Postgres {
         server
     }
 
-    /// How the superuser connects.
+    /// The superuser's connection.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.port).user("postgres").dbname("postgres");
@@ -67,7 +66,7 @@ impl Postgres {
         client.query_one(&format!("SELECT ({query})::text"), &[]).await.unwrap().get(0)
     }
 
-    /// The names of everything in the server that belongs to an instance or a binding.
+    /// The names of all objects in the server that belong to an instance or a binding.
     pub async fn leftovers(&self) -> String {
         self.query(
             "SELECT coalesce(string_agg(name, ' '), '') FROM (
@@ -110,8 +109,8 @@ pub async fn connect(config: &Config) -> Result<Client, tokio_postgres::Error> {
     Ok(client)
 }
 
-/// A program of PostgreSQL, which ends with the tests however they end. It refuses to be run by root, so it
-/// is then run by `nobody`.
+/// A program of PostgreSQL, which ends when the tests end for any reason. It refuses to run as root, so then it runs
+/// as the user `nobody`.
 fn unprivileged(program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.arg("--pdeathsig=KILL").current_dir("/");
@@ -122,7 +121,7 @@ fn unprivileged(program: &str) -> Command {
     command
 }
 
-/// The program, where Debian installs the newest version of it, or else from the path.
+/// The newest version of the program from Debian's directories, or else from the path.
 fn find(program: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let version = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();

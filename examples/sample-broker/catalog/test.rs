@@ -1,5 +1,5 @@
-//! The broker of services that fail. A name says all: which operation fails, with which status, and whether only a few
-//! times (`5x`) or always. Ids are made from the names, so they stay as long as these do.
+//! The catalog of services that fail. The name says which operation fails, with which status, and whether only a few
+//! times (`5x`) or always. Ids are derived from the names, so they are stable.
 
 use axum::http::StatusCode;
 use service_catalog::osb::Plan;
@@ -15,7 +15,7 @@ use super::{
 const BAD: StatusCode = StatusCode::BAD_REQUEST;
 const INTERNAL: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
-/// Services that work at once.
+/// Synchronous services.
 const AT_ONCE: &[(&str, &[Fault])] = &[
     ("test-service", &[]),
     ("test-service-multiple-plans", &[]),
@@ -35,7 +35,7 @@ const AT_ONCE: &[(&str, &[Fault])] = &[
     ("test-service-deprovision-fail500-5x", &[fault(Deprovision, AtFirst, INTERNAL)]),
 ];
 
-/// Services that take a while. What is accepted and fails later has no status of its own.
+/// Asynchronous services. An operation that is accepted and fails later has no status.
 const ASYNCHRONOUS: &[(&str, &[Fault])] = &[
     ("test-service-async", &[]),
     ("test-service-async-provision-fail", &[fault(Provision, Always, INTERNAL)]),
@@ -66,7 +66,7 @@ pub fn services() -> Vec<Service> {
 }
 
 fn service(name: &'static str, asynchronous: bool, faults: &'static [Fault]) -> Service {
-    let pace = if asynchronous { "takes a while" } else { "works at once" };
+    let pace = if asynchronous { "works asynchronously" } else { "works synchronously" };
     let first = [format!("A test service that {pace}")].into_iter();
     let description: Vec<_> =
         first.chain(faults.iter().map(|fault| describe(*fault, asynchronous))).collect();
@@ -95,7 +95,7 @@ fn describe(fault: Fault, asynchronous: bool) -> String {
         Provision => "provisioning",
         Update => "an update",
         Deprovision => "deprovisioning",
-        Poll => "the question how far it is",
+        Poll => "polling",
     };
     let often = match fault.times {
         Always => "always fails",

@@ -1,4 +1,4 @@
-//! The broker of user-provided services. Ids are those under which service-catalog's users have known them.
+//! The catalog of user-provided services, with the ids of service-catalog's broker.
 
 use service_catalog::osb::Plan;
 

@@ -1,4 +1,4 @@
-//! What the specification wants of every broker.
+//! The rules of the specification for every broker.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -65,7 +65,7 @@ fn one_operation_at_a_time_is_under_way() {
     assert_eq!(fixture.poll("a"), Err(Error::Gone));
 }
 
-/// One request, as a platform sends it.
+/// Sends one request, as a platform does.
 async fn send(router: &Router, request: &str, body: Value) -> (StatusCode, Value) {
     let (method, path) = request.split_once(' ').unwrap();
     let request = Request::builder()

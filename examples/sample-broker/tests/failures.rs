@@ -1,4 +1,4 @@
-//! What is on offer, and how it fails.
+//! The services, and their faults.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn fails(times: usize, status: u16) -> Vec<Option<u16>> {
     (0..7).map(|attempt| (attempt < times).then_some(status)).collect()
 }
 
-/// The status in a name like `…-provision-fail400-5x`, and how many of seven attempts fail.
+/// For a name like `…-provision-fail400-5x`: how many of seven attempts fail, and with which status.
 fn expected(name: &str, action: &str) -> (usize, u16) {
     let Some((_, rest)) = name.rsplit_once(&format!("-{action}-fail")) else { return (0, 0) };
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

@@ -59,7 +59,7 @@ const CASES: [&str; 47] = [
 #[tokio::test]
 async fn restrictions_are_accepted_if_they_are_understood() {
     let namespace = namespace().await;
-    let form = "like PROPERTY=VALUE, PROPERTY!=VALUE, PROPERTY in (VALUE, …) or PROPERTY notin (VALUE, …)";
+    let form = "PROPERTY=VALUE, PROPERTY!=VALUE, PROPERTY in (VALUE, …) or PROPERTY notin (VALUE, …)";
     for (list, properties, parse) in [
         (
             "serviceClass",

@@ -121,7 +121,7 @@ async fn a_deletion_does_not_wait_for_an_asynchronous_bind() {
     env.binding("db", json!({})).await;
     env.until_says(BINDING, "db", "Ready=False Binding").await;
     env.delete(BINDING, "db").await.unwrap();
-    env.until_broker("it is told", |broker| broker.calls(Endpoint::Unbind) == 1).await;
+    env.until_broker("the broker is called", |broker| broker.calls(Endpoint::Unbind) == 1).await;
     env.broker.go_on();
     env.until_gone(BINDING, "db").await;
     assert!(env.broker.instance().bindings.is_empty());

@@ -60,14 +60,14 @@ async fn credentials_are_replaced_on_request_and_the_former_ones_stay_for_a_whil
         let before = env.ready_binding(in_class(class, plan), json!({"parameters": parameters})).await;
         request(&env, "1").await;
         let after = until_replaced(&env, &before).await;
-        assert_eq!(ready(&after), ready(&before), "it was ready all the time");
+        assert_eq!(ready(&after), ready(&before), "it was Ready all the time");
         assert_eq!(after["status"]["predecessor"]["bindingID"], id(&before));
         assert_eq!(after["status"]["revision"], 2);
 
-        let asked = env.broker.requests(Endpoint::Bind).remove(1).body;
+        let body = env.broker.requests(Endpoint::Bind).remove(1).body;
         let predecessor = if is_rotatable { json!(id(&before)) } else { Value::Null };
-        assert_eq!(asked["predecessor_binding_id"], predecessor);
-        assert_eq!(asked["parameters"], if is_rotatable { Value::Null } else { parameters.clone() });
+        assert_eq!(body["predecessor_binding_id"], predecessor);
+        assert_eq!(body["parameters"], if is_rotatable { Value::Null } else { parameters.clone() });
         let there = env.broker.instance().bindings;
         assert!(there.contains_key(&id(&before)), "it is still used");
         assert!(there.values().all(|binding| binding.parameters == parameters));
@@ -171,9 +171,9 @@ async fn credentials_are_replaced_when_the_broker_wants_it() {
     let metrics = operator().metrics();
     let series = "servicecatalog_binding_expiration_timestamp_seconds";
     let series = format!("{series}{{namespace=\"{}\",name=\"db\"}} ", env.name);
-    let told = metrics.lines().find_map(|line| line.strip_prefix(&series)).unwrap();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&series)).unwrap();
     let second: Timestamp = expires.parse().unwrap();
-    assert_eq!(told.parse::<i64>().unwrap(), second.as_second());
+    assert_eq!(value.parse::<i64>().unwrap(), second.as_second());
 
     // The longer the lifetime, the earlier before its end the rotation: up to an hour.
     env.broker.lifetime(Value::Null);
@@ -182,7 +182,7 @@ async fn credentials_are_replaced_when_the_broker_wants_it() {
     let after = until_replaced(&env, &before).await;
     assert_eq!(after["status"]["predecessor"]["expiresAt"], expires);
     assert!(after["status"]["expiresAt"].is_null() && after["status"]["renewBefore"].is_null(), "{after:#}");
-    assert!(!operator().metrics().contains(&series), "who does not expire is not told of");
+    assert!(!operator().metrics().contains(&series), "no series without an expiry");
 }
 
 #[tokio::test]

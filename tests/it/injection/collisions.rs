@@ -10,11 +10,11 @@ use crate::scripted::{BINDING, condition, env};
 fn collision<'a>(pod: &'a Value, binding: &Value) -> Option<&'a str> {
     let uid = binding["metadata"]["uid"].as_str().unwrap();
     let key = format!("collision.servicecatalog.k8s.io/{uid}");
-    let told = pod["metadata"]["annotations"].get(key).map(|told| told.as_str().unwrap());
-    if told.is_some() {
+    let reported = pod["metadata"]["annotations"].get(key).map(|reported| reported.as_str().unwrap());
+    if reported.is_some() {
         assert_eq!(pod["metadata"]["labels"]["servicecatalog.k8s.io/collides"], "true", "{pod:#}");
     }
-    told
+    reported
 }
 
 impl Namespace {
@@ -44,7 +44,7 @@ async fn what_a_container_has_itself_wins_and_is_reported() {
     let mount = |path: &str| json!({"volumeMounts": [{"name": "own", "mountPath": path}]});
     let read_only = |name: &str, path: &str| json!({"volumeMounts": [{"name": name, "mountPath": path, "readOnly": true}]});
     let root = |value: &str| json!({"env": [variable("SERVICE_BINDING_ROOT", value)]});
-    for (container, told) in [
+    for (container, reported) in [
         (mount("/bindings/db"), Some("main: /bindings/db")),
         (mount("/bindings/db/"), Some("main: /bindings/db")),
         (
@@ -72,9 +72,9 @@ async fn what_a_container_has_itself_wins_and_is_reported() {
         (json!({"env": [of_secret("URI", "db")]}), None),
     ] {
         let pod = namespace.admitted_with(container.clone()).await;
-        assert_eq!(collision(&pod, &binding), told, "{container}");
+        assert_eq!(collision(&pod, &binding), reported, "{container}");
         let label = pod["metadata"]["labels"].get("servicecatalog.k8s.io/collides").is_some();
-        assert_eq!(label, told.is_some(), "{container}");
+        assert_eq!(label, reported.is_some(), "{container}");
         let after = &pod["spec"]["containers"][0];
         for (field, own) in container.as_object().unwrap() {
             let all = after[field].as_array().unwrap();
@@ -116,13 +116,13 @@ async fn a_collision_with_another_binding_is_reported() {
     let injection = json!({"env": [{"name": "URI", "key": "uri"}]});
     let bindings = [namespace.bind("db", injection.clone()).await, namespace.bind("queue", injection).await];
     let pod = namespace.admitted(&web()).await;
-    let told = bindings.each_ref().map(|binding| collision(&pod, binding));
-    assert!(told == [Some("main: URI"), None] || told == [None, Some("main: URI")], "{told:?}");
+    let reported = bindings.each_ref().map(|binding| collision(&pod, binding));
+    assert!(reported == [Some("main: URI"), None] || reported == [None, Some("main: URI")], "{reported:?}");
     assert_eq!(names(&pod["spec"]["containers"][0]["env"]), ["SERVICE_BINDING_ROOT", "URI"]);
     let copy =
         json!({"kind": "Pod", "metadata": {"name": "copy", "labels": {"app": "web"}}, "spec": pod["spec"]});
     let copy = namespace.admitted(&copy).await;
-    assert_eq!(bindings.each_ref().map(|binding| collision(&copy, binding)), told);
+    assert_eq!(bindings.each_ref().map(|binding| collision(&copy, binding)), reported);
 }
 
 #[tokio::test]
@@ -157,8 +157,8 @@ async fn a_binding_says_what_of_it_does_not_reach_pods() {
     env.create(colliding("first")).await.unwrap();
     let message = env.until_says(BINDING, "db", "Injected=False Collision").await;
     assert!(message.contains("(container: what): main: URI. Rename it"), "{message}");
-    let told = env.get(BINDING, "db").await.unwrap();
-    assert_eq!(told["status"]["lastConditionState"], "Ready");
+    let object = env.get(BINDING, "db").await.unwrap();
+    assert_eq!(object["status"]["lastConditionState"], "Ready");
 
     env.create(colliding("second")).await.unwrap();
     env.remove("Pod", "first").await;
@@ -182,7 +182,10 @@ async fn a_long_tale_is_cut() {
     let binding = namespace.bind("db", json!({"env": env})).await;
     let own: Value = variables().map(|name| json!({"name": name, "value": "own"})).collect();
     let pod = namespace.admitted_with(json!({"env": own})).await;
-    let told = collision(&pod, &binding).unwrap();
-    assert_eq!(told.chars().count(), 401);
-    assert!(told.starts_with("main: VARIABLE_WITH_A_LONG_NAME_0, ") && told.ends_with('…'), "{told}");
+    let reported = collision(&pod, &binding).unwrap();
+    assert_eq!(reported.chars().count(), 401);
+    assert!(
+        reported.starts_with("main: VARIABLE_WITH_A_LONG_NAME_0, ") && reported.ends_with('…'),
+        "{reported}"
+    );
 }

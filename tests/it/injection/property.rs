@@ -58,21 +58,23 @@ async fn examine(plain: &Namespace, bound: (&Namespace, &[Bound]), pod: &Value) 
     // A pod whose annotations are at the size limit gets no further ones.
     let is_full = pod["metadata"]["annotations"]["large"].is_string();
     for binding in bindings.iter().filter(|_| !is_full) {
-        let (stamp, told) = (binding.annotation(&after, "revision"), binding.annotation(&after, "collision"));
+        let (stamp, reported) =
+            (binding.annotation(&after, "revision"), binding.annotation(&after, "collision"));
         if !binding.selects(pod) {
-            if let Some(found) = stamp.or(told) {
+            if let Some(found) = stamp.or(reported) {
                 return Err(format!("{} is not for this pod, which says {found}", binding.name));
             }
             continue;
         }
         let mut lacks = binding.lacks(&after);
-        let mut told: Vec<&str> = told.map(|told| told.split(", ").collect()).unwrap_or_default();
+        let mut reported: Vec<&str> =
+            reported.map(|reported| reported.split(", ").collect()).unwrap_or_default();
         lacks.sort_unstable();
-        told.sort_unstable();
-        let is_cut = told.iter().any(|what| what.ends_with('…'));
-        if stamp.is_none() || !is_cut && lacks != told {
+        reported.sort_unstable();
+        let is_cut = reported.iter().any(|what| what.ends_with('…'));
+        if stamp.is_none() || !is_cut && lacks != reported {
             return Err(format!(
-                "of {} lacks {lacks:?}, told is {told:?}\n{:#}",
+                "of {} lacks {lacks:?}, annotated {reported:?}\n{:#}",
                 binding.name, after["spec"]
             ));
         }

@@ -80,7 +80,7 @@ async fn a_deletion_does_not_wait_for_an_asynchronous_provision() {
     env.instance("db", json!({"servicePlanExternalName": "slow"})).await;
     env.until_says(INSTANCE, "db", "Ready=False Provisioning").await;
     env.delete(INSTANCE, "db").await.unwrap();
-    env.until_broker("it is told", |broker| broker.calls(Endpoint::Deprovision) == 1).await;
+    env.until_broker("the broker is called", |broker| broker.calls(Endpoint::Deprovision) == 1).await;
     env.broker.go_on();
     env.until_gone(INSTANCE, "db").await;
     assert!(env.broker.instances().is_empty());

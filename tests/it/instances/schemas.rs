@@ -45,7 +45,8 @@ async fn parameters_that_do_not_fit_do_not_reach_the_broker() {
     let edit = json!({"stringData": secret_parameters(json!({"password": MARK}))});
     env.patch("Secret", "login", edit).await.unwrap();
     let only_size = |object: &Value| {
-        condition(object, "Ready=False ErrorWithParameters").is_some_and(|told| !told.contains("password"))
+        condition(object, "Ready=False ErrorWithParameters")
+            .is_some_and(|message| !message.contains("password"))
     };
     env.until(INSTANCE, "db", only_size).await;
     assert_eq!(env.broker.calls(Endpoint::Provision), 0);

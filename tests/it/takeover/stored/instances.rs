@@ -54,7 +54,7 @@ fn running(operation: &str, answer: &Value, reason: &str) -> Value {
 }
 
 impl Instances<'_> {
-    async fn asked(&self, name: &str, plan: &str) -> Value {
+    async fn provision_at_broker(&self, name: &str, plan: &str) -> Value {
         let body = json!({"service_id": CLASS, "plan_id": plan, "parameters": parameters()});
         self.broker.execute("PUT", &at_broker(name), body).await
     }
@@ -71,12 +71,12 @@ impl Instances<'_> {
     }
 
     async fn settled(&mut self) {
-        self.asked("mini-instance", "small").await;
+        self.provision_at_broker("mini-instance", "small").await;
         self.add("mini-instance", "small", &parameters(), &json!({}));
     }
 
     async fn under_way(&mut self) {
-        let answer = self.asked("provisioning", "slow").await;
+        let answer = self.provision_at_broker("provisioning", "slow").await;
         let state = overlay(
             running("Provision", &answer, "Provisioning"),
             &json!({"inProgressProperties": confirmed("slow")}),
@@ -86,11 +86,11 @@ impl Instances<'_> {
         let state = json!({"conditions": failed("ProvisionCallFailed"), "deprovisionStatus": "NotRequired"});
         self.add("refused", "small", &parameters(), &not_provisioned(&state));
 
-        self.asked("update-failed", "small").await;
+        self.provision_at_broker("update-failed", "small").await;
         let state = json!({"conditions": failed("UpdateInstanceCallFailed")});
         self.add("update-failed", "small", &json!({"size": 2}), &state);
 
-        self.asked("orphaned", "small").await;
+        self.provision_at_broker("orphaned", "small").await;
         let state = json!({"orphanMitigationInProgress": true, "currentOperation": "Provision",
             "inProgressProperties": confirmed("small"), "conditions": [
                 condition("Ready", "False", "StartingInstanceOrphanMitigation", "so it was"),
@@ -100,7 +100,7 @@ impl Instances<'_> {
 
     async fn being_deleted(&mut self) {
         let name = "deprovisioning";
-        self.asked(name, "slow").await;
+        self.provision_at_broker(name, "slow").await;
         self.broker.execute("GET", &format!("{}/last_operation", at_broker(name)), json!(null)).await;
         let answer = self.broker.execute("DELETE", &at_broker(name), json!(null)).await;
         let state = overlay(
@@ -109,7 +109,7 @@ impl Instances<'_> {
         );
         self.add(name, "slow", &parameters(), &state);
 
-        self.asked("given-up", "small").await;
+        self.provision_at_broker("given-up", "small").await;
         let state = json!({"conditions": failed("DeprovisionCallFailed"), "deprovisionStatus": "Failed"});
         self.add("given-up", "small", &parameters(), &state);
         for name in [name, "given-up"] {
