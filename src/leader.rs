@@ -33,10 +33,10 @@
 //! - **On SIGTERM** the replica drops its work, then empties the lease's holder; standbys read the lease every
 //!   second.
 //! - **What remains:** a request that has passed the fence and is in flight when the next leader begins, and what a
-//!   broker still does after its caller is gone. A crash has the same effect and the same cure: intents, ids that are
-//!   known without having been written, optimistic concurrency. The clock stands still while a whole machine is
-//!   suspended, so that after waking up it has at most a few such requests. Deleting the lease by hand lets another
-//!   replica begin up to 5 s before the former leader notices.
+//!   broker still does after its caller is gone. A crash has the same effect and is handled the same way: intents, IDs
+//!   that are known without having been written, optimistic concurrency. The monotonic clock stops while the machine
+//!   is suspended, so after it resumes the former leader can send at most a few such requests. Deleting the lease by
+//!   hand lets another replica begin up to 5 s before the former leader notices.
 
 mod election;
 mod fence;
@@ -74,14 +74,13 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Another replica took the lease, because this one did not renew it in time.
+/// Another replica took the lease, because this one did not renew it in time, or the lease was released or deleted.
 #[derive(Debug, Error)]
-#[error(
-    "lost leadership: lease {lease} is now held by {holder}; exiting so that the container restarts as a standby"
-)]
+#[error("lost leadership: lease {lease} {state}; exiting so that the container restarts as a standby")]
 pub struct LeadershipLost {
     lease: String,
-    holder: String,
+    /// Who holds the lease now, or why nobody does.
+    state: String,
 }
 
 /// A replica that is the leader, or a standby that may become it.
@@ -218,8 +217,11 @@ impl Candidate {
     fn lose_leadership(&self) -> LeadershipLost {
         self.gatekeeper.close();
         self.metrics.leads(false);
-        let holder = self.known.holder().unwrap_or("no replica").to_owned();
-        LeadershipLost { lease: self.name.clone(), holder }
+        let state = match self.known.holder() {
+            Some(holder) => format!("is now held by {holder}"),
+            None => "was released or deleted".to_owned(),
+        };
+        LeadershipLost { lease: self.name.clone(), state }
     }
 }
 

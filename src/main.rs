@@ -18,7 +18,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the operator, against the cluster of KUBECONFIG or, in a pod, of its service account.
+    /// Run the operator against the cluster of KUBECONFIG or, in a pod, the pod's own cluster.
     Run(Box<run::Options>),
     /// Print the custom resource definitions (CRDs) as YAML, or write them to a directory, one file per kind.
     Crds {

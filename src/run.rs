@@ -27,7 +27,7 @@ use crate::reconcilers::{Operator, Settings};
 
 /// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
 const MIN_VERSION: (u32, u32) = (1, 36);
-/// The `ConfigMap` in which the archived service-catalog stored the cluster id.
+/// The `ConfigMap` in which the archived service-catalog stored the cluster ID.
 const CLUSTER_INFO: &str = "cluster-info";
 /// The default of `RUST_LOG`. kube's warnings about interrupted watches are off, because the operator logs them itself.
 const DEFAULT_LOG_FILTER: &str = "info,kube_runtime=error";
@@ -48,8 +48,8 @@ pub struct Options {
     /// pod name it waits until the old lease expires.
     #[arg(long, env = "POD_NAME")]
     pod_name: Option<String>,
-    /// Id by which brokers know this cluster [default: the id in the ConfigMap cluster-info of the archived
-    /// service-catalog, or else the UID of the namespace kube-system]
+    /// ID of this cluster, sent to brokers in each request [default: the ID in the ConfigMap cluster-info of the
+    /// archived service-catalog, or else the UID of the namespace kube-system]
     #[arg(long, env = "CLUSTER_ID")]
     cluster_id: Option<String>,
     /// Interval between fetches of a broker's catalog, for brokers without spec.relistDuration.
@@ -120,7 +120,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         relist_interval: options.broker_relist_interval,
         broker_timeout: options.osb_api_request_timeout,
     };
-    info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting operator");
 
     let ready = Arc::new(SetOnce::new());
     let listener =
@@ -128,7 +128,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let endpoints = http::endpoints(Arc::clone(&metrics), Arc::clone(&ready));
     let operator = Operator::new(client, fence, settings, metrics).run(|| {
         let _ = ready.set(());
-        info!("ready");
+        info!("caches synced");
     });
     // A standby becomes a candidate once its caches are synced: a new leader can then reconcile at once.
     let leading = async {
@@ -155,7 +155,7 @@ async fn wait_for_signal() -> Result<(), Error> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    info!("stopping");
+    info!("received a stop signal; stopping");
     Ok(())
 }
 
@@ -187,12 +187,12 @@ async fn check_version(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// The id by which brokers know this cluster. It must not change: brokers store it with each instance.
+/// The ID by which brokers know this cluster. It must not change: brokers store it with each instance.
 async fn cluster_id(client: &Client, options: &Options) -> Result<String, Error> {
     if let Some(id) = &options.cluster_id {
         return Ok(id.clone());
     }
-    let failed = |error| Error::Api("cannot read the cluster id", Box::new(error));
+    let failed = |error| Error::Api("cannot read the cluster ID", Box::new(error));
     let maps = Api::<ConfigMap>::namespaced(client.clone(), &options.namespace);
     let archived = maps.get_opt(CLUSTER_INFO).await.map_err(failed)?;
     if let Some(id) = archived.and_then(|map| map.data?.remove("id")) {

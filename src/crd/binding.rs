@@ -31,7 +31,7 @@ pub use transform::{
     version = "v1beta1",
     kind = "ServiceBinding",
     namespaced,
-    doc = "Credentials for a service instance, in a Secret and in the pods that it selects",
+    doc = "Credentials for a service instance, stored in a Secret and optionally injected into pods",
     status = "ServiceBindingStatus",
     derive = "PartialEq",
     category = "all",
@@ -79,7 +79,7 @@ pub struct ServiceBindingSpec {
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 256))]
     pub secret_transforms: Vec<SecretTransform>,
-    /// OSB id of the binding (`binding_id`). Default: a UUID chosen by the operator. Immutable.
+    /// OSB ID of the binding (`binding_id`). Default: a UUID chosen by the operator. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]
     #[schemars(length(max = 253))]
     pub external_id: String,
@@ -104,7 +104,8 @@ pub struct ServiceBindingSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253))]
     pub provider: String,
-    /// When the operator replaces the credentials.
+    /// When the operator replaces the credentials, in addition to `renew_before` and `expires_at` from the broker and
+    /// the annotation `servicecatalog.k8s.io/rotate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rotation")]
     pub rotation: Option<Rotation>,
@@ -165,31 +166,34 @@ pub struct ServiceBindingStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub operation_start_time: Option<Time>,
-    /// What `currentOperation` requests from the broker.
+    /// Properties that `currentOperation` requests from the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub in_progress_properties: Option<BindingProperties>,
-    /// What the broker last confirmed.
+    /// Properties of the binding that the broker last confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub external_properties: Option<BindingProperties>,
-    /// Whether the operator is deleting what failed attempts may have left at the broker; see `orphans`.
+    /// Whether the operator is deleting the entries of `orphans` at the broker.
     #[serde(default)]
     pub orphan_mitigation_in_progress: bool,
-    /// Whether the broker must be asked to delete the binding: `NotRequired`, `Required`, `Succeeded` or `Failed`.
+    /// Whether the operator still has to delete the binding at the broker: `NotRequired`, `Required`, `Succeeded` or
+    /// `Failed`.
     #[serde(default, deserialize_with = "schema::known_or_default")]
     #[schemars(with = "String")]
     pub unbind_status: RemovalStatus,
     /// Summary of the conditions, shown in the `Status` column.
     #[serde(default)]
     pub last_condition_state: String,
-    /// OSB id of the binding (`binding_id`) whose credentials the Secret holds. Set before the first request.
+    /// OSB ID of the binding (`binding_id`) whose credentials the Secret holds. Set before the first request.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "bindingID")]
     pub binding_id: String,
-    /// Number of ids that are not used again: a failed attempt may have left something, or a successor replaced them.
+    /// Number of abandoned attempts. Each attempt has its own OSB ID; an abandoned ID is never reused, because the
+    /// broker may still have something under it. Rotations count as well.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub abandoned_attempts: i64,
-    /// What failed attempts may have left at the broker. The operator deletes each until the broker confirms it.
+    /// Instances or bindings that the operator has to delete at the broker: leftovers of failed attempts, and replaced
+    /// bindings. An entry stays until the broker confirms its deletion.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub orphans: Vec<Orphan>,
@@ -207,8 +211,8 @@ pub struct ServiceBindingStatus {
     /// Digest of the Secret's entries. The operator restores the Secret if they drift from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secret_digest: String,
-    /// Revision of what pods get: the Secret's entries and how they are injected. Increases with each change; 0 until
-    /// there are credentials. New pods are annotated with it.
+    /// Revision of the Secret's entries and the injection settings. Incremented when either changes; 0 until there are
+    /// credentials. New pods are annotated with it.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub revision: i64,
     /// Revision in which the Secret's entries last changed.
@@ -225,11 +229,11 @@ pub struct ServiceBindingStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub expires_at: Option<Time>,
-    /// When the credentials should have been renewed, according to the broker.
+    /// Time by which the credentials should be renewed, according to the broker (OSB `renew_before`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub renew_before: Option<Time>,
-    /// OSB id of the successor that is being created.
+    /// OSB ID of the successor that is being created.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "successorID")]
     pub successor_id: String,
     /// The replaced binding. The operator deletes it when no pod uses its credentials or its grace period is over.
@@ -256,7 +260,8 @@ pub struct BindingProperties {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub user_info: Option<UserInfo>,
-    /// OSB id of the binding that this one succeeds (OSB `predecessor_binding_id`). It has that one's parameters.
+    /// OSB ID of the binding that this one succeeds (OSB `predecessor_binding_id`). The successor inherits its
+    /// parameters.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "predecessorID")]
     pub predecessor_id: String,
     /// The bound instance, as the broker knows it. Unbinding needs no ServiceInstance.

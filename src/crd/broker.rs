@@ -164,7 +164,7 @@ pub struct AuthConfig {
     pub secret_ref: Option<LocalObjectReference>,
 }
 
-/// Desired state of a ClusterServiceBroker: its URL and credentials, and what of its catalog is published.
+/// Desired state of a ClusterServiceBroker: its URL, its credentials, and which classes and plans are published.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",
@@ -193,7 +193,7 @@ pub struct ClusterServiceBrokerSpec {
     pub auth_info: Option<ClusterBrokerAuthInfo>,
 }
 
-/// Desired state of a ServiceBroker: its URL and credentials, and what of its catalog is published.
+/// Desired state of a ServiceBroker: its URL, its credentials, and which classes and plans are published.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[kube(
     group = "servicecatalog.k8s.io",

@@ -13,7 +13,7 @@ pub struct CommonServiceClassSpec {
     /// Name of the class in the broker's catalog. Unique within the broker.
     #[serde(default)]
     pub external_name: String,
-    /// Id of the class in the broker's catalog. Never changes.
+    /// ID of the class in the broker's catalog. The operator never changes it.
     #[serde(default, rename = "externalID")]
     pub external_id: String,
     /// Short description from the broker.

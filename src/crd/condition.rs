@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// One aspect of an object's current state. The fields are those of service-catalog: there is no `observedGeneration`.
+/// One aspect of the object's current state. Unlike `metav1.Condition`, it has no `observedGeneration`.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
@@ -17,10 +17,10 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub last_transition_time: Option<Time>,
-    /// Reason for the status, as one word for programs, for example `ProvisionedSuccessfully`.
+    /// Machine-readable reason in CamelCase, for example `ProvisionedSuccessfully`.
     #[serde(default)]
     pub reason: String,
-    /// Reason for the status, for people: what happened, and what happens next.
+    /// Human-readable message: what happened, why, and what happens next.
     #[serde(default)]
     pub message: String,
 }

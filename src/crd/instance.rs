@@ -54,11 +54,11 @@ pub struct ServiceInstanceSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub cluster_service_plan_external_name: String,
-    /// ClusterServiceClass, by its id in the broker's catalog. Immutable.
+    /// ClusterServiceClass, by its ID in the broker's catalog. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "clusterServiceClassExternalID")]
     #[schemars(length(max = 1024))]
     pub cluster_service_class_external_id: String,
-    /// ClusterServicePlan, by its id in the broker's catalog.
+    /// ClusterServicePlan, by its ID in the broker's catalog.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "clusterServicePlanExternalID")]
     #[schemars(length(max = 1024))]
     pub cluster_service_plan_external_id: String,
@@ -78,11 +78,11 @@ pub struct ServiceInstanceSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub service_plan_external_name: String,
-    /// ServiceClass in the same namespace, by its id in the broker's catalog. Immutable.
+    /// ServiceClass in the same namespace, by its ID in the broker's catalog. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "serviceClassExternalID")]
     #[schemars(length(max = 1024))]
     pub service_class_external_id: String,
-    /// ServicePlan in the same namespace, by its id in the broker's catalog.
+    /// ServicePlan in the same namespace, by its ID in the broker's catalog.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "servicePlanExternalID")]
     #[schemars(length(max = 1024))]
     pub service_plan_external_id: String,
@@ -114,7 +114,7 @@ pub struct ServiceInstanceSpec {
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub parameters_from: Vec<ParametersFromSource>,
-    /// OSB id of the instance (`instance_id`). Default: a UUID chosen by the operator. Immutable.
+    /// OSB ID of the instance (`instance_id`). Default: a UUID chosen by the operator. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]
     #[schemars(length(max = 253))]
     pub external_id: String,
@@ -168,7 +168,7 @@ pub struct ServiceInstanceStatus {
     /// Whether the operator polls the broker for the result of `currentOperation`.
     #[serde(default)]
     pub async_op_in_progress: bool,
-    /// Whether the operator is deleting what failed attempts may have left at the broker; see `orphans`.
+    /// Whether the operator is deleting the entries of `orphans` at the broker.
     #[serde(default)]
     pub orphan_mitigation_in_progress: bool,
     /// Identifier that the broker gave to the operation being polled (OSB `operation`).
@@ -193,11 +193,11 @@ pub struct ServiceInstanceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub operation_start_time: Option<Time>,
-    /// What `currentOperation` requests from the broker.
+    /// Properties that `currentOperation` requests from the broker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub in_progress_properties: Option<InstanceProperties>,
-    /// What the broker last confirmed.
+    /// Properties of the instance that the broker last confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub external_properties: Option<InstanceProperties>,
@@ -205,7 +205,8 @@ pub struct ServiceInstanceStatus {
     #[serde(default, deserialize_with = "schema::known_or_default")]
     #[schemars(with = "String")]
     pub provision_status: ProvisionStatus,
-    /// Whether the broker must be asked to delete the instance: `NotRequired`, `Required`, `Succeeded` or `Failed`.
+    /// Whether the operator still has to delete the instance at the broker: `NotRequired`, `Required`, `Succeeded` or
+    /// `Failed`.
     #[serde(default, deserialize_with = "schema::known_or_default")]
     #[schemars(with = "String")]
     pub deprovision_status: RemovalStatus,
@@ -226,13 +227,15 @@ pub struct ServiceInstanceStatus {
     /// Class as named in the spec, shown in the `Class` column, for example `ClusterServiceClass/mysql`.
     #[serde(default)]
     pub user_specified_class_name: String,
-    /// OSB id of the instance (`instance_id`). Set before the first request.
+    /// OSB ID of the instance (`instance_id`). Set before the first request.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "instanceID")]
     pub instance_id: String,
-    /// Number of ids that are not used again, because a failed attempt may have left something under them.
+    /// Number of abandoned attempts. Each attempt has its own OSB ID; an abandoned ID is never reused, because the
+    /// broker may still have something under it.
     #[serde(default, skip_serializing_if = "schema::is_zero")]
     pub abandoned_attempts: i64,
-    /// What failed attempts may have left at the broker. The operator deletes each until the broker confirms it.
+    /// Instances or bindings that the operator has to delete at the broker: leftovers of failed attempts, and replaced
+    /// bindings. An entry stays until the broker confirms its deletion.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]
     pub orphans: Vec<Orphan>,
@@ -256,13 +259,13 @@ pub struct InstanceProperties {
     /// Name of the ClusterServicePlan in the broker's catalog.
     #[serde(default)]
     pub cluster_service_plan_external_name: String,
-    /// Id of the ClusterServicePlan in the broker's catalog.
+    /// ID of the ClusterServicePlan in the broker's catalog.
     #[serde(default, rename = "clusterServicePlanExternalID")]
     pub cluster_service_plan_external_id: String,
     /// Name of the ServicePlan in the broker's catalog.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service_plan_external_name: String,
-    /// Id of the ServicePlan in the broker's catalog.
+    /// ID of the ServicePlan in the broker's catalog.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "servicePlanExternalID")]
     pub service_plan_external_id: String,
     /// Parameters. Values from Secrets are shown as `<redacted>`.
@@ -279,7 +282,7 @@ pub struct InstanceProperties {
     /// Name of the broker. Recorded so that deletion needs neither class nor plan.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub broker_name: String,
-    /// Id of the class in the broker's catalog (OSB `service_id`).
+    /// ID of the class in the broker's catalog (OSB `service_id`).
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "serviceID")]
     pub service_id: String,
     /// Version from the plan's maintenance information. Empty if the plan has none.

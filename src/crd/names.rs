@@ -54,7 +54,7 @@ pub const ANNOTATION_RESTART: &str = "restart.servicecatalog.k8s.io/";
 
 /// Label keys by which clients list classes, plans and instances. The values are hashed by [`label_value`].
 pub mod label {
-    /// The id in the broker's catalog.
+    /// The ID in the broker's catalog.
     pub const EXTERNAL_ID: &str = "servicecatalog.k8s.io/spec.externalID";
     /// The name in the broker's catalog.
     pub const EXTERNAL_NAME: &str = "servicecatalog.k8s.io/spec.externalName";
@@ -88,10 +88,10 @@ pub fn hex(bytes: &[u8]) -> String {
 /// The longest name that [`escaped`] returns, in bytes.
 const MAX_NAME_BYTES: usize = 63;
 
-/// The Kubernetes name of a class or plan, derived from its id in the broker's catalog.
+/// The Kubernetes name of a class or plan, derived from its ID in the broker's catalog.
 ///
 /// Letters `a` to `y`, digits, and dots and hyphens where a name may contain them, are kept. Any other character
-/// becomes `z<code point>z`. A name that is then too long is cut and gets a hash of the id as its suffix. Stored
+/// becomes `z<code point>z`. A name that is then too long is cut and gets a hash of the ID as its suffix. Stored
 /// objects of service-catalog carry these names, so the algorithm must never change.
 pub fn escaped(external_id: &str) -> String {
     let last = external_id.len().saturating_sub(1);

@@ -30,22 +30,23 @@ impl RemovalStatus {
     }
 }
 
-/// Instance or binding that a failed attempt may have left at the broker. The operator deletes it there.
+/// Instance or binding that the operator has to delete at the broker: a failed attempt may have left it, or a rotation
+/// replaced it.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
-    /// OSB id of the instance or binding in that attempt.
+    /// OSB ID of the instance or binding.
     pub id: String,
-    /// Id of the class in the broker's catalog.
+    /// ID of the class in the broker's catalog.
     #[serde(default, rename = "serviceID")]
     pub service_id: String,
-    /// Id of the plan in the broker's catalog.
+    /// ID of the plan in the broker's catalog.
     #[serde(default, rename = "planID")]
     pub plan_id: String,
     /// Name of the broker.
     #[serde(default)]
     pub broker_name: String,
-    /// Why it may exist, for example a timeout.
+    /// Why it has to be deleted, for example a timeout.
     #[serde(default)]
     pub reason: String,
     /// Instance that the binding was created for. Absent for an instance.
@@ -71,7 +72,7 @@ pub struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub next_attempt_time: Option<Time>,
-    /// Whether the operator polls because the broker answered 409 (the id exists already), not because of a 202.
+    /// Whether the operator polls because the broker answered 409 (the ID exists already), not because of a 202.
     #[serde(default, skip_serializing_if = "schema::is_false")]
     pub verifying: bool,
     /// Time at which the operator stops polling an asynchronous operation and treats it as failed.
@@ -84,12 +85,12 @@ pub struct Schedule {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundInstance {
-    /// OSB id of the instance (`instance_id`).
+    /// OSB ID of the instance (`instance_id`).
     pub id: String,
-    /// Id of the class in the broker's catalog.
+    /// ID of the class in the broker's catalog.
     #[serde(rename = "serviceID")]
     pub service_id: String,
-    /// Id of the plan in the broker's catalog.
+    /// ID of the plan in the broker's catalog.
     #[serde(rename = "planID")]
     pub plan_id: String,
     /// Name of the broker.

@@ -25,7 +25,7 @@ pub struct CommonServicePlanSpec {
     /// Name of the plan in the broker's catalog. Unique within the class.
     #[serde(default)]
     pub external_name: String,
-    /// Id of the plan in the broker's catalog. Immutable.
+    /// ID of the plan in the broker's catalog. Immutable.
     #[serde(default, rename = "externalID")]
     #[x_kube(validation = Rule::new("self == oldSelf").message("externalID is immutable"))]
     pub external_id: String,
@@ -71,7 +71,7 @@ pub struct CommonServicePlanSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
     pub service_binding_create_parameter_schema: Option<Value>,
-    /// Default parameters of new instances, over those of the class. An instance can override them. Set by an
+    /// Default parameters of new instances. They override those of the class; an instance can override them. Set by an
     /// administrator; the catalog never overwrites them.
     #[serde(default, skip_serializing_if = "schema::is_empty")]
     #[schemars(schema_with = "schema::object")]

@@ -58,7 +58,7 @@ pub struct UserInfo {
     /// Name of the user.
     #[serde(default)]
     pub username: String,
-    /// Unique id of the user, which outlives a change of name.
+    /// Unique ID of the user. Stays the same when the username changes.
     #[serde(default)]
     pub uid: String,
     /// Groups that the user belongs to.

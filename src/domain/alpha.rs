@@ -149,7 +149,7 @@ fn sync_child<A: Alpha>(alpha: &A, child: &A::Child) -> Step<A::Child> {
     let mut desired = child.clone();
     alpha.update(&mut desired);
     copy_annotations(alpha.meta(), desired.meta_mut());
-    // A child that a user deletes is not updated any more. Once it is gone, it is created again.
+    // A child that a user deletes is no longer updated. Once it is gone, it is created again.
     let is_deleted = child.meta().deletion_timestamp.is_some();
     if desired == *child || is_deleted { copy(alpha, child) } else { Step::Change(Box::new(desired)) }
 }

@@ -241,8 +241,8 @@ fn cannot_address_broker(mut decision: Decision<'_>) -> Step {
         return decision.wait(None);
     }
     let message = format!(
-        "The ServiceInstance {:?} does not exist, so the broker cannot be called: only the instance had the ids that \
-         a call needs. To give the binding up, remove its finalizer",
+        "The ServiceInstance {:?} does not exist, and only its status had the IDs that a call to the broker needs. To \
+         abandon the binding, remove its finalizer kubernetes-incubator/service-catalog",
         decision.observed.binding.spec.instance_ref.name
     );
     decision.report(condition::READY, Status::Unknown, reason::REFERENCES_NONEXISTENT_INSTANCE, &message);

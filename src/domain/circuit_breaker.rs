@@ -30,7 +30,7 @@
 //!
 //! **A probe may end without a result**: it was cancelled, or nothing could be sent. [`CircuitBreaker::withdraw`] then
 //! opens the circuit with a pause that is over, so the next call is the probe. Otherwise the circuit would stay
-//! half-open for ever (`a_probe_without_a_result_is_repeated_by_another_call`).
+//! half-open forever (`a_probe_without_a_result_is_repeated_by_another_call`).
 //!
 //! 502 and 504 do not count as failures: an immediate answer delays no caller, and a broker that answers one instance
 //! this way may work for all others. Nothing survives a restart of the operator. A changed broker object or Secret

@@ -49,7 +49,8 @@ pub enum CredentialsError {
     },
     /// `addKeysFrom` names a Secret of another namespace, which could be another tenant's.
     #[error(
-        "spec.secretTransforms: addKeysFrom may only name a Secret of the namespace {own:?}, not of {namespace:?}"
+        "spec.secretTransforms: addKeysFrom may only reference a Secret in the namespace {own:?}, not in \
+         {namespace:?}"
     )]
     ForeignSecret {
         /// The namespace that the transform names.

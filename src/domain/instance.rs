@@ -40,7 +40,7 @@
 //!   id. A deletion of the object waits for its orphans as well.
 //! - **Crashes.** Every moment at which the process can die is a status that `decide` knows: with the intent but
 //!   without the outcome, the same request is sent again under the same id, which the specification makes harmless.
-//!   There is no code for recovery. One thing differs (`Observed::repeated`): if a repeated request is refused, the
+//!   There is no code for recovery. One thing differs (`Observed::may_be_retry`): if a repeated request is refused, the
 //!   first one may have been carried out, so it is an orphan.
 //! - **Updates without an answer** are recorded in `status.updateUncertain`: then going back to the confirmed
 //!   properties is an update, too.

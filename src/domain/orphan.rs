@@ -74,29 +74,22 @@ fn removed(status: &mut impl HasProgress) -> RemovalResult {
 }
 
 fn in_progress(status: &mut impl HasProgress, removal: &Removal<'_>) {
-    let message = format!(
-        "The broker {} is deleting {}, which a failed attempt may have left there",
-        removal.broker, removal.id
-    );
-    status.progress().report(
-        condition::ORPHAN_MITIGATION,
-        Status::True,
-        removal.reason,
-        &message,
-        removal.now,
-    );
+    let mut progress = status.progress();
+    let why = progress.why_orphaned();
+    let message = format!("The broker {} is deleting {}: {why}", removal.broker, removal.id);
+    progress.report(condition::ORPHAN_MITIGATION, Status::True, removal.reason, &message, removal.now);
 }
 
 fn failed(
     status: &mut impl HasProgress,
     removal: &Removal<'_>,
-    why: &str,
+    error: &str,
     retry_after: Option<std::time::Duration>,
 ) -> RemovalResult {
     let mut progress = status.progress();
     let next = progress.orphan_removal_failed(removal.now, removal.seed, retry_after);
     let message = format!(
-        "The broker {} did not delete {}, which a failed attempt may have left there: {why}; next attempt at {}",
+        "The broker {} did not delete {}: {error}; next attempt at {}",
         removal.broker, removal.id, next.0
     );
     let reason = reason::ORPHAN_MITIGATION_FAILED;

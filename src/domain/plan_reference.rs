@@ -169,8 +169,8 @@ where
         }
         ([], None) => {
             let message = format!(
-                "The instance names no plan, and the class {class:?} offers none. The operator retries when there is \
-                 one"
+                "The instance names no plan, and the class {class:?} offers none. The operator continues when there \
+                 is one"
             );
             Err(Unresolved { reason, message })
         }

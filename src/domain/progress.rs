@@ -141,10 +141,8 @@ impl Progress<'_> {
     /// Abandons an attempt of unknown outcome. What it may have left becomes an orphan, which is deleted before
     /// anything else is tried, but not before `retry_after`; the next attempt gets a new id.
     pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time, retry_after: Option<Duration>) {
-        let message = format!(
-            "{} may exist at the broker: {}. The operator deletes it there",
-            orphan.id, orphan.reason
-        );
+        let why = as_clause(&orphan.reason);
+        let message = format!("Deleting {} at the broker {}: {why}", orphan.id, orphan.broker_name);
         self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
         self.orphans.push(orphan);
         *self.mitigating = true;
@@ -159,6 +157,11 @@ impl Progress<'_> {
         let mut orphan = Orphan { async_op_in_progress: false, last_operation: None, ..orphan };
         execution.store(&mut orphan.async_op_in_progress, &mut orphan.last_operation);
         self.orphans.push(orphan);
+    }
+
+    /// Why the first orphan is deleted, as a clause.
+    pub fn why_orphaned(&self) -> String {
+        self.orphans.first().map(|orphan| as_clause(&orphan.reason)).unwrap_or_default()
     }
 
     /// The broker has confirmed that the first orphan is gone.
@@ -217,6 +220,15 @@ impl Execution {
             Self::Polled(operation) => (true, operation),
         };
     }
+}
+
+/// Turns a sentence into a clause that follows a colon: without its capital letter.
+fn as_clause(sentence: &str) -> String {
+    let mut clause = sentence.to_owned();
+    if let Some(first) = clause.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    clause
 }
 
 /// The time of the next attempt, unless it is due.

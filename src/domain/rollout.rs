@@ -11,7 +11,7 @@
 //!
 //! The pod template of a workload whose pods are stale gets the annotation
 //! `restart.servicecatalog.k8s.io/<UID of the binding>` with the revision that its pods should have, or 0 if they
-//! should have nothing any more; the workload's controller then replaces the pods.
+//! should no longer have anything; the workload's controller then replaces the pods.
 //!
 //! - **Drift.** A pod's stamp is compared with `status.revision` of the binding: `Demand::drift` says what the pod
 //!   lacks, and whether it is restarted for that. `domain::binding` turns the result into the conditions `RolledOut`
@@ -102,17 +102,21 @@ impl NotRolledOut {
         match self {
             Self::Rolling => "Being restarted",
             Self::Throttled => "Waiting for other restarts to finish",
-            Self::WaitingForOthers => "Restarted once all bindings that inject into them are ready",
-            Self::Refused => "The API server rejected the restart, see the operator's log; retrying shortly",
-            Self::Paused => "The rollout is paused; run kubectl rollout resume for",
-            Self::OnDelete => "The update strategy is OnDelete; delete the pods of",
-            Self::StillStale => "Restarted, but the new pods still lack the credentials",
-            Self::NoController => "No workload replaces these pods; delete them, or wait until they end",
-            Self::Disabled => {
-                "spec.injection.restart does not allow a restart; run kubectl rollout restart for"
+            Self::WaitingForOthers => {
+                "Waiting until the other bindings of these pods are ready, to restart once"
             }
+            Self::Refused => "The API server rejected the restart (see the operator's log); retrying in 10 s",
+            Self::Paused => "The rollout is paused; run kubectl rollout resume",
+            Self::OnDelete => "The update strategy is OnDelete; delete the pods",
+            Self::StillStale => {
+                "Restarted, but the new pods still lack the credentials; check the injection policy and the label \
+                 servicecatalog.k8s.io/injects of the binding"
+            }
+            Self::NoController => "No workload replaces these pods; delete them, or wait until they end",
+            Self::Disabled => "spec.injection.restart does not allow a restart; run kubectl rollout restart",
             Self::NamespaceExcluded => {
-                "Injection is disabled in system namespaces and in the operator's namespace"
+                "Injection is disabled in system namespaces and in the operator's namespace; use another \
+                 namespace"
             }
         }
     }

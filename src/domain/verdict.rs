@@ -22,10 +22,10 @@ impl Verdict {
     /// The verdict if the same request was, or may have been, sent before. The broker may have executed the earlier
     /// one, whatever it answers to this one.
     #[must_use]
-    pub fn after_attempts(self, repeated: bool) -> Self {
+    pub fn after_attempts(self, may_be_retry: bool) -> Self {
         match self {
-            Self::Refused if repeated => Self::Orphan,
-            Self::Retry if repeated => Self::Repeat,
+            Self::Refused if may_be_retry => Self::Orphan,
+            Self::Retry if may_be_retry => Self::Repeat,
             Self::Refused | Self::Retry | Self::Repeat | Self::Orphan | Self::Poll => self,
         }
     }
@@ -68,7 +68,7 @@ pub fn hint(error: &osb::Error) -> &'static str {
     } else if error.is_concurrency_error() {
         " (another operation is in progress at the broker)"
     } else if error.is_unauthorized() {
-        " (the broker rejects the credentials of its broker object)"
+        " (the broker rejects the credentials: check spec.authInfo of the broker object)"
     } else if error.is_unsupported_version() {
         " (the broker does not support version 2.17 of the Open Service Broker API)"
     } else {

@@ -3,7 +3,7 @@
 //! A full connection table must not block probes: the kubelet would restart the process because unknown clients keep
 //! connections open. Therefore a new connection never waits. At the limit the server closes the oldest connection
 //! without a request in flight, which is idle, has not sent its whole header, or has not read its whole response. An
-//! idle client reconnects. Only if every connection has a request in flight, the server closes the oldest of all.
+//! idle client reconnects. If every connection has a request in flight, the server closes the oldest one.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};

@@ -105,7 +105,7 @@ impl Gauges {
         let name = "servicecatalog_orphans";
         registry.register(
             name,
-            "Orphans: instances or bindings that failed attempts may have left at brokers",
+            "Instances or bindings that the operator still has to delete at brokers (orphans)",
             self.orphans.clone(),
         );
         let name = "servicecatalog_objects_retrying";

@@ -21,8 +21,8 @@ const MAX_BODY_CHARS: usize = 200;
 /// and of the response only what the specification intends for users.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// An id cannot be part of a URL, so nothing was sent (“Characters in IDs”).
-    #[error("the id {id:?} cannot be part of a URL")]
+    /// An ID cannot be part of a URL, so nothing was sent (“Characters in IDs”).
+    #[error("the ID {id:?} cannot be part of a URL")]
     InvalidId {
         /// The id.
         id: String,

@@ -107,7 +107,7 @@ impl Transport {
         let status = result.as_ref().map(|response| response.status().as_u16()).ok();
         let error = result.as_ref().err().map(ToString::to_string);
         let (call, path) = (request.name, url.path());
-        tracing::debug!(%request_id, call, path, status, error, "sent a request to a broker");
+        tracing::debug!(%request_id, call, path, status, error, "broker request finished");
         result
     }
 

@@ -59,7 +59,7 @@ impl Collisions {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Watches those pods for ever; a new or ended collision requeues its binding.
+    /// Watches those pods forever; a new or ended collision requeues its binding.
     pub async fn follow(
         self: Arc<Self>,
         client: Client,

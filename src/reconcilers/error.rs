@@ -61,7 +61,7 @@ impl Error {
             .is_some_and(|status| (400..500).contains(&status.code) && !transient.contains(&status.code))
     }
 
-    /// Whether the object does not exist, or not any more.
+    /// Whether the object does not exist, or no longer does.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Replaced) || self.api_status().is_some_and(Status::is_not_found)
     }

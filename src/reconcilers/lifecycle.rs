@@ -216,7 +216,7 @@ fn wait_for_broker<K: Lifecycle>(
 async fn remove_finalizer<K: Lifecycle>(context: &Context, object: &K) -> Result<(), Error> {
     object.clean_up(context).await?;
     context.api.remove_finalizer(object).await?;
-    info!("removed the finalizer");
+    info!("removed finalizer");
     Ok(())
 }
 

@@ -15,8 +15,8 @@
 //!   that changes the revision withdraws `RolledOut=True`. Only pods that a binding selects, or that carry a stamp,
 //!   are kept. Workloads are not watched: they are read when a pod of theirs is stale.
 //! - **Usage.** The result reaches the reconciler of bindings as `Observed::usage`, with the version of the binding
-//!   that it is about; for another version it does not count. It decides when a predecessor is removed, as no pod has
-//!   its credentials any more, and when a deletion proceeds.
+//!   that it is about; for another version it does not count. It decides when a predecessor is removed, as pods no
+//!   longer have its credentials, and when a deletion proceeds.
 
 mod namespace_watcher;
 mod pods;

@@ -38,11 +38,11 @@ pub async fn fitting<P: Plan + Send + Sync + 'static>(
              The broker is called once they do"
         )),
         Ok(Checked::NotApplied(why)) => {
-            debug!(plan = name, ?purpose, why, "skipped the schema of the plan");
+            debug!(plan = name, ?purpose, why, "skipped schema validation");
             Ok(parameters)
         }
         Err(error) => {
-            debug!(plan = name, ?purpose, %error, "failed to apply the schema of the plan");
+            debug!(plan = name, ?purpose, %error, "schema validation failed; the broker validates");
             Ok(parameters)
         }
     }

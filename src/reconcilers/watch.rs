@@ -10,7 +10,7 @@ use tracing::warn;
 /// The field selector for pods that have not terminated.
 pub const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
-/// Applies each event of a watch, for ever.
+/// Applies each event of a watch, forever.
 pub async fn follow<K>(events: impl Stream<Item = Result<Event<K>, Error>>, mut apply: impl FnMut(Event<K>))
 where
     K: Resource<DynamicType = ()> + Debug,

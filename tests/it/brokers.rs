@@ -175,7 +175,7 @@ async fn a_broker_without_its_credentials_says_what_is_missing() {
     env.register(basic_auth()).await;
     let says = "Ready=False ErrorFetchingCatalog";
     let message = env.until_says(BROKER, "broker", says).await;
-    let missing = format!("Error getting broker auth credentials: there is no Secret {}/auth", env.name);
+    let missing = format!("Error getting broker auth credentials: Secret {}/auth does not exist", env.name);
     assert!(message.starts_with(&missing), "{message}");
     env.until_event("broker", "ErrorGettingAuthCredentials").await;
 
@@ -243,7 +243,7 @@ async fn an_empty_catalog_changes_nothing_and_is_reported() {
     env.broker.change_catalog(|catalog| catalog["services"] = json!([]));
     relist(&env).await;
     let message = env.until_says(BROKER, "broker", "Ready=True FetchedCatalog").await;
-    assert_eq!(message, "The broker's catalog is empty. What was published before stays.");
+    assert_eq!(message, "The broker's catalog is empty: the operator keeps the published classes and plans");
     assert_eq!(published(&env).await, before);
 }
 

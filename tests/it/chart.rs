@@ -44,7 +44,7 @@ fn it_has_no_faults() {
 fn a_cluster_without_the_policies_is_refused_with_the_reason() {
     let old = text(&template(&["--kube-version", "1.35.4"]));
     assert!(
-        old.contains("service-catalog needs Kubernetes 1.36 or newer; this cluster has v1.35.4"),
+        old.contains("service-catalog needs Kubernetes 1.36 or later; this cluster has v1.35.4"),
         "{old}"
     );
     let without = text(&helm(&["template", "service-catalog", CHART, "--kube-version", "1.36.0"]));

@@ -242,7 +242,7 @@ impl Cluster {
                 && seen.contains("\"relistRequests\": 1")
                 && seen.contains("\"updateRequests\": 1")
                 && !seen.contains("forged")
-                && text(&forged).contains("may not read Secret")
+                && text(&forged).contains("is not allowed to get Secret")
                 && tried.contains("references a ServiceInstance that is being deleted")
                 && tried.contains("\"osb-");
             if in_force { Ok(()) } else { Err(seen + &tried + &text(&forged)) }

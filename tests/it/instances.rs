@@ -238,7 +238,7 @@ async fn parameters_that_cannot_be_used_are_explained_and_the_broker_is_not_aske
         (
             "key",
             json!({"parametersFrom": key("none")}),
-            "parametersFrom[0].secretKeyRef names the key \"none\"",
+            "parametersFrom[0].secretKeyRef references the key \"none\"",
         ),
         (
             "secret",

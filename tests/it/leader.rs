@@ -78,7 +78,7 @@ async fn when_the_leader_dies_in_the_middle_of_its_work_another_finishes_it() {
 
 /// When the former leader resumes, polls are due, and the answer to one of its calls has arrived, for which it would
 /// write an event. Seen to fail with the fence removed from `Connection::call` (it polls), and from the client in
-/// `run/client.rs` (it writes the event); and without `Move::Lost` (it waits for ever).
+/// `run/client.rs` (it writes the event); and without `Move::Lost` (it waits forever).
 #[tokio::test]
 async fn a_leader_that_was_stopped_and_goes_on_after_another_has_taken_over_leaves_everything_alone() {
     const COUNT: usize = 20;

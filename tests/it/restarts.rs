@@ -200,7 +200,7 @@ async fn without_restarts_the_condition_names_the_command() {
     env.ready_instance(json!({})).await;
     for name in ["never", "onrotation"] {
         let message = env.until_says(BINDING, name, "RolledOut=False RestartsDisabled").await;
-        assert!(message.contains("run kubectl rollout restart for: deployment/web"), "{message}");
+        assert!(message.contains("run kubectl rollout restart: deployment/web"), "{message}");
     }
     let after = env.get("Deployment", "web").await.unwrap();
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);

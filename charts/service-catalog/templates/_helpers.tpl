@@ -31,7 +31,7 @@ credentials. `helm template` does not query a cluster and knows only the APIs gi
 {{- define "service-catalog.requirements" -}}
 {{- $policies := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
 {{- if semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version -}}
-{{- fail (printf "service-catalog needs Kubernetes 1.36 or newer; this cluster has %s" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "service-catalog needs Kubernetes 1.36 or later; this cluster has %s" .Capabilities.KubeVersion.Version) -}}
 {{- else if not (.Capabilities.APIVersions.Has $policies) -}}
 {{- fail (printf "service-catalog needs %s, which this cluster does not serve (with `helm template`, add --api-versions %s)" $policies $policies) -}}
 {{- end -}}

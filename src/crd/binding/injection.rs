@@ -31,12 +31,12 @@ pub struct Injection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "EnvFrom")]
     pub env_from: Option<EnvFrom>,
-    /// Whether pods start without the Secret. Default: false, they wait until it exists.
+    /// Whether pods may start without the Secret. Default: false (they wait until it exists).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub optional: bool,
     /// Which pods the operator restarts when they lack the current credentials or settings: `Always` (default),
-    /// `OnRotation` or `Never`. It does so by annotating the pod template of the owning Deployment, `StatefulSet` or
-    /// `DaemonSet`.
+    /// `OnRotation` or `Never`. It does so by annotating the pod template of the Deployment, `StatefulSet` or
+    /// `DaemonSet` that owns the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Restart")]
     pub restart: Option<Restart>,

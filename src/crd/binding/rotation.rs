@@ -29,7 +29,7 @@ pub struct Rotation {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Predecessor {
-    /// OSB id of the binding (`binding_id`).
+    /// OSB ID of the binding (`binding_id`).
     #[serde(rename = "bindingID")]
     pub binding_id: String,
     /// Instance that was bound.

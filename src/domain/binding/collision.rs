@@ -26,9 +26,8 @@ pub(super) fn report(status: &mut ServiceBindingStatus, collisions: &BTreeSet<St
         others => format!("; and {others} more"),
     };
     let message = format!(
-        "Injection conflicts: these containers already define what the binding would add, and keep their own \
-         (container: what): {}{rest}. Rename it in the pod or in spec.injection, or list the other containers in \
-         spec.injection.containers",
+        "Injection collisions: containers already define what the binding would inject, and keep their own: \
+         {}{rest}. Rename it in the pod or in spec.injection, or restrict spec.injection.containers",
         named.join("; ")
     );
     progress.report(condition::INJECTED, Status::False, reason::COLLISION, &message, now);
@@ -45,8 +44,8 @@ mod tests {
         status.progress().report(condition::READY, Status::True, "Reason", "message", &at(0));
         let ready = status.clone();
         for (collisions, named) in [
-            (vec!["main: URI"], "(container: what): main: URI. Rename"),
-            (vec!["c: X", "b: X", "a: X"], "(container: what): a: X; b: X; c: X. Rename"),
+            (vec!["main: URI"], "keep their own: main: URI. Rename"),
+            (vec!["c: X", "b: X", "a: X"], "keep their own: a: X; b: X; c: X. Rename"),
             (vec!["e: X", "d: X", "c: X", "b: X", "a: X"], "a: X; b: X; c: X; and 2 more. Rename"),
         ] {
             let collisions = collisions.into_iter().map(str::to_owned).collect();

@@ -120,7 +120,8 @@ fn create(decision: Decision<'_>) -> Step {
     let observed = decision.observed;
     if !observed.offering.bindable {
         decision.state.record.refused = fingerprint(&desired);
-        let message = "The class or plan of the instance is not bindable";
+        let message = "The class or plan of the instance is not bindable; not retried: delete the binding, and bind an \
+                       instance of a bindable plan";
         let reason = reason::ERROR_NONBINDABLE_SERVICE_CLASS;
         decision.report(condition::FAILED, Status::True, reason, message);
         decision.block(reason, message);

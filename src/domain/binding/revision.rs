@@ -6,7 +6,7 @@ use crate::crd::binding::Injection;
 use crate::crd::names::hex;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
 
-/// Starts a new revision if the Secret's entries, of which this is the digest, or the way of their injection changed.
+/// Starts a new revision if the Secret's entries (`digest`) or the injection settings changed.
 pub(super) fn revise(binding: &ServiceBinding, status: &mut ServiceBindingStatus, digest: &str) {
     let injected = injection_digest(binding.spec.injection.as_ref());
     let is_same = status.secret_digest == digest;

@@ -25,7 +25,7 @@
 //!
 //! The Secret comes before orphans, so a Secret that holds the credentials of an abandoned successor is repaired
 //! before that successor is removed, and pods that may have started with them get another revision. The next rotation
-//! waits until the predecessor is gone, unless the present credentials have less than a tenth of their life left. A
+//! waits until the predecessor is gone, unless the current credentials have less than a tenth of their life left. A
 //! deletion removes successor and predecessor first.
 
 mod due;
@@ -143,8 +143,7 @@ pub(super) fn has_expired(status: &ServiceBindingStatus, now: &Time) -> bool {
 
 fn report_wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time) {
     let message = format!(
-        "Rotation waits for the removal of the predecessor: when no pod has its credentials any more, at {} at the \
-         latest",
+        "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
         end.0
     );
     status.progress().report(condition::ROTATED, Status::False, reason::ROTATION_WAITING, &message, now);
@@ -221,7 +220,10 @@ fn successor(observed: &Observed<'_>, intended: &BindingProperties) -> Result<Bi
     let instance = ready_instance(observed)?;
     if intended.instance.as_ref().is_some_and(|bound| bound.id != instance.id) {
         let name = &observed.binding.spec.instance_ref.name;
-        let why = format!("The ServiceInstance {name:?} is not the one that was bound");
+        let why = format!(
+            "The ServiceInstance {name:?} is not the one that was bound: it was deleted and created again. Delete the \
+             binding and create another"
+        );
         return Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why));
     }
     if !observed.offering.bindable {

@@ -82,7 +82,7 @@ pub fn merge_concurrent_status(
 /// Fails an asynchronous operation that exceeded its maximum polling duration (OSB, “Polling Last Operation”).
 pub(super) fn overdue(observed: &Observed<'_>, state: BindingState) -> BindingState {
     let mut settlement = Settlement::new(observed, "", state);
-    settlement.operation_failed("The operation exceeded its maximum polling duration");
+    settlement.operation_failed("the operation exceeded its maximum polling duration");
     settlement.state
 }
 
@@ -153,15 +153,21 @@ impl<'a> Settlement<'a> {
 
     /// The request was not sent, so the state at the broker is unchanged.
     fn not_called(&mut self, verb: &Verb, why: &str) {
+        let message = self.why_not_called(why);
         if matches!(verb, Verb::Poll(_)) {
-            self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, why);
+            self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
             self.poll_later(None);
         } else {
-            self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, why, None);
+            self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, None);
         }
     }
 
-    /// The condition that reports the current operation. A rotation does not touch `Ready`: the present credentials
+    /// The message about a request that was not sent.
+    fn why_not_called(&self, why: &str) -> String {
+        format!("The broker {} was not called: {why}", self.broker)
+    }
+
+    /// The condition that reports the current operation. A rotation does not touch `Ready`: the current credentials
     /// work.
     fn condition_of_operation(&self) -> &'static str {
         if self.is_rotating() { condition::ROTATED } else { condition::READY }
@@ -221,6 +227,11 @@ impl<'a> Settlement<'a> {
             self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
         }
     }
+}
+
+/// The message about credentials that cannot be written.
+fn unusable(why: &str) -> String {
+    format!("Cannot write the credentials to the Secret: {why}")
 }
 
 /// Counts a failure of the current operation, and has it requested again; returns the time of the next attempt.

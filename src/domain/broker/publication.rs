@@ -70,7 +70,7 @@ fn unchanged<C: role::Class, P: role::Plan>(existing: &Existing<C, P>) -> Public
         plans: existing.plans.iter().filter(|plan| plan.broker_name() == existing.broker).count(),
         changes: 0,
         rejected: String::new(),
-        message: "The broker's catalog is empty. What was published before stays.",
+        message: "The broker's catalog is empty: the operator keeps the published classes and plans",
     };
     Publication { classes: Vec::new(), plans: Vec::new(), published }
 }

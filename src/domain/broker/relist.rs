@@ -14,11 +14,11 @@ use crate::domain::schedule;
 /// fetch of the catalog probes it after this delay.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 
-/// The least time between two fetches of a catalog that the broker calls outdated: every answer may say so.
+/// The shortest time between two fetches of a catalog that the broker calls outdated: every answer may say so.
 const OUTDATED_RELIST_MIN: Duration = Duration::from_secs(10);
 
-/// The least time between two fetches, even if `spec.relistDuration` is shorter: each is a request to the broker and a
-/// write.
+/// The shortest time between two fetches, even if `spec.relistDuration` is shorter: each is a request to the broker and
+/// a write.
 const RELIST_MIN: Duration = Duration::from_secs(1);
 
 /// When the catalog is due.

@@ -106,7 +106,7 @@ fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
         published: None,
         drops_connection: false,
         failures: Failures::with_one_more(observed),
-        next: Next::Retry(message),
+        next: Next::Retry(why.to_owned()),
     }
 }
 

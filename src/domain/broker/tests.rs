@@ -244,7 +244,7 @@ fn a_catalog_is_fetched_when_it_is_due() {
             "wait",
         ),
         ("new credentials", |given| given.secret_version = "8", "read"),
-        ("no credentials any more", |given| given.secret_version = "", "read"),
+        ("the credentials are gone", |given| given.secret_version = "", "read"),
         ("the last fetch failed", fail, "read"),
         (
             "the last fetch failed, and the API server says the same",

@@ -24,7 +24,7 @@ pub enum Step {
     Wait,
     /// Put these labels on the object.
     Label(BTreeMap<String, String>),
-    /// Delete the object: the broker does not offer it any more, and no instance uses it.
+    /// Delete the object: the broker no longer offers it, and no instance uses it.
     Delete,
 }
 

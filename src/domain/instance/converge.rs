@@ -101,7 +101,8 @@ fn change(
     confirmed: InstanceProperties,
 ) -> Step {
     let plan_changes = desired.plan_id() != confirmed.plan_id();
-    // An upgrade of maintenance_info needs a plan change or `spec.updateRequests`; it does not come by itself.
+    // An upgrade of maintenance_info needs a plan change or `spec.updateRequests`; the operator does not start one
+    // itself.
     if !plan_changes && desired.update_requests == confirmed.update_requests {
         desired.maintenance_version.clone_from(&confirmed.maintenance_version);
     }

@@ -67,7 +67,7 @@ pub fn merge_concurrent_status(
 
 /// Fails an asynchronous operation that exceeded its maximum polling duration (OSB, “Polling Last Operation”).
 pub(super) fn overdue(observed: &Observed<'_>, mut state: InstanceState) -> InstanceState {
-    let message = "The operation exceeded its maximum polling duration";
+    let message = "the operation exceeded its maximum polling duration";
     let call = Call {
         verb: Verb::Poll(None),
         instance_id: state.record.instance_id.clone(),
@@ -151,7 +151,7 @@ impl<'a> Settlement<'a> {
     /// The request was not sent, so the state at the broker is unchanged.
     fn not_called(&mut self, why: &str) {
         let type_ = self.condition_of_operation();
-        let why = format!("Cannot call the broker {}: {why}", self.call.broker);
+        let why = format!("The broker {} was not called: {why}", self.call.broker);
         if matches!(self.call.verb, Verb::Poll(_)) {
             self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &why);
             self.poll_later(None);
@@ -193,7 +193,7 @@ impl<'a> Settlement<'a> {
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);
         let message =
-            format!("{message}; removing what may exist at the broker, next attempt not before {}", next.0);
+            format!("{message}; deleting what may exist at the broker; next attempt not before {}", next.0);
         let reason = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
         self.report(condition::READY, Status::False, reason, &message);
         self.record_event(true, reason, &message);
@@ -222,7 +222,8 @@ impl<'a> Settlement<'a> {
         let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
-        let message = format!("{message}; not retried until the spec changes");
+        let message =
+            format!("{message}; not retried until the parameters, the plan or spec.updateRequests change");
         if is_provision {
             self.state.record.deprovision_status = RemovalStatus::NotRequired;
             self.report(condition::READY, Status::False, reason::PROVISION_CALL_FAILED, &message);

@@ -117,7 +117,8 @@ impl Target {
             return self.removed();
         }
         let message = format!(
-            "The Service Class {} does not allow plan changes. Set the former plan again, or create a new instance",
+            "The current plan of class {:?} does not allow a change to another plan. Set the former plan again, or \
+             create a new instance",
             self.class_name
         );
         Some((reason::PLAN_CHANGE_NOT_ALLOWED, message))

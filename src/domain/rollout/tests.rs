@@ -146,7 +146,7 @@ fn a_pod_lacks_what_it_should_have_and_has_not() {
         ("only for credentials; it was held for older ones", restart("OnRotation"), Some(0), restarted(3)),
         ("it is not selected", other.clone(), None, None),
         ("it is no longer selected", other, Some(3), restarted(0)),
-        ("no pod is selected any more", none, Some(3), restarted(0)),
+        ("pods are no longer selected", none, Some(3), restarted(0)),
         ("an empty selector selects nothing", empty, None, None),
         ("the binding is deleted", gone.clone(), Some(3), restarted(0)),
         ("the binding is deleted, and the pod has no revision", gone, None, None),

@@ -1,6 +1,6 @@
 //! What would it cost to apply a schema? [`affordable`] refuses one that costs too much.
 //!
-//! A few lines of JSON can take for ever: `$ref`s that double at every step, or hundreds of regular expressions.
+//! A few lines of JSON can take forever: `$ref`s that double at every step, or hundreds of regular expressions.
 //! Therefore a schema is weighed as if each `$ref` were replaced by its target.
 
 use std::collections::HashMap;

@@ -237,6 +237,6 @@ async fn an_instance_is_fetched_with_whatever_the_broker_tells() {
 async fn an_unusable_id_is_not_sent() {
     let broker = Broker::answering([answer(200, "{}")]).await;
     let error = broker.client().deprovision("..", &plan_query(), None).await.unwrap_err();
-    assert_eq!(error.to_string(), r#"the id ".." cannot be part of a URL"#);
+    assert_eq!(error.to_string(), r#"the ID ".." cannot be part of a URL"#);
     assert!(broker.requests().is_empty());
 }

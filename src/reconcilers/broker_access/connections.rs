@@ -126,13 +126,14 @@ impl Connections {
         match &broker.namespace {
             None => {
                 let reference = ObjectRef::new(&broker.name);
-                let missing = || Error::Broker(format!("there is no ClusterServiceBroker {:?}", broker.name));
+                let missing =
+                    || Error::Broker(format!("ClusterServiceBroker {:?} does not exist", broker.name));
                 let broker = self.caches.cluster_brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Cluster>(&broker).await
             }
             Some(namespace) => {
                 let reference = ObjectRef::new(&broker.name).within(namespace);
-                let missing = || Error::Broker(format!("there is no ServiceBroker {:?}", broker.name));
+                let missing = || Error::Broker(format!("ServiceBroker {:?} does not exist", broker.name));
                 let broker = self.caches.brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Namespaced>(&broker).await
             }
@@ -228,7 +229,7 @@ impl Connections {
         let found =
             api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
         found.ok_or_else(|| {
-            Error::Broker(format!("there is no Secret {}/{}", reference.namespace, reference.name))
+            Error::Broker(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
         })
     }
 }

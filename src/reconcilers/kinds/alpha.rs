@@ -70,7 +70,7 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
                 (child, is_live) = (read_child(&context, &alpha).await?, true);
                 continue;
             }
-            Step::Create(new) => match context.api.create(new.as_ref(), "creating the child").await {
+            Step::Create(new) => match context.api.create(new.as_ref(), "creating the child object").await {
                 Err(error) if error.is_already_exists() && !is_live => {
                     (child, is_live) = (read_child(&context, &alpha).await?, true);
                     continue;
@@ -78,7 +78,7 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
                 created => report_refusal(&context, alpha, created).await,
             },
             Step::Change(wanted) => {
-                let changed = context.api.replace(wanted.as_ref(), "changing the child").await;
+                let changed = context.api.replace(wanted.as_ref(), "changing the child object").await;
                 report_refusal(&context, alpha, changed).await
             }
             Step::Delete(child) => context.api.delete(child.as_ref()).await,
@@ -94,7 +94,7 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
 async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::Child>, Error> {
     let _permit = context.api.permit(namespace(alpha)).await;
     let api = A::Child::api(context.api.client.clone(), alpha.namespace().as_deref());
-    api.get_opt(&alpha.name_any()).await.during("reading the child")
+    api.get_opt(&alpha.name_any()).await.during("reading the child object")
 }
 
 /// Reports in the status why the API server rejected the child. The error remains, so that the write is retried.

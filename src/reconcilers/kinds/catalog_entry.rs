@@ -47,7 +47,7 @@ async fn execute<K: Kind>(context: &Context, entry: &K, step: Step) -> Result<Ac
         }
         Step::Delete => {
             context.api.delete(entry).await?;
-            info!("deleted catalog entry: the broker does not offer it any more, and no instance uses it");
+            info!("deleted catalog entry: the broker no longer offers it, and no instance uses it");
         }
     }
     Ok(Action::await_change())

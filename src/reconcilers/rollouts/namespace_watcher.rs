@@ -85,7 +85,7 @@ impl<'a> NamespaceWatcher<'a> {
         }
     }
 
-    /// Returns once the pods of the namespace need not be watched any more.
+    /// Returns once the pods of the namespace no longer need to be watched.
     pub(super) async fn run(mut self, bindings_changed: &Notify) {
         loop {
             let bindings = bindings(self.context, &self.namespace);
@@ -197,7 +197,7 @@ impl<'a> NamespaceWatcher<'a> {
         if let Err(error) = &restarted
             && error.is_refused()
         {
-            warn!(namespace = self.namespace, %workload, %error, "restart refused by the API server; retrying");
+            warn!(namespace = self.namespace, %workload, %error, "API server rejected the restart; retrying");
             self.refused.insert(workload.clone(), Instant::now());
             return Ok(());
         }

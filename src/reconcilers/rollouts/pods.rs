@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(names(&pods), ["selected", "stamped"]);
 
         assert!(!pods.apply(Event::Apply(object("selected", &web))), "nothing has changed");
-        assert!(pods.apply(Event::Apply(object("selected", &json!({})))), "it is not selected any more");
+        assert!(pods.apply(Event::Apply(object("selected", &json!({})))), "it is no longer selected");
         assert!(!pods.apply(Event::Apply(object("another", &json!({})))));
         assert!(!pods.apply(Event::Delete(object("another", &json!({})))));
         assert!(pods.apply(Event::Delete(object("stamped", &stamped))));

@@ -122,7 +122,7 @@ impl BindingSecrets {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Watches them for ever; a change requeues the binding.
+    /// Watches them forever; a change requeues the binding.
     pub async fn follow(self: Arc<Self>) {
         let config = Config::default().labels(LABEL_CREDENTIALS);
         let events = watcher(Api::<Secret>::all(self.api.client.clone()), config).default_backoff();

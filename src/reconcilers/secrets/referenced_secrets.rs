@@ -46,7 +46,7 @@ impl ReferencedSecrets {
     }
 
     /// Watches exactly these Secrets for the object `user`, and requeues it when one of them changes. A Secret to which
-    /// no object refers any more is no longer watched.
+    /// objects no longer refer is not watched.
     pub fn refer(
         &self,
         user: &str,
@@ -87,11 +87,11 @@ impl ReferencedSecrets {
             let field = format!("spec.parametersFrom[{index}].secretKeyRef");
             let (name, key) = (&reference.name, &reference.key);
             let Some(secret) = self.entries(namespace, name).await? else {
-                return Ok(Err(format!("{field} names the Secret {name:?}, which does not exist")));
+                return Ok(Err(format!("{field} references the Secret {name:?}, which does not exist")));
             };
             let Some(ByteString(value)) = secret.get(key).cloned() else {
                 return Ok(Err(format!(
-                    "{field} names the key {key:?}, which the Secret {name:?} does not have"
+                    "{field} references the key {key:?}, which the Secret {name:?} does not have"
                 )));
             };
             values.push((format!("key {key:?} of Secret {name:?}"), value));

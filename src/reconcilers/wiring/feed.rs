@@ -55,7 +55,7 @@ where
         self.listeners.extend(listeners);
     }
 
-    /// Watches the collection for ever.
+    /// Watches the collection forever.
     pub async fn follow(mut self, api: Api<K>, config: Config) {
         let events = watcher(api, config).default_backoff().modify(trim);
         watch::follow(events, |event| self.apply(event)).await;

@@ -106,7 +106,7 @@ where
             span.in_scope(|| match &error {
                 _ if error.is_not_found() => debug!(%error, "object not found"),
                 _ if error.is_conflict() => debug!(%error, "conflict: another client wrote first; retrying"),
-                Error::Panic(_) => error!(%error, "reconcile panicked"),
+                Error::Panic(_) => error!(%error, "reconcile panicked; retrying with back-off"),
                 _ => warn!(%error, "reconcile failed; retrying with back-off"),
             });
             Err(error)

@@ -178,10 +178,10 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
     let context = Arc::clone(context);
     Box::new(move |change| {
         let namespace = change.object.namespace().filter(|_| S::NAMESPACED);
-        for class in left(change, class_of::<S>) {
+        for class in dropped_references(change, class_of::<S>) {
             S::Class::queue(&context.queues).requeue_name(class, namespace.as_deref());
         }
-        for plan in left(change, plan_of::<S>) {
+        for plan in dropped_references(change, plan_of::<S>) {
             S::Plan::queue(&context.queues).requeue_name(plan, namespace.as_deref());
         }
         for broker in S::Broker::cache(&context.caches).state() {
@@ -199,8 +199,8 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
     })
 }
 
-/// The names to which an instance referred before and does not refer any more.
-fn left<'a>(
+/// The names to which an instance referred before and no longer refers.
+fn dropped_references<'a>(
     change: &Change<'a, ServiceInstance>,
     of: fn(&ServiceInstance) -> Option<&str>,
 ) -> impl Iterator<Item = &'a str> {

@@ -42,7 +42,7 @@ pub fn shortest(end: End) -> End {
 }
 
 /// How long brokers may settle before they are judged: longer than every delay of the operator. Waiting for rest is not
-/// possible, because an operator without credentials, or an object without its broker, retries for ever.
+/// possible, because an operator without credentials, or an object without its broker, retries forever.
 const SETTLING_TIME: Duration = Duration::from_hours(3);
 
 struct History {

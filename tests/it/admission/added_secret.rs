@@ -15,7 +15,10 @@ async fn only_who_may_read_a_secret_can_have_a_binding_add_its_entries() {
     let namespace = namespace().await;
     let limited = broker_admin(&namespace).await;
     let name = &namespace.name;
-    let forbidden = format!("{name} may not read Secret {name}/other, which addKeysFrom references");
+    let forbidden = format!(
+        "{name} is not allowed to get Secret {name}/other, which spec.secretTransforms[].addKeysFrom references: \
+         request that permission, or use another Secret"
+    );
     for (secret, error) in [
         (json!({"name": "readable"}), None),
         (json!({"name": "readable", "namespace": ""}), None),
@@ -47,7 +50,8 @@ async fn a_binding_cannot_add_the_entries_of_a_secret_of_another_namespace() {
     let refused =
         namespace.try_create(binding("x", from(&json!({"namespace": "default", "name": "s"})))).await;
     let why = format!(
-        "addKeysFrom may only reference a Secret in the binding's namespace {}, not default/s",
+        "spec.secretTransforms[].addKeysFrom may only reference a Secret in the binding's namespace {}, not default/s: \
+         copy the Secret into that namespace",
         namespace.name
     );
     expect("another namespace", refused, Some(&why));

@@ -54,8 +54,10 @@ async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
                 broker
             };
             let secret = |secret: &str| broker(auth(kind, name, how, secret));
-            let forbidden =
-                format!("{name} may not read Secret {name}/other, which spec.authInfo references");
+            let forbidden = format!(
+                "{name} is not allowed to get Secret {name}/other, which spec.authInfo references: request that \
+                 permission, or use another Secret"
+            );
             expect(kind, limited.try_create(broker(json!({}))).await, None);
             expect(kind, limited.try_create(secret("readable")).await, None);
             expect(kind, limited.try_create(secret("other")).await, Some(&forbidden));
@@ -77,11 +79,11 @@ async fn only_who_may_read_a_secret_can_point_a_broker_at_it() {
     let mut both = auth("ServiceBroker", name, "basic", "readable");
     both["authInfo"]["bearer"] = json!({"secretRef": {"name": "other"}});
     let refused = limited.try_create(broker("ServiceBroker", &namespace, both)).await;
-    expect("both", refused, Some(&format!("may not read Secret {name}/readable and {name}/other")));
+    expect("both", refused, Some(&format!("is not allowed to get Secret {name}/readable and {name}/other")));
     // The same name in another namespace.
     for kind in ["ClusterServiceBroker", "Broker"] {
         let elsewhere = auth(kind, "default", "basic", "readable");
         let refused = limited.try_create(broker(kind, &namespace, elsewhere)).await;
-        expect("elsewhere", refused, Some("may not read Secret default/readable"));
+        expect("elsewhere", refused, Some("is not allowed to get Secret default/readable"));
     }
 }

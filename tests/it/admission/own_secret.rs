@@ -23,9 +23,14 @@ async fn the_operator_changes_no_secret_but_those_of_bindings() {
         ("free", json!([]), false),
     ] {
         let secret = json!({"kind": "Secret", "metadata": {"name": name, "ownerReferences": owners}});
+        let forbidden = format!(
+            "the operator may create, change and delete only Secrets whose controller is a ServiceBinding, \
+             which {}/{name} is not",
+            namespace.name
+        );
         let is_as_wanted = |answer: Result<_, String>| match answer {
             Ok(_) => allowed,
-            Err(error) => !allowed && error.contains("the operator may not change Secret"),
+            Err(error) => !allowed && error.contains(&forbidden),
         };
         assert!(is_as_wanted(operator.try_create(secret.clone()).await), "create {name}");
         // Its owner does not exist, so the garbage collector may delete it soon.

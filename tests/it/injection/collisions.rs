@@ -156,7 +156,7 @@ async fn a_binding_says_what_of_it_does_not_reach_pods() {
     .await;
     env.create(colliding("first")).await.unwrap();
     let message = env.until_says(BINDING, "db", "Injected=False Collision").await;
-    assert!(message.contains("(container: what): main: URI. Rename it"), "{message}");
+    assert!(message.contains("keep their own: main: URI. Rename it"), "{message}");
     let object = env.get(BINDING, "db").await.unwrap();
     assert_eq!(object["status"]["lastConditionState"], "Ready");
 
@@ -165,7 +165,7 @@ async fn a_binding_says_what_of_it_does_not_reach_pods() {
     let mut third = colliding("third");
     third["spec"]["containers"][0]["name"] = "third".into();
     env.create(third).await.unwrap();
-    let all = "(container: what): main: URI; third: URI. Rename it";
+    let all = "keep their own: main: URI; third: URI. Rename it";
     env.until(BINDING, "db", |db| condition(db, "Injected=False").unwrap().contains(all)).await;
     env.remove("Pod", "second").await;
     env.remove("Pod", "third").await;

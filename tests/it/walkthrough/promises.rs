@@ -45,7 +45,8 @@ use Creation::{Refused, Waits, Works, WorksIfRepeated};
 use Deletion::{Goes, Stays};
 
 const DONE: Update = Update::Works;
-const REFUSED: Update = Update::Fails("not retried until the spec changes");
+const REFUSED: Update =
+    Update::Fails("not retried until the parameters, the plan or spec.updateRequests change");
 const RETRIED: Update = Update::Fails("next attempt at");
 const POLL_FAILS: Creation = Waits("Ready=False ErrorPollingLastOperation");
 

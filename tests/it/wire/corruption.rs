@@ -11,7 +11,7 @@ pub enum Corruption {
     HalfOfTheHead(How),
     /// Half of its body arrives.
     HalfOfTheBody(How),
-    /// All of it arrives, but so slowly that it takes for ever.
+    /// All of it arrives, but so slowly that it takes forever.
     Whole(How),
     /// A TLS alert.
     TlsAlert,

@@ -66,7 +66,7 @@ pub(super) fn urgent(status: &ServiceBindingStatus) -> Option<Time> {
     Some(before(expires, lifetime.unwrap_or_default() / 10))
 }
 
-/// When a predecessor can be removed: now if no pod has its credentials any more, else when its grace period or its
+/// When a predecessor can be removed: now if pods no longer have its credentials, else when its grace period or its
 /// credentials end.
 pub(super) fn retirement(observed: &Observed<'_>, predecessor: &Predecessor) -> Time {
     let usage = observed.usage.as_ref().filter(|_| rollout::selects(observed.binding));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Settlement, mitigate, ready};
+use super::{Settlement, mitigate, ready, unusable};
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::RemovalStatus;
 use crate::crd::reference::LocalObjectReference;
@@ -22,7 +22,9 @@ impl Settlement<'_> {
                 let message = "The binding is being created asynchronously";
                 self.accepted(operation, reason::BINDING, message);
             }
-            Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
+            Outcome::Unusable(why) => {
+                self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &unusable(&why), None);
+            }
             Outcome::Failed(error) => self.bind_failed(&error),
             Outcome::Done { .. } | Outcome::Polled(_) | Outcome::NotCalled(_) => {}
         }
@@ -99,7 +101,7 @@ impl Settlement<'_> {
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);
         let message =
-            format!("{message}; removing what may exist at the broker, next attempt not before {}", next.0);
+            format!("{message}; deleting what may exist at the broker; next attempt not before {}", next.0);
         self.report(condition::READY, Status::False, reason, &message);
         self.record_event(true, reason, &message);
     }
@@ -111,7 +113,10 @@ impl Settlement<'_> {
         let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
-        let message = format!("{message}; not retried: delete the binding and create another");
+        let message = format!(
+            "{message}; not retried: edit the Secrets in spec.parametersFrom, or delete the binding and create \
+             another"
+        );
         self.report(condition::READY, Status::False, reason::BIND_CALL_FAILED, &message);
         self.report(condition::FAILED, Status::True, reason::SERVICE_BINDING_RETURNED_FAILURE, &message);
         self.record_event(true, reason::BIND_CALL_FAILED, &message);
@@ -127,7 +132,7 @@ impl Settlement<'_> {
                 self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, error.retry_after());
             }
             Outcome::Unusable(why) => {
-                self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &why, None);
+                self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &unusable(&why), None);
             }
             Outcome::Done { .. }
             | Outcome::InProgress { .. }

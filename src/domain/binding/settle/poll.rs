@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use super::Settlement;
+use super::{Settlement, unusable};
 use crate::crd::condition::Status;
 use crate::domain::binding::state::Phase;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::{Outcome, reason, verdict};
 use crate::osb::{self, OperationState};
+
+/// Why a bind fails whose last poll says that it succeeded.
+pub(super) const NOT_FETCHED: &str = "the broker reports success, but the credentials were not fetched";
 
 impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
@@ -22,33 +25,36 @@ impl Settlement<'_> {
                     self.still_in_progress(last.description.as_deref(), last.retry_after);
                 }
                 OperationState::Succeeded if removing => self.unbound(),
-                OperationState::Succeeded | OperationState::Failed => {
+                OperationState::Succeeded => self.operation_failed(NOT_FETCHED),
+                OperationState::Failed => {
                     let description = last.description.as_deref().unwrap_or("no reason given");
-                    self.operation_failed(&format!("The broker reports a failure: {description}"));
+                    self.operation_failed(&format!("the broker reports a failure: {description}"));
                 }
             },
             Outcome::Failed(error) if removing && error.is_gone() => self.unbound(),
             Outcome::Failed(error) if removing && error.is_not_found() => {
-                self.operation_failed("The broker does not know the operation");
+                self.operation_failed("the broker does not know the operation");
             }
             Outcome::Failed(error) if self.is_verifying() && verdict::is_unknown(&error) => {
                 let message = format!(
-                    "The broker {} answered that the binding exists, but does not know it when polled: {error}",
+                    "The broker {} answered 409 (already exists), but does not know the binding when polled: {error}",
                     self.broker
                 );
                 let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
                 self.give_up(reason, &message, error.retry_after());
             }
             Outcome::Failed(error) => self.poll_failed(&error),
-            Outcome::Unusable(why) => self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &why, None),
+            Outcome::Unusable(why) => {
+                self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &unusable(&why), None);
+            }
             Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotCalled(_) => {}
         }
     }
 
-    /// The poll failed: the progress of the operation is unknown, and polling continues.
+    /// The poll failed: the state of the operation is unknown, and polling continues.
     pub(super) fn poll_failed(&mut self, error: &osb::Error) {
         let message = format!(
-            "The broker {} did not report the progress of the operation: {error}; polling continues",
+            "The broker {} did not report the state of the operation: {error}; polling continues",
             self.broker
         );
         self.report(

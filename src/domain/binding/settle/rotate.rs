@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Settlement, fail};
+use super::poll::NOT_FETCHED;
+use super::{Settlement, fail, unusable};
 use crate::crd::binding::Predecessor;
 use crate::crd::condition::{self, Status};
 use crate::domain::binding::Observed;
@@ -29,15 +30,16 @@ impl Settlement<'_> {
                 osb::OperationState::InProgress => {
                     self.still_in_progress(last.description.as_deref(), last.retry_after);
                 }
-                osb::OperationState::Succeeded | osb::OperationState::Failed => {
+                osb::OperationState::Succeeded => self.operation_failed(NOT_FETCHED),
+                osb::OperationState::Failed => {
                     let description = last.description.as_deref().unwrap_or("no reason given");
-                    self.operation_failed(&format!("The broker reports a failure: {description}"));
+                    self.operation_failed(&format!("the broker reports a failure: {description}"));
                 }
             },
             Outcome::Failed(error) if self.is_polled() => self.successor_poll_failed(&error),
             Outcome::Failed(error) => self.successor_failed(&error),
-            Outcome::Unusable(why) => self.give_up_successor(&why, None),
-            Outcome::NotCalled(why) => self.rotation_failed(&why, None),
+            Outcome::Unusable(why) => self.give_up_successor(&unusable(&why), None),
+            Outcome::NotCalled(why) => self.rotation_failed(&self.why_not_called(&why), None),
             Outcome::Done { .. } => {}
         }
     }
@@ -58,7 +60,8 @@ impl Settlement<'_> {
         let record = &mut self.state.record;
         let revision = record.credentials_revision - 1;
         record.predecessor = Some(Predecessor { revision, ..former });
-        let message = "The credentials were replaced";
+        let message = "The Secret holds the new credentials; the operator deletes the previous binding when no pod \
+                       uses it";
         self.report(condition::ROTATED, Status::True, reason::ROTATED_SUCCESSFULLY, message);
     }
 
@@ -69,7 +72,7 @@ impl Settlement<'_> {
     fn successor_poll_failed(&mut self, error: &osb::Error) {
         if self.is_verifying() && verdict::is_unknown(error) {
             let message = format!(
-                "The broker {} answered that the successor exists, but does not know it when polled: {error}",
+                "The broker {} answered 409 (already exists), but does not know the successor when polled: {error}",
                 self.broker
             );
             self.give_up_successor(&message, error.retry_after());
@@ -106,7 +109,8 @@ impl Settlement<'_> {
     /// The broker accepted the request, and then could not create the successor.
     pub(super) fn successor_refused(&mut self, why: &str) {
         self.state.progress().wait_longest();
-        self.give_up_successor(why, None);
+        self.rotation_failed(&format!("Rotation failed: {why}"), None);
+        abandon_successor(&mut self.state, why, &self.observed.now, None);
     }
 
     fn give_up_successor(&mut self, why: &str, retry_after: Option<Duration>) {
@@ -165,7 +169,7 @@ fn forget_successor(state: &mut BindingState) {
     state.progress().end();
 }
 
-/// Counts and reports a failed rotation; the present credentials stay in place. Returns the message.
+/// Counts and reports a failed rotation; the current credentials stay in place. Returns the message.
 pub(in crate::domain::binding) fn rotation_failed(
     observed: &Observed<'_>,
     state: &mut BindingState,
@@ -173,7 +177,7 @@ pub(in crate::domain::binding) fn rotation_failed(
     retry_after: Option<Duration>,
 ) -> String {
     let next = fail(state, observed, retry_after);
-    let message = format!("{why}; the current credentials stay in place, next attempt not before {}", next.0);
+    let message = format!("{why}; the current credentials stay in place; next attempt not before {}", next.0);
     let reason = reason::ROTATION_FAILED;
     state.progress().report(condition::ROTATED, Status::False, reason, &message, &observed.now);
     message

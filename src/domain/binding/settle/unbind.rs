@@ -16,7 +16,7 @@ impl Settlement<'_> {
             }
             Outcome::Failed(error) => {
                 let message = format!(
-                    "The broker {} did not remove the binding: {error}{}",
+                    "The broker {} did not delete the binding: {error}{}",
                     self.broker,
                     verdict::hint(&error)
                 );

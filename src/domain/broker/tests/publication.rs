@@ -77,7 +77,7 @@ fn check<C: role::Class + Object, P: role::Plan + Object>() {
     };
     assert_eq!(changes(&both, None), Ok((Vec::new(), unchanged.clone())));
 
-    let message = "The broker's catalog is empty. What was published before stays.";
+    let message = "The broker's catalog is empty: the operator keeps the published classes and plans";
     let empty = Published { message, ..unchanged.clone() };
     assert_eq!(changes(&catalog(&[]), None), Ok((Vec::new(), empty)));
 

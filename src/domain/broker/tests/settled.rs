@@ -217,10 +217,10 @@ fn messages_say_what_failed_and_what_happens_next() {
         (unusable(false), "Error getting broker auth credentials: there is no Secret shop/auth"),
     ] {
         let (_, settled) = settled(|_| {}, outcome);
-        let message = format!("{message}{RETRIES}");
-        assert_eq!(settled.status.conditions.last().unwrap().message, message);
-        assert_eq!(settled.note.unwrap().message, message);
-        assert_eq!(settled.next, Next::Retry(message));
+        let reported = format!("{message}{RETRIES}");
+        assert_eq!(settled.status.conditions.last().unwrap().message, reported);
+        assert_eq!(settled.note.unwrap().message, reported);
+        assert_eq!(settled.next, Next::Retry(message.to_owned()));
     }
 }
 

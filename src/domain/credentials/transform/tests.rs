@@ -85,8 +85,8 @@ fn a_transform_does_one_thing() {
 
 #[test]
 fn only_secrets_of_the_own_namespace_are_read() {
-    let foreign = "spec.secretTransforms: addKeysFrom may only name a Secret of the namespace \"shop\", \
-                   not of \"other\"";
+    let foreign = "spec.secretTransforms: addKeysFrom may only reference a Secret in the namespace \"shop\", \
+                   not in \"other\"";
     let missing = |name: &str| {
         format!("spec.secretTransforms: addKeysFrom names the Secret {name:?}, which does not exist")
     };

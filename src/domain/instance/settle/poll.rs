@@ -20,8 +20,9 @@ impl Settlement<'_> {
                 OperationState::Succeeded => self.operation_succeeded(),
                 OperationState::Failed => {
                     let description = last.description.as_deref().unwrap_or("no reason given");
-                    let message = format!("The broker reports a failure: {description}");
+                    let message = format!("the broker reports a failure: {description}");
                     if matches!(self.state.phase, Phase::Updating { .. }) {
+                        let message = format!("Update call failed: {message}");
                         self.report_unusable(last.instance_usable, &message);
                     }
                     self.operation_failed(&message, last.update_repeatable);
@@ -42,12 +43,12 @@ impl Settlement<'_> {
             return self.deprovisioned();
         }
         if removing && error.is_not_found() {
-            return self.operation_failed("The broker does not know the operation", None);
+            return self.operation_failed("the broker does not know the operation", None);
         }
         let verifying = self.state.record.operation.as_ref().is_some_and(|operation| operation.verifying);
         if verifying && verdict::is_unknown(error) {
             let message = format!(
-                "The broker {} reported that the instance already exists, but does not find it: {error}",
+                "The broker {} answered 409 (already exists), but does not know the instance when polled: {error}",
                 self.call.broker
             );
             return self.give_up(&message, error.retry_after());

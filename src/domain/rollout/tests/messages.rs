@@ -23,7 +23,7 @@ fn pods_that_are_not_restarted_are_named() {
     world.workloads.clear();
     let (restarts, reason, message) = world.outcome();
     assert_eq!((restarts, reason), (None, "RestartsDisabled"));
-    assert!(message.ends_with("run kubectl rollout restart for: deployment/web"), "{message}");
+    assert!(message.ends_with("run kubectl rollout restart: deployment/web"), "{message}");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn pods_are_watched_until_all_have_the_current_revision() {
         ("it is being deleted", with(json!({"metadata": {"deletionTimestamp": at(0)}})), true),
         ("there is no revision yet", json!({"status": {"revision": 0}}), false),
         ("no pod is selected", none, false),
-        ("no pod is selected any more", none_any_more, true),
+        ("pods are no longer selected", none_any_more, true),
     ] {
         assert_eq!(is_open(&binding("a", change)), open, "{what}");
     }
@@ -79,6 +79,6 @@ fn a_binding_in_an_excluded_namespace_is_not_rolled_out() {
     let usage = Usage::excluded(&binding);
     let (status, reason, message) = usage.verdict();
     assert_eq!((status, reason), (Status::False, "NamespaceLeftOut"));
-    assert!(message.ends_with("the operator's namespace: kube-system"), "{message}");
+    assert!(message.ends_with("use another namespace: kube-system"), "{message}");
     assert_eq!((usage.of, usage.oldest), (version(&binding), None));
 }

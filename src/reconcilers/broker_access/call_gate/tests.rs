@@ -148,7 +148,7 @@ async fn the_calls_in_flight_are_limited() {
     assert_eq!(most.load(Ordering::Relaxed), MAX_CALLS);
 }
 
-/// Seen to fail when a cancelled call is not withdrawn: it remains the probe for ever.
+/// Seen to fail when a cancelled call is not withdrawn: it remains the probe forever.
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_call_is_no_probe() {
     let (gate, _) = gate();

@@ -85,7 +85,7 @@ impl Storage<'_> {
             Err(error) => return Ok(Outcome::Unusable(error.to_string())),
         };
         for warning in &entries.warnings {
-            info!(warning, "adjusted credentials to fit a Secret");
+            info!(warning, "renamed a key that is not valid in a Secret");
         }
         self.write(slot, entries.data, validity).await
     }
@@ -100,8 +100,8 @@ impl Storage<'_> {
     fn foreign_secret(&self) -> String {
         let name = self.binding.secret_name();
         format!(
-            "the Secret {name:?} exists and does not belong to this binding, so it is not overwritten: \
-             delete it, or create a binding with another spec.secretName"
+            "the Secret {name:?} exists and does not belong to this binding: delete it, or create a binding with \
+             another spec.secretName"
         )
     }
 
@@ -113,7 +113,7 @@ impl Storage<'_> {
                 self.write(SecretSlot::Ours(secret), data, Validity::default()).await
             }
             SecretSlot::Vacant | SecretSlot::Foreign => {
-                Ok(Outcome::NotCalled("the Secret was deleted meanwhile".to_owned()))
+                Ok(Outcome::NotCalled("the Secret was deleted during the adoption".to_owned()))
             }
         }
     }

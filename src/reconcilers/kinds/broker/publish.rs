@@ -103,9 +103,9 @@ async fn apply<K: Kind>(
 /// The reference to an entry, if it was created.
 type Written<K> = Option<ObjectRef<K>>;
 
-/// Waits until the cache has the entries that were created. A fetch that follows is compared with the cache: an entry that
-/// the broker withdraws meanwhile would not be marked as removed. [`Error::NotNow`] after [`CACHE_TIMEOUT`]: then the watch is
-/// interrupted, or another client has deleted an entry, and the catalog is fetched again.
+/// Waits until the cache has the entries that were created. A fetch that follows is compared with the cache: an entry
+/// that the broker withdraws meanwhile would not be marked as removed. [`Error::NotNow`] after [`CACHE_TIMEOUT`]: then
+/// the watch is interrupted, or another client has deleted an entry, and the catalog is fetched again.
 async fn until_cached<K: Kind>(context: &Context, mut missing: Vec<ObjectRef<K>>) -> Result<(), Error> {
     let cache = K::cache(&context.caches);
     let all_are_cached = async {
@@ -148,5 +148,5 @@ async fn write_entry<K: Kind>(
 
 async fn mark<K: Kind>(context: &Context, object: &K, removed: bool) -> Result<K, Error> {
     let status = json!({"status": {"removedFromBrokerCatalog": removed}});
-    context.api.patch_status(object, status, "marking a class or plan").await
+    context.api.patch_status(object, status, "writing removedFromBrokerCatalog").await
 }
