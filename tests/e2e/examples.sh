@@ -79,7 +79,7 @@ check "… and start" ready pod/late
 start_operator >/dev/null
 
 section "kubectl"
-check "explain describes a field" says "by the name that the broker gave it" \
+check "explain describes a field" says "by its name in the broker's catalog" \
   kubectl explain serviceinstance.spec.clusterServiceClassExternalName
 kubectl apply -f - >/dev/null <<'END'
 apiVersion: servicecatalog.k8s.io/v1beta1
