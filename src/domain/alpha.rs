@@ -118,10 +118,11 @@ pub fn decide<A: Alpha>(
 /// The status of an alpha object whose child the API server refuses. A working service stays `Ready`.
 pub fn refused<A: Alpha>(alpha: &A, why: &str, now: &Time) -> AlphaStatus {
     let message = format!(
-        "The API server refused the {} {:?}: {why}. The operator retries with back-off (up to 5 min), and at once when \
+        "The API server rejected the {} {:?}: {}. The operator retries with back-off (up to 5 min), and at once when \
          this object changes",
         A::Child::kind(&()),
-        alpha.name_any()
+        alpha.name_any(),
+        why.trim_end_matches('.')
     );
     let mut status = alpha.status().cloned().unwrap_or_default();
     let works = condition::is_true(&status.conditions, condition::READY);

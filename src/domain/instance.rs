@@ -224,8 +224,8 @@ fn cannot_address_broker(mut decision: Decision<'_>) -> Step {
     let why = decision.observed.target.as_ref().err().map_or("", |unresolved| &unresolved.message);
     let message = format!(
         "The OSB id of the class is unknown ({why}), so the operator cannot call the broker. Restore the class; \
-         or set the annotation servicecatalog.k8s.io/deletion-policy to Retain: then the instance is deleted \
-         without a call to the broker"
+         or set the annotation servicecatalog.k8s.io/deletion-policy to Retain: then a deletion needs no call \
+         to the broker"
     );
     let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
     decision.report(condition::READY, Status::Unknown, reason, &message);

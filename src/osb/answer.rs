@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use super::error::MAX_DESCRIPTION_CHARS;
+use super::text::excerpt;
 use super::{BindResponse, Error, LastOperation, Reply, json, operation};
 
 /// A broker's response, as far as it could be read.
@@ -29,9 +31,12 @@ impl Answer {
         }
     }
 
-    /// The state of an asynchronous operation, from the response to a poll.
+    /// The state of an asynchronous operation, from the response to a poll. Its description is cut as that of an error
+    /// is: both become messages of conditions.
     pub(super) fn last_operation(&self) -> Result<LastOperation, Error> {
-        Ok(LastOperation { retry_after: self.retry_after, ..self.document()? })
+        let progress: LastOperation = self.document()?;
+        let description = progress.description.as_deref().map(|text| excerpt(text, MAX_DESCRIPTION_CHARS));
+        Ok(LastOperation { retry_after: self.retry_after, description, ..progress })
     }
 
     /// The reply to a provision or update request. All members of the body are optional, and so is the body.

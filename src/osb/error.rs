@@ -12,7 +12,7 @@ pub use response::ErrorResponse;
 
 // The lengths, in characters, to which texts from a broker are cut: they end up in conditions and events.
 const MAX_CODE_CHARS: usize = 100;
-const MAX_DESCRIPTION_CHARS: usize = 500;
+pub(super) const MAX_DESCRIPTION_CHARS: usize = 500;
 const MAX_BODY_CHARS: usize = 200;
 
 /// Why a call failed.

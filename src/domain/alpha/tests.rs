@@ -157,7 +157,7 @@ fn a_refusal_does_not_take_ready_away_from_what_works() {
         let status = refused(&instance, "no", &at(0));
         let reported = condition::find(&status.conditions, type_).unwrap();
         assert_eq!((reported.status.as_str(), reported.reason.as_str()), ("False", "ChildRefused"));
-        assert!(reported.message.starts_with("The API server refused the ServiceInstance \"db\": no."));
+        assert!(reported.message.starts_with("The API server rejected the ServiceInstance \"db\": no."));
         assert_eq!(status.last_condition_state, state);
     }
 }

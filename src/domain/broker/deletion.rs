@@ -61,8 +61,9 @@ pub(super) fn blocked(observed: &Observed<'_>, instances: &[String], unusable: O
     };
     let credentials = unusable.map(|why| {
         format!(
-            ". The operator cannot use the broker's current credentials: {why}. It uses the previous ones until it \
-             restarts"
+            ". The operator cannot use the broker's current credentials: {}. It uses the previous ones until it \
+             restarts",
+            why.trim_end_matches('.')
         )
     });
     let (count, they_are) = match instances.len() {

@@ -92,7 +92,8 @@ fn unusable_and_deleted(observed: &Observed<'_>, why: Option<&str>) -> Settled {
 /// Reports why there is no new catalog. The last good one stays published. `reason` is the reason of the event.
 fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
     let message = format!(
-        "{why}. The operator retries with back-off (up to 5 min), and at once when this object or its Secret changes"
+        "{}. The operator retries with back-off (up to 5 min), and at once when this object or its Secret changes",
+        why.trim_end_matches('.')
     );
     let mut status = observed.status();
     status.operation_start_time.get_or_insert_with(|| observed.now.clone());

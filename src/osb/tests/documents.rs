@@ -195,6 +195,14 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
                 ..state(OperationState::Failed, Some(Duration::from_secs(1)))
             }),
         ),
+        (
+            r#"{"state": "in progress", "description": "creating\n LONG"}"#,
+            "",
+            Some(LastOperation {
+                description: Some(format!("creating {}…", "x".repeat(491))),
+                ..state(OperationState::InProgress, None)
+            }),
+        ),
         (r#"{"state": "in_progress"}"#, "", None),
         (r#"{"state": "Succeeded"}"#, "", None),
         (r#"{"state": null}"#, "", None),
@@ -202,7 +210,7 @@ async fn a_poll_tells_the_state_and_when_to_ask_again() {
     ];
     for (body, retry_after, expected) in cases {
         let answers = [(); 2].map(|()| {
-            let mut answer = answer(200, body);
+            let mut answer = answer(200, &body.replace("LONG", &"x".repeat(10_000)));
             answer.headers_mut().insert("retry-after", retry_after.parse().unwrap());
             answer
         });

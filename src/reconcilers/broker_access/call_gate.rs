@@ -127,7 +127,8 @@ impl CallGate {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    /// Sets [`Self::is_outdated`]: to false when the catalog is about to be fetched, to true if that fails.
+    /// Sets [`Self::is_outdated`]: to false when the catalog is about to be fetched, to true again if it cannot be
+    /// published.
     pub fn set_outdated(&self, outdated: bool) {
         self.outdated.store(outdated, Ordering::Relaxed);
     }

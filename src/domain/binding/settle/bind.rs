@@ -113,10 +113,12 @@ impl Settlement<'_> {
         let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
-        let message = format!(
-            "{message}; not retried: edit the Secrets in spec.parametersFrom, or delete the binding and create \
-             another"
-        );
+        let edit = if self.observed.binding.spec.parameters_from.is_empty() {
+            ""
+        } else {
+            "edit the Secrets in spec.parametersFrom, or "
+        };
+        let message = format!("{message}; not retried: {edit}delete the binding and create another");
         self.report(condition::READY, Status::False, reason::BIND_CALL_FAILED, &message);
         self.report(condition::FAILED, Status::True, reason::SERVICE_BINDING_RETURNED_FAILURE, &message);
         self.record_event(true, reason::BIND_CALL_FAILED, &message);

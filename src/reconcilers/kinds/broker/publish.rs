@@ -9,6 +9,7 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::crd::role::{Broker as _, Class as _, Plan as _};
 use crate::domain::broker::{Outcome, dependents, publication};
@@ -97,16 +98,17 @@ async fn apply<K: Kind>(
     // stale.
     let written: Vec<Result<Written<K>, Error>> = writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
     let written: Vec<Written<K>> = written.into_iter().collect::<Result<_, _>>()?;
-    until_cached::<K>(context, written.into_iter().flatten().collect()).await
+    until_cached::<K>(context, written.into_iter().flatten().collect()).await;
+    Ok(())
 }
 
 /// The reference to an entry, if it was created.
 type Written<K> = Option<ObjectRef<K>>;
 
 /// Waits until the cache has the entries that were created. A fetch that follows is compared with the cache: an entry
-/// that the broker withdraws meanwhile would not be marked as removed. [`Error::NotNow`] after [`CACHE_TIMEOUT`]: then
-/// the watch is interrupted, or another client has deleted an entry, and the catalog is fetched again.
-async fn until_cached<K: Kind>(context: &Context, mut missing: Vec<ObjectRef<K>>) -> Result<(), Error> {
+/// that the broker withdraws meanwhile would not be marked as removed. After [`CACHE_TIMEOUT`] the watch is interrupted,
+/// or another client has deleted an entry; the catalog is published nevertheless.
+async fn until_cached<K: Kind>(context: &Context, mut missing: Vec<ObjectRef<K>>) {
     let cache = K::cache(&context.caches);
     let all_are_cached = async {
         loop {
@@ -122,7 +124,9 @@ async fn until_cached<K: Kind>(context: &Context, mut missing: Vec<ObjectRef<K>>
             event.await;
         }
     };
-    timeout(CACHE_TIMEOUT, all_are_cached).await.map_err(|_| Error::NotNow)
+    if timeout(CACHE_TIMEOUT, all_are_cached).await.is_err() {
+        warn!("the watch has not delivered all created classes and plans yet; continuing");
+    }
 }
 
 async fn write_entry<K: Kind>(
