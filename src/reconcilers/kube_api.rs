@@ -14,7 +14,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt as _};
 use serde_json::{Value, json};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::crd::names::FINALIZER;
 use crate::domain::Note;
@@ -131,10 +131,8 @@ impl KubeApi {
 
     /// Patches an object. Fails with a conflict if another client has written it since it was read.
     pub async fn patch<K: Kind>(&self, object: &K, patch: Value, doing: &'static str) -> Result<K, Error> {
-        let patch = conditional(object, patch);
         let _permit = self.permit(identity::namespace(object)).await;
-        let api = object.api_of(&self.client);
-        self.remember_written(api.patch(&object.name_any(), &PatchParams::default(), &patch).await, doing)
+        self.remember_written(self.send_patch(object, patch).await, doing)
     }
 
     /// Deletes this version of the object. Succeeds if the object is already gone.
@@ -168,17 +166,22 @@ impl KubeApi {
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         let doing = "removing the finalizer";
-        if !others.is_empty() || object.meta().deletion_timestamp.is_none() {
-            return self.patch(object, patch, doing).await.map(drop);
+        if others.is_empty() && object.meta().deletion_timestamp.is_some() {
+            let _permit = self.permit(identity::namespace(object)).await;
+            let mut mark = MarkedAsGone::new(&self.last_written, identity::uid(object));
+            self.send_patch(object, patch).await.during(doing)?;
+            mark.is_confirmed = true;
+        } else {
+            self.patch(object, patch, doing).await?;
         }
-        let uid = identity::uid(object);
-        let _permit = self.permit(identity::namespace(object)).await;
-        let mut mark = MarkedAsGone::new(&self.last_written, uid);
-        let api = object.api_of(&self.client);
-        let patch = conditional(object, patch);
-        api.patch(&object.name_any(), &PatchParams::default(), &patch).await.during(doing)?;
-        mark.is_confirmed = true;
+        info!("removed finalizer");
         Ok(())
+    }
+
+    /// Sends a patch that is conditional on the resourceVersion. The caller holds the permit.
+    async fn send_patch<K: Kind>(&self, object: &K, patch: Value) -> kube::Result<K> {
+        let api = object.api_of(&self.client);
+        api.patch(&object.name_any(), &PatchParams::default(), &conditional(object, patch)).await
     }
 
     /// Reads the object live, bypassing the cache. [`Error::Replaced`] if another object has its name now: that one is

@@ -215,9 +215,7 @@ fn wait_for_broker<K: Lifecycle>(
 
 async fn remove_finalizer<K: Lifecycle>(context: &Context, object: &K) -> Result<(), Error> {
     object.clean_up(context).await?;
-    context.api.remove_finalizer(object).await?;
-    info!("removed finalizer");
-    Ok(())
+    context.api.remove_finalizer(object).await
 }
 
 /// Whether the object was created before the admission policy that adds the finalizer to new objects.
