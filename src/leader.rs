@@ -79,7 +79,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 #[error("lost leadership: lease {lease} {state}; exiting so that the container restarts as a standby")]
 pub struct LeadershipLost {
     lease: String,
-    /// Who holds the lease now, or why nobody does.
+    /// The current holder of the lease, or why there is none.
     state: String,
 }
 

@@ -1,6 +1,7 @@
 //! Traits over a cluster-wide kind and its namespaced twin, so that generic code serves both.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::broker::{AuthConfig, BrokerStatus, ClusterAuthConfig, CommonServiceBrokerSpec};
 use super::class::{CatalogEntryStatus, CommonServiceClassSpec};
@@ -77,6 +78,11 @@ pub trait Plan {
     fn class_name(&self) -> &str;
     /// Whether the broker's catalog no longer contains it.
     fn is_removed(&self) -> bool;
+    /// How long an asynchronous operation may take, if the broker says so.
+    fn maximum_polling_duration(&self) -> Option<Duration> {
+        let seconds = self.common().maximum_polling_duration?;
+        u64::try_from(seconds).ok().map(Duration::from_secs)
+    }
     /// The labels by which clients list it.
     fn search_labels(&self) -> BTreeMap<String, String> {
         let common = self.common();

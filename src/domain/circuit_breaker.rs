@@ -170,6 +170,11 @@ impl CircuitBreaker {
         }
     }
 
+    /// The name of the broker.
+    pub fn broker(&self) -> &str {
+        &self.broker
+    }
+
     /// Why and until when a call would not be admitted; `None` if it would be.
     ///
     /// While a probe is in flight, the end of the outage is not known. At first it is expected soon, so that objects

@@ -67,6 +67,11 @@ pub enum Outcome {
     Unusable(String),
 }
 
+/// The message for [`Outcome::NotCalled`].
+pub(super) fn not_called(broker: &str, why: &str) -> String {
+    format!("The broker {broker} was not called: {why}")
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -110,7 +110,7 @@ fn troubleshooting_explains_every_reason_and_condition() {
 
 #[test]
 fn every_value_of_the_chart_and_every_option_is_explained() {
-    let values: Value = serde_saphyr::from_str(&page(&format!("{}/values.yaml", relative_chart()))).unwrap();
+    let values: Value = serde_saphyr::from_str(&read(&Path::new(CHART).join("values.yaml"))).unwrap();
     let mut paths = Vec::new();
     leaves(&values, "", &mut paths);
     let help = |arguments: &[&str]| {
@@ -122,11 +122,6 @@ fn every_value_of_the_chart_and_every_option_is_explained() {
     let options: BTreeSet<&str> = help.split_whitespace().filter(is_option).collect();
     assert!(paths.len() > 10 && options.len() > 5, "{paths:?} {options:?}");
     assert_quoted("docs/settings.md", paths.iter().map(String::as_str).chain(options));
-}
-
-/// The chart's directory, from the root.
-fn relative_chart() -> &'static str {
-    CHART.strip_prefix(ROOT).map_or(CHART, |path| path.trim_start_matches('/'))
 }
 
 /// The paths of all values that are no maps, as `helm --set` takes them.

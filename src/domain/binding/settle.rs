@@ -25,6 +25,7 @@ use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::{self, Removal};
 use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::step::not_called;
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
 /// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
@@ -153,18 +154,13 @@ impl<'a> Settlement<'a> {
 
     /// The request was not sent, so the state at the broker is unchanged.
     fn not_called(&mut self, verb: &Verb, why: &str) {
-        let message = self.why_not_called(why);
+        let message = not_called(self.broker, why);
         if matches!(verb, Verb::Poll(_)) {
             self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
             self.poll_later(None);
         } else {
             self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, None);
         }
-    }
-
-    /// The message about a request that was not sent.
-    fn why_not_called(&self, why: &str) -> String {
-        format!("The broker {} was not called: {why}", self.broker)
     }
 
     /// The condition that reports the current operation. A rotation does not touch `Ready`: the current credentials

@@ -18,6 +18,7 @@ use crate::crd::operation::{Orphan, RemovalStatus};
 use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::Removal;
 use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::step::not_called;
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 
 /// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
@@ -151,7 +152,7 @@ impl<'a> Settlement<'a> {
     /// The request was not sent, so the state at the broker is unchanged.
     fn not_called(&mut self, why: &str) {
         let type_ = self.condition_of_operation();
-        let why = format!("The broker {} was not called: {why}", self.call.broker);
+        let why = not_called(&self.call.broker, why);
         if matches!(self.call.verb, Verb::Poll(_)) {
             self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &why);
             self.poll_later(None);

@@ -54,7 +54,6 @@ impl<'a> PlanTerms<'a> {
     /// The terms of this plan.
     pub fn of(plan: &'a impl Plan) -> Self {
         let common = plan.common();
-        let seconds = common.maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
         Self {
             broker: plan.broker_name(),
             class: plan.class_name(),
@@ -63,7 +62,7 @@ impl<'a> PlanTerms<'a> {
             is_removed: plan.is_removed(),
             plan_updatable: common.plan_updatable,
             maintenance: common.maintenance_info.as_ref(),
-            maximum_polling_duration: seconds.map(Duration::from_secs),
+            maximum_polling_duration: plan.maximum_polling_duration(),
             defaults: common.default_provision_parameters.as_ref(),
         }
     }

@@ -51,8 +51,6 @@ type Requeue = Box<dyn Fn() + Send + Sync>;
 
 /// The call gate of a broker.
 pub struct CallGate {
-    /// The name of the broker, for logs.
-    broker: String,
     breaker: Mutex<CircuitBreaker>,
     limiter: Arc<FairLimiter>,
     waiting: Mutex<Waiting>,
@@ -91,7 +89,6 @@ impl CallGate {
     /// the broker says that its catalog has changed.
     pub fn new(broker: &str, requeue_broker: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
-            broker: broker.to_owned(),
             breaker: Mutex::new(CircuitBreaker::new(broker)),
             limiter: FairLimiter::new(MAX_CALLS),
             waiting: Mutex::default(),
@@ -225,7 +222,7 @@ impl Drop for Admitted<'_> {
         if !changed {
             return;
         }
-        let broker = &self.gate.broker;
+        let broker = breaker.broker();
         if let Some((cause, until)) = breaker.open_cause() {
             let (reason, error) = (cause.reason, &cause.description);
             let until = until.map(|until| until.0.to_string());

@@ -29,28 +29,8 @@ pub fn connect(
     context: &Arc<Context>,
 ) {
     kinds.cluster_brokers.feed.add_listeners([alpha_of_child::<Broker>(context)]);
-    kinds.cluster_classes.feed.add_listeners([
-        catalog_events(context),
-        waiting_instances(context),
-        instances_of_class::<Cluster>(context),
-    ]);
-    kinds.classes.feed.add_listeners([
-        catalog_events(context),
-        waiting_instances(context),
-        instances_of_class::<Namespaced>(context),
-    ]);
-    kinds.cluster_plans.feed.add_listeners([
-        catalog_events(context),
-        waiting_instances(context),
-        rejected_bindings(context),
-        instances_of_plan::<Cluster>(context),
-    ]);
-    kinds.plans.feed.add_listeners([
-        catalog_events(context),
-        waiting_instances(context),
-        rejected_bindings(context),
-        instances_of_plan::<Namespaced>(context),
-    ]);
+    connect_catalog::<Cluster>(&mut kinds.cluster_classes.feed, &mut kinds.cluster_plans.feed, context);
+    connect_catalog::<Namespaced>(&mut kinds.classes.feed, &mut kinds.plans.feed, context);
     kinds.instances.feed.add_listeners([
         bindings_of_instance(context),
         catalog_of_instance::<Cluster>(context),
@@ -63,6 +43,25 @@ pub fn connect(
         rollouts_of_binding(rollouts),
     ]);
     namespaces.add_listeners([bindings_of_terminating_namespace(context)]);
+}
+
+/// Connects the watches of the classes and plans of one scope.
+fn connect_catalog<S: Scope>(
+    classes: &mut Feed<S::Class>,
+    plans: &mut Feed<S::Plan>,
+    context: &Arc<Context>,
+) {
+    classes.add_listeners([
+        catalog_events(context),
+        waiting_instances(context),
+        instances_of_class::<S>(context),
+    ]);
+    plans.add_listeners([
+        catalog_events(context),
+        waiting_instances(context),
+        rejected_bindings(context),
+        instances_of_plan::<S>(context),
+    ]);
 }
 
 /// The rollouts of the namespace, if the binding concerns pods, or did before.

@@ -13,6 +13,7 @@ use crate::domain::binding::Observed;
 use crate::domain::binding::state::{BindingState, Phase, orphan_of};
 use crate::domain::decision::Observed as _;
 use crate::domain::progress::{Execution, HasProgress as _};
+use crate::domain::step::not_called;
 use crate::domain::validity::Validity;
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
@@ -39,7 +40,7 @@ impl Settlement<'_> {
             Outcome::Failed(error) if self.is_polled() => self.successor_poll_failed(&error),
             Outcome::Failed(error) => self.successor_failed(&error),
             Outcome::Unusable(why) => self.give_up_successor(&unusable(&why), None),
-            Outcome::NotCalled(why) => self.rotation_failed(&self.why_not_called(&why), None),
+            Outcome::NotCalled(why) => self.rotation_failed(&not_called(self.broker, &why), None),
             Outcome::Done { .. } => {}
         }
     }

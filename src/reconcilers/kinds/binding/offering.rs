@@ -1,7 +1,6 @@
 //! What do the class and the plan of an instance say about its bindings?
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
@@ -50,7 +49,6 @@ pub(super) fn offering(context: &Context, instance: Option<&ServiceInstance>) ->
 
 fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<(Offering, Described)> {
     let (class, plan) = entries::<S>(context, instance)?;
-    let seconds = plan.common().maximum_polling_duration.and_then(|seconds| u64::try_from(seconds).ok());
     let offering = Offering {
         bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
         retrievable: class.common().binding_retrievable,
@@ -59,7 +57,7 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
             .binding_rotatable
             .or_else(|| class.common().binding_rotatable)
             .unwrap_or_default(),
-        maximum_polling_duration: seconds.map(Duration::from_secs),
+        maximum_polling_duration: plan.maximum_polling_duration(),
     };
     let described = Described {
         service: class.common().external_name.clone(),
