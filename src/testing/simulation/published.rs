@@ -56,8 +56,8 @@ fn connection(half: Half, object: &Value, api: &Api) -> Option<String> {
 }
 
 /// Judges a request before it is executed, if the operator's caches are up to date (`informed`): the operator only
-/// deletes a class or plan that no instance uses, and only lets a broker go without instances and after its classes and
-/// plans.
+/// deletes a class or plan that no instance uses, or with its broker. It only removes a broker that no instance needs,
+/// after its classes and plans.
 pub fn of_request(request: &Write, api: &Api, informed: impl FnOnce() -> bool) -> Option<Broken> {
     let (key, _) = parse(&request.path)?;
     let (half, kind) = Half::of_resource(&key.resource)?;
@@ -70,17 +70,22 @@ pub fn of_request(request: &Write, api: &Api, informed: impl FnOnce() -> bool) -
     if !goes || !informed() {
         return None;
     }
+    let what = format!("{} {}", request.method, request.path);
+    let holder = held(half, api).next();
     // A class or plan that the broker has withdrawn is removed with its last instance, with or without the broker.
     let is_offered = kind == "brokers" || !api.get(&key).is_some_and(is_removed);
-    if is_deleted && is_offered {
-        if let Some(user) = held(half, api).next() {
-            return Some(format!("{} {}: {user} needs the broker", request.method, request.path));
+    match holder {
+        Some(holder) if is_deleted && is_offered => {
+            return Some(format!("{what}: {holder} needs the broker"));
         }
-        let left = managed(half, api).next().filter(|_| kind == "brokers");
-        return left.map(|(_, left)| format!("the broker is removed before its entry {left}"));
+        None if is_deleted => {
+            let left = managed(half, api).next().filter(|_| kind == "brokers");
+            return left.map(|(_, left)| format!("the broker is removed before its entry {left}"));
+        }
+        _ => {}
     }
     let user = users(half, kind, api).find(|(name, _)| *name == key.name)?.1;
-    Some(format!("{} {}: {user} uses it", request.method, request.path))
+    Some(format!("{what}: {user} uses it"))
 }
 
 /// The broker, class or plan that a request is about, before the request.
