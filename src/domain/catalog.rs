@@ -134,16 +134,17 @@ impl<'a> Names<'a> {
     /// The name of the object for this id: the name that the broker's object has already, or else the escaped id, or
     /// the escaped id with a suffix if another broker has an object of that name. Old versions used the id as it is.
     fn name(&self, brokers: &BTreeMap<&str, &str>, id: &str) -> String {
-        let (usual, suffixed) = (escaped(id), escaped_of(id, self.broker));
-        let broker = |name: &str| brokers.get(name).copied();
-        let is_own = |name: &&str| broker(name) == Some(self.broker);
-        let own = [id, &usual, &suffixed].into_iter().find(is_own);
-        match own {
-            Some(name) => name.to_owned(),
-            None if broker(&usual).is_none() => usual,
-            None => suffixed,
-        }
+        let names = names(id, self.broker);
+        let broker = |name: &String| brokers.get(name.as_str()).copied();
+        let own = names.iter().find(|name| broker(name) == Some(self.broker)).cloned();
+        let [_, usual, suffixed] = names;
+        own.unwrap_or(if broker(&usual).is_none() { usual } else { suffixed })
     }
+}
+
+/// The names that the object for this id may have: the id as it is, the escaped id, and the escaped id with a suffix.
+pub fn names(id: &str, broker: &str) -> [String; 3] {
+    [id.to_owned(), escaped(id), escaped_of(id, broker)]
 }
 
 fn class_spec(service: &osb::Service) -> CommonServiceClassSpec {

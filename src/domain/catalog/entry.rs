@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::crd::ServiceInstance;
+use crate::crd::instance::InstanceProperties;
 
 /// A class or a plan.
 #[derive(Debug)]
@@ -50,6 +51,23 @@ pub fn is_used_by(meta: &ObjectMeta, instance: &ServiceInstance, resolved: Optio
     is_visible && resolved.is_some() && resolved == meta.name.as_deref()
 }
 
+/// The plans that an instance has at its broker, or may have soon, as pairs of the broker's name and the OSB id: the
+/// `namespaced` ones, or the cluster-wide ones. The spec may refer to another plan by now. The name of the broker is
+/// empty in a status of service-catalog.
+pub fn plans_at_broker(instance: &ServiceInstance, namespaced: bool) -> impl Iterator<Item = (&str, &str)> {
+    let status = instance.status.as_ref();
+    let external = status.and_then(|status| status.external_properties.as_ref());
+    let in_progress = status.and_then(|status| status.in_progress_properties.as_ref());
+    let of = move |properties| plan_of_properties(properties, namespaced);
+    [external, in_progress].into_iter().flatten().map(of).filter(|(_, id)| !id.is_empty())
+}
+
+fn plan_of_properties(properties: &InstanceProperties, namespaced: bool) -> (&str, &str) {
+    let cluster_wide = &properties.cluster_service_plan_external_id;
+    let id = if namespaced { &properties.service_plan_external_id } else { cluster_wide };
+    (&properties.broker_name, id)
+}
+
 /// The name of the class to which an instance's spec was resolved: a `namespaced` one, or a cluster-wide one.
 pub fn class_of(instance: &ServiceInstance, namespaced: bool) -> Option<&str> {
     let spec = &instance.spec;
@@ -67,8 +85,8 @@ pub fn plan_of(instance: &ServiceInstance, namespaced: bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::ServiceInstanceSpec;
     use crate::crd::reference::LocalObjectReference;
+    use crate::crd::{ServiceInstanceSpec, ServiceInstanceStatus};
     use crate::domain::fixtures::at;
 
     fn labels(of: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -106,6 +124,32 @@ mod tests {
     fn the_instances_of_an_offered_entry_are_not_searched() {
         let entry = Entry { meta: &ObjectMeta::default(), is_removed: false, search_labels: BTreeMap::new() };
         assert_eq!(decide(entry, || panic!("it was searched")), Step::Wait);
+    }
+
+    #[test]
+    fn an_instance_has_the_plans_that_its_broker_was_asked_for() {
+        let properties = |broker: &str, cluster: &str, namespaced: &str| {
+            Some(InstanceProperties {
+                broker_name: broker.to_owned(),
+                cluster_service_plan_external_id: cluster.to_owned(),
+                service_plan_external_id: namespaced.to_owned(),
+                ..InstanceProperties::default()
+            })
+        };
+        let mut instance = ServiceInstance::new("db", ServiceInstanceSpec::default());
+        assert_eq!(plans_at_broker(&instance, false).count(), 0);
+        instance.status = Some(ServiceInstanceStatus {
+            external_properties: properties("one", "small", ""),
+            in_progress_properties: properties("two", "large", ""),
+            ..ServiceInstanceStatus::default()
+        });
+        assert_eq!(
+            plans_at_broker(&instance, false).collect::<Vec<_>>(),
+            [("one", "small"), ("two", "large")]
+        );
+        assert_eq!(plans_at_broker(&instance, true).count(), 0);
+        instance.status.as_mut().unwrap().external_properties = properties("one", "", "own");
+        assert_eq!(plans_at_broker(&instance, true).collect::<Vec<_>>(), [("one", "own")]);
     }
 
     #[test]

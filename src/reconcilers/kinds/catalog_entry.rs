@@ -8,34 +8,40 @@ use kube::runtime::controller::Action;
 use serde_json::json;
 use tracing::info;
 
-use crate::crd::{ServiceInstance, role};
-use crate::domain::catalog::entry::{Entry, Step, decide, is_used_by};
+use crate::crd::ServiceInstance;
+use crate::crd::role::{Class as _, Plan as _};
+use crate::domain::catalog::entry::{Entry, Step, decide, is_used_by, plans_at_broker};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
-use crate::reconcilers::scope::{Scope, class_of, plan_of};
+use crate::reconcilers::scope::{Scope, class_of, is_for, plan_of};
 
 /// Reconciles a class.
 pub async fn reconcile_class<S: Scope>(class: Arc<S::Class>, context: Arc<Context>) -> Result<Action, Error> {
-    use role::Class as _;
     let (is_removed, search_labels) = (class.is_removed(), class.search_labels());
     let entry = Entry { meta: class.meta(), is_removed, search_labels };
-    let step = decide(entry, || is_used(&context, class.as_ref(), class_of::<S>));
+    let uses = |instance: &ServiceInstance| is_used_by(class.meta(), instance, class_of::<S>(instance));
+    let step = decide(entry, || context.caches.instances.find(uses).is_some());
     execute(&context, class.as_ref(), step).await
 }
 
 /// Reconciles a plan.
 pub async fn reconcile_plan<S: Scope>(plan: Arc<S::Plan>, context: Arc<Context>) -> Result<Action, Error> {
-    use role::Plan as _;
     let (is_removed, search_labels) = (plan.is_removed(), plan.search_labels());
     let entry = Entry { meta: plan.meta(), is_removed, search_labels };
-    let step = decide(entry, || is_used(&context, plan.as_ref(), plan_of::<S>));
+    let uses = |instance: &ServiceInstance| {
+        is_used_by(plan.meta(), instance, plan_of::<S>(instance))
+            || (is_for::<S>(plan.as_ref(), instance) && is_at_broker::<S>(plan.as_ref(), instance))
+    };
+    let step = decide(entry, || context.caches.instances.find(uses).is_some());
     execute(&context, plan.as_ref(), step).await
 }
 
-fn is_used<K: Kind>(context: &Context, entry: &K, resolved: fn(&ServiceInstance) -> Option<&str>) -> bool {
-    let uses = |instance: &ServiceInstance| is_used_by(entry.meta(), instance, resolved(instance));
-    context.caches.instances.find(uses).is_some()
+fn is_at_broker<S: Scope>(plan: &S::Plan, instance: &ServiceInstance) -> bool {
+    let is_it = |(broker, id): (&str, &str)| {
+        id == plan.common().external_id && ["", plan.broker_name()].contains(&broker)
+    };
+    plans_at_broker(instance, S::NAMESPACED).any(is_it)
 }
 
 async fn execute<K: Kind>(context: &Context, entry: &K, step: Step) -> Result<Action, Error> {

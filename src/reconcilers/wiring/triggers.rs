@@ -12,6 +12,8 @@ use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::broker::needs;
+use crate::domain::catalog;
+use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::plan_reference::{ClassTerms, PlanTerms};
 use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::context::Context;
@@ -183,6 +185,11 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
         for plan in dropped_references(change, plan_of::<S>) {
             S::Plan::queue(&context.queues).requeue_name(plan, namespace.as_deref());
         }
+        for (broker, plan_id) in dropped_plans(change, S::NAMESPACED) {
+            for plan in catalog::names(plan_id, broker) {
+                S::Plan::queue(&context.queues).requeue_name(&plan, namespace.as_deref());
+            }
+        }
         for broker in S::Broker::cache(&context.caches).state() {
             if broker.meta().deletion_timestamp.is_none()
                 || !scope::is_for::<S>(broker.as_ref(), change.object)
@@ -206,6 +213,17 @@ fn dropped_references<'a>(
     let now = if change.is_gone { None } else { of(change.object) };
     let last = [change.before, Some(change.object)].into_iter().flatten();
     last.filter_map(of).filter(move |name| now != Some(*name))
+}
+
+/// The plans that an instance had at its broker before and no longer has.
+fn dropped_plans<'a>(
+    change: &Change<'a, ServiceInstance>,
+    namespaced: bool,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let (object, is_gone) = (change.object, change.is_gone);
+    let last = change.before.into_iter().chain(is_gone.then_some(object));
+    last.flat_map(move |before| plans_at_broker(before, namespaced))
+        .filter(move |plan| is_gone || plans_at_broker(object, namespaced).all(|now| now != *plan))
 }
 
 /// The instance of a binding, if it is being deleted: it may wait for the binding.

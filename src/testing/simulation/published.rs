@@ -216,12 +216,18 @@ fn held(half: Half, api: &Api) -> impl Iterator<Item = &str> {
     instances.filter(move |(_, object)| holds(object)).map(|(key, _)| key.name.as_str())
 }
 
-/// The names of the classes or plans that instances refer to, and the names of these instances.
+/// The names of the classes or plans that instances refer to or have at the broker, and the names of these instances.
 fn users<'a>(half: Half, kind: &str, api: &'a Api) -> impl Iterator<Item = (String, &'a str)> {
-    let member = half.member(if kind == "classes" { "ClassRef" } else { "PlanRef" });
-    api.list("serviceinstances").filter_map(move |(key, object)| {
-        let name = object["spec"][member.as_str()]["name"].as_str()?;
-        Some((name.to_owned(), key.name.as_str()))
+    let referred = half.member(if kind == "classes" { "ClassRef" } else { "PlanRef" });
+    // The names of the plans in the simulation are their ids.
+    let plan_id = half.member("PlanExternalID");
+    let at_broker: &[&str] =
+        if kind == "plans" { &["externalProperties", "inProgressProperties"] } else { &[] };
+    api.list("serviceinstances").flat_map(move |(key, object)| {
+        let ids = at_broker.iter().map(|properties| &object["status"][properties][plan_id.as_str()]);
+        let names = ids.chain([&object["spec"][referred.as_str()]["name"]]).filter_map(Value::as_str);
+        let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();
+        names.into_iter().map(move |name| (name.to_owned(), key.name.as_str())).collect::<Vec<_>>()
     })
 }
 
