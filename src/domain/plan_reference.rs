@@ -205,6 +205,7 @@ where
         plan_object,
         plan_name: plan.name.to_owned(),
         plan_id: plan.id.to_owned(),
+        broker_deleted: false,
         class_removed: class.is_removed,
         plan_removed: plan.is_removed,
         plan_updatable: current.plan_updatable.unwrap_or(class.plan_updatable),

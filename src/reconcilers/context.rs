@@ -11,7 +11,7 @@ use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::reconcilers::broker_access::connections::Connections;
+use crate::reconcilers::broker_access::connections::{BrokerName, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
@@ -61,6 +61,8 @@ pub struct Context {
     pub next_poll: ByUid<Time>,
     /// Wakes those that wait for the cache to show a class or a plan.
     pub catalog_events: Notify,
+    /// The broker of each instance that is being reconciled, until the cache shows whether the instance needs it.
+    pub brokers_in_use: ByUid<BrokerName>,
     /// Instances to requeue when any class or plan changes.
     pub waiting_for_catalog: ByUid<ObjectRef<ServiceInstance>>,
     /// Bindings to requeue when any plan changes, because their parameters do not fit its schema.
@@ -99,6 +101,7 @@ impl Context {
             collisions: Arc::default(),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
+            brokers_in_use: ByUid::default(),
             waiting_for_catalog: ByUid::default(),
             rejected_by_schema: ByUid::default(),
             usages: ByUid::default(),
@@ -117,6 +120,7 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.api.forget(uid);
         self.next_poll.set(uid, None);
+        self.brokers_in_use.set(uid, None);
         self.waiting_for_catalog.set(uid, None);
         self.rejected_by_schema.set(uid, None);
         self.usages.set(uid, None);

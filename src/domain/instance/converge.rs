@@ -69,7 +69,7 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
         settle::mitigate(&mut decision.state, decision.observed, why, None);
         return decision.write();
     }
-    if let Some((reason, message)) = target.removed() {
+    if let Some((reason, message)) = target.provision_refused() {
         return decision.block(reason, &message);
     }
     if let Some(next) = decision.next_attempt_unless_edited() {

@@ -95,6 +95,22 @@ fn the_intent_is_written_before_the_broker_is_asked() {
 }
 
 #[test]
+fn a_broker_that_is_being_deleted_gets_no_new_instance_and_keeps_the_others() {
+    let leave = |instance| {
+        let mut observed = observed(instance, &at(0));
+        observed.target.as_mut().unwrap().broker_deleted = true;
+        decide(&observed)
+    };
+    let new = instance();
+    let Step::Write(status) = leave(&new) else { panic!("nothing is reported") };
+    assert_eq!(status.current_operation, None);
+    let ready = condition::find(&status.conditions, condition::READY).unwrap();
+    assert_eq!(ready.reason, reason::REFERENCES_DELETED_SERVICE_CLASS);
+    let begun = intended();
+    assert!(matches!(leave(&begun), Step::Call(_)));
+}
+
+#[test]
 fn a_first_provision_ends_as_the_broker_answers() {
     let timeout = || Error::NoAnswer { reason: "timeout".into() };
     let unreachable = || Error::Unreachable { reason: "refused".into() };

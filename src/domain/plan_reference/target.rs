@@ -14,7 +14,7 @@ use crate::domain::{parameters, reason};
 
 /// The class and the plan to which the spec of an instance resolves.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent facts of class and plan")]
+#[expect(clippy::struct_excessive_bools, reason = "five independent facts of broker, class and plan")]
 pub struct Target {
     /// Whether class, plan and broker are namespaced.
     pub namespaced: bool,
@@ -32,6 +32,8 @@ pub struct Target {
     pub plan_name: String,
     /// The OSB id of the plan.
     pub plan_id: String,
+    /// Whether the broker's object is being deleted.
+    pub broker_deleted: bool,
     /// Whether the broker has removed the class from its catalog.
     pub class_removed: bool,
     /// Whether the broker has removed the plan from its catalog.
@@ -92,8 +94,22 @@ impl Target {
         (desired != present || !labelled).then_some(References { spec: desired, labels })
     }
 
+    /// Why no instance can be provisioned: reason and message. A broker that is being deleted waits for the instances that
+    /// it has, and gets no further ones.
+    pub fn provision_refused(&self) -> Option<(&'static str, String)> {
+        if self.broker_deleted {
+            let message = format!(
+                "The broker {} is being deleted, and the class {:?} with it. Create an instance of another broker's \
+                 class, or wait until a broker offers the class again",
+                self.broker, self.class_name
+            );
+            return Some((reason::REFERENCES_DELETED_SERVICE_CLASS, message));
+        }
+        self.removed()
+    }
+
     /// Why no instance can be provisioned or updated to this plan: reason and message.
-    pub fn removed(&self) -> Option<(&'static str, String)> {
+    fn removed(&self) -> Option<(&'static str, String)> {
         if self.class_removed {
             let message = format!(
                 "The broker {} no longer offers the class {:?}. Create an instance of another class, or wait until it \
@@ -135,7 +151,7 @@ impl Target {
     /// the plan that the instance has at the broker, if any.
     pub fn is_blocked_by_catalog(&self, confirmed: Option<&str>) -> bool {
         match confirmed {
-            None => self.removed().is_some(),
+            None => self.provision_refused().is_some(),
             Some(plan_id) => plan_id != self.plan_id && self.change_refused().is_some(),
         }
     }

@@ -26,7 +26,7 @@ use crate::reconcilers::broker_access::reply::outcome_of;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
-use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, is_in_same_namespace};
@@ -35,7 +35,12 @@ use crate::reconcilers::{schemas, secrets};
 /// Reconciles an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
     watch_secrets(&context, &instance);
-    Box::pin(lifecycle::run(instance, &context)).await
+    let cached = Arc::clone(&instance);
+    let action = Box::pin(lifecycle::run(instance, &context)).await?;
+    if !context.api.is_stale(cached.as_ref()) {
+        context.brokers_in_use.set(uid(cached.as_ref()), None);
+    }
+    Ok(action)
 }
 
 impl Lifecycle for ServiceInstance {
@@ -136,7 +141,7 @@ impl Snapshot {
         let identity = identity.clone();
         // Before reading the catalog, so that a class or plan that appears in between requeues the instance.
         context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
-        let target = find(context, instance);
+        let target = find(context, instance).map(|target| with_broker(context, &identity, target));
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match &target {
             Ok(target) if !deleting => gather_parameters(context, instance, &identity, target).await?,
@@ -245,6 +250,15 @@ fn find_in<S: Scope>(
             plan_id: confirmed(instance).map(InstanceProperties::plan_id),
         },
     )
+}
+
+/// Adds whether the broker is being deleted. The broker stays until the cache shows whether the instance needs it.
+fn with_broker(context: &Context, identity: &Identity, target: Target) -> Target {
+    let broker = BrokerName::seen_from(&identity.namespace, target.namespaced, &target.broker);
+    // Before looking: otherwise the broker could be finalised in between.
+    context.brokers_in_use.set(&identity.uid, Some(broker.clone()));
+    let broker_deleted = context.brokers.is_being_deleted(&broker);
+    Target { broker_deleted, ..target }
 }
 
 /// The properties that the broker has confirmed.
