@@ -9,6 +9,7 @@
 //! * `leader` — leader election, and the fence that stops a replica which is not the leader.
 //! * `metrics` — the Prometheus metrics.
 //! * `http` — the HTTP server and its limits; the probes and `/metrics`.
+//! * [`raw_json`] — JSON that is only passed on, kept as text.
 //! * [`run`] — `service-catalog run`: options, start-up and shutdown.
 //!
 //! Public is what the command line, brokers written in Rust and the tests of an installation use. The rest is private, so
@@ -20,6 +21,7 @@ mod http;
 mod leader;
 mod metrics;
 pub mod osb;
+pub mod raw_json;
 mod reconcilers;
 pub mod run;
 #[cfg(test)]

@@ -50,12 +50,13 @@ mod tests;
 
 pub use binding::{BindRequest, BindResource, BindResponse, BindingMetadata, Device, Endpoint, VolumeMount};
 pub use catalog::{
-    Catalog, DashboardClient, InputParametersSchema, MaintenanceInfo, Plan, Rejected, Schemas, Service,
-    ServiceBindingSchema, ServiceInstanceSchema,
+    Catalog, DashboardClient, InputParametersSchema, MaintenanceInfo, Plan, Rejected, Rejections, Schemas,
+    Service, ServiceBindingSchema, ServiceInstanceSchema,
 };
 pub use client::Client;
 pub use config::{
-    Authentication, Config, ConfigError, DEFAULT_TIMEOUT, Observation, Observer, install_tls_provider,
+    Authentication, Config, ConfigError, DEFAULT_MAX_CATALOG_PLANS, DEFAULT_TIMEOUT, Observation, Observer,
+    install_tls_provider,
 };
 pub use error::{Error, ErrorResponse};
 pub use identity::OriginatingIdentity;

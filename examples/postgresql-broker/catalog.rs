@@ -4,11 +4,13 @@ use std::fmt::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use service_catalog::osb::{
     self, Catalog, InputParametersSchema, MaintenanceInfo, Schemas, Service, ServiceBindingSchema,
     ServiceInstanceSchema,
 };
+
+use service_catalog::raw_json::RawJson;
 
 use crate::error::Error;
 
@@ -165,10 +167,10 @@ fn small() -> osb::Plan {
     osb::Plan {
         name: "small".to_owned(),
         description: "A database for up to 100 connections, provisioned synchronously".to_owned(),
-        metadata: members(json!({
+        metadata: Some(RawJson::from(json!({
             "displayName": "Small",
             "bullets": ["20 to 100 connections", "Ready at once"],
-        })),
+        }))),
         ..offered(&SMALL)
     }
 }
@@ -184,11 +186,11 @@ fn large() -> osb::Plan {
             version: version.to_owned(),
             description: Some("Sorting and hashing may use 32 MB instead of 4 MB.".to_owned()),
         }),
-        metadata: members(json!({
+        metadata: Some(RawJson::from(json!({
             "displayName": "Large",
             "bullets": ["200 to 1000 connections", "More memory for each query"],
             "costs": [{ "amount": { "usd": 49.0, "eur": 45.0 }, "unit": "MONTHLY" }],
-        })),
+        }))),
         ..offered(&LARGE)
     }
 }
@@ -197,10 +199,10 @@ fn shared() -> osb::Plan {
     osb::Plan {
         name: "shared".to_owned(),
         description: "A schema in a shared database".to_owned(),
-        metadata: members(json!({
+        metadata: Some(RawJson::from(json!({
             "displayName": "Shared",
             "bullets": ["For tests and small things", "Ready at once"],
-        })),
+        }))),
         ..offered(&SHARED)
     }
 }
@@ -246,22 +248,18 @@ fn schema(properties: &Value) -> InputParametersSchema {
         "additionalProperties": false,
         "properties": properties,
     });
-    InputParametersSchema { parameters: Some(parameters) }
+    InputParametersSchema { parameters: Some(parameters.into()) }
 }
 
-fn metadata(display_name: &str, long_description: &str) -> Option<Map<String, Value>> {
-    members(json!({
+fn metadata(display_name: &str, long_description: &str) -> Option<RawJson> {
+    Some(RawJson::from(json!({
         "displayName": display_name,
         "longDescription": long_description,
         "providerDisplayName": "The example broker of the service catalog",
         "documentationUrl": "https://www.postgresql.org/docs/",
         "supportUrl": "https://www.postgresql.org/support/",
         "imageUrl": icon(),
-    }))
-}
-
-fn members(object: Value) -> Option<Map<String, Value>> {
-    serde_json::from_value(object).ok()
+    })))
 }
 
 /// The usual icon of a database: three disks.

@@ -116,7 +116,7 @@ fn schemas() -> Schemas {
         "type": "object",
         "properties": { "param-1": text("First input parameter"), "param-2": text("Second input parameter") },
     });
-    let schema = Some(InputParametersSchema { parameters: Some(parameters) });
+    let schema = Some(InputParametersSchema { parameters: Some(parameters.into()) });
     Schemas {
         service_instance: Some(ServiceInstanceSchema { create: schema.clone(), update: schema.clone() }),
         service_binding: Some(ServiceBindingSchema { create: schema }),

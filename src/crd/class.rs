@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::schema;
+use crate::raw_json::RawJson;
 
 /// Fields that ClusterServiceClass and ServiceClass share.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
@@ -36,7 +37,7 @@ pub struct CommonServiceClassSpec {
     /// Metadata from the broker for users and consoles, for example `displayName`, `imageUrl` and `documentationUrl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
-    pub external_metadata: Option<Value>,
+    pub external_metadata: Option<RawJson>,
     /// Tags from the broker, for example `mysql` or `relational`.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true))]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::class::CatalogEntryStatus;
 use super::reference::LocalObjectReference;
 use super::schema;
+use crate::raw_json::RawJson;
 
 /// Version of the instances that a plan provisions (OSB, “Maintenance Info Object”).
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
@@ -58,19 +59,19 @@ pub struct CommonServicePlanSpec {
     /// Metadata from the broker for users and consoles, for example `displayName`, `bullets` and `costs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
-    pub external_metadata: Option<Value>,
+    pub external_metadata: Option<RawJson>,
     /// JSON Schema for the parameters of a new instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
-    pub instance_create_parameter_schema: Option<Value>,
+    pub instance_create_parameter_schema: Option<RawJson>,
     /// JSON Schema for the parameters of an instance update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
-    pub instance_update_parameter_schema: Option<Value>,
+    pub instance_update_parameter_schema: Option<RawJson>,
     /// JSON Schema for the parameters of a binding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any")]
-    pub service_binding_create_parameter_schema: Option<Value>,
+    pub service_binding_create_parameter_schema: Option<RawJson>,
     /// Default parameters of new instances. They override those of the class; an instance can override them. Set by an
     /// administrator; the catalog never overwrites them.
     #[serde(default, skip_serializing_if = "schema::is_empty")]

@@ -11,7 +11,6 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use kube::Resource;
-use serde_json::Value;
 
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::class::CommonServiceClassSpec;
@@ -21,7 +20,7 @@ use crate::crd::role;
 use crate::domain::restriction::{Properties, Restriction, RestrictionError};
 use crate::osb;
 
-pub use crate::osb::Rejected as Rejection;
+pub use crate::osb::{Rejected as Rejection, Rejections};
 pub use diff::{Change, Object, diff, is_managed};
 
 #[cfg(test)]
@@ -52,7 +51,7 @@ pub struct Desired<C, P> {
     /// The plans.
     pub plans: Vec<P>,
     /// The entries of the catalog that cannot be published, and why.
-    pub rejected: Vec<Rejection>,
+    pub rejected: Rejections,
 }
 
 /// The classes and plans that this catalog defines, as far as the restrictions admit them.
@@ -156,7 +155,7 @@ fn class_spec(service: &osb::Service) -> CommonServiceClassSpec {
         binding_retrievable: service.bindings_retrievable,
         binding_rotatable: service.binding_rotatable,
         plan_updatable: service.plan_updateable,
-        external_metadata: service.metadata.clone().map(Value::Object),
+        external_metadata: service.metadata.clone(),
         tags: service.tags.clone(),
         requires: service.requires.clone(),
         default_provision_parameters: None,
@@ -180,7 +179,7 @@ fn plan_spec(plan: &osb::Plan) -> CommonServicePlanSpec {
             version: info.version.clone(),
             description: info.description.clone().unwrap_or_default(),
         }),
-        external_metadata: plan.metadata.clone().map(Value::Object),
+        external_metadata: plan.metadata.clone(),
         instance_create_parameter_schema: instance.create.and_then(|schema| schema.parameters),
         instance_update_parameter_schema: instance.update.and_then(|schema| schema.parameters),
         service_binding_create_parameter_schema: binding.create.and_then(|schema| schema.parameters),
@@ -189,16 +188,20 @@ fn plan_spec(plan: &osb::Plan) -> CommonServicePlanSpec {
 }
 
 /// The message of a condition about these rejections: the first ones, and the number of the others.
-pub fn summary(rejected: &[Rejection]) -> String {
+pub fn summary(rejected: &Rejections) -> String {
     let mut text = String::new();
-    for (index, Rejection { what, why }) in rejected.iter().enumerate() {
+    let mut shown = 0;
+    let separator = |shown| if shown == 0 { "" } else { "; " };
+    for Rejection { what, why } in rejected.described() {
         let entry: String = format!("{what}: {why}").chars().take(REJECTION_MAX_CHARS).collect();
-        let separator = if index == 0 { "" } else { "; " };
         if text.len() + entry.len() > SUMMARY_MAX_BYTES {
-            let _ = write!(text, "{separator}and {} more", rejected.len() - index);
             break;
         }
-        text = text + separator + &entry;
+        text = text + separator(shown) + &entry;
+        shown += 1;
+    }
+    if let Some(more @ 1..) = rejected.count().checked_sub(shown) {
+        let _ = write!(text, "{}and {more} more", separator(shown));
     }
     text
 }

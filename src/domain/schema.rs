@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::parameters::{Parameters, REDACTED};
 use crate::crd::plan::CommonServicePlanSpec;
+use crate::raw_json::RawJson;
 
 /// The size limit of a schema, in bytes (OSB, “Input Parameters Schema Object”).
 const SCHEMA_MAX_BYTES: usize = 64 * 1024;
@@ -37,7 +38,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// The schema of a plan for this request.
-    pub fn schema(self, plan: &CommonServicePlanSpec) -> Option<&Value> {
+    pub fn schema(self, plan: &CommonServicePlanSpec) -> Option<&RawJson> {
         match self {
             Self::Provision => plan.instance_create_parameter_schema.as_ref(),
             Self::Update => plan.instance_update_parameter_schema.as_ref(),
@@ -58,7 +59,7 @@ pub enum Checked {
 }
 
 /// Validates parameters against a schema.
-pub fn check(schema: &Value, parameters: &Parameters) -> Checked {
+pub fn check(schema: &RawJson, parameters: &Parameters) -> Checked {
     match violations(schema, parameters) {
         Ok(violations) if violations.is_empty() => Checked::Fits,
         Ok(violations) => Checked::Violates(summary(&violations)),
@@ -66,12 +67,13 @@ pub fn check(schema: &Value, parameters: &Parameters) -> Checked {
     }
 }
 
-fn violations(schema: &Value, parameters: &Parameters) -> Result<Vec<String>, String> {
+fn violations(schema: &RawJson, parameters: &Parameters) -> Result<Vec<String>, String> {
+    if schema.text().len() > SCHEMA_MAX_BYTES {
+        return Err(format!("it has more than {SCHEMA_MAX_BYTES} bytes"));
+    }
+    let schema = &schema.value();
     if schema.get("$schema").is_none() {
         return Err("it does not name its JSON Schema draft in $schema".to_owned());
-    }
-    if schema.to_string().len() > SCHEMA_MAX_BYTES {
-        return Err(format!("it has more than {SCHEMA_MAX_BYTES} bytes"));
     }
     let values = Value::Object(parameters.values.0.clone());
     cost::affordable(schema, &values)?;

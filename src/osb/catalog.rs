@@ -1,11 +1,14 @@
 //! What does a broker offer, and which entries are unusable? (“Catalog Management”)
 
 mod decode;
+mod rejections;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+
+use crate::raw_json::RawJson;
 
 pub(super) use decode::decode;
+pub use rejections::{Rejected, Rejections};
 
 /// The catalog of a broker (“Catalog Management”, “Response”).
 ///
@@ -18,16 +21,7 @@ pub struct Catalog {
     pub services: Vec<Service>,
     /// The entries that the client left out. Not part of the document.
     #[serde(skip)]
-    pub rejected: Vec<Rejected>,
-}
-
-/// An unusable entry of a catalog, which the client left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
-    /// The entry, for example `service "mysql"` or `plan "small" of services[3]`.
-    pub what: String,
-    /// The reason, for the author of the catalog.
-    pub why: String,
+    pub rejected: Rejections,
 }
 
 /// A service offering (“Catalog Management”, “Service Offering Object”).
@@ -80,8 +74,12 @@ pub struct Service {
     )]
     pub allow_context_updates: bool,
     /// Free-form metadata (profile, “Service Metadata”).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Map<String, Value>>,
+    #[serde(
+        default,
+        deserialize_with = "super::json::object_as_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub metadata: Option<RawJson>,
     /// The OAuth client of the service's dashboard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dashboard_client: Option<DashboardClient>,
@@ -125,8 +123,12 @@ pub struct Plan {
     #[serde(default, deserialize_with = "super::json::null_is_absent")]
     pub description: String,
     /// Free-form metadata (profile, “Service Plan Metadata”).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Map<String, Value>>,
+    #[serde(
+        default,
+        deserialize_with = "super::json::object_as_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub metadata: Option<RawJson>,
     /// Whether the plan is free of charge. Default: true. Always serialised, because some platforms read an absent
     /// value as false.
     #[serde(default = "default_free", deserialize_with = "free_unless_denied")]
@@ -213,7 +215,7 @@ pub struct ServiceBindingSchema {
 pub struct InputParametersSchema {
     /// The JSON Schema of its parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<Value>,
+    pub parameters: Option<RawJson>,
 }
 
 /// The version of an instance, or of a plan's new instances (“Catalog Management”, “Maintenance Info Object”).

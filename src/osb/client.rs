@@ -15,18 +15,22 @@ use super::{
 #[derive(Clone)]
 pub struct Client {
     transport: Transport,
+    max_catalog_plans: usize,
     observer: Option<Observer>,
 }
 
 impl Client {
     /// Creates a client. Sends nothing.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self { transport: Transport::new(config)?, observer: config.observer.clone() })
+        let (max_catalog_plans, observer) = (config.max_catalog_plans, config.observer.clone());
+        Ok(Self { transport: Transport::new(config)?, max_catalog_plans, observer })
     }
 
     /// Fetches the broker's catalog (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
-        self.call(Request::catalog(), |answer| answer.read(catalog::decode)).await
+        let max_plans = self.max_catalog_plans;
+        self.call(Request::catalog(max_plans), |answer| answer.read(|body| catalog::decode(body, max_plans)))
+            .await
     }
 
     /// Creates an instance (“Provisioning”).
@@ -110,6 +114,7 @@ impl Client {
         identity: Option<&OriginatingIdentity>,
     ) -> Result<Reply<BindResponse>, Error> {
         let mut request = Request::of_binding("Bind", Method::PUT, (instance_id, binding_id))?
+            .for_credentials()
             .on_behalf_of(identity)
             .with_body(body);
         if accepts_incomplete {
@@ -127,6 +132,7 @@ impl Client {
         identity: Option<&OriginatingIdentity>,
     ) -> Result<BindResponse, Error> {
         let request = Request::of_binding("GetBinding", Method::GET, (instance_id, binding_id))?
+            .for_credentials()
             .on_behalf_of(identity)
             .with_query(query);
         self.call(request, Answer::document).await

@@ -14,6 +14,9 @@ use url::Url;
 /// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The default of [`Config::max_catalog_plans`].
+pub const DEFAULT_MAX_CATALOG_PLANS: usize = 5000;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Shorter than the keep-alive timeout of common servers. If the broker closed an idle connection while a request is
@@ -36,6 +39,9 @@ pub struct Config {
     pub insecure_skip_tls_verify: bool,
     /// The time limit of a request, up to the end of the response body.
     pub timeout: Duration,
+    /// The most plans of a catalog, and as many offerings. It also limits the size of the document, to 2 KiB for each
+    /// plan.
+    pub max_catalog_plans: usize,
     /// Called after each call, for metrics.
     pub observer: Option<Observer>,
 }

@@ -4,6 +4,7 @@ use std::{error::Error as _, time::Duration};
 
 use serde_json::{Map, Value};
 
+use super::json;
 use super::text::{excerpt, without_tags};
 
 mod response;
@@ -181,7 +182,7 @@ impl Error {
     pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         // An unexpected success may carry credentials, so nothing of its body is repeated.
         let body = if (200..300).contains(&status) { &[] } else { body };
-        let members: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        let members: Map<String, Value> = json::object(body).unwrap_or_default();
         let cut =
             |text: Option<&str>, max| text.map(|text| excerpt(text, max)).filter(|text| !text.is_empty());
         // Brokers that use the library `brokerapi` misspell the member when they do not support the API version.

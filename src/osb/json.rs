@@ -5,6 +5,8 @@ use std::{fmt, ops::Deref};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+use crate::raw_json::RawJson;
+
 /// A JSON object that may hold secrets, such as credentials or parameters.
 ///
 /// It is serialised whole, for the other side of the API. `Debug` is redacted and there is no `Display`, so a request
@@ -33,8 +35,35 @@ impl From<Map<String, Value>> for SecretObject {
     }
 }
 
+/// The most values in a document, so that the decoded document does not take many times the memory of its text.
+const MAX_VALUES: usize = 10_000;
+
 /// Decodes a JSON object. The error repeats nothing of the text: it may hold secrets.
 pub(super) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    if count_values(text) > MAX_VALUES {
+        return Err(format!("it has more than {MAX_VALUES} values"));
+    }
+    object_of_any_size(text)
+}
+
+/// How many values the document has, at most: one for each comma and opening bracket outside of strings.
+fn count_values(text: &[u8]) -> usize {
+    let (mut is_in_string, mut is_escaped) = (false, false);
+    let is_counted = |byte: &&u8| {
+        match **byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = is_in_string,
+            b'"' => is_in_string = !is_in_string,
+            b',' | b'[' | b'{' => return !is_in_string,
+            _ => {}
+        }
+        false
+    };
+    text.iter().filter(is_counted).count()
+}
+
+/// As [`object`], for a type that keeps the text of what may be large.
+pub(super) fn object_of_any_size<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     if !text.trim_ascii_start().starts_with(b"{") {
         return Err("it is not a JSON object".to_owned());
     }
@@ -52,6 +81,12 @@ pub(super) fn describe(error: &serde_json::Error) -> String {
     }
 }
 
+/// As [`describe`], without the position: the text of an entry is not the whole document.
+pub(super) fn describe_entry(error: &serde_json::Error) -> String {
+    let message = describe(error);
+    message.split_once(" at line ").map_or(message.as_str(), |(reason, _)| reason).to_owned()
+}
+
 /// Reads `null` as absent.
 pub(super) fn null_is_absent<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -59,6 +94,15 @@ where
     T: Deserialize<'de> + Default,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Reads an object that is only passed on; `null` is absent.
+pub(super) fn object_as_text<'de, D>(deserializer: D) -> Result<Option<RawJson>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let members: Option<Map<String, Value>> = Option::deserialize(deserializer)?;
+    Ok(members.map(RawJson::from))
 }
 
 /// Reads a value of the wrong type as absent, for responses whose other members are useful nevertheless.
@@ -106,6 +150,19 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(object::<Sample>(text.as_bytes()).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn a_document_has_a_limited_number_of_values() {
+        for (text, expected) in
+            [("{}", 1), (r#"{"a": [1, "x,[{\\", {"b": 2}]}"#, 5), (r#"{"a\"[,": "\\\\,", "c": [[]]}"#, 4)]
+        {
+            assert_eq!(count_values(text.as_bytes()), expected, "{text}");
+        }
+        let text = format!(r#"{{"names": ["a"{}]}}"#, r#", "a""#.repeat(MAX_VALUES - 2));
+        assert!(object::<Sample>(text.as_bytes()).is_ok());
+        let text = format!(r#"{{"names": ["a"{}]}}"#, r#", "a""#.repeat(MAX_VALUES - 1));
+        assert_eq!(object::<Sample>(text.as_bytes()).unwrap_err(), "it has more than 10000 values");
     }
 
     #[test]

@@ -27,9 +27,14 @@ pub(super) struct Request<'a> {
     pub(super) limit: usize,
 }
 
-// Size limits of response bodies, in bytes: a broker must not exhaust the memory.
-const RESPONSE_LIMIT: usize = 4 * 1024 * 1024;
-const CATALOG_LIMIT: usize = 10 * 1024 * 1024;
+// Size limits of response bodies, in bytes: brokers must not exhaust the memory, however many there are.
+const RESPONSE_LIMIT: usize = 64 * 1024;
+/// More than the credentials that fit into a Secret.
+const CREDENTIALS_LIMIT: usize = 1536 * 1024;
+/// Of a catalog, for each plan that it may have.
+const CATALOG_LIMIT_PER_PLAN: usize = 2 * 1024;
+/// Of a catalog that may have few plans.
+const MIN_CATALOG_LIMIT: usize = 1024 * 1024;
 
 impl<'a> Request<'a> {
     fn new(name: &'static str, method: Method, route: &'static str) -> Self {
@@ -46,8 +51,10 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(super) fn catalog() -> Self {
-        Self { limit: CATALOG_LIMIT, ..Self::new("GetCatalog", Method::GET, route::CATALOG) }
+    /// A catalog of at most so many plans.
+    pub(super) fn catalog(max_plans: usize) -> Self {
+        let limit = max_plans.saturating_mul(CATALOG_LIMIT_PER_PLAN).max(MIN_CATALOG_LIMIT);
+        Self { limit, ..Self::new("GetCatalog", Method::GET, route::CATALOG) }
     }
 
     pub(super) fn of_instance(name: &'static str, method: Method, id: &str) -> Result<Self, Error> {
@@ -57,6 +64,11 @@ impl<'a> Request<'a> {
     pub(super) fn of_binding(name: &'static str, method: Method, ids: (&str, &str)) -> Result<Self, Error> {
         let (instance_id, binding_id) = (segment(ids.0)?, segment(ids.1)?);
         Ok(Self { instance_id, binding_id, ..Self::new(name, method, route::BINDING) })
+    }
+
+    /// The response has credentials, so it may be larger than others.
+    pub(super) fn for_credentials(self) -> Self {
+        Self { limit: CREDENTIALS_LIMIT, ..self }
     }
 
     pub(super) fn on_behalf_of(self, identity: Option<&'a OriginatingIdentity>) -> Self {
@@ -146,7 +158,7 @@ mod tests {
             ("https://b/a%2Fb", "https://b/a%2Fb/v2/catalog"),
         ];
         for (url, expected) in cases {
-            assert_eq!(Request::catalog().url(&base(url)).as_str(), expected);
+            assert_eq!(Request::catalog(10).url(&base(url)).as_str(), expected);
         }
     }
 

@@ -20,6 +20,7 @@ fn config(url: &str) -> Config {
         authentication: Authentication::None,
         ca_bundle: None,
         insecure_skip_tls_verify: false,
+        max_catalog_plans: 100,
         timeout: Duration::from_secs(20),
         observer: None,
     }

@@ -193,7 +193,7 @@ async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer
                 continue;
             }
             Ok(Ok(None)) => None,
-            Ok(Ok(Some(_))) => Some(format!("it is longer than the limit of {} MiB", limit >> 20)),
+            Ok(Ok(Some(_))) => Some(format!("it is longer than the limit of {} KiB", limit / 1024)),
             Ok(Err(error)) => Some(format!("it ended early: {}", error::reason(error))),
             Err(_) => Some("it did not end in time".to_owned()),
         };

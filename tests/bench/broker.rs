@@ -83,9 +83,9 @@ fn catalog((classes, plans): (u32, u32)) -> Catalog {
         id: format!("plan-id-{classes}-{class}-{plan}"),
         name: format!("plan-{plan}"),
         description: "A plan that is described in about as many words as plans usually are".to_owned(),
-        metadata: json!({"displayName": format!("Plan {plan}"), "bullets": ["One thing", "Another thing"]})
-            .as_object()
-            .cloned(),
+        metadata: Some(
+            json!({"displayName": format!("Plan {plan}"), "bullets": ["One thing", "Another thing"]}).into(),
+        ),
         ..Plan::default()
     };
     let class = |class| Service {

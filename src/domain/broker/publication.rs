@@ -45,7 +45,7 @@ where
     C: role::Class + Object,
     P: role::Plan + Object,
 {
-    if catalog.services.is_empty() && catalog.rejected.is_empty() {
+    if catalog.services.is_empty() && catalog.rejected.count() == 0 {
         return Ok(unchanged(existing));
     }
     let desired = desired(catalog, restrictions, existing)

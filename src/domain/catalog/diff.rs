@@ -10,7 +10,7 @@ use kube::core::object::HasStatus;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Desired, Existing, Rejection};
+use super::{Desired, Existing, Rejection, Rejections};
 use crate::crd::names::escaped;
 use crate::crd::role;
 
@@ -48,7 +48,7 @@ pub struct Diff<C, P> {
     /// The changes of plans.
     pub plans: Vec<Change<P>>,
     /// The entries of the catalog that are not published, and why.
-    pub rejected: Vec<Rejection>,
+    pub rejected: Rejections,
 }
 
 /// The changes that turn `existing` into `desired`. `owner` refers to the broker, and becomes the owner of its objects.
@@ -148,7 +148,7 @@ impl<P: role::Plan + Object> Kind for Plans<P> {
 /// The result of comparing the classes, or the plans.
 struct Compared<T> {
     changes: Vec<Change<T>>,
-    rejected: Vec<Rejection>,
+    rejected: Rejections,
     /// The names of rejected objects: an object that cannot become the desired one has that name.
     refused: BTreeSet<String>,
 }
@@ -167,7 +167,8 @@ impl Broker<'_> {
         existing: &[Arc<K::Object>],
         refused: &BTreeSet<String>,
     ) -> Compared<K::Object> {
-        let mut compared = Compared { changes: Vec::new(), rejected: Vec::new(), refused: BTreeSet::new() };
+        let mut compared =
+            Compared { changes: Vec::new(), rejected: Rejections::default(), refused: BTreeSet::new() };
         let mut others: BTreeMap<&str, _> = existing.iter().map(|object| (name(&**object), object)).collect();
         let is_refused = |object: &K::Object| K::class(object).is_some_and(|class| refused.contains(class));
         for mut object in desired {

@@ -73,17 +73,17 @@ fn restrictions_filter_classes_then_plans_then_classes_without_plans() {
 #[test]
 fn summaries_are_bounded() {
     let rejection = |index| Rejection { what: format!("service \"{index}\""), why: "x".repeat(1000) };
-    let rejected: Vec<_> = (0..50).map(rejection).collect();
+    let rejected: Rejections = (0..50).map(rejection).collect();
     let text = summary(&rejected);
     assert!(text.len() < SUMMARY_MAX_BYTES + 50 && text.ends_with("; and 46 more"), "{text}");
-    assert_eq!(summary(&[]), "");
+    assert_eq!(summary(&Rejections::default()), "");
     let rejected = Rejection { what: "plan \"p\"".to_owned(), why: "its id is empty".to_owned() };
-    assert_eq!(summary(&[rejected]), "plan \"p\": its id is empty");
+    assert_eq!(summary(&[rejected].into_iter().collect()), "plan \"p\": its id is empty");
 }
 
 #[test]
 fn rejections_of_the_catalog_are_passed_on() {
-    let rejected = vec![Rejection { what: "service \"x\"".to_owned(), why: "no plan".to_owned() }];
-    let catalog = osb::Catalog { services: Vec::new(), rejected: rejected.clone() };
+    let rejected = [Rejection { what: "service \"x\"".to_owned(), why: "no plan".to_owned() }];
+    let catalog = osb::Catalog { services: Vec::new(), rejected: rejected.clone().into_iter().collect() };
     assert_eq!(ClusterWide::new().sync(&catalog), rejected);
 }

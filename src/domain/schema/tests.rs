@@ -3,6 +3,10 @@ use serde_json::json;
 use super::*;
 use crate::domain::parameters::merge;
 
+/// As [`super::check`], of a schema that is written as a value.
+fn check(schema: &Value, parameters: &Parameters) -> Checked {
+    super::check(&schema.clone().into(), parameters)
+}
 const DRAFT_4: &str = "http://json-schema.org/draft-04/schema#";
 
 /// A schema of draft 4 with these members.

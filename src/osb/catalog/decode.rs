@@ -1,9 +1,15 @@
 //! How is a catalog decoded so that one unusable entry does not affect the others?
+//!
+//! Entry by entry, as they come: a broker may send anything, and a decoded document takes up to fifty times the memory
+//! of its text.
 
 use std::collections::HashSet;
+use std::fmt;
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{Catalog, Plan, Rejected, Service};
 use crate::osb::{json, text};
@@ -11,44 +17,55 @@ use crate::osb::{json, text};
 /// The length, in characters, to which the name of a rejected entry is cut.
 const MAX_NAME_CHARS: usize = 100;
 
+/// The size limit of an offering without its plans, and of a plan, in bytes: three schemas of the size that the
+/// specification allows, and as much metadata.
+const MAX_ENTRY_BYTES: usize = 256 * 1024;
+
 #[derive(Deserialize)]
 struct Body {
-    services: Vec<Value>,
+    services: Box<RawValue>,
 }
 
-/// Decodes a catalog and leaves out unusable entries. Of two entries with the same id or name, the first is kept.
-pub(in crate::osb) fn decode(body: &[u8]) -> Result<Catalog, String> {
-    let Body { services } = json::object(body)?;
-    let mut reader = Reader::default();
-    for (index, service) in services.into_iter().enumerate() {
-        let what = format!("service{}", label(&service, &format!("s[{index}]")));
-        match reader.service(service, &what) {
-            Ok(service) => reader.catalog.services.push(service),
-            Err(why) => reader.reject(what, why),
-        }
-    }
+/// Decodes a catalog and leaves out unusable entries. Of two entries with the same id or name, the first is kept. A
+/// catalog with more than `max_plans` plans, or as many offerings, is refused, whether they are usable or not.
+pub(in crate::osb) fn decode(body: &[u8], max_plans: usize) -> Result<Catalog, String> {
+    let Body { services } = json::object_of_any_size(body)?;
+    let mut reader = Reader { max_plans, ..Reader::default() };
+    for_each(&services, |index, service| reader.add(index, service))?;
     Ok(reader.catalog)
 }
 
 /// The catalog decoded so far, and the ids and names that it has.
 #[derive(Default)]
 struct Reader {
+    max_plans: usize,
     catalog: Catalog,
     service_ids: HashSet<String>,
     service_names: HashSet<String>,
     plan_ids: HashSet<String>,
+    /// How many plans there are, usable or not.
+    plans: usize,
 }
 
 impl Reader {
-    fn service(&mut self, mut value: Value, what: &str) -> Result<Service, String> {
-        let plans = value.get_mut("plans").map(Value::take);
-        let mut service: Service = entry(value)?;
-        claim("id", &service.id, &self.service_ids)?;
-        claim("name", &service.name, &self.service_names)?;
-        service.plans = match plans {
-            Some(Value::Array(plans)) => self.plans(plans, what),
-            _ => return Err("its plans are not a list".to_owned()),
-        };
+    fn add(&mut self, index: usize, text: &RawValue) -> Result<(), String> {
+        if index >= self.max_plans {
+            return Err(format!("it has more offerings than the limit of {}", self.max_plans));
+        }
+        let what = format!("service{}", label(text, &format!("s[{index}]")));
+        match self.service(text, &what) {
+            Ok(service) => self.catalog.services.push(service),
+            Err(why) => self.reject(what, why),
+        }
+        if self.plans > self.max_plans {
+            return Err(format!("it has more plans than the limit of {}", self.max_plans));
+        }
+        Ok(())
+    }
+
+    fn service(&mut self, text: &RawValue, what: &str) -> Result<Service, String> {
+        let (mut service, plans) = self.offering(text)?;
+        service.plans = self.plans_of(plans, what);
         if service.plans.is_empty() {
             return Err("it has no usable plan".to_owned());
         }
@@ -57,25 +74,47 @@ impl Reader {
         Ok(service)
     }
 
-    fn plans(&mut self, values: Vec<Value>, service: &str) -> Vec<Plan> {
+    /// An offering without its plans, and the list of these.
+    fn offering<'a>(&self, text: &'a RawValue) -> Result<(Service, &'a RawValue), String> {
+        let Parts { members, plans } = entry(text)?;
+        let service: Service =
+            serde_json::from_str(&members).map_err(|error| json::describe_entry(&error))?;
+        claim("id", &service.id, &self.service_ids)?;
+        claim("name", &service.name, &self.service_names)?;
+        let plans = plans.filter(|plans| plans.get().starts_with('['));
+        Ok((service, plans.ok_or("its plans are not a list")?))
+    }
+
+    /// The usable plans. At the limit it stops, because the catalog is refused.
+    fn plans_of(&mut self, list: &RawValue, service: &str) -> Vec<Plan> {
         let mut names = HashSet::new();
         let mut plans = Vec::new();
-        for (index, value) in values.into_iter().enumerate() {
-            let what = format!("plan{} of {service}", label(&value, &format!("s[{index}]")));
-            match self.plan(value, &names) {
+        let _ = for_each(list, |index, text| {
+            self.plans += 1;
+            if self.plans > self.max_plans {
+                return Err(String::new());
+            }
+            match self.plan(text, &names) {
                 Ok(plan) => {
                     self.plan_ids.insert(plan.id.clone());
                     names.insert(plan.name.clone());
                     plans.push(plan);
                 }
-                Err(why) => self.reject(what, why),
+                Err(why) => {
+                    let what = format!("plan{} of {service}", label(text, &format!("s[{index}]")));
+                    self.reject(what, why);
+                }
             }
-        }
+            Ok(())
+        });
         plans
     }
 
-    fn plan(&self, value: Value, names: &HashSet<String>) -> Result<Plan, String> {
-        let plan: Plan = entry(value)?;
+    fn plan(&self, text: &RawValue, names: &HashSet<String>) -> Result<Plan, String> {
+        if text.get().len() > MAX_ENTRY_BYTES {
+            return Err(too_large());
+        }
+        let plan: Plan = entry(text)?;
         claim("id", &plan.id, &self.plan_ids)?;
         claim("name", &plan.name, names)?;
         Ok(plan)
@@ -86,11 +125,15 @@ impl Reader {
     }
 }
 
-fn entry<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    if !value.is_object() {
+fn entry<'a, T: Deserialize<'a>>(text: &'a RawValue) -> Result<T, String> {
+    if !text.get().starts_with('{') {
         return Err("it is not an object".to_owned());
     }
-    serde_json::from_value(value).map_err(|error| json::describe(&error))
+    serde_json::from_str(text.get()).map_err(|error| json::describe_entry(&error))
+}
+
+fn too_large() -> String {
+    format!("it is larger than {} KiB", MAX_ENTRY_BYTES / 1024)
 }
 
 fn claim(member: &str, value: &str, taken: &HashSet<String>) -> Result<(), String> {
@@ -104,11 +147,82 @@ fn claim(member: &str, value: &str, taken: &HashSet<String>) -> Result<(), Strin
 }
 
 /// The quoted name of an entry, or its position in the catalog if it has none.
-fn label(entry: &Value, place: &str) -> String {
-    match entry.get("name").and_then(Value::as_str) {
-        Some(name) if !name.is_empty() => format!(" \"{}\"", text::excerpt(name, MAX_NAME_CHARS)),
+fn label(entry: &RawValue, place: &str) -> String {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        name: &'a RawValue,
+    }
+    let named = serde_json::from_str(entry.get());
+    let name = named.and_then(|Named { name }| serde_json::from_str::<String>(name.get()));
+    match name {
+        Ok(name) if !name.is_empty() => format!(" \"{}\"", text::excerpt(&name, MAX_NAME_CHARS)),
         _ => place.to_owned(),
     }
+}
+
+/// The members of an offering: its plans, and the text of an object with all others.
+struct Parts<'a> {
+    members: String,
+    plans: Option<&'a RawValue>,
+}
+
+impl<'de> Deserialize<'de> for Parts<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Parts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parts<'de>, A::Error> {
+                let (mut members, mut plans) = (String::new(), None);
+                while let Some(name) = map.next_key::<String>()? {
+                    let value: &RawValue = map.next_value()?;
+                    if name == "plans" {
+                        plans = Some(value);
+                        continue;
+                    }
+                    let separator = if members.is_empty() { '{' } else { ',' };
+                    members.extend([&format!("{separator}{}:", Value::from(name)), value.get()]);
+                    if members.len() > MAX_ENTRY_BYTES {
+                        return Err(A::Error::custom(too_large()));
+                    }
+                }
+                members.push_str(if members.is_empty() { "{}" } else { "}" });
+                Ok(Parts { members, plans })
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Calls `each` with the index and the text of each element, as it is read, until there is an error.
+fn for_each<'a>(
+    list: &'a RawValue,
+    each: impl FnMut(usize, &'a RawValue) -> Result<(), String>,
+) -> Result<(), String> {
+    struct Elements<F>(F);
+    impl<'de, F: FnMut(usize, &'de RawValue) -> Result<(), String>> Visitor<'de> for Elements<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+            let mut index = 0;
+            while let Some(element) = list.next_element()? {
+                (self.0)(index, element).map_err(A::Error::custom)?;
+                index += 1;
+            }
+            Ok(())
+        }
+    }
+    let mut text = serde_json::Deserializer::from_str(list.get());
+    text.deserialize_seq(Elements(each)).map_err(|error| json::describe_entry(&error))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ fn config(url: &str) -> Config {
         authentication: Authentication::None,
         ca_bundle: None,
         insecure_skip_tls_verify: false,
+        max_catalog_plans: 100,
         timeout: DEFAULT_TIMEOUT,
         observer: None,
     }

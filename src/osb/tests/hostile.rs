@@ -125,21 +125,29 @@ async fn endless() -> (String, tokio::sync::oneshot::Receiver<usize>) {
 async fn answers_without_end_are_given_up_at_the_limit() {
     let (url, written) = endless().await;
     let (status, reason) = malformed(client(&url).catalog().await);
-    assert_eq!((status, reason.as_str()), (200, "it is longer than the limit of 10 MiB"));
-    assert!((10..30).contains(&written.await.unwrap()));
+    assert_eq!((status, reason.as_str()), (200, "it is longer than the limit of 1024 KiB"));
+    assert!((1..24).contains(&written.await.unwrap()));
 
     let (url, written) = endless().await;
     let (status, reason) = malformed(provision(&client(&url)).await);
-    assert_eq!((status, reason.as_str()), (200, "it is longer than the limit of 4 MiB"));
-    assert!((4..24).contains(&written.await.unwrap()));
+    assert_eq!((status, reason.as_str()), (200, "it is longer than the limit of 64 KiB"));
+    assert!(written.await.unwrap() < 24);
 }
 
 #[tokio::test]
 async fn answers_up_to_the_limit_are_read() {
-    let limit = 4 << 20;
-    for (length, fits) in [(limit, true), (limit + 1, false)] {
-        let body = "{}".to_owned() + &" ".repeat(length - 2);
-        let broker = Broker::answering([answer(201, &body)]).await;
-        assert_eq!(provision(&broker.client()).await.is_ok(), fits);
+    let (limit, of_credentials) = (64 << 10, 1536 << 10);
+    for (limit, credentials) in [(limit, false), (of_credentials, true)] {
+        for (length, fits) in [(limit, true), (limit + 1, false)] {
+            let body = "{}".to_owned() + &" ".repeat(length - 2);
+            let broker = Broker::answering([answer(201, &body)]).await;
+            let client = broker.client();
+            let is_ok = if credentials {
+                client.bind("i", "b", &BindRequest::default(), false, None).await.is_ok()
+            } else {
+                provision(&client).await.is_ok()
+            };
+            assert_eq!(is_ok, fits, "{length}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use super::{super::answer::Answer, *};
+use crate::raw_json::RawJson;
 
 /// Whether the value contains a `null` at any depth.
 fn has_null(value: &Value) -> bool {
@@ -74,7 +75,7 @@ fn version() -> impl Strategy<Value = Option<MaintenanceInfo>> {
 }
 
 fn schema() -> impl Strategy<Value = Option<InputParametersSchema>> {
-    of(of(json()).prop_map(|parameters| InputParametersSchema { parameters }))
+    of(of(json()).prop_map(|parameters| InputParametersSchema { parameters: parameters.map(RawJson::from) }))
 }
 
 fn schemas() -> impl Strategy<Value = Option<Schemas>> {
@@ -97,7 +98,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 id,
                 name,
                 description,
-                metadata,
+                metadata: metadata.map(RawJson::from),
                 free,
                 bindable,
                 binding_rotatable,
@@ -126,7 +127,7 @@ fn service() -> impl Strategy<Value = Service> {
                 instances_retrievable: flags[1],
                 bindings_retrievable: flags[2],
                 allow_context_updates: flags[3],
-                metadata,
+                metadata: metadata.map(RawJson::from),
                 dashboard_client: client,
                 plan_updateable: flags[4],
                 binding_rotatable,
@@ -208,7 +209,7 @@ proptest! {
 
     #[test]
     fn catalogs_survive_the_wire(services in vec(service(), 0..3)) {
-        survives(&Catalog { services, rejected: Vec::new() });
+        survives(&Catalog { services, rejected: Rejections::default() });
     }
 
     #[test]

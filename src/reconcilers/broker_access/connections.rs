@@ -16,7 +16,7 @@ use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::Failures;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::osb::{Authentication, Client, Config};
+use crate::osb::{Authentication, Client, Config, DEFAULT_MAX_CATALOG_PLANS};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::{During as _, Error};
@@ -175,6 +175,7 @@ impl Connections {
             ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
             timeout: self.timeout,
+            max_catalog_plans: DEFAULT_MAX_CATALOG_PLANS,
             observer: Some(Arc::new(move |observation| metrics.request(&label, observation))),
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;

@@ -19,7 +19,7 @@ fn catalog(services: &[&str]) -> osb::Catalog {
         let plans = vec![plan(format!("{id}-large")), plan(format!("{id}-small"))];
         osb::Service { plans, ..serde_json::from_value(text).unwrap() }
     };
-    osb::Catalog { services: services.iter().map(service).collect(), rejected: Vec::new() }
+    osb::Catalog { services: services.iter().map(service).collect(), rejected: osb::Rejections::default() }
 }
 
 /// Publishes a catalog, then another one, and describes the changes of the second, or its error.
@@ -92,8 +92,9 @@ fn check<C: role::Class + Object, P: role::Plan + Object>() {
     assert_eq!(error, "spec.catalogRestrictions: Invalid property: spec.free");
 
     let why = "it is not an object".to_owned();
-    let rejected = vec![osb::Rejected { what: "services[2]".to_owned(), why }];
-    let (words, published) = changes(&osb::Catalog { rejected, ..both.clone() }, None).unwrap();
+    let rejected = [osb::Rejected { what: "services[2]".to_owned(), why }];
+    let (words, published) =
+        changes(&osb::Catalog { rejected: rejected.into_iter().collect(), ..both.clone() }, None).unwrap();
     let rejected = "services[2]: it is not an object".to_owned();
     assert_eq!((words, published), (Vec::new(), Published { rejected, ..unchanged }));
 }

@@ -133,7 +133,7 @@ fn two_brokers_may_offer_the_same() {
         Arc::make_mut(plan).spec.cluster_service_broker_name = "other".to_owned();
     }
     let diff = cluster.diff(&offer);
-    assert!(diff.rejected.is_empty(), "{:?}", diff.rejected);
+    assert!(diff.rejected.count() == 0, "{:?}", diff.rejected);
     let suffix = escaped_of("a", BROKER).replace("a-", "");
     let created = |name: &str| format!("create {name}-{suffix}");
     assert_eq!(words(&diff.classes), [created("a"), created("z5az")]);
@@ -235,7 +235,7 @@ fn any_catalog() -> impl Strategy<Value = osb::Catalog> {
                 plan.id = format!("{}-{}", service.id, plan.id);
             }
         }
-        osb::Catalog { services, rejected: Vec::new() }
+        osb::Catalog { services, rejected: Rejections::default() }
     })
 }
 

@@ -96,7 +96,7 @@ impl<C: role::Class + Stored, P: role::Plan + Stored> Cluster<C, P> {
         let diff = self.diff(catalog);
         apply(&mut self.classes, diff.classes);
         apply(&mut self.plans, diff.plans);
-        diff.rejected
+        diff.rejected.described().to_vec()
     }
 
     /// The names of the classes and plans that the broker offers.

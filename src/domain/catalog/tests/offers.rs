@@ -16,7 +16,7 @@ pub fn service(id: &str, plans: &[&str]) -> osb::Service {
 
 pub fn catalog(services: &[(&str, &[&str])]) -> osb::Catalog {
     let services = services.iter().map(|(id, plans)| service(id, plans)).collect();
-    osb::Catalog { services, rejected: Vec::new() }
+    osb::Catalog { services, rejected: osb::Rejections::default() }
 }
 
 pub fn names(names: &[&str]) -> Vec<String> {
@@ -44,5 +44,5 @@ pub fn rich_service() -> osb::Service {
 }
 
 pub fn rich_catalog() -> osb::Catalog {
-    osb::Catalog { services: vec![rich_service()], rejected: Vec::new() }
+    osb::Catalog { services: vec![rich_service()], rejected: osb::Rejections::default() }
 }

@@ -2,12 +2,14 @@ use serde_json::json;
 
 use super::*;
 use crate::osb::{
-    DashboardClient, InputParametersSchema, MaintenanceInfo, Schemas, ServiceBindingSchema,
+    DashboardClient, InputParametersSchema, MaintenanceInfo, Rejections, Schemas, ServiceBindingSchema,
     ServiceInstanceSchema,
 };
 
+const MAX_PLANS: usize = 10;
+
 fn catalog(services: &Value) -> Catalog {
-    decode(json!({"services": services}).to_string().as_bytes()).unwrap()
+    decode(json!({"services": services}).to_string().as_bytes(), MAX_PLANS).unwrap()
 }
 
 fn plan(name: &str) -> Value {
@@ -39,7 +41,12 @@ fn names(catalog: &Catalog) -> Vec<String> {
 }
 
 fn rejections(catalog: &Catalog) -> Vec<String> {
-    catalog.rejected.iter().map(|rejected| format!("{}: {}", rejected.what, rejected.why)).collect()
+    catalog
+        .rejected
+        .described()
+        .iter()
+        .map(|rejected| format!("{}: {}", rejected.what, rejected.why))
+        .collect()
 }
 
 #[test]
@@ -64,7 +71,7 @@ fn every_field_of_an_offering_is_read() {
         instances_retrievable: true,
         bindings_retrievable: true,
         allow_context_updates: true,
-        metadata: json!({"displayName": "MySQL"}).as_object().cloned(),
+        metadata: Some(json!({"displayName": "MySQL"}).into()),
         dashboard_client: Some(DashboardClient {
             id: Some("dash".to_owned()),
             redirect_uri: Some("http://dash".to_owned()),
@@ -73,7 +80,7 @@ fn every_field_of_an_offering_is_read() {
         binding_rotatable: Some(false),
         plans: catalog.services[0].plans.clone(),
     };
-    assert_eq!(catalog, Catalog { services: vec![expected], rejected: vec![] });
+    assert_eq!(catalog, Catalog { services: vec![expected], rejected: Rejections::default() });
     assert!(!format!("{catalog:?}").contains("hunter2"));
 }
 
@@ -81,7 +88,7 @@ fn every_field_of_an_offering_is_read() {
 fn every_field_of_a_plan_is_read() {
     let parameters = json!({"$schema": "http://json-schema.org/draft-04/schema#", "maximum": 1.5});
     let metadata = json!({"costs": [{"amount": {"usd": 99.10}, "unit": "MONTHLY"}]});
-    let schema = InputParametersSchema { parameters: Some(parameters.clone()) };
+    let schema = InputParametersSchema { parameters: Some(parameters.clone().into()) };
     let plan = with(
         plan("small"),
         json!({
@@ -98,7 +105,7 @@ fn every_field_of_a_plan_is_read() {
         id: "small-id".to_owned(),
         name: "small".to_owned(),
         description: "d".to_owned(),
-        metadata: metadata.as_object().cloned(),
+        metadata: Some(metadata.into()),
         free: false,
         bindable: Some(false),
         binding_rotatable: Some(true),
@@ -218,7 +225,7 @@ fn an_unusable_plan_is_left_out_alone() {
         (with(bad.clone(), json!({"free": 1})), format!(r#"plan "bad" of service "s": {wrong} a boolean"#)),
         (
             with(bad.clone(), json!({"maximum_polling_duration": -1})),
-            r#"plan "bad" of service "s": invalid number"#.to_owned(),
+            r#"plan "bad" of service "s": invalid value, expected u64"#.to_owned(),
         ),
         (
             with(bad.clone(), json!({"maintenance_info": {}})),
@@ -264,6 +271,56 @@ fn a_catalog_may_be_empty_but_has_to_be_one() {
     assert_eq!(catalog(&json!([])), Catalog::default());
     for body in ["", "{}", "[]", "null", r#"{"services": null}"#, r#"{"services": {}}"#, "{\"services\": []"]
     {
-        assert!(decode(body.as_bytes()).is_err(), "{body}");
+        assert!(decode(body.as_bytes(), MAX_PLANS).is_err(), "{body}");
     }
+}
+
+#[test]
+fn a_catalog_has_at_most_so_many_plans_and_offerings() {
+    let many = |count: usize| (0..count).map(|index| plan(&index.to_string())).collect::<Vec<_>>();
+    let decoded = |services: &Value| decode(json!({"services": services}).to_string().as_bytes(), MAX_PLANS);
+    assert_eq!(decoded(&json!([service("s", &many(MAX_PLANS))])).unwrap().services[0].plans.len(), MAX_PLANS);
+    let excess = "it has more plans than the limit of 10";
+    for services in [
+        json!([service("s", &many(MAX_PLANS + 1))]),
+        json!([service("s", &many(MAX_PLANS)), service("t", &[plan("t")])]),
+        json!([service("s", &vec![json!(0); MAX_PLANS + 1])]),
+    ] {
+        assert_eq!(decoded(&services).unwrap_err(), excess);
+    }
+    assert_eq!(
+        decoded(&vec![json!(0); MAX_PLANS + 1].into()).unwrap_err(),
+        "it has more offerings than the limit of 10"
+    );
+}
+
+#[test]
+fn an_entry_has_a_limited_size() {
+    let filler = "x".repeat(MAX_ENTRY_BYTES);
+    let large = with(service("large", &[plan("p")]), json!({"metadata": {"filler": filler}}));
+    assert_offering_is_left_out(&large, r#"service "large": it is larger than 256 KiB"#);
+    let large = with(plan("large"), json!({"metadata": {"filler": filler}}));
+    let catalog = catalog(&json!([service("s", &[plan("p"), large])]));
+    assert_eq!(rejections(&catalog), [r#"plan "large" of service "s": it is larger than 256 KiB"#]);
+    assert_eq!(names(&catalog), ["s: p"]);
+}
+
+#[test]
+fn an_offering_may_have_as_many_plans_as_the_catalog() {
+    let plans: Vec<Value> = (0..MAX_PLANS)
+        .map(|index| with(plan(&index.to_string()), json!({"metadata": {"filler": "x".repeat(100_000)}})))
+        .collect();
+    let catalog = catalog(&json!([service("s", &plans)]));
+    assert_eq!(catalog.services[0].plans.len(), MAX_PLANS, "the limit of an entry is that without its plans");
+}
+
+#[test]
+fn metadata_is_read_to_the_depth_that_all_readers_manage() {
+    let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+    let text = format!(
+        r#"{{"services": [{{"id": "s", "name": "s", "metadata": {{"deep": {deep}}}, "plans": [{}]}}]}}"#,
+        plan("p")
+    );
+    let catalog = decode(text.as_bytes(), MAX_PLANS).unwrap();
+    assert_eq!(rejections(&catalog), [r#"service "s": recursion limit exceeded"#]);
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
-use serde_json::Value;
 
 use crate::crd::ServiceInstance;
 use crate::crd::instance::InstanceProperties;
@@ -12,6 +11,7 @@ use crate::crd::role::{Class as _, Plan as _};
 use crate::domain::binding::Offering;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
+use crate::raw_json::RawJson;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Explained;
 use crate::reconcilers::identity::namespace;
@@ -24,8 +24,8 @@ use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, pl
 pub(super) struct Described {
     pub(super) service: String,
     pub(super) tags: Vec<String>,
-    pub(super) class_metadata: Option<Value>,
-    pub(super) plan_metadata: Option<Value>,
+    pub(super) class_metadata: Option<RawJson>,
+    pub(super) plan_metadata: Option<RawJson>,
     pub(super) broker: String,
 }
 

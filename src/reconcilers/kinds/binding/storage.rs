@@ -11,6 +11,7 @@ use crate::domain::Outcome;
 use crate::domain::credentials::{self, Meta, secret_data, sources};
 use crate::domain::validity::Validity;
 use crate::osb::BindResponse;
+use crate::raw_json::RawJson;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::secrets::SecretSlot;
@@ -68,14 +69,16 @@ impl Storage<'_> {
         };
         let spec = &self.binding.spec;
         let described = self.described;
+        let plan_metadata = described.plan_metadata.as_ref().map(RawJson::value);
+        let class_metadata = described.class_metadata.as_ref().map(RawJson::value);
         let meta = Meta {
             namespace: self.namespace,
             type_: &spec.type_,
             provider: &spec.provider,
             service: &described.service,
             tags: &described.tags,
-            plan_metadata: described.plan_metadata.as_ref(),
-            class_metadata: described.class_metadata.as_ref(),
+            plan_metadata: plan_metadata.as_ref(),
+            class_metadata: class_metadata.as_ref(),
             broker: &described.broker,
         };
         let validity = Validity::of(body.metadata.as_ref());
