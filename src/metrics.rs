@@ -6,8 +6,9 @@ mod census;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use prometheus_client::encoding::text::encode;
@@ -33,6 +34,7 @@ pub struct BrokerLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
     broker: String,
+    namespace: String,
     method: &'static str,
     status: &'static str,
 }
@@ -61,6 +63,8 @@ pub struct Metrics {
     plans: Family<BrokerLabels, Gauge>,
     requests: Family<RequestLabels, PlainCounter>,
     request_seconds: Family<RequestLabels, Histogram>,
+    /// The labels of the requests to each broker, to remove them with it.
+    requested: Mutex<HashMap<BrokerLabels, HashSet<RequestLabels>>>,
     reconciles: Family<ReconcileLabels, Counter>,
     reconcile_seconds: Family<ControllerLabels, Histogram>,
     writes: Family<WriteLabels, Counter>,
@@ -109,6 +113,7 @@ impl Default for Metrics {
             plans: Family::default(),
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
+            requested: Mutex::default(),
             reconciles: Family::default(),
             reconcile_seconds: Family::new_with_constructor(seconds),
             writes: Family::default(),
@@ -184,6 +189,14 @@ impl Metrics {
         let labels = Self::broker(broker, namespace);
         self.classes.remove(&labels);
         self.plans.remove(&labels);
+        for labels in self.requested().remove(&labels).into_iter().flatten() {
+            self.requests.remove(&labels);
+            self.request_seconds.remove(&labels);
+        }
+    }
+
+    fn requested(&self) -> MutexGuard<'_, HashMap<BrokerLabels, HashSet<RequestLabels>>> {
+        self.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn broker(broker: &str, namespace: Option<&str>) -> BrokerLabels {
@@ -191,9 +204,12 @@ impl Metrics {
     }
 
     /// Counts a request to a broker and its duration.
-    pub fn request(&self, broker: &str, observation: &Observation) {
+    pub fn request(&self, broker: &str, namespace: Option<&str>, observation: &Observation) {
         let Observation { method, status, duration } = *observation;
-        let labels = RequestLabels { broker: broker.to_owned(), method, status };
+        let BrokerLabels { broker, namespace } = Self::broker(broker, namespace);
+        let labels = RequestLabels { broker, namespace, method, status };
+        let broker = BrokerLabels { broker: labels.broker.clone(), namespace: labels.namespace.clone() };
+        self.requested().entry(broker).or_default().insert(labels.clone());
         self.requests.get_or_create(&labels).0.inc();
         self.request_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
     }

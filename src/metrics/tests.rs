@@ -1,3 +1,8 @@
+use std::time::Duration;
+
+use super::Metrics;
+use crate::osb::Observation;
+
 const PAGE: &str = include_str!("../../docs/metrics.md");
 const CODE: [&str; 2] = [include_str!("../metrics.rs"), include_str!("census.rs")];
 
@@ -17,4 +22,20 @@ fn the_page_explains_all_metrics_and_no_other() {
     assert!(missing.is_empty(), "docs/metrics.md does not explain {missing:?}");
     let unknown: Vec<&&str> = explained.iter().filter(|name| !registered.contains(name)).collect();
     assert!(unknown.is_empty(), "docs/metrics.md explains {unknown:?}, which are not registered");
+}
+
+#[test]
+fn the_metrics_of_a_broker_end_with_it() {
+    let metrics = Metrics::default();
+    let observation = Observation { method: "Bind", status: "2xx", duration: Duration::from_millis(1) };
+    for namespace in [None, Some("shop")] {
+        metrics.request("database", namespace, &observation);
+        metrics.catalog("database", namespace, 1, 1);
+    }
+    metrics.forget_broker("database", Some("shop"));
+    let text = metrics.text();
+    assert!(!text.contains(r#"namespace="shop""#), "{text}");
+    let others =
+        r#"servicecatalog_osb_request_count{broker="database",namespace="",method="Bind",status="2xx"} 1"#;
+    assert!(text.contains(others), "{text}");
 }

@@ -168,7 +168,7 @@ impl Connections {
             return Ok(connection);
         }
         let spec = broker.common();
-        let (metrics, label) = (Arc::clone(&self.metrics), name.name.clone());
+        let (metrics, BrokerName { name: label, namespace }) = (Arc::clone(&self.metrics), name.clone());
         let config = Config {
             url: spec.url.clone(),
             authentication,
@@ -176,7 +176,9 @@ impl Connections {
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
             timeout: self.timeout,
             max_catalog_plans: DEFAULT_MAX_CATALOG_PLANS,
-            observer: Some(Arc::new(move |observation| metrics.request(&label, observation))),
+            observer: Some(Arc::new(move |observation| {
+                metrics.request(&label, namespace.as_deref(), observation);
+            })),
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));

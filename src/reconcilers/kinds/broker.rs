@@ -189,13 +189,11 @@ impl<S: Scope> Reconcile<'_, S> {
     /// Deletes what belongs to the broker, then lets it go. Not while an instance is being reconciled that may need it:
     /// its intent may be on its way. Later reconciles see that the broker is being deleted.
     async fn finalize(&self) -> Result<Action, Error> {
-        if self.context.brokers_in_use.all().contains(&BrokerName::of(&self.broker)) {
+        let context = self.context;
+        if context.brokers_in_use.all().contains(&BrokerName::of(&self.broker)) {
             return Ok(Action::requeue(RETRY_BUSY_AFTER));
         }
-        let (context, name, namespace) = (self.context, self.broker.name_any(), self.broker.namespace());
         withdraw::<S>(context, &self.broker).await?;
-        context.metrics.forget_broker(&name, namespace.as_deref());
-        context.brokers.forget(&BrokerName::of(&self.broker));
         watch_secret::<S>(context, &self.broker, &AuthSecret::None);
         context.api.remove_finalizer(&self.broker).await?;
         Ok(Action::await_change())

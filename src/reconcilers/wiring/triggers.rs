@@ -16,6 +16,7 @@ use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::plan_reference::{ClassTerms, PlanTerms};
 use crate::domain::rollout::concerns_pods;
+use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind;
@@ -30,7 +31,8 @@ pub fn connect(
     rollouts: Queue<ServiceBinding>,
     context: &Arc<Context>,
 ) {
-    kinds.cluster_brokers.feed.add_listeners([alpha_of_child::<Broker>(context)]);
+    kinds.cluster_brokers.feed.add_listeners([alpha_of_child::<Broker>(context), forget_broker(context)]);
+    kinds.brokers.feed.add_listeners([forget_broker(context)]);
     connect_catalog::<Cluster>(&mut kinds.cluster_classes.feed, &mut kinds.cluster_plans.feed, context);
     connect_catalog::<Namespaced>(&mut kinds.classes.feed, &mut kinds.plans.feed, context);
     kinds.instances.feed.add_listeners([
@@ -45,6 +47,18 @@ pub fn connect(
         rollouts_of_binding(rollouts),
     ]);
     namespaces.add_listeners([bindings_of_terminating_namespace(context)]);
+}
+
+/// Ends the connection and the metrics of a broker that is gone, also if a user has removed its finalizer.
+fn forget_broker<K: Kind>(context: &Arc<Context>) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        if change.is_gone {
+            let name = BrokerName::of(change.object);
+            context.brokers.forget(&name);
+            context.metrics.forget_broker(&name.name, name.namespace.as_deref());
+        }
+    })
 }
 
 /// Connects the watches of the classes and plans of one scope.
