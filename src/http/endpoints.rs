@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
-use tokio::sync::SetOnce;
+use tokio::sync::{Mutex, SetOnce};
 
 use crate::metrics::Metrics;
 
@@ -14,6 +14,8 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 struct Reported {
     metrics: Arc<Metrics>,
+    /// One scrape at a time: it counts all objects.
+    scrape: Arc<Mutex<()>>,
     ready: Arc<SetOnce<()>>,
 }
 
@@ -22,8 +24,19 @@ pub fn endpoints(metrics: Arc<Metrics>, ready: Arc<SetOnce<()>>) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(async |State(reported): State<Reported>| reported.metrics.text()))
-        .with_state(Reported { metrics, ready })
+        .route("/metrics", get(scrape))
+        .with_state(Reported { metrics, scrape: Arc::default(), ready })
+}
+
+/// On a thread of its own, so that probes are answered meanwhile.
+async fn scrape(State(reported): State<Reported>) -> Result<String, StatusCode> {
+    let turn = Arc::clone(&reported.scrape).lock_owned().await;
+    let text = tokio::task::spawn_blocking(move || {
+        let text = reported.metrics.text();
+        drop(turn);
+        text
+    });
+    text.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 async fn readyz(State(reported): State<Reported>) -> (StatusCode, &'static str) {

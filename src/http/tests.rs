@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::server::{MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEADER_BYTES};
 use super::{endpoints, serve};
-use crate::metrics::Metrics;
+use crate::metrics::{Census, Metrics};
 
 /// The limit of every wait in these tests. With paused time it elapses at once if no task can make progress.
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -149,6 +149,25 @@ async fn a_probe_is_answered_while_every_connection_has_a_request_in_flight() {
         stream.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     }
     assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
+}
+
+/// Seen to hang with a scrape on the only worker of the runtime.
+#[tokio::test]
+async fn probes_are_answered_during_a_scrape() {
+    let (metrics, ready) = (Arc::new(Metrics::default()), Arc::new(SetOnce::new()));
+    let (began, is_probed) = (Arc::new(Notify::new()), Arc::new(std::sync::Barrier::new(2)));
+    let (on_begin, until_probed) = (Arc::clone(&began), Arc::clone(&is_probed));
+    metrics.set_census(move || {
+        on_begin.notify_one();
+        until_probed.wait();
+        Census::default()
+    });
+    let address = start(endpoints(metrics, ready)).await;
+    let scrape = tokio::spawn(async move { get_path(address, "/metrics").await });
+    timeout(DEADLINE, began.notified()).await.expect("the scrape does not begin");
+    assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
+    tokio::task::spawn_blocking(move || is_probed.wait()).await.unwrap();
+    assert_eq!(scrape.await.unwrap().0, 200);
 }
 
 #[tokio::test]

@@ -90,6 +90,9 @@ fn every_value_has_its_effect() {
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "logLevel": "debug", "prometheusScrape": true,
+        "networkPolicy": {
+            "enabled": true, "ingressFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}],
+        },
         "resources": {"limits": {"memory": "1Gi"}}, "priorityClassName": "high", "nodeSelector": {"a": "b"},
         "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
         "podLabels": {"team": "platform"}, "podAnnotations": {"note": "x"},
@@ -102,6 +105,7 @@ fn every_value_has_its_effect() {
     let container = &pod["spec"]["containers"][0];
     let defaults: Value =
         serde_saphyr::from_str(&std::fs::read_to_string(format!("{CHART}/values.yaml")).unwrap()).unwrap();
+    let network = &only(&given, "NetworkPolicy")["spec"];
     let seen = json!({
         "image": {
             "repository": container["image"].as_str().unwrap().split(':').next(),
@@ -114,6 +118,10 @@ fn every_value_has_its_effect() {
         "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
         "logLevel": variable(container, "RUST_LOG")["value"],
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
+        "networkPolicy": {
+            "enabled": network["policyTypes"] == json!(["Ingress", "Egress"]),
+            "ingressFrom": network["ingress"][0]["from"], "egress": network["egress"],
+        },
         "resources": {"limits": {"memory": container["resources"]["limits"]["memory"]}},
         "priorityClassName": pod["spec"]["priorityClassName"], "nodeSelector": pod["spec"]["nodeSelector"],
         "tolerations": pod["spec"]["tolerations"], "affinity": pod["spec"]["affinity"],
@@ -142,6 +150,8 @@ fn the_operator_is_called_for_metrics_only_and_drained_one_by_one() {
     assert_eq!(network["ingress"], json!([{"ports": [{"port": "http"}]}]));
     assert_eq!(network["podSelector"], only(&one, "Deployment")["spec"]["selector"]);
     assert!(one.iter().all(|object| object["kind"] != "PodDisruptionBudget"), "one could never be drained");
+    let without = rendered(&["--set", "networkPolicy.enabled=false"]);
+    assert!(without.iter().all(|object| object["kind"] != "NetworkPolicy"));
     let two = rendered(&["--set", "replicas=2"]);
     let budget = &only(&two, "PodDisruptionBudget")["spec"];
     assert_eq!(budget["maxUnavailable"], 1);
