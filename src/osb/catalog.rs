@@ -1,11 +1,13 @@
 //! What does a broker offer, and which entries are unusable? (“Catalog Management”)
 
 mod decode;
+mod screen;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 pub(super) use decode::decode;
+pub(super) use screen::screened;
 
 /// The catalog of a broker (“Catalog Management”, “Response”).
 ///

@@ -7,7 +7,7 @@ use reqwest::Method;
 use super::{
     BindRequest, BindResponse, Catalog, Config, ConfigError, Error, InstanceResponse, LastOperation,
     LastOperationQuery, Observation, Observer, OriginatingIdentity, PlanQuery, ProvisionRequest,
-    ProvisionResponse, Reply, UpdateRequest, UpdateResponse, answer::Answer, catalog, request::Request,
+    ProvisionResponse, Redactor, Reply, UpdateRequest, UpdateResponse, answer::Answer, request::Request,
     transport::Transport,
 };
 
@@ -24,9 +24,14 @@ impl Client {
         Ok(Self { transport: Transport::new(config)?, observer: config.observer.clone() })
     }
 
+    /// Knows the credentials for the broker. The texts of its errors, polls and catalogs are redacted already.
+    pub fn redactor(&self) -> &Redactor {
+        self.transport.redactor()
+    }
+
     /// Fetches the broker's catalog (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
-        self.call(Request::catalog(), |answer| answer.read(catalog::decode)).await
+        self.call(Request::catalog(), Answer::catalog).await
     }
 
     /// Creates an instance (“Provisioning”).

@@ -6,7 +6,7 @@ use proptest::{collection::vec, option::of, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{super::answer::Answer, *};
+use super::{super::{answer::Answer, screen::Screen}, *};
 
 /// Whether the value contains a `null` at any depth.
 fn has_null(value: &Value) -> bool {
@@ -303,7 +303,8 @@ proptest! {
         let (status, reply) =
             if is_done { (201, Reply::Done(body)) } else { (202, Reply::InProgress { operation, body }) };
         let body = serde_json::to_vec(&written(&reply)).unwrap();
-        let answer = Answer { status, retry_after: None, body, defect: None };
+        let screen = Screen { redactor: Redactor::new(["secret"]), chosen_by: ChosenBy::Tenant };
+        let answer = Answer { status, retry_after: None, content_type: None, body, defect: None, screen };
         prop_assert_eq!(answer.reply(), Ok(reply));
     }
 }
