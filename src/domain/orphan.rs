@@ -37,7 +37,8 @@ pub struct RemovalResult {
 
 /// Records the outcome of a DELETE, or of a poll for it, in the status.
 pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Outcome) -> RemovalResult {
-    let poll = |retry_after| Some(schedule::poll(removal.now, None, retry_after));
+    let started = status.progress().orphan_removal_started();
+    let poll = |retry_after| Some(schedule::poll(removal.now, started.as_ref(), retry_after));
     match outcome {
         Outcome::Done { .. } => removed(status),
         Outcome::Failed(error) if error.is_gone() => removed(status),

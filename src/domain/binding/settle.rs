@@ -142,6 +142,11 @@ impl<'a> Settlement<'a> {
         self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
+    fn report_progress(&mut self, reason: &'static str, message: &str) {
+        let type_ = self.condition_of_operation();
+        self.state.progress().report_progress(type_, reason, message, &self.observed.now);
+    }
+
     /// Has the shell record an event, once the status is written.
     fn record_event(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));

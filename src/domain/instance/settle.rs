@@ -134,6 +134,10 @@ impl<'a> Settlement<'a> {
         self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
+    fn report_progress(&mut self, type_: &str, reason: &'static str, message: &str) {
+        self.state.progress().report_progress(type_, reason, message, &self.observed.now);
+    }
+
     /// Has the shell record an event.
     fn record_event(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));
