@@ -141,7 +141,9 @@ mod tests {
     #[test]
     fn a_broker_can_ask_for_more_polls_but_not_for_any_number() {
         let requested = |seconds| Some(Duration::from_secs(seconds));
-        for (running, retry_after, delay) in [(0, 1, 1), (49, 1, 1), (100, 1, 2), (100, 5, 5), (100_000, 1, 10)] {
+        for (running, retry_after, delay) in
+            [(0, 1, 1), (49, 1, 1), (100, 1, 2), (100, 5, 5), (100_000, 1, 10)]
+        {
             assert_eq!(poll(&at(running), Some(&at(0)), requested(retry_after)), at(running + delay));
         }
     }

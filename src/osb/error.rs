@@ -300,7 +300,8 @@ pub(super) fn without_response_for_tenant(error: &reqwest::Error) -> Error {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     let told = causes.find_map(correctable);
     if error.is_connect() || error.is_builder() {
-        let general = "no connection could be established: check its address and port, and whether it speaks TLS";
+        let general =
+            "no connection could be established: check its address and port, and whether it speaks TLS";
         Error::Unreachable { reason: told.unwrap_or_else(|| general.to_owned()) }
     } else {
         Error::NoAnswer { reason: told.unwrap_or_else(|| "the connection broke off".to_owned()) }

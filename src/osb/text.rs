@@ -33,7 +33,8 @@ fn is_invisible(character: char) -> bool {
 
 /// Whether the text has a character that is not a part of any URL: a space, a control character, an invisible one.
 pub(super) fn has_hidden_characters(text: &str) -> bool {
-    text.chars().any(|character| character.is_whitespace() || character.is_control() || is_invisible(character))
+    text.chars()
+        .any(|character| character.is_whitespace() || character.is_control() || is_invisible(character))
 }
 
 /// The text on one line, without control characters and invisible ones, cut to `max` characters.

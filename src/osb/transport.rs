@@ -14,8 +14,8 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    API_VERSION, ChosenBy, Config, ConfigError, Error, Redactor, address::Resolver, answer::Answer, error, header,
-    request::Request, retry_after, screen::Screen,
+    API_VERSION, ChosenBy, Config, ConfigError, Error, Redactor, address::Resolver, answer::Answer, error,
+    header, request::Request, retry_after, screen::Screen,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -218,7 +218,8 @@ async fn a_namespaced_broker_may_not_be_at_a_special_address() {
     ] {
         env.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
         let says = "Ready=False ErrorFetchingCatalog";
-        let why = format!("is not allowed: its host has {what} that the setting brokerAddresses does not allow");
+        let why =
+            format!("is not allowed: its host has {what} that the setting brokerAddresses does not allow");
         env.until(BROKER, "broker", |broker| has_entry(broker, says, &why)).await;
         env.patch(BROKER, "broker", json!({"spec": {"url": env.broker.url}})).await.unwrap();
         env.until_ready(BROKER, "broker").await;
@@ -234,7 +235,10 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
     let huge = format!("{{\"services\": [], \"filling\": \"{}\"}}", "x".repeat(TWENTY_MEGABYTES));
     for (fault, complaint) in [
         (Fault::Answer(200, html.to_owned()), "status 200, but the response is malformed: "),
-        (Fault::Answer(502, html.to_owned()), "answered with status 502: the body is not an error as Open Service"),
+        (
+            Fault::Answer(502, html.to_owned()),
+            "answered with status 502: the body is not an error as Open Service",
+        ),
         (Fault::Answer(200, "{\"services\": [".to_owned()), "status 200, but the response is malformed: "),
         (answer(200, &json!({"services": null})), "status 200, but the response is malformed: "),
         (answer(200, &json!({})), "status 200, but the response is malformed: "),

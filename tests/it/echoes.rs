@@ -27,7 +27,8 @@ async fn echoing() -> TestEnv {
     env.broker.echo();
     let auth = json!({"authInfo": {"basic": {"secretRef": {"name": "auth"}}}});
     env.register(auth).await;
-    let parameters = json!({"admin": {"password": format!("{MARK} \"<ä>\""), "size": "big"}, "hosts": [MARK]});
+    let parameters =
+        json!({"admin": {"password": format!("{MARK} \"<ä>\""), "size": "big"}, "hosts": [MARK]});
     env.secret("parameters", secret_parameters(parameters)).await;
     env
 }
@@ -49,7 +50,8 @@ async fn a_catalog_that_repeats_the_credentials_is_redacted() {
         assert!(class["spec"]["externalMetadata"].to_string().contains("<redacted>"), "{class:#}");
     }
     let plans = env.list("ServicePlan").await;
-    let schema = |plan: &&Value| plan["spec"]["instanceCreateParameterSchema"].to_string().contains("<redacted>");
+    let schema =
+        |plan: &&Value| plan["spec"]["instanceCreateParameterSchema"].to_string().contains("<redacted>");
     assert_eq!(plans.iter().filter(schema).count(), 3);
 }
 
@@ -80,7 +82,10 @@ async fn errors_that_repeat_parameters_are_redacted() {
     let object = env.until_ready(INSTANCE, "db").await;
     assert!(object["status"]["dashboardURL"].is_null(), "{object:#}");
     let message = condition(&object, "Ready=True").unwrap();
-    assert!(message.contains("the broker's dashboard_url is not stored: it contains a secret value"), "{message}");
+    assert!(
+        message.contains("the broker's dashboard_url is not stored: it contains a secret value"),
+        "{message}"
+    );
 
     // The Secret with the parameters is gone: what the broker repeats is not known, and nothing of it is shown.
     env.delete("Secret", "parameters").await.unwrap();
@@ -107,7 +112,9 @@ async fn progress_and_operations_that_repeat_parameters_are_redacted() {
     assert!(event.contains("the broker's operation is not stored: it contains a secret value"), "{event}");
     env.broker.go_on();
     env.until_ready(INSTANCE, "db").await;
-    assert!(env.broker.requests(Endpoint::PollInstance).iter().all(|poll| poll.query("operation").is_empty()));
+    assert!(
+        env.broker.requests(Endpoint::PollInstance).iter().all(|poll| poll.query("operation").is_empty())
+    );
     env.remove(INSTANCE, "db").await;
 }
 

@@ -195,7 +195,8 @@ proptest! {
 
 #[test]
 fn the_secrets_are_what_is_not_shown() {
-    let from = [secret("one", r#"{"db": {"user": "jane", "port": 5432, "tls": true}, "hosts": ["a", null]}"#)];
+    let from =
+        [secret("one", r#"{"db": {"user": "jane", "port": 5432, "tls": true}, "hosts": ["a", null]}"#)];
     let class = map(&json!({"db": {"size": "big"}, "region": "eu"}));
     let own = map(&json!({"name": "mine"}));
     let merged = merge([Some(&class), None], Some(&own), &from).unwrap();

@@ -34,11 +34,7 @@ pub(in crate::osb) fn screened(catalog: Catalog, screen: &Screen) -> Catalog {
     screened
 }
 
-fn screened_service(
-    mut service: Service,
-    screen: &Screen,
-    rejected: &mut Vec<Rejected>,
-) -> Option<Service> {
+fn screened_service(mut service: Service, screen: &Screen, rejected: &mut Vec<Rejected>) -> Option<Service> {
     let what = format!("service \"{}\"", service.name);
     service.description = screen.lines(&service.description, MAX_DESCRIPTION_CHARS);
     for tag in service.tags.iter_mut().chain(&mut service.requires) {

@@ -162,7 +162,10 @@ fn the_credentials_are_not_repeated() {
         (format!(r#"{{"description": "{before}hunter2-hunter2"}}"#), format!(": {before}<red…")),
         ("no hunter2-hunter2".to_owned(), ": no <redacted>".to_owned()),
         ("<p>hunter2-hunter2</p><p>no</p>".to_owned(), ": no".to_owned()),
-        (r#"["hunter2\-hunter2 hunter2-hunter2"]"#.to_owned(), r#": ["hunter2\-hunter2 <redacted>"]"#.to_owned()),
+        (
+            r#"["hunter2\-hunter2 hunter2-hunter2"]"#.to_owned(),
+            r#": ["hunter2\-hunter2 <redacted>"]"#.to_owned(),
+        ),
     ] {
         assert_eq!(refusal(400, &body).to_string(), format!("the broker answered with status 400{expected}"));
     }
@@ -171,7 +174,8 @@ fn the_credentials_are_not_repeated() {
 /// The codes of the specification decide what happens next.
 #[test]
 fn other_secrets_are_redacted_later() {
-    let error = |code: &str| refusal(422, &format!(r#"{{"error": "{code}", "description": "no parameter-1"}}"#));
+    let error =
+        |code: &str| refusal(422, &format!(r#"{{"error": "{code}", "description": "no parameter-1"}}"#));
     let redacted = error("parameter-1").redacted(&Redactor::new(["parameter-1"]));
     assert_eq!(redacted.to_string(), "the broker answered with status 422 <redacted>: no <redacted>");
     let unknown = error("ConcurrencyError").redacted(&Redactor::of_unknown());

@@ -117,5 +117,8 @@ fn utf16(text: &[u8], decoded: &mut Vec<u8>) -> usize {
 
 fn number(digits: &[u8]) -> Option<u16> {
     let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-    std::str::from_utf8(digits).ok().filter(|_| is_hex).and_then(|digits| u16::from_str_radix(digits, 16).ok())
+    std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| is_hex)
+        .and_then(|digits| u16::from_str_radix(digits, 16).ok())
 }

@@ -53,7 +53,8 @@ async fn a_tenant_is_told_what_can_be_corrected() {
     });
     for url in [format!("http://{closed}"), format!("https://{without_tls}")] {
         let error = of_tenant(&url, LOOPBACK).unwrap().catalog().await.unwrap_err();
-        let reason = "no connection could be established: check its address and port, and whether it speaks TLS";
+        let reason =
+            "no connection could be established: check its address and port, and whether it speaks TLS";
         assert_eq!(error, Error::Unreachable { reason: reason.to_owned() }, "{url}");
     }
     let error = of_tenant("http://broker.invalid", LOOPBACK).unwrap().catalog().await.unwrap_err();

@@ -6,7 +6,10 @@ use proptest::{collection::vec, option::of, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{super::{answer::Answer, screen::Screen}, *};
+use super::{
+    super::{answer::Answer, screen::Screen},
+    *,
+};
 
 /// Whether the value contains a `null` at any depth.
 fn has_null(value: &Value) -> bool {

@@ -99,7 +99,8 @@ fn a_restless_broker_causes_a_bounded_number_of_polls_and_writes() {
 
     // The end is reported at once.
     let now = at(second);
-    let settled = settle(&observed(&instance, &now), &call(&instance, &now), polled(OperationState::Succeeded));
+    let settled =
+        settle(&observed(&instance, &now), &call(&instance, &now), polled(OperationState::Succeeded));
     assert!(condition::is_true(&settled.status.conditions, condition::READY));
     assert_eq!(settled.status.operation, None);
 }
