@@ -36,6 +36,8 @@ const SHORTEST: usize = 4;
 const WHOLE_BELOW: usize = 8;
 /// The least number of bytes that do not appear in an id or a name by accident.
 const NO_ACCIDENT: usize = 12;
+/// The length of an escape such as `\u00e4`, in bytes.
+const LONGEST_ESCAPE: usize = 6;
 /// Of a longer value only the lines and the whole are searched for, not its encodings. In bytes.
 const LONGEST_ENCODED: usize = 4 * 1024;
 
@@ -151,9 +153,10 @@ fn found(text: &str, forms: &[SecretSlice<u8>], least: usize) -> Vec<Range<usize
     for form in forms {
         found.extend(occurrences(text.as_bytes(), form));
         for view in &views {
-            found.extend(occurrences(view.bytes(), form).into_iter().map(|place| view.source(place)));
+            let places = occurrences(view.bytes(), form).into_iter().chain(cut_off(view.bytes(), form));
+            found.extend(places.map(|place| view.source(place)));
         }
-        found.extend(cut_off(text, form));
+        found.extend(cut_off(text.as_bytes(), form));
     }
     found
 }
@@ -178,13 +181,19 @@ fn occurrences(text: &[u8], form: &[u8]) -> Vec<Range<usize>> {
     places
 }
 
-/// The place of the beginning of a form at the end of a text that was cut.
-fn cut_off(text: &str, form: &[u8]) -> Option<Range<usize>> {
-    let text = text.strip_suffix('…').or_else(|| text.strip_suffix("..."))?.as_bytes();
-    let lengths = (SHORTEST..form.len().min(text.len() + 1)).rev();
-    let mut heads = lengths.filter_map(|length| form.get(..length));
-    let head = heads.find(|head| text.ends_with(head))?;
-    Some(text.len() - head.len()..text.len())
+/// The place of the beginning of a form at the end of a text that was cut, perhaps in the middle of an escape.
+fn cut_off(text: &[u8], form: &[u8]) -> Option<Range<usize>> {
+    let text = text.strip_suffix("…".as_bytes()).or_else(|| text.strip_suffix(b"..."))?;
+    let mut without_escape = (0..LONGEST_ESCAPE).filter_map(|length| {
+        let (text, escape) = text.split_at_checked(text.len().checked_sub(length)?)?;
+        matches!(escape, [] | [b'%' | b'\\', ..]).then_some(text)
+    });
+    without_escape.find_map(|whole| {
+        let lengths = (SHORTEST..form.len().min(whole.len() + 1)).rev();
+        let mut heads = lengths.filter_map(|length| form.get(..length));
+        let head = heads.find(|head| whole.ends_with(head))?;
+        Some(whole.len() - head.len()..text.len())
+    })
 }
 
 /// The text with [`REDACTED`] in these places, which may overlap.

@@ -19,7 +19,7 @@ fn refusal_for(
     Error::refusal(&Refusal { status, retry_after, content_type, body }, &screen)
 }
 
-/// Seen to fail with the excerpt that an administrator is shown.
+/// Fails with the excerpt that an administrator is shown.
 #[test]
 fn a_tenant_is_shown_the_errors_of_brokers_only() {
     let withheld = "the body is not an error as Open Service Broker API specifies it, and is not shown";
@@ -152,7 +152,7 @@ fn long_texts_are_cut_between_characters() {
     assert_eq!(refusal(400, &long).description().unwrap(), format!("{}…", "ä".repeat(200)));
 }
 
-/// Seen to fail with the texts cut before they are redacted.
+/// Fails with the texts cut before they are redacted.
 #[test]
 fn the_credentials_are_not_repeated() {
     let before = "x".repeat(MAX_DESCRIPTION_CHARS - 4);

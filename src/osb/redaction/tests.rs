@@ -33,6 +33,9 @@ fn secrets_are_replaced_and_nothing_else() {
         ("bad password hunter2…", "bad password <redacted>…"),
         ("bad password hunter2/hu...", "bad password <redacted>..."),
         ("bad password hunter2", "bad password hunter2"),
+        ("?p=hunter2%2fhun…", "?p=<redacted>…"),
+        ("?p=hunter2%2…", "?p=<redacted>…"),
+        (r#"{"p":"hunter2\u00..."#, r#"{"p":"<redacted>..."#),
     ] {
         assert_eq!(redactor().redact(text), expected, "{text}");
     }
@@ -64,7 +67,7 @@ fn ids_and_names_may_contain_a_short_secret_by_accident() {
     }
 }
 
-/// Seen to fail without the limits: the texts are shown.
+/// Fails without the limits: the texts are shown.
 #[test]
 fn of_too_many_or_unknown_secrets_nothing_is_shown() {
     let many = (0..=MAX_VALUES).map(|n| format!("value {n}"));
@@ -138,20 +141,20 @@ fn encodings() -> impl Strategy<Value = (Option<Encoding>, Vec<Encoding>)> {
     };
     let escapes = select(vec![Json, JsonInAscii, Percent, PercentAll, Form]);
     let opaque = select(vec![Hex, UpperHex, Base64, UrlBase64, Unpadded]);
-    (proptest::option::of(opaque), proptest::collection::vec(escapes, 0..=2))
+    (proptest::option::of(opaque), proptest::collection::vec(escapes, 0..=3))
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     /// Whatever the broker was sent, and however it writes that: nothing of it is shown but what depends on the
     /// neighbours in base64.
     ///
-    /// Seen to fail without each of the three decoders, without a second round of them, without the hexadecimal forms,
+    /// Fails without each of the three decoders, without a third round of them, without the hexadecimal forms,
     /// and with one offset in base64.
     #[test]
     fn no_secret_is_shown_in_any_encoding(
-        secret in "\\PC{12,40}",
+        secret in "\\PC{12,24}",
         before in "[a-z ]{0,5}",
         after in "[a-z ]{0,5}",
         (opaque, escapes) in encodings(),
@@ -167,8 +170,8 @@ proptest! {
         } else {
             prop_assert!(redacted.starts_with("sent: ") && redacted.ends_with(" (400)"), "{text}\n{redacted}");
             let left = redacted.replacen(REDACTED, "", 1);
-            // The padding of base64 may be escaped twice.
-            let most = format!("sent:  (400){}%25253d%25253d", encode(&format!("----{before}{after}----")));
+            // The padding of base64 may be escaped three times.
+            let most = format!("sent:  (400){}%2525253d%2525253d", encode(&format!("----{before}{after}----")));
             prop_assert!(left.len() < redacted.len() && left.len() <= most.len(), "{text}\n{redacted}");
         }
     }

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-/// How often one encoding may be inside another. A log line in JSON that quotes a body in JSON has two.
-const MAX_DEPTH: usize = 2;
+/// How often one encoding may be inside another. A log in JSON that quotes a log line in JSON that quotes a body in JSON
+/// has three.
+const MAX_DEPTH: usize = 3;
 
 /// A text whose escapes are undone, with the place of each byte in the text itself.
 pub(super) struct View {

@@ -18,7 +18,7 @@ fn catalog() -> axum::response::Response {
     answer(200, r#"{"services": []}"#)
 }
 
-/// Seen to fail without the check of the URL, and without the resolver.
+/// Fails without the check of the URL, and without the resolver.
 #[tokio::test]
 async fn a_tenant_reaches_only_allowed_addresses() {
     let broker = Broker::answering((0..9).map(|_| catalog())).await;

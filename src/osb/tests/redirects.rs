@@ -90,7 +90,7 @@ async fn mutations_are_never_led_elsewhere() {
     }
 }
 
-/// Others may be responsible for what is beside the broker. Seen to fail without `is_below`.
+/// Others may be responsible for what is beside the broker. Fails without `is_below`.
 #[tokio::test]
 async fn no_request_leaves_the_path_of_the_url() {
     for (location, is_followed) in [

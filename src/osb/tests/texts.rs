@@ -92,7 +92,7 @@ async fn catalogs_are_presentable() {
     assert!(!rest.contains(PASSWORD) && rest.contains(r#""displayName":"by <redacted>""#), "{rest}");
 }
 
-/// Seen to fail without each of the checks.
+/// Fails without each of the checks.
 #[tokio::test]
 async fn entries_that_cannot_be_stored_are_left_out() {
     let [longest, too_long] = [1000, 1001].map(|length| "x".repeat(length));

@@ -53,6 +53,7 @@ impl Echo {
             // An entry with a name that cannot be redacted.
             let mut leaking = body["services"][1].clone();
             (leaking["id"], leaking["name"]) = ("leaking".into(), text().into());
+            leaking["plans"][0]["id"] = "leaking".into();
             body["services"].as_array_mut().unwrap().push(leaking);
             return;
         }

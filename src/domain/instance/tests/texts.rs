@@ -59,7 +59,7 @@ fn an_operation_that_is_not_stored_is_explained() {
 
 /// A broker that wants to be polled all the time, and says something else each time, with or without an error.
 ///
-/// Seen to fail without the limit of `report_progress` (one write for each poll), also with the limit only for texts of
+/// Fails without the limit of `report_progress` (one write for each poll), also with the limit only for texts of
 /// one reason, and without the floor of `schedule::poll` (3600 polls).
 #[test]
 fn a_restless_broker_causes_a_bounded_number_of_polls_and_writes() {
