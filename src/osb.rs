@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `client` | Which request does an operation send, and which responses does it accept? |
 //! | `config` | Where is the broker, and how does the client connect and authenticate? |
+//! | `address` | Which addresses may a client connect to? |
 //! | `request` | Which URL and body does a request have? |
 //! | `transport` | How is one request sent: headers, redirects, timeout, size limit? |
 //! | `answer` | Which responses are successes, and what do they contain? |
@@ -23,9 +24,11 @@
 //! | `route`, `header` | Which paths and headers does the API have? |
 //! | `error`, `error/response` | What went wrong, what does it mean, and what does an error look like on the wire? |
 //! | `json`, `text`, `retry_after` | How are JSON, text and delays from an untrusted broker read safely? |
+//! | `screen`, `redaction` | What is shown of a broker's texts, and which parts of them repeat a secret? |
 //!
 //! Quoted section names are those of the specification, `spec.md` and `profile.md`.
 
+mod address;
 mod answer;
 mod binding;
 mod catalog;
@@ -39,15 +42,18 @@ pub(crate) mod in_process;
 mod instance;
 mod json;
 mod operation;
+mod redaction;
 mod request;
 mod retry_after;
 pub mod route;
+mod screen;
 mod text;
 mod transport;
 
 #[cfg(test)]
 mod tests;
 
+pub use address::{AllowedAddresses, ChosenBy};
 pub use binding::{BindRequest, BindResource, BindResponse, BindingMetadata, Device, Endpoint, VolumeMount};
 pub use catalog::{
     Catalog, DashboardClient, InputParametersSchema, MaintenanceInfo, Plan, Rejected, Rejections, Schemas,
@@ -68,6 +74,9 @@ pub use json::SecretObject;
 pub use operation::{
     AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, OperationState, PlanQuery, Reply,
 };
+
+pub use redaction::{REDACTED, Redactor};
+pub use screen::Screened;
 
 /// The version of the API that every request declares (“API Version Header”).
 pub const API_VERSION: &str = "2.17";

@@ -78,6 +78,7 @@ use crate::metrics::Metrics;
 use context::Context;
 use wiring::Wiring;
 
+pub use crate::osb::AllowedAddresses;
 pub use context::Settings;
 
 /// The operator, with all its components.

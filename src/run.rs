@@ -23,7 +23,7 @@ use crate::http;
 use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
 use crate::osb::install_tls_provider;
-use crate::reconcilers::{Operator, Settings};
+use crate::reconcilers::{AllowedAddresses, Operator, Settings};
 
 /// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
 const MIN_VERSION: (u32, u32) = (1, 36);
@@ -58,6 +58,10 @@ pub struct Options {
     /// Timeout of a request to a broker.
     #[arg(long, env = "OSB_API_REQUEST_TIMEOUT", default_value = "60s", value_parser = parse_duration)]
     osb_api_request_timeout: Duration,
+    /// Addresses at which namespaced brokers may be: networks, addresses and host names, such as
+    /// 10.0.0.0/8,*.brokers.example.com. Loopback, link-local and other special addresses need an entry of their own.
+    #[arg(long, env = "BROKER_ADDRESSES", default_value = "0.0.0.0/0,::/0")]
+    broker_addresses: AllowedAddresses,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -119,6 +123,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         cluster_id: cluster_id(&client, &options).await?,
         relist_interval: options.broker_relist_interval,
         broker_timeout: options.osb_api_request_timeout,
+        broker_addresses: Arc::new(options.broker_addresses.clone()),
     };
     info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting operator");
 

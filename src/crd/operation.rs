@@ -79,6 +79,11 @@ pub struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub deadline: Option<Time>,
+    /// When the broker's description of the progress was last written. A description that changes is written again
+    /// after 10 s, later after up to 5 min.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub progress_time: Option<Time>,
 }
 
 /// Instance that a binding was created for, as the broker knows it.

@@ -5,6 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::progress::HasProgress;
+use super::step::stored;
 use super::{Note, Outcome, reason, schedule};
 use crate::crd::condition::{self, Status};
 use crate::osb::OperationState;
@@ -36,19 +37,21 @@ pub struct RemovalResult {
 
 /// Records the outcome of a DELETE, or of a poll for it, in the status.
 pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Outcome) -> RemovalResult {
-    let poll = |retry_after| Some(schedule::poll(removal.now, None, retry_after));
+    let started = status.progress().orphan_removal_started();
+    let poll = |retry_after| Some(schedule::poll(removal.now, started.as_ref(), retry_after));
     match outcome {
         Outcome::Done { .. } => removed(status),
         Outcome::Failed(error) if error.is_gone() => removed(status),
         Outcome::InProgress { operation, .. } => {
+            let (operation, remark) = stored("operation", operation);
             status.progress().orphan_removal_accepted(operation, removal.now);
-            in_progress(status, removal);
+            in_progress(status, removal, &remark);
             RemovalResult { next_poll: poll(None), ..RemovalResult::default() }
         }
         Outcome::Polled(last) => match last.state {
             OperationState::Succeeded => removed(status),
             OperationState::InProgress => {
-                in_progress(status, removal);
+                in_progress(status, removal, "");
                 RemovalResult { next_poll: poll(last.retry_after), ..RemovalResult::default() }
             }
             OperationState::Failed => {
@@ -73,10 +76,10 @@ fn removed(status: &mut impl HasProgress) -> RemovalResult {
     RemovalResult { gone: true, note: Some(note), next_poll: None }
 }
 
-fn in_progress(status: &mut impl HasProgress, removal: &Removal<'_>) {
+fn in_progress(status: &mut impl HasProgress, removal: &Removal<'_>, remark: &str) {
     let mut progress = status.progress();
     let why = progress.why_orphaned();
-    let message = format!("The broker {} is deleting {}: {why}", removal.broker, removal.id);
+    let message = format!("The broker {} is deleting {}: {why}{remark}", removal.broker, removal.id);
     progress.report(condition::ORPHAN_MITIGATION, Status::True, removal.reason, &message, removal.now);
 }
 

@@ -17,8 +17,7 @@ use crate::osb::SecretObject;
 #[cfg(test)]
 mod tests;
 
-/// Replaces a value that comes from a Secret wherever parameters are shown.
-pub const REDACTED: &str = "<redacted>";
+pub use crate::osb::REDACTED;
 
 /// The origin, in messages, of parameters that are written in the object itself.
 const INLINE: &str = "spec.parameters";
@@ -78,6 +77,15 @@ impl Parameters {
         if *checksum == self.checksum_of_service_catalog() {
             *checksum = self.checksum();
         }
+    }
+
+    /// The values that come from Secrets, for a [`Redactor`](crate::osb::Redactor).
+    pub fn secrets(&self) -> Vec<Vec<u8>> {
+        let mut secrets = Vec::new();
+        for (name, value) in self.values.iter() {
+            collect_secrets(value, self.redacted.get(name), &mut secrets);
+        }
+        secrets
     }
 
     fn checksum_in(&self, formatter: impl Formatter) -> String {
@@ -143,6 +151,35 @@ impl<'a> UserParameters<'a> {
         self.values.insert(parameter.clone(), value);
         self.redacted.insert(parameter, redacted);
         Ok(())
+    }
+}
+
+/// The secret values in entries of Secrets, for a [`Redactor`](crate::osb::Redactor): each as a whole and, if it is
+/// JSON, each of its parts.
+pub fn secrets_of(from: &[(String, Vec<u8>)]) -> Vec<Vec<u8>> {
+    let mut secrets = Vec::new();
+    for (_, text) in from {
+        secrets.push(text.clone());
+        if let Ok(value) = serde_json::from_slice(text) {
+            collect_secrets(&value, None, &mut secrets);
+        }
+    }
+    secrets
+}
+
+/// Collects the values that are not shown: texts and numbers, and the name of no member.
+fn collect_secrets(value: &Value, shown: Option<&Value>, secrets: &mut Vec<Vec<u8>>) {
+    match value {
+        _ if shown == Some(value) => {}
+        Value::String(text) => secrets.push(text.clone().into_bytes()),
+        Value::Number(number) => secrets.push(number.to_string().into_bytes()),
+        Value::Array(items) => items.iter().for_each(|item| collect_secrets(item, None, secrets)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                collect_secrets(member, shown.and_then(|shown| shown.get(name)), secrets);
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

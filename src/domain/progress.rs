@@ -54,6 +54,19 @@ impl Progress<'_> {
         *self.last_condition_state = condition::summary(self.conditions);
     }
 
+    /// Reports the progress of a polled operation, or why it is unknown. Most of the message is the broker's, and it may
+    /// change with every poll: it is not written more often than the schedule allows.
+    pub fn report_progress(&mut self, type_: &str, reason: &str, message: &str, now: &Time) {
+        let written = self.operation.as_ref().and_then(|schedule| schedule.progress_time.as_ref());
+        let former = condition::find(self.conditions, type_);
+        let is_news = former.is_none_or(|former| (&*former.reason, &*former.message) != (reason, message));
+        if !is_news || !schedule::is_progress_due(written, self.operation_start_time.as_ref(), now) {
+            return;
+        }
+        self.report(type_, Status::False, reason, message, now);
+        self.operation.get_or_insert_default().progress_time = Some(now.clone());
+    }
+
     /// The reason of a condition, if it is set.
     pub fn reason(&self, type_: &str) -> Option<&str> {
         condition::find(self.conditions, type_).map(|condition| condition.reason.as_str())
@@ -90,6 +103,7 @@ impl Progress<'_> {
         self.operation_start_time.get_or_insert_with(|| now.clone());
         let schedule = self.operation.get_or_insert_default();
         schedule.next_attempt_time = None;
+        schedule.progress_time = None;
         schedule.verifying = false;
         schedule.deadline = Some(schedule::deadline(now, maximum));
     }
@@ -184,6 +198,11 @@ impl Progress<'_> {
         let schedule = self.operation.get_or_insert_default();
         schedule.next_attempt_time = None;
         schedule.deadline = Some(schedule::deadline(now, None));
+    }
+
+    /// When the broker accepted the removal of the first orphan.
+    pub fn orphan_removal_started(&self) -> Option<Time> {
+        self.operation.as_ref()?.deadline.as_ref().map(schedule::start_of_longest)
     }
 
     /// The broker did not delete the first orphan; returns the time of the next attempt.

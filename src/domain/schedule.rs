@@ -5,8 +5,13 @@
 //! a new attempt, unless the circuit of the broker is open.
 //!
 //! **Polling** begins after a second and slows down to a tenth of the time that has passed, at most a minute, or
-//! follows `Retry-After`. The time of the next poll is in memory only: losing it costs one poll. The operation ends
-//! at `operation.deadline`: after the plan's `maximum_polling_duration`, a day at most.
+//! follows `Retry-After`. A broker can ask for polls that are five times as frequent, not for more: the floor grows with
+//! the operation, from 1 s to 10 s. The time of the next poll is in memory only: losing it costs one poll. The operation
+//! ends at `operation.deadline`: after the plan's `maximum_polling_duration`, a day at most.
+//!
+//! **Progress** that the broker describes otherwise with each poll is written after 10 s at the earliest, later after a
+//! tenth of the time that has passed, up to 5 min (`operation.progressTime`). Without this limit a broker would cause as
+//! many writes as polls.
 
 use std::time::Duration;
 
@@ -24,6 +29,12 @@ pub const FAILURES_FOR_MAX_DELAY: i64 = 10;
 const POLL_MIN: Duration = Duration::from_secs(1);
 /// The longest time between two polls, unless the broker asks for more with `Retry-After`.
 const POLL_MAX: Duration = Duration::from_mins(1);
+/// The most that a poll is delayed against a shorter `Retry-After`.
+const POLL_FLOOR_MAX: Duration = Duration::from_secs(10);
+/// The shortest time between two writes of an operation's progress.
+const PROGRESS_MIN: Duration = Duration::from_secs(10);
+/// The longest time between them.
+const PROGRESS_MAX: Duration = Duration::from_mins(5);
 /// How long an asynchronous operation may take; a plan can only shorten it.
 const LONGEST_OPERATION: Duration = Duration::from_hours(24);
 
@@ -55,12 +66,28 @@ pub fn share(seed: &str) -> f64 {
 /// within a tenth of its duration.
 pub fn poll(now: &Time, started: Option<&Time>, retry_after: Option<Duration>) -> Time {
     let running = started.map_or(Duration::ZERO, |started| elapsed(started, now));
-    after(now, retry_after.unwrap_or_else(|| (running / 10).clamp(POLL_MIN, POLL_MAX)))
+    let delay = match retry_after {
+        Some(requested) => requested.max((running / 50).clamp(POLL_MIN, POLL_FLOOR_MAX)),
+        None => (running / 10).clamp(POLL_MIN, POLL_MAX),
+    };
+    after(now, delay)
+}
+
+/// Whether the progress of an operation may be written again.
+pub fn is_progress_due(written: Option<&Time>, started: Option<&Time>, now: &Time) -> bool {
+    let running = started.map_or(Duration::ZERO, |started| elapsed(started, now));
+    written.is_none_or(|written| elapsed(written, now) >= (running / 10).clamp(PROGRESS_MIN, PROGRESS_MAX))
 }
 
 /// When an asynchronous operation that starts now counts as failed (OSB, `maximum_polling_duration`).
 pub fn deadline(now: &Time, maximum_polling_duration: Option<Duration>) -> Time {
     after(now, maximum_polling_duration.map_or(LONGEST_OPERATION, |plan| plan.min(LONGEST_OPERATION)))
+}
+
+/// When an operation started that has this deadline, and as much time as any.
+pub fn start_of_longest(deadline: &Time) -> Time {
+    let longest = SignedDuration::try_from(LONGEST_OPERATION).unwrap_or_default();
+    Time(deadline.0.checked_sub(longest).unwrap_or(Timestamp::MIN))
 }
 
 /// `time` plus `delay`, saturating.
@@ -112,8 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn a_broker_can_ask_for_more_polls_but_not_for_any_number() {
+        let requested = |seconds| Some(Duration::from_secs(seconds));
+        for (running, retry_after, delay) in
+            [(0, 1, 1), (49, 1, 1), (100, 1, 2), (100, 5, 5), (100_000, 1, 10)]
+        {
+            assert_eq!(poll(&at(running), Some(&at(0)), requested(retry_after)), at(running + delay));
+        }
+    }
+
+    #[test]
+    fn progress_is_written_less_often_the_longer_it_takes() {
+        for (running, interval) in [(0, 10), (50, 10), (600, 60), (100_000, 300)] {
+            let is_due = |since| is_progress_due(Some(&at(running - since)), Some(&at(0)), &at(running));
+            assert!(is_due(interval) && !is_due(interval - 1), "{running}");
+        }
+        assert!(is_progress_due(None, Some(&at(0)), &at(1)));
+    }
+
+    #[test]
     fn the_plan_can_only_shorten_an_operation() {
         assert_eq!(deadline(&at(0), None), at(86_400));
+        assert_eq!(start_of_longest(&deadline(&at(7), None)), at(7));
         assert_eq!(deadline(&at(0), Some(Duration::from_mins(1))), at(60));
         assert_eq!(deadline(&at(0), Some(Duration::from_hours(100))), at(86_400));
     }

@@ -9,7 +9,7 @@ use super::note::Note;
 use super::plan_reference::References;
 use super::schema::Purpose;
 use super::validity::Validity;
-use crate::osb;
+use crate::osb::{self, Redactor, Screened};
 
 /// The next step for an object; `S` is its status, `C` a call to its broker.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,14 +40,14 @@ pub enum Outcome {
     /// The broker has done it.
     Done {
         /// Web page to manage the instance, if the broker has one.
-        dashboard_url: Option<String>,
+        dashboard_url: Option<Screened>,
     },
     /// The broker has accepted an asynchronous operation, which has to be polled.
     InProgress {
         /// The broker's name for the operation, sent back with each poll.
-        operation: Option<String>,
+        operation: Option<Screened>,
         /// As for `Done`.
-        dashboard_url: Option<String>,
+        dashboard_url: Option<Screened>,
     },
     /// The broker's answer to a poll.
     Polled(osb::LastOperation),
@@ -65,6 +65,46 @@ pub enum Outcome {
     /// The broker succeeded, but the operator cannot use the result: the credentials do not fit into the Secret, for
     /// example.
     Unusable(String),
+}
+
+impl Outcome {
+    /// Whether it has a text of the broker, which may repeat secrets of the object.
+    pub fn repeats_broker(&self) -> bool {
+        match self {
+            Self::Done { dashboard_url } => dashboard_url.is_some(),
+            Self::InProgress { operation, dashboard_url } => operation.is_some() || dashboard_url.is_some(),
+            Self::Polled(last) => last.description.is_some(),
+            Self::Failed(error) => error.repeats_broker(),
+            Self::NotCalled(_) | Self::Stored { .. } | Self::Unusable(_) => false,
+        }
+    }
+
+    /// The same without the secrets of the redactor.
+    #[must_use]
+    pub fn redacted(self, redactor: &Redactor) -> Self {
+        let screen = |text: Option<Screened>| text.map(|text| text.without_secrets(redactor));
+        match self {
+            Self::Done { dashboard_url } => Self::Done { dashboard_url: screen(dashboard_url) },
+            Self::InProgress { operation, dashboard_url } => {
+                Self::InProgress { operation: screen(operation), dashboard_url: screen(dashboard_url) }
+            }
+            Self::Polled(mut last) => {
+                last.description = last.description.map(|text| redactor.redact(&text));
+                Self::Polled(last)
+            }
+            Self::Failed(error) => Self::Failed(error.redacted(redactor)),
+            other @ (Self::NotCalled(_) | Self::Stored { .. } | Self::Unusable(_)) => other,
+        }
+    }
+}
+
+/// A text of the broker that is stored as it is, and what to add to the message if it is not stored.
+pub(super) fn stored(member: &str, text: Option<Screened>) -> (Option<String>, String) {
+    match text {
+        None => (None, String::new()),
+        Some(Screened::Stored(text)) => (Some(text), String::new()),
+        Some(Screened::Withheld(why)) => (None, format!("; the broker's {member} is not stored: {why}")),
+    }
 }
 
 /// The message for [`Outcome::NotCalled`].

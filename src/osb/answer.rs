@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::error::MAX_DESCRIPTION_CHARS;
-use super::text::excerpt;
-use super::{BindResponse, Error, LastOperation, Reply, json, operation};
+use super::error::{MAX_DESCRIPTION_CHARS, Refusal};
+use super::screen::Screen;
+use super::{BindResponse, Catalog, Error, LastOperation, Reply, catalog, json, operation};
 
 /// A broker's response, as far as it could be read.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
+    /// The media type of the body.
+    pub(super) content_type: Option<String>,
     pub(super) body: Vec<u8>,
     /// Why the body is incomplete; `None` if it was read to its end.
     pub(super) defect: Option<String>,
+    /// What is shown of its texts.
+    pub(super) screen: Screen,
 }
 
 impl Answer {
@@ -23,19 +27,26 @@ impl Answer {
         self.read(json::object)
     }
 
+    /// The catalog, of at most so many plans.
+    pub(super) fn catalog(&self, max_plans: usize) -> Result<Catalog, Error> {
+        let catalog = self.read(|body| catalog::decode(body, max_plans))?;
+        Ok(catalog::screened(catalog, &self.screen))
+    }
+
     /// The body of a successful response, decoded by `decode`.
-    pub(super) fn read<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Error> {
+    fn read<T>(&self, decode: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Error> {
         match self.status {
             200 | 201 => self.decode(decode),
             _ => Err(self.refusal()),
         }
     }
 
-    /// The state of an asynchronous operation, from the response to a poll. Its description is cut as that of an error
-    /// is: both become messages of conditions.
+    /// The state of an asynchronous operation, from the response to a poll. Its description is screened as that of an
+    /// error is: both become messages of conditions.
     pub(super) fn last_operation(&self) -> Result<LastOperation, Error> {
         let progress: LastOperation = self.document()?;
-        let description = progress.description.as_deref().map(|text| excerpt(text, MAX_DESCRIPTION_CHARS));
+        let screen = |text: &str| self.screen.line(text, MAX_DESCRIPTION_CHARS);
+        let description = progress.description.as_deref().map(screen);
         Ok(LastOperation { retry_after: self.retry_after, description, ..progress })
     }
 
@@ -84,7 +95,9 @@ impl Answer {
     }
 
     fn refusal(&self) -> Error {
-        Error::refusal(self.status, self.retry_after, &self.body)
+        let Self { status, retry_after, content_type, body, screen, .. } = self;
+        let content_type = content_type.as_deref();
+        Error::refusal(&Refusal { status: *status, retry_after: *retry_after, content_type, body }, screen)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod decode;
 mod rejections;
+mod screen;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -9,6 +10,7 @@ use crate::raw_json::RawJson;
 
 pub(super) use decode::decode;
 pub use rejections::{Rejected, Rejections};
+pub(super) use screen::screened;
 
 /// The catalog of a broker (“Catalog Management”, “Response”).
 ///

@@ -7,7 +7,7 @@ use reqwest::Method;
 use super::{
     BindRequest, BindResponse, Catalog, Config, ConfigError, Error, InstanceResponse, LastOperation,
     LastOperationQuery, Observation, Observer, OriginatingIdentity, PlanQuery, ProvisionRequest,
-    ProvisionResponse, Reply, UpdateRequest, UpdateResponse, answer::Answer, catalog, request::Request,
+    ProvisionResponse, Redactor, Reply, UpdateRequest, UpdateResponse, answer::Answer, request::Request,
     transport::Transport,
 };
 
@@ -26,11 +26,15 @@ impl Client {
         Ok(Self { transport: Transport::new(config)?, max_catalog_plans, observer })
     }
 
+    /// Knows the credentials for the broker. The texts of its errors, polls and catalogs are redacted already.
+    pub fn redactor(&self) -> &Redactor {
+        self.transport.redactor()
+    }
+
     /// Fetches the broker's catalog (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
         let max_plans = self.max_catalog_plans;
-        self.call(Request::catalog(max_plans), |answer| answer.read(|body| catalog::decode(body, max_plans)))
-            .await
+        self.call(Request::catalog(max_plans), |answer| answer.catalog(max_plans)).await
     }
 
     /// Creates an instance (“Provisioning”).

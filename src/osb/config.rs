@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use percent_encoding::percent_decode_str;
 use reqwest::{
     Certificate,
     header::{HeaderValue, InvalidHeaderValue},
@@ -10,6 +11,9 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+
+use super::address::Resolver;
+use super::{AllowedAddresses, ChosenBy, Redactor};
 
 /// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -25,12 +29,17 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The configuration of a client.
 ///
-/// The environment variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured.
+/// The environment variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured. A proxy may be at any
+/// address.
 #[derive(Clone)]
 pub struct Config {
     /// The base URL, to which the client appends `/v2/…`. It may have a path (“URL Properties”). Credentials in it are
     /// used if `authentication` is [`Authentication::None`].
     pub url: String,
+    /// Who has chosen the URL.
+    pub chosen_by: ChosenBy,
+    /// Where brokers of tenants may be.
+    pub allowed_addresses: Arc<AllowedAddresses>,
     /// The credentials for the broker.
     pub authentication: Authentication,
     /// The CA certificates (PEM) to trust. `None`: those of the system.
@@ -87,6 +96,9 @@ pub enum ConfigError {
     /// The URL is invalid.
     #[error("the broker's URL is invalid: {0}")]
     Url(String),
+    /// The URL has an address at which no broker may be.
+    #[error("the broker's URL is not allowed: {0}")]
+    Address(String),
     /// The credentials cannot be sent in a header.
     #[error("the credentials for the broker are invalid: {0}")]
     Credentials(&'static str),
@@ -117,6 +129,12 @@ impl Config {
         Ok(url)
     }
 
+    /// Resolves the host of the base URL to addresses that are allowed.
+    pub(super) fn resolver(&self, base: &Url) -> Result<Resolver, ConfigError> {
+        Resolver::new(base, &self.allowed_addresses, self.chosen_by)
+            .map_err(|refused| ConfigError::Address(refused.to_string()))
+    }
+
     /// The value of the `Authorization` header.
     pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, ConfigError> {
         let value = match &self.authentication {
@@ -125,7 +143,7 @@ impl Config {
                 return Err(ConfigError::Credentials("the user name must not contain a colon"));
             }
             Authentication::Basic { username, password } => {
-                format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose_secret())))
+                format!("Basic {}", encoded(username, password.expose_secret()).expose_secret())
             }
             Authentication::Bearer { token } => format!("Bearer {}", token.expose_secret()),
         };
@@ -138,15 +156,34 @@ impl Config {
         Ok(Some(value))
     }
 
+    /// Knows the credentials, in the forms in which a broker may repeat them.
+    pub(super) fn redactor(&self, base: &Url) -> Redactor {
+        let mut secrets: Vec<SecretString> = match &self.authentication {
+            Authentication::None => Vec::new(),
+            Authentication::Basic { username, password } => {
+                vec![password.clone(), encoded(username, password.expose_secret())]
+            }
+            Authentication::Bearer { token } => vec![token.clone()],
+        };
+        if let Some(password) = base.password() {
+            let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+            let (username, password) = (decode(base.username()), decode(password));
+            secrets.push(encoded(&username, &password));
+            secrets.push(password.into());
+        }
+        Redactor::new(secrets.iter().map(|secret| secret.expose_secret().as_bytes()))
+    }
+
     /// The HTTP client. It neither follows redirects nor retries: `transport` decides on redirects, and a request that
     /// changes something must not be sent twice unnoticed.
-    pub(super) fn http(&self, base: &Url) -> Result<reqwest::Client, ConfigError> {
+    pub(super) fn http(&self, base: &Url, resolver: Resolver) -> Result<reqwest::Client, ConfigError> {
         install_tls_provider();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
+            .dns_resolver(Arc::new(resolver))
             .connect_timeout(CONNECT_TIMEOUT.min(self.timeout / 2))
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tls_danger_accept_invalid_certs(self.insecure_skip_tls_verify);
@@ -171,6 +208,11 @@ impl Config {
         }
         Ok(Some(certificates))
     }
+}
+
+/// User name and password as HTTP basic authentication has them.
+fn encoded(username: &str, password: &str) -> SecretString {
+    STANDARD.encode(format!("{username}:{password}")).into()
 }
 
 #[cfg(test)]

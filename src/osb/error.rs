@@ -4,8 +4,11 @@ use std::{error::Error as _, time::Duration};
 
 use serde_json::{Map, Value};
 
+use super::address::{ChosenBy, Refused, Unresolved};
 use super::json;
-use super::text::{excerpt, without_tags};
+use super::redaction::Redactor;
+use super::screen::Screen;
+use super::text::{beginning, excerpt, without_tags};
 
 mod response;
 
@@ -15,11 +18,14 @@ pub use response::ErrorResponse;
 const MAX_CODE_CHARS: usize = 100;
 pub(super) const MAX_DESCRIPTION_CHARS: usize = 500;
 const MAX_BODY_CHARS: usize = 200;
+/// The same for the reason why there is no response. It may repeat names from a certificate.
+const MAX_REASON_CHARS: usize = 500;
 
 /// Why a call failed.
 ///
 /// `Display` is a message for users. To keep secrets out of it, it repeats nothing of the request but an unusable id,
-/// and of the response only what the specification intends for users.
+/// and of the response only what the specification intends for users, without the client's credentials. Other secrets
+/// are the caller's to [redact](Self::redacted): parameters, and the credentials of bindings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// An ID cannot be part of a URL, so nothing was sent (“Characters in IDs”).
@@ -178,20 +184,56 @@ impl Error {
         matches!(self, Self::Status { status: 422, code: Some(code), .. } if code == wanted)
     }
 
+    /// The same without the secrets of the redactor.
+    #[must_use]
+    pub fn redacted(mut self, redactor: &Redactor) -> Self {
+        let redact = |text: &mut Option<String>| *text = text.take().map(|text| redactor.redact(&text));
+        match &mut self {
+            Self::Status { code, description, .. } => {
+                if !code.as_deref().is_some_and(ErrorResponse::is_specified) {
+                    redact(code);
+                }
+                redact(description);
+            }
+            Self::Redirected { location, .. } => redact(location),
+            Self::InvalidId { .. }
+            | Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Malformed { .. } => {}
+        }
+        self
+    }
+
+    /// Whether the message repeats a text of the broker.
+    pub fn repeats_broker(&self) -> bool {
+        match self {
+            Self::Status { code, description, .. } => code.is_some() || description.is_some(),
+            Self::Redirected { location, .. } => location.is_some(),
+            Self::InvalidId { .. }
+            | Self::Unreachable { .. }
+            | Self::NoAnswer { .. }
+            | Self::Malformed { .. } => false,
+        }
+    }
+
     /// The error for a response that is not a success. The body may be as specified, or anything else.
-    pub(super) fn refusal(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
+    pub(super) fn refusal(refusal: &Refusal<'_>, screen: &Screen) -> Self {
+        let Refusal { status, retry_after, body, .. } = *refusal;
         // An unexpected success may carry credentials, so nothing of its body is repeated.
         let body = if (200..300).contains(&status) { &[] } else { body };
         let members: Map<String, Value> = json::object(body).unwrap_or_default();
         let cut =
-            |text: Option<&str>, max| text.map(|text| excerpt(text, max)).filter(|text| !text.is_empty());
+            |text: Option<&str>, max| text.map(|text| screen.line(text, max)).filter(|text| !text.is_empty());
         // Brokers that use the library `brokerapi` misspell the member when they do not support the API version.
         let misspelt = cut(members.get("Description").and_then(Value::as_str), MAX_DESCRIPTION_CHARS);
         let response: ErrorResponse = serde_json::from_value(Value::Object(members)).unwrap_or_default();
         let code = cut(response.error.as_deref(), MAX_CODE_CHARS);
         let mut description = cut(response.description.as_deref(), MAX_DESCRIPTION_CHARS).or(misspelt);
         if code.is_none() && description.is_none() {
-            description = summary(body);
+            description = match screen.chosen_by {
+                ChosenBy::Administrator => summary(body, screen),
+                ChosenBy::Tenant => withheld(body, refusal.content_type),
+            };
         }
         Self::Status {
             status,
@@ -204,9 +246,32 @@ impl Error {
     }
 }
 
+/// A response that is not a success.
+pub(super) struct Refusal<'a> {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    /// The media type of the body.
+    pub(super) content_type: Option<&'a str>,
+    pub(super) body: &'a [u8],
+}
+
+/// What a tenant is told in the place of a body that is not as specified. It may be from anything that listens at the
+/// address that the tenant has chosen.
+fn withheld(body: &[u8], content_type: Option<&str>) -> Option<String> {
+    let content_type = content_type.map(|content_type| format!(" (content type {content_type})"));
+    let text = "the body is not an error as Open Service Broker API specifies it, and is not shown";
+    (!matches!(body.trim_ascii(), b"" | b"{}")).then(|| text.to_owned() + &content_type.unwrap_or_default())
+}
+
 /// An excerpt of a body that is not as specified.
-fn summary(body: &[u8]) -> Option<String> {
-    let summary = excerpt(&without_tags(&String::from_utf8_lossy(body)), MAX_BODY_CHARS);
+fn summary(body: &[u8], screen: &Screen) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let text = match beginning(&text) {
+        // Before the tags are removed: a secret may contain `<`.
+        page if page.trim_start().starts_with('<') => screen.redactor.redact(&page),
+        text => text.into_owned(),
+    };
+    let summary = screen.line(&without_tags(&text), MAX_BODY_CHARS);
     (!matches!(summary.as_str(), "" | "{}")).then_some(summary)
 }
 
@@ -229,6 +294,30 @@ pub(super) fn without_response(error: reqwest::Error) -> Error {
     }
 }
 
+/// The same for a broker whose address a tenant has chosen. Only what the tenant can correct is told: otherwise the
+/// messages would tell which hosts and ports of the operator's network exist. That something accepts a connection cannot
+/// be hidden.
+pub(super) fn without_response_for_tenant(error: &reqwest::Error) -> Error {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let told = causes.find_map(correctable);
+    if error.is_connect() || error.is_builder() {
+        let general =
+            "no connection could be established: check its address and port, and whether it speaks TLS";
+        Error::Unreachable { reason: told.unwrap_or_else(|| general.to_owned()) }
+    } else {
+        Error::NoAnswer { reason: told.unwrap_or_else(|| "the connection broke off".to_owned()) }
+    }
+}
+
+/// The message of a cause that a tenant can correct: the address, the name or the certificate.
+fn correctable(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref()).or_else(|| cause.downcast_ref());
+    let is_certificate = matches!(tls, Some(rustls::Error::InvalidCertificate(_)));
+    (is_certificate || cause.is::<Refused>() || cause.is::<Unresolved>())
+        .then(|| excerpt(&tls.map_or_else(|| cause.to_string(), ToString::to_string), MAX_REASON_CHARS))
+}
+
 /// The causes of an error of the HTTP client, without the URL (it may hold credentials) and the client's own layers.
 pub(super) fn reason(error: reqwest::Error) -> String {
     let error = error.without_url();
@@ -241,7 +330,8 @@ pub(super) fn reason(error: reqwest::Error) -> String {
             reasons.push(cause);
         }
     }
-    if reasons.is_empty() { error.to_string() } else { reasons.join(": ") }
+    let reason = if reasons.is_empty() { error.to_string() } else { reasons.join(": ") };
+    excerpt(&reason, MAX_REASON_CHARS)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The client against scripted brokers.
 
+mod addresses;
 mod broker;
 mod documents;
 mod endpoints;
@@ -8,15 +9,18 @@ mod hostile;
 mod observations;
 mod redirects;
 mod round_trips;
+mod texts;
 mod tls;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 
 fn config(url: &str) -> Config {
     Config {
         url: url.to_owned(),
+        chosen_by: ChosenBy::Administrator,
+        allowed_addresses: Arc::default(),
         authentication: Authentication::None,
         ca_bundle: None,
         insecure_skip_tls_verify: false,

@@ -7,19 +7,24 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use reqwest::{Method, Response};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 use uuid::Uuid;
 
 use super::{
-    API_VERSION, Config, ConfigError, Error, answer::Answer, error, header, request::Request, retry_after,
+    API_VERSION, ChosenBy, Config, ConfigError, Error, Redactor, address::Resolver, answer::Answer, error,
+    header, request::Request, retry_after, screen::Screen,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The number of redirects of a GET that the client follows.
 const MAX_REDIRECTS: usize = 3;
+
+/// The length, in characters, to which the target of a redirect is cut in messages.
+const MAX_LOCATION_CHARS: usize = 300;
 
 /// The upper limit of the configured timeout.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24);
@@ -31,6 +36,7 @@ pub(super) struct Transport {
     base: Arc<Url>,
     authorization: Option<HeaderValue>,
     timeout: Duration,
+    screen: Screen,
 }
 
 /// How requests reach the broker.
@@ -42,12 +48,12 @@ enum Wire {
 }
 
 impl Wire {
-    fn new(config: &Config, base: &Url) -> Result<Self, ConfigError> {
+    fn new(config: &Config, base: &Url, resolver: Resolver) -> Result<Self, ConfigError> {
         #[cfg(test)]
         if let Some(broker) = super::in_process::find(base) {
             return Ok(Self::InProcess(broker));
         }
-        Ok(Self::Http(config.http(base)?))
+        Ok(Self::Http(config.http(base, resolver)?))
     }
 }
 
@@ -55,11 +61,16 @@ impl Transport {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
         let base = config.base()?;
         Ok(Self {
-            wire: Wire::new(config, &base)?,
+            wire: Wire::new(config, &base, config.resolver(&base)?)?,
+            screen: Screen { redactor: config.redactor(&base), chosen_by: config.chosen_by },
             base: Arc::new(base),
             authorization: config.authorization()?,
             timeout: config.timeout.min(MAX_TIMEOUT),
         })
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.screen.redactor
     }
 
     /// Sends a request and reads the response. The timeout covers both, and all redirects.
@@ -78,10 +89,10 @@ impl Transport {
         loop {
             let response = self.send(http, request, &url, deadline).await?;
             if !response.status().is_redirection() {
-                return Ok(read(response, request.limit, deadline).await);
+                return Ok(self.read(response, request.limit, deadline).await);
             }
             let may_follow = request.method == Method::GET && followed < MAX_REDIRECTS;
-            url = redirect_target(&url, &response, may_follow)?;
+            url = self.redirect_target(&url, &response, may_follow)?;
             followed += 1;
         }
     }
@@ -101,7 +112,7 @@ impl Transport {
             message = message.body(body.clone());
         }
         let result = match timeout_at(deadline, message.send()).await {
-            Ok(result) => result.map_err(error::without_response),
+            Ok(result) => result.map_err(|error| self.without_response(request_id, error)),
             Err(_) => Err(Error::NoAnswer { reason: format!("timed out after {:?}", self.timeout) }),
         };
         let status = result.as_ref().map(|response| response.status().as_u16()).ok();
@@ -109,6 +120,19 @@ impl Transport {
         let (call, path) = (request.name, url.path());
         tracing::debug!(%request_id, call, path, status, error, "broker request finished");
         result
+    }
+
+    /// The error for a request without a response. A tenant is not told what an administrator finds in the log.
+    fn without_response(&self, request_id: Uuid, error: reqwest::Error) -> Error {
+        match self.screen.chosen_by {
+            ChosenBy::Administrator => error::without_response(error),
+            ChosenBy::Tenant => {
+                let told = error::without_response_for_tenant(&error);
+                let reason = error::reason(error);
+                tracing::debug!(%request_id, reason, "broker request failed");
+                told
+            }
+        }
     }
 
     fn headers(&self, request: &Request<'_>, request_id: Uuid) -> HeaderMap {
@@ -131,6 +155,62 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// The target of a redirect. It must be on the same origin and below the base URL, because the request carries
+    /// credentials, and because others may be responsible for what is beside the broker.
+    fn redirect_target(&self, from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
+        let status = response.status().as_u16();
+        let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        match location.and_then(|location| from.join(location).ok()) {
+            Some(target)
+                if may_follow
+                    && matches!(status, 301 | 302 | 303 | 307 | 308)
+                    && target.origin() == from.origin()
+                    && is_below(&self.base, &target) =>
+            {
+                let mut url = from.clone();
+                url.set_path(target.path());
+                url.set_query(target.query());
+                Ok(url)
+            }
+            target => Err(Error::Redirected {
+                status,
+                location: target.filter(|target| self.may_tell(target)).map(|target| {
+                    let location = target.origin().ascii_serialization() + target.path();
+                    self.screen.line(&location, MAX_LOCATION_CHARS)
+                }),
+            }),
+        }
+    }
+
+    /// Whether the target of a redirect may be told. A tenant knows only the host that is in the URL.
+    fn may_tell(&self, target: &Url) -> bool {
+        self.screen.chosen_by == ChosenBy::Administrator || target.host() == self.base.host()
+    }
+
+    /// Reads a response to its end, but at most `limit` bytes and not beyond the deadline. Whatever is missing becomes the
+    /// answer's defect: the status counts even without a complete body.
+    async fn read(&self, mut response: Response, limit: usize, deadline: Instant) -> Answer {
+        let retry_after = requested_delay(response.headers());
+        let (status, screen) = (response.status().as_u16(), self.screen.clone());
+        let content_type = media_type(response.headers());
+        let mut answer = Answer { status, retry_after, content_type, body: Vec::new(), defect: None, screen };
+        loop {
+            answer.defect = match timeout_at(deadline, response.chunk()).await {
+                Ok(Ok(Some(chunk))) if chunk.len() <= limit - answer.body.len() => {
+                    answer.body.extend_from_slice(&chunk);
+                    continue;
+                }
+                Ok(Ok(None)) => None,
+                Ok(Ok(Some(_))) => Some(format!("it is longer than the limit of {} KiB", limit / 1024)),
+                Ok(Err(error)) => Some(format!("it ended early: {}", error::reason(error))),
+                Err(_) => Some("it did not end in time".to_owned()),
+            };
+            return answer;
+        }
+    }
+}
+
 #[cfg(test)]
 impl Transport {
     async fn exchange_with(
@@ -149,7 +229,9 @@ impl Transport {
             return Err(Error::Redirected { status, location: None });
         }
         let retry_after = requested_delay(&head.headers);
-        Ok(Answer { status, retry_after, body: body.to_vec(), defect: answer.defect })
+        let screen = self.screen.clone();
+        let content_type = media_type(&head.headers);
+        Ok(Answer { status, retry_after, content_type, body: body.to_vec(), defect: answer.defect, screen })
     }
 }
 
@@ -158,45 +240,17 @@ fn requested_delay(headers: &HeaderMap) -> Option<Duration> {
     retry_after::parse(headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
 }
 
-/// The target of a redirect. It must be on the same origin, because the request carries credentials.
-fn redirect_target(from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
-    let status = response.status().as_u16();
-    let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-    match location.and_then(|location| from.join(location).ok()) {
-        Some(target)
-            if may_follow
-                && matches!(status, 301 | 302 | 303 | 307 | 308)
-                && target.origin() == from.origin() =>
-        {
-            let mut url = from.clone();
-            url.set_path(target.path());
-            url.set_query(target.query());
-            Ok(url)
-        }
-        target => Err(Error::Redirected {
-            status,
-            location: target.map(|target| target.origin().ascii_serialization() + target.path()),
-        }),
-    }
+/// The type of the response's body, such as `text/html`, without parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let media_type = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/.+-".contains(&byte);
+    (media_type.len() <= 100 && media_type.bytes().all(is_plain)).then(|| media_type.to_owned())
 }
 
-/// Reads a response to its end, but at most `limit` bytes and not beyond the deadline. Whatever is missing becomes the
-/// answer's defect: the status counts even without a complete body.
-async fn read(mut response: Response, limit: usize, deadline: Instant) -> Answer {
-    let retry_after = requested_delay(response.headers());
-    let mut answer =
-        Answer { status: response.status().as_u16(), retry_after, body: Vec::new(), defect: None };
-    loop {
-        answer.defect = match timeout_at(deadline, response.chunk()).await {
-            Ok(Ok(Some(chunk))) if chunk.len() <= limit - answer.body.len() => {
-                answer.body.extend_from_slice(&chunk);
-                continue;
-            }
-            Ok(Ok(None)) => None,
-            Ok(Ok(Some(_))) => Some(format!("it is longer than the limit of {} KiB", limit / 1024)),
-            Ok(Err(error)) => Some(format!("it ended early: {}", error::reason(error))),
-            Err(_) => Some("it did not end in time".to_owned()),
-        };
-        return answer;
-    }
+/// Whether a URL of the same origin is below the base URL. Dots that a server may decode do not lead out of it.
+fn is_below(base: &Url, target: &Url) -> bool {
+    let rest = target.path().strip_prefix(base.path().trim_end_matches('/'));
+    let decoded: Vec<u8> = percent_decode_str(target.path()).collect();
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && decoded.split(|byte| matches!(byte, b'/' | b'\\')).all(|segment| segment != b"..")
 }

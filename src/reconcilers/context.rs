@@ -11,6 +11,7 @@ use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use crate::osb::AllowedAddresses;
 use crate::reconcilers::broker_access::connections::{BrokerName, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub relist_interval: Duration,
     /// Timeout of a request to a broker.
     pub broker_timeout: Duration,
+    /// Where namespaced brokers may be.
+    pub broker_addresses: Arc<AllowedAddresses>,
 }
 
 /// What all reconcilers share. None of its parts depends on the whole.
@@ -93,6 +96,7 @@ impl Context {
             fence.clone(),
             Arc::clone(&metrics),
             settings.broker_timeout,
+            Arc::clone(&settings.broker_addresses),
         );
         Self {
             brokers,

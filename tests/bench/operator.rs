@@ -43,6 +43,7 @@ impl Operator {
             .env("KUBECONFIG", kubeconfig)
             .env("POD_NAMESPACE", NAMESPACE)
             .env("POD_NAME", "operator")
+            .env("BROKER_ADDRESSES", "127.0.0.0/8")
             .stdout(Stdio::null())
             .stderr(log);
         let operator = Self { address, child: command.spawn().unwrap() };

@@ -204,6 +204,29 @@ async fn a_broker_that_cannot_be_reached_keeps_its_classes_and_is_tried_again() 
     assert_eq!(published(&env).await, before);
 }
 
+/// Its author is a tenant. The operator of the tests allows the loopback network.
+#[tokio::test]
+async fn a_namespaced_broker_may_not_be_at_a_special_address() {
+    let env = env().await;
+    let before = published(&env).await;
+    for (url, what) in [
+        ("http://169.254.169.254/latest", "a link-local address"),
+        ("http://2852039166", "a link-local address"),
+        ("http://[::ffff:169.254.169.254]", "a link-local address"),
+        ("http://0.0.0.0:8080", "an unspecified address"),
+        ("http://10.0.0.1", "an address"),
+    ] {
+        env.patch(BROKER, "broker", json!({"spec": {"url": url}})).await.unwrap();
+        let says = "Ready=False ErrorFetchingCatalog";
+        let why =
+            format!("is not allowed: its host has {what} that the setting brokerAddresses does not allow");
+        env.until(BROKER, "broker", |broker| has_entry(broker, says, &why)).await;
+        env.patch(BROKER, "broker", json!({"spec": {"url": env.broker.url}})).await.unwrap();
+        env.until_ready(BROKER, "broker").await;
+    }
+    assert_eq!(published(&env).await, before);
+}
+
 #[tokio::test]
 async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
     let env = env().await;
@@ -212,7 +235,10 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
     let huge = format!("{{\"services\": [], \"filling\": \"{}\"}}", "x".repeat(TWENTY_MEGABYTES));
     for (fault, complaint) in [
         (Fault::Answer(200, html.to_owned()), "status 200, but the response is malformed: "),
-        (Fault::Answer(502, html.to_owned()), "answered with status 502: Sign in Sign in to go on"),
+        (
+            Fault::Answer(502, html.to_owned()),
+            "answered with status 502: the body is not an error as Open Service",
+        ),
         (Fault::Answer(200, "{\"services\": [".to_owned()), "status 200, but the response is malformed: "),
         (answer(200, &json!({"services": null})), "status 200, but the response is malformed: "),
         (answer(200, &json!({})), "status 200, but the response is malformed: "),

@@ -76,7 +76,8 @@ fn every_value_has_its_effect() {
         "--listen=0.0.0.0:8080",
         "--log-format=json",
         "--broker-relist-interval=24h",
-        "--osb-api-request-timeout=60s"
+        "--osb-api-request-timeout=60s",
+        "--broker-addresses=0.0.0.0/0,::/0"
     ]);
     assert_eq!(container["args"], arguments);
     assert_eq!(only(&default, "Service")["metadata"]["annotations"], Value::Null);
@@ -89,7 +90,8 @@ fn every_value_has_its_effect() {
     let values = json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
-        "osbApiRequestTimeout": "5s", "logLevel": "debug", "prometheusScrape": true,
+        "osbApiRequestTimeout": "5s", "brokerAddresses": ["10.0.0.0/8", "*.example.com"], "logLevel": "debug",
+        "prometheusScrape": true,
         "networkPolicy": {
             "enabled": true, "ingressFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}],
         },
@@ -116,6 +118,7 @@ fn every_value_has_its_effect() {
         "clusterID": flag(container, "--cluster-id"),
         "brokerRelistInterval": flag(container, "--broker-relist-interval"),
         "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
+        "brokerAddresses": flag(container, "--broker-addresses").split(',').collect::<Vec<_>>(),
         "logLevel": variable(container, "RUST_LOG")["value"],
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
         "networkPolicy": {

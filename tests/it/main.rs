@@ -23,6 +23,7 @@ mod cluster;
 mod corrupt_answers;
 mod crash;
 mod docs;
+mod echoes;
 mod examples;
 mod free_port;
 mod generated;

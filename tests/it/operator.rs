@@ -13,6 +13,9 @@ use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
 use crate::scripted::env;
 
+/// Where the brokers of the tests are.
+const BROKER_ADDRESSES: &str = "127.0.0.0/8";
+
 /// A running operator. Dropping it kills the process (`kill -9`).
 pub struct Operator {
     /// The address of its probes and metrics.
@@ -49,6 +52,7 @@ impl Operator {
             .env("KUBECONFIG", cluster.kubeconfig(kubeconfig))
             .env("POD_NAMESPACE", NAMESPACE)
             .env("POD_NAME", pod)
+            .env("BROKER_ADDRESSES", BROKER_ADDRESSES)
             .env(
                 "RUST_LOG",
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()),

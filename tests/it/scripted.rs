@@ -3,6 +3,7 @@
 //!
 //! Each test has its own. When it is dropped, a request of the operator that broke the specification fails the test.
 
+mod echo;
 mod env;
 mod fault;
 mod isolated;
@@ -28,6 +29,7 @@ use crate::killpoint::Killpoint;
 use crate::server::Server;
 use crate::wire::{CORRUPT, Wire};
 
+use echo::Echo;
 pub use env::{
     BINDING, INSTANCE, TestEnv, assert_in_step, condition, env, json_secret, reference, secret_parameters,
     versions,
@@ -51,6 +53,7 @@ struct State {
     catalog: Value,
     authorization: Option<String>,
     truth: Truth,
+    echo: Option<Echo>,
     script: HashMap<Endpoint, VecDeque<(When, Fault)>>,
     requests: Vec<Request>,
     at_work: BTreeMap<String, usize>,
@@ -69,6 +72,7 @@ impl Broker {
             catalog,
             authorization: None,
             truth: Truth::default(),
+            echo: None,
             script: HashMap::new(),
             requests: Vec::new(),
             at_work: BTreeMap::new(),
@@ -104,6 +108,11 @@ impl Broker {
     /// Sets the `metadata` of new bindings; `null` for none.
     pub fn lifetime(&self, metadata: Value) {
         self.lock().truth.metadata = metadata;
+    }
+
+    /// From now on every answer repeats the secrets that it knows.
+    pub fn echo(&self) {
+        self.lock().echo = Some(Echo::default());
     }
 
     /// From now on no asynchronous operation ends.
@@ -236,6 +245,12 @@ async fn serve(state: &Mutex<State>, request: Request) -> Response {
             let answer = (when == When::After).then(act);
             match fault {
                 Fault::Answer(status, body) => respond(status, body),
+                Fault::Echo(status) => {
+                    let mut state = lock();
+                    let credentials = state.credentials(&request);
+                    let text = state.echo.get_or_insert_default().text(&request, &credentials);
+                    respond(status, json!({"error": text, "description": text}).to_string())
+                }
                 Fault::Later(status, seconds) => {
                     let mut response = respond(status, json!({}).to_string());
                     response.headers_mut().insert("Retry-After", seconds.into());
@@ -259,7 +274,11 @@ impl State {
     fn receive(&mut self, request: &Request) -> Option<(When, Fault)> {
         if self.authorization.as_deref().is_some_and(|wanted| request.header("Authorization") != Some(wanted))
         {
-            return Some((When::Before, refusal(401, "wrong credentials")));
+            let mut body = json!({"description": "wrong credentials"});
+            if let Some(echo) = &mut self.echo {
+                body["description"] = echo.text(request, &Value::Null).into();
+            }
+            return Some((When::Before, answer(401, &body)));
         }
         self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         self.requests.push(request.clone());
@@ -267,11 +286,22 @@ impl State {
     }
 
     fn answer(&mut self, request: &Request) -> Response {
-        let (status, body) = match request.endpoint {
+        let credentials = self.credentials(request);
+        let mut answer = match request.endpoint {
             Endpoint::Catalog => (200, self.catalog.clone()),
             _ => self.truth.answer(request),
         };
-        respond(status, body.to_string())
+        if let Some(echo) = &mut self.echo {
+            echo.fill(request, &credentials, &mut answer);
+        }
+        respond(answer.0, answer.1.to_string())
+    }
+
+    /// The credentials of the binding that a request is about.
+    fn credentials(&self, request: &Request) -> Value {
+        let instance = self.truth.instances.get(&request.instance);
+        let binding = instance.and_then(|instance| instance.bindings.get(&request.binding));
+        binding.map(|binding| binding.credentials.clone()).unwrap_or_default()
     }
 }
 

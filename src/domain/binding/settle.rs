@@ -25,8 +25,9 @@ use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::{self, Removal};
 use crate::domain::progress::{Execution, HasProgress as _};
-use crate::domain::step::not_called;
+use crate::domain::step::{not_called, stored};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
+use crate::osb::Screened;
 
 /// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceBindingStatus> {
@@ -141,6 +142,11 @@ impl<'a> Settlement<'a> {
         self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
+    fn report_progress(&mut self, reason: &'static str, message: &str) {
+        let type_ = self.condition_of_operation();
+        self.state.progress().report_progress(type_, reason, message, &self.observed.now);
+    }
+
     /// Has the shell record an event, once the status is written.
     fn record_event(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));
@@ -174,12 +180,14 @@ impl<'a> Settlement<'a> {
     }
 
     /// The broker accepted the operation (202): it is polled from now on.
-    fn accepted(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
+    fn accepted(&mut self, operation: Option<Screened>, reason: &'static str, message: &str) {
+        let (operation, remark) = stored("operation", operation);
+        let message = format!("{message}{remark}");
         let maximum = self.observed.offering.maximum_polling_duration;
         self.state.phase.set_execution(Execution::Polled(operation));
         self.state.progress().poll(&self.observed.now, maximum);
-        self.report(self.condition_of_operation(), Status::False, reason, message);
-        self.record_event(false, reason, message);
+        self.report(self.condition_of_operation(), Status::False, reason, &message);
+        self.record_event(false, reason, &message);
         self.next_poll = Some(schedule::poll(&self.observed.now, None, None));
     }
 

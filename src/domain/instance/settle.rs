@@ -18,8 +18,9 @@ use crate::crd::operation::{Orphan, RemovalStatus};
 use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::Removal;
 use crate::domain::progress::{Execution, HasProgress as _};
-use crate::domain::step::not_called;
+use crate::domain::step::{not_called, stored};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
+use crate::osb::Screened;
 
 /// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceInstanceStatus> {
@@ -133,6 +134,10 @@ impl<'a> Settlement<'a> {
         self.state.progress().report(type_, status, reason, message, &self.observed.now);
     }
 
+    fn report_progress(&mut self, type_: &str, reason: &'static str, message: &str) {
+        self.state.progress().report_progress(type_, reason, message, &self.observed.now);
+    }
+
     /// Has the shell record an event.
     fn record_event(&mut self, warning: bool, reason: &'static str, message: &str) {
         self.note = Some(Note::new(warning, reason, message));
@@ -175,12 +180,24 @@ impl<'a> Settlement<'a> {
     }
 
     /// The broker accepted the operation (202): it is polled from now on.
-    fn accepted(&mut self, operation: Option<String>, reason: &'static str, message: &str) {
+    fn accepted(&mut self, operation: Option<Screened>, reason: &'static str, message: &str) {
+        let (operation, remark) = stored("operation", operation);
+        let message = format!("{message}{remark}");
         self.state.phase.set_execution(Execution::Polled(operation));
         self.state.progress().poll(&self.observed.now, self.call.maximum_polling_duration);
-        self.report(self.condition_of_operation(), Status::False, reason, message);
-        self.record_event(false, reason, message);
+        self.report(self.condition_of_operation(), Status::False, reason, &message);
+        self.record_event(false, reason, &message);
         self.next_poll = Some(schedule::poll(&self.observed.now, None, None));
+    }
+
+    /// Stores the web page of the instance, if the broker has named one. Returns what to add to the message.
+    fn store_dashboard(&mut self, dashboard_url: Option<Screened>) -> String {
+        let is_named = dashboard_url.is_some();
+        let (url, remark) = stored("dashboard_url", dashboard_url);
+        if is_named {
+            self.state.record.dashboard_url = url;
+        }
+        remark
     }
 
     /// Counts a failure of the current operation, and has it requested again; returns the time of the next attempt.

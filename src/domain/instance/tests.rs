@@ -1,6 +1,7 @@
 //! Tables of single steps. The simulation of the reconcilers tests whole lifecycles, with faults at every step.
 
 mod outage;
+mod texts;
 
 use serde_json::json;
 

@@ -192,3 +192,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_secrets_are_what_is_not_shown() {
+    let from =
+        [secret("one", r#"{"db": {"user": "jane", "port": 5432, "tls": true}, "hosts": ["a", null]}"#)];
+    let class = map(&json!({"db": {"size": "big"}, "region": "eu"}));
+    let own = map(&json!({"name": "mine"}));
+    let merged = merge([Some(&class), None], Some(&own), &from).unwrap();
+    let texts = |secrets: Vec<Vec<u8>>| -> Vec<String> {
+        secrets.into_iter().map(|secret| String::from_utf8(secret).unwrap()).collect()
+    };
+    // The default that is merged into the Secret's object is not shown either.
+    assert_eq!(texts(merged.secrets()), ["5432", "big", "jane", "a"]);
+    let whole = from[0].1.clone();
+    assert_eq!(texts(secrets_of(&from)), [std::str::from_utf8(&whole).unwrap(), "5432", "jane", "a"]);
+    assert_eq!(texts(secrets_of(&[secret("two", "no JSON")])), ["no JSON"]);
+}

@@ -40,6 +40,11 @@ impl Rejections {
         &self.described
     }
 
+    /// The first ones, to change their texts.
+    pub(super) fn described_mut(&mut self) -> &mut [Rejected] {
+        &mut self.described
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.count

@@ -3,6 +3,8 @@ use super::*;
 fn config(url: &str) -> Config {
     Config {
         url: url.to_owned(),
+        chosen_by: ChosenBy::Administrator,
+        allowed_addresses: Arc::default(),
         authentication: Authentication::None,
         ca_bundle: None,
         insecure_skip_tls_verify: false,

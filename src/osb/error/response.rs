@@ -32,4 +32,15 @@ impl ErrorResponse {
     pub const REQUIRES_APP: &str = "RequiresApp";
     /// Status 422: the request's `maintenance_info.version` differs from that in the broker's catalog.
     pub const MAINTENANCE_INFO_CONFLICT: &str = "MaintenanceInfoConflict";
+
+    /// Whether the specification defines this error code.
+    pub(super) fn is_specified(code: &str) -> bool {
+        let codes = [
+            Self::ASYNC_REQUIRED,
+            Self::CONCURRENCY_ERROR,
+            Self::REQUIRES_APP,
+            Self::MAINTENANCE_INFO_CONFLICT,
+        ];
+        codes.contains(&code)
+    }
 }

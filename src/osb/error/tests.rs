@@ -1,7 +1,43 @@
 use super::*;
 
 fn refusal(status: u16, body: &str) -> Error {
-    Error::refusal(status, None, body.as_bytes())
+    refusal_of(status, None, body.as_bytes())
+}
+
+fn refusal_of(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Error {
+    refusal_for(ChosenBy::Administrator, None, status, retry_after, body)
+}
+
+fn refusal_for(
+    chosen_by: ChosenBy,
+    content_type: Option<&str>,
+    status: u16,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> Error {
+    let screen = Screen { redactor: Redactor::new(["hunter2-hunter2"]), chosen_by };
+    Error::refusal(&Refusal { status, retry_after, content_type, body }, &screen)
+}
+
+/// Fails with the excerpt that an administrator is shown.
+#[test]
+fn a_tenant_is_shown_the_errors_of_brokers_only() {
+    let withheld = "the body is not an error as Open Service Broker API specifies it, and is not shown";
+    for (body, expected) in [
+        (r#"{"error": "Busy", "description": "d"}"#, Some("d")),
+        (r#"{"Description": "d"}"#, Some("d")),
+        (r#"{"error": "Busy"}"#, None),
+        (r#"{"kind": "Status", "message": "system:anonymous"}"#, Some(withheld)),
+        (r#"{"description": {"secret": 1}}"#, Some(withheld)),
+        ("<html>intranet</html>", Some(withheld)),
+        ("", None),
+        (" {} ", None),
+    ] {
+        let error = refusal_for(ChosenBy::Tenant, None, 403, None, body.as_bytes());
+        assert_eq!(error.description(), expected, "{body}");
+    }
+    let error = refusal_for(ChosenBy::Tenant, Some("text/html"), 403, None, b"<p>");
+    assert_eq!(error.description().unwrap(), format!("{withheld} (content type text/html)"));
 }
 
 #[test]
@@ -89,7 +125,7 @@ fn bodies_of_every_kind_become_a_sentence() {
             format!("the broker answered with status {status}{expected}")
         );
     }
-    let error = Error::refusal(500, None, b"\xff\xfe ok");
+    let error = refusal_of(500, None, b"\xff\xfe ok");
     assert_eq!(error.description(), Some("\u{fffd}\u{fffd} ok"));
 }
 
@@ -116,17 +152,48 @@ fn long_texts_are_cut_between_characters() {
     assert_eq!(refusal(400, &long).description().unwrap(), format!("{}…", "ä".repeat(200)));
 }
 
+/// Fails with the texts cut before they are redacted.
+#[test]
+fn the_credentials_are_not_repeated() {
+    let before = "x".repeat(MAX_DESCRIPTION_CHARS - 4);
+    for (body, expected) in [
+        (r#"{"error": "hunter2-hunter2", "description": "d"}"#.to_owned(), " <redacted>: d".to_owned()),
+        (r#"{"description": "no hunter2\u002dhunter2"}"#.to_owned(), ": no <redacted>".to_owned()),
+        (format!(r#"{{"description": "{before}hunter2-hunter2"}}"#), format!(": {before}<red…")),
+        ("no hunter2-hunter2".to_owned(), ": no <redacted>".to_owned()),
+        ("<p>hunter2-hunter2</p><p>no</p>".to_owned(), ": no".to_owned()),
+        (
+            r#"["hunter2\-hunter2 hunter2-hunter2"]"#.to_owned(),
+            r#": ["hunter2\-hunter2 <redacted>"]"#.to_owned(),
+        ),
+    ] {
+        assert_eq!(refusal(400, &body).to_string(), format!("the broker answered with status 400{expected}"));
+    }
+}
+
+/// The codes of the specification decide what happens next.
+#[test]
+fn other_secrets_are_redacted_later() {
+    let error =
+        |code: &str| refusal(422, &format!(r#"{{"error": "{code}", "description": "no parameter-1"}}"#));
+    let redacted = error("parameter-1").redacted(&Redactor::new(["parameter-1"]));
+    assert_eq!(redacted.to_string(), "the broker answered with status 422 <redacted>: no <redacted>");
+    let unknown = error("ConcurrencyError").redacted(&Redactor::of_unknown());
+    assert!(unknown.is_concurrency_error());
+    assert_eq!(unknown.description(), Some("<redacted>"));
+}
+
 #[test]
 fn flags_and_delays_are_kept() {
     let delay = Some(Duration::from_secs(7));
     let body = br#"{"instance_usable": false, "update_repeatable": true, "description": "d"}"#;
-    let error = Error::refusal(500, delay, body);
+    let error = refusal_of(500, delay, body);
     assert_eq!(error.instance_usable(), Some(false));
     assert_eq!(error.update_repeatable(), Some(true));
     assert_eq!(error.retry_after(), delay);
     assert_eq!(error.description(), Some("d"));
 
-    let error = Error::refusal(500, None, br#"{"instance_usable": "no", "update_repeatable": null}"#);
+    let error = refusal_of(500, None, br#"{"instance_usable": "no", "update_repeatable": null}"#);
     assert_eq!((error.instance_usable(), error.update_repeatable(), error.retry_after()), (None, None, None));
     let error = Error::NoAnswer { reason: String::new() };
     assert_eq!((error.instance_usable(), error.status(), error.description()), (None, None, None));

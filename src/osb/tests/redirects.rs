@@ -90,6 +90,29 @@ async fn mutations_are_never_led_elsewhere() {
     }
 }
 
+/// Others may be responsible for what is beside the broker. Fails without `is_below`.
+#[tokio::test]
+async fn no_request_leaves_the_path_of_the_url() {
+    for (location, is_followed) in [
+        ("/broker/v2/catalog/", true),
+        ("/broker", true),
+        ("catalog2", true),
+        ("/brokers/v2/catalog", false),
+        ("/", false),
+        ("../../other", false),
+        ("/broker/%2e%2e/other", false),
+        ("/broker/..%2fother", false),
+        ("/broker/..%5cother", false),
+    ] {
+        let broker = Broker::answering([redirect(302, location), catalog()]).await;
+        let authentication = Authentication::Bearer { token: SecretString::from("t0ken") };
+        let url = format!("{}/broker/", broker.url);
+        let client = Client::new(&Config { authentication, ..config(&url) }).unwrap();
+        assert_eq!(client.catalog().await.is_ok(), is_followed, "{location}");
+        assert_eq!(broker.requests().len(), 1 + usize::from(is_followed), "{location}");
+    }
+}
+
 #[tokio::test]
 async fn other_3xx_lead_nowhere() {
     let cases = [

@@ -6,7 +6,10 @@ use proptest::{collection::vec, option::of, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{super::answer::Answer, *};
+use super::{
+    super::{answer::Answer, screen::Screen},
+    *,
+};
 use crate::raw_json::RawJson;
 
 /// Whether the value contains a `null` at any depth.
@@ -304,7 +307,8 @@ proptest! {
         let (status, reply) =
             if is_done { (201, Reply::Done(body)) } else { (202, Reply::InProgress { operation, body }) };
         let body = serde_json::to_vec(&written(&reply)).unwrap();
-        let answer = Answer { status, retry_after: None, body, defect: None };
+        let screen = Screen { redactor: Redactor::new(["secret"]), chosen_by: ChosenBy::Tenant };
+        let answer = Answer { status, retry_after: None, content_type: None, body, defect: None, screen };
         prop_assert_eq!(answer.reply(), Ok(reply));
     }
 }

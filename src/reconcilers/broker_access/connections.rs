@@ -16,7 +16,9 @@ use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::Failures;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::osb::{Authentication, Client, Config, DEFAULT_MAX_CATALOG_PLANS};
+use crate::osb::{
+    AllowedAddresses, Authentication, ChosenBy, Client, Config, DEFAULT_MAX_CATALOG_PLANS, Redactor,
+};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::{During as _, Error};
@@ -56,6 +58,11 @@ impl Connection {
     /// Remembers the failed fetches of the catalog in a row.
     pub fn set_failures(&self, failures: Option<Failures>) {
         *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = failures;
+    }
+
+    /// Knows the credentials for the broker.
+    pub fn redactor(&self) -> &Redactor {
+        self.client.redactor()
     }
 
     /// Makes a call for an object of this namespace, once it has a permit and this replica leads. [`Error::NotNow`] if
@@ -103,6 +110,8 @@ pub struct Connections {
     metrics: Arc<Metrics>,
     /// Timeout of a request to a broker.
     timeout: Duration,
+    /// Where namespaced brokers may be.
+    allowed_addresses: Arc<AllowedAddresses>,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
 }
 
@@ -115,8 +124,10 @@ impl Connections {
         fence: Fence,
         metrics: Arc<Metrics>,
         timeout: Duration,
+        allowed_addresses: Arc<AllowedAddresses>,
     ) -> Self {
-        Self { api, caches, queues, fence, metrics, timeout, known: Mutex::default() }
+        let known = Mutex::default();
+        Self { api, caches, queues, fence, metrics, timeout, allowed_addresses, known }
     }
 
     /// The connection to a broker, which is created if there is none yet.
@@ -171,6 +182,8 @@ impl Connections {
         let (metrics, BrokerName { name: label, namespace }) = (Arc::clone(&self.metrics), name.clone());
         let config = Config {
             url: spec.url.clone(),
+            chosen_by: if S::NAMESPACED { ChosenBy::Tenant } else { ChosenBy::Administrator },
+            allowed_addresses: Arc::clone(&self.allowed_addresses),
             authentication,
             ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,

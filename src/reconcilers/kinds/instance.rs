@@ -22,7 +22,7 @@ use crate::osb::{self, LastOperationQuery, PlanQuery};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::broker_access::origin::origin;
-use crate::reconcilers::broker_access::reply::outcome_of;
+use crate::reconcilers::broker_access::reply::{SecretValues, outcome_of, without_secrets};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
@@ -321,7 +321,19 @@ impl Execution<'_> {
         let cluster_id = &context.settings.cluster_id;
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
         let reply = connection.call(namespace, async |broker| self.send(broker, call, &origin).await);
-        Ok(reply.await?.unwrap_or_else(Outcome::Failed))
+        let outcome = reply.await?.unwrap_or_else(Outcome::Failed);
+        Ok(without_secrets(outcome, &connection, self.secrets(call)).await)
+    }
+
+    /// The values from Secrets that the broker may repeat: those of the request, or those of earlier ones.
+    async fn secrets(&self, call: &Call) -> SecretValues {
+        match (&call.verb, &self.snapshot.parameters) {
+            (Verb::Provision | Verb::Update { .. }, Ok(parameters)) => Some(parameters.secrets()),
+            _ => {
+                let (secrets, spec) = (&self.context.referenced_secrets, &self.instance.spec);
+                secrets.values(&self.snapshot.identity.namespace, &spec.parameters_from).await
+            }
+        }
     }
 
     async fn send(&self, broker: &osb::Client, call: &Call, origin: &Origin) -> BrokerReply<Outcome> {

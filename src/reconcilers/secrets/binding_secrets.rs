@@ -9,12 +9,14 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, ResourceExt as _};
 use tokio::sync::watch;
+use tracing::warn;
 
 use super::ownership::{self, SecretSlot, is_owned_by, owner};
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
 use crate::domain::credentials::digest;
+use crate::domain::parameters::secrets_of;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::{NamespacedName, namespace};
 use crate::reconcilers::kube_api::{KubeApi, exactly};
@@ -109,6 +111,21 @@ impl BindingSecrets {
         match deleted.during("deleting the Secret") {
             Err(error) if !error.is_not_found() => Err(error),
             Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The values in the binding's own Secret; `None` if there is none, or it cannot be read.
+    pub async fn values(&self, binding: &ServiceBinding) -> Option<Vec<Vec<u8>>> {
+        match self.slot(binding).await {
+            Ok(SecretSlot::Ours(secret)) => {
+                let entries = secret.data.unwrap_or_default().into_iter();
+                Some(secrets_of(&entries.map(|(key, value)| (key, value.0)).collect::<Vec<_>>()))
+            }
+            Ok(SecretSlot::Vacant | SecretSlot::Foreign) => None,
+            Err(error) => {
+                warn!(%error, "cannot read the Secret of the binding; the broker's text is not shown");
+                None
+            }
         }
     }
 

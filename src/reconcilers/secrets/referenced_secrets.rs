@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::crd::binding::SecretData;
 use crate::crd::reference::ParametersFromSource;
+use crate::domain::parameters::secrets_of;
 use crate::reconcilers::error::{During as _, Error, Explained};
 use crate::reconcilers::identity::NamespacedName;
 
@@ -97,6 +98,18 @@ impl ReferencedSecrets {
             values.push((format!("key {key:?} of Secret {name:?}"), value));
         }
         Ok(Ok(values))
+    }
+
+    /// The secret values to which `spec.parametersFrom` refers; `None` if they cannot be read.
+    pub async fn values(&self, namespace: &str, sources: &[ParametersFromSource]) -> Option<Vec<Vec<u8>>> {
+        match self.parameters(namespace, sources).await {
+            Ok(Ok(from)) => Some(secrets_of(&from)),
+            Ok(Err(_)) => None,
+            Err(error) => {
+                warn!(%error, "cannot read the Secrets in spec.parametersFrom; the broker's text is not shown");
+                None
+            }
+        }
     }
 
     fn watch(&self, (namespace, name): &NamespacedName) -> Watch {

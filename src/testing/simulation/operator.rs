@@ -167,6 +167,7 @@ impl Operator {
             cluster_id: "cluster".to_owned(),
             relist_interval: RELIST_INTERVAL,
             broker_timeout: Duration::from_mins(1),
+            broker_addresses: Arc::default(),
         };
         let (gatekeeper, fence) = Fence::closed();
         gatekeeper.open(Instant::now() + LEADERSHIP);

@@ -14,6 +14,8 @@ use crate::wire::Corruption;
 pub enum Fault {
     /// The broker answers this status and body instead.
     Answer(u16, String),
+    /// The broker answers this status, and repeats the secrets that it knows.
+    Echo(u16),
     /// The broker answers this status, with this `Retry-After` in seconds.
     Later(u16, u32),
     /// The connection is closed without an answer.

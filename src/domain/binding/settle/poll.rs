@@ -57,12 +57,7 @@ impl Settlement<'_> {
             "The broker {} did not report the state of the operation: {error}; polling continues",
             self.broker
         );
-        self.report(
-            self.condition_of_operation(),
-            Status::False,
-            reason::ERROR_POLLING_LAST_OPERATION,
-            &message,
-        );
+        self.report_progress(reason::ERROR_POLLING_LAST_OPERATION, &message);
         self.poll_later(error.retry_after());
     }
 
@@ -82,7 +77,7 @@ impl Settlement<'_> {
             Some(text) => format!("{message} ({text})"),
             None => message.to_owned(),
         };
-        self.report(self.condition_of_operation(), Status::False, reason, &message);
+        self.report_progress(reason, &message);
         self.poll_later(retry_after);
     }
 

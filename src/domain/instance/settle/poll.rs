@@ -58,7 +58,7 @@ impl Settlement<'_> {
             "The broker {} did not report the state of the operation: {error}; polling continues",
             self.call.broker
         );
-        self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
+        self.report_progress(type_, reason::ERROR_POLLING_LAST_OPERATION, &message);
         self.poll_later(error.retry_after());
     }
 
@@ -78,7 +78,7 @@ impl Settlement<'_> {
             Some(text) => format!("{message} ({text})"),
             None => message.to_owned(),
         };
-        self.report(self.condition_of_operation(), Status::False, reason, &message);
+        self.report_progress(self.condition_of_operation(), reason, &message);
         self.poll_later(retry_after);
     }
 

@@ -7,30 +7,29 @@ use crate::crd::operation::RemovalStatus;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
-use crate::osb;
+use crate::osb::{self, Screened};
 
 impl Settlement<'_> {
     pub(super) fn provision(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done { dashboard_url } => self.provisioned(dashboard_url),
             Outcome::InProgress { operation, dashboard_url } => {
-                self.state.record.dashboard_url = dashboard_url;
-                let message = "The instance is being provisioned asynchronously";
-                self.accepted(operation, reason::PROVISIONING, message);
+                self.state.record.dashboard_url = None;
+                let remark = self.store_dashboard(dashboard_url);
+                let message = format!("The instance is being provisioned asynchronously{remark}");
+                self.accepted(operation, reason::PROVISIONING, &message);
             }
             Outcome::Failed(error) => self.provision_failed(&error),
             Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
         }
     }
 
-    pub(super) fn provisioned(&mut self, dashboard_url: Option<String>) {
-        if dashboard_url.is_some() {
-            self.state.record.dashboard_url = dashboard_url;
-        }
+    pub(super) fn provisioned(&mut self, dashboard_url: Option<Screened>) {
+        let remark = self.store_dashboard(dashboard_url);
         self.state.record.provision_status = ProvisionStatus::Provisioned;
         self.confirmed();
-        let message = "The instance was provisioned successfully";
-        self.report(condition::READY, Status::True, reason::PROVISIONED_SUCCESSFULLY, message);
+        let message = format!("The instance was provisioned successfully{remark}");
+        self.report(condition::READY, Status::True, reason::PROVISIONED_SUCCESSFULLY, &message);
     }
 
     fn provision_failed(&mut self, error: &osb::Error) {

@@ -4,16 +4,16 @@ use super::Settlement;
 use crate::crd::condition::{self, Status};
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
+use crate::osb::Screened;
 
 impl Settlement<'_> {
     pub(super) fn update(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Done { dashboard_url } => self.updated(dashboard_url),
             Outcome::InProgress { operation, dashboard_url } => {
-                let record = &mut self.state.record;
-                record.dashboard_url = dashboard_url.or_else(|| record.dashboard_url.take());
-                let message = "The instance is being updated asynchronously";
-                self.accepted(operation, reason::UPDATING_INSTANCE, message);
+                let remark = self.store_dashboard(dashboard_url);
+                let message = format!("The instance is being updated asynchronously{remark}");
+                self.accepted(operation, reason::UPDATING_INSTANCE, &message);
             }
             Outcome::Failed(error) => {
                 let message = format!(
@@ -36,13 +36,11 @@ impl Settlement<'_> {
         }
     }
 
-    pub(super) fn updated(&mut self, dashboard_url: Option<String>) {
-        if dashboard_url.is_some() {
-            self.state.record.dashboard_url = dashboard_url;
-        }
+    pub(super) fn updated(&mut self, dashboard_url: Option<Screened>) {
+        let remark = self.store_dashboard(dashboard_url);
         self.confirmed();
-        let message = "The instance was updated successfully";
-        self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, message);
+        let message = format!("The instance was updated successfully{remark}");
+        self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, &message);
     }
 
     /// Takes `Ready` away if the broker reports that the instance is unusable (OSB, “Service Broker Errors”).

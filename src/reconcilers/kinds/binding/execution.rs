@@ -13,7 +13,7 @@ use crate::osb::{
 use crate::reconcilers::broker_access::call_gate::BrokerReply;
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::broker_access::origin::origin;
-use crate::reconcilers::broker_access::reply::outcome_of;
+use crate::reconcilers::broker_access::reply::{SecretValues, outcome_of, without_secrets};
 use crate::reconcilers::error::{Error, Explained};
 
 /// The reply to a call that may return credentials.
@@ -55,11 +55,30 @@ impl Execution<'_> {
         };
         let (cluster_id, name) = (&context.settings.cluster_id, &binding.spec.instance_ref.name);
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
-        match self.send(&connection, call, &origin).await? {
-            Err(error) => Ok(Outcome::Failed(error)),
-            Ok(Received::Outcome(outcome)) => Ok(outcome),
-            Ok(Received::Credentials(body)) => self.storage.store(*body, prepared).await,
-        }
+        let outcome = match self.send(&connection, call, &origin).await? {
+            Err(error) => Outcome::Failed(error),
+            Ok(Received::Outcome(outcome)) => outcome,
+            Ok(Received::Credentials(body)) => return self.storage.store(*body, prepared).await,
+        };
+        Ok(without_secrets(outcome, &connection, self.secrets(call)).await)
+    }
+
+    /// The secret values that the broker may repeat: the parameters that come from Secrets, and the credentials. Those
+    /// of a predecessor are not known any more.
+    async fn secrets(&self, call: &Call) -> SecretValues {
+        let Storage { context, binding, namespace, .. } = self.storage;
+        let status = binding.status.as_ref();
+        let is_bound = status.is_some_and(|status| status.external_properties.is_some());
+        let credentials = match &call.verb {
+            Verb::Mitigate | Verb::PollMitigation(_) if is_bound => return None,
+            _ if is_bound => context.binding_secrets.values(binding).await?,
+            _ => Vec::new(),
+        };
+        let parameters = match (&call.verb, self.parameters) {
+            (Verb::Bind, Ok(parameters)) => parameters.secrets(),
+            _ => context.referenced_secrets.values(namespace, &binding.spec.parameters_from).await?,
+        };
+        Some([credentials, parameters].concat())
     }
 
     async fn send(
@@ -124,9 +143,7 @@ impl Execution<'_> {
         let body = request::bind(call, origin, self.intent(), &parameters.unwrap_or_default());
         match broker.bind(&call.instance.id, &call.binding_id, &body, self.retrievable, identity).await? {
             Reply::Done(body) => Ok(Received::Credentials(Box::new(body))),
-            Reply::InProgress { operation, .. } => {
-                Ok(Received::Outcome(Outcome::InProgress { operation, dashboard_url: None }))
-            }
+            accepted @ Reply::InProgress { .. } => Ok(Received::Outcome(outcome_of(accepted, |_| None))),
         }
     }
 }
