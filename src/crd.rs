@@ -21,6 +21,7 @@
 //! - `binding`: the default of `secretName`; the label of bindings that inject
 //! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it
 //! - `referenced-secret`: the same for `parametersFrom` and `addKeysFrom`, and only Secrets of the object's namespace
+//! - `external-id`: only users with the verb `adopt` choose the id that the broker knows
 //! - `own-secret`, `system-namespace`: the operator writes and deletes only Secrets of bindings, and creates none in
 //!   system namespaces
 //! - `own-restart`: of workloads, the operator changes only the annotations that restart their pods

@@ -1,6 +1,7 @@
 //! Validation and defaulting in the API server: the validation rules of the CRDs, and the admission policies.
 
 mod auth_secret;
+mod external_id;
 mod fixed_plan;
 mod own_restart;
 mod own_secret;
