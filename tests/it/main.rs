@@ -24,6 +24,7 @@ mod corrupt_answers;
 mod crash;
 mod docs;
 mod examples;
+mod external_ids;
 mod free_port;
 mod generated;
 mod injection;
