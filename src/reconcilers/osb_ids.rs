@@ -45,19 +45,20 @@ impl<K: Kind + HasOsbIds> OsbIds<K> {
         Self { queue, index: Mutex::new(Index { held, claimed, waiting }) }
     }
 
-    /// Applies a change that the watch has delivered.
+    /// Applies a change that the watch has delivered. After an interruption it may deliver no deletion but only a new
+    /// object of the same name, so a changed UID means that the former object is gone.
     pub fn observe(&self, before: Option<&K>, object: &K, is_gone: bool) {
-        let released: Vec<Entry> =
+        let mut released: Vec<Entry> =
             before.map(entries).into_iter().flatten().map(|(entry, _)| entry).collect();
         let mut index = self.lock();
         for entry in &released {
             index.held.remove(entry);
         }
-        if is_gone {
-            let object = hash(uid(object));
-            index.claimed.retain(|(_, holder)| *holder != object);
-            index.waiting.retain(|(_, waiting), _| *waiting != object);
-        } else {
+        let former = before.or(is_gone.then_some(object));
+        if let Some(former) = former.filter(|former| is_gone || uid(*former) != uid(object)) {
+            released.extend(index.forget(hash(uid(former))));
+        }
+        if !is_gone {
             for (entry, standing) in entries(object) {
                 index.claimed.remove(&entry);
                 index.hold(entry, standing);
@@ -117,6 +118,14 @@ impl<K: Kind + HasOsbIds> OsbIds<K> {
 }
 
 impl<K: Kind> Index<K> {
+    /// Forgets an object that is gone; returns its claims.
+    fn forget(&mut self, uid: u128) -> Vec<Entry> {
+        self.waiting.retain(|(_, waiting), _| *waiting != uid);
+        let claims: Vec<Entry> = self.claimed.iter().copied().filter(|(_, holder)| *holder == uid).collect();
+        self.claimed.retain(|(_, holder)| *holder != uid);
+        claims
+    }
+
     /// An orphan may have the id of the current attempt as well: the firmer standing counts.
     fn hold(&mut self, entry: Entry, standing: Standing) {
         let held = self.held.entry(entry).or_insert(standing);
@@ -215,6 +224,26 @@ mod tests {
         ids.observe(Some(&written), &first, false);
         assert!(!ids.is_taken(&second));
         assert_eq!(requeued.next().now_or_never().flatten().unwrap().name, "second");
+    }
+
+    /// The watch may miss the intent, and even the deletion of the object that wrote it.
+    #[test]
+    fn a_claim_ends_with_its_object() {
+        for is_gone in [true, false] {
+            let (queue, mut requeued) = Queue::new();
+            let ids = OsbIds::new(queue);
+            let (first, second) = (instance("first", json!(null)), instance("second", json!(null)));
+            ids.observe(None, &first, false);
+            assert!(ids.claim(&first, &instance("any", requested()).status.unwrap()));
+            assert!(ids.is_taken(&second));
+            let mut next = first.clone();
+            if !is_gone {
+                next.metadata.uid = Some("a new object of the same name".to_owned());
+            }
+            ids.observe(Some(&first), &next, is_gone);
+            assert_eq!(requeued.next().now_or_never().flatten().unwrap().name, "second");
+            assert!(!ids.is_taken(&second));
+        }
     }
 
     /// The delayed write of a former leader can give two objects one id.
