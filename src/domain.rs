@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `instance`, `binding` | what is the next step, and what does the outcome of a call change? |
 //! | `progress` | what do their statuses share: intent, polling, retries, orphans, conditions? |
+//! | `osb_id` | which ids does an object have at its broker, and which would its next creation use? |
 //! | `orphan` | what does the outcome of an orphan's removal change? |
 //! | `verdict` | what does a failed call mean for the request? |
 //! | `schedule` | when is the next attempt, and when the next poll? |
@@ -44,6 +45,7 @@ pub mod instance;
 mod metadata;
 mod note;
 pub mod orphan;
+pub mod osb_id;
 mod outage;
 pub mod parameters;
 pub mod plan_reference;

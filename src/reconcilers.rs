@@ -17,6 +17,7 @@
 //! | `schemas` | do parameters match the schema of their plan? |
 //! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
+//! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
 //! | `fair_limiter`, `instance_locks` | which request gets the next permit; which calls exclude each other? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
@@ -61,6 +62,7 @@ mod kind_table;
 pub(crate) mod kinds;
 pub(crate) mod kube_api;
 mod lifecycle;
+mod osb_ids;
 mod queue;
 mod rollouts;
 mod schemas;

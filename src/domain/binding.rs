@@ -11,6 +11,7 @@
 //! | `desired` | what does the spec ask of the broker, and what blocks it? |
 //! | `rotate`, `rotate/due` | how are credentials rotated, and when? |
 //! | `orphans` | is the removal of an orphan requested, polled or waited for? |
+//! | `ids` | which ids does the binding have at its broker, and which would its next bind use? |
 //! | `settle`, and a file for each operation below it | which status follows from the outcome of a call? |
 //! | `revision` | would pods get something different? |
 //! | `pods`, `collision` | what do `RolledOut` and `Injected` say, and does an unbind wait for pods? |
@@ -38,6 +39,10 @@
 //!
 //! If the credentials cannot be written, what the broker created is of no use: it becomes an orphan. A bound binding
 //! takes care of its Secret first, then of its orphans, its predecessor, and its rotation.
+//!
+//! An id that the user has given (`spec.externalID`) is treated as for instances: nothing under it is deleted before
+//! the broker has confirmed it. If the broker has, but the credentials cannot be written, the binding stays, and the
+//! same request is repeated until they can.
 
 mod adopt;
 mod broker;
@@ -45,6 +50,7 @@ mod collision;
 mod converge;
 mod decision;
 mod desired;
+mod ids;
 mod orphans;
 mod pods;
 mod remove;
@@ -102,6 +108,9 @@ pub struct Observed<'a> {
     pub usage: Option<Usage>,
     /// What pods define themselves, or get from another binding, in the place of what this binding would inject.
     pub collisions: BTreeSet<String>,
+    /// Whether another object has the id that the next bind would use
+    /// ([`next_id`](super::osb_id::HasOsbIds::next_id)).
+    pub is_id_taken: bool,
     /// The outage of its broker, if calls are suspended.
     pub outage: Option<Outage>,
 }

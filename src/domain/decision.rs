@@ -166,6 +166,11 @@ impl<'a, O: Observed> Decision<'a, O> {
         }
     }
 
+    /// Ends with the removal of the finalizer; before that, with a write if the state differs from the stored status.
+    pub fn remove_finalizer(self) -> StepOf<O> {
+        self.once_written(Step::RemoveFinalizer)
+    }
+
     fn once_written(self, step: StepOf<O>) -> StepOf<O> {
         let status = self.state.into_status();
         if status == self.stored { step } else { Step::Write(Box::new(status)) }

@@ -9,6 +9,7 @@
 //! | `desired` | which properties should the instance have at its broker? |
 //! | `settle` and a file for each operation below it | what does the outcome of a call change? |
 //! | `orphans` | what is the next step of orphan mitigation? |
+//! | `ids` | which ids does the instance have at its broker, and which would its next provision use? |
 //! | `broker` | which broker does the instance depend on? |
 //!
 //! The steps, and what is written in each:
@@ -31,7 +32,13 @@
 //!
 //! - **Ids.** The id of attempt *n* is `UUIDv5(metadata.uid, n)`, where *n* is `status.abandonedAttempts`;
 //!   `spec.externalID` wins if it is set. The id is known without having been written, stays the same when an attempt
-//!   is repeated, and changes after an attempt was abandoned.
+//!   is repeated, and changes after an attempt was abandoned. An id that another object has is not used
+//!   (`domain::osb_id`).
+//! - **Given ids.** What exists under `spec.externalID` may belong to another cluster or user. So an attempt whose end
+//!   is uncertain is repeated under that id, and never made an orphan. The broker's success confirms it: from then on
+//!   it is the object's own, whether the broker created it (201) or had it already (200), and is deprovisioned with
+//!   the object. A deletion before that waits for the end of an asynchronous provision; if there is none to wait for,
+//!   the operator leaves at the broker what may be there, and says so (`LeftAtBroker`).
 //! - **Failures.** `verdict` says what the broker's failure means: refused; nothing happened; it may have happened,
 //!   so repeat the same request; it may have happened halfway, so it is an orphan; it exists already, so poll. The
 //!   table for broker authors is in `docs/broker-authors.md`.
@@ -52,6 +59,7 @@ mod broker;
 mod converge;
 mod decision;
 mod desired;
+mod ids;
 mod orphans;
 mod remove;
 mod settle;
@@ -97,6 +105,9 @@ pub struct Observed<'a> {
     pub next_poll: Option<Time>,
     /// Whether the intent in the status may have been executed already, because this reconcile did not write it.
     pub may_be_retry: bool,
+    /// Whether another object has the id that the next provision would use
+    /// ([`next_id`](super::osb_id::HasOsbIds::next_id)).
+    pub is_id_taken: bool,
     /// The outage of its broker, if the circuit is open.
     pub outage: Option<Outage>,
 }

@@ -134,6 +134,16 @@ impl Progress<'_> {
         next
     }
 
+    /// Whether an attempt of the current operation has failed, or its end is unknown.
+    pub fn has_failed(&self) -> bool {
+        self.operation.as_ref().is_some_and(|schedule| schedule.failures > 0)
+    }
+
+    /// Counts the attempt whose end is unknown, as another request takes its place.
+    pub fn replace_attempt(&mut self) {
+        self.operation.get_or_insert_default().failures += 1;
+    }
+
     /// Makes the next failure wait for the longest delay: the broker would give the same answer sooner.
     pub fn wait_longest(&mut self) {
         let schedule = self.operation.get_or_insert_default();

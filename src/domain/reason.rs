@@ -59,6 +59,10 @@ reasons! {
     STARTING_INSTANCE_ORPHAN_MITIGATION = "StartingInstanceOrphanMitigation";
     /// The broker did not delete the orphan; the operator retries.
     ORPHAN_MITIGATION_FAILED = "OrphanMitigationFailed";
+    /// Another object has the id at the broker.
+    EXTERNAL_ID_IN_USE = "ExternalIDInUse";
+    /// The object goes, and what the broker may have under its given id stays.
+    LEFT_AT_BROKER = "LeftAtBroker";
     /// The parameters are unusable: a source is missing, or they do not fit the schema.
     ERROR_WITH_PARAMETERS = "ErrorWithParameters";
     /// The broker rejected the provision request.

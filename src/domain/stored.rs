@@ -134,6 +134,7 @@ impl Catalog {
             bindings: &case.known.bindings,
             next_poll: None,
             may_be_retry: true,
+            is_id_taken: false,
             outage: None,
         }
     }
@@ -162,6 +163,7 @@ fn observe_binding<'a>(
         secret: known.secret.clone(),
         next_poll: None,
         may_be_retry: true,
+        is_id_taken: false,
         usage: known.pods.as_ref().map(|pods| Usage {
             oldest: pods.oldest,
             of: pods.of,

@@ -19,10 +19,26 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict if the same request was, or may have been, sent before. The broker may have executed the earlier
-    /// one, whatever it answers to this one.
+    /// The verdict on a creation. `may_be_retry`: the same request was, or may have been, sent before. `is_given`: its
+    /// id is `spec.externalID`.
     #[must_use]
-    pub fn after_attempts(self, may_be_retry: bool) -> Self {
+    pub fn of_attempt(self, may_be_retry: bool, is_given: bool) -> Self {
+        if is_given { self.with_given_id(may_be_retry) } else { self.after_attempts(may_be_retry) }
+    }
+
+    /// What exists under a given id may belong to another cluster or user, and then a deletion would destroy it. So the
+    /// id of an attempt with an uncertain end is not deleted: the same request again tells how it ended, and nothing
+    /// makes a new id necessary. A refusal is final: a broker that has what was requested answers 200.
+    fn with_given_id(self, may_be_retry: bool) -> Self {
+        match self {
+            Self::Orphan => Self::Repeat,
+            Self::Retry if may_be_retry => Self::Repeat,
+            Self::Refused | Self::Retry | Self::Repeat | Self::Poll => self,
+        }
+    }
+
+    /// The broker may have executed the earlier request, whatever it answers to this one.
+    fn after_attempts(self, may_be_retry: bool) -> Self {
         match self {
             Self::Refused if may_be_retry => Self::Orphan,
             Self::Retry if may_be_retry => Self::Repeat,

@@ -19,6 +19,7 @@ use crate::reconcilers::collisions::Collisions;
 use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::instance_locks::InstanceLocks;
 use crate::reconcilers::kube_api::KubeApi;
+use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queues;
 use crate::reconcilers::schemas;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
@@ -72,6 +73,10 @@ pub struct Context {
     pub rejected_by_schema: ByUid<ObjectRef<ServiceBinding>>,
     /// How far the credentials of a binding are rolled out to pods.
     pub usages: ByUid<Usage>,
+    /// Which instance has which id at its broker.
+    pub instance_ids: OsbIds<ServiceInstance>,
+    /// Which binding has which id at its broker.
+    pub binding_ids: OsbIds<ServiceBinding>,
     /// Exclude concurrent calls that change the same instance.
     pub instance_locks: InstanceLocks,
     /// Limits how many schemas are applied at once.
@@ -109,6 +114,8 @@ impl Context {
             waiting_for_catalog: ByUid::default(),
             rejected_by_schema: ByUid::default(),
             usages: ByUid::default(),
+            instance_ids: OsbIds::new(queues.instances.clone()),
+            binding_ids: OsbIds::new(queues.bindings.clone()),
             instance_locks: InstanceLocks::default(),
             schema_limit: FairLimiter::new(schemas::MAX_CONCURRENT),
             settings,

@@ -68,6 +68,9 @@ pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send
         may_be_retry: bool,
     ) -> Step<Self::Status, Self::Call>;
 
+    /// Claims the ids at the broker that a status adds, before it is written; false if another object has one of them.
+    fn claim_ids(&self, context: &Context, status: &Self::Status) -> bool;
+
     /// Whether a call may change something at the broker; a poll or a fetch does not.
     fn is_mutating(call: &Self::Call) -> bool;
 
@@ -149,6 +152,10 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
                 let patch = json!({"metadata": {"labels": {label: "true"}}});
                 object = context.api.patch(&object, patch, "labelling the object").await?;
                 is_live = true;
+            }
+            // Another object has claimed the id since it was observed.
+            Step::Write(status) if !object.claim_ids(context, &status) => {
+                return Ok(Action::requeue(RETRY_BUSY_AFTER));
             }
             Step::Write(status) => {
                 record_change(context, &object, &status).await;

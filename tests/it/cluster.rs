@@ -198,15 +198,19 @@ impl Cluster {
     /// The API server takes up to a second to apply new policies, and may apply some before others. So this tries each
     /// of them.
     pub fn until_policies_are_in_force(&self) {
-        let [probe, probing] =
-            [("probe.yaml", include_str!("probe.yaml")), ("probing.yaml", include_str!("probing.yaml"))].map(
-                |(name, content)| {
-                    let path = directory().join(name);
-                    std::fs::write(&path, content).unwrap();
-                    path.to_str().unwrap().to_owned()
-                },
-            );
-        let (probe, probing) = (probe.as_str(), probing.as_str());
+        let [probe, probing, as_user] = [
+            ("probe.yaml", include_str!("probe.yaml")),
+            ("probing.yaml", include_str!("probing.yaml")),
+            ("probing-as-user.yaml", include_str!("probing-as-user.yaml")),
+        ]
+        .map(|(name, content)| {
+            let path = directory().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        });
+        let (probe, probing, as_user) = (probe.as_str(), probing.as_str(), as_user.as_str());
+        let user = "--as=system:serviceaccount:default:probe";
+        let operator = &format!("--as=system:serviceaccount:{NAMESPACE}:service-catalog");
         until("all admission policies are in force", || {
             let _ = self.kubectl(&["delete", "--wait=false", "--ignore-not-found", "-f", probe]);
             let _ = self.kubectl(&["create", "-f", probe]);
@@ -223,12 +227,15 @@ impl Cluster {
                 "patch",
                 "clusterservicebroker",
                 "probe",
-                "--as=system:serviceaccount:default:probe",
+                user,
                 "--type=merge",
                 "-p",
                 r#"{"spec": {"url": "http://elsewhere"}}"#,
                 "--dry-run=server",
             ]);
+            let refused = text(&self.kubectl(&["create", "--dry-run=server", user, "-f", as_user]));
+            let secret = ["create", "secret", "generic", "probe", "--dry-run=server", operator];
+            let secret = text(&self.kubectl(&secret));
             let _ = self.kubectl(&[
                 "patch",
                 "-f",
@@ -243,9 +250,12 @@ impl Cluster {
                 && seen.contains("\"updateRequests\": 1")
                 && !seen.contains("forged")
                 && text(&forged).contains("is not allowed to get Secret")
+                && refused.contains("is not allowed to set spec.externalID")
+                && refused.contains("which spec.parametersFrom references")
+                && secret.contains("the operator may create, change and delete only Secrets")
                 && tried.contains("references a ServiceInstance that is being deleted")
                 && tried.contains("\"osb-");
-            if in_force { Ok(()) } else { Err(seen + &tried + &text(&forged)) }
+            if in_force { Ok(()) } else { Err(seen + &tried + &text(&forged) + &refused + &secret) }
         });
         let _ = self.kubectl(&["delete", "--ignore-not-found", "-f", probe]);
     }

@@ -25,6 +25,7 @@ mod crash;
 mod docs;
 mod echoes;
 mod examples;
+mod external_ids;
 mod free_port;
 mod generated;
 mod injection;

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use super::decision::Decision;
 use super::desired::{desired, fingerprint};
+use super::ids::{is_given, next_id};
 use super::revision::revise;
 use super::state::Phase;
 use super::{Step, Verb, cannot_address_broker, orphans, pods, poll, rotate, settle};
@@ -13,8 +14,9 @@ use crate::crd::condition::{self, Status};
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::Observed as _;
-use crate::domain::metadata::{annotation, attempt_id};
-use crate::domain::progress::Execution;
+use crate::domain::metadata::annotation;
+use crate::domain::osb_id;
+use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
 use crate::domain::schema::Purpose;
 
@@ -100,15 +102,34 @@ fn bind(decision: Decision<'_>) -> Step {
         ControlFlow::Continue(permitted) => permitted,
         ControlFlow::Break(step) => return step,
     };
+    let is_first = matches!(decision.state.phase, Phase::Binding { .. });
     if decision.state.phase.request().map(fingerprint) != Some(fingerprint(&desired)) {
+        if is_first && is_given(decision.observed.binding, &decision.state.record) {
+            return create(decision);
+        }
         let why = "the request changed while the outcome of the previous one was unknown";
         settle::mitigate(&mut decision.state, decision.observed, why, None);
         return decision.write();
     }
     match decision.next_attempt() {
         Some(next) => decision.wait(Some(next)),
+        None if is_first && decision.observed.is_id_taken => id_is_taken(decision),
         None => decision.call_broker(Verb::Bind),
     }
+}
+
+/// Another object has the id of the next bind. An id that the operator has derived is skipped, so that nobody can block
+/// a binding by giving its next id to another one. It does not become an orphan: it is the other object's.
+fn id_is_taken(mut decision: Decision<'_>) -> Step {
+    let observed = decision.observed;
+    if next_id(observed.binding, &decision.state.record) != observed.binding.spec.external_id {
+        decision.state.phase.withdraw();
+        decision.state.record.unbind_status = RemovalStatus::NotRequired;
+        decision.state.record.abandoned_attempts += 1;
+        return decision.write();
+    }
+    decision.block(reason::EXTERNAL_ID_IN_USE, &osb_id::in_use("ServiceBinding"));
+    decision.wait(None)
 }
 
 /// Writes the intent to bind, under a new id.
@@ -130,22 +151,21 @@ fn create(decision: Decision<'_>) -> Step {
     if let Some(next) = decision.next_attempt() {
         return decision.wait(Some(next));
     }
+    if observed.is_id_taken {
+        return id_is_taken(decision);
+    }
     if !observed.validated {
         return Step::Validate(Purpose::Bind);
     }
     let meta = &observed.binding.metadata;
-    let external_id = &observed.binding.spec.external_id;
     let record = &mut decision.state.record;
-    // After a rotation the broker may still know `spec.externalID` as a predecessor.
-    let was_rotated = !record.binding_id.is_empty() && record.binding_id != *external_id;
-    record.binding_id = if external_id.is_empty() || was_rotated {
-        attempt_id(meta, record.abandoned_attempts)
-    } else {
-        external_id.clone()
-    };
+    record.binding_id = next_id(observed.binding, record);
     record.rotation_request = annotation(meta, ANNOTATION_ROTATE).unwrap_or_default().to_owned();
     record.unbind_status = RemovalStatus::Required;
     record.refused.clear();
+    if matches!(decision.state.phase, Phase::Binding { .. }) {
+        decision.state.progress().replace_attempt();
+    }
     decision.state.phase = Phase::Binding { request: desired, execution: Execution::Requested };
     let message = "Binding request for ServiceBinding in-flight to Broker";
     decision.begin(condition::READY, reason::BINDING_REQUEST_IN_FLIGHT, message)

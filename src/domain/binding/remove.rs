@@ -1,9 +1,10 @@
 //! A binding that is being deleted: what is removed at the broker, in which order, and when does the finalizer go?
 
 use super::decision::Decision;
+use super::ids::is_given;
 use super::state::{Phase, may_exist};
 use super::{Step, Verb, cannot_address_broker, orphans, pods, poll, rotate};
-use crate::crd::condition;
+use crate::crd::condition::{self, Status};
 use crate::domain::progress::Execution;
 use crate::domain::reason;
 
@@ -39,7 +40,29 @@ pub(super) fn remove(mut decision: Decision<'_>) -> Step {
     if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);
     }
+    if let Phase::Binding { execution, .. } = decision.state.phase.clone()
+        && is_given(decision.observed.binding, &decision.state.record)
+    {
+        return match execution {
+            Execution::Polled(operation) => poll(decision, operation),
+            Execution::Requested => leave(decision),
+        };
+    }
     unbind(decision)
+}
+
+/// Removes the finalizer without a call: the broker has not confirmed the id that the user gave, so what it may have
+/// under it may not be this object's.
+fn leave(mut decision: Decision<'_>) -> Step {
+    let broker = decision.state.phase.instance().map_or("", |instance| &instance.broker_name);
+    let message = format!(
+        "Not unbound: the broker {broker} never confirmed that it created a binding with the ID spec.externalID, {:?}, \
+         for this object. If it has one that is not needed, delete it there, or create a ServiceBinding with the same \
+         spec again and delete that once it is ready",
+        decision.state.record.binding_id
+    );
+    decision.report(condition::READY, Status::Unknown, reason::LEFT_AT_BROKER, &message);
+    decision.remove_finalizer()
 }
 
 fn unbind(mut decision: Decision<'_>) -> Step {

@@ -37,6 +37,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use self::due::earliest;
 use super::decision::Decision;
 use super::desired::{Blocked, desired, fingerprint, ready_instance};
+use super::ids::successor_number;
 use super::state::{BindingState, Phase, orphan_of};
 use super::{Observed, Step, Verb, orphans, settle};
 use crate::crd::ServiceBindingStatus;
@@ -176,12 +177,13 @@ fn begin(mut decision: Decision<'_>) -> Step {
     if !observed.validated && desired.predecessor_id.is_empty() {
         return Step::Validate(Purpose::Bind);
     }
-    let meta = &observed.binding.metadata;
     let record = &mut decision.state.record;
-    if attempt_id(meta, record.abandoned_attempts) == record.binding_id {
+    record.abandoned_attempts = successor_number(observed.binding, record);
+    if observed.is_id_taken {
         record.abandoned_attempts += 1;
+        return decision.write();
     }
-    let successor_id = attempt_id(meta, record.abandoned_attempts);
+    let successor_id = attempt_id(&observed.binding.metadata, record.abandoned_attempts);
     acknowledge(record, request);
     decision.state.phase =
         Phase::Rotating { confirmed, request: desired, successor_id, execution: Execution::Requested };

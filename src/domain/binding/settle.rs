@@ -17,6 +17,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::desired::fingerprint;
+use super::ids::is_given;
 use super::state::{BindingState, Phase, orphan_of};
 use super::{Call, Observed, Verb, pods};
 use crate::crd::ServiceBindingStatus;
@@ -28,6 +29,9 @@ use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::step::{not_called, stored};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 use crate::osb::Screened;
+
+/// What a message adds about an attempt that failed for good and may have left something under a given id.
+const LEFT_UNDER_GIVEN_ID: &str = "; what the broker may have under spec.externalID is not deleted";
 
 /// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceBindingStatus> {
@@ -67,7 +71,9 @@ pub fn merge_concurrent_status(
     let is_successor = matches!(&state.phase, Phase::Rotating { successor_id, .. } if successor_id == id);
     let is_predecessor = state.record.predecessor.as_ref().is_some_and(|former| former.binding_id == *id);
     let is_orphan = state.record.orphans.iter().any(|orphan| orphan.id == *id);
-    if call.verb != Verb::Bind || is_current || is_successor || is_predecessor || is_orphan {
+    // The next attempt has the same id, and its answer tells what this one has done.
+    let is_repeated = before.phase.confirmed().is_none() && is_given(observed.binding, &before.record);
+    if call.verb != Verb::Bind || is_current || is_successor || is_predecessor || is_orphan || is_repeated {
         return None;
     }
     let why = "another replica wrote the status during the call";
@@ -173,6 +179,11 @@ impl<'a> Settlement<'a> {
     /// work.
     fn condition_of_operation(&self) -> &'static str {
         if self.is_rotating() { condition::ROTATED } else { condition::READY }
+    }
+
+    /// Whether the user has given the id of the attempt, and the broker has not confirmed it; see `instance`.
+    fn has_unconfirmed_given_id(&self) -> bool {
+        self.state.phase.confirmed().is_none() && is_given(self.observed.binding, &self.state.record)
     }
 
     fn is_rotating(&self) -> bool {

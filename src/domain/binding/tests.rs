@@ -1,6 +1,7 @@
 //! Tables of single steps. The simulation of the reconcilers (`src/testing/simulation`) tests whole lifecycles, with
 //! faults at every step.
 
+mod given_id;
 mod outage;
 
 use serde_json::json;
@@ -75,6 +76,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         secret: world.secret.clone(),
         next_poll: None,
         may_be_retry: world.may_be_retry,
+        is_id_taken: false,
         usage: None,
         collisions: BTreeSet::new(),
         outage: None,

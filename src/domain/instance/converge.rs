@@ -2,13 +2,14 @@
 
 use super::decision::Decision;
 use super::desired::{fingerprint, properties};
+use super::ids::{is_given, next_id};
 use super::state::Phase;
 use super::{Step, Verb, cannot_address_broker, orphans, poll, settle};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceProperties, ProvisionStatus};
 use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::Observed as _;
-use crate::domain::metadata::attempt_id;
+use crate::domain::osb_id;
 use crate::domain::plan_reference::Target;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
@@ -63,8 +64,15 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
     if let Phase::Provisioning { request, .. } = &decision.state.phase {
         let is_same = fingerprint(request) == fingerprint(&desired);
         if is_same && !decision.state.record.instance_id.is_empty() {
-            return decision.request(Verb::Provision, condition::READY);
+            return if decision.observed.is_id_taken {
+                id_is_taken(decision)
+            } else {
+                decision.request(Verb::Provision, condition::READY)
+            };
         }
+    }
+    let has_given_id = is_given(decision.observed.instance, &decision.state.record);
+    if matches!(decision.state.phase, Phase::Provisioning { .. }) && !has_given_id {
         let why = "the spec changed while the outcome of the last call was unknown";
         settle::mitigate(&mut decision.state, decision.observed, why, None);
         return decision.write();
@@ -75,23 +83,36 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
     if let Some(next) = decision.next_attempt_unless_edited() {
         return decision.wait(Some(next));
     }
+    if decision.observed.is_id_taken {
+        return id_is_taken(decision);
+    }
     if !decision.observed.validated {
         return Step::Validate(Purpose::Provision);
     }
-    let external_id = &decision.observed.instance.spec.external_id;
     let record = &mut decision.state.record;
-    record.instance_id = if external_id.is_empty() {
-        attempt_id(&decision.observed.instance.metadata, record.abandoned_attempts)
-    } else {
-        external_id.clone()
-    };
+    record.instance_id = next_id(decision.observed.instance, record.abandoned_attempts);
     record.default_provision_parameters = target.defaults();
     record.deprovision_status = RemovalStatus::Required;
     record.provision_status = ProvisionStatus::NotProvisioned;
     record.refused.clear();
+    if matches!(decision.state.phase, Phase::Provisioning { .. }) {
+        decision.state.progress().replace_attempt();
+    }
     decision.state.phase = Phase::Provisioning { request: desired, execution: Execution::Requested };
     let message = "Provision request for ServiceInstance in-flight to Broker";
     decision.begin(condition::READY, reason::PROVISION_REQUEST_IN_FLIGHT, message)
+}
+
+/// Another object has the id of the next provision. An id that the operator has derived is skipped, so that nobody can
+/// block an instance by giving its next id to another one. It does not become an orphan: it is the other object's.
+fn id_is_taken(mut decision: Decision<'_>) -> Step {
+    if decision.observed.instance.spec.external_id.is_empty() {
+        decision.state.phase.withdraw();
+        decision.state.record.deprovision_status = RemovalStatus::NotRequired;
+        decision.state.record.abandoned_attempts += 1;
+        return decision.write();
+    }
+    decision.block(reason::EXTERNAL_ID_IN_USE, &osb_id::in_use("ServiceInstance"))
 }
 
 fn change(

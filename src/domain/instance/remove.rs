@@ -2,6 +2,7 @@
 //! removed?
 
 use super::decision::Decision;
+use super::ids::is_given;
 use super::state::{Phase, may_exist};
 use super::{Step, Verb, cannot_address_broker, orphans, poll};
 use crate::crd::condition::{self, Status};
@@ -21,8 +22,17 @@ pub(super) fn remove(decision: Decision<'_>) -> Step {
     if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);
     }
-    if !may_exist(decision.stored()) || is_retained(&decision.observed.instance.metadata) {
+    let instance = decision.observed.instance;
+    if !may_exist(decision.stored()) || is_retained(&instance.metadata) {
         return Step::RemoveFinalizer;
+    }
+    if let Phase::Provisioning { execution, .. } = decision.state.phase.clone()
+        && is_given(instance, &decision.state.record)
+    {
+        return match execution {
+            Execution::Polled(operation) => poll(decision, operation),
+            Execution::Requested => leave(decision),
+        };
     }
     if decision.observed.bindings.is_empty() { deprovision(decision) } else { await_bindings(decision) }
 }
@@ -34,6 +44,20 @@ fn deprovision(mut decision: Decision<'_>) -> Step {
     decision.state.phase.deprovision();
     let message = "Deprovision request for ServiceInstance in-flight to Broker";
     decision.begin(condition::READY, reason::DEPROVISION_REQUEST_IN_FLIGHT, message)
+}
+
+/// Removes the finalizer without a call: the broker has not confirmed the id that the user gave, so what it may have
+/// under it may not be this object's.
+fn leave(mut decision: Decision<'_>) -> Step {
+    let broker = decision.state.phase.known().map_or("", |known| &known.broker_name);
+    let message = format!(
+        "Not deprovisioned: the broker {broker} never confirmed that it provisioned an instance with the ID \
+         spec.externalID, {:?}, for this object. If it has one that is not needed, delete it there, or create a \
+         ServiceInstance with the same spec again and delete that once it is ready",
+        decision.state.record.instance_id
+    );
+    decision.report(condition::READY, Status::Unknown, reason::LEFT_AT_BROKER, &message);
+    decision.remove_finalizer()
 }
 
 /// Waits for the bindings. With the policy `Cascade` they delete themselves.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::desired::fingerprint;
+use super::ids::is_given;
 use super::state::{InstanceState, Phase};
 use super::{Call, Observed, Verb, condition_of};
 use crate::crd::ServiceInstanceStatus;
@@ -21,6 +22,9 @@ use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::step::{not_called, stored};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
 use crate::osb::Screened;
+
+/// What a message adds about an attempt that failed for good and may have left something under a given id.
+const LEFT_UNDER_GIVEN_ID: &str = "; what the broker may have under spec.externalID is not deleted";
 
 /// Settles a call: the new status, from the stored one and the outcome, and what the shell does besides writing it.
 pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled<ServiceInstanceStatus> {
@@ -58,8 +62,10 @@ pub fn merge_concurrent_status(
             let is_known = state.record.instance_id == call.instance_id
                 && (is_same || state.phase.confirmed().is_some())
                 || state.record.orphans.iter().any(|orphan| orphan.id == call.instance_id);
+            // The next attempt has the same id, and its answer tells what this one has done.
+            let is_repeated = is_given(observed.instance, &before.record);
             let orphan = before.orphan("another replica wrote the status during the call");
-            abandon(observed, &mut state, orphan.filter(|_| !is_known)?, None);
+            abandon(observed, &mut state, orphan.filter(|_| !is_known && !is_repeated)?, None);
         }
         Verb::Update { .. } if !state.record.update_uncertain => state.record.update_uncertain = true,
         _ => return None,
@@ -206,8 +212,18 @@ impl<'a> Settlement<'a> {
         self.state.progress().fail(&self.observed.now, self.observed.seed(), retry_after)
     }
 
-    /// Gives up the attempt: orphan mitigation, then another attempt under a new id.
+    /// Whether the user has given the id of the attempt; see `instance`.
+    fn has_given_id(&self) -> bool {
+        is_given(self.observed.instance, &self.state.record)
+    }
+
+    /// Gives up the attempt: orphan mitigation, then another attempt under a new id. With a given id the same request
+    /// is sent again.
     fn give_up(&mut self, message: &str, retry_after: Option<Duration>) {
+        if self.has_given_id() {
+            let reason = reason::PROVISION_CALL_FAILED;
+            return self.retry(condition::READY, Status::False, reason, message, retry_after);
+        }
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);
         let message =

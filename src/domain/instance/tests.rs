@@ -1,5 +1,6 @@
 //! Tables of single steps. The simulation of the reconcilers tests whole lifecycles, with faults at every step.
 
+mod given_id;
 mod outage;
 mod texts;
 
@@ -54,6 +55,7 @@ pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observe
         bindings: &[],
         next_poll: None,
         may_be_retry: false,
+        is_id_taken: false,
         outage: None,
     }
 }

@@ -57,6 +57,10 @@ impl Lifecycle for ServiceBinding {
         decide(&snapshot.observed(context, self, may_be_retry))
     }
 
+    fn claim_ids(&self, context: &Context, status: &ServiceBindingStatus) -> bool {
+        context.binding_ids.claim(self, status)
+    }
+
     fn is_mutating(call: &Call) -> bool {
         call.verb.is_mutating()
     }
@@ -136,6 +140,7 @@ pub struct Snapshot {
     described: Described,
     parameters: Explained<Parameters>,
     validated: bool,
+    is_id_taken: bool,
     secret: Option<String>,
     gate: Option<Arc<CallGate>>,
 }
@@ -157,7 +162,8 @@ impl Snapshot {
         });
         context.rejected_by_schema.set(&identity.uid, None);
         let identity = identity.clone();
-        Ok(Self { identity, instance, offering, described, parameters, validated: false, secret, gate })
+        let (validated, is_id_taken) = (false, context.binding_ids.is_taken(binding));
+        Ok(Self { identity, instance, offering, described, parameters, validated, is_id_taken, secret, gate })
     }
 
     /// Validates the parameters against the plan's schema. If they do not match, a change of any plan requeues the
@@ -202,6 +208,7 @@ impl Snapshot {
             may_be_retry,
             usage: rollouts::usage(context, binding),
             collisions: context.collisions.of(binding),
+            is_id_taken: self.is_id_taken,
             outage: self.gate.as_ref().and_then(|gate| gate.outage()),
         }
     }

@@ -59,6 +59,10 @@ impl Lifecycle for ServiceInstance {
         decide(&snapshot.observed(context, self, may_be_retry))
     }
 
+    fn claim_ids(&self, context: &Context, status: &ServiceInstanceStatus) -> bool {
+        context.instance_ids.claim(self, status)
+    }
+
     fn is_mutating(call: &Call) -> bool {
         call.verb.is_mutating()
     }
@@ -128,6 +132,7 @@ pub struct Snapshot {
     target: Result<Target, Unresolved>,
     parameters: Explained<Parameters>,
     validated: bool,
+    is_id_taken: bool,
     bindings: Vec<String>,
     gate: Option<Arc<CallGate>>,
 }
@@ -149,7 +154,8 @@ impl Snapshot {
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
         let gate = gate(context, instance, &identity, &target);
-        let snapshot = Self { identity, target, parameters, validated: false, bindings, gate };
+        let is_id_taken = context.instance_ids.is_taken(instance);
+        let snapshot = Self { identity, target, parameters, validated: false, is_id_taken, bindings, gate };
         snapshot.stop_waiting_for_catalog(context, instance);
         Ok(snapshot)
     }
@@ -195,6 +201,7 @@ impl Snapshot {
             bindings: &self.bindings,
             next_poll: context.next_poll.get(&self.identity.uid),
             may_be_retry,
+            is_id_taken: self.is_id_taken,
             outage: self.gate.as_ref().and_then(|gate| gate.outage()),
         }
     }

@@ -14,6 +14,7 @@ use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::broker::needs;
 use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
+use crate::domain::osb_id::HasOsbIds;
 use crate::domain::plan_reference::{ClassTerms, PlanTerms};
 use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::broker_access::connections::BrokerName;
@@ -21,6 +22,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::alpha::{self, Alpha};
+use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::scope::{self, Cluster, Namespaced, Scope, class_of, plan_of};
 
@@ -36,12 +38,14 @@ pub fn connect(
     connect_catalog::<Cluster>(&mut kinds.cluster_classes.feed, &mut kinds.cluster_plans.feed, context);
     connect_catalog::<Namespaced>(&mut kinds.classes.feed, &mut kinds.plans.feed, context);
     kinds.instances.feed.add_listeners([
+        ids(context, |context| &context.instance_ids),
         bindings_of_instance(context),
         catalog_of_instance::<Cluster>(context),
         catalog_of_instance::<Namespaced>(context),
         alpha_of_child::<Instance>(context),
     ]);
     kinds.bindings.feed.add_listeners([
+        ids(context, |context| &context.binding_ids),
         instance_of_binding(context),
         alpha_of_child::<Binding>(context),
         rollouts_of_binding(rollouts),
@@ -78,6 +82,12 @@ fn connect_catalog<S: Scope>(
         rejected_bindings(context),
         instances_of_plan::<S>(context),
     ]);
+}
+
+/// The objects that wait for an id that the changed object no longer has.
+fn ids<K: Kind + HasOsbIds>(context: &Arc<Context>, of: fn(&Context) -> &OsbIds<K>) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |change| of(&context).observe(change.before, change.object, change.is_gone))
 }
 
 /// The rollouts of the namespace, if the binding concerns pods, or did before.

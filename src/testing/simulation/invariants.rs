@@ -25,6 +25,9 @@ pub fn of_call(request: &Request, api: &Api) -> Option<Broken> {
         _ => return None,
     };
     let owner = api.list(resource).find(|(_, object)| object["status"][member] == id(request))?.1;
+    if owner["spec"]["externalID"] == id(request) && owner["status"]["externalProperties"].is_null() {
+        return Some(format!("I4: {:?} of a given id that was never confirmed: {owner}", request.endpoint));
+    }
     let wanted = owner["metadata"]["deletionTimestamp"].is_null();
     let orphans = owner["status"]["orphans"].as_array();
     let given_up = orphans.is_some_and(|orphans| orphans.iter().any(|orphan| orphan["id"] == id(request)));
@@ -93,6 +96,10 @@ fn is_new(binding: &Value) -> bool {
 pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     let mut rest = broker.truth.instances.clone();
     let mut broken = Vec::new();
+    let told = told_to_be_left(api);
+    for instance in rest.values_mut() {
+        instance.bindings.retain(|id, _| !told.contains(id) || is_bound(id, api));
+    }
     for (_, object) in api.list(INSTANCES).filter(|(_, object)| !is_retained(object)) {
         broken.extend(of_instance(object, &rest));
         broken.extend(of_end(object).filter(|_| !is_without_class(object, api)));
@@ -165,7 +172,8 @@ fn orphans(api: &Api, rest: &BTreeMap<String, Instance>) -> Vec<Broken> {
     let id = |object: &Value| object["status"]["instanceID"].as_str().map(str::to_owned);
     let kept = api.log.iter().map(|event| &event.object).filter(|object| is_retained(object));
     let alive = api.list(INSTANCES).map(|(_, object)| object).filter(|object| begun(object));
-    let known: BTreeSet<String> = kept.chain(alive).filter_map(id).collect();
+    let mut known: BTreeSet<String> = kept.chain(alive).filter_map(id).collect();
+    known.extend(told_to_be_left(api));
     let mut broken: Vec<Broken> = rest
         .iter()
         .filter(|(id, _)| !known.contains(*id))
@@ -176,6 +184,29 @@ fn orphans(api: &Api, rest: &BTreeMap<String, Instance>) -> Vec<Broken> {
     broken
         .extend(bindings.map(|instance| format!("I1, I11: an orphaned binding at the broker: {instance:?}")));
     broken
+}
+
+/// I11: the given ids that were never confirmed, and of which a condition has said that the operator does not delete
+/// what the broker has under them.
+fn told_to_be_left(api: &Api) -> BTreeSet<String> {
+    let objects = api.log.iter().map(|event| &event.object).filter(|object| {
+        let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.into_iter().any(|condition| {
+            let message = condition["message"].as_str().unwrap_or_default();
+            condition["reason"] == "LeftAtBroker" || message.contains("under spec.externalID is not deleted")
+        })
+    });
+    objects.filter_map(|object| object["spec"]["externalID"].as_str().map(str::to_owned)).collect()
+}
+
+/// Whether a binding has this id and is confirmed.
+fn is_bound(id: &str, api: &Api) -> bool {
+    let is_bound = |binding: &Value| {
+        let status = &binding["status"];
+        let ids = [&status["bindingID"], &status["predecessor"]["bindingID"]];
+        !status["externalProperties"].is_null() && ids.iter().any(|own| **own == id)
+    };
+    api.list(BINDINGS).any(|(_, binding)| is_bound(binding))
 }
 
 /// I7: deleted objects are removed, and their Secrets with them.

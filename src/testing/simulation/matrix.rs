@@ -74,6 +74,8 @@ pub struct Scenario {
     endpoint: Endpoint,
     fault: &'static Fault,
     death: Death,
+    /// Whether the user gives the id of the object that is created.
+    gives_id: bool,
 }
 
 /// All scenarios.
@@ -85,7 +87,10 @@ pub fn all() -> Vec<Scenario> {
             for &endpoint in endpoints {
                 for fault in FAULTS.iter().filter(|fault| fault.can_occur_at(endpoint)) {
                     for death in [Death::No, Death::Unwritten, Death::Written, Death::Deposed] {
-                        all.push(Scenario { operation, plan, endpoint, fault, death });
+                        let creates = matches!(operation, Provision | Bind);
+                        for gives_id in [false, true].into_iter().take(if creates { 2 } else { 1 }) {
+                            all.push(Scenario { operation, plan, endpoint, fault, death, gives_id });
+                        }
                     }
                 }
             }
@@ -96,8 +101,13 @@ pub fn all() -> Vec<Scenario> {
 
 impl std::fmt::Display for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { operation, plan, endpoint, fault, death } = self;
-        write!(f, "{operation:?} of {}, {endpoint:?} answered: {}; death: {death:?}", plan.1, fault.name)
+        let Self { operation, plan, endpoint, fault, death, gives_id } = self;
+        let given = if *gives_id { " with a given id" } else { "" };
+        write!(
+            f,
+            "{operation:?} of {}{given}, {endpoint:?} answered: {}; death: {death:?}",
+            plan.1, fault.name
+        )
     }
 }
 
@@ -172,15 +182,22 @@ impl Scenario {
         let api = &mut world.api;
         let instance = Key::new("serviceinstances", "one");
         match self.operation {
-            Provision => users::create_instance_of(api, "one", self.class_and_plan(), &json!({"size": 1})),
+            Provision => {
+                let (class_and_plan, id) = (self.class_and_plan(), self.external_id());
+                users::create_instance_with(api, "one", class_and_plan, &json!({"size": 1}), id);
+            }
             Update => drop(api.edit(&instance, &json!({"spec": {"parameters": {"size": 2}}}))),
             Deprovision => drop(api.delete(&instance)),
-            Bind => users::create_binding(api, "one"),
+            Bind => users::create_binding_with(api, "one", self.external_id()),
             Repair => drop(api.delete(&Key::new("secrets", "one"))),
             Rotate => drop(users::rotate(api, "one")),
             Unbind => drop(api.delete(&Key::new("servicebindings", "one"))),
             Mitigate | MitigateBinding => {}
         }
+    }
+
+    fn external_id(self) -> &'static str {
+        if self.gives_id { "given" } else { "" }
     }
 
     async fn go_wrong(self, world: &mut World) {
@@ -250,6 +267,9 @@ impl Scenario {
     /// The specification's table “Orphan Mitigation”, for creating calls. Valid answers are not among the faults. After
     /// a 409 the broker's next answer decides.
     fn wants_mitigation(self) -> Option<bool> {
+        if self.gives_id {
+            return Some(false);
+        }
         match self.fault.seen {
             Seen::Silence | Seen::Reset => Some(true),
             Seen::Cut(status, _) => Some(status != 200),
@@ -276,7 +296,9 @@ impl Scenario {
             Provision | Bind | Update => self.endpoint.is_mutating(),
         };
         let repeatable = self.operation == Update && body.contains("\"update_repeatable\":true");
-        said && matches!(status, 400 | 422) && !passing && !repeatable
+        // A conflict at the first attempt with a given id: it belongs to something else.
+        let is_foreign = self.gives_id && status == 409;
+        said && (matches!(status, 400 | 422) || is_foreign) && !passing && !repeatable
     }
 }
 

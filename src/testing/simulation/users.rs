@@ -23,7 +23,8 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
         return format!("a user creates the instance {name}");
     }
     if api.get(&binding).is_none() && choices.below(2) == 0 {
-        create_binding(api, name);
+        let external_id = external_id(name, choices);
+        create_binding_with(api, name, &external_id);
         return format!("a user creates the binding {name}");
     }
     match choices.pick(&[5, 4, 4, 4, 2, 2, 2, 1, 4, 1]) {
@@ -137,20 +138,32 @@ pub fn create_instance(api: &mut Api, name: &str, choices: &mut Choices) {
         .collect();
     let (class, plan) = plans[choices.below(plans.len())];
     let half = HALVES[choices.pick(&[3, 1])];
-    create_instance_of(api, name, (half, class, plan), &parameters(choices));
+    let external_id = external_id(name, choices);
+    create_instance_with(api, name, (half, class, plan), &parameters(choices), &external_id);
+}
+
+/// Some users give the id. It is the same whenever the object is created again.
+fn external_id(name: &str, choices: &mut Choices) -> String {
+    if choices.pick(&[3, 1]) == 0 { String::new() } else { format!("given-{name}") }
 }
 
 /// Creates an instance of this class and plan, with the fields that admission adds.
-pub fn create_instance_of(
+pub fn create_instance_of(api: &mut Api, name: &str, class_and_plan: (Half, &str, &str), parameters: &Value) {
+    create_instance_with(api, name, class_and_plan, parameters, "");
+}
+
+/// The same with a given id, unless that is empty.
+pub fn create_instance_with(
     api: &mut Api,
     name: &str,
     (half, class, plan): (Half, &str, &str),
     parameters: &Value,
+    external_id: &str,
 ) {
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": metadata(),
         "spec": {half.member("ClassExternalName"): class, half.member("PlanExternalName"): plan,
-            "parameters": parameters, "userInfo": user(), "updateRequests": 0},
+            "parameters": parameters, "userInfo": user(), "updateRequests": 0, "externalID": external_id},
     });
     api.create(Key::new(INSTANCES, name), object);
 }
@@ -159,10 +172,15 @@ pub fn create_instance_of(
 /// first ends while the world comes to rest. That of the second does not, so its predecessor is deleted together with
 /// it.
 pub fn create_binding(api: &mut Api, name: &str) {
+    create_binding_with(api, name, "");
+}
+
+/// The same with a given id, unless that is empty.
+pub fn create_binding_with(api: &mut Api, name: &str, external_id: &str) {
     let grace_period = if name == NAMES[0] { "10m" } else { "24h" };
     let object = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": metadata(),
-        "spec": {"instanceRef": {"name": name}, "secretName": name, "userInfo": user(),
+        "spec": {"instanceRef": {"name": name}, "secretName": name, "userInfo": user(), "externalID": external_id,
             "rotation": {"gracePeriod": grace_period}},
     });
     api.create(Key::new(BINDINGS, name), object);

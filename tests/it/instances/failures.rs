@@ -183,9 +183,11 @@ async fn a_broker_gets_the_time_it_asks_for_unless_its_own_object_changes() {
 }
 
 #[tokio::test]
-async fn an_id_that_belongs_to_another_object_is_left_alone() {
+async fn an_id_that_belongs_to_another_platform_is_left_alone() {
     let env = env().await;
-    env.ready_instance(json!({"externalID": "taken", "parameters": {"size": 1}})).await;
+    // Another cluster has created it.
+    let body = json!({"service_id": "database-ID", "plan_id": "small", "parameters": {"size": 1}});
+    env.broker.execute("PUT", "/v2/service_instances/taken", body).await;
     env.instance("other", json!({"externalID": "taken", "parameters": {"size": 2}})).await;
     let message = env.until_says(INSTANCE, "other", "Failed=True").await;
     assert!(message.contains("status 409"), "{message}");

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Settlement, mitigate, ready, unusable};
+use super::{LEFT_UNDER_GIVEN_ID, Settlement, mitigate, ready, unusable};
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::RemovalStatus;
 use crate::crd::reference::LocalObjectReference;
 use crate::domain::binding::desired::fingerprint;
+use crate::domain::binding::ids::is_given;
 use crate::domain::binding::revision::revise;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::validity::Validity;
@@ -22,9 +23,7 @@ impl Settlement<'_> {
                 let message = "The binding is being created asynchronously";
                 self.accepted(operation, reason::BINDING, message);
             }
-            Outcome::Unusable(why) => {
-                self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &unusable(&why), None);
-            }
+            Outcome::Unusable(why) => self.not_stored(&why),
             Outcome::Failed(error) => self.bind_failed(&error),
             Outcome::Done { .. } | Outcome::Polled(_) | Outcome::NotCalled(_) => {}
         }
@@ -74,11 +73,14 @@ impl Settlement<'_> {
         let bound = self.state.phase.confirmed().is_some();
         // A user may have set `spec.externalID` to the id of another binding. A conflict on the first attempt then says
         // so, and mitigating it would delete that binding.
-        let has_external_id = !self.observed.binding.spec.external_id.is_empty();
-        let may_be_foreign = has_external_id && !bound && !self.observed.may_be_retry;
-        match verdict::of_creation(error).after_attempts(self.observed.may_be_retry) {
-            Verdict::Refused if !bound => self.refused(&message),
-            Verdict::Poll if may_be_foreign => self.refused(&message),
+        let (may_be_retry, is_given) = (self.observed.may_be_retry, self.has_unconfirmed_given_id());
+        // Without retrieval, it is not possible to take over what the broker has.
+        let may_be_foreign = is_given && !(may_be_retry && self.observed.offering.retrievable);
+        let may_be_left = is_given && (may_be_retry || self.state.progress().has_failed());
+        let left = if may_be_left { LEFT_UNDER_GIVEN_ID } else { "" };
+        match verdict::of_creation(error).of_attempt(may_be_retry, is_given) {
+            Verdict::Refused if !bound => self.refused(&format!("{message}{left}")),
+            Verdict::Poll if may_be_foreign => self.refused(&format!("{message}{left}")),
             Verdict::Poll if self.observed.offering.retrievable => {
                 let message = "The broker already has the binding; polling for its state";
                 self.verify(reason::BINDING, message);
@@ -96,8 +98,23 @@ impl Settlement<'_> {
         }
     }
 
-    /// Gives up the attempt: orphan mitigation, then another attempt under a new id.
+    /// The broker has the binding, but its credentials cannot be written. It becomes an orphan, unless the user has
+    /// given its id: then it is confirmed, and the repair of the Secret requests the credentials again.
+    pub(super) fn not_stored(&mut self, why: &str) {
+        let (reason, message) = (reason::ERROR_INJECTING_BIND_RESULT, unusable(why));
+        if is_given(self.observed.binding, &self.state.record) {
+            self.state.phase.confirm();
+            return self.retry(Status::False, reason, &message, None);
+        }
+        self.give_up(reason, &message, None);
+    }
+
+    /// Gives up the attempt: orphan mitigation, then another attempt under a new id. With a given id the same request
+    /// is sent again.
     pub(super) fn give_up(&mut self, reason: &'static str, message: &str, retry_after: Option<Duration>) {
+        if self.has_unconfirmed_given_id() {
+            return self.retry(Status::False, reason::BIND_CALL_FAILED, message, retry_after);
+        }
         let next = self.fail(retry_after);
         mitigate(&mut self.state, self.observed, message, retry_after);
         let message =

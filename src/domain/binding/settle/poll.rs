@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Settlement, unusable};
+use super::{LEFT_UNDER_GIVEN_ID, Settlement};
 use crate::crd::condition::Status;
 use crate::domain::binding::state::Phase;
 use crate::domain::progress::HasProgress as _;
@@ -44,9 +44,7 @@ impl Settlement<'_> {
                 self.give_up(reason, &message, error.retry_after());
             }
             Outcome::Failed(error) => self.poll_failed(&error),
-            Outcome::Unusable(why) => {
-                self.give_up(reason::ERROR_INJECTING_BIND_RESULT, &unusable(&why), None);
-            }
+            Outcome::Unusable(why) => self.not_stored(&why),
             Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotCalled(_) => {}
         }
     }
@@ -89,8 +87,10 @@ impl Settlement<'_> {
             }
             Phase::Rotating { .. } => self.successor_refused(why),
             Phase::Absent { .. } | Phase::Binding { .. } | Phase::Bound { .. } | Phase::Rebinding { .. } => {
-                let left = self.state.orphan(why);
-                self.refused(&format!("Bind call failed: {why}"));
+                let is_given = self.has_unconfirmed_given_id();
+                let left = self.state.orphan(why).filter(|_| !is_given);
+                let stays = if is_given { LEFT_UNDER_GIVEN_ID } else { "" };
+                self.refused(&format!("Bind call failed: {why}{stays}"));
                 if let Some(left) = left {
                     let why = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
                     self.state.progress().abandon(left, why, &self.observed.now, None);

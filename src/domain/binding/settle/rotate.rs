@@ -89,7 +89,7 @@ impl Settlement<'_> {
             verdict::hint(error)
         );
         let retry_after = error.retry_after();
-        match verdict::of_creation(error).after_attempts(self.observed.may_be_retry) {
+        match verdict::of_creation(error).of_attempt(self.observed.may_be_retry, false) {
             Verdict::Poll if self.observed.offering.retrievable => {
                 self.verify(reason::ROTATING, IN_PROGRESS);
             }

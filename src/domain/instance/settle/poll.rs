@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Settlement;
+use super::{LEFT_UNDER_GIVEN_ID, Settlement};
 use crate::crd::condition::{self, Status};
 use crate::domain::instance::state::Phase;
 use crate::domain::progress::HasProgress as _;
@@ -119,8 +119,10 @@ impl Settlement<'_> {
             }
             Phase::Updating { .. } => self.refused(&format!("Update call failed: {message}")),
             Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
-                let orphan = self.state.orphan(message);
-                self.refused(&format!("Provision call failed: {message}"));
+                let is_given = self.has_given_id();
+                let orphan = self.state.orphan(message).filter(|_| !is_given);
+                let left = if is_given { LEFT_UNDER_GIVEN_ID } else { "" };
+                self.refused(&format!("Provision call failed: {message}{left}"));
                 if let Some(orphan) = orphan {
                     let why = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
                     self.state.progress().abandon(orphan, why, &self.observed.now, None);

@@ -1,6 +1,6 @@
 //! Settles a provision.
 
-use super::Settlement;
+use super::{LEFT_UNDER_GIVEN_ID, Settlement};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::ProvisionStatus;
 use crate::crd::operation::RemovalStatus;
@@ -40,11 +40,13 @@ impl Settlement<'_> {
         );
         // A user may have set `spec.externalID` to the id of another instance. A conflict on the first attempt then
         // says so, and mitigating it would delete that instance.
-        let has_external_id = !self.observed.instance.spec.external_id.is_empty();
-        let may_be_foreign = error.is_conflict() && has_external_id && !self.observed.may_be_retry;
-        match verdict::of_creation(error).after_attempts(self.observed.may_be_retry) {
-            Verdict::Refused => self.refused(&message),
-            Verdict::Poll if may_be_foreign => self.refused(&message),
+        let (may_be_retry, is_given) = (self.observed.may_be_retry, self.has_given_id());
+        let may_be_foreign = is_given && !may_be_retry;
+        let may_be_left = is_given && (may_be_retry || self.state.progress().has_failed());
+        let left = if may_be_left { LEFT_UNDER_GIVEN_ID } else { "" };
+        match verdict::of_creation(error).of_attempt(may_be_retry, is_given) {
+            Verdict::Refused => self.refused(&format!("{message}{left}")),
+            Verdict::Poll if may_be_foreign => self.refused(&format!("{message}{left}")),
             Verdict::Poll => {
                 let message = "The broker already has the instance; polling for its state";
                 self.accepted(None, reason::PROVISIONING, message);
