@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::error::Error;
-use super::fair_limiter::FairLimiter;
+use super::fair_limiter::{FairLimiter, Permit};
 
 /// How many pieces of work run at once, at most.
 const MAX_CONCURRENT: usize = 2;
@@ -24,19 +24,37 @@ impl Default for TenantWork {
 }
 
 impl TenantWork {
-    /// Waits for a permit for this namespace, and runs the work on a blocking thread. The error is a panic of the work.
-    ///
-    /// The permit goes with the work: if the caller is cancelled, the thread goes on, and its permit must not be free
-    /// before it ends.
+    /// Waits for a permit for this namespace. What the work needs is read after that, so that it does not pile up in
+    /// memory while it waits.
+    pub async fn turn(&self, namespace: &str) -> Turn {
+        Turn { _permit: self.0.acquire(namespace).await }
+    }
+
+    /// Waits for a permit for this namespace, and runs the work; see [`Turn::run`].
     pub async fn run<T: Send + 'static>(
         &self,
         namespace: &str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = self.0.acquire(namespace).await;
+        self.turn(namespace).await.run(work).await
+    }
+}
+
+/// A permit to run one piece of work.
+#[must_use]
+pub struct Turn {
+    _permit: Permit,
+}
+
+impl Turn {
+    /// Runs the work on a blocking thread. The error is a panic of the work.
+    ///
+    /// The permit goes with the work: if the caller is cancelled, the thread goes on, and its permit must not be free
+    /// before it ends.
+    pub async fn run<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
-            drop(permit);
+            drop(self);
             done
         });
         done.await.map_err(|error| Error::Panic(error.to_string()))
@@ -53,8 +71,8 @@ mod tests {
     use super::*;
 
     /// On a runtime with one thread, the runtime still runs timers and other tasks while two pieces of work hang; a third
-    /// one waits, also after the callers have given up. Seen to fail when the caller holds the permit, and when the work
-    /// is not run on a blocking thread: then the test hangs.
+    /// one waits, also after the callers have given up. If the caller held the permit, the third one would run; on the
+    /// runtime's thread, the first one would hang the test.
     #[tokio::test]
     async fn work_that_hangs_stops_nothing_but_other_work() {
         let work = TenantWork::default();

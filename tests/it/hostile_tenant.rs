@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
 use crate::namespace::{PATIENCE, eventually};
@@ -21,8 +22,8 @@ async fn while_alive<T>(operator: &Operator, meanwhile: impl Future<Output = T>)
     }
 }
 
-/// Seen to fail when templates are evaluated as they were, on the threads of the runtime: no probe is answered, and the
-/// other tenant's instance never becomes ready.
+/// On the threads of the runtime and without a budget, the first template stops every probe for good: it visits the cube of
+/// 20,000 values.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_template_stops_the_operator() {
     let isolated = isolated(&[]).await;
@@ -61,7 +62,7 @@ fn missing(object: usize, count: usize) -> Value {
     (0..count).map(|index| reference(&format!("missing-{object}-{index}"))).collect()
 }
 
-/// Seen to fail with a watch for each name (2,560 connections), and without the limit of a namespace.
+/// A watch for each name would be 2,560 connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn references_to_secrets_cost_no_connections_and_have_limits() {
     const OBJECTS: usize = 40;
@@ -148,4 +149,79 @@ async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
     // The finalizer is removed although the CRD would refuse the object today.
     env.patch(INSTANCE, "many", json!({"metadata": {"labels": {"edited": "yes"}}})).await.unwrap();
     env.remove(INSTANCE, "many").await;
+}
+
+/// As parsed values, four such objects take 120 MiB or more, and three put an operator with the chart's limit into a crash
+/// loop.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_parameters_take_the_memory_of_their_text() {
+    const OBJECTS: usize = 4;
+    let mut isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    env.ready_instance(json!({})).await;
+    let before = isolated.operator().memory();
+    let zeros = vec![0; 480_000];
+    let text = json!({"a": zeros}).to_string();
+    for index in 0..OBJECTS {
+        env.instance(&format!("large-{index}"), json!({"parameters": {"a": zeros}})).await;
+    }
+    // Each is a few bytes long in the Secret, and a hundred in memory.
+    let objects = json!({"a": vec![json!({"b": 0}); 60_000]});
+    env.secret("many", secret_parameters(objects)).await;
+    env.instance("from", json!({"parametersFrom": [reference("many")]})).await;
+    let says = "Ready=False ErrorWithParameters";
+    for name in ["large-0", "large-1", "large-2", "large-3", "from"] {
+        let message = env.until_says(INSTANCE, name, says).await;
+        assert!(message.contains(" bytes, and the limit is 65536"), "{message}");
+    }
+    let grown = isolated.operator().memory().saturating_sub(before);
+    eprintln!("{OBJECTS} objects of {} bytes: {} bytes more", text.len(), grown);
+    assert!(grown < 8 * OBJECTS * text.len(), "{grown} bytes more");
+
+    isolated.kill();
+    isolated.start();
+    env.instance("other", json!({})).await;
+    env.until_ready(INSTANCE, "other").await;
+    let grown = isolated.operator().memory().saturating_sub(before);
+    eprintln!("after a restart: {grown} bytes more");
+    assert!(grown < 8 * OBJECTS * text.len(), "{grown} bytes more after a restart");
+    // A correction takes effect.
+    env.patch(INSTANCE, "large-0", json!({"spec": {"parameters": {"a": [0]}}})).await.unwrap();
+    env.until_ready(INSTANCE, "large-0").await;
+    env.remove(INSTANCE, "large-1").await;
+}
+
+/// A cache of their metadata would take 16 MiB.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_to_which_no_object_refers_cost_no_memory() {
+    const SECRETS: usize = 2000;
+    const NOTE: usize = 8 * 1024;
+    let mut isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    env.secret("size", secret_parameters(json!({"size": 1}))).await;
+    env.ready_instance(json!({"parametersFrom": [reference("size")]})).await;
+    let before = isolated.operator().memory();
+    let note = "x".repeat(NOTE);
+    for first in (0..SECRETS).step_by(50) {
+        join_all((first..first + 50).map(async |index| {
+            let metadata = json!({"name": format!("foreign-{index}"), "annotations": {"note": note}});
+            env.create(json!({"kind": "Secret", "metadata": metadata})).await.unwrap();
+        }))
+        .await;
+    }
+    let edit = json!({"stringData": secret_parameters(json!({"size": 2}))});
+    env.patch("Secret", "size", edit).await.unwrap();
+    env.until_broker("the watch has seen all", |broker| broker.instance().parameters == json!({"size": 2}))
+        .await;
+    let grown = isolated.operator().memory().saturating_sub(before);
+    eprintln!("{SECRETS} Secrets of others: {grown} bytes more");
+    assert!(grown < SECRETS * NOTE / 3, "{grown} bytes more");
+
+    isolated.kill();
+    isolated.start();
+    env.instance("other", json!({})).await;
+    env.until_ready(INSTANCE, "other").await;
+    let grown = isolated.operator().memory().saturating_sub(before);
+    eprintln!("after a restart: {grown} bytes more");
+    assert!(grown < SECRETS * NOTE / 3, "{grown} bytes more after a restart");
 }

@@ -20,7 +20,7 @@ use super::budget::{Budget, Exhausted};
 mod tests;
 
 /// What it costs to parse a byte of a query, in visited values.
-const WORK_PER_PARSED_BYTE: usize = 20;
+const WORK_PER_PARSED_BYTE: usize = 5;
 
 /// Why a query has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,9 @@ use crate::crd::binding::{
 #[cfg(test)]
 mod tests;
 
+/// How much of a key a message shows, in characters.
+const SHOWN_CHARS: usize = 60;
+
 /// The value of an entry while transforms are applied.
 pub(super) enum Entry {
     /// A JSON value that the broker sent, or text.
@@ -139,7 +142,7 @@ impl Draft {
         if let Some(expression) = &add.json_path_expression {
             let text = self
                 .render(expression)
-                .map_err(|source| CredentialsError::Template { key: add.key.clone(), source })?;
+                .map_err(|source| CredentialsError::Template { key: shown(&add.key), source })?;
             self.room = self.room.saturating_sub(text.len());
             return Ok(Entry::Json(text.into()));
         }
@@ -158,6 +161,11 @@ impl Draft {
         }
         text
     }
+}
+
+/// The beginning of a key, for messages.
+fn shown(key: &str) -> String {
+    key.chars().take(SHOWN_CHARS).collect()
 }
 
 /// The names of the Secrets that the transforms take entries from. All are in the binding's namespace.

@@ -19,7 +19,7 @@ use crate::domain::binding::{
     Call, Observed, Offering, Step, broker, decide, merge_concurrent_status, settle,
 };
 use crate::domain::credentials::{digest, sources};
-use crate::domain::parameters::{self, Parameters};
+use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::reconcilers::broker_access::call_gate::CallGate;
@@ -28,6 +28,7 @@ use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::identity::{Identity, namespace, uid};
+use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::rollouts;
 use crate::reconcilers::secrets::{self, SecretSlot, User};
@@ -149,10 +150,12 @@ impl Snapshot {
             Ok(()) => context.referenced_secrets.parameters(namespace, &binding.spec.parameters_from).await?,
             Err(why) => Err(why),
         };
-        let parameters = from.and_then(|from| {
-            let merged = parameters::merge([None, None], binding.spec.parameters.as_ref(), &from);
-            merged.map_err(|error| error.to_string())
-        });
+        let parameters = match from {
+            Ok(from) => {
+                merged(context, namespace, [None, None], binding.spec.parameters.as_ref(), from).await?
+            }
+            Err(why) => Err(why),
+        };
         let secret = secret(context, binding).await?;
         let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
             context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))

@@ -13,7 +13,7 @@ use crate::crd::instance::InstanceProperties;
 use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::binding::blocks_deletion_of;
 use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent_status, settle};
-use crate::domain::parameters::{self, Parameters};
+use crate::domain::parameters::Parameters;
 use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
 use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
@@ -28,6 +28,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kind::Kind as _;
+use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::schemas;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, is_in_same_namespace};
@@ -272,8 +273,8 @@ async fn gather_parameters(
         Some(status) => [None, status.default_provision_parameters.as_ref()],
         None => [target.class_defaults.as_ref(), target.plan_defaults.as_ref()],
     };
-    let merged = parameters::merge(defaults, instance.spec.parameters.as_ref(), &from);
-    Ok(merged.map_err(|error| error.to_string()))
+    let inline = instance.spec.parameters.as_ref();
+    merged(context, &identity.namespace, defaults.map(Option::<&_>::cloned), inline, from).await
 }
 
 /// The bindings that must be deleted before the instance. A stale cached binding counts, because its newest version may
@@ -318,12 +319,7 @@ impl Execution<'_> {
         let identity = identity.as_ref();
         let id = call.instance_id.as_str();
         let plan = PlanQuery { service_id: call.service_id.clone(), plan_id: call.plan_id.clone() };
-        let parameters = self
-            .snapshot
-            .parameters
-            .as_ref()
-            .map(|parameters| parameters.values.0.clone())
-            .unwrap_or_default();
+        let parameters = self.snapshot.parameters.as_ref().map(Parameters::values).unwrap_or_default();
         let status = self.instance.status.clone().unwrap_or_default();
         match &call.verb {
             Verb::Provision => {

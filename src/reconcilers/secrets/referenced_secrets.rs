@@ -21,6 +21,7 @@ use tracing::warn;
 use super::references::{References, Requeue, User};
 use crate::crd::binding::SecretData;
 use crate::crd::reference::ParametersFromSource;
+use crate::domain::parameters::{MAX_BYTES, ParametersError};
 use crate::reconcilers::error::{During as _, Error, Explained};
 use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::identity::NamespacedName;
@@ -29,8 +30,6 @@ use crate::reconcilers::identity::NamespacedName;
 const MAX_READS: usize = 4;
 /// The delay before the watch is opened again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-/// The size limit of all values of `spec.parametersFrom`, in bytes. OSB sets none; brokers usually take as much.
-pub const MAX_PARAMETER_BYTES: usize = 64 * 1024;
 /// The size limit of all Secrets that `addKeysFrom` names, in bytes: twice what fits into the binding's Secret.
 const MAX_SOURCE_BYTES: usize = 2 * 1024 * 1024;
 
@@ -128,11 +127,8 @@ impl ReferencedSecrets {
                     )));
                 };
                 size += value.len();
-                if size > MAX_PARAMETER_BYTES {
-                    return Ok(Err(format!(
-                        "spec.parametersFrom: the values take more than {MAX_PARAMETER_BYTES} bytes. Pass less, or pass \
-                         a reference that the broker can resolve"
-                    )));
+                if size > MAX_BYTES {
+                    return Ok(Err(ParametersError::TooLong(size).to_string()));
                 }
                 values.insert(index, (format!("key {key:?} of Secret {name:?}"), value.clone()));
             }

@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(requeues.take(), [("a", 1), ("c", 2)]);
     }
 
-    /// Seen to fail without the charge, and when a freed reference requeues nothing.
+    /// Without the charge all are accepted. If a freed reference requeued nothing, the refused object would wait for ever.
     #[test]
     fn a_namespace_at_its_limit_is_told_and_takes_nothing_from_others() {
         let (mut references, mut requeues) = (References::default(), Requeues::default());

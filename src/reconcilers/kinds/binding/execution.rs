@@ -120,7 +120,7 @@ impl Execution<'_> {
         origin: &Origin,
         identity: Option<&OriginatingIdentity>,
     ) -> BrokerReply<Received> {
-        let parameters = self.parameters.as_ref().map(|parameters| parameters.values.0.clone());
+        let parameters = self.parameters.as_ref().map(Parameters::values);
         let body = request::bind(call, origin, self.intent(), &parameters.unwrap_or_default());
         match broker.bind(&call.instance.id, &call.binding_id, &body, self.retrievable, identity).await? {
             Reply::Done(body) => Ok(Received::Credentials(Box::new(body))),

@@ -9,7 +9,7 @@ use super::offering::Described;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::domain::Outcome;
-use crate::domain::credentials::{CredentialsError, Entries, Meta, check, secret_data, sources};
+use crate::domain::credentials::{Entries, Meta, check, secret_data, sources};
 use crate::domain::validity::Validity;
 use crate::osb::BindResponse;
 use crate::reconcilers::context::Context;
@@ -40,13 +40,13 @@ impl Storage<'_> {
         if transforms.is_empty() {
             return Ok(Ok(slot));
         }
+        let turn = self.context.tenant_work.turn(self.namespace).await;
         let sources = match self.sources().await? {
             Ok(sources) => sources,
             Err(why) => return Ok(Err(why)),
         };
         let namespace = self.namespace.to_owned();
-        let checked =
-            self.context.tenant_work.run(self.namespace, move || check(&transforms, &sources, &namespace));
+        let checked = turn.run(move || check(&transforms, &sources, &namespace));
         Ok(checked.await?.map(|()| slot).map_err(|error| error.to_string()))
     }
 
@@ -65,14 +65,14 @@ impl Storage<'_> {
             Some(slot) => Ok(slot),
             None => self.prepare().await?,
         };
-        let (slot, sources) = match (slot, self.sources().await?) {
-            (Ok(slot), Ok(sources)) => (slot, sources),
-            (Err(why), _) | (_, Err(why)) => return Ok(Outcome::Unusable(why)),
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(why) => return Ok(Outcome::Unusable(why)),
         };
         let validity = Validity::of(body.metadata.as_ref());
-        let entries = match self.entries(body, sources).await? {
+        let entries = match self.entries(body).await? {
             Ok(entries) => entries,
-            Err(error) => return Ok(Outcome::Unusable(error.to_string())),
+            Err(why) => return Ok(Outcome::Unusable(why)),
         };
         for warning in &entries.warnings {
             info!(warning, "renamed a key that is not valid in a Secret");
@@ -80,11 +80,12 @@ impl Storage<'_> {
         self.write(slot, entries.data, validity).await
     }
 
-    async fn entries(
-        &self,
-        body: BindResponse,
-        sources: Sources,
-    ) -> Result<Result<Entries, CredentialsError>, Error> {
+    async fn entries(&self, body: BindResponse) -> Result<Explained<Entries>, Error> {
+        let turn = self.context.tenant_work.turn(self.namespace).await;
+        let sources = match self.sources().await? {
+            Ok(sources) => sources,
+            Err(why) => return Ok(Err(why)),
+        };
         let spec = &self.binding.spec;
         let (type_, provider) = (spec.type_.clone(), spec.provider.clone());
         let (transforms, described) = (spec.secret_transforms.clone(), Arc::clone(self.described));
@@ -101,9 +102,9 @@ impl Storage<'_> {
                 broker: &described.broker,
             };
             let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
-            secret_data(&credentials, &transforms, &sources, &meta)
+            secret_data(&credentials, &transforms, &sources, &meta).map_err(|error| error.to_string())
         };
-        self.context.tenant_work.run(self.namespace, entries).await
+        turn.run(entries).await
     }
 
     async fn write(&self, slot: SecretSlot, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
