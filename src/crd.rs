@@ -38,6 +38,7 @@ pub mod instance;
 pub mod names;
 pub mod operation;
 pub mod plan;
+pub mod raw;
 pub mod reference;
 pub mod role;
 pub mod schema;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::binding::rule::fixed;
 use super::condition::Condition;
+use super::raw::RawObject;
 use super::reference::{LocalObjectReference, UserInfo};
 use super::schema;
 
@@ -101,10 +101,10 @@ pub struct InstanceSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 1024))]
     pub plan_name: String,
-    /// Parameters for the broker, as defined by the plan's schema.
-    #[serde(default, skip_serializing_if = "schema::is_empty")]
+    /// Parameters for the broker, as defined by the plan's schema: at most 64 KiB and 5000 values.
+    #[serde(default, skip_serializing_if = "schema::is_empty_text")]
     #[schemars(schema_with = "schema::object")]
-    pub parameters: Option<Map<String, Value>>,
+    pub parameters: Option<RawObject>,
     /// User who created the instance or last changed its spec. Set at admission; other values are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
@@ -160,10 +160,10 @@ pub struct BindingSpec {
     )]
     #[schemars(extend("nullable" = true))]
     pub labels: BTreeMap<String, String>,
-    /// Parameters for the broker, as defined by the plan's schema.
-    #[serde(default, skip_serializing_if = "schema::is_empty")]
+    /// Parameters for the broker, as defined by the plan's schema: at most 64 KiB and 5000 values.
+    #[serde(default, skip_serializing_if = "schema::is_empty_text")]
     #[schemars(schema_with = "schema::object")]
-    pub parameters: Option<Map<String, Value>>,
+    pub parameters: Option<RawObject>,
     /// User who created the binding. Set at admission; other values are replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]

@@ -11,10 +11,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::condition::Condition;
 use super::operation::{BoundInstance, Orphan, RemovalStatus, Schedule};
+use super::raw::RawObject;
 use super::reference::{LocalObjectReference, ParametersFromSource, UserInfo};
 use super::schema;
 
@@ -63,10 +63,11 @@ pub struct ServiceBindingSpec {
     /// ServiceInstance in the same namespace. Immutable.
     #[x_kube(validation = Rule::new("has(self.name) && size(self.name) > 0").message("instanceRef needs a name"))]
     pub instance_ref: LocalObjectReference,
-    /// Parameters for the broker, as defined by the plan's schema. Must not repeat a parameter of `parametersFrom`.
-    #[serde(default, skip_serializing_if = "schema::is_empty")]
+    /// Parameters for the broker, as defined by the plan's schema. Must not repeat a parameter of `parametersFrom`. Both
+    /// together: at most 64 KiB and 5000 values.
+    #[serde(default, skip_serializing_if = "schema::is_empty_text")]
     #[schemars(schema_with = "schema::object")]
-    pub parameters: Option<Map<String, Value>>,
+    pub parameters: Option<RawObject>,
     /// Secrets in the same namespace that hold further parameters.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 64))]
@@ -249,10 +250,10 @@ pub struct ServiceBindingStatus {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BindingProperties {
-    /// Parameters. Values from Secrets are shown as `<redacted>`.
-    #[serde(default, skip_serializing_if = "schema::is_empty")]
+    /// Parameters. Values from Secrets are shown as `<redacted>`. Absent if they take more than 16 KiB.
+    #[serde(default, skip_serializing_if = "schema::is_empty_text")]
     #[schemars(schema_with = "schema::object")]
-    pub parameters: Option<Map<String, Value>>,
+    pub parameters: Option<RawObject>,
     /// SHA-256 checksum of all parameters, in hexadecimal.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub parameter_checksum: String,

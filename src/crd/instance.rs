@@ -1,5 +1,7 @@
 //! `ServiceInstance`: a service that a user requests from a broker.
 
+mod rule;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -8,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::condition::Condition;
 use super::operation::{Orphan, RemovalStatus, Schedule};
+use super::raw::RawObject;
 use super::reference::{LocalObjectReference, ParametersFromSource, UserInfo};
 use super::schema;
 
@@ -106,13 +109,14 @@ pub struct ServiceInstanceSpec {
     /// Resolved ServicePlan. Set by the operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_plan_ref: Option<LocalObjectReference>,
-    /// Parameters for the broker, as defined by the plan's schema. Must not repeat a parameter of `parametersFrom`.
-    #[serde(default, skip_serializing_if = "schema::is_empty")]
+    /// Parameters for the broker, as defined by the plan's schema. Must not repeat a parameter of `parametersFrom`. Both
+    /// together: at most 64 KiB and 5000 values.
+    #[serde(default, skip_serializing_if = "schema::is_empty_text")]
     #[schemars(schema_with = "schema::object")]
-    pub parameters: Option<Map<String, Value>>,
+    pub parameters: Option<RawObject>,
     /// Secrets in the same namespace that hold further parameters.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(extend("nullable" = true), length(max = 64))]
     pub parameters_from: Vec<ParametersFromSource>,
     /// OSB ID of the instance (`instance_id`). Default: a UUID chosen by the operator. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]
@@ -268,10 +272,10 @@ pub struct InstanceProperties {
     /// ID of the ServicePlan in the broker's catalog.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "servicePlanExternalID")]
     pub service_plan_external_id: String,
-    /// Parameters. Values from Secrets are shown as `<redacted>`.
-    #[serde(default, skip_serializing_if = "schema::is_empty")]
+    /// Parameters. Values from Secrets are shown as `<redacted>`. Absent if they take more than 16 KiB.
+    #[serde(default, skip_serializing_if = "schema::is_empty_text")]
     #[schemars(schema_with = "schema::object")]
-    pub parameters: Option<Map<String, Value>>,
+    pub parameters: Option<RawObject>,
     /// SHA-256 checksum of all parameters, in hexadecimal.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub parameter_checksum: String,
@@ -301,100 +305,5 @@ impl InstanceProperties {
         } else {
             &self.service_plan_external_id
         }
-    }
-}
-
-/// CEL rules for instances, evaluated by the API server.
-mod rule {
-    use kube::core::{Message, Rule};
-
-    const CLUSTER: [&str; 6] = [
-        "clusterServiceClassExternalName",
-        "clusterServicePlanExternalName",
-        "clusterServiceClassExternalID",
-        "clusterServicePlanExternalID",
-        "clusterServiceClassName",
-        "clusterServicePlanName",
-    ];
-    const NAMESPACED: [&str; 6] = [
-        "serviceClassExternalName",
-        "servicePlanExternalName",
-        "serviceClassExternalID",
-        "servicePlanExternalID",
-        "serviceClassName",
-        "servicePlanName",
-    ];
-
-    fn is_set(field: &str) -> String {
-        format!("(has(self.{field}) && self.{field} != '')")
-    }
-
-    fn any_set<'a>(fields: impl IntoIterator<Item = &'a str>) -> String {
-        format!("({})", fields.into_iter().map(is_set).collect::<Vec<_>>().join(" || "))
-    }
-
-    fn classes() -> impl Iterator<Item = &'static str> {
-        CLUSTER.into_iter().chain(NAMESPACED).step_by(2)
-    }
-
-    fn plans() -> impl Iterator<Item = &'static str> {
-        CLUSTER.into_iter().chain(NAMESPACED).skip(1).step_by(2)
-    }
-
-    fn unchanged(field: &str, spec: &str) -> String {
-        let value = |of: &str| format!("(has({of}.{field}) ? {of}.{field} : '')");
-        format!("{} == {}", value(&format!("self{spec}")), value(&format!("oldSelf{spec}")))
-    }
-
-    /// Refuses a plan change that the class or plan does not allow. CEL cannot read these objects, so the operator
-    /// publishes the answer as `status.planUpdatable`.
-    pub(super) fn plan_change() -> Rule {
-        let known =
-            "has(oldSelf.status) && has(oldSelf.status.planUpdatable) && has(oldSelf.status.provisionStatus)";
-        let fixed = "!oldSelf.status.planUpdatable && oldSelf.status.provisionStatus == 'Provisioned'";
-        let unchanged: Vec<String> = plans().map(|field| unchanged(field, ".spec")).collect();
-        let class = "has(oldSelf.status.userSpecifiedClassName) ? oldSelf.status.userSpecifiedClassName : ''";
-        let name = format!("[{class}].map(class, class.substring(class.indexOf('/') + 1))[0]");
-        let message = format!("'The Service Class ' + {name} + ' does not allow plan changes.'");
-        Rule::new(format!("!({known} && {fixed}) || ({})", unchanged.join(" && ")))
-            .message(Message::Expression(message))
-    }
-
-    pub(super) fn one_scope() -> Rule {
-        Rule::new(format!("!({} && {})", any_set(CLUSTER), any_set(NAMESPACED)))
-            .message("instances can only refer to a cluster or namespaced class or plan type, but not both")
-    }
-
-    pub(super) fn one_class() -> Rule {
-        let count =
-            classes().map(|field| format!("({} ? 1 : 0)", is_set(field))).collect::<Vec<_>>().join(" + ");
-        Rule::new(format!("{count} == 1")).message(
-            "exactly one class must be set: clusterServiceClassExternalName, clusterServiceClassExternalID, \
-             clusterServiceClassName, serviceClassExternalName, serviceClassExternalID or serviceClassName",
-        )
-    }
-
-    pub(super) fn matching_plan() -> Rule {
-        let pairs: Vec<String> = CLUSTER
-            .chunks(2)
-            .chain(NAMESPACED.chunks(2))
-            .filter_map(|pair| match pair {
-                [class, plan] => Some(format!("(!{} || {})", is_set(plan), is_set(class))),
-                _ => None,
-            })
-            .collect();
-        Rule::new(pairs.join(" && ")).message(
-            "the plan must be named in the same way as the class: by external name, by external ID or by \
-             Kubernetes name",
-        )
-    }
-
-    pub(super) fn fixed_class() -> Rule {
-        let unchanged: Vec<String> = classes().map(|field| unchanged(field, "")).collect();
-        Rule::new(unchanged.join(" && ")).message("the class is immutable: create a new instance instead")
-    }
-
-    pub(super) fn fixed_external_id() -> Rule {
-        Rule::new(unchanged("externalID", "")).message("externalID is immutable")
     }
 }

@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
 use serde_json::{Map, Number, Value};
 
+use super::raw::RawObject;
+
 /// A JSON object whose members the API server keeps as they are.
 pub fn object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "nullable": true, "x-kubernetes-preserve-unknown-fields": true})
@@ -63,6 +65,11 @@ pub fn known_or_default<'de, D: Deserializer<'de>, T: DeserializeOwned + Default
 pub fn integer<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
     let number = Number::deserialize(input)?;
     number.as_i64().ok_or_else(|| D::Error::custom(format!("{number} is not a 64-bit integer")))
+}
+
+/// Like [`is_empty`], for an object that is kept as text.
+pub fn is_empty_text(object: &Option<RawObject>) -> bool {
+    object.as_ref().is_none_or(RawObject::is_empty)
 }
 
 /// Whether the object is absent or empty, so that it is not serialised.

@@ -10,7 +10,7 @@ mod tests;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::parameters::{Parameters, REDACTED};
 use crate::crd::plan::CommonServicePlanSpec;
@@ -75,15 +75,16 @@ fn violations(schema: &RawJson, parameters: &Parameters) -> Result<Vec<String>, 
     if schema.get("$schema").is_none() {
         return Err("it does not name its JSON Schema draft in $schema".to_owned());
     }
-    let values = Value::Object(parameters.values.0.clone());
+    let values = Value::Object(parameters.values());
     cost::affordable(schema, &values)?;
     let validator = compile(schema)?;
+    let redacted = parameters.redacted();
     let mut found = Vec::new();
     for error in validator.iter_errors(&values) {
         if let ValidationErrorKind::RegexEngineFailure { .. } = error.kind() {
             return Err("the evaluation of one of its patterns failed".to_owned());
         }
-        found.push(violation(&error, parameters));
+        found.push(violation(&error, &redacted));
     }
     Ok(found)
 }
@@ -102,11 +103,11 @@ fn compile(schema: &Value) -> Result<Validator, String> {
 
 /// Describes a violation: the JSON pointer, and the rule of the schema. Inside a parameter that comes from a Secret,
 /// neither values nor member names are shown.
-fn violation(error: &ValidationError<'_>, parameters: &Parameters) -> String {
+fn violation(error: &ValidationError<'_>, redacted: &Map<String, Value>) -> String {
     let path = error.instance_path().as_str();
     let end = path.get(1..).and_then(|path| path.find('/')).map_or(path.len(), |end| end + 1);
     let (parameter, inside) = path.split_at_checked(end).unwrap_or((path, ""));
-    let is_secret = parameters.redacted.get(&unescaped(parameter)).is_some_and(|value| value == REDACTED);
+    let is_secret = redacted.get(&unescaped(parameter)).is_some_and(|value| value == REDACTED);
     let rule = rule::describe(error, is_secret);
     match (parameter, inside) {
         ("", _) => rule,

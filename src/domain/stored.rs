@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::parameters::{Parameters, merge};
 use super::plan_reference::{Current, PlanReference, resolve};
@@ -24,6 +24,7 @@ use super::rollout::Usage;
 use super::{Step, binding, instance};
 use crate::crd::condition::{self, Condition};
 use crate::crd::instance::InstanceProperties;
+use crate::crd::raw::RawObject;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceInstance};
 
 const CATALOG: &str = include_str!("../../tests/fixtures/stored/catalog.yaml");
@@ -174,7 +175,7 @@ fn observe_binding<'a>(
     }
 }
 
-fn inline(parameters: Option<&Map<String, Value>>) -> Parameters {
+fn inline(parameters: Option<&RawObject>) -> Parameters {
     merge([None, None], parameters, &[]).unwrap()
 }
 

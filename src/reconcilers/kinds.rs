@@ -5,3 +5,4 @@ pub mod binding;
 pub mod broker;
 pub mod catalog_entry;
 pub mod instance;
+mod parameters;

@@ -28,6 +28,7 @@ mod examples;
 mod external_ids;
 mod free_port;
 mod generated;
+mod hostile_tenant;
 mod injection;
 mod instances;
 mod isolation;

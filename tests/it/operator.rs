@@ -108,6 +108,23 @@ impl Operator {
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
+    /// The answer to the liveness probe; an error if there is none within 5 seconds.
+    pub fn livez(&self) -> std::io::Result<String> {
+        get(self.address, "/livez")
+    }
+
+    /// Its resident memory, in bytes.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
+    /// How many files and connections it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// Its metrics, as text.
     pub fn metrics(&self) -> String {
         get(self.address, "/metrics").unwrap()

@@ -33,8 +33,10 @@ pub struct SecretTransform {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct RenameKeyTransform {
     /// Current name of the entry.
+    #[schemars(length(max = 1024))]
     pub from: String,
     /// New name of the entry.
+    #[schemars(length(max = 1024))]
     pub to: String,
 }
 
@@ -43,6 +45,7 @@ pub struct RenameKeyTransform {
 #[serde(rename_all = "camelCase")]
 pub struct AddKeyTransform {
     /// Name of the entry.
+    #[schemars(length(max = 1024))]
     pub key: String,
     /// Value, base64-encoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,9 +55,10 @@ pub struct AddKeyTransform {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub string_value: Option<String>,
-    /// Value, as a `JSONPath` template over the credentials, for example `{.uri}`.
+    /// Value, as a `JSONPath` template over the credentials, for example `{.uri}`. A filter refers to the element as `@`;
+    /// it may contain neither `$`, a function nor another filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(extend("nullable" = true), length(max = 65536))]
     pub json_path_expression: Option<String>,
 }
 
@@ -72,5 +76,6 @@ pub struct AddKeysFromTransform {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct RemoveKeyTransform {
     /// Name of the entry.
+    #[schemars(length(max = 1024))]
     pub key: String,
 }

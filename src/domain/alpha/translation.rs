@@ -1,12 +1,12 @@
 //! The translation of each alpha kind to its child.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use serde_json::{Map, Value};
 
 use super::{Alpha, ChildStatus};
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::binding::{EnvFrom, Injection};
 use crate::crd::broker::{ClusterAuthConfig, ClusterBrokerAuthInfo, ClusterServiceBrokerSpec};
+use crate::crd::raw::RawObject;
 use crate::crd::reference::ObjectReference;
 use crate::crd::{
     ClusterServiceBroker, ServiceBinding, ServiceBindingSpec, ServiceInstance, ServiceInstanceSpec,
@@ -100,6 +100,6 @@ impl Alpha for Binding {
 }
 
 /// The parameters in the form in which they are read back: an empty map is not stored.
-fn non_empty(parameters: Option<&Map<String, Value>>) -> Option<Map<String, Value>> {
+fn non_empty(parameters: Option<&RawObject>) -> Option<RawObject> {
     parameters.filter(|parameters| !parameters.is_empty()).cloned()
 }

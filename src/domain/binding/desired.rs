@@ -29,7 +29,7 @@ pub(super) fn desired(observed: &Observed<'_>) -> Result<BindingProperties, Bloc
         .as_ref()
         .map_err(|error| Blocked::new(reason::ERROR_WITH_PARAMETERS, error.clone()))?;
     Ok(BindingProperties {
-        parameters: Some(parameters.redacted.clone()).filter(|parameters| !parameters.is_empty()),
+        parameters: parameters.shown(),
         parameter_checksum: parameters.checksum(),
         user_info: observed.binding.spec.user_info.clone(),
         predecessor_id: String::new(),

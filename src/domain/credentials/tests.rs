@@ -173,3 +173,16 @@ fn what_cannot_be_stored_is_known_before_the_broker_is_asked() {
         assert!(is_right, "{shown}: {why:?}");
     }
 }
+
+/// A hostile broker sends keys that all become the same name. To count from one for each would take the square of their
+/// number: minutes.
+#[test]
+fn many_keys_that_become_the_same_name_are_numbered_in_one_pass() {
+    const KEYS: u32 = 20_000;
+    let keys = (0..KEYS).map(|index| char::from_u32(0x4e00 + index).unwrap().to_string());
+    let credentials: Map<String, Value> = keys.map(|key| (key, json!(1))).collect();
+    let entries = secret_data(&credentials, &[], &BTreeMap::new(), &META).ok().unwrap();
+    assert!(entries.data.contains_key("_") && entries.data.contains_key("_-20000"));
+    assert_eq!(entries.warnings.len(), 11);
+    assert_eq!(entries.warnings[10], "19990 more keys are not valid in a Secret, so other keys are used");
+}

@@ -1,7 +1,6 @@
 //! Which properties should an instance have at its broker? Computed from the spec, the resolved plan and the
 //! parameters.
 
-use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::Observed;
@@ -18,7 +17,7 @@ pub(super) fn properties(
 ) -> InstanceProperties {
     let spec = &observed.instance.spec;
     let mut properties = InstanceProperties {
-        parameters: unless_empty(parameters.redacted.clone()),
+        parameters: parameters.shown(),
         parameter_checksum: parameters.checksum(),
         user_info: spec.user_info.clone(),
         broker_name: target.broker.clone(),
@@ -46,8 +45,4 @@ pub(super) fn fingerprint(properties: &InstanceProperties) -> String {
         &properties.update_requests.to_string(),
     ];
     hex(&Sha256::digest(parts.join("\n")))
-}
-
-fn unless_empty(object: Map<String, Value>) -> Option<Map<String, Value>> {
-    (!object.is_empty()).then_some(object)
 }

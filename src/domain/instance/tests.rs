@@ -10,6 +10,7 @@ use super::*;
 use crate::crd::instance::InstanceOperation;
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER};
 use crate::crd::operation::RemovalStatus;
+use crate::crd::raw::RawObject;
 use crate::domain::fixtures::{at, error};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
@@ -41,7 +42,7 @@ fn target() -> Target {
 }
 
 pub(super) fn parameters(text: &str) -> Parameters {
-    let inline = json!({"size": text}).as_object().cloned();
+    let inline = json!({"size": text}).as_object().map(RawObject::from);
     crate::domain::parameters::merge([None, None], inline.as_ref(), &[]).unwrap()
 }
 

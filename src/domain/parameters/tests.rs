@@ -11,8 +11,12 @@ fn secret(name: &str, text: &str) -> (String, Vec<u8>) {
     (format!("secret \"{name}\" key \"p\""), text.as_bytes().to_vec())
 }
 
+fn raw(value: &Value) -> RawObject {
+    RawObject::from(&map(value))
+}
+
 fn inline(value: &Value) -> Parameters {
-    merge([None, None], Some(&map(value)), &[]).unwrap()
+    merge([None, None], Some(&raw(value)), &[]).unwrap()
 }
 
 #[test]
@@ -45,7 +49,7 @@ fn the_user_wins_over_the_plan_and_the_plan_over_the_class() {
     let class =
         map(&json!({"size": 1, "region": "eu", "backup": {"daily": true, "keep": {"days": 7}}, "x": {}}));
     let plan = map(&json!({"size": 2, "backup": {"keep": {"days": 14, "months": 1}}, "y": "plan"}));
-    let user = map(&json!({"backup": {"keep": {"days": 30}}, "x": "mine", "y": {"z": null}}));
+    let user = raw(&json!({"backup": {"keep": {"days": 30}}, "x": "mine", "y": {"z": null}}));
     let merged = merge([Some(&class), Some(&plan)], Some(&user), &[]).unwrap();
     let expected = json!({
         "size": 2,
@@ -54,21 +58,21 @@ fn the_user_wins_over_the_plan_and_the_plan_over_the_class() {
         "x": "mine",
         "y": {"z": null},
     });
-    assert_eq!(Value::Object(merged.values.0), expected);
-    assert_eq!(Value::Object(merged.redacted), expected);
+    assert_eq!(Value::Object(merged.values()), expected);
+    assert_eq!(Value::Object(merged.redacted()), expected);
 }
 
 #[test]
 fn values_from_secrets_are_not_shown() {
     let defaults = map(&json!({"tls": {"verify": true}, "size": 1}));
-    let user = map(&json!({"size": 2}));
+    let user = raw(&json!({"size": 2}));
     let from = [secret("s", r#"{"password": "hunter2", "tls": {"key": "hunter3"}}"#), secret("t", "{}")];
     let merged = merge([None, Some(&defaults)], Some(&user), &from).unwrap();
     let values = json!({"size": 2, "password": "hunter2", "tls": {"verify": true, "key": "hunter3"}});
     let redacted = json!({"size": 2, "password": REDACTED, "tls": REDACTED});
     assert!(!format!("{merged:?}").contains("hunter"));
-    assert_eq!(Value::Object(merged.values.0), values);
-    assert_eq!(Value::Object(merged.redacted), redacted);
+    assert_eq!(Value::Object(merged.values()), values);
+    assert_eq!(Value::Object(merged.redacted()), redacted);
 }
 
 #[test]
@@ -87,7 +91,7 @@ fn an_error_names_the_sources_and_no_value() {
     ];
     for (texts, expected) in cases {
         let from: Vec<_> = ["s", "t"].iter().zip(*texts).map(|(name, text)| secret(name, text)).collect();
-        let error = merge([None, None], Some(&map(&json!({"a": 1}))), &from).unwrap_err().to_string();
+        let error = merge([None, None], Some(&raw(&json!({"a": 1}))), &from).unwrap_err().to_string();
         assert_eq!(error.trim_start_matches("conflict: "), expected.replace("SECRET", first));
     }
 }
@@ -96,7 +100,7 @@ fn an_error_names_the_sources_and_no_value() {
 fn numbers_keep_their_digits() {
     let text = r#"{"big":12345678901234567890,"price":1.10}"#;
     let merged = merge([None, None], None, &[secret("s", text)]).unwrap();
-    assert_eq!(serde_json::to_string(&merged.values).unwrap(), text);
+    assert_eq!(serde_json::to_string(&merged.values()).unwrap(), text);
     assert_eq!(merged.checksum(), hex(&Sha256::digest(text)));
 }
 
@@ -122,6 +126,36 @@ fn service_catalog_hashed_numbers_as_floats() {
         let expected = hex(&Sha256::digest(format!("{{\"a\":[{hashed}]}}")));
         assert_eq!(merged.checksum_of_service_catalog(), expected, "{given}");
     }
+}
+
+/// What is longer than the limit is not even parsed.
+#[test]
+fn parameters_are_bounded() {
+    let zeros = |count: usize| json!({"a": vec![0; count]});
+    let of = |value: &Value, from: &[(String, Vec<u8>)]| merge([None, None], Some(&raw(value)), from);
+    assert!(of(&zeros(MAX_VALUES - 1), &[]).is_ok());
+    let error = of(&zeros(MAX_VALUES), &[]).unwrap_err();
+    assert_eq!(error, ParametersError::TooMany(MAX_VALUES + 1));
+    assert!(error.to_string().contains("5001 JSON values, and the limit is 5000"), "{error}");
+    let error = of(&zeros(480_000), &[]).unwrap_err().to_string();
+    assert!(error.contains("take 960007 bytes, and the limit is 65536"), "{error}");
+
+    let half = "x".repeat(MAX_BYTES / 2);
+    let text = json!({"b": half}).to_string();
+    assert!(of(&json!({}), &[secret("s", &text)]).is_ok());
+    let error = of(&json!({"a": half}), &[secret("s", &text)]).unwrap_err();
+    assert!(matches!(error, ParametersError::TooLong(_)), "{error}");
+    let many = json!({"b": vec![0; MAX_VALUES / 2]}).to_string();
+    assert!(matches!(of(&zeros(MAX_VALUES / 2), &[secret("s", &many)]), Err(ParametersError::TooMany(_))));
+}
+
+#[test]
+fn the_status_shows_parameters_that_are_short() {
+    let of = |length: usize| inline(&json!({"a": "x".repeat(length)}));
+    assert_eq!(of(10).shown(), Some(raw(&json!({"a": "xxxxxxxxxx"}))));
+    assert_eq!(of(MAX_SHOWN_BYTES).shown(), None);
+    assert_eq!(inline(&json!({})).shown(), None);
+    assert_ne!(of(MAX_SHOWN_BYTES).checksum(), "");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -172,11 +206,11 @@ proptest! {
         let value = if nested { json!({"a": ["Hunter2"]}) } else { json!("Hunter2") };
         let object: Map<_, _> = names.into_iter().map(|name| (name, value.clone())).collect();
         let text = Value::Object(object.clone()).to_string();
-        match merge([Some(&defaults), None], Some(&user), &[secret("s", &text)]) {
+        match merge([Some(&defaults), None], Some(&RawObject::from(&user)), &[secret("s", &text)]) {
             Ok(merged) => {
-                prop_assert!(!Value::Object(merged.redacted.clone()).to_string().contains("Hunter2"));
-                prop_assert!(merged.redacted.keys().eq(merged.values.keys()));
-                prop_assert!(object.keys().all(|name| merged.values[name].to_string().contains("Hunter2")));
+                prop_assert!(!Value::Object(merged.redacted()).to_string().contains("Hunter2"));
+                prop_assert!(merged.redacted().keys().eq(merged.values().keys()));
+                prop_assert!(object.keys().all(|name| merged.values()[name].to_string().contains("Hunter2")));
             }
             Err(error) => {
                 prop_assert!(object.keys().any(|name| user.contains_key(name)));
@@ -198,7 +232,7 @@ fn the_secrets_are_what_is_not_shown() {
     let from =
         [secret("one", r#"{"db": {"user": "jane", "port": 5432, "tls": true}, "hosts": ["a", null]}"#)];
     let class = map(&json!({"db": {"size": "big"}, "region": "eu"}));
-    let own = map(&json!({"name": "mine"}));
+    let own = raw(&json!({"name": "mine"}));
     let merged = merge([Some(&class), None], Some(&own), &from).unwrap();
     let texts = |secrets: Vec<Vec<u8>>| -> Vec<String> {
         secrets.into_iter().map(|secret| String::from_utf8(secret).unwrap()).collect()

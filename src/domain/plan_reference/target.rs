@@ -159,7 +159,7 @@ impl Target {
     /// The default parameters of an instance: those of the plan over those of the class.
     pub fn defaults(&self) -> Option<Map<String, Value>> {
         let defaults = [self.class_defaults.as_ref(), self.plan_defaults.as_ref()];
-        let merged = parameters::merge(defaults, None, &[]).ok()?.redacted;
+        let merged = parameters::merge(defaults, None, &[]).ok()?.redacted();
         (!merged.is_empty()).then_some(merged)
     }
 }

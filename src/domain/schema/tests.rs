@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::crd::raw::RawObject;
 use crate::domain::parameters::merge;
 
 /// As [`super::check`], of a schema that is written as a value.
@@ -23,7 +24,8 @@ fn properties(properties: Value) -> Value {
 }
 
 fn inline(parameters: &Value) -> Parameters {
-    merge([None, None], parameters.as_object(), &[]).unwrap()
+    let inline = parameters.as_object().map(RawObject::from);
+    merge([None, None], inline.as_ref(), &[]).unwrap()
 }
 
 #[test]
@@ -141,7 +143,8 @@ fn neither_a_value_nor_a_name_from_a_secret_is_shown() {
     }));
     let secret = br#"{"login": {"inner": "hidden-1", "hidden-2": 1}, "password": "hidden-3"}"#.to_vec();
     let from = [("secret \"s\" key \"p\"".to_owned(), secret)];
-    let parameters = merge([None, None], json!({"open": "hidden-4"}).as_object(), &from).unwrap();
+    let inline = json!({"open": "hidden-4"}).as_object().map(RawObject::from);
+    let parameters = merge([None, None], inline.as_ref(), &from).unwrap();
     let checked = check(&schema, &parameters);
     let Checked::Violates(message) = &checked else { panic!("{checked:?}") };
     for part in [
@@ -158,7 +161,7 @@ fn neither_a_value_nor_a_name_from_a_secret_is_shown() {
 
 #[test]
 fn an_invalid_or_expensive_schema_is_not_applied() {
-    let doubling: serde_json::Map<String, Value> = (0..40)
+    let doubling: Map<String, Value> = (0..40)
         .map(|n| {
             let next = json!({"$ref": format!("#/definitions/d{}", n + 1)});
             (format!("d{n}"), if n == 39 { json!({}) } else { json!({"allOf": [next, next]}) })

@@ -19,7 +19,7 @@ use crate::domain::binding::{
     Call, Observed, Offering, Step, broker, decide, merge_concurrent_status, settle,
 };
 use crate::domain::credentials::{digest, sources};
-use crate::domain::parameters::{self, Parameters};
+use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::reconcilers::broker_access::call_gate::CallGate;
@@ -27,17 +27,17 @@ use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
-use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::identity::{Identity, namespace, uid};
+use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::rollouts;
-use crate::reconcilers::secrets::{self, SecretSlot};
+use crate::reconcilers::secrets::{self, SecretSlot, User};
 use execution::Execution;
 use offering::{Described, fitting, offering};
 use storage::Storage;
 
 /// Reconciles a binding.
 pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
-    watch_secrets(&context, &binding);
     Box::pin(lifecycle::run(binding, &context)).await
 }
 
@@ -114,9 +114,9 @@ impl Lifecycle for ServiceBinding {
     }
 }
 
-/// Watches the Secrets from which parameters and entries come, until the binding exists at the broker: it cannot be
-/// updated after that.
-fn watch_secrets(context: &Context, binding: &ServiceBinding) {
+/// Lets changes of the Secrets from which parameters and entries come requeue the binding, until it exists at the
+/// broker: it cannot be updated after that.
+fn refer_to_secrets(context: &Context, binding: &ServiceBinding) -> Explained<()> {
     let namespace = namespace(binding);
     let is_bound = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
     let used = if is_bound || binding.metadata.deletion_timestamp.is_some() {
@@ -128,8 +128,8 @@ fn watch_secrets(context: &Context, binding: &ServiceBinding) {
         used
     };
     let (queue, object) = (context.queues.bindings.clone(), ObjectRef::from_obj(binding));
-    let user = format!("binding/{namespace}/{}", binding.name_any());
-    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
+    let user = User { uid: uid(binding), namespace: Some(namespace) };
+    context.referenced_secrets.refer(user, &used, move || queue.requeue(object.clone()))
 }
 
 /// What a reconcile has observed about a binding.
@@ -137,7 +137,7 @@ pub struct Snapshot {
     identity: Identity,
     instance: Option<Arc<ServiceInstance>>,
     offering: Offering,
-    described: Described,
+    described: Arc<Described>,
     parameters: Explained<Parameters>,
     validated: bool,
     is_id_taken: bool,
@@ -151,18 +151,24 @@ impl Snapshot {
         let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(namespace);
         let instance = context.caches.instances.get(&reference);
         let (offering, described) = offering(context, instance.as_deref());
-        let from = context.referenced_secrets.parameters(namespace, &binding.spec.parameters_from).await?;
-        let parameters = from.and_then(|from| {
-            let merged = parameters::merge([None, None], binding.spec.parameters.as_ref(), &from);
-            merged.map_err(|error| error.to_string())
-        });
+        let from = match refer_to_secrets(context, binding) {
+            Ok(()) => context.referenced_secrets.parameters(namespace, &binding.spec.parameters_from).await?,
+            Err(why) => Err(why),
+        };
+        let parameters = match from {
+            Ok(from) => {
+                merged(context, namespace, [None, None], binding.spec.parameters.as_ref(), from).await?
+            }
+            Err(why) => Err(why),
+        };
         let secret = secret(context, binding).await?;
         let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
             context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))
         });
         context.rejected_by_schema.set(&identity.uid, None);
         let identity = identity.clone();
-        let (validated, is_id_taken) = (false, context.binding_ids.is_taken(binding));
+        let (described, validated) = (Arc::new(described), false);
+        let is_id_taken = context.binding_ids.is_taken(binding);
         Ok(Self { identity, instance, offering, described, parameters, validated, is_id_taken, secret, gate })
     }
 

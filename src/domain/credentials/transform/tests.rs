@@ -114,3 +114,26 @@ fn it_is_known_beforehand_which_secrets_are_read() {
     let foreign = transforms(json!([{"addKeysFrom": {"secretRef": {"namespace": "other", "name": "x"}}}]));
     assert!(sources(&foreign, "shop").is_err());
 }
+
+/// A message goes into a condition, and an object with a long one cannot be stored.
+#[test]
+fn a_message_shows_the_beginning_of_a_key() {
+    let add = json!({"addKey": {"key": "k".repeat(100_000), "jsonPathExpression": "{.missing}"}});
+    let message = failure(&json!({}), &json!([add]));
+    assert!(message.contains("kkk") && message.len() < 300, "{message}");
+}
+
+/// Each transform copies a Secret, which is charged as well.
+#[test]
+fn copying_a_secret_again_and_again_exceeds_the_budget() {
+    let transforms: Vec<SecretTransform> =
+        serde_json::from_value(json!(vec![json!({"addKeysFrom": {"secretRef": {"name": "large"}}}); 256]))
+            .unwrap();
+    let large = |bytes: usize| {
+        let data = SecretData::from([("a".to_owned(), ByteString(vec![b'x'; bytes]))]);
+        BTreeMap::from([("large".to_owned(), data)])
+    };
+    let check = |bytes| crate::domain::credentials::check(&transforms, &large(bytes), "shop");
+    assert_eq!(check(1000), Ok(()));
+    assert_eq!(check(500_000), Err(CredentialsError::TooMuchWork("large".to_owned())));
+}

@@ -7,6 +7,7 @@ use super::super::{Call, Observed, Step, Verb, decide};
 use crate::crd::ServiceInstance;
 use crate::crd::condition;
 use crate::crd::names::ANNOTATION_DELETION_POLICY;
+use crate::crd::raw::RawObject;
 use crate::domain::fixtures::at;
 use crate::domain::plan_reference::Unresolved;
 use crate::domain::{parameters, reason};
@@ -202,7 +203,8 @@ fn what_is_gone_already_is_let_go() {
 #[test]
 fn numbers_are_not_taken_for_a_change() {
     let inline = serde_json::from_str::<Value>(r#"{"size": 1.0, "id": 9007199254740993}"#).unwrap();
-    let exact = parameters::merge([None, None], inline.as_object(), &[]).unwrap();
+    let inline = inline.as_object().map(RawObject::from);
+    let exact = parameters::merge([None, None], inline.as_ref(), &[]).unwrap();
     let of_floats = exact.checksum_of_service_catalog();
     assert_ne!(exact.checksum(), of_floats);
     let mut properties = plan();

@@ -38,9 +38,9 @@ impl Execution<'_> {
         if call.verb == Verb::Adopt {
             return self.storage.adopt().await;
         }
-        let prepared = match call.verb {
+        let slot = match call.verb {
             Verb::Bind => match self.storage.prepare().await? {
-                Ok(prepared) => Some(prepared),
+                Ok(slot) => Some(slot),
                 Err(why) => return Ok(Outcome::NotCalled(why)),
             },
             _ => None,
@@ -58,7 +58,7 @@ impl Execution<'_> {
         let outcome = match self.send(&connection, call, &origin).await? {
             Err(error) => Outcome::Failed(error),
             Ok(Received::Outcome(outcome)) => outcome,
-            Ok(Received::Credentials(body)) => return self.storage.store(*body, prepared).await,
+            Ok(Received::Credentials(body)) => return self.storage.store(*body, slot).await,
         };
         Ok(without_secrets(outcome, &connection, self.secrets(call)).await)
     }
@@ -139,7 +139,7 @@ impl Execution<'_> {
         origin: &Origin,
         identity: Option<&OriginatingIdentity>,
     ) -> BrokerReply<Received> {
-        let parameters = self.parameters.as_ref().map(|parameters| parameters.values.0.clone());
+        let parameters = self.parameters.as_ref().map(Parameters::values);
         let body = request::bind(call, origin, self.intent(), &parameters.unwrap_or_default());
         match broker.bind(&call.instance.id, &call.binding_id, &body, self.retrievable, identity).await? {
             Reply::Done(body) => Ok(Received::Credentials(Box::new(body))),

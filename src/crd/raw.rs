@@ -1,0 +1,125 @@
+//! JSON that is kept as text, because the operator seldom looks into it.
+//!
+//! A parsed value takes up to fifty times the memory of its text, and caches hold every object of the cluster. The text
+//! also keeps the digits of numbers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Deserializer, Error as _};
+use serde::ser::Serializer;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+/// The longest texts that are parsed to compare them, in bytes.
+const MAX_COMPARED_BYTES: usize = 64 * 1024;
+
+/// A JSON object, as text. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct RawObject(
+    /// `None` is the empty object.
+    Option<Arc<RawValue>>,
+);
+
+impl RawObject {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("{}", |text| text.get())
+    }
+
+    /// Whether it has no members.
+    pub fn is_empty(&self) -> bool {
+        self.as_str().trim_start_matches('{').trim_start().starts_with('}')
+    }
+
+    /// The members. This takes many times the memory of the text: parse what is short, and drop it soon.
+    pub fn parse(&self) -> Map<String, Value> {
+        // This cannot fail: the text was checked when the object was made.
+        serde_json::from_str(self.as_str()).unwrap_or_default()
+    }
+}
+
+impl From<&Map<String, Value>> for RawObject {
+    fn from(object: &Map<String, Value>) -> Self {
+        Self(if object.is_empty() { None } else { to_raw_value(object).ok().map(Arc::from) })
+    }
+}
+
+/// Equal objects may be written differently: Go escapes characters that Rust does not.
+impl PartialEq for RawObject {
+    fn eq(&self, other: &Self) -> bool {
+        let (left, right) = (self.as_str(), other.as_str());
+        left == right || (left.len().max(right.len()) <= MAX_COMPARED_BYTES && self.parse() == other.parse())
+    }
+}
+
+impl Eq for RawObject {}
+
+impl fmt::Debug for RawObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for RawObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(text) => (**text).serialize(serializer),
+            None => Map::<String, Value>::new().serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        if text.get().starts_with('{') {
+            Ok(Self(Some(Arc::from(text))))
+        } else {
+            Err(D::Error::custom("expected a JSON object"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn raw(text: &str) -> RawObject {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_text_stays_as_it_was_written() {
+        let text = r#"{"b":1.10,"a":[12345678901234567890,1e3],"c":{"x":"\u003c"}}"#;
+        assert_eq!(raw(text).as_str(), text);
+        assert_eq!(serde_json::to_string(&raw(text)).unwrap(), text);
+        let value: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(raw(text)).unwrap(), value);
+        assert_eq!(serde_json::from_value::<RawObject>(value.clone()).unwrap(), raw(text));
+        assert_eq!(Value::Object(raw(text).parse()), value);
+        assert_eq!(RawObject::from(value.as_object().unwrap()), raw(text));
+    }
+
+    #[test]
+    fn equal_objects_are_equal_however_they_are_written() {
+        assert_eq!(raw(r#"{"a":"<","b":1}"#), raw(r#"{ "b": 1, "a": "\u003c" }"#));
+        assert_ne!(raw(r#"{"a":1}"#), raw(r#"{"a":1.0}"#));
+        for empty in ["{}", "{ }", "{\n}"] {
+            assert!(raw(empty).is_empty());
+            assert_eq!(raw(empty), RawObject::default());
+        }
+        assert!(!raw(r#"{"":{}}"#).is_empty());
+    }
+
+    #[test]
+    fn only_an_object_is_accepted() {
+        for text in ["[]", "1", "\"{}\"", "null", "{"] {
+            assert!(serde_json::from_str::<RawObject>(text).is_err(), "{text}");
+        }
+        assert_eq!(serde_json::from_value::<Option<RawObject>>(json!(null)).unwrap(), None);
+    }
+}
