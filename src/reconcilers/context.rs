@@ -8,17 +8,20 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 
 use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::domain::plan_reference::CLUSTER_KINDS_ARE_OFF;
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::reconcilers::broker_access::connections::Connections;
+use crate::reconcilers::broker_access::connections::{BrokerName, Connection, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
+use crate::reconcilers::error::Error;
 use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::instance_locks::InstanceLocks;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::queue::Queues;
+use crate::reconcilers::reach::Reach;
 use crate::reconcilers::schemas;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
 
@@ -33,6 +36,10 @@ pub struct Settings {
     pub relist_interval: Duration,
     /// Timeout of a request to a broker.
     pub broker_timeout: Duration,
+    /// Where the operator works.
+    pub reach: Reach,
+    /// Whether the operator restarts workloads whose pods lack the current credentials.
+    pub restarts_workloads: bool,
 }
 
 /// What all reconcilers share. None of its parts depends on the whole.
@@ -94,9 +101,13 @@ impl Context {
         );
         Self {
             brokers,
-            binding_secrets: Arc::new(BindingSecrets::new(Arc::clone(&api), queues.bindings.clone())),
+            binding_secrets: Arc::new(BindingSecrets::new(
+                Arc::clone(&api),
+                queues.bindings.clone(),
+                settings.reach.parts(),
+            )),
             referenced_secrets: ReferencedSecrets::new(api.client.clone()),
-            collisions: Arc::default(),
+            collisions: Arc::new(Collisions::new(settings.reach.parts())),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
             waiting_for_catalog: ByUid::default(),
@@ -111,6 +122,17 @@ impl Context {
             caches,
             queues,
         }
+    }
+
+    /// The connection to a broker, which is created if there is none yet.
+    pub async fn connection(&self, broker: &BrokerName) -> Result<Arc<Connection>, Error> {
+        if broker.namespace.is_none() && !self.settings.reach.has_cluster_kinds() {
+            return Err(Error::Broker(format!(
+                "ClusterServiceBroker {:?} cannot be called: {CLUSTER_KINDS_ARE_OFF}",
+                broker.name
+            )));
+        }
+        self.brokers.find(broker).await
     }
 
     /// Forgets everything about the object with this UID, because it is gone.

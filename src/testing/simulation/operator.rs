@@ -29,6 +29,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::{binding, broker, catalog_entry, instance};
+use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
@@ -167,6 +168,8 @@ impl Operator {
             cluster_id: "cluster".to_owned(),
             relist_interval: RELIST_INTERVAL,
             broker_timeout: Duration::from_mins(1),
+            reach: Reach::Cluster,
+            restarts_workloads: true,
         };
         let (gatekeeper, fence) = Fence::closed();
         gatekeeper.open(Instant::now() + LEADERSHIP);
