@@ -9,6 +9,9 @@ demo: requirements ## run a cluster, a broker, a database and an application; KE
 test: cluster check ## run formatting, lints, unit tests, and integration tests on a real control plane
 	cargo test --locked
 
+reduced: cluster ## run the integration tests of instances, bindings and brokers with an operator of a few namespaces
+	hack/reduced.sh
+
 e2e: requirements ## end-to-end tests on a whole cluster with pods; needs root on Debian
 	@tests/e2e/run.sh
 
@@ -39,4 +42,4 @@ cluster: requirements ## build the Kubernetes for tests and demo, once
 requirements:
 	@hack/require.sh cc=build-essential curl openssl pgrep=procps python3 setpriv=util-linux postgres=postgresql
 
-.PHONY: help demo test e2e simulate bench check deny generate cluster requirements
+.PHONY: help demo test reduced e2e simulate bench check deny generate cluster requirements

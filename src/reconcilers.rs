@@ -16,6 +16,7 @@
 //! | `collisions` | which pods already define what a binding would inject? |
 //! | `schemas` | do parameters match the schema of their plan? |
 //! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
+//! | `reach`, `permissions` | where does the operator work, and may it do so? |
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
@@ -28,9 +29,9 @@
 //!
 //! How requests are kept apart:
 //!
-//! - **Feeds and queues.** One watch for each kind fills a cache and requeues the objects that a change concerns
-//!   (`wiring::feed`, `wiring::triggers`). An object is in one reconcile at a time, and is queued once, however often
-//!   it is requeued.
+//! - **Feeds and queues.** One watch for each kind (and namespace, if the operator works only in a few) fills a cache and
+//!   requeues the objects that a change concerns (`wiring::feed`, `wiring::triggers`). An object is in one reconcile at
+//!   a time, and is queued once, however often it is requeued.
 //! - **Harness.** A reconcile ends after 5 minutes, a panic is contained, and failures back off from 0.5 s to 5 min;
 //!   a conflict is not a failure (`wiring::harness`).
 //! - **Stale caches.** A reconcile of a copy that is older than the operator's own last write is skipped: the watch
@@ -64,7 +65,9 @@ pub(crate) mod kinds;
 pub(crate) mod kube_api;
 mod lifecycle;
 mod osb_ids;
+pub mod permissions;
 mod queue;
+pub(crate) mod reach;
 mod rollouts;
 mod schemas;
 pub(crate) mod scope;
@@ -84,6 +87,7 @@ use wiring::Wiring;
 
 pub use crate::osb::AllowedAddresses;
 pub use context::Settings;
+pub use reach::Reach;
 
 /// The operator, with all its components.
 pub struct Operator(Wiring);

@@ -3,19 +3,20 @@
 
 mod client;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client, ResourceExt as _};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::SetOnce;
-use tracing::info;
+use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::domain::duration::go_duration;
@@ -23,7 +24,7 @@ use crate::http;
 use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
 use crate::osb::install_tls_provider;
-use crate::reconcilers::{AllowedAddresses, Operator, Settings};
+use crate::reconcilers::{AllowedAddresses, Operator, Reach, Settings, permissions};
 
 /// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
 const MIN_VERSION: (u32, u32) = (1, 36);
@@ -62,6 +63,13 @@ pub struct Options {
     /// 10.0.0.0/8,*.brokers.example.com. Loopback, link-local and other special addresses need an entry of their own.
     #[arg(long, env = "BROKER_ADDRESSES", default_value = "0.0.0.0/0,::/0")]
     broker_addresses: AllowedAddresses,
+    /// Namespace to work in; repeatable, or separated by commas. The operator then needs no permission outside of these
+    /// namespaces, and works without the cluster-wide kinds [default: the whole cluster]
+    #[arg(long = "watch-namespace", env = "WATCH_NAMESPACES", value_name = "NAME", value_delimiter = ',')]
+    watch_namespaces: Vec<String>,
+    /// Whether the operator restarts workloads whose pods lack the current credentials.
+    #[arg(long, env = "RESTART_WORKLOADS", default_value_t = true, action = ArgAction::Set)]
+    restart_workloads: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,6 +110,16 @@ pub enum Error {
     /// `RUST_LOG` is not a log filter.
     #[error("invalid RUST_LOG: {0}")]
     Logs(#[from] tracing_subscriber::filter::ParseError),
+    /// Outside of its namespaces the operator cannot read the UID of kube-system.
+    #[error(
+        "no cluster ID: with --watch-namespace, set --cluster-id, because the operator may not read namespace kube-system"
+    )]
+    NoClusterId,
+    /// It could not work at all.
+    #[error(
+        "no permissions in the namespaces of --watch-namespace ({0}): install the Roles of the chart there"
+    )]
+    NotPermitted(String),
     /// Another replica is the leader now.
     #[error(transparent)]
     LeadershipLost(#[from] LeadershipLost),
@@ -118,19 +136,29 @@ pub async fn run(options: Options) -> Result<(), Error> {
         Candidate::new(client::unfenced(config.clone())?, namespace, pod, Arc::clone(&metrics));
     let client = client::fenced(config, fence.clone(), Arc::clone(&metrics))?;
     check_version(&client).await?;
+    let wanted = options.reach();
+    let (reach, missing) = permitted(&client, &wanted).await?;
     let settings = Settings {
         namespace: options.namespace.clone(),
         cluster_id: cluster_id(&client, &options).await?,
         relist_interval: options.broker_relist_interval,
         broker_timeout: options.osb_api_request_timeout,
         broker_addresses: Arc::new(options.broker_addresses.clone()),
+        reach,
+        restarts_workloads: options.restart_workloads,
     };
-    info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting operator");
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        cluster_id = settings.cluster_id,
+        reach = ?settings.reach,
+        "starting operator"
+    );
 
     let ready = Arc::new(SetOnce::new());
     let listener =
         TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
     let endpoints = http::endpoints(Arc::clone(&metrics), Arc::clone(&ready));
+    let granted = until_granted(client.clone(), wanted, missing);
     let operator = Operator::new(client, fence, settings, metrics).run(|| {
         let _ = ready.set(());
         info!("caches synced");
@@ -147,6 +175,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         () = operator => Ok(()),
         lost = leading => Err(lost.into()),
         signalled = wait_for_signal() => signalled,
+        () = granted => Ok(()),
     };
     candidate.release().await;
     end
@@ -179,6 +208,34 @@ fn init_logs(format: LogFormat) -> Result<(), Error> {
     Ok(())
 }
 
+impl Options {
+    fn reach(&self) -> Reach {
+        Reach::of(self.watch_namespaces.iter().filter(|name| !name.is_empty()).cloned())
+    }
+}
+
+/// The reach without the namespaces in which the operator lacks permissions, and these.
+async fn permitted(client: &Client, wanted: &Reach) -> Result<(Reach, BTreeSet<String>), Error> {
+    let Reach::Namespaces(names) = wanted else { return Ok((Reach::Cluster, BTreeSet::new())) };
+    let missing = permissions::missing(client, wanted).await;
+    for namespace in &missing {
+        warn!(
+            namespace,
+            "no permissions in the namespace; its objects are not reconciled. Install the chart's Role"
+        );
+    }
+    if missing == *names {
+        return Err(Error::NotPermitted(names.iter().cloned().collect::<Vec<_>>().join(", ")));
+    }
+    Ok((Reach::Namespaces(names - &missing), missing))
+}
+
+/// Returns once the operator has its permissions in one of the namespaces that lacked them.
+async fn until_granted(client: Client, wanted: Reach, missing: BTreeSet<String>) {
+    let namespace = permissions::until_granted(&client, &wanted, &missing).await;
+    info!(namespace, "permissions were granted; exiting so that the container restarts and works there, too");
+}
+
 async fn check_version(client: &Client) -> Result<(), Error> {
     let version = client.apiserver_version().await.map_err(|error| {
         Error::Api("cannot read the version of the Kubernetes API server", Box::new(error))
@@ -202,6 +259,9 @@ async fn cluster_id(client: &Client, options: &Options) -> Result<String, Error>
     let archived = maps.get_opt(CLUSTER_INFO).await.map_err(failed)?;
     if let Some(id) = archived.and_then(|map| map.data?.remove("id")) {
         return Ok(id);
+    }
+    if options.reach() != Reach::Cluster {
+        return Err(Error::NoClusterId);
     }
     let system = Api::<Namespace>::all(client.clone()).get("kube-system").await.map_err(failed)?;
     Ok(system.uid().unwrap_or_default())

@@ -6,8 +6,8 @@ mod terms;
 use kube::{Resource, ResourceExt as _};
 
 use super::reason;
-use crate::crd::ServiceInstanceSpec;
 use crate::crd::role::{Class, Plan};
+use crate::crd::{ClusterServiceClass, ServiceInstanceSpec};
 
 pub use target::{References, Target};
 pub use terms::{ClassTerms, PlanTerms};
@@ -73,6 +73,24 @@ pub struct Unresolved {
     /// The message for a condition.
     pub message: String,
 }
+
+/// Why an instance cannot be resolved by an operator that works without the cluster-wide kinds; `None` if it refers to
+/// namespaced ones.
+pub fn out_of_reach(reference: PlanReference<'_>) -> Option<Unresolved> {
+    (!reference.namespaced).then(|| Unresolved {
+        reason: reason::CLUSTER_KINDS_DISABLED,
+        message: format!(
+            "The instance references the {} {:?}, but {CLUSTER_KINDS_ARE_OFF}. Use a class of a ServiceBroker in this \
+             namespace, or ask the platform team",
+            ClusterServiceClass::kind(&()),
+            reference.class
+        ),
+    })
+}
+
+/// What a user is told who refers to a cluster-wide kind that the operator does not reconcile.
+pub const CLUSTER_KINDS_ARE_OFF: &str =
+    "the operator works only in some namespaces, without the cluster-wide kinds";
 
 /// The class and the plan that an instance has already.
 #[derive(Clone, Copy, Debug, Default)]
@@ -215,5 +233,28 @@ where
         plan_defaults: plan.defaults.cloned(),
         user_specified_class: format!("{}/{}", C::kind(&()), reference.class),
         user_specified_plan: reference.plan.unwrap_or(plan.name).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_references_to_cluster_wide_classes_are_out_of_reach() {
+        let mut spec = ServiceInstanceSpec {
+            cluster_service_class_external_name: "database".to_owned(),
+            ..ServiceInstanceSpec::default()
+        };
+        let unresolved = out_of_reach(PlanReference::of(&spec)).unwrap();
+        assert_eq!(unresolved.reason, "ClusterKindsDisabled");
+        assert_eq!(
+            unresolved.message,
+            "The instance references the ClusterServiceClass \"database\", but the operator works only in some \
+             namespaces, without the cluster-wide kinds. Use a class of a ServiceBroker in this namespace, or ask the \
+             platform team"
+        );
+        spec.service_class_external_name = std::mem::take(&mut spec.cluster_service_class_external_name);
+        assert_eq!(out_of_reach(PlanReference::of(&spec)), None);
     }
 }

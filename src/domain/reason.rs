@@ -83,6 +83,8 @@ reasons! {
     ERROR_POLLING_LAST_OPERATION = "ErrorPollingLastOperation";
     /// The class does not exist.
     REFERENCES_NONEXISTENT_SERVICE_CLASS = "ReferencesNonexistentServiceClass";
+    /// The class is cluster-wide, and the operator works without the cluster-wide kinds.
+    CLUSTER_KINDS_DISABLED = "ClusterKindsDisabled";
     /// The plan does not exist, or the reference to it is ambiguous.
     REFERENCES_NONEXISTENT_SERVICE_PLAN = "ReferencesNonexistentServicePlan";
     /// The broker object, or its Secret, is missing or unusable.
@@ -152,7 +154,7 @@ reasons! {
     ON_DELETE = "OnDelete";
     /// Pods lack the current revision, and no restart will help.
     STALE_PODS = "StalePods";
-    /// `spec.injection.restart` does not allow a restart.
+    /// `spec.injection.restart` does not allow a restart, or the operator restarts no workloads.
     RESTARTS_DISABLED = "RestartsDisabled";
     /// Injection is disabled in the namespace.
     NAMESPACE_EXCLUDED = "NamespaceLeftOut";

@@ -79,6 +79,8 @@ pub enum NotRolledOut {
     NoController,
     /// `spec.injection.restart` of the binding does not allow the restart.
     Disabled,
+    /// The operator restarts no workloads.
+    LeftToUsers,
     /// The admission policy does not inject into the pods of the namespace.
     NamespaceExcluded,
 }
@@ -92,7 +94,7 @@ impl NotRolledOut {
             Self::Paused => reason::ROLLOUT_PAUSED,
             Self::OnDelete => reason::ON_DELETE,
             Self::StillStale | Self::NoController => reason::STALE_PODS,
-            Self::Disabled => reason::RESTARTS_DISABLED,
+            Self::Disabled | Self::LeftToUsers => reason::RESTARTS_DISABLED,
             Self::NamespaceExcluded => reason::NAMESPACE_EXCLUDED,
         }
     }
@@ -114,6 +116,9 @@ impl NotRolledOut {
             }
             Self::NoController => "No workload replaces these pods; delete them, or wait until they end",
             Self::Disabled => "spec.injection.restart does not allow a restart; run kubectl rollout restart",
+            Self::LeftToUsers => {
+                "The operator is installed without the permission to restart workloads; run kubectl rollout restart"
+            }
             Self::NamespaceExcluded => {
                 "Injection is disabled in system namespaces and in the operator's namespace; use another \
                  namespace"

@@ -16,12 +16,12 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use tokio::sync::watch;
 
 use crate::crd::ServiceBinding;
 use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
 use crate::reconcilers::identity::{NamespacedName, namespace, uid};
 use crate::reconcilers::queue::Queue;
+use crate::reconcilers::reach::{Part, Unlisted, covers};
 use crate::reconcilers::watch::{self as watches, RUNNING_PODS};
 
 /// How much of an annotation is kept, in characters. The policy writes no more, but other clients can write the
@@ -35,18 +35,19 @@ type Binding = (String, String);
 #[derive(Debug)]
 pub struct Collisions {
     known: Mutex<HashMap<Binding, BTreeMap<String, HashSet<NamespacedName>>>>,
-    /// The pods of the list in progress, while a watch restarts.
+    /// The pods of the lists in progress, while watches restart.
     listed: Mutex<HashSet<NamespacedName>>,
-    ready: watch::Sender<bool>,
-}
-
-impl Default for Collisions {
-    fn default() -> Self {
-        Self { known: Mutex::default(), listed: Mutex::default(), ready: watch::Sender::new(false) }
-    }
+    parts: Vec<Part>,
+    unlisted: Unlisted,
 }
 
 impl Collisions {
+    /// No pod is known yet.
+    pub fn new(parts: Vec<Part>) -> Self {
+        let unlisted = Unlisted::new(parts.clone());
+        Self { known: Mutex::default(), listed: Mutex::default(), parts, unlisted }
+    }
+
     /// The collisions of a binding, in any pod.
     pub fn of(&self, binding: &ServiceBinding) -> BTreeSet<String> {
         let binding = (namespace(binding).to_owned(), uid(binding).to_owned());
@@ -55,8 +56,7 @@ impl Collisions {
 
     /// Returns once all pods with the label are listed.
     pub async fn wait_until_ready(&self) {
-        // This cannot fail: `self` owns the sender.
-        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+        self.unlisted.wait_until_empty().await;
     }
 
     /// Watches those pods forever; a new or ended collision requeues its binding.
@@ -66,10 +66,16 @@ impl Collisions {
         bindings: Store<ServiceBinding>,
         queue: Queue<ServiceBinding>,
     ) {
-        let config = Config::default().labels(&format!("{LABEL_COLLIDES}=true")).fields(RUNNING_PODS);
-        let events = watcher(Api::<PartialObjectMeta<Pod>>::all(client), config).default_backoff();
-        watches::follow(events, |event| {
-            let changed = self.apply(event);
+        let watch = |part: Option<&str>| {
+            let pods: Api<PartialObjectMeta<Pod>> = match part {
+                Some(namespace) => Api::namespaced(client.clone(), namespace),
+                None => Api::all(client.clone()),
+            };
+            let config = Config::default().labels(&format!("{LABEL_COLLIDES}=true")).fields(RUNNING_PODS);
+            watcher(pods, config).default_backoff()
+        };
+        watches::follow(self.parts.clone(), watch, |part, event| {
+            let changed = self.apply(part, event);
             if changed.is_empty() {
                 return;
             }
@@ -84,11 +90,11 @@ impl Collisions {
     }
 
     /// Applies an event; returns the bindings whose collisions have changed.
-    fn apply(&self, event: Event<PartialObjectMeta<Pod>>) -> HashSet<Binding> {
+    fn apply(&self, part: Option<&str>, event: Event<PartialObjectMeta<Pod>>) -> HashSet<Binding> {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Init => {
-                listed().clear();
+                listed().retain(|(namespace, _)| !covers(part, namespace));
                 HashSet::new()
             }
             Event::InitApply(pod) => {
@@ -98,10 +104,11 @@ impl Collisions {
             Event::InitDone => {
                 let pods: HashSet<NamespacedName> =
                     self.known().values().flat_map(BTreeMap::values).flatten().cloned().collect();
-                let listed = std::mem::take(&mut *listed());
-                let changed = pods.difference(&listed).flat_map(|gone| self.set(gone, BTreeMap::new()));
-                let changed = changed.collect();
-                self.ready.send_replace(true);
+                let listed: HashSet<NamespacedName> =
+                    listed().extract_if(|(namespace, _)| covers(part, namespace)).collect();
+                let gone = pods.difference(&listed).filter(|(namespace, _)| covers(part, namespace));
+                let changed = gone.flat_map(|gone| self.set(gone, BTreeMap::new())).collect();
+                self.unlisted.remove(part);
                 changed
             }
             Event::Apply(pod) => self.set(&name(&pod), annotated(&pod)),
@@ -179,7 +186,7 @@ mod tests {
     /// Each event, the bindings that it requeues, and then the collisions of the binding `1`.
     #[test]
     fn a_binding_is_requeued_when_the_collisions_of_its_pods_change() {
-        let collisions = Collisions::default();
+        let collisions = Collisions::new(vec![None]);
         let both: &[_] = &[("1", "main: URI"), ("2", "main: HOST")];
         for (event, requeued, known) in [
             (Event::Init, vec![], vec![]),
@@ -200,7 +207,7 @@ mod tests {
             (Event::Delete(pod("d", "ns", &[])), vec!["2"], vec![]),
         ] {
             let step = format!("{event:?}");
-            let changed = collisions.apply(event);
+            let changed = collisions.apply(None, event);
             let mut uids: Vec<&str> = changed.iter().map(|(_, uid)| uid.as_str()).collect();
             uids.sort_unstable();
             assert_eq!(uids, requeued, "{step}");
@@ -210,10 +217,32 @@ mod tests {
         assert!(collisions.known().is_empty(), "nothing is kept for pods that are gone");
     }
 
+    /// Each namespace has a watch of its own.
+    #[test]
+    fn the_list_of_one_namespace_ends_no_collision_in_another() {
+        let collisions = Collisions::new(vec![Some("ns".to_owned()), Some("other".to_owned())]);
+        let own: &[_] = &[("1", "main: URI")];
+        for (part, event, requeued) in [
+            ("ns", Event::Init, vec![]),
+            ("ns", Event::InitApply(pod("a", "ns", own)), vec!["1"]),
+            ("other", Event::Init, vec![]),
+            ("other", Event::InitDone, vec![]),
+            ("ns", Event::InitDone, vec![]),
+            ("other", Event::Init, vec![]),
+            ("other", Event::InitDone, vec![]),
+            ("ns", Event::Init, vec![]),
+            ("ns", Event::InitDone, vec!["1"]),
+        ] {
+            let step = format!("{part}: {event:?}");
+            let changed = collisions.apply(Some(part), event);
+            assert_eq!(changed.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>(), requeued, "{step}");
+        }
+    }
+
     #[test]
     fn of_a_long_annotation_only_the_beginning_is_kept() {
-        let collisions = Collisions::default();
-        collisions.apply(Event::Apply(pod("a", "ns", &[("1", &"ä".repeat(10_000))])));
+        let collisions = Collisions::new(vec![None]);
+        collisions.apply(None, Event::Apply(pod("a", "ns", &[("1", &"ä".repeat(10_000))])));
         assert_eq!(collisions.of(&binding("ns", "1")), BTreeSet::from(["ä".repeat(MAX_CHARS)]));
     }
 }

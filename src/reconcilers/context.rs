@@ -8,18 +8,21 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 
 use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::domain::plan_reference::CLUSTER_KINDS_ARE_OFF;
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::AllowedAddresses;
-use crate::reconcilers::broker_access::connections::{BrokerName, Connections};
+use crate::reconcilers::broker_access::connections::{BrokerName, Connection, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
+use crate::reconcilers::error::Error;
 use crate::reconcilers::instance_locks::InstanceLocks;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queues;
+use crate::reconcilers::reach::Reach;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
 use crate::reconcilers::tenant_work::TenantWork;
 
@@ -36,6 +39,10 @@ pub struct Settings {
     pub broker_timeout: Duration,
     /// Where namespaced brokers may be.
     pub broker_addresses: Arc<AllowedAddresses>,
+    /// Where the operator works.
+    pub reach: Reach,
+    /// Whether the operator restarts workloads whose pods lack the current credentials.
+    pub restarts_workloads: bool,
 }
 
 /// What all reconcilers share. None of its parts depends on the whole.
@@ -104,9 +111,13 @@ impl Context {
         );
         Self {
             brokers,
-            binding_secrets: Arc::new(BindingSecrets::new(Arc::clone(&api), queues.bindings.clone())),
-            referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone())),
-            collisions: Arc::default(),
+            binding_secrets: Arc::new(BindingSecrets::new(
+                Arc::clone(&api),
+                queues.bindings.clone(),
+                settings.reach.parts(),
+            )),
+            referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone(), settings.reach.parts())),
+            collisions: Arc::new(Collisions::new(settings.reach.parts())),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
             brokers_in_use: ByUid::default(),
@@ -124,6 +135,17 @@ impl Context {
             caches,
             queues,
         }
+    }
+
+    /// The connection to a broker, which is created if there is none yet.
+    pub async fn connection(&self, broker: &BrokerName) -> Result<Arc<Connection>, Error> {
+        if broker.namespace.is_none() && !self.settings.reach.has_cluster_kinds() {
+            return Err(Error::Broker(format!(
+                "ClusterServiceBroker {:?} cannot be called: {CLUSTER_KINDS_ARE_OFF}",
+                broker.name
+            )));
+        }
+        self.brokers.find(broker).await
     }
 
     /// Forgets everything about the object with this UID, because it is gone.

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::queue::{Queue, Queues};
+use crate::reconcilers::reach::{Part, Reach};
 
 /// One of the operator's kinds, with access to its collection (whatever its scope), its cache and its queue.
 pub trait Kind:
@@ -17,6 +18,9 @@ pub trait Kind:
 {
     /// The collection of a namespace; all objects, if there is no namespace or the kind is cluster-wide.
     fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
+
+    /// The watches of this kind: none if the operator does not reconcile it.
+    fn parts(reach: &Reach) -> Vec<Part>;
 
     /// The cache of this kind.
     fn cache(caches: &Caches) -> &Store<Self>;
@@ -43,11 +47,23 @@ macro_rules! collection {
     };
 }
 
+macro_rules! parts {
+    (cluster, $reach:ident) => {
+        $reach.cluster_parts()
+    };
+    (namespaced, $reach:ident) => {
+        $reach.parts()
+    };
+}
+
 macro_rules! implement {
     ($($name:ident: $kind:ty, $scope:ident, $reconcile:expr;)*) => {
         $(impl Kind for $kind {
             fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
                 collection!($scope, client, namespace)
+            }
+            fn parts(reach: &Reach) -> Vec<Part> {
+                parts!($scope, reach)
             }
             fn cache(caches: &Caches) -> &Store<Self> {
                 &caches.$name

@@ -29,7 +29,7 @@ impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
 
     /// Requeues the object of this name. It is reconciled once, however often it is requeued meanwhile.
     pub fn requeue(&self, object: ObjectRef<K>) {
-        // The receiver is dropped only when the operator stops.
+        // The receiver is dropped when the operator stops, and if the kind is out of its reach.
         let _ = self.0.unbounded_send(object);
     }
 

@@ -5,10 +5,12 @@
 //! | `watched_kinds` | what does each kind of the table (`kind_table`) get? |
 //! | `triggers` | which change requeues which objects? |
 //! | `feed` | how does a watch fill a cache and notify its listeners? |
+//! | `namespaces` | how are namespaces watched, or read where they cannot be watched? |
 //! | `harness` | what does every reconciler need, whatever its kind? |
 
 mod feed;
 pub(crate) mod harness;
+mod namespaces;
 mod triggers;
 pub(crate) mod watched_kinds;
 
@@ -17,10 +19,9 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::watcher::Config;
-use kube::{Api, Client};
 
 use crate::crd::ServiceBinding;
 use crate::leader::Fence;
@@ -48,8 +49,8 @@ pub struct Wiring {
 impl Wiring {
     /// Connects the components.
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
-        let (mut namespaces, namespace_cache) = Feed::new();
-        let (mut kinds, caches, queues) = WatchedKinds::new(namespace_cache);
+        let (mut namespaces, namespace_cache) = Feed::new(settings.reach.parts());
+        let (mut kinds, caches, queues) = WatchedKinds::new(namespace_cache, &settings.reach);
         let (rollout_queue, rollouts) = Queue::new();
         let api = KubeApi::new(client);
         let context = Arc::new(Context::new(api, caches, queues, settings, fence, metrics));
@@ -70,7 +71,7 @@ impl Wiring {
         let collisions = Arc::clone(&context.collisions);
         let (bindings, queue) = (context.caches.bindings.clone(), context.queues.bindings.clone());
         tasks.watches.extend([
-            namespaces.follow(Api::all(client.clone()), Config::default()).boxed(),
+            namespaces::follow(namespaces, client.clone(), context.settings.reach.clone()).boxed(),
             Arc::clone(&context.binding_secrets).follow().boxed(),
             Arc::clone(&context.referenced_secrets).follow().boxed(),
             collisions.follow(client.clone(), bindings, queue).boxed(),

@@ -58,6 +58,9 @@ fn unknown_values_are_refused() {
         ("replica=2", "additional properties 'replica' not allowed"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
         ("brokerRelistInterval=daily", "/brokerRelistInterval"),
+        ("watchNamespaces={Shop}", "/watchNamespaces/0"),
+        ("watchNamespaces={kube-system}", "/watchNamespaces/0"),
+        ("watchNamespaces={shop}", "set clusterID"),
     ] {
         let output = template(&["--set", value]);
         assert!(!output.status.success(), "{value} was accepted");
@@ -90,7 +93,8 @@ fn every_value_has_its_effect() {
 
     let values = json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
-        "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
+        "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1",
+        "watchNamespaces": ["shop"], "restartWorkloads": false, "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "brokerAddresses": ["10.0.0.0/8", "*.example.com"], "logLevel": "debug",
         "editorsMayAdopt": true,
         "prometheusScrape": true,
@@ -118,6 +122,8 @@ fn every_value_has_its_effect() {
         },
         "imagePullSecrets": pod["spec"]["imagePullSecrets"], "replicas": deployment["spec"]["replicas"],
         "clusterID": flag(container, "--cluster-id"),
+        "watchNamespaces": [flag(container, "--watch-namespace")],
+        "restartWorkloads": flag(container, "--restart-workloads") == "true",
         "brokerRelistInterval": flag(container, "--broker-relist-interval"),
         "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
         "brokerAddresses": flag(container, "--broker-addresses").split(',').collect::<Vec<_>>(),

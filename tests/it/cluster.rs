@@ -64,11 +64,17 @@ impl Cluster {
 
     /// Starts a control plane; its files are in the run's directory, below `name`.
     pub fn start(name: &str) -> Self {
+        Self::start_with_audit(name, include_str!("audit.yaml"))
+    }
+
+    /// Starts a control plane with this audit policy.
+    pub fn start_with_audit(name: &str, audit: &str) -> Self {
         let began = Instant::now();
         let directory = directory().join(name);
         std::fs::create_dir(&directory).unwrap();
         let mut cluster = Self { directory, processes: Vec::new(), api_server: Mutex::new(None) };
         cluster.write_certificates();
+        std::fs::write(cluster.path("audit.yaml"), audit).unwrap();
         cluster.start_etcd();
         cluster.start_api_server();
         cluster.start_controller_manager();
@@ -100,7 +106,6 @@ impl Cluster {
         ]));
         let token = uuid::Uuid::new_v4().to_string();
         std::fs::write(self.path("tokens.csv"), format!("{token},admin,admin,system:masters\n")).unwrap();
-        std::fs::write(self.path("audit.yaml"), include_str!("audit.yaml")).unwrap();
         std::fs::write(self.path("server"), format!("https://{}", free_address())).unwrap();
         self.write_kubeconfig("admin", &token, &self.server());
     }

@@ -15,11 +15,12 @@ use crate::killpoint::Effect;
 use crate::namespace::{PATIENCE, eventually};
 use crate::scenario::{Bind, Create, Rotate, Scenario, Update};
 use crate::scripted::{
-    BINDING, INSTANCE, IsolatedEnv, TestEnv, When, assert_in_step, isolated, isolated_with_killpoints,
+    BINDING, INSTANCE, IsolatedEnv, TestEnv, When, assert_in_step, in_few_namespaces, isolated,
+    isolated_with_killpoints,
 };
 
 /// How many scenarios stop at once. Each may hold one of the operator's 32 permits for writes.
-const AT_ONCE: usize = 20;
+pub const AT_ONCE: usize = 20;
 /// The extra broker calls that a crash may cost: the operator repeats the calls whose outcome it did not learn. Between
 /// the end of an asynchronous bind and the write of the Secret these are a poll and a fetch.
 const EXTRA_CALLS: usize = 2;
@@ -112,7 +113,15 @@ async fn run(scenario: Scenario, isolated: &IsolatedEnv) -> Vec<Effect> {
 /// the operator is down stays at the broker.
 #[tokio::test]
 async fn a_crash_before_or_after_any_effect_leaves_nothing_behind() {
-    let mut isolated = isolated_with_killpoints().await;
+    crash_at_every_effect(isolated_with_killpoints().await).await;
+}
+
+#[tokio::test]
+async fn nor_does_one_of_an_operator_that_works_in_a_few_namespaces() {
+    crash_at_every_effect(in_few_namespaces(&[], true).await).await;
+}
+
+async fn crash_at_every_effect(mut isolated: IsolatedEnv) {
     let scenarios = Scenario::all();
     let effects = join_all(scenarios.iter().map(|scenario| run(*scenario, &isolated))).await;
     let mut points = Vec::new();

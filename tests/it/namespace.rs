@@ -9,6 +9,7 @@ use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, cluster};
+use crate::few_namespaces;
 use crate::leaks;
 
 /// The timeout of every wait, long enough for a busy machine.
@@ -24,7 +25,12 @@ pub struct Namespace {
 
 /// A fresh namespace of the shared cluster, named after the test.
 pub async fn namespace() -> Namespace {
-    namespace_of(cluster()).await
+    let cluster = few_namespaces::shared();
+    if few_namespaces::is_mode() {
+        few_namespaces::unused(cluster).await
+    } else {
+        namespace_of(cluster).await
+    }
 }
 
 /// A fresh namespace, named after the test.
@@ -136,7 +142,9 @@ impl Namespace {
             version => format!("/apis/{version}"),
         };
         let scope = match kind {
-            "Broker" | "Namespace" | "Node" | "SubjectAccessReview" => String::new(),
+            "Broker" | "Namespace" | "Node" | "SubjectAccessReview" | "SelfSubjectRulesReview" => {
+                String::new()
+            }
             kind if kind.starts_with("Cluster") => String::new(),
             _ => format!("/namespaces/{}", self.name),
         };
@@ -156,7 +164,7 @@ fn version(kind: &str) -> &'static str {
         "CronJob" | "Job" => "batch/v1",
         "Lease" => "coordination.k8s.io/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
-        "SubjectAccessReview" => "authorization.k8s.io/v1",
+        "SubjectAccessReview" | "SelfSubjectRulesReview" => "authorization.k8s.io/v1",
         "Broker" | "Instance" | "Binding" => "servicecatalog.k8s.io/v1alpha1",
         _ => "servicecatalog.k8s.io/v1beta1",
     }

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::cluster::{Cluster, NAMESPACE, cluster};
+use crate::cluster::{Cluster, NAMESPACE};
+use crate::few_namespaces;
 use crate::leaks;
 use crate::namespace::{PATIENCE, eventually};
 use crate::process::{Process, directory, free_address, until};
@@ -25,7 +26,11 @@ pub struct Operator {
 
 /// The operator that the tests share.
 pub fn operator() -> &'static Operator {
-    static OPERATOR: LazyLock<Operator> = LazyLock::new(|| Operator::start(cluster(), &[]));
+    static OPERATOR: LazyLock<Operator> = LazyLock::new(|| {
+        let cluster = few_namespaces::shared();
+        let options = if few_namespaces::is_mode() { few_namespaces::options(cluster) } else { Vec::new() };
+        Operator::start(cluster, &options.iter().map(String::as_str).collect::<Vec<_>>())
+    });
     &OPERATOR
 }
 

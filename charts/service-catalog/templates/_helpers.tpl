@@ -31,7 +31,8 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "service-catalog.fulln
 
 {{/*
 Fails where MutatingAdmissionPolicy is not served: without the policies, objects would get no finalizer and pods no
-credentials. `helm template` does not query a cluster and knows only the APIs given with --api-versions.
+credentials. `helm template` does not query a cluster and knows only the APIs given with --api-versions. Fails for a
+second release as well: CRDs and policies are the cluster's, and the policies name one operator.
 */}}
 {{- define "service-catalog.requirements" -}}
 {{- $policies := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
@@ -39,6 +40,12 @@ credentials. `helm template` does not query a cluster and knows only the APIs gi
 {{- fail (printf "service-catalog needs Kubernetes 1.36 or later; this cluster has %s" .Capabilities.KubeVersion.Version) -}}
 {{- else if not (.Capabilities.APIVersions.Has $policies) -}}
 {{- fail (printf "service-catalog needs %s, which this cluster does not serve (with `helm template`, add --api-versions %s)" $policies $policies) -}}
+{{- end -}}
+{{- $installed := lookup "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicy" "" "own-secret.servicecatalog.k8s.io" | default dict -}}
+{{- $owner := dig "metadata" "annotations" dict $installed -}}
+{{- $release := printf "%s/%s" (get $owner "meta.helm.sh/release-namespace") (get $owner "meta.helm.sh/release-name") -}}
+{{- if and (ne $release "/") (ne $release (printf "%s/%s" .Release.Namespace .Release.Name)) -}}
+{{- fail (printf "this cluster has the release %s of service-catalog already, and one serves all namespaces: add yours to its watchNamespaces" $release) -}}
 {{- end -}}
 {{- end -}}
 
@@ -53,4 +60,72 @@ JSONPatch{
     extra: request.userInfo.?extra.orValue({})
   }
 }
+{{- end -}}
+
+{{/* The operator's permissions in the namespaces in which it works: in all, or in those of watchNamespaces. */}}
+{{- define "service-catalog.rules" -}}
+# Objects of users: the operator watches them, and changes finalizers, labels and resolved references.
+- apiGroups: [servicecatalog.k8s.io]
+  resources: [servicebrokers, serviceinstances, servicebindings, instances, bindings]
+  verbs: [get, list, watch, patch, update]
+# Child objects of the alpha API's instances and bindings.
+- apiGroups: [servicecatalog.k8s.io]
+  resources: [serviceinstances, servicebindings]
+  verbs: [create, delete]
+# Bindings of an instance with the deletion policy Cascade.
+- apiGroups: [servicecatalog.k8s.io]
+  resources: [servicebindings, bindings]
+  verbs: [delete]
+# Classes and plans, created from catalogs.
+- apiGroups: [servicecatalog.k8s.io]
+  resources: [serviceclasses, serviceplans]
+  verbs: [get, list, watch, create, patch, update, delete]
+- apiGroups: [servicecatalog.k8s.io]
+  resources:
+    - servicebrokers/status
+    - serviceclasses/status
+    - serviceplans/status
+    - serviceinstances/status
+    - servicebindings/status
+    - instances/status
+    - bindings/status
+  verbs: [patch, update]
+# get: parameters and brokers' credentials. list, watch: the Secrets of bindings, by label; and which Secrets change, as
+# metadata only. create, update, delete: the Secrets of bindings.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update, delete]
+# Which pods have the current credentials, in namespaces with an unfinished rollout; and which pods report collisions,
+# by label. Metadata only.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list, watch]
+# The Deployment that owns a pod.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get]
+{{- if .Values.restartWorkloads }}
+# Workloads that own pods without the current credentials. The operator restarts them with an annotation on the pod
+# template.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [get, patch]
+{{- end }}
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/*
+The option --cluster-id. If the operator works only in a few namespaces, it may not read the UID of kube-system, so Helm
+does: the id stays the same when the reach changes. Without a cluster, as with `helm template`, the value has to be set.
+*/}}
+{{- define "service-catalog.clusterID" -}}
+{{- $stored := lookup "v1" "ConfigMap" .Release.Namespace "cluster-info" | default dict -}}
+{{- $system := lookup "v1" "Namespace" "" "kube-system" | default dict -}}
+{{- if .Values.clusterID -}}
+{{- .Values.clusterID -}}
+{{- else if and .Values.watchNamespaces (not (dig "data" "id" "" $stored)) -}}
+{{- dig "metadata" "uid" "" $system | required "set clusterID: with watchNamespaces, the operator may not read the default, the UID of the namespace kube-system, and Helm did not reach the cluster to read it" -}}
+{{- end -}}
 {{- end -}}

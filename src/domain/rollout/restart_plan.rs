@@ -26,6 +26,8 @@ pub struct NamespaceState<'a> {
     pub rolling: &'a BTreeSet<Workload>,
     /// The workloads whose restart the API server rejected a short while ago.
     pub refused: &'a BTreeSet<Workload>,
+    /// Whether the operator restarts workloads at all.
+    pub restarts: bool,
     /// How many more restarts may start: the permits that are left.
     pub budget: usize,
 }
@@ -60,7 +62,7 @@ pub fn plan_restarts(state: &NamespaceState<'_>) -> RestartPlan {
                     plan.record(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name));
                 }
                 Some(Some(Owner::Workload(workload))) => {
-                    drifted.entry(workload).or_default().add(demand, drift, pod);
+                    drifted.entry(workload).or_default().add(state, demand, drift, pod);
                 }
                 Some(Some(Owner::Other(name))) => {
                     plan.record(demand, NotRolledOut::NoController, name.clone());
@@ -129,15 +131,19 @@ struct DriftedPods<'a> {
     still_stale: Vec<&'a Demand>,
     /// The bindings that do not allow a restart.
     disabled: Vec<&'a Demand>,
+    /// The bindings that allow a restart, which the operator does not make.
+    left_to_users: Vec<&'a Demand>,
 }
 
 impl<'a> DriftedPods<'a> {
-    fn add(&mut self, demand: &'a Demand, drift: Drift, pod: &'a Pod) {
+    fn add(&mut self, state: &NamespaceState<'_>, demand: &'a Demand, drift: Drift, pod: &'a Pod) {
         self.pods.push(pod);
         if pod.restarts.get(&demand.uid) == Some(&drift.revision) {
             self.still_stale.push(demand);
         } else if !drift.restart {
             self.disabled.push(demand);
+        } else if !state.restarts {
+            self.left_to_users.push(demand);
         } else if let Some((_, known)) = self.wanted.iter_mut().find(|(known, _)| known.uid == demand.uid) {
             // While a rollout changes the pods' labels, the binding selects only some of the pods: drifts to the
             // current revision and to 0 meet. Choosing the same one each time keeps the two from alternating.
@@ -150,6 +156,7 @@ impl<'a> DriftedPods<'a> {
     fn plan_restarts(self, state: &NamespaceState<'_>, workload: &Workload, plan: &mut RestartPlan) {
         plan.record_all(self.still_stale.iter().copied(), NotRolledOut::StillStale, workload);
         plan.record_all(self.disabled.iter().copied(), NotRolledOut::Disabled, workload);
+        plan.record_all(self.left_to_users.iter().copied(), NotRolledOut::LeftToUsers, workload);
         match state.workloads.get(workload) {
             Some(template) => self.restart(state, workload, template, plan),
             None => plan.record_all(demands(&self.wanted), NotRolledOut::Rolling, workload),

@@ -65,6 +65,7 @@ struct World {
     urgent: BTreeSet<String>,
     rolling: BTreeSet<Workload>,
     refused: BTreeSet<Workload>,
+    restarts: bool,
     budget: usize,
 }
 
@@ -78,6 +79,7 @@ fn world() -> World {
         urgent: BTreeSet::new(),
         rolling: BTreeSet::new(),
         refused: BTreeSet::new(),
+        restarts: true,
         budget: 10,
     }
 }
@@ -93,6 +95,7 @@ impl World {
             urgent: &self.urgent,
             rolling: &self.rolling,
             refused: &self.refused,
+            restarts: self.restarts,
             budget: self.budget,
         })
     }

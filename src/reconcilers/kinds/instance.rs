@@ -14,7 +14,7 @@ use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::binding::blocks_deletion_of;
 use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent_status, settle};
 use crate::domain::parameters::Parameters;
-use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, resolve};
+use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, out_of_reach, resolve};
 use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
@@ -238,6 +238,11 @@ fn gate(
 
 fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
     let reference = PlanReference::of(&instance.spec);
+    if !context.settings.reach.has_cluster_kinds()
+        && let Some(unresolved) = out_of_reach(reference)
+    {
+        return Err(unresolved);
+    }
     if reference.namespaced {
         find_in::<Namespaced>(context, instance, reference)
     } else {
@@ -324,7 +329,7 @@ impl Execution<'_> {
         let (context, Identity { namespace, name, .. }) = (self.context, &self.snapshot.identity);
         let namespaced = PlanReference::of(&self.instance.spec).namespaced;
         let broker = BrokerName::seen_from(namespace, namespaced, &call.broker);
-        let connection = match context.brokers.find(&broker).await {
+        let connection = match context.connection(&broker).await {
             Ok(connection) => connection,
             Err(Error::Broker(why)) => return Ok(Outcome::NotCalled(why)),
             Err(error) => return Err(error),

@@ -71,7 +71,8 @@ pub(super) struct NamespaceWatcher<'a> {
 
 impl<'a> NamespaceWatcher<'a> {
     pub(super) fn new(context: &'a Context, namespace: String, rollout_limit: Arc<Semaphore>) -> Self {
-        let workloads = Workloads::new(&context.api, namespace.clone());
+        let restarts = context.settings.restarts_workloads;
+        let workloads = Workloads::new(&context.api, namespace.clone(), restarts);
         Self {
             context,
             namespace,
@@ -177,6 +178,7 @@ impl<'a> NamespaceWatcher<'a> {
             urgent,
             refused: &self.refused.keys().cloned().collect(),
             rolling: &self.rolling.keys().cloned().collect(),
+            restarts: self.context.settings.restarts_workloads,
             budget: self.rollout_limit.available_permits() + usize::from(self.spare_permit.is_some()),
         })
     }

@@ -21,6 +21,8 @@ const APPS: &str = "apps/v1";
 pub(super) struct Workloads<'a> {
     api: &'a KubeApi,
     namespace: String,
+    /// Whether workloads are restarted. If not, the operator may not read them either.
+    are_restarted: bool,
     /// The owner of pods, by the UID of their controller.
     owners: BTreeMap<String, Owner>,
     templates: BTreeMap<Workload, Template>,
@@ -28,8 +30,8 @@ pub(super) struct Workloads<'a> {
 
 impl<'a> Workloads<'a> {
     /// No workload is known yet.
-    pub(super) fn new(api: &'a KubeApi, namespace: String) -> Self {
-        Self { api, namespace, owners: BTreeMap::new(), templates: BTreeMap::new() }
+    pub(super) fn new(api: &'a KubeApi, namespace: String, are_restarted: bool) -> Self {
+        Self { api, namespace, are_restarted, owners: BTreeMap::new(), templates: BTreeMap::new() }
     }
 
     /// The owner that recreates pods, by the UID of their controller.
@@ -59,7 +61,7 @@ impl<'a> Workloads<'a> {
             if let Some(Owner::Workload(workload)) = owners.get(&controller.uid)
                 && !pod.terminating
             {
-                let restarts = drifts.iter().filter(|(_, drift)| drift.restart);
+                let restarts = drifts.iter().filter(|(_, drift)| drift.restart && self.are_restarted);
                 let restarts = restarts.map(|(uid, drift)| ((*uid).clone(), drift.revision));
                 wanted.entry(workload.clone()).or_default().extend(restarts);
             }

@@ -8,7 +8,6 @@ use kube::api::PostParams;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, ResourceExt as _};
-use tokio::sync::watch;
 use tracing::warn;
 
 use super::ownership::{self, SecretSlot, is_owned_by, owner};
@@ -21,6 +20,7 @@ use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::{NamespacedName, namespace};
 use crate::reconcilers::kube_api::{KubeApi, exactly};
 use crate::reconcilers::queue::Queue;
+use crate::reconcilers::reach::{Part, Unlisted, covers};
 use crate::reconcilers::watch as watches;
 
 /// The Secrets that contain the credentials of bindings.
@@ -28,9 +28,10 @@ pub struct BindingSecrets {
     api: Arc<KubeApi>,
     bindings: Queue<ServiceBinding>,
     known: Mutex<HashMap<NamespacedName, Known>>,
-    /// The Secrets of the list in progress, while a watch restarts.
+    /// The Secrets of the lists in progress, while watches restart.
     listed: Mutex<HashSet<NamespacedName>>,
-    ready: watch::Sender<bool>,
+    parts: Vec<Part>,
+    unlisted: Unlisted,
 }
 
 /// What is kept of a Secret.
@@ -45,9 +46,9 @@ struct Known {
 
 impl BindingSecrets {
     /// No Secret is known yet. A change requeues the binding.
-    pub fn new(api: Arc<KubeApi>, bindings: Queue<ServiceBinding>) -> Self {
-        let ready = watch::Sender::new(false);
-        Self { api, bindings, known: Mutex::default(), listed: Mutex::default(), ready }
+    pub fn new(api: Arc<KubeApi>, bindings: Queue<ServiceBinding>, parts: Vec<Part>) -> Self {
+        let unlisted = Unlisted::new(parts.clone());
+        Self { api, bindings, known: Mutex::default(), listed: Mutex::default(), parts, unlisted }
     }
 
     /// The digest of the binding's own Secret, if the watch has delivered one.
@@ -135,32 +136,43 @@ impl BindingSecrets {
 
     /// Returns once all of them are listed.
     pub async fn wait_until_ready(&self) {
-        // This cannot fail: `self` owns the sender.
-        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+        self.unlisted.wait_until_empty().await;
     }
 
     /// Watches them forever; a change requeues the binding.
     pub async fn follow(self: Arc<Self>) {
-        let config = Config::default().labels(LABEL_CREDENTIALS);
-        let events = watcher(Api::<Secret>::all(self.api.client.clone()), config).default_backoff();
-        watches::follow(events, |event| self.apply(event)).await;
+        let client = &self.api.client;
+        let watch = |part: Option<&str>| {
+            let secrets: Api<Secret> = match part {
+                Some(namespace) => Api::namespaced(client.clone(), namespace),
+                None => Api::all(client.clone()),
+            };
+            watcher(secrets, Config::default().labels(LABEL_CREDENTIALS)).default_backoff()
+        };
+        watches::follow(self.parts.clone(), watch, |part, event| self.apply_in(part, event)).await;
     }
 
-    /// Applies an event.
+    /// Applies an event of the watch of the whole cluster.
+    #[cfg(test)]
     pub fn apply(&self, event: Event<Secret>) {
+        self.apply_in(None, event);
+    }
+
+    fn apply_in(&self, part: Option<&str>, event: Event<Secret>) {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Init => listed().clear(),
+            Event::Init => listed().retain(|(namespace, _)| !covers(part, namespace)),
             Event::InitApply(secret) => {
                 listed().insert(name(&secret));
                 self.observe(&secret);
             }
             Event::InitDone => {
                 let listed = listed();
-                for (name, gone) in self.lock().extract_if(|name, _| !listed.contains(name)) {
+                let is_gone = |name: &NamespacedName| covers(part, &name.0) && !listed.contains(name);
+                for (name, gone) in self.lock().extract_if(|name, _| is_gone(name)) {
                     self.bindings.requeue_name(&gone.binding_name, Some(&name.0));
                 }
-                self.ready.send_replace(true);
+                self.unlisted.remove(part);
             }
             Event::Apply(secret) => self.observe(&secret),
             Event::Delete(secret) => {

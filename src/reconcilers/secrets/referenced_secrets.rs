@@ -10,12 +10,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures::future::join_all;
 use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, Client, ResourceExt as _};
-use tokio::sync::watch;
 use tracing::warn;
 
 use super::references::{References, Requeue, User};
@@ -25,6 +25,7 @@ use crate::domain::parameters::{MAX_BYTES, ParametersError, secrets_of};
 use crate::reconcilers::error::{During as _, Error, Explained};
 use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::identity::NamespacedName;
+use crate::reconcilers::reach::{Part, Unlisted};
 
 /// How many Secrets are read at once, at most. Each may take a few MiB while it is decoded.
 const MAX_READS: usize = 4;
@@ -38,7 +39,9 @@ pub struct ReferencedSecrets {
     client: Client,
     reads: Arc<FairLimiter>,
     references: Mutex<References>,
-    ready: watch::Sender<bool>,
+    parts: Vec<Part>,
+    /// The watches that have no place yet.
+    unplaced: Unlisted,
 }
 
 impl fmt::Debug for ReferencedSecrets {
@@ -49,9 +52,9 @@ impl fmt::Debug for ReferencedSecrets {
 
 impl ReferencedSecrets {
     /// No references yet.
-    pub fn new(client: Client) -> Self {
-        let ready = watch::Sender::new(false);
-        Self { client, reads: FairLimiter::new(MAX_READS), references: Mutex::default(), ready }
+    pub fn new(client: Client, parts: Vec<Part>) -> Self {
+        let unplaced = Unlisted::new(parts.clone());
+        Self { client, reads: FairLimiter::new(MAX_READS), references: Mutex::default(), parts, unplaced }
     }
 
     /// Requeues the object when one of exactly these Secrets changes. The error says which limit is reached; the object
@@ -148,18 +151,24 @@ impl ReferencedSecrets {
         }
     }
 
-    /// Returns once the watch has its place: what changes after that is noticed.
+    /// Returns once the watches have their places: what changes after that is noticed.
     pub async fn wait_until_ready(&self) {
-        // This cannot fail: `self` owns the sender.
-        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+        self.unplaced.wait_until_empty().await;
     }
 
     /// Watches the metadata of Secrets forever.
     pub async fn follow(self: Arc<Self>) {
-        let api = Api::<Secret>::all(self.client.clone());
+        join_all(self.parts.iter().map(|part| self.follow_part(part.as_deref()))).await;
+    }
+
+    async fn follow_part(&self, part: Option<&str>) {
+        let api: Api<Secret> = match part {
+            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
+            None => Api::all(self.client.clone()),
+        };
         let mut version = None;
         loop {
-            if let Err(error) = self.follow_once(&api, &mut version).await {
+            if let Err(error) = self.follow_once(part, &api, &mut version).await {
                 warn!(%error, "watch of referenced Secrets interrupted; retrying");
             }
             tokio::time::sleep(RETRY_AFTER).await;
@@ -167,7 +176,12 @@ impl ReferencedSecrets {
     }
 
     /// Watches from this resourceVersion on, and keeps it current. Without one, it begins now.
-    async fn follow_once(&self, api: &Api<Secret>, version: &mut Option<String>) -> kube::Result<()> {
+    async fn follow_once(
+        &self,
+        part: Option<&str>,
+        api: &Api<Secret>,
+        version: &mut Option<String>,
+    ) -> kube::Result<()> {
         let start = match version {
             Some(version) => version.clone(),
             None => {
@@ -176,7 +190,7 @@ impl ReferencedSecrets {
                 let current = list.metadata.resource_version.unwrap_or_default();
                 *version = Some(current.clone());
                 self.requeue_all();
-                self.ready.send_replace(true);
+                self.unplaced.remove(part);
                 current
             }
         };

@@ -8,7 +8,6 @@ use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::watcher::Config;
 
 use super::feed::{Feed, Listener};
 use super::harness;
@@ -19,6 +18,7 @@ use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::kinds::{alpha, binding, broker, catalog_entry, instance};
 use crate::reconcilers::queue::{Queue, Queues};
+use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 
 /// The tasks of the operator: futures that run until they are dropped.
@@ -39,8 +39,8 @@ pub struct WatchedKind<K: Kind> {
 
 impl<K: Kind> WatchedKind<K> {
     /// A watch whose changes requeue the changed object, with its cache and its queue.
-    fn new() -> (Self, Store<K>, Queue<K>) {
-        let (mut feed, cache) = Feed::new();
+    fn new(reach: &Reach) -> (Self, Store<K>, Queue<K>) {
+        let (mut feed, cache) = Feed::new(K::parts(reach));
         let (queue, requests) = Queue::new();
         let itself = queue.clone();
         let itself: Listener<K> = Box::new(move |change| itself.requeue_object(change.object));
@@ -76,8 +76,11 @@ macro_rules! define {
 
         impl WatchedKinds {
             /// The kinds, with their empty caches and queues.
-            pub fn new(namespaces: Store<PartialObjectMeta<Namespace>>) -> (Self, Caches, Queues) {
-                $(let $name = WatchedKind::new();)*
+            pub fn new(
+                namespaces: Store<PartialObjectMeta<Namespace>>,
+                reach: &Reach,
+            ) -> (Self, Caches, Queues) {
+                $(let $name = WatchedKind::new(reach);)*
                 let caches = Caches { $($name: $name.1,)* namespaces };
                 let queues = Queues { $($name: $name.2,)* };
                 (Self { $($name: $name.0,)* }, caches, queues)
@@ -90,15 +93,18 @@ macro_rules! define {
                 )*
             }
 
-            /// The watch and the reconciler of each kind.
+            /// The watch and the reconciler of each kind that is within reach.
             pub fn tasks(self, context: &Arc<Context>) -> Tasks {
                 let mut tasks = Tasks { watches: Vec::new(), reconcilers: Vec::new() };
                 $(
-                    let api = <$kind>::api(context.api.client.clone(), None);
-                    tasks.watches.push(self.$name.feed.follow(api, Config::default()).boxed());
-                    let (cache, requests) = (context.caches.$name.clone(), self.$name.requests);
-                    let reconciles = harness::run(cache, requests, Arc::clone(context), $reconcile);
-                    tasks.reconcilers.push(reconciles.boxed());
+                    if !<$kind>::parts(&context.settings.reach).is_empty() {
+                        let client = context.api.client.clone();
+                        let collection = move |part: Option<&str>| <$kind>::api(client.clone(), part);
+                        tasks.watches.push(self.$name.feed.follow(collection).boxed());
+                        let (cache, requests) = (context.caches.$name.clone(), self.$name.requests);
+                        let reconciles = harness::run(cache, requests, Arc::clone(context), $reconcile);
+                        tasks.reconcilers.push(reconciles.boxed());
+                    }
                 )*
                 tasks
             }

@@ -28,6 +28,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::{binding, broker, catalog_entry, instance};
+use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
@@ -160,6 +161,8 @@ impl Operator {
             relist_interval: RELIST_INTERVAL,
             broker_timeout: Duration::from_mins(1),
             broker_addresses: Arc::default(),
+            reach: Reach::Cluster,
+            restarts_workloads: true,
         };
         let (gatekeeper, fence) = Fence::closed();
         gatekeeper.open(Instant::now() + LEADERSHIP);

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::{Broker, TestEnv};
 use crate::cluster::{Cluster, NAMESPACE};
+use crate::few_namespaces;
 use crate::namespace::{Namespace, namespace_of};
 use crate::operator::Operator;
 use crate::proxy::Proxy;
@@ -20,16 +21,18 @@ const PROXIED: &str = "proxied";
 /// A control plane that no other test uses at the moment, and its operator. The objects of earlier tests are settled.
 pub struct IsolatedEnv {
     operator: Option<Operator>,
-    options: &'static [&'static str],
+    options: Vec<String>,
+    is_in_few_namespaces: bool,
     proxy: Option<Proxy>,
     cluster: MutexGuard<'static, LazyLock<Cluster>>,
 }
 
 /// Waits until it is this test's turn, and starts an operator with these options.
-pub async fn isolated(options: &'static [&'static str]) -> IsolatedEnv {
-    let mut isolated = IsolatedEnv { operator: None, options, proxy: None, cluster: turn().await };
-    isolated.start();
-    isolated
+pub async fn isolated(options: &[&str]) -> IsolatedEnv {
+    if few_namespaces::is_mode() {
+        return in_few_namespaces(options, false).await;
+    }
+    IsolatedEnv::started(turn().await, options, None)
 }
 
 /// Waits until it is this test's turn, and starts an operator behind a proxy with the killpoints of its environments.
@@ -37,7 +40,24 @@ pub async fn isolated_with_killpoints() -> IsolatedEnv {
     let cluster = turn().await;
     let proxy = Proxy::start(&cluster);
     cluster.give_operator(PROXIED, &proxy.url);
-    let mut isolated = IsolatedEnv { operator: None, options: &[], proxy: Some(proxy), cluster };
+    IsolatedEnv::started(cluster, &[], Some(proxy))
+}
+
+/// As [`isolated`], or behind a proxy as [`isolated_with_killpoints`], but this operator works only in a few namespaces,
+/// with the permissions and the options that the chart then gives it.
+pub async fn in_few_namespaces(options: &[&str], behind_proxy: bool) -> IsolatedEnv {
+    static CLUSTER: Mutex<LazyLock<Cluster>> = Mutex::const_new(LazyLock::new(few_namespaces::isolated));
+    let cluster = CLUSTER.lock().await;
+    free_lease(&cluster);
+    let proxy = behind_proxy.then(|| {
+        let proxy = Proxy::start(&cluster);
+        cluster.give_operator(PROXIED, &proxy.url);
+        proxy
+    });
+    let of_chart = few_namespaces::options(&cluster);
+    let options: Vec<&str> = of_chart.iter().map(String::as_str).chain(options.iter().copied()).collect();
+    let mut isolated = IsolatedEnv::new(cluster, &options, proxy);
+    isolated.is_in_few_namespaces = true;
     isolated.start();
     isolated
 }
@@ -46,16 +66,36 @@ async fn turn() -> MutexGuard<'static, LazyLock<Cluster>> {
     static CLUSTER: Mutex<LazyLock<Cluster>> =
         Mutex::const_new(LazyLock::new(|| Cluster::with_chart("isolated")));
     let cluster = CLUSTER.lock().await;
-    // The operators of earlier tests have been killed, so the lease has no live holder.
-    cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
+    free_lease(&cluster);
     cluster
 }
 
+/// The operators of earlier tests have been killed, so the lease has no live holder.
+fn free_lease(cluster: &Cluster) {
+    cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
+}
+
 impl IsolatedEnv {
+    fn started(
+        cluster: MutexGuard<'static, LazyLock<Cluster>>,
+        options: &[&str],
+        proxy: Option<Proxy>,
+    ) -> Self {
+        let mut isolated = Self::new(cluster, options, proxy);
+        isolated.start();
+        isolated
+    }
+
+    fn new(cluster: MutexGuard<'static, LazyLock<Cluster>>, options: &[&str], proxy: Option<Proxy>) -> Self {
+        let options = options.iter().map(ToString::to_string).collect();
+        Self { operator: None, options, is_in_few_namespaces: false, proxy, cluster }
+    }
+
     /// Starts the operator.
     pub fn start(&mut self) {
         let kubeconfig = if self.proxy.is_some() { PROXIED } else { "operator" };
-        self.operator = Some(Operator::start_as(&self.cluster, (kubeconfig, "operator"), self.options));
+        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        self.operator = Some(Operator::start_as(&self.cluster, (kubeconfig, "operator"), &options));
     }
 
     /// Waits for `meanwhile`, and restarts the operator whenever it exits (as after the loss of its lease), like a
@@ -88,7 +128,8 @@ impl IsolatedEnv {
 
     /// Starts another operator with this pod name.
     pub fn another(&self, pod: &str) -> Operator {
-        Operator::start_in(&self.cluster, pod, self.options)
+        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        Operator::start_in(&self.cluster, pod, &options)
     }
 
     /// The lease of the leader election.
@@ -102,9 +143,15 @@ impl IsolatedEnv {
         self.operator = None;
     }
 
-    /// A fresh namespace, and a broker that is not registered in it.
+    /// A namespace, and a broker that is not registered in it. The namespace is fresh, or the next one of those in which
+    /// the operator works: its former environment must be over.
     pub async fn unregistered(&self, broker: Broker) -> TestEnv {
-        let env = TestEnv::new(namespace_of(&self.cluster).await, broker);
+        let namespace = if self.is_in_few_namespaces {
+            few_namespaces::next(&self.cluster).await
+        } else {
+            namespace_of(&self.cluster).await
+        };
+        let env = TestEnv::new(namespace, broker);
         if let Some(proxy) = &self.proxy {
             proxy.set_killpoint(&env.name, env.broker.killpoint.clone());
         }

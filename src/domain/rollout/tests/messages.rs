@@ -26,6 +26,18 @@ fn pods_that_are_not_restarted_are_named() {
     assert!(message.ends_with("run kubectl rollout restart: deployment/web"), "{message}");
 }
 
+/// The operator reads no workload either. Without the rule, the workload would count as being restarted.
+#[test]
+fn an_operator_that_restarts_nothing_says_what_to_run() {
+    let world = World { restarts: false, workloads: BTreeMap::new(), ..world() };
+    let (restarts, reason, message) = world.outcome();
+    assert_eq!((restarts, reason), (None, "RestartsDisabled"));
+    let what_to_do =
+        "without the permission to restart workloads; run kubectl rollout restart: deployment/web";
+    assert!(message.ends_with(what_to_do), "{message}");
+    assert!(!world.plan_restarts().usages["a"].is_progressing(), "a deletion must not wait for a restart");
+}
+
 #[test]
 fn a_message_names_only_some() {
     let names = (0..9).map(|index| format!("pod/{index}")).collect();

@@ -48,7 +48,7 @@ impl Execution<'_> {
         let Storage { context, binding, namespace, .. } = self.storage;
         let BoundInstance { broker_name, namespaced, .. } = &call.instance;
         let broker = BrokerName::seen_from(namespace, *namespaced, broker_name);
-        let connection = match context.brokers.find(&broker).await {
+        let connection = match context.connection(&broker).await {
             Ok(connection) => connection,
             Err(Error::Broker(why)) => return Ok(Outcome::NotCalled(why)),
             Err(error) => return Err(error),
