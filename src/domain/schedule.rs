@@ -6,7 +6,7 @@
 //!
 //! **Polling** begins after a second and slows down to a tenth of the time that has passed, at most a minute, or
 //! follows `Retry-After`. A broker can ask for polls that are five times as frequent, not for more: the floor grows with
-//! the operation, from 1 s to 10 s. The time of the next poll is in memory only: losing it costs one poll. The operation
+//! the operation, from 1 s to 12 s. The time of the next poll is in memory only: losing it costs one poll. The operation
 //! ends at `operation.deadline`: after the plan's `maximum_polling_duration`, a day at most.
 //!
 //! **Progress** that the broker describes otherwise with each poll is written after 10 s at the earliest, later after a
@@ -30,7 +30,7 @@ const POLL_MIN: Duration = Duration::from_secs(1);
 /// The longest time between two polls, unless the broker asks for more with `Retry-After`.
 const POLL_MAX: Duration = Duration::from_mins(1);
 /// The most that a poll is delayed against a shorter `Retry-After`.
-const POLL_FLOOR_MAX: Duration = Duration::from_secs(10);
+const POLL_FLOOR_MAX: Duration = Duration::from_secs(12);
 /// The shortest time between two writes of an operation's progress.
 const PROGRESS_MIN: Duration = Duration::from_secs(10);
 /// The longest time between them.
@@ -142,7 +142,7 @@ mod tests {
     fn a_broker_can_ask_for_more_polls_but_not_for_any_number() {
         let requested = |seconds| Some(Duration::from_secs(seconds));
         for (running, retry_after, delay) in
-            [(0, 1, 1), (49, 1, 1), (100, 1, 2), (100, 5, 5), (100_000, 1, 10)]
+            [(0, 1, 1), (49, 1, 1), (100, 1, 2), (100, 5, 5), (100_000, 1, 12)]
         {
             assert_eq!(poll(&at(running), Some(&at(0)), requested(retry_after)), at(running + delay));
         }
