@@ -14,6 +14,9 @@ type Rule = (bool, &'static str);
 pub const ONLY_WHAT_CAN_BE_FETCHED: &str =
     "a binding that cannot be fetched must not be created asynchronously";
 
+/// The one rule that a caller cannot keep for a binding that it has left at the broker, as it does not know whose it is.
+pub const BINDINGS_FIRST: &str = "bindings are deleted before their instance";
+
 /// The rules that a request breaks.
 pub fn violations(request: &Request, catalog: &Value, truth: &Truth) -> Vec<String> {
     let mut rules = of_headers(request);
@@ -156,6 +159,6 @@ fn of_instance(request: &Request, instance: &Instance) -> Vec<Rule> {
         (service == Some(&instance.service), "service_id must be the instance's"),
         (is_known, "plan_id must be the confirmed plan or an earlier one"),
         (!needs_it || !instance.is_being_made(), "the instance must be provisioned first"),
-        (!removes_it || instance.bindings.is_empty(), "bindings are deleted before their instance"),
+        (!removes_it || instance.bindings.is_empty(), BINDINGS_FIRST),
     ]
 }

@@ -11,6 +11,7 @@ use super::half::{HALVES, Half};
 use super::request::{Endpoint, Request};
 use super::rules;
 use super::truth::Truth;
+use super::users::GIVEN;
 use crate::osb;
 use crate::osb::in_process::Response;
 
@@ -74,6 +75,10 @@ impl Broker {
             // Without the class, the operator cannot know whether bindings can be fetched, and assumes that they
             // cannot.
             violations.retain(|violation| !violation.ends_with(rules::ONLY_WHAT_CAN_BE_FETCHED));
+        }
+        let bindings = self.truth.instances.get(&request.instance).map(|instance| &instance.bindings);
+        if bindings.is_some_and(|bindings| bindings.keys().all(|id| id.starts_with(GIVEN))) {
+            violations.retain(|violation| !violation.ends_with(rules::BINDINGS_FIRST));
         }
         self.violations.extend(violations);
         if request.endpoint.is_mutating() {

@@ -25,7 +25,14 @@ pub fn of_call(request: &Request, api: &Api) -> Option<Broken> {
         _ => return None,
     };
     let owner = api.list(resource).find(|(_, object)| object["status"][member] == id(request))?.1;
-    if owner["spec"]["externalID"] == id(request) && owner["status"]["externalProperties"].is_null() {
+    let was_confirmed = || {
+        let versions = api.log.iter().map(|event| &event.object);
+        let mut own = versions.filter(|object| object["metadata"]["uid"] == owner["metadata"]["uid"]);
+        own.any(|object| {
+            object["status"][member] == id(request) && !object["status"]["externalProperties"].is_null()
+        })
+    };
+    if owner["spec"]["externalID"] == id(request) && !was_confirmed() {
         return Some(format!("I4: {:?} of a given id that was never confirmed: {owner}", request.endpoint));
     }
     let wanted = owner["metadata"]["deletionTimestamp"].is_null();

@@ -197,7 +197,7 @@ impl Scenario {
     }
 
     fn external_id(self) -> &'static str {
-        if self.gives_id { "given" } else { "" }
+        if self.gives_id { "given-id" } else { "" }
     }
 
     async fn go_wrong(self, world: &mut World) {

@@ -10,6 +10,8 @@ use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATIO
 const INSTANCES: &str = "serviceinstances";
 const BINDINGS: &str = "servicebindings";
 const NAMES: [&str; 2] = ["one", "two"];
+/// The beginning of ids that users give.
+pub const GIVEN: &str = "given-";
 const DATABASE: [&str; 3] = ["small", "large", "slow"];
 const CACHE: [&str; 2] = ["cache-small", "cache-slow"];
 
@@ -23,7 +25,7 @@ pub fn act(api: &mut Api, choices: &mut Choices) -> String {
         return format!("a user creates the instance {name}");
     }
     if api.get(&binding).is_none() && choices.below(2) == 0 {
-        let external_id = external_id(name, choices);
+        let external_id = external_id(api, choices);
         create_binding_with(api, name, &external_id);
         return format!("a user creates the binding {name}");
     }
@@ -138,13 +140,13 @@ pub fn create_instance(api: &mut Api, name: &str, choices: &mut Choices) {
         .collect();
     let (class, plan) = plans[choices.below(plans.len())];
     let half = HALVES[choices.pick(&[3, 1])];
-    let external_id = external_id(name, choices);
+    let external_id = external_id(api, choices);
     create_instance_with(api, name, (half, class, plan), &parameters(choices), &external_id);
 }
 
-/// Some users give the id. It is the same whenever the object is created again.
-fn external_id(name: &str, choices: &mut Choices) -> String {
-    if choices.pick(&[3, 1]) == 0 { String::new() } else { format!("given-{name}") }
+/// Some users give the id.
+fn external_id(api: &Api, choices: &mut Choices) -> String {
+    if choices.pick(&[3, 1]) == 0 { String::new() } else { format!("{GIVEN}{}", api.log.len()) }
 }
 
 /// Creates an instance of this class and plan, with the fields that admission adds.

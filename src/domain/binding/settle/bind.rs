@@ -80,7 +80,7 @@ impl Settlement<'_> {
         let left = if may_be_left { LEFT_UNDER_GIVEN_ID } else { "" };
         match verdict::of_creation(error).of_attempt(may_be_retry, is_given) {
             Verdict::Refused if !bound => self.refused(&format!("{message}{left}")),
-            Verdict::Poll if may_be_foreign => self.refused(&format!("{message}{left}")),
+            Verdict::Poll if may_be_foreign => self.refused(&format!("{message}{LEFT_UNDER_GIVEN_ID}")),
             Verdict::Poll if self.observed.offering.retrievable => {
                 let message = "The broker already has the binding; polling for its state";
                 self.verify(reason::BINDING, message);

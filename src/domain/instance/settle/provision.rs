@@ -46,7 +46,7 @@ impl Settlement<'_> {
         let left = if may_be_left { LEFT_UNDER_GIVEN_ID } else { "" };
         match verdict::of_creation(error).of_attempt(may_be_retry, is_given) {
             Verdict::Refused => self.refused(&format!("{message}{left}")),
-            Verdict::Poll if may_be_foreign => self.refused(&format!("{message}{left}")),
+            Verdict::Poll if may_be_foreign => self.refused(&format!("{message}{LEFT_UNDER_GIVEN_ID}")),
             Verdict::Poll => {
                 let message = "The broker already has the instance; polling for its state";
                 self.accepted(None, reason::PROVISIONING, message);
