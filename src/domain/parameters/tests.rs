@@ -128,7 +128,7 @@ fn service_catalog_hashed_numbers_as_floats() {
     }
 }
 
-/// What is longer than the limit is not even parsed.
+/// What is longer than the limit is not even parsed. Seen to fail without each of the limits.
 #[test]
 fn parameters_are_bounded() {
     let zeros = |count: usize| json!({"a": vec![0; count]});

@@ -12,8 +12,8 @@ fn evaluated(query: &str, data: &Value) -> (Result<Vec<Value>, QueryError>, usiz
     (found, budget.spent())
 }
 
-/// Each of these is as short as a URL. Without the charge in `children`, the first would keep a thread busy for ever, and
-/// the last would find 75 million values instead of an error.
+/// Each of these is as short as a URL. Without a budget, the last would find 75 million values, and queries like the first
+/// would keep a thread busy for ever.
 #[test]
 fn no_query_costs_more_than_the_budget() {
     let wide: Value = (0..20_000).map(|index| (format!("k{index}"), json!("x"))).collect();
@@ -43,6 +43,19 @@ fn no_query_costs_more_than_the_budget() {
     let (found, work) = evaluated("$..*..*..*..*..*", &json!([wide, nested]));
     assert_eq!(found, Err(QueryError::TooMuchWork));
     assert!(work <= MAX_WORK);
+}
+
+/// Seen to fail without the charge in `children`, and without that of a slice.
+#[test]
+fn every_visited_value_is_charged() {
+    const VALUES: usize = 20_000;
+    let object: Value = (0..VALUES).map(|index| (format!("k{index}"), json!("x"))).collect();
+    let list = Value::from(vec![json!("x"); VALUES]);
+    let queries = ["$[*]", "$..k1", "$[?@.a]", "$[0:]"];
+    for (query, data) in queries.into_iter().flat_map(|query| [(query, &object), (query, &list)]) {
+        let (_, work) = evaluated(query, data);
+        assert!(work >= VALUES || (query == "$[0:]" && data.is_object()), "{query}: {work}");
+    }
 }
 
 /// A template over ordinary credentials is far from the budget: 256 transforms fit.

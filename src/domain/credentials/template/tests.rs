@@ -139,7 +139,7 @@ proptest! {
     }
 
     /// What is accepted costs at most one visit for each value, each of its ancestors and each byte of the expression.
-    /// If lists or several `..` were accepted, each repetition would multiply the work.
+    /// Seen to fail if lists or several `..` are accepted: each repetition multiplies the work.
     #[test]
     fn the_work_is_linear(
         selectors in prop::collection::vec(prop::sample::select(SELECTORS), 1..4),
