@@ -13,14 +13,16 @@
 //! | `orphans` | is the removal of an orphan requested, polled or waited for? |
 //! | `settle`, and a file for each operation below it | which status follows from the outcome of a call? |
 //! | `revision` | would pods get something different? |
-//! | `pods`, `collision` | what do `RolledOut` and `Injected` say, and does an unbind wait for pods? |
+//! | `injecting`, `collision` | may the binding inject into pods, and what does `Injected` say? |
+//! | `pods` | what does `RolledOut` say, and does an unbind wait for pods? |
 //! | `broker` | which broker does the binding depend on? |
 //! | `decision` | the decision type of instances and bindings, for bindings |
 //!
 //! The steps, and what is written in each:
 //!
 //! - **created:** at admission: finalizer, `spec.userInfo`, `spec.secretName`; the label
-//!   `servicecatalog.k8s.io/injects` if `podSelector` selects anything
+//!   `servicecatalog.k8s.io/injects` if `podSelector` selects anything, unless that is the operator's to decide
+//!   (`injecting`)
 //! - **waiting:** `Ready=False` with a reason like `ErrorInstanceNotReady`, until the instance is ready and not being
 //!   changed
 //! - **intent:** `currentOperation: Bind`, `bindingID`, `inProgressProperties` with all ids of the instance,
@@ -45,6 +47,7 @@ mod collision;
 mod converge;
 mod decision;
 mod desired;
+pub mod injecting;
 mod orphans;
 mod pods;
 mod remove;
@@ -102,6 +105,9 @@ pub struct Observed<'a> {
     pub usage: Option<Usage>,
     /// What pods define themselves, or get from another binding, in the place of what this binding would inject.
     pub collisions: BTreeSet<String>,
+    /// What keeps it from injecting into pods. Looked for until the binding is
+    /// [settled](injecting::is_settled).
+    pub obstacle: Option<injecting::Obstacle>,
     /// The outage of its broker, if calls are suspended.
     pub outage: Option<Outage>,
 }
@@ -180,10 +186,13 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
+    if let Some(step) = injecting::correct(observed) {
+        return step;
+    }
     let mut decision = Decision::of(observed);
     let paused = is_paused(meta);
     decision.state.progress().pause(paused, &observed.now);
-    collision::report(&mut decision.state.record, &observed.collisions, &observed.now);
+    injecting::report(observed, &mut decision.state.record);
     if paused {
         return decision.wait(None);
     }

@@ -192,7 +192,7 @@ fn describe<S: Serialize, C>(
             format!("resolve class {} and plan {}", class.unwrap_or_default(), plan.unwrap_or_default())
         }
         Step::Validate(purpose) => format!("validate {purpose:?}"),
-        Step::Label(label) => format!("label {label}"),
+        Step::Label(label, _) => format!("label {label}"),
         Step::Write(status) => {
             let written = serde_json::to_value(status).unwrap();
             return (

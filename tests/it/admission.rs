@@ -3,6 +3,7 @@
 mod added_secret;
 mod auth_secret;
 mod fixed_plan;
+mod own_namespace;
 mod own_restart;
 mod own_secret;
 mod relist;

@@ -77,6 +77,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         may_be_retry: world.may_be_retry,
         usage: None,
         collisions: BTreeSet::new(),
+        obstacle: None,
         outage: None,
     }
 }

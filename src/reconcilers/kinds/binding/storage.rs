@@ -30,6 +30,12 @@ pub(super) struct Storage<'a> {
     pub(super) described: &'a Described,
 }
 
+/// The prefix of the variables, if the entries become variables of containers.
+pub(super) fn env_prefix(binding: &ServiceBinding) -> Option<&str> {
+    let env_from = binding.spec.injection.as_ref()?.env_from.as_ref()?;
+    Some(&env_from.prefix)
+}
+
 impl Storage<'_> {
     /// Checks, before the broker is called, that credentials can be stored.
     pub(super) async fn prepare(&self) -> Result<Explained<Prepared>, Error> {
@@ -77,6 +83,7 @@ impl Storage<'_> {
             plan_metadata: described.plan_metadata.as_ref(),
             class_metadata: described.class_metadata.as_ref(),
             broker: &described.broker,
+            env_prefix: env_prefix(self.binding),
         };
         let validity = Validity::of(body.metadata.as_ref());
         let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
@@ -85,7 +92,7 @@ impl Storage<'_> {
             Err(error) => return Ok(Outcome::Unusable(error.to_string())),
         };
         for warning in &entries.warnings {
-            info!(warning, "renamed a key that is not valid in a Secret");
+            info!(warning, "changed an entry of the Secret");
         }
         self.write(slot, entries.data, validity).await
     }
