@@ -3,6 +3,7 @@
 mod injection;
 mod rotation;
 mod transform;
+mod variable;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ pub use rotation::{Predecessor, Rotation};
 pub use transform::{
     AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretTransform,
 };
+pub use variable::runs_code;
 
 /// Desired state of a binding: the instance, the Secret for its credentials, and the pods that get them.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]

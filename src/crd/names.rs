@@ -15,7 +15,8 @@ pub const FIELD_MANAGER: &str = "service-catalog";
 /// Label on every Secret that holds the credentials of a binding. Its value is empty.
 pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 
-/// Label on every binding that injects into pods, so that pod admission evaluates only these. Set at admission.
+/// Label on every binding that injects into pods, so that pod admission evaluates only these: set at admission, or by the
+/// operator. Also on every namespace with such a binding, where pods are held if the evaluation fails.
 pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
 
 /// Label on every instance whose deletion takes a while, so that the admission of bindings evaluates only these.

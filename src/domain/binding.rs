@@ -14,14 +14,16 @@
 //! | `ids` | which ids does the binding have at its broker, and which would its next bind use? |
 //! | `settle`, and a file for each operation below it | which status follows from the outcome of a call? |
 //! | `revision` | would pods get something different? |
-//! | `pods`, `collision` | what do `RolledOut` and `Injected` say, and does an unbind wait for pods? |
+//! | `injecting`, `collision` | may the binding inject into pods, and what does `Injected` say? |
+//! | `pods` | what does `RolledOut` say, and does an unbind wait for pods? |
 //! | `broker` | which broker does the binding depend on? |
 //! | `decision` | the decision type of instances and bindings, for bindings |
 //!
 //! The steps, and what is written in each:
 //!
 //! - **created:** at admission: finalizer, `spec.userInfo`, `spec.secretName`; the label
-//!   `servicecatalog.k8s.io/injects` if `podSelector` selects anything
+//!   `servicecatalog.k8s.io/injects` if `podSelector` selects anything, unless that is the operator's to decide
+//!   (`injecting`)
 //! - **waiting:** `Ready=False` with a reason like `ErrorInstanceNotReady`, until the instance is ready and not being
 //!   changed
 //! - **intent:** `currentOperation: Bind`, `bindingID`, `inProgressProperties` with all ids of the instance,
@@ -51,6 +53,7 @@ mod converge;
 mod decision;
 mod desired;
 mod ids;
+pub mod injecting;
 mod orphans;
 mod pods;
 mod remove;
@@ -111,6 +114,9 @@ pub struct Observed<'a> {
     /// Whether another object has the id that the next bind would use
     /// ([`next_id`](super::osb_id::HasOsbIds::next_id)).
     pub is_id_taken: bool,
+    /// What keeps it from injecting into pods. Looked for until the binding is
+    /// [settled](injecting::is_settled).
+    pub obstacle: Option<injecting::Obstacle>,
     /// The outage of its broker, if calls are suspended.
     pub outage: Option<Outage>,
 }
@@ -189,10 +195,13 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
+    if let Some(step) = injecting::correct(observed) {
+        return step;
+    }
     let mut decision = Decision::of(observed);
     let paused = is_paused(meta);
     decision.state.progress().pause(paused, &observed.now);
-    collision::report(&mut decision.state.record, &observed.collisions, &observed.now);
+    injecting::report(observed, &mut decision.state.record);
     if paused {
         return decision.wait(None);
     }

@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::crd::binding::{SecretData, SecretTransform};
+use crate::crd::binding::{SecretData, SecretTransform, runs_code};
 use crate::crd::names::hex;
 
 use budget::MAX_WORK;
@@ -101,6 +101,8 @@ pub struct Meta<'a> {
     pub class_metadata: Option<&'a Value>,
     /// The broker's name.
     pub broker: &'a str,
+    /// The prefix of the variables, if the entries become variables of containers (`spec.injection.envFrom`).
+    pub env_prefix: Option<&'a str>,
 }
 
 /// The entries of a Secret.
@@ -108,7 +110,7 @@ pub struct Meta<'a> {
 pub struct Entries {
     /// Keys and values.
     pub data: SecretData,
-    /// Messages for the user about keys that had to be changed.
+    /// Messages for the user about entries that had to be changed or left out.
     pub warnings: Vec<String>,
 }
 
@@ -126,8 +128,27 @@ pub fn secret_data(
     let (entries, removed) = draft.finish();
     let mut entries = keys::legal(entries);
     well_known::add(&mut entries.data, &removed, credentials, meta);
+    if let Some(prefix) = meta.env_prefix {
+        leave_out_code(&mut entries, prefix);
+    }
     check_size(&entries.data)?;
     Ok(entries)
+}
+
+/// Whether an entry of this key becomes a variable that runs code, with this prefix of `spec.injection.envFrom`.
+pub fn becomes_code(key: &str, prefix: &str) -> bool {
+    runs_code(&format!("{prefix}{key}"))
+}
+
+/// Leaves out the entries that would become variables that run code. The kubelet makes a variable of every entry, and
+/// pods may refer to the Secret before it exists, so no later moment is early enough.
+fn leave_out_code(entries: &mut Entries, prefix: &str) {
+    for (key, _) in entries.data.extract_if(.., |key, _| becomes_code(key, prefix)) {
+        entries.warnings.push(format!(
+            "spec.injection.envFrom would make the variable {prefix}{key} of the entry {key:?}, which runs code or \
+             redirects traffic, so the entry is left out"
+        ));
+    }
 }
 
 /// Whether the transforms can be applied, as far as that is known before the broker sent credentials. The operator

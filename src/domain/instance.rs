@@ -177,7 +177,7 @@ pub type Step = super::Step<ServiceInstanceStatus, Call>;
 pub fn decide(observed: &Observed<'_>) -> Step {
     match next(observed) {
         Step::Wait(_) | Step::AwaitBroker if lacks_deleting_label(&observed.instance.metadata) => {
-            Step::Label(LABEL_DELETING)
+            Step::Label(LABEL_DELETING, true)
         }
         step => step,
     }

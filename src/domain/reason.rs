@@ -138,6 +138,12 @@ reasons! {
     ERROR_INSTANCE_NOT_READY = "ErrorInstanceNotReady";
     /// An unbind waits while the pods that have the credentials are restarted.
     WAITING_FOR_PODS = "WaitingForPods";
+    /// The bindings of the namespace that inject into pods are as many as are allowed, or add as many variables.
+    INJECTION_LIMIT = "InjectionLimit";
+    /// The Secret with the name of the binding's belongs to somebody else.
+    SECRET_NOT_OWNED = "SecretNotOwned";
+    /// Variables of the binding run code or redirect traffic.
+    UNSAFE_VARIABLES = "UnsafeVariables";
     /// All pods have the current revision of the binding.
     ROLLED_OUT = "RolledOut";
     /// The operator is still checking which pods have the current revision.

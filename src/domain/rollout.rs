@@ -34,8 +34,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::reason;
-use crate::crd::ServiceBinding;
 use crate::crd::condition::{self, Status};
+use crate::crd::{ServiceBinding, ServiceBindingStatus};
 
 pub use demand::{Demand, Drift};
 pub use restart_plan::{NamespaceState, RestartPlan, plan_restarts};
@@ -271,13 +271,27 @@ pub enum Owner {
     Other(String),
 }
 
-/// Whether a binding selects pods, or did so and still reports on them.
+/// Whether a binding injects into pods: it selects some, and nothing keeps it from them.
+pub fn injects(binding: &ServiceBinding) -> bool {
+    selects(binding) && !binding.status.as_ref().is_some_and(is_refused)
+}
+
+/// Whether the status says that no pod gets the binding.
+pub fn is_refused(status: &ServiceBindingStatus) -> bool {
+    const REFUSALS: [&str; 3] = [reason::INJECTION_LIMIT, reason::SECRET_NOT_OWNED, reason::UNSAFE_VARIABLES];
+    let injected = condition::find(&status.conditions, condition::INJECTED);
+    injected.is_some_and(|injected| {
+        injected.status == Status::False.as_str() && REFUSALS.contains(&injected.reason.as_str())
+    })
+}
+
+/// Whether a binding injects into pods, or did so and still reports on them.
 pub fn concerns_pods(binding: &ServiceBinding) -> bool {
     let stated = || {
         let status = binding.status.as_ref()?;
         condition::find(&status.conditions, condition::ROLLED_OUT)
     };
-    selects(binding) || stated().is_some()
+    injects(binding) || stated().is_some()
 }
 
 /// Whether the operator has to watch pods for a binding: its rollout is not known to be complete. Settled bindings cost

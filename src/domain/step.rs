@@ -22,8 +22,8 @@ pub enum Step<S, C> {
     Resolve(References),
     /// Validate the parameters against the plan's schema for this purpose, then decide again. Comes before the intent.
     Validate(Purpose),
-    /// Add this label to the object, then decide again.
-    Label(&'static str),
+    /// Add this label to the object (true) or remove it (false), then decide again.
+    Label(&'static str, bool),
     /// Write this status, then decide again.
     Write(Box<S>),
     /// Call the broker. The status already holds the intent.

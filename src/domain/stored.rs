@@ -150,6 +150,7 @@ fn observe_binding<'a>(
     let known = &case.known;
     let offers = |what: &str| known.offering.contains(what);
     binding::Observed {
+        obstacle: None,
         binding,
         now: case.now.clone(),
         instance: known.instance.as_ref().map(|name| &instances[name]),
@@ -195,7 +196,7 @@ fn describe<S: Serialize, C>(
             format!("resolve class {} and plan {}", class.unwrap_or_default(), plan.unwrap_or_default())
         }
         Step::Validate(purpose) => format!("validate {purpose:?}"),
-        Step::Label(label) => format!("label {label}"),
+        Step::Label(label, _) => format!("label {label}"),
         Step::Write(status) => {
             let written = serde_json::to_value(status).unwrap();
             return (

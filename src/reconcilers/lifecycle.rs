@@ -148,8 +148,8 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
                     context.api.patch(&object, patch, "writing the references to class and plan").await?;
                 is_live = true;
             }
-            Step::Label(label) => {
-                let patch = json!({"metadata": {"labels": {label: "true"}}});
+            Step::Label(label, is_wanted) => {
+                let patch = json!({"metadata": {"labels": {label: is_wanted.then_some("true")}}});
                 object = context.api.patch(&object, patch, "labelling the object").await?;
                 is_live = true;
             }

@@ -125,7 +125,7 @@ impl Report {
     }
 
     fn admission(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Admission { unbound, beside, injected } = self.admission;
+        let Admission { unbound, beside, injected, most } = self.admission;
         writeln!(f, "{} pods created in        seconds  times", Admission::PODS)?;
         let (all, some) = (Admission::BINDINGS, Admission::SELECTING);
         for (name, time) in [
@@ -136,7 +136,12 @@ impl Report {
             let (seconds, unbound) = (time.as_secs_f64(), unbound.as_secs_f64());
             writeln!(f, "{name:36}  {seconds:7.2}  {:5.2}", seconds / unbound)?;
         }
-        writeln!(f)
+        let each = (injected.as_secs_f64() - beside.as_secs_f64()) * 1e3 / f64::from(Admission::PODS * some);
+        writeln!(
+            f,
+            "Each binding for a pod adds {each:.1} ms. A pod with ten containers, in a namespace with the most"
+        )?;
+        writeln!(f, "that the limits allow, takes {:.0} ms.\n", most.as_secs_f64() * 1e3)
     }
 
     fn operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 mod auth_secret;
 mod external_id;
 mod fixed_plan;
+mod own_namespace;
 mod own_restart;
 mod own_secret;
 mod referenced_secret;

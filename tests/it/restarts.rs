@@ -241,6 +241,27 @@ async fn who_cannot_be_restarted_is_named() {
     drop(paused);
 }
 
+/// Whoever may create a pod could otherwise restart a workload that they must not touch.
+#[tokio::test]
+async fn a_pod_that_pretends_to_be_of_a_deployment_does_not_restart_it() {
+    let env = env().await;
+    let other = json!({"app": "other"});
+    let mut victim = workload("Deployment", "victim", recreate());
+    victim["spec"]["selector"]["matchLabels"] = other.clone();
+    victim["spec"]["template"]["metadata"]["labels"] = other;
+    let before = env.running(victim).await;
+    let owner = |uid: &str| json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "victim", "uid": uid, "controller": true}]);
+    let mut evil = template();
+    (evil["kind"], evil["metadata"]["name"]) = ("Pod".into(), "evil".into());
+    evil["metadata"]["ownerReferences"] = owner(uid(&before));
+    env.create(evil).await.unwrap();
+    env.ready_binding(json!({}), web()).await;
+    let message = env.until_says(BINDING, "db", "RolledOut=False StalePods").await;
+    assert!(message.contains("deployment/victim"), "{message}");
+    let after = env.get("Deployment", "victim").await.unwrap();
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+}
+
 #[tokio::test]
 async fn an_instance_of_which_no_pod_is_known_has_no_condition() {
     let env = env().await;

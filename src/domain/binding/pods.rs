@@ -10,7 +10,7 @@ use crate::crd::condition::{self, Status};
 use crate::domain::decision::Observed as _;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
-use crate::domain::rollout::{concerns_pods, selects};
+use crate::domain::rollout::{concerns_pods, injects};
 
 /// How long an unbind waits for pods at most.
 const MAX_WAIT_FOR_PODS: SignedDuration = SignedDuration::from_mins(5);
@@ -29,7 +29,7 @@ pub(super) fn report(observed: &Observed<'_>, status: &mut ServiceBindingStatus)
     let is_new = !is_same || before.is_some_and(|before| before.observed_generation != observed.generation());
     let mut progress = status.progress();
     match observed.usage.as_ref().filter(|_| is_same) {
-        Some(usage) if usage.outdated.is_empty() && !selects(binding) => {
+        Some(usage) if usage.outdated.is_empty() && !injects(binding) => {
             progress.withdraw(condition::ROLLED_OUT);
         }
         Some(usage) => {

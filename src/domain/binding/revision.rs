@@ -21,10 +21,14 @@ pub(super) fn revise(binding: &ServiceBinding, status: &mut ServiceBindingStatus
     }
 }
 
-/// A digest of the fields of `spec.injection` that change pods. `restart` does not: it only says which pods are
-/// restarted for it.
+/// A digest of the fields of `spec.injection` that change pods. `restart` does not, as it only says which pods are
+/// restarted for it, nor does `allowUnsafeVariables`.
 fn injection_digest(injection: Option<&Injection>) -> String {
-    let injection = injection.map(|injection| Injection { restart: None, ..injection.clone() });
+    let injection = injection.map(|injection| Injection {
+        restart: None,
+        allow_unsafe_variables: false,
+        ..injection.clone()
+    });
     match injection {
         Some(injection) if injection != Injection::default() => {
             // The serialised form has to stay the same: another digest after an upgrade of the operator would restart
@@ -50,6 +54,7 @@ mod tests {
             (json!(null), "a", 1, 1),
             (json!({}), "a", 1, 1),
             (json!({"restart": "Never"}), "a", 1, 1),
+            (json!({"allowUnsafeVariables": true}), "a", 1, 1),
             (json!({"optional": true}), "a", 2, 1),
             (json!({"optional": true, "restart": "OnRotation"}), "a", 2, 1),
             (json!({"optional": true}), "b", 3, 3),

@@ -79,6 +79,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         is_id_taken: false,
         usage: None,
         collisions: BTreeSet::new(),
+        obstacle: None,
         outage: None,
     }
 }

@@ -13,6 +13,7 @@ pub const META: Meta = Meta {
     plan_metadata: None,
     class_metadata: None,
     broker: "acme",
+    env_prefix: None,
 };
 
 /// The entries for these credentials and transforms, in a namespace with the Secret `extra`.
@@ -47,6 +48,31 @@ fn data(value: &Value) -> SecretData {
     let bytes = |value: &Value| ByteString(value.as_str().unwrap().as_bytes().to_vec());
     let members = value.as_object().unwrap().iter();
     members.map(|(key, value)| (key.clone(), bytes(value))).collect()
+}
+
+/// The kubelet makes a variable of each entry then. Seen to fail without `leave_out_code`.
+#[test]
+fn entries_that_would_become_code_are_left_out_if_all_entries_become_variables() {
+    let credentials =
+        json!({"LD_PRELOAD": "/x.so", "PATH": "/x", "path": "/db", "D_PRELOAD": "x", "uri": "u"});
+    let added = json!([{"addKey": {"key": "HTTP_PROXY", "stringValue": "x"}}]);
+    for (prefix, out) in [
+        (None, vec![]),
+        (Some(""), vec!["HTTP_PROXY", "LD_PRELOAD", "PATH"]),
+        (Some("L"), vec!["D_PRELOAD"]),
+        (Some("DB_"), vec![]),
+        (
+            Some("LD_"),
+            vec!["D_PRELOAD", "HTTP_PROXY", "LD_PRELOAD", "PATH", "path", "provider", "type", "uri"],
+        ),
+    ] {
+        let meta = Meta { env_prefix: prefix, ..META };
+        let written = written(&credentials, &added, &meta).ok().unwrap();
+        let all = ["D_PRELOAD", "HTTP_PROXY", "LD_PRELOAD", "PATH", "path", "provider", "type", "uri"];
+        let missing: Vec<&str> = all.into_iter().filter(|key| !written.data.contains_key(*key)).collect();
+        assert_eq!(missing, out, "{prefix:?}");
+        assert_eq!(written.warnings.len(), out.len(), "{:?}", written.warnings);
+    }
 }
 
 #[test]

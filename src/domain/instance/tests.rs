@@ -333,7 +333,7 @@ fn a_deletion_that_does_not_end_at_once_is_labelled_and_no_other() {
     let call = call(&instance, &at(0));
     assert_eq!(call.verb, Verb::Deprovision, "the deprovision may end at once");
     instance.status = Some(after(&instance, Outcome::Failed(error(500))).status);
-    assert_eq!(decide(&observed(&instance, &at(0))), Step::Label(LABEL_DELETING));
+    assert_eq!(decide(&observed(&instance, &at(0))), Step::Label(LABEL_DELETING, true));
     assert!(matches!(decide(&observed(&deleted(instance.clone()), &at(0))), Step::Wait(Some(_))));
     instance.metadata.finalizers = None;
     assert_eq!(decide(&observed(&instance, &at(0))), Step::Wait(None), "the finalizer is gone");

@@ -3,7 +3,7 @@
 use kube::ResourceExt as _;
 use kube::core::{Selector, SelectorExt as _};
 
-use super::{Pod, Version, selects, version};
+use super::{Pod, Version, injects, version};
 use crate::crd::ServiceBinding;
 use crate::crd::binding::{BindingOperation, Restart};
 use crate::crd::condition;
@@ -45,7 +45,7 @@ impl Demand {
         let busy =
             matches!(status.current_operation, Some(BindingOperation::Bind | BindingOperation::Rotate));
         let is_observed = Some(status.observed_generation) == binding.metadata.generation;
-        let selector = binding.spec.pod_selector.clone().filter(|_| selects(binding) && !deleting);
+        let selector = binding.spec.pod_selector.clone().filter(|_| injects(binding) && !deleting);
         Self {
             uid: binding.uid().unwrap_or_default(),
             version: version(binding),

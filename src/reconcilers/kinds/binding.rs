@@ -1,7 +1,9 @@
 //! Reconciles bindings; the entry point is [`reconcile`]. This file observes, `execution` calls the broker, `storage`
-//! writes the credentials to the Secret, and `offering` reads what class and plan offer for bindings.
+//! writes the credentials to the Secret, `offering` reads what class and plan offer for bindings, and `marking` labels
+//! their namespaces.
 
 mod execution;
+mod marking;
 mod offering;
 mod storage;
 
@@ -15,10 +17,11 @@ use tracing::{debug, info};
 
 use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
+use crate::domain::binding::injecting::{self, Obstacle};
 use crate::domain::binding::{
     Call, Observed, Offering, Step, broker, decide, merge_concurrent_status, settle,
 };
-use crate::domain::credentials::{digest, sources};
+use crate::domain::credentials::{becomes_code, digest, sources};
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
@@ -31,13 +34,15 @@ use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::rollouts;
+use crate::reconcilers::scope::is_in_same_namespace;
 use crate::reconcilers::secrets::{self, SecretSlot, User};
 use execution::Execution;
 use offering::{Described, fitting, offering};
-use storage::Storage;
+use storage::{Storage, env_prefix};
 
 /// Reconciles a binding.
 pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
+    marking::correct(&context, &binding).await;
     Box::pin(lifecycle::run(binding, &context)).await
 }
 
@@ -142,6 +147,7 @@ pub struct Snapshot {
     validated: bool,
     is_id_taken: bool,
     secret: Option<String>,
+    obstacle: Option<Obstacle>,
     gate: Option<Arc<CallGate>>,
 }
 
@@ -161,7 +167,12 @@ impl Snapshot {
             }
             Err(why) => Err(why),
         };
-        let secret = secret(context, binding).await?;
+        let mut secret = secret(context, binding).await?;
+        let obstacle = obstacle(context, binding, secret.as_ref()).await?;
+        if obstacle == Some(Obstacle::UnsafeEntries) {
+            // As if another client had changed the Secret: it is written again.
+            secret = Some(String::new());
+        }
         let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
             context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))
         });
@@ -169,7 +180,18 @@ impl Snapshot {
         let identity = identity.clone();
         let (described, validated) = (Arc::new(described), false);
         let is_id_taken = context.binding_ids.is_taken(binding);
-        Ok(Self { identity, instance, offering, described, parameters, validated, is_id_taken, secret, gate })
+        Ok(Self {
+            identity,
+            instance,
+            offering,
+            described,
+            parameters,
+            validated,
+            is_id_taken,
+            secret,
+            obstacle,
+            gate,
+        })
     }
 
     /// Validates the parameters against the plan's schema. If they do not match, a change of any plan requeues the
@@ -215,9 +237,36 @@ impl Snapshot {
             usage: rollouts::usage(context, binding),
             collisions: context.collisions.of(binding),
             is_id_taken: self.is_id_taken,
+            obstacle: self.obstacle,
             outage: self.gate.as_ref().and_then(|gate| gate.outage()),
         }
     }
+}
+
+/// What keeps the binding from injecting into pods. A settled one is not looked at, so that it costs nothing.
+async fn obstacle(
+    context: &Context,
+    binding: &ServiceBinding,
+    secret: Option<&String>,
+) -> Result<Option<Obstacle>, Error> {
+    if !injecting::wants_to(binding) || injecting::is_settled(binding) {
+        return Ok(None);
+    }
+    let bindings = context.caches.bindings.state();
+    let here = bindings.iter().map(|other| &**other).filter(|other| is_in_same_namespace(*other, binding));
+    let limit = injecting::limit(binding, here);
+    if limit.is_some() || secret.is_some() && env_prefix(binding).is_none() {
+        return Ok(limit);
+    }
+    let becomes_code = |key: &String| env_prefix(binding).is_some_and(|prefix| becomes_code(key, prefix));
+    Ok(match context.binding_secrets.slot(binding).await? {
+        SecretSlot::Vacant => None,
+        SecretSlot::Ours(secret) => {
+            let mut keys = secret.data.iter().flatten().map(|(key, _)| key);
+            keys.any(becomes_code).then_some(Obstacle::UnsafeEntries)
+        }
+        SecretSlot::Foreign => Some(Obstacle::ForeignSecret),
+    })
 }
 
 /// The digest of the binding's Secret. A Secret that the archived service-catalog wrote lacks the operator's label, so

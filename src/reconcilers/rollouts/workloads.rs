@@ -95,11 +95,17 @@ impl<'a> Workloads<'a> {
         } else {
             controller.clone()
         };
+        // A Deployment has no pods of its own: its ReplicaSets have them.
+        let is_direct = top.uid == controller.uid;
         let kind = WorkloadKind::find(&top.kind).filter(|_| top.api_version == APPS);
-        Ok(Some(match kind {
-            Some(kind) => Owner::Workload(Workload { kind, name: top.name }),
-            None => Owner::Other(format!("{}/{}", top.kind.to_lowercase(), top.name)),
-        }))
+        let Some(kind) = kind.filter(|kind| is_direct != (*kind == WorkloadKind::Deployment)) else {
+            return Ok(Some(Owner::Other(format!("{}/{}", top.kind.to_lowercase(), top.name))));
+        };
+        let workload = Workload { kind, name: top.name };
+        let _permit = self.api.permit(&self.namespace).await;
+        let found =
+            self.collection(kind).get_metadata_opt(&workload.name).await.during("reading a workload")?;
+        Ok(found.filter(|found| uid(found) == top.uid).map(|_| Owner::Workload(workload)))
     }
 
     async fn read(&self, workload: &Workload) -> Result<Option<Template>, Error> {

@@ -11,12 +11,13 @@ use super::feed::{Change, Feed, Listener};
 use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::domain::binding::injecting;
 use crate::domain::broker::needs;
 use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::osb_id::HasOsbIds;
 use crate::domain::plan_reference::{ClassTerms, PlanTerms};
-use crate::domain::rollout::concerns_pods;
+use crate::domain::rollout::{self, concerns_pods};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
@@ -49,6 +50,7 @@ pub fn connect(
         instance_of_binding(context),
         alpha_of_child::<Binding>(context),
         rollouts_of_binding(rollouts),
+        bindings_beyond_limit(context),
     ]);
     namespaces.add_listeners([bindings_of_terminating_namespace(context)]);
 }
@@ -95,6 +97,23 @@ fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding>
     Box::new(move |change| {
         if concerns_pods(change.object) || change.before.is_some_and(concerns_pods) {
             queue.requeue_object(change.object);
+        }
+    })
+}
+
+/// The bindings of the namespace that must not inject into pods, if this one takes less of the limit than before.
+fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        let now = if change.is_gone { None } else { injecting::share(change.object) };
+        if now >= change.before.and_then(injecting::share) {
+            return;
+        }
+        for binding in context.caches.bindings.state() {
+            let is_refused = binding.status.as_ref().is_some_and(rollout::is_refused);
+            if is_refused && scope::is_in_same_namespace(binding.as_ref(), change.object) {
+                context.queues.bindings.requeue_object(&binding);
+            }
         }
     })
 }

@@ -61,6 +61,31 @@ async fn the_stamp_of_the_pod_that_was_copied_does_not_count() {
     assert_eq!(stamp(&namespace.admitted(&copy).await, &binding), Some("1"));
 }
 
+/// The operator restarts workloads by the stamps of their pods.
+#[tokio::test]
+async fn nobody_can_make_a_stamp_up() {
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let uid = binding["metadata"]["uid"].as_str().unwrap();
+    let forged = json!({format!("revision.servicecatalog.k8s.io/{uid}"): "7",
+        "revision.servicecatalog.k8s.io/other": "7", "own": "value"});
+    for (labels, own) in [(json!({"app": "web"}), Some("0")), (json!({"app": "other"}), None)] {
+        let mut pod = pod(labels);
+        pod["metadata"]["name"] = format!("pod-{}", own.unwrap_or("none")).into();
+        pod["metadata"]["annotations"] = forged.clone();
+        let pod = namespace.create(pod).await.unwrap();
+        assert_eq!(stamp(&pod, &binding), own);
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        for change in [forged.clone(), json!(null)] {
+            let change = json!({"metadata": {"annotations": change}});
+            let changed = namespace.patch("Pod", name, change).await.unwrap();
+            assert_eq!(stamp(&changed, &binding), own, "{changed:#}");
+            let other = &changed["metadata"]["annotations"]["revision.servicecatalog.k8s.io/other"];
+            assert!(other.is_null(), "{changed:#}");
+        }
+    }
+}
+
 /// The annotations of an object may have 256 KiB together.
 #[tokio::test]
 async fn a_pod_full_of_annotations_is_accepted_without_a_stamp() {

@@ -164,7 +164,7 @@ proptest! {
                     prop_assert!(conditions.iter().all(|condition| condition.reason != reason::WAITING_FOR_BROKER));
                     return Ok(());
                 }
-                Step::Resolve(_) | Step::Validate(_) | Step::Label(_) | Step::Delete => panic!("unexpected step"),
+                Step::Resolve(_) | Step::Validate(_) | Step::Label(..) | Step::Delete => panic!("unexpected step"),
             }
         }
     }

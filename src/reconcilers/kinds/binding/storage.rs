@@ -28,6 +28,12 @@ pub(super) struct Storage<'a> {
     pub(super) described: &'a Arc<Described>,
 }
 
+/// The prefix of the variables, if the entries become variables of containers.
+pub(super) fn env_prefix(binding: &ServiceBinding) -> Option<&str> {
+    let env_from = binding.spec.injection.as_ref()?.env_from.as_ref()?;
+    Some(&env_from.prefix)
+}
+
 impl Storage<'_> {
     /// Checks, before the broker is called, that credentials can be stored. Returns the slot of the Secret.
     ///
@@ -76,7 +82,7 @@ impl Storage<'_> {
             Err(why) => return Ok(Outcome::Unusable(why)),
         };
         for warning in &entries.warnings {
-            info!(warning, "renamed a key that is not valid in a Secret");
+            info!(warning, "changed an entry of the Secret");
         }
         self.write(slot, entries.data, validity).await
     }
@@ -91,6 +97,7 @@ impl Storage<'_> {
         let (type_, provider) = (spec.type_.clone(), spec.provider.clone());
         let (transforms, described) = (spec.secret_transforms.clone(), Arc::clone(self.described));
         let namespace = self.namespace.to_owned();
+        let env_prefix = env_prefix(self.binding).map(str::to_owned);
         let entries = move || {
             let plan_metadata = described.plan_metadata.as_ref().map(RawJson::value);
             let class_metadata = described.class_metadata.as_ref().map(RawJson::value);
@@ -103,6 +110,7 @@ impl Storage<'_> {
                 plan_metadata: plan_metadata.as_ref(),
                 class_metadata: class_metadata.as_ref(),
                 broker: &described.broker,
+                env_prefix: env_prefix.as_deref(),
             };
             let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
             secret_data(&credentials, &transforms, &sources, &meta).map_err(|error| error.to_string())

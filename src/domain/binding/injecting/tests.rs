@@ -1,0 +1,196 @@
+//! Tables of the limit, the label, and the condition `Injected`.
+
+use serde_json::{Value, json};
+
+use super::super::decide;
+use super::super::tests::{observed, world};
+use super::*;
+use crate::crd::binding::EnvMapping;
+use crate::domain::fixtures::at;
+use crate::domain::rollout::{injects, is_refused};
+
+/// A binding of this age in seconds, whose UID is its name, that selects pods and adds so many variables.
+fn binding(name: &str, created: i64, variables: usize) -> ServiceBinding {
+    let mut binding = super::super::tests::binding();
+    binding.metadata.uid = Some(name.to_owned());
+    binding.metadata.creation_timestamp = Some(at(created));
+    binding.spec.pod_selector = serde_json::from_value(json!({"matchLabels": {"app": "web"}})).unwrap();
+    let env = (0..variables).map(|i| EnvMapping { name: format!("V{i}"), key: "k".into() }).collect();
+    binding.spec.injection = Some(Injection { env, ..Injection::default() });
+    binding
+}
+
+fn labelled(mut binding: ServiceBinding) -> ServiceBinding {
+    binding.metadata.labels = Some([(LABEL_INJECTS.to_owned(), "true".to_owned())].into());
+    binding
+}
+
+/// A binding that injected when it got its credentials.
+fn settled(binding: ServiceBinding) -> ServiceBinding {
+    let mut binding = labelled(binding);
+    binding.status = Some(ServiceBindingStatus { revision: 1, ..ServiceBindingStatus::default() });
+    binding
+}
+
+fn deleted(mut binding: ServiceBinding) -> ServiceBinding {
+    binding.metadata.deletion_timestamp = Some(at(0));
+    binding
+}
+
+fn for_no_pods(mut binding: ServiceBinding) -> ServiceBinding {
+    binding.spec.pod_selector = None;
+    binding
+}
+
+fn many(number: usize, created: i64, variables: usize) -> Vec<ServiceBinding> {
+    (0..number).map(|i| binding(&format!("other-{i}"), created, variables)).collect()
+}
+
+/// Each row was seen to fail with its rule removed from `limit`.
+#[test]
+fn the_oldest_bindings_of_a_namespace_inject_up_to_the_limit() {
+    let obstacle = |others: Vec<ServiceBinding>, binding: &ServiceBinding| limit(binding, others.iter());
+    let (bindings, variables) = (Some(Obstacle::Bindings), Some(Obstacle::Variables));
+    for (what, others, own, expected) in [
+        ("it is the last within the limit", many(15, 1, 0), binding("a", 2, 0), None),
+        ("it is the first beyond the limit", many(16, 1, 0), binding("a", 2, 0), bindings),
+        ("it is older than the others", many(16, 2, 0), binding("a", 1, 0), None),
+        ("the UID decides between those of one second", many(16, 1, 0), binding("z", 1, 0), bindings),
+        ("and it does so in both directions", many(16, 1, 0), binding("a", 1, 0), None),
+        (
+            "those that inject already come first",
+            many(16, 2, 0).into_iter().map(settled).collect(),
+            binding("a", 1, 0),
+            bindings,
+        ),
+        (
+            "those that are being deleted do not count",
+            many(16, 1, 0).into_iter().map(deleted).collect(),
+            binding("a", 2, 0),
+            None,
+        ),
+        (
+            "those without pods do not count",
+            many(16, 1, 0).into_iter().map(for_no_pods).collect(),
+            binding("a", 2, 0),
+            None,
+        ),
+        ("its variables fit", many(3, 1, 16), binding("a", 2, 16), None),
+        ("its variables do not fit", many(3, 1, 16), binding("a", 2, 17), variables),
+        ("files are free", many(1, 1, 64), binding("a", 2, 0), None),
+        (
+            "one that does not fit takes nothing from younger ones",
+            vec![binding("b", 1, 60), binding("c", 2, 60)],
+            binding("d", 3, 4),
+            None,
+        ),
+    ] {
+        assert_eq!(obstacle(others, &own), expected, "{what}");
+    }
+    // The binding itself is one of the namespace's.
+    let mut all = many(15, 1, 0);
+    all.push(binding("a", 2, 0));
+    assert_eq!(limit(&binding("a", 2, 0), all.iter()), None);
+}
+
+#[test]
+fn all_keys_count_as_one_variable() {
+    let mut all = binding("a", 1, 3);
+    all.spec.injection.as_mut().unwrap().env_from = Some(crate::crd::binding::EnvFrom::default());
+    assert_eq!(share(&all), Some(4));
+    assert_eq!(share(&binding("a", 1, 0)), Some(0));
+    assert_eq!(share(&deleted(binding("a", 1, 3))), None);
+    assert_eq!(share(&for_no_pods(binding("a", 1, 3))), None);
+}
+
+#[test]
+fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
+    let (add, remove) = (Some(Step::Label(LABEL_INJECTS, true)), Some(Step::Label(LABEL_INJECTS, false)));
+    let plain = || binding("a", 1, 0);
+    for (what, binding, obstacle, step) in [
+        ("nothing is in its way", plain(), None, add),
+        ("it has the label already", labelled(plain()), None, None),
+        ("it is beyond the limit", labelled(plain()), Some(Obstacle::Bindings), remove.clone()),
+        ("the Secret is foreign", labelled(plain()), Some(Obstacle::ForeignSecret), remove),
+        ("it never had it", plain(), Some(Obstacle::Variables), None),
+        ("it is settled", settled(plain()), Some(Obstacle::Bindings), None),
+        ("it is being deleted", deleted(plain()), None, None),
+        ("it is for no pods", for_no_pods(plain()), None, None),
+    ] {
+        let world = world();
+        let observed = Observed { obstacle, ..observed(&binding, &world) };
+        assert_eq!(correct(&observed), step, "{what}");
+        assert_eq!(step.is_some(), matches!(decide(&observed), Step::Label(..)), "{what}: it comes first");
+    }
+}
+
+/// The condition after a decision, as reason and message.
+fn injected(binding: &ServiceBinding, obstacle: Option<Obstacle>) -> Option<(String, String, String)> {
+    let world = world();
+    let mut record = binding.status.clone().unwrap_or_default();
+    report(&Observed { obstacle, ..observed(binding, &world) }, &mut record);
+    let found = condition::find(&record.conditions, condition::INJECTED)?;
+    Some((found.status.clone(), found.reason.clone(), found.message.clone()))
+}
+
+#[test]
+fn the_condition_says_why_pods_do_not_get_the_binding() {
+    let plain = binding("a", 1, 0);
+    for (obstacle, reason, part) in [
+        (Obstacle::Bindings, "InjectionLimit", "16 other bindings of the namespace inject"),
+        (Obstacle::Variables, "InjectionLimit", "more than 64 variables"),
+        (Obstacle::ForeignSecret, "SecretNotOwned", "\"db\" exists and does not belong to this binding"),
+        (Obstacle::UnsafeEntries, "UnsafeVariables", "leaves these entries out"),
+    ] {
+        let (status, found, message) = injected(&plain, Some(obstacle)).unwrap();
+        assert_eq!((&*status, &*found), ("False", reason));
+        assert!(message.starts_with("Pods do not get the binding: ") && message.contains(part), "{message}");
+    }
+    assert_eq!(injected(&plain, None), None);
+}
+
+/// Such a binding is from before the rule of the CRD.
+#[test]
+fn a_binding_from_before_an_upgrade_goes_on_and_says_what_would_be_rejected() {
+    let with = |allowed: bool| {
+        let mut binding = settled(binding("a", 1, 0));
+        let env: Vec<EnvMapping> = serde_json::from_value(json!([
+            {"name": "LD_PRELOAD", "key": "k"}, {"name": "URI", "key": "k"}, {"name": "PATH", "key": "k"}]))
+        .unwrap();
+        binding.spec.injection =
+            Some(Injection { env, allow_unsafe_variables: allowed, ..Injection::default() });
+        binding
+    };
+    let (status, reason, message) = injected(&with(false), None).unwrap();
+    assert_eq!((&*status, &*reason), ("True", "UnsafeVariables"));
+    assert!(message.contains("rejected today: LD_PRELOAD, PATH. Rename"), "{message}");
+    assert_eq!(injected(&with(true), None), None);
+    // Nothing is written when it is said again later.
+    let mut binding = with(false);
+    let mut world = world();
+    let mut record = binding.status.clone().unwrap();
+    report(&observed(&binding, &world), &mut record);
+    binding.status = Some(record.clone());
+    world.now = at(60);
+    report(&observed(&binding, &world), &mut record);
+    assert_eq!(Some(&record), binding.status.as_ref());
+    assert!(injects(&binding), "it goes on");
+}
+
+/// Otherwise the operator would restart workloads for a binding that no new pod gets.
+#[test]
+fn pods_do_not_lack_a_binding_that_must_not_inject() {
+    for (status, reason, refused) in [
+        ("False", "InjectionLimit", true),
+        ("False", "SecretNotOwned", true),
+        ("False", "UnsafeVariables", true),
+        ("False", "Collision", false),
+        ("True", "UnsafeVariables", false),
+    ] {
+        let conditions: Value = json!([{"type": "Injected", "status": status, "reason": reason}]);
+        let status = serde_json::from_value(json!({"conditions": conditions})).unwrap();
+        assert_eq!(is_refused(&status), refused, "{reason}");
+        let binding = ServiceBinding { status: Some(status), ..binding("a", 1, 0) };
+        assert_eq!(injects(&binding), !refused, "{reason}");
+    }
+}
