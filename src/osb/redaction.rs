@@ -20,7 +20,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memmem;
 use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret as _, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -139,7 +139,7 @@ fn hex(value: &[u8], digits: &[u8; 16]) -> Vec<u8> {
 /// What is visible of a value in the base64 of a text with `before` bytes (modulo 3) before it, in both alphabets. The
 /// characters at the edges depend on the neighbours, and are left out.
 fn in_base64(value: &[u8], before: usize) -> [Vec<u8>; 2] {
-    let text = [&[0, 0, 0].get(..before).unwrap_or_default(), value].concat();
+    let text = [[0, 0, 0].get(..before).unwrap_or_default(), value].concat();
     let visible = (before * 8).div_ceil(6)..text.len() * 8 / 6;
     [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)]
         .map(|encoded| encoded.get(visible.clone()).unwrap_or_default().as_bytes().to_vec())
@@ -147,7 +147,7 @@ fn in_base64(value: &[u8], before: usize) -> [Vec<u8>; 2] {
 
 /// The places of all secrets in a text whose forms have at least so many bytes.
 fn found(text: &str, forms: &[SecretSlice<u8>], least: usize) -> Vec<Range<usize>> {
-    let forms = forms.iter().map(|form| form.expose_secret()).filter(|form| form.len() >= least);
+    let forms = forms.iter().map(ExposeSecret::expose_secret).filter(|form| form.len() >= least);
     let views = View::all_of(text);
     let mut found = Vec::new();
     for form in forms {

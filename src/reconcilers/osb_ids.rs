@@ -54,7 +54,7 @@ impl<K: Kind + HasOsbIds> OsbIds<K> {
         for entry in &released {
             index.held.remove(entry);
         }
-        let former = before.or(is_gone.then_some(object));
+        let former = if is_gone { before.or(Some(object)) } else { before };
         if let Some(former) = former.filter(|former| is_gone || uid(*former) != uid(object)) {
             released.extend(index.forget(hash(uid(former))));
         }
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::crd::ServiceInstance;
 
-    fn instance(name: &str, status: Value) -> ServiceInstance {
+    fn instance(name: &str, status: &Value) -> ServiceInstance {
         serde_json::from_value(json!({
             "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance",
             "metadata": {"name": name, "namespace": name, "uid": name},
@@ -186,16 +186,16 @@ mod tests {
         for status in [requested(), confirmed(), orphaned(), stored()] {
             let (queue, mut requeued) = Queue::new();
             let ids = OsbIds::new(queue);
-            let (first, second) = (instance("first", status.clone()), instance("second", json!(null)));
+            let (first, second) = (instance("first", &status), instance("second", &Value::Null));
             assert!(!ids.is_taken(&second));
             ids.observe(None, &first, false);
             assert!(ids.is_taken(&second), "{status}");
             assert!(
-                !ids.claim(&second, instance("second", requested()).status.as_ref().unwrap()),
+                !ids.claim(&second, instance("second", &requested()).status.as_ref().unwrap()),
                 "{status}"
             );
             // Its own id is not taken, whatever it does with it.
-            assert!(!ids.is_taken(&instance("first", requested())), "{status}");
+            assert!(!ids.is_taken(&instance("first", &requested())), "{status}");
             assert!(ids.claim(&first, first.status.as_ref().unwrap()), "{status}");
             assert_eq!(requeued.next().now_or_never(), None);
             ids.observe(Some(&first), &first, true);
@@ -209,15 +209,15 @@ mod tests {
     fn of_two_objects_only_one_can_claim_an_id() {
         let (queue, mut requeued) = Queue::new();
         let ids = OsbIds::new(queue);
-        let (first, second) = (instance("first", json!(null)), instance("second", json!(null)));
-        let intent = instance("any", requested()).status.unwrap();
+        let (first, second) = (instance("first", &Value::Null), instance("second", &Value::Null));
+        let intent = instance("any", &requested()).status.unwrap();
         assert!(!ids.is_taken(&first) && !ids.is_taken(&second));
         assert!(ids.claim(&first, &intent) && ids.claim(&first, &intent));
         assert!(!ids.claim(&second, &intent) && ids.is_taken(&second));
         // An event from before the claim does not release it, and the intent takes its place.
         ids.observe(None, &first, false);
         assert!(ids.is_taken(&second));
-        let written = instance("first", requested());
+        let written = instance("first", &requested());
         ids.observe(Some(&first), &written, false);
         assert!(ids.is_taken(&second));
         // The first object gives the id up.
@@ -232,9 +232,9 @@ mod tests {
         for is_gone in [true, false] {
             let (queue, mut requeued) = Queue::new();
             let ids = OsbIds::new(queue);
-            let (first, second) = (instance("first", json!(null)), instance("second", json!(null)));
+            let (first, second) = (instance("first", &Value::Null), instance("second", &Value::Null));
             ids.observe(None, &first, false);
-            assert!(ids.claim(&first, &instance("any", requested()).status.unwrap()));
+            assert!(ids.claim(&first, &instance("any", &requested()).status.unwrap()));
             assert!(ids.is_taken(&second));
             let mut next = first.clone();
             if !is_gone {
@@ -251,7 +251,7 @@ mod tests {
     fn of_two_objects_with_one_id_only_one_may_call_the_broker() {
         let (queue, _requeued) = Queue::new();
         let ids = OsbIds::new(queue);
-        let objects = ["first", "second"].map(|name| instance(name, requested()));
+        let objects = ["first", "second"].map(|name| instance(name, &requested()));
         for object in &objects {
             ids.observe(None, object, false);
         }
@@ -264,7 +264,7 @@ mod tests {
             let [a, b] = objects;
             [b, a]
         };
-        let confirmed = instance(waiting.metadata.name.as_deref().unwrap(), confirmed());
+        let confirmed = instance(waiting.metadata.name.as_deref().unwrap(), &confirmed());
         ids.observe(Some(&waiting), &confirmed, false);
         assert!(ids.is_taken(&calling));
     }

@@ -92,7 +92,7 @@ async fn it_serves_its_namespaces_and_asks_for_nothing_outside() {
     assert!(requests > 1000, "the audit log has only {requests} requests of the operator");
 }
 
-/// With a ClusterRole, the rules of each namespace would be the operator's.
+/// With a `ClusterRole`, the rules of each namespace would be the operator's.
 #[tokio::test]
 async fn its_token_is_worth_nothing_in_another_namespace() {
     let isolated = in_few_namespaces(&[], false).await;
@@ -180,7 +180,7 @@ async fn without_restarts_the_user_is_told_which_workload_to_restart() {
     end(&env).await;
 }
 
-/// An admin of a namespace may delete the operator's RoleBinding there. Without
+/// An admin of a namespace may delete the operator's `RoleBinding` there. Without
 /// `permissions::missing`, the caches would never be synced, and the operator would never be ready.
 #[tokio::test]
 async fn a_namespace_without_permissions_stops_no_other() {

@@ -160,7 +160,7 @@ proptest! {
         (opaque, escapes) in encodings(),
     ) {
         let encode = |text: &str| {
-            let text = opaque.map_or(text.to_owned(), |opaque| opaque.apply(text));
+            let text = opaque.map_or_else(|| text.to_owned(), |opaque| opaque.apply(text));
             escapes.iter().fold(text, |text, escape| escape.apply(&text))
         };
         let text = format!("sent: {} (400)", encode(&format!("{before}{secret}{after}")));

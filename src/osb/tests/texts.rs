@@ -65,7 +65,7 @@ fn plan(id: &str) -> Value {
     json!({"id": id, "name": id, "description": "d"})
 }
 
-fn service(id: &str, plans: Value) -> Value {
+fn service(id: &str, plans: &Value) -> Value {
     json!({"id": id, "name": id, "description": "d", "bindable": true, "plans": plans})
 }
 
@@ -77,7 +77,7 @@ async fn catalogs_are_presentable() {
     shown["metadata"] = json!({"displayName": format!("by {PASSWORD}"), PASSWORD: 1});
     shown["maintenance_info"] = json!({"version": "1.0.0", "description": text});
     shown["schemas"] = json!({"service_instance": {"create": {"parameters": {"default": PASSWORD}}}});
-    let mut offering = service("s", json!([shown]));
+    let mut offering = service("s", &json!([shown]));
     (offering["description"], offering["tags"]) = (json!(text), json!([text]));
     let catalog = client_of(200, json!({"services": [offering]})).await.catalog().await.unwrap();
     assert_eq!(catalog.rejected.described(), []);
@@ -117,7 +117,7 @@ async fn entries_that_cannot_be_stored_are_left_out() {
         (with("metadata", big(257)), Some(size)),
         (with("schemas", json!({"service_instance": {"update": {"parameters": big(257)}}})), Some(size)),
     ] {
-        let catalog = json!({"services": [service("s", json!([plan("other"), entry]))]});
+        let catalog = json!({"services": [service("s", &json!([plan("other"), entry]))]});
         let catalog = client_of(200, catalog).await.catalog().await.unwrap();
         assert_eq!(catalog.services[0].plans.len(), if why.is_some() { 1 } else { 2 });
         let rejected: Vec<&str> =
@@ -127,9 +127,9 @@ async fn entries_that_cannot_be_stored_are_left_out() {
             assert_presentable(&rejected.what, 301);
         }
     }
-    let mut offering = service("s", json!([plan("p")]));
+    let mut offering = service("s", &json!([plan("p")]));
     offering["metadata"] = big(257);
-    let only = service("t", json!([with("id", json!(too_long))]));
+    let only = service("t", &json!([with("id", json!(too_long))]));
     let catalog = client_of(200, json!({"services": [offering, only]})).await.catalog().await.unwrap();
     assert_eq!(catalog.services, []);
     let rejected: Vec<&str> = catalog.rejected.described().iter().map(|rejected| &*rejected.why).collect();

@@ -343,13 +343,13 @@ impl Execution<'_> {
 
     /// The values from Secrets that the broker may repeat: those of the request, or those of earlier ones.
     async fn secrets(&self, call: &Call) -> SecretValues {
-        match (&call.verb, &self.snapshot.parameters) {
-            (Verb::Provision | Verb::Update { .. }, Ok(parameters)) => Some(parameters.secrets()),
-            _ => {
-                let (secrets, spec) = (&self.context.referenced_secrets, &self.instance.spec);
-                secrets.values(&self.snapshot.identity.namespace, &spec.parameters_from).await
-            }
+        if let (Verb::Provision | Verb::Update { .. }, Ok(parameters)) =
+            (&call.verb, &self.snapshot.parameters)
+        {
+            return Some(parameters.secrets());
         }
+        let (secrets, spec) = (&self.context.referenced_secrets, &self.instance.spec);
+        secrets.values(&self.snapshot.identity.namespace, &spec.parameters_from).await
     }
 
     async fn send(&self, broker: &osb::Client, call: &Call, origin: &Origin) -> BrokerReply<Outcome> {

@@ -182,17 +182,16 @@ impl ReferencedSecrets {
         api: &Api<Secret>,
         version: &mut Option<String>,
     ) -> kube::Result<()> {
-        let start = match version {
-            Some(version) => version.clone(),
-            None => {
-                // One object is enough: the resourceVersion is that of the whole list.
-                let list = api.list_metadata(&ListParams::default().limit(1)).await?;
-                let current = list.metadata.resource_version.unwrap_or_default();
-                *version = Some(current.clone());
-                self.requeue_all();
-                self.unplaced.remove(part);
-                current
-            }
+        let start = if let Some(version) = version {
+            version.clone()
+        } else {
+            // One object is enough: the resourceVersion is that of the whole list.
+            let list = api.list_metadata(&ListParams::default().limit(1)).await?;
+            let current = list.metadata.resource_version.unwrap_or_default();
+            *version = Some(current.clone());
+            self.requeue_all();
+            self.unplaced.remove(part);
+            current
         };
         let events = api.watch_metadata(&WatchParams::default(), &start).await;
         let events = events.inspect_err(|error| lose_place(version, error))?;

@@ -210,8 +210,9 @@ mod tests {
         assert_eq!(requeues.take(), [("last", 1)], "those that need 64 do not fit");
         references.forget("u0");
         assert_eq!(requeues.take().len(), 2, "one of 64, and the one that is still refused");
-        let all: Vec<&str> = uids.iter().map(String::as_str).chain(["last", "other", "x"]).collect();
-        all.iter().for_each(|uid| references.forget(uid));
+        for uid in uids.iter().map(String::as_str).chain(["last", "other", "x"]) {
+            references.forget(uid);
+        }
         assert!(references.users.is_empty() && references.secrets.is_empty());
         assert!(references.namespaces.is_empty());
     }

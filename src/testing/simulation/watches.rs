@@ -32,19 +32,11 @@ impl Operator {
     }
 
     fn next(&self, resource: usize, api: &Api) -> Option<usize> {
-        let here = |event: &Event| self.concerns(resource, event);
+        let here = |event: &Event| concerns(resource, event);
         let seen = self.seen[resource].get();
         let next = api.log.iter().skip(seen).position(here).map(|at| at + seen);
         self.seen[resource].set(next.unwrap_or(api.log.len()));
         next
-    }
-
-    fn concerns(&self, resource: usize, event: &Event) -> bool {
-        match RESOURCES[resource] {
-            "secrets" => event.key.resource == "secrets" && is_ours(&event.object),
-            USED_SECRETS => event.key.resource == "secrets",
-            resource => event.key.resource == resource,
-        }
     }
 
     /// Delivers the next event of a watch.
@@ -57,7 +49,7 @@ impl Operator {
 
     /// Delivers the last event of a watch once more.
     pub fn repeat(&mut self, resource: usize, api: &Api) {
-        let here = |event: &&Event| self.concerns(resource, event) && !event.gone;
+        let here = |event: &&Event| concerns(resource, event) && !event.gone;
         if let Some(event) = api.log.iter().take(self.seen[resource].get()).rev().find(here)
             && api.get(&event.key).is_some()
         {
@@ -112,6 +104,15 @@ impl Operator {
                 context.referenced_secrets.requeue(text("namespace"), text("name"));
             }
         }
+    }
+}
+
+/// Whether a watch delivers an event.
+fn concerns(resource: usize, event: &Event) -> bool {
+    match RESOURCES[resource] {
+        "secrets" => event.key.resource == "secrets" && is_ours(&event.object),
+        USED_SECRETS => event.key.resource == "secrets",
+        resource => event.key.resource == resource,
     }
 }
 

@@ -1,17 +1,27 @@
 //! A broker that repeats all secrets that it knows, in every text of every answer.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{Endpoint, Request};
 
+fn hex(text: &str) -> String {
+    let mut hex = String::new();
+    for byte in text.bytes() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
 /// How the secrets are written.
 const FORMS: [fn(&str) -> String; 6] = [
     str::to_owned,
     |text| STANDARD.encode(text),
     |text| URL_SAFE_NO_PAD.encode(text),
-    |text| text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+    hex,
     |text| url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
     |text| json!({"log": json!({"text": text}).to_string()}).to_string(),
 ];

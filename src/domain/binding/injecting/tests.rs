@@ -51,7 +51,7 @@ fn many(number: usize, created: i64, variables: usize) -> Vec<ServiceBinding> {
 fn the_oldest_bindings_of_a_namespace_inject_up_to_the_limit() {
     let obstacle = |others: Vec<ServiceBinding>, binding: &ServiceBinding| limit(binding, others.iter());
     let (bindings, variables) = (Some(Obstacle::Bindings), Some(Obstacle::Variables));
-    for (what, others, own, expected) in [
+    for (what, others, own, expected) in vec![
         ("it is the last within the limit", many(15, 1, 0), binding("a", 2, 0), None),
         ("it is the first beyond the limit", many(16, 1, 0), binding("a", 2, 0), bindings),
         ("it is older than the others", many(16, 2, 0), binding("a", 1, 0), None),
@@ -105,12 +105,12 @@ fn all_keys_count_as_one_variable() {
 
 #[test]
 fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
-    let (add, remove) = (Some(Step::Label(LABEL_INJECTS, true)), Some(Step::Label(LABEL_INJECTS, false)));
+    let (add, remove) = (Some(true), Some(false));
     let plain = || binding("a", 1, 0);
     for (what, binding, obstacle, step) in [
         ("nothing is in its way", plain(), None, add),
         ("it has the label already", labelled(plain()), None, None),
-        ("it is beyond the limit", labelled(plain()), Some(Obstacle::Bindings), remove.clone()),
+        ("it is beyond the limit", labelled(plain()), Some(Obstacle::Bindings), remove),
         ("the Secret is foreign", labelled(plain()), Some(Obstacle::ForeignSecret), remove),
         ("it never had it", plain(), Some(Obstacle::Variables), None),
         ("it is settled", settled(plain()), Some(Obstacle::Bindings), None),
@@ -119,6 +119,7 @@ fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
     ] {
         let world = world();
         let observed = Observed { obstacle, ..observed(&binding, &world) };
+        let step = step.map(|is_labelled| Step::Label(LABEL_INJECTS, is_labelled));
         assert_eq!(correct(&observed), step, "{what}");
         assert_eq!(step.is_some(), matches!(decide(&observed), Step::Label(..)), "{what}: it comes first");
     }

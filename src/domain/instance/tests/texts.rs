@@ -71,19 +71,18 @@ fn a_restless_broker_causes_a_bounded_number_of_polls_and_writes() {
         polls += 1;
         let retry_after = Some(Duration::from_secs(1));
         let description = Some(format!("step {polls}"));
-        let outcome = match polls % 3 {
-            0 => Outcome::Failed(Error::Status {
+        let outcome = if polls % 3 == 0 {
+            Outcome::Failed(Error::Status {
                 status: 500,
                 code: None,
                 description,
                 instance_usable: None,
                 update_repeatable: None,
                 retry_after,
-            }),
-            _ => {
-                let last = LastOperation { description, retry_after, ..OperationState::InProgress.into() };
-                Outcome::Polled(last)
-            }
+            })
+        } else {
+            let last = LastOperation { description, retry_after, ..OperationState::InProgress.into() };
+            Outcome::Polled(last)
         };
         let now = at(second);
         let settled = settle(&observed(&instance, &now), &call(&instance, &now), outcome);
