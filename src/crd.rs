@@ -20,8 +20,10 @@
 //! - `relist`: keeps a broker's counter when a client sends 0; writes the default of `relistBehavior`
 //! - `binding`: the default of `secretName`; the label of bindings that inject
 //! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it
-//! - `added-secret`: the same for `addKeysFrom` of a binding, and only Secrets of its own namespace
-//! - `own-secret`: the operator writes and deletes only Secrets of bindings
+//! - `referenced-secret`: the same for `parametersFrom` and `addKeysFrom`, and only Secrets of the object's namespace
+//! - `external-id`: only users with the verb `adopt` choose the id that the broker knows
+//! - `own-secret`, `system-namespace`: the operator writes and deletes only Secrets of bindings, and creates none in
+//!   system namespaces
 //! - `own-restart`: of workloads, the operator changes only the annotations that restart their pods
 //! - `deleting-instance`: no binding is created for an instance whose deletion takes a while; the operator labels
 //!   such instances

@@ -1,10 +1,11 @@
 //! Validation and defaulting in the API server: the validation rules of the CRDs, and the admission policies.
 
-mod added_secret;
 mod auth_secret;
+mod external_id;
 mod fixed_plan;
 mod own_restart;
 mod own_secret;
+mod referenced_secret;
 mod relist;
 mod requester;
 mod restrictions;

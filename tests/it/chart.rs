@@ -85,11 +85,13 @@ fn every_value_has_its_effect() {
     let namespace = "metadata.namespace";
     assert_eq!(variable(container, "POD_NAMESPACE")["valueFrom"]["fieldRef"]["fieldPath"], namespace);
     assert_eq!(deployment["spec"]["strategy"], json!({"type": "RollingUpdate"}));
+    assert!(!aggregates_adopt(&default));
 
     let values = json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
-        "osbApiRequestTimeout": "5s", "logLevel": "debug", "prometheusScrape": true,
+        "osbApiRequestTimeout": "5s", "logLevel": "debug", "editorsMayAdopt": true,
+        "prometheusScrape": true,
         "networkPolicy": {
             "enabled": true, "ingressFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}],
         },
@@ -117,6 +119,7 @@ fn every_value_has_its_effect() {
         "brokerRelistInterval": flag(container, "--broker-relist-interval"),
         "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
         "logLevel": variable(container, "RUST_LOG")["value"],
+        "editorsMayAdopt": aggregates_adopt(&given),
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
         "networkPolicy": {
             "enabled": network["policyTypes"] == json!(["Ingress", "Egress"]),
@@ -130,6 +133,13 @@ fn every_value_has_its_effect() {
     assert_eq!(seen, values);
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&defaults), names(&values), "a value of values.yaml is not tested here");
+}
+
+/// Whether the role `edit` includes the permission to set `spec.externalID`.
+fn aggregates_adopt(objects: &[Value]) -> bool {
+    let is_adopt = |object: &&Value| object["metadata"]["name"] == "service-catalog-adopt";
+    let role = objects.iter().find(is_adopt).expect("the role is always there");
+    role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
 }
 
 fn variable<'a>(container: &'a Value, name: &str) -> &'a Value {
@@ -243,7 +253,9 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         for verb in ["get", "list", "watch", "patch", "update", "create", "delete"] {
             assert!(may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
         }
-        assert!(!may(&operator, "deletecollection", &ours(kind), "team", "").await, "{kind}");
+        for verb in ["deletecollection", "adopt"] {
+            assert!(!may(&operator, verb, &ours(kind), "team", "").await, "{verb} {kind}");
+        }
     }
     for kind in ["servicebrokers", "brokers", "instances", "bindings"] {
         for verb in ["get", "list", "watch", "patch", "update"] {
@@ -357,6 +369,8 @@ async fn the_roles_of_the_cluster_include_ours() {
         ("edit", "create", "servicebrokers", false),
         ("edit", "create", "brokers", false),
         ("edit", "patch", "serviceinstances/status", false),
+        ("edit", "adopt", "serviceinstances", false),
+        ("admin", "adopt", "servicebindings", false),
         ("admin", "create", "serviceinstances", true),
         ("admin", "create", "servicebrokers", true),
         ("admin", "delete", "serviceclasses", false),

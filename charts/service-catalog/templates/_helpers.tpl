@@ -24,6 +24,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "service-catalog.fullname" . }}
 {{- end -}}
 
+{{/* The namespaces of the system and of the operator, as a list in JSON. */}}
+{{- define "service-catalog.systemNamespaces" -}}
+{{ list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace | uniq | toJson }}
+{{- end -}}
+
 {{/*
 Fails where MutatingAdmissionPolicy is not served: without the policies, objects would get no finalizer and pods no
 credentials. `helm template` does not query a cluster and knows only the APIs given with --api-versions.

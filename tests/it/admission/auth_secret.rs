@@ -5,18 +5,19 @@ use serde_json::{Value, json};
 use super::{broker, expect};
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
 
-/// A user who may write brokers of both kinds and bindings, and read the Secret `readable`.
+/// A user who may write brokers of both kinds, instances and bindings, and read the Secret `readable`.
 pub(super) async fn broker_admin(namespace: &Namespace) -> Namespace {
     let name = &namespace.name;
     let subjects = json!([{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]);
     let reference = |kind: &str| json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name});
     for object in [
         json!({"kind": "ClusterRole", "metadata": {"name": name}, "rules": [{"apiGroups": ["servicecatalog.k8s.io"],
-            "resources": ["clusterservicebrokers", "servicebrokers", "brokers", "servicebindings"], "verbs": ["*"]}]}),
+            "resources": ["clusterservicebrokers", "servicebrokers", "brokers", "serviceinstances", "servicebindings"],
+            "verbs": ["*"]}]}),
         json!({"kind": "ClusterRoleBinding", "metadata": {"name": name}, "roleRef": reference("ClusterRole"),
             "subjects": subjects}),
         json!({"kind": "Role", "metadata": {"name": name}, "rules": [{"apiGroups": [""], "resources": ["secrets"],
-            "resourceNames": ["readable"], "verbs": ["get"]}]}),
+            "resourceNames": ["readable", "readable-1", "readable-2"], "verbs": ["get"]}]}),
         json!({"kind": "RoleBinding", "metadata": {"name": name}, "roleRef": reference("Role"), "subjects": subjects}),
     ] {
         namespace.create(object).await.unwrap();

@@ -94,10 +94,17 @@ impl Storage<'_> {
     }
 
     async fn write(&self, slot: SecretSlot, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
-        Ok(match self.context.binding_secrets.write(self.binding, slot, data).await? {
-            Some(digest) => Outcome::Stored { digest, validity },
-            None => Outcome::Unusable(self.foreign_secret()),
-        })
+        match self.context.binding_secrets.write(self.binding, slot, data).await {
+            Ok(Some(digest)) => Ok(Outcome::Stored { digest, validity }),
+            Ok(None) => Ok(Outcome::Unusable(self.foreign_secret())),
+            Err(error) => match error.refusal() {
+                Some(why) => {
+                    let name = self.binding.secret_name();
+                    Ok(Outcome::Unusable(format!("the API server rejected the Secret {name:?}: {why}")))
+                }
+                None => Err(error),
+            },
+        }
     }
 
     fn foreign_secret(&self) -> String {
