@@ -19,6 +19,7 @@
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
 //! | `fair_limiter`, `instance_locks` | which request gets the next permit; which calls exclude each other? |
+//! | `tenant_work` | where does the work run whose cost users and brokers determine? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
 //!
 //! Dependencies go one way: `wiring` → `kinds` → `lifecycle`, `rollouts` → `context` → `broker_access`, `secrets`,
@@ -42,8 +43,8 @@
 //!   that was just bound.
 //! - **A call gate for each broker:** 32 requests at once and a circuit breaker. A broker that hangs delays no other.
 //! - **Fair limits.** Where a limit is reached (a broker's 32 requests, 32 requests at the Kubernetes API not
-//!   counting events, two schemas on threads of their own), namespaces get permits in turn. What a schema may cost is
-//!   bounded before (`domain::schema`).
+//!   counting events, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
+//!   such work may cost is bounded by `domain`.
 
 mod broker_access;
 mod by_uid;
@@ -66,6 +67,7 @@ mod rollouts;
 mod schemas;
 pub(crate) mod scope;
 mod secrets;
+mod tenant_work;
 mod watch;
 pub(crate) mod wiring;
 
@@ -111,5 +113,6 @@ impl Operator {
 async fn caches_synced(context: &Context) {
     context.caches.wait_until_ready().await;
     context.binding_secrets.wait_until_ready().await;
+    context.referenced_secrets.wait_until_ready().await;
     context.collisions.wait_until_ready().await;
 }

@@ -137,7 +137,7 @@ pub fn document() -> Catalog {
         name: "postgresql".to_owned(),
         description: "A PostgreSQL database of your own".to_owned(),
         plan_updateable: true,
-        metadata: metadata("PostgreSQL", "A database of your own, with a role for each binding."),
+        metadata: Some(metadata("PostgreSQL", "A database of your own, with a role for each binding.")),
         plans: vec![small(), large()],
         ..service()
     };
@@ -145,7 +145,7 @@ pub fn document() -> Catalog {
         id: POSTGRESQL_SCHEMA.to_owned(),
         name: "postgresql-schema".to_owned(),
         description: "A schema in a PostgreSQL database that is shared with others".to_owned(),
-        metadata: metadata("PostgreSQL schema", "A schema of your own, with a role for each binding."),
+        metadata: Some(metadata("PostgreSQL schema", "A schema of your own, with a role for each binding.")),
         plans: vec![shared()],
         ..service()
     };
@@ -251,15 +251,15 @@ fn schema(properties: &Value) -> InputParametersSchema {
     InputParametersSchema { parameters: Some(parameters.into()) }
 }
 
-fn metadata(display_name: &str, long_description: &str) -> Option<RawJson> {
-    Some(RawJson::from(json!({
+fn metadata(display_name: &str, long_description: &str) -> RawJson {
+    RawJson::from(json!({
         "displayName": display_name,
         "longDescription": long_description,
         "providerDisplayName": "The example broker of the service catalog",
         "documentationUrl": "https://www.postgresql.org/docs/",
         "supportUrl": "https://www.postgresql.org/support/",
         "imageUrl": icon(),
-    })))
+    }))
 }
 
 /// The usual icon of a database: three disks.

@@ -112,7 +112,7 @@ pub struct ServiceInstanceSpec {
     pub parameters: Option<Map<String, Value>>,
     /// Secrets in the same namespace that hold further parameters.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(extend("nullable" = true), length(max = 64))]
     pub parameters_from: Vec<ParametersFromSource>,
     /// OSB ID of the instance (`instance_id`). Default: a UUID chosen by the operator. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]

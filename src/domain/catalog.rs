@@ -137,7 +137,7 @@ impl<'a> Names<'a> {
         let broker = |name: &String| brokers.get(name.as_str()).copied();
         let own = names.iter().find(|name| broker(name) == Some(self.broker)).cloned();
         let [_, usual, suffixed] = names;
-        own.unwrap_or(if broker(&usual).is_none() { usual } else { suffixed })
+        own.unwrap_or_else(|| if broker(&usual).is_none() { usual } else { suffixed })
     }
 }
 

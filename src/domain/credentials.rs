@@ -9,10 +9,14 @@
 //! |---|---|
 //! | `transform` | how do the transforms change the entries? |
 //! | `template` | how is a `JSONPath` template expanded? |
+//! | `query` | which values does a `JSONPath` query find? |
+//! | `budget` | how much work may that cost? |
 //! | `keys` | what if a key is not valid in a Secret? |
 //! | `well_known` | which names do applications expect? |
 
+mod budget;
 mod keys;
+mod query;
 mod template;
 mod transform;
 mod well_known;
@@ -26,6 +30,7 @@ use thiserror::Error;
 use crate::crd::binding::{SecretData, SecretTransform};
 use crate::crd::names::hex;
 
+use budget::MAX_WORK;
 use template::TemplateError;
 use transform::Draft;
 pub use transform::sources;
@@ -61,6 +66,12 @@ pub enum CredentialsError {
     /// `addKeysFrom` names a Secret that does not exist, or none.
     #[error("spec.secretTransforms: addKeysFrom names the Secret {0:?}, which does not exist")]
     MissingSecret(String),
+    /// The entries that `addKeysFrom` adds exceed the budget of a binding.
+    #[error(
+        "spec.secretTransforms: cannot add the entries of the Secret {0:?}: the transforms up to this one take more work \
+         than reading {MAX_WORK} values. Use fewer transforms, or a smaller Secret"
+    )]
+    TooMuchWork(String),
     /// The Secret would be larger than Kubernetes allows.
     #[error(
         "the credentials take {size} bytes, more than the {MAX_SECRET_BYTES} bytes that fit into a Secret"
@@ -112,7 +123,7 @@ pub fn secret_data(
     for transform in transforms {
         draft.apply(transform, secrets, meta.namespace)?;
     }
-    let Draft { entries, removed, .. } = draft;
+    let (entries, removed) = draft.finish();
     let mut entries = keys::legal(entries);
     well_known::add(&mut entries.data, &removed, credentials, meta);
     check_size(&entries.data)?;
@@ -134,7 +145,7 @@ pub fn check(
             Err(error) => return Err(error),
         }
     }
-    check_size(&keys::legal(draft.entries).data)
+    check_size(&keys::legal(draft.finish().0).data)
 }
 
 fn check_size(data: &SecretData) -> Result<(), CredentialsError> {

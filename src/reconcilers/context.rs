@@ -15,12 +15,11 @@ use crate::reconcilers::broker_access::connections::{BrokerName, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
-use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::instance_locks::InstanceLocks;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::queue::Queues;
-use crate::reconcilers::schemas;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
+use crate::reconcilers::tenant_work::TenantWork;
 
 /// The settings from the command line.
 #[derive(Clone, Debug)]
@@ -54,7 +53,7 @@ pub struct Context {
     /// The Secrets that hold the credentials of bindings.
     pub binding_secrets: Arc<BindingSecrets>,
     /// The users' Secrets that objects refer to.
-    pub referenced_secrets: ReferencedSecrets,
+    pub referenced_secrets: Arc<ReferencedSecrets>,
     /// Which pods already define what a binding would inject.
     pub collisions: Arc<Collisions>,
     /// When the next poll of an asynchronous operation is due.
@@ -71,8 +70,8 @@ pub struct Context {
     pub usages: ByUid<Usage>,
     /// Exclude concurrent calls that change the same instance.
     pub instance_locks: InstanceLocks,
-    /// Limits how many schemas are applied at once.
-    pub schema_limit: Arc<FairLimiter>,
+    /// Runs the work whose cost users and brokers determine.
+    pub tenant_work: TenantWork,
 }
 
 impl Context {
@@ -97,7 +96,7 @@ impl Context {
         Self {
             brokers,
             binding_secrets: Arc::new(BindingSecrets::new(Arc::clone(&api), queues.bindings.clone())),
-            referenced_secrets: ReferencedSecrets::new(api.client.clone()),
+            referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone())),
             collisions: Arc::default(),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
@@ -106,7 +105,7 @@ impl Context {
             rejected_by_schema: ByUid::default(),
             usages: ByUid::default(),
             instance_locks: InstanceLocks::default(),
-            schema_limit: FairLimiter::new(schemas::MAX_CONCURRENT),
+            tenant_work: TenantWork::default(),
             settings,
             fence,
             metrics,
@@ -119,6 +118,7 @@ impl Context {
     /// Forgets everything about the object with this UID, because it is gone.
     pub fn forget(&self, uid: &str) {
         self.api.forget(uid);
+        self.referenced_secrets.forget(uid);
         self.next_poll.set(uid, None);
         self.brokers_in_use.set(uid, None);
         self.waiting_for_catalog.set(uid, None);

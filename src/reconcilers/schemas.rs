@@ -8,15 +8,12 @@ use crate::crd::role::Plan;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::{Checked, Purpose, check};
 use crate::reconcilers::error::Explained;
-use crate::reconcilers::fair_limiter::FairLimiter;
-
-/// How many schemas are applied at once, at most.
-pub const MAX_CONCURRENT: usize = 2;
+use crate::reconcilers::tenant_work::TenantWork;
 
 /// The parameters, or why they do not match the schema. Brokers are not trusted, and their schemas may take long to
-/// apply. Therefore each runs on a blocking thread, and namespaces get permits in turn.
+/// apply.
 pub async fn fitting<P: Plan + Send + Sync + 'static>(
-    limit: &Arc<FairLimiter>,
+    work: &TenantWork,
     namespace: &str,
     plan: Option<Arc<P>>,
     purpose: Purpose,
@@ -26,10 +23,9 @@ pub async fn fitting<P: Plan + Send + Sync + 'static>(
         return Ok(parameters);
     };
     let name = plan.common().external_name.clone();
-    let _permit = limit.acquire(namespace).await;
-    let (theirs, ours) = (parameters.clone(), plan);
-    let checked = tokio::task::spawn_blocking(move || {
-        purpose.schema(ours.common()).map_or(Checked::Fits, |schema| check(schema, &theirs))
+    let theirs = parameters.clone();
+    let checked = work.run(namespace, move || {
+        purpose.schema(plan.common()).map_or(Checked::Fits, |schema| check(schema, &theirs))
     });
     match checked.await {
         Ok(Checked::Fits) => Ok(parameters),

@@ -7,11 +7,12 @@
 //! |---|---|
 //! | `ownership` | does the Secret with the name of a binding's Secret belong to the binding? |
 //! | `binding_secrets` | how are the Secrets of bindings watched, written and deleted? |
-//! | `referenced_secrets` | what do users' Secrets contain, and which objects does a change requeue? |
+//! | `referenced_secrets` | what do users' Secrets contain, and how are they watched? |
+//! | `references` | which objects does a change requeue, and how many references may a namespace have? |
 //!
-//! Secrets of bindings are watched by a label, those that objects refer to (a broker's credentials, `parametersFrom`)
-//! one by one, as metadata only. No other Secret is watched or cached: memory does not grow with the Secrets of the
-//! cluster.
+//! Secrets of bindings are watched by a label. For those that objects refer to (a broker's credentials,
+//! `parametersFrom`, `addKeysFrom`) one watch delivers the metadata of changed Secrets. No other Secret is listed or
+//! cached: memory grows neither with the Secrets of the cluster nor with a connection for each name.
 //!
 //! - **POST and PUT, not server-side apply.** Apply creates or takes over, whichever it finds. With POST, a Secret
 //!   that another client created in between is an error, and PUT carries the resourceVersion of a Secret that was
@@ -26,7 +27,9 @@
 mod binding_secrets;
 mod ownership;
 mod referenced_secrets;
+mod references;
 
 pub use binding_secrets::BindingSecrets;
 pub use ownership::SecretSlot;
 pub use referenced_secrets::{ReferencedSecrets, references};
+pub use references::User;

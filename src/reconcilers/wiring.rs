@@ -72,6 +72,7 @@ impl Wiring {
         tasks.watches.extend([
             namespaces.follow(Api::all(client.clone()), Config::default()).boxed(),
             Arc::clone(&context.binding_secrets).follow().boxed(),
+            Arc::clone(&context.referenced_secrets).follow().boxed(),
             collisions.follow(client.clone(), bindings, queue).boxed(),
         ]);
         tasks.reconcilers.push(rollouts::run(rollouts, context).boxed());

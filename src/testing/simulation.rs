@@ -10,7 +10,7 @@
 //! | `broker`, `fault` | what does a broker answer, and which faults can it have? |
 //! | `door` | which catalog and credentials does each of the broker's two addresses have? |
 //! | `half` | what are the names of the cluster-wide and of the namespaced kinds? |
-//! | `operator`, `watches`, `streams` | how are watches and requests of the real reconcilers served? |
+//! | `operator`, `watches` | how are watches and requests of the real reconcilers served? |
 //! | `former` | what does a former leader do that was suspended while another replica took over? |
 //! | `world` | how do API server, broker and operator interact? |
 //! | `users`, `platform` | what do application teams do, and what do platform teams and broker operators do? |
@@ -38,7 +38,6 @@ mod platform;
 mod published;
 mod restart;
 mod stored;
-mod streams;
 mod users;
 mod watches;
 mod world;

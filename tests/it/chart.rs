@@ -66,7 +66,7 @@ fn unknown_values_are_refused() {
 }
 
 #[test]
-fn every_value_has_its_effect() {
+fn the_defaults_install_one_replica() {
     let default = rendered(&[]);
     let deployment = only(&default, "Deployment");
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
@@ -86,8 +86,11 @@ fn every_value_has_its_effect() {
     assert_eq!(variable(container, "POD_NAMESPACE")["valueFrom"]["fieldRef"]["fieldPath"], namespace);
     assert_eq!(deployment["spec"]["strategy"], json!({"type": "RollingUpdate"}));
     assert!(!aggregates_adopt(&default));
+}
 
-    let values = json!({
+/// Other values than the defaults.
+fn other_values() -> Value {
+    json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "logLevel": "debug", "editorsMayAdopt": true,
@@ -98,7 +101,12 @@ fn every_value_has_its_effect() {
         "resources": {"limits": {"memory": "1Gi"}}, "priorityClassName": "high", "nodeSelector": {"a": "b"},
         "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
         "podLabels": {"team": "platform"}, "podAnnotations": {"note": "x"},
-    });
+    })
+}
+
+#[test]
+fn every_value_has_its_effect() {
+    let values = other_values();
     let file = directory().join("values.json");
     std::fs::write(&file, values.to_string()).unwrap();
     let given = rendered(&["--values", file.to_str().unwrap()]);
@@ -300,11 +308,8 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         (false, "escalate", "rbac.authorization.k8s.io/clusterroles", "", ""),
         (false, "impersonate", "/users", "", ""),
     ] {
-        assert_eq!(
-            may(&operator, verb, resource, namespace, name).await,
-            allowed,
-            "{verb} {resource} in {namespace}"
-        );
+        let may = may(&operator, verb, resource, namespace, name).await;
+        assert_eq!(may, allowed, "{verb} {resource} in {namespace}");
     }
 }
 

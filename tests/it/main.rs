@@ -26,6 +26,7 @@ mod docs;
 mod examples;
 mod free_port;
 mod generated;
+mod hostile_tenant;
 mod injection;
 mod instances;
 mod isolation;

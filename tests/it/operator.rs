@@ -104,6 +104,16 @@ impl Operator {
         series.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
+    /// The answer to the liveness probe; an error if there is none within 5 seconds.
+    pub fn livez(&self) -> std::io::Result<String> {
+        get(self.address, "/livez")
+    }
+
+    /// How many files and connections it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
     /// Its metrics, as text.
     pub fn metrics(&self) -> String {
         get(self.address, "/metrics").unwrap()

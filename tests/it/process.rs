@@ -38,6 +38,11 @@ impl Process {
         run(Command::new("kill").args(["-s", name, &self.child.id().to_string()]));
     }
 
+    /// Its process ID: `setpriv` has become the program.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its exit status, if it has exited.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()

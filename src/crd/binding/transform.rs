@@ -52,9 +52,10 @@ pub struct AddKeyTransform {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub string_value: Option<String>,
-    /// Value, as a `JSONPath` template over the credentials, for example `{.uri}`.
+    /// Value, as a `JSONPath` template over the credentials, for example `{.uri}`. A filter refers to the element as `@`;
+    /// it may contain neither `$`, a function nor another filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(extend("nullable" = true), length(max = 65536))]
     pub json_path_expression: Option<String>,
 }
 

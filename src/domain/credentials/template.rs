@@ -1,15 +1,17 @@
 //! How is a `JSONPath` template, in the dialect of kubectl, expanded?
 //!
 //! A template is text with expressions in braces: `jdbc:postgresql://{.host}:{.port}/{.names[0]}`. Users write the
-//! expressions and brokers send the data, so both are hostile input. Expressions whose cost is not linear in the data
-//! are rejected, and the length of the result is limited.
+//! expressions and brokers send the data, so both are hostile input. What kubectl's dialect does not have is rejected,
+//! as far as it could be costly; the work of the rest is counted, and the length of the result is limited.
 
 use std::fmt::Write as _;
 use std::mem;
 
-use jsonpath_rust::JsonPath as _;
 use serde_json::Value;
 use thiserror::Error;
+
+use super::budget::{Budget, Exhausted, MAX_WORK};
+use super::query::{QueryError, find, show};
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,8 @@ const SHOWN_CHARS: usize = 60;
 
 /// How deeply brackets and parentheses may be nested.
 const MAX_NESTING: usize = 3;
+
+const UNSUPPORTED: &str = "a filter may contain neither $ nor a function; refer to the element as @";
 
 /// Why a template cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -43,47 +47,68 @@ pub enum TemplateError {
     /// The expanded templates would exceed the size of a Secret.
     #[error("the expanded templates do not fit into a Secret")]
     TooLarge,
+    /// The transforms up to this one exceed the budget of a binding.
+    #[error(
+        "the transforms up to this one visit more than {MAX_WORK} values of the credentials. Use fewer or simpler \
+         expressions"
+    )]
+    TooMuchWork,
 }
 
-/// Expands a template to at most `room` bytes.
-pub(super) fn render(template: &str, data: &Value, room: usize) -> Result<String, TemplateError> {
+impl From<Exhausted> for TemplateError {
+    fn from(_: Exhausted) -> Self {
+        Self::TooMuchWork
+    }
+}
+
+/// Expands a template to at most `room` bytes, and charges the work to the budget.
+pub(super) fn render(
+    template: &str,
+    data: &Value,
+    room: usize,
+    budget: &mut Budget,
+) -> Result<String, TemplateError> {
+    budget.spend_text(template.len())?;
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         let (expression, after) = until('}', after).ok_or(TemplateError::Unclosed)?;
         text.push_str(before);
-        evaluate(expression.trim_matches(' '), data, room, &mut text)?;
+        evaluate(expression.trim_matches(' '), data, room, budget, &mut text)?;
         rest = after;
     }
     text.push_str(rest);
     Ok(text)
 }
 
-fn evaluate(expression: &str, data: &Value, room: usize, text: &mut String) -> Result<(), TemplateError> {
+fn evaluate(
+    expression: &str,
+    data: &Value,
+    room: usize,
+    budget: &mut Budget,
+    text: &mut String,
+) -> Result<(), TemplateError> {
     if let Ok(literal) = serde_json::from_str::<String>(expression) {
         text.push_str(&literal);
         return Ok(());
     }
-    let invalid = |reason| TemplateError::Invalid {
-        expression: expression.chars().take(SHOWN_CHARS).collect(),
-        reason,
-    };
+    let shown = || expression.chars().take(SHOWN_CHARS).collect();
+    let invalid = |reason| TemplateError::Invalid { expression: shown(), reason };
     let query = standard(expression).map_err(invalid)?;
-    let found = data.query(&query).map_err(|_| invalid("it cannot be parsed"))?;
+    let found = find(&query, data, budget).map_err(|error| match error {
+        QueryError::Syntax => invalid("it cannot be parsed"),
+        QueryError::Unsupported => invalid(UNSUPPORTED),
+        QueryError::TooMuchWork => TemplateError::TooMuchWork,
+    })?;
     if found.is_empty() {
-        return Err(TemplateError::Missing(expression.to_owned()));
+        return Err(TemplateError::Missing(shown()));
     }
     for (index, value) in found.into_iter().enumerate() {
         if index > 0 {
             text.push(' ');
         }
-        match value {
-            Value::Null => {}
-            Value::String(value) => text.push_str(value),
-            other => text.push_str(&other.to_string()),
-        }
         // Checked for each value: a template can refer to the result of an earlier one and so double it each time.
-        if text.len() > room {
+        if !show(value, room, text) {
             return Err(TemplateError::TooLarge);
         }
     }
@@ -120,8 +145,9 @@ fn standard(expression: &str) -> Result<String, &'static str> {
     Ok(query)
 }
 
-/// Rejects expressions that could take long or nest deeply. In those that remain, no step finds a value twice, so the
-/// cost of a step is linear in the data.
+/// Rejects expressions that kubectl does not have either and that could take long or nest deeply: without them, no step
+/// finds a value twice, and a filter looks only at the descendants of an element. The budget would stop them as well,
+/// but only where the data is large; so an author learns it at the first attempt.
 fn check_cost(expression: &str) -> Result<(), &'static str> {
     if expression.len() > MAX_EXPRESSION_BYTES {
         return Err("it is too long");
@@ -129,16 +155,28 @@ fn check_cost(expression: &str) -> Result<(), &'static str> {
     if expression.matches("..").count() > 1 {
         return Err("it may contain .. only once");
     }
-    let mut depth: usize = 0;
+    let (mut depth, mut brackets): (usize, usize) = (0, 0);
+    let mut before = ' ';
     for (_, character) in unquoted(expression) {
         match character {
-            '[' | '(' => depth += 1,
-            ']' | ')' => depth = depth.saturating_sub(1),
+            '(' if brackets > 0 && (before.is_alphanumeric() || before == '_') => return Err(UNSUPPORTED),
+            '$' if brackets > 0 => return Err(UNSUPPORTED),
+            '?' if brackets > 1 => return Err("it may not contain a filter inside of a filter"),
             ',' => return Err("it may not contain lists"),
+            _ => {}
+        }
+        match character {
+            '[' => (depth, brackets) = (depth + 1, brackets + 1),
+            ']' => (depth, brackets) = (depth.saturating_sub(1), brackets.saturating_sub(1)),
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth > MAX_NESTING {
             return Err("it is nested too deeply");
+        }
+        if !character.is_whitespace() {
+            before = character;
         }
     }
     Ok(())

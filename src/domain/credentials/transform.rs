@@ -1,11 +1,14 @@
 //! How do `secretTransforms` change the broker's credentials?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value};
 
-use super::{CredentialsError, MAX_SECRET_BYTES, template};
+use super::budget::Budget;
+use super::template::{self, TemplateError};
+use super::{CredentialsError, MAX_SECRET_BYTES};
 use crate::crd::binding::{
     AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretData,
     SecretTransform,
@@ -15,7 +18,6 @@ use crate::crd::binding::{
 mod tests;
 
 /// The value of an entry while transforms are applied.
-#[derive(Clone)]
 pub(super) enum Entry {
     /// A JSON value that the broker sent, or text.
     Json(Value),
@@ -49,19 +51,34 @@ fn operation(transform: &SecretTransform) -> Option<Operation<'_>> {
         .or_else(|| transform.remove_key.as_ref().map(Operation::Remove))
 }
 
-/// The entries of a Secret while transforms are applied.
+/// The entries of a Secret while transforms are applied. Those that templates can refer to are kept as one JSON object,
+/// so that a template needs no copy of them.
 pub(super) struct Draft {
-    pub(super) entries: BTreeMap<String, Entry>,
+    json: Map<String, Value>,
+    bytes: SecretData,
     /// The keys that transforms removed or renamed. The well-known names must not bring them back.
     pub(super) removed: BTreeSet<String>,
     /// How long the text of the templates to come may be, in bytes.
     room: usize,
+    budget: Budget,
 }
 
 impl Draft {
     pub(super) fn new(credentials: &Map<String, Value>) -> Self {
-        let entries = credentials.iter().map(|(key, value)| (key.clone(), Entry::Json(value.clone())));
-        Self { entries: entries.collect(), removed: BTreeSet::new(), room: MAX_SECRET_BYTES }
+        Self {
+            json: credentials.clone(),
+            bytes: SecretData::new(),
+            removed: BTreeSet::new(),
+            room: MAX_SECRET_BYTES,
+            budget: Budget::new(),
+        }
+    }
+
+    /// The entries, and the keys that transforms removed or renamed.
+    pub(super) fn finish(self) -> (BTreeMap<String, Entry>, BTreeSet<String>) {
+        let json = self.json.into_iter().map(|(key, value)| (key, Entry::Json(value)));
+        let bytes = self.bytes.into_iter().map(|(key, value)| (key, Entry::Bytes(value)));
+        (json.chain(bytes).collect(), self.removed)
     }
 
     /// Applies one transform.
@@ -74,18 +91,22 @@ impl Draft {
         match operation(transform) {
             Some(Operation::Add(add)) => {
                 let value = self.value(add)?;
-                self.entries.insert(add.key.clone(), value);
+                self.insert(add.key.clone(), value);
             }
             Some(Operation::Rename(rename)) => {
                 if let Some(value) = self.take(&rename.from) {
-                    self.entries.insert(rename.to.clone(), value);
+                    self.insert(rename.to.clone(), value);
                 }
             }
             Some(Operation::AddFrom(from)) => {
                 let name = source(from, namespace)?;
                 let missing = || CredentialsError::MissingSecret(name.to_owned());
                 let data = secrets.get(name).ok_or_else(missing)?;
-                self.entries.extend(data.iter().map(|(key, value)| (key.clone(), Entry::from_bytes(value))));
+                for (key, value) in data {
+                    let spent = self.budget.spend(1).and_then(|()| self.budget.spend_text(value.0.len()));
+                    spent.map_err(|_| CredentialsError::TooMuchWork(name.to_owned()))?;
+                    self.insert(key.clone(), Entry::from_bytes(value));
+                }
             }
             Some(Operation::Remove(remove)) => {
                 self.take(&remove.key);
@@ -95,15 +116,29 @@ impl Draft {
         Ok(())
     }
 
+    fn insert(&mut self, key: String, entry: Entry) {
+        match entry {
+            Entry::Json(value) => {
+                self.bytes.remove(&key);
+                self.json.insert(key, value);
+            }
+            Entry::Bytes(bytes) => {
+                self.json.remove(&key);
+                self.bytes.insert(key, bytes);
+            }
+        }
+    }
+
     fn take(&mut self, key: &str) -> Option<Entry> {
-        let entry = self.entries.remove(key);
         self.removed.insert(key.to_owned());
-        entry
+        let json = self.json.remove(key).map(Entry::Json);
+        json.or_else(|| self.bytes.remove(key).map(Entry::Bytes))
     }
 
     fn value(&mut self, add: &AddKeyTransform) -> Result<Entry, CredentialsError> {
         if let Some(expression) = &add.json_path_expression {
-            let text = template::render(expression, &self.json(), self.room)
+            let text = self
+                .render(expression)
                 .map_err(|source| CredentialsError::Template { key: add.key.clone(), source })?;
             self.room = self.room.saturating_sub(text.len());
             return Ok(Entry::Json(text.into()));
@@ -115,12 +150,13 @@ impl Draft {
         })
     }
 
-    fn json(&self) -> Value {
-        let json = |(key, entry): (&String, &Entry)| match entry {
-            Entry::Json(value) => Some((key.clone(), value.clone())),
-            Entry::Bytes(_) => None,
-        };
-        self.entries.iter().filter_map(json).collect()
+    fn render(&mut self, template: &str) -> Result<String, TemplateError> {
+        let data = Value::Object(mem::take(&mut self.json));
+        let text = template::render(template, &data, self.room, &mut self.budget);
+        if let Value::Object(json) = data {
+            self.json = json;
+        }
+        text
     }
 }
 

@@ -27,17 +27,16 @@ use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
-use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::rollouts;
-use crate::reconcilers::secrets::{self, SecretSlot};
+use crate::reconcilers::secrets::{self, SecretSlot, User};
 use execution::Execution;
 use offering::{Described, fitting, offering};
 use storage::Storage;
 
 /// Reconciles a binding.
 pub async fn reconcile(binding: Arc<ServiceBinding>, context: Arc<Context>) -> Result<Action, Error> {
-    watch_secrets(&context, &binding);
     Box::pin(lifecycle::run(binding, &context)).await
 }
 
@@ -110,9 +109,9 @@ impl Lifecycle for ServiceBinding {
     }
 }
 
-/// Watches the Secrets from which parameters and entries come, until the binding exists at the broker: it cannot be
-/// updated after that.
-fn watch_secrets(context: &Context, binding: &ServiceBinding) {
+/// Lets changes of the Secrets from which parameters and entries come requeue the binding, until it exists at the
+/// broker: it cannot be updated after that.
+fn refer_to_secrets(context: &Context, binding: &ServiceBinding) -> Explained<()> {
     let namespace = namespace(binding);
     let is_bound = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
     let used = if is_bound || binding.metadata.deletion_timestamp.is_some() {
@@ -124,8 +123,8 @@ fn watch_secrets(context: &Context, binding: &ServiceBinding) {
         used
     };
     let (queue, object) = (context.queues.bindings.clone(), ObjectRef::from_obj(binding));
-    let user = format!("binding/{namespace}/{}", binding.name_any());
-    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
+    let user = User { uid: uid(binding), namespace: Some(namespace) };
+    context.referenced_secrets.refer(user, &used, move || queue.requeue(object.clone()))
 }
 
 /// What a reconcile has observed about a binding.
@@ -133,7 +132,7 @@ pub struct Snapshot {
     identity: Identity,
     instance: Option<Arc<ServiceInstance>>,
     offering: Offering,
-    described: Described,
+    described: Arc<Described>,
     parameters: Explained<Parameters>,
     validated: bool,
     secret: Option<String>,
@@ -146,7 +145,10 @@ impl Snapshot {
         let reference = ObjectRef::new(&binding.spec.instance_ref.name).within(namespace);
         let instance = context.caches.instances.get(&reference);
         let (offering, described) = offering(context, instance.as_deref());
-        let from = context.referenced_secrets.parameters(namespace, &binding.spec.parameters_from).await?;
+        let from = match refer_to_secrets(context, binding) {
+            Ok(()) => context.referenced_secrets.parameters(namespace, &binding.spec.parameters_from).await?,
+            Err(why) => Err(why),
+        };
         let parameters = from.and_then(|from| {
             let merged = parameters::merge([None, None], binding.spec.parameters.as_ref(), &from);
             merged.map_err(|error| error.to_string())
@@ -157,6 +159,7 @@ impl Snapshot {
         });
         context.rejected_by_schema.set(&identity.uid, None);
         let identity = identity.clone();
+        let described = Arc::new(described);
         Ok(Self { identity, instance, offering, described, parameters, validated: false, secret, gate })
     }
 

@@ -20,10 +20,11 @@ use crate::reconcilers::broker_access::call_gate::{BrokerReply, RETRY_BUSY_AFTER
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::error::Error;
-use crate::reconcilers::identity::namespace;
+use crate::reconcilers::error::{Error, Explained};
+use crate::reconcilers::identity::{namespace, uid};
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::scope::Scope;
+use crate::reconcilers::secrets::User;
 use publish::{is_cache_stale, publish, withdraw};
 
 /// Reconciles a broker of either kind.
@@ -47,7 +48,7 @@ impl<S: Scope> Reconcile<'_, S> {
     async fn run(mut self) -> Result<Action, Error> {
         let (context, meta) = (self.context, self.broker.meta());
         if meta.deletion_timestamp.is_some() && !domain::has_finalizer(meta) {
-            watch_secret::<S>(context, &self.broker, &AuthSecret::None);
+            context.referenced_secrets.forget(uid(&self.broker));
         }
         loop {
             let outcome = match decide(&self.observe()) {
@@ -111,7 +112,9 @@ impl<S: Scope> Reconcile<'_, S> {
 
     /// Makes the connection to the broker; the outcome if that is impossible.
     async fn connect(&mut self) -> Result<Option<Outcome>, Error> {
-        watch_secret::<S>(self.context, &self.broker, &self.broker.auth());
+        if let Err(why) = refer_to_secret::<S>(self.context, &self.broker) {
+            return Ok(Some(Outcome::Unusable { why, secret_is_terminating: false }));
+        }
         match self.context.brokers.connect::<S>(&self.broker).await {
             Ok(connection) => {
                 self.connection = Some(connection);
@@ -194,23 +197,23 @@ impl<S: Scope> Reconcile<'_, S> {
             return Ok(Action::requeue(RETRY_BUSY_AFTER));
         }
         withdraw::<S>(context, &self.broker).await?;
-        watch_secret::<S>(context, &self.broker, &AuthSecret::None);
+        context.referenced_secrets.forget(uid(&self.broker));
         context.api.remove_finalizer(&self.broker).await?;
         Ok(Action::await_change())
     }
 }
 
-/// Watches the Secret with the broker's credentials, and no other Secret for this broker.
-fn watch_secret<S: Scope>(context: &Context, broker: &S::Broker, auth: &AuthSecret) {
-    let used = match auth {
+/// Lets changes of the Secret with the broker's credentials requeue the broker.
+fn refer_to_secret<S: Scope>(context: &Context, broker: &S::Broker) -> Explained<()> {
+    let used = match broker.auth() {
         AuthSecret::Basic(secret) | AuthSecret::Bearer(secret) => {
             BTreeSet::from([(secret.namespace.clone(), secret.name.clone())])
         }
         AuthSecret::None => BTreeSet::new(),
     };
     let (queue, object) = (S::Broker::queue(&context.queues).clone(), ObjectRef::from_obj(broker));
-    let user = format!("broker/{}/{}", namespace(broker), broker.name_any());
-    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
+    let user = User { uid: uid(broker), namespace: broker.meta().namespace.as_deref() };
+    context.referenced_secrets.refer(user, &used, move || queue.requeue(object.clone()))
 }
 
 /// Whether the namespace of the credentials' Secret is being deleted.

@@ -29,12 +29,12 @@ use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
+use crate::reconcilers::schemas;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, is_in_same_namespace};
-use crate::reconcilers::{schemas, secrets};
+use crate::reconcilers::secrets::{self, User};
 
 /// Reconciles an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
-    watch_secrets(&context, &instance);
     let cached = Arc::clone(&instance);
     let action = Box::pin(lifecycle::run(instance, &context)).await?;
     if !context.api.is_stale(cached.as_ref()) {
@@ -110,16 +110,16 @@ impl Lifecycle for ServiceInstance {
     }
 }
 
-/// Watches the Secrets from which parameters come, as long as the instance refers to them.
-fn watch_secrets(context: &Context, instance: &ServiceInstance) {
+/// Lets changes of the Secrets from which parameters come requeue the instance, as long as it refers to them.
+fn refer_to_secrets(context: &Context, instance: &ServiceInstance) -> Explained<()> {
     let namespace = namespace(instance);
     let used = match instance.metadata.deletion_timestamp {
         None => secrets::references(namespace, &instance.spec.parameters_from),
         Some(_) => BTreeSet::new(),
     };
     let (queue, object) = (context.queues.instances.clone(), ObjectRef::from_obj(instance));
-    let user = format!("instance/{namespace}/{}", instance.name_any());
-    context.referenced_secrets.refer(&user, &used, move || queue.requeue(object.clone()));
+    let user = User { uid: uid(instance), namespace: Some(namespace) };
+    context.referenced_secrets.refer(user, &used, move || queue.requeue(object.clone()))
 }
 
 /// What a reconcile has observed about an instance.
@@ -143,8 +143,11 @@ impl Snapshot {
         context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
         let target = find(context, instance).map(|target| with_broker(context, &identity, target));
         let deleting = instance.metadata.deletion_timestamp.is_some();
-        let parameters = match &target {
-            Ok(target) if !deleting => gather_parameters(context, instance, &identity, target).await?,
+        let parameters = match (&target, refer_to_secrets(context, instance)) {
+            (Ok(target), Ok(())) if !deleting => {
+                gather_parameters(context, instance, &identity, target).await?
+            }
+            (Ok(_), Err(why)) if !deleting => Err(why),
             _ => Ok(Parameters::default()),
         };
         let bindings = if deleting { bindings_of(context, instance) } else { Vec::new() };
@@ -210,7 +213,7 @@ async fn fitting<S: Scope>(
     let mut plan = ObjectRef::new(&target.plan_object);
     plan.namespace = S::NAMESPACED.then(|| identity.namespace.clone());
     let plan = S::Plan::cache(&context.caches).get(&plan);
-    schemas::fitting(&context.schema_limit, &identity.namespace, plan, purpose, parameters).await
+    schemas::fitting(&context.tenant_work, &identity.namespace, plan, purpose, parameters).await
 }
 
 /// The call gate of the instance's broker.

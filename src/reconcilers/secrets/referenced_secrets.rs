@@ -1,36 +1,45 @@
-//! The users' Secrets to which objects refer. Each is watched by name, as metadata only, and never cached.
+//! The users' Secrets to which objects refer: read when they are needed, never cached.
+//!
+//! **One watch for all,** of metadata only, whatever objects refer to. A watch for each name would cost a connection
+//! each, and users choose the names. The watch lists nothing: it begins at the current resourceVersion and only
+//! requeues the objects that refer to a changed Secret, so other Secrets of the cluster cost no memory. If it loses its
+//! place (`410 Gone`), it requeues every object that refers to a Secret.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::PartialObjectMeta;
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{Config, watcher};
-use kube::{Api, Client};
-use tokio_util::task::AbortOnDropHandle;
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::{Api, Client, ResourceExt as _};
+use tokio::sync::watch;
 use tracing::warn;
 
+use super::references::{References, Requeue, User};
 use crate::crd::binding::SecretData;
 use crate::crd::reference::ParametersFromSource;
 use crate::reconcilers::error::{During as _, Error, Explained};
+use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::identity::NamespacedName;
 
-/// Requeues the object that refers to a Secret.
-type Requeue = Arc<dyn Fn() + Send + Sync>;
+/// How many Secrets are read at once, at most. Each may take a few MiB while it is decoded.
+const MAX_READS: usize = 4;
+/// The delay before the watch is opened again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The size limit of all values of `spec.parametersFrom`, in bytes. OSB sets none; brokers usually take as much.
+pub const MAX_PARAMETER_BYTES: usize = 64 * 1024;
+/// The size limit of all Secrets that `addKeysFrom` names, in bytes: twice what fits into the binding's Secret.
+const MAX_SOURCE_BYTES: usize = 2 * 1024 * 1024;
 
-/// The watches of the users' Secrets to which objects refer.
+/// The users' Secrets to which objects refer.
 pub struct ReferencedSecrets {
     client: Client,
-    watches: Mutex<HashMap<NamespacedName, Watch>>,
-}
-
-struct Watch {
-    users: Arc<Mutex<HashMap<String, Requeue>>>,
-    _task: AbortOnDropHandle<()>,
+    reads: Arc<FairLimiter>,
+    references: Mutex<References>,
+    ready: watch::Sender<bool>,
 }
 
 impl fmt::Debug for ReferencedSecrets {
@@ -40,88 +49,168 @@ impl fmt::Debug for ReferencedSecrets {
 }
 
 impl ReferencedSecrets {
-    /// No watches yet.
+    /// No references yet.
     pub fn new(client: Client) -> Self {
-        Self { client, watches: Mutex::default() }
+        let ready = watch::Sender::new(false);
+        Self { client, reads: FairLimiter::new(MAX_READS), references: Mutex::default(), ready }
     }
 
-    /// Watches exactly these Secrets for the object `user`, and requeues it when one of them changes. A Secret to which
-    /// objects no longer refer is not watched.
+    /// Requeues the object when one of exactly these Secrets changes. The error says which limit is reached; the object
+    /// is requeued when it is not reached any more.
     pub fn refer(
         &self,
-        user: &str,
+        user: User<'_>,
         secrets: &BTreeSet<NamespacedName>,
         requeue: impl Fn() + Send + Sync + 'static,
-    ) {
+    ) -> Explained<()> {
         let requeue: Requeue = Arc::new(requeue);
-        let mut watches = lock(&self.watches);
-        for name in secrets {
-            let watch = watches.entry(name.clone()).or_insert_with(|| self.watch(name));
-            lock(&watch.users).insert(user.to_owned(), Arc::clone(&requeue));
-        }
-        watches.retain(|name, watch| {
-            let mut users = lock(&watch.users);
-            if !secrets.contains(name) {
-                users.remove(user);
-            }
-            !users.is_empty()
-        });
+        self.lock().set(user, secrets, &requeue)
+    }
+
+    /// Forgets the object with this UID, because it is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().forget(uid);
     }
 
     /// Reads the entries of a Secret; `None` if it does not exist.
-    pub async fn entries(&self, namespace: &str, name: &str) -> Result<Option<SecretData>, Error> {
+    async fn entries(&self, namespace: &str, name: &str) -> Result<Option<SecretData>, Error> {
+        let _permit = self.reads.acquire(namespace).await;
         let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
         let found = api.get_opt(name).await.during("reading a Secret")?;
         Ok(found.map(|secret| secret.data.unwrap_or_default()))
     }
 
-    /// The values to which `spec.parametersFrom` refers, each with the name of its source; or what is missing.
+    /// The entries of the Secrets with these names, as far as they exist; or why they are too large.
+    pub async fn sources(
+        &self,
+        namespace: &str,
+        names: BTreeSet<&str>,
+    ) -> Result<Explained<BTreeMap<String, SecretData>>, Error> {
+        let (mut found, mut size) = (BTreeMap::new(), 0);
+        for name in names {
+            let Some(entries) = self.entries(namespace, name).await? else { continue };
+            size += entries.iter().map(|(key, value)| key.len() + value.0.len()).sum::<usize>();
+            if size > MAX_SOURCE_BYTES {
+                return Ok(Err(format!(
+                    "spec.secretTransforms: the Secrets that addKeysFrom names take more than {MAX_SOURCE_BYTES} bytes. \
+                     Name fewer or smaller Secrets"
+                )));
+            }
+            found.insert(name.to_owned(), entries);
+        }
+        Ok(Ok(found))
+    }
+
+    /// The values to which `spec.parametersFrom` refers, each with the name of its source; or what is missing. A Secret
+    /// with several of them is read once.
     pub async fn parameters(
         &self,
         namespace: &str,
         sources: &[ParametersFromSource],
     ) -> Result<Explained<Vec<(String, Vec<u8>)>>, Error> {
-        let mut values = Vec::new();
-        for (index, source) in sources.iter().enumerate() {
-            let Some(reference) = &source.secret_key_ref else { continue };
-            let field = format!("spec.parametersFrom[{index}].secretKeyRef");
-            let (name, key) = (&reference.name, &reference.key);
-            let Some(secret) = self.entries(namespace, name).await? else {
-                return Ok(Err(format!("{field} references the Secret {name:?}, which does not exist")));
-            };
-            let Some(ByteString(value)) = secret.get(key).cloned() else {
-                return Ok(Err(format!(
-                    "{field} references the key {key:?}, which the Secret {name:?} does not have"
-                )));
-            };
-            values.push((format!("key {key:?} of Secret {name:?}"), value));
+        let references = || {
+            let keys = sources.iter().enumerate().map(|(index, source)| (index, &source.secret_key_ref));
+            keys.filter_map(|(index, reference)| Some((index, reference.as_ref()?)))
+        };
+        let names: BTreeSet<&str> = references().map(|(_, reference)| reference.name.as_str()).collect();
+        let (mut values, mut size) = (BTreeMap::new(), 0);
+        for name in names {
+            let mut secret = self.entries(namespace, name).await?;
+            for (index, reference) in references().filter(|(_, reference)| reference.name == name) {
+                let field = format!("spec.parametersFrom[{index}].secretKeyRef");
+                let Some(entries) = &mut secret else {
+                    return Ok(Err(format!("{field} references the Secret {name:?}, which does not exist")));
+                };
+                let key = &reference.key;
+                let Some(ByteString(value)) = entries.get(key) else {
+                    return Ok(Err(format!(
+                        "{field} references the key {key:?}, which the Secret {name:?} does not have"
+                    )));
+                };
+                size += value.len();
+                if size > MAX_PARAMETER_BYTES {
+                    return Ok(Err(format!(
+                        "spec.parametersFrom: the values take more than {MAX_PARAMETER_BYTES} bytes. Pass less, or pass \
+                         a reference that the broker can resolve"
+                    )));
+                }
+                values.insert(index, (format!("key {key:?} of Secret {name:?}"), value.clone()));
+            }
         }
-        Ok(Ok(values))
+        Ok(Ok(values.into_values().collect()))
     }
 
-    fn watch(&self, (namespace, name): &NamespacedName) -> Watch {
-        let users: Arc<Mutex<HashMap<String, Requeue>>> = Arc::default();
-        let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client.clone(), namespace);
-        let config = Config::default().fields(&format!("metadata.name={name}"));
-        let notified = Arc::clone(&users);
-        let task = tokio::spawn(async move {
-            let touched = watcher(api, config).default_backoff().touched_objects();
-            pin_mut!(touched);
-            while let Some(event) = touched.next().await {
-                match event {
-                    Ok(_) => lock(&notified).values().for_each(|requeue| requeue()),
-                    Err(error) => {
-                        warn!(%error, "watch of a referenced Secret interrupted; retrying with back-off");
-                    }
+    /// Returns once the watch has its place: what changes after that is noticed.
+    pub async fn wait_until_ready(&self) {
+        // This cannot fail: `self` owns the sender.
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Watches the metadata of Secrets forever.
+    pub async fn follow(self: Arc<Self>) {
+        let api = Api::<Secret>::all(self.client.clone());
+        let mut version = None;
+        loop {
+            if let Err(error) = self.follow_once(&api, &mut version).await {
+                warn!(%error, "watch of referenced Secrets interrupted; retrying");
+            }
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
+    }
+
+    /// Watches from this resourceVersion on, and keeps it current. Without one, it begins now.
+    async fn follow_once(&self, api: &Api<Secret>, version: &mut Option<String>) -> kube::Result<()> {
+        let start = if let Some(version) = version {
+            version.clone()
+        } else {
+            // One object is enough: the resourceVersion is that of the whole list.
+            let list = api.list_metadata(&ListParams::default().limit(1)).await?;
+            let current = list.metadata.resource_version.unwrap_or_default();
+            *version = Some(current.clone());
+            self.requeue_all();
+            self.ready.send_replace(true);
+            current
+        };
+        let events = api.watch_metadata(&WatchParams::default(), &start).await;
+        let events = events.inspect_err(|error| lose_place(version, error))?;
+        pin_mut!(events);
+        while let Some(event) = events.next().await {
+            match event.inspect_err(|error| lose_place(version, error))? {
+                WatchEvent::Added(secret) | WatchEvent::Modified(secret) | WatchEvent::Deleted(secret) => {
+                    *version = secret.resource_version();
+                    self.requeue(secret.namespace().unwrap_or_default(), secret.name_any());
+                }
+                WatchEvent::Bookmark(bookmark) => *version = Some(bookmark.metadata.resource_version),
+                WatchEvent::Error(status) => {
+                    let error = kube::Error::Api(status);
+                    lose_place(version, &error);
+                    return Err(error);
                 }
             }
-        });
-        Watch { users, _task: AbortOnDropHandle::new(task) }
+        }
+        Ok(())
+    }
+
+    /// Requeues the objects that refer to a Secret.
+    pub fn requeue(&self, namespace: String, name: String) {
+        self.lock().requeue(&(namespace, name));
+    }
+
+    /// Requeues all objects that refer to Secrets.
+    pub fn requeue_all(&self) {
+        self.lock().requeue_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, References> {
+        self.references.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+/// Forgets the resourceVersion if the API server does not know it any more.
+fn lose_place(version: &mut Option<String>, error: &kube::Error) {
+    if matches!(error, kube::Error::Api(status) if status.code == 410) {
+        *version = None;
+    }
 }
 
 /// The Secrets to which `spec.parametersFrom` refers.

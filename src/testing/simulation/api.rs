@@ -32,17 +32,8 @@ pub struct Request {
     pub method: Method,
     /// The path, without the query.
     pub path: String,
-    /// The raw query.
-    pub query: String,
     /// The body; `null` if there is none.
     pub body: Value,
-}
-
-impl Request {
-    /// Whether it lists the metadata of a collection, as a watch of single Secrets does first.
-    pub fn is_list(&self) -> bool {
-        self.method == Method::GET && parse(&self.path).is_some_and(|(key, _)| key.name.is_empty())
-    }
 }
 
 /// A watch event.
@@ -100,7 +91,6 @@ impl Api {
         }
         let body = &request.body;
         match (request.method.as_str(), subresource) {
-            ("GET", _) if key.name.is_empty() => self.collection(&key, &request.query),
             ("GET", _) => self
                 .objects
                 .get(&key)
@@ -124,20 +114,6 @@ impl Api {
             ("DELETE", _) => self.delete(&key),
             _ => failure(405, "MethodNotAllowed"),
         }
-    }
-
-    /// The metadata of a collection, or of the one object that the query selects.
-    fn collection(&self, key: &Key, query: &str) -> Answer {
-        let name = named(query);
-        let here = |there: &Key| there.resource == key.resource && there.namespace == key.namespace;
-        let found = self.objects.iter().filter(|(there, _)| here(there));
-        let found = found.filter(|(there, _)| name.as_ref().is_none_or(|name| *name == there.name));
-        let items: Vec<Value> = found.map(|(_, object)| metadata_of(object)).collect();
-        let body = json!({
-            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-            "metadata": {"resourceVersion": self.version.to_string()}, "items": items,
-        });
-        (200, body)
     }
 
     /// Whether the object meets the preconditions of its deletion: uid and resourceVersion.
@@ -279,18 +255,6 @@ fn keep(object: &mut Value, before: &Value, members: &[&str]) {
             None => drop(object.remove(*member)),
         }
     }
-}
-
-/// The name that a field selector selects.
-pub fn named(query: &str) -> Option<String> {
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    let (_, selector) = pairs.find(|(key, _)| key == "fieldSelector")?;
-    selector.strip_prefix("metadata.name=").map(str::to_owned)
-}
-
-/// The object as `PartialObjectMetadata`.
-pub fn metadata_of(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }
 
 fn has_finalizers(object: &Value) -> bool {

@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use super::api::{self, Api};
 use super::half::HALVES;
 use super::request;
-use super::streams::Streams;
 use super::watches::RESOURCES;
 use crate::leader::{Fence, Gatekeeper};
 use crate::metrics::Metrics;
@@ -84,8 +83,6 @@ impl Waiting {
 pub struct Inbox {
     waiting: Arc<Mutex<Vec<Waiting>>>,
     arrived: Arc<Notify>,
-    /// The watches of single Secrets.
-    pub streams: Streams,
 }
 
 impl Inbox {
@@ -120,11 +117,7 @@ impl Inbox {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await?;
         let body = serde_json::from_slice(&body).unwrap_or_default();
-        let query = head.uri.query().unwrap_or_default().to_owned();
-        let request = api::Request { method: head.method, path: head.uri.path().to_owned(), query, body };
-        if let Some(stream) = self.streams.open(&request) {
-            return Ok(http::Response::new(stream));
-        }
+        let request = api::Request { method: head.method, path: head.uri.path().to_owned(), body };
         let (sender, answer) = oneshot::channel();
         self.put(Waiting::Api(request, sender));
         let (status, body) = answer.await??;
@@ -147,7 +140,6 @@ impl Inbox {
 /// An operator.
 pub struct Operator {
     pub(super) wiring: Wiring,
-    pub(super) streams: Streams,
     gatekeeper: Gatekeeper,
     /// How much of the log each watch has delivered.
     pub(super) seen: [Cell<usize>; RESOURCES.len()],
@@ -172,9 +164,7 @@ impl Operator {
         gatekeeper.open(Instant::now() + LEADERSHIP);
         let client = inbox.client(&fence);
         let wiring = Wiring::new(client, fence, settings, Arc::new(Metrics::default()));
-        let streams = inbox.streams.clone();
-        streams.interrupt();
-        let mut operator = Self { wiring, streams, gatekeeper, seen: Default::default(), tasks: Vec::new() };
+        let mut operator = Self { wiring, gatekeeper, seen: Default::default(), tasks: Vec::new() };
         operator.list_namespaces(api);
         (0..RESOURCES.len()).for_each(|resource| operator.relist(resource, api));
         operator.run();

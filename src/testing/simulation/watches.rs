@@ -9,8 +9,7 @@ use super::operator::Operator;
 use crate::crd::names::LABEL_CREDENTIALS;
 use crate::reconcilers::wiring::Wiring;
 
-/// The operator's watches: one for each kind, one for its own Secrets, and one for the single Secrets that objects
-/// refer to.
+/// The operator's watches: one for each kind, one for its own Secrets, and one for the Secrets that objects refer to.
 pub const RESOURCES: [&str; 10] = [
     "serviceinstances",
     "servicebindings",
@@ -33,22 +32,11 @@ impl Operator {
     }
 
     fn next(&self, resource: usize, api: &Api) -> Option<usize> {
-        let here = |event: &Event| self.concerns(resource, event);
+        let here = |event: &Event| concerns(resource, event);
         let seen = self.seen[resource].get();
         let next = api.log.iter().skip(seen).position(here).map(|at| at + seen);
-        // Skip events that do not concern this watch for good. A Secret may still be referred to later.
-        if RESOURCES[resource] != USED_SECRETS {
-            self.seen[resource].set(next.unwrap_or(api.log.len()));
-        }
+        self.seen[resource].set(next.unwrap_or(api.log.len()));
         next
-    }
-
-    fn concerns(&self, resource: usize, event: &Event) -> bool {
-        match RESOURCES[resource] {
-            "secrets" => event.key.resource == "secrets" && is_ours(&event.object),
-            USED_SECRETS => event.key.resource == "secrets" && self.streams.is_watched(&event.key),
-            resource => event.key.resource == resource,
-        }
     }
 
     /// Delivers the next event of a watch.
@@ -61,7 +49,7 @@ impl Operator {
 
     /// Delivers the last event of a watch once more.
     pub fn repeat(&mut self, resource: usize, api: &Api) {
-        let here = |event: &&Event| self.concerns(resource, event) && !event.gone;
+        let here = |event: &&Event| concerns(resource, event) && !event.gone;
         if let Some(event) = api.log.iter().take(self.seen[resource].get()).rev().find(here)
             && api.get(&event.key).is_some()
         {
@@ -88,8 +76,7 @@ impl Operator {
             resource @ "serviceclasses" => list(api, resource, |event| kinds.classes.feed.apply(event)),
             resource @ "serviceplans" => list(api, resource, |event| kinds.plans.feed.apply(event)),
             "secrets" => list(api, "secrets", |event| context.binding_secrets.apply(event)),
-            // These watches resume from the resourceVersion that they have seen.
-            _ => return self.streams.interrupt(),
+            _ => context.referenced_secrets.requeue_all(),
         }
         self.seen[resource].set(api.log.len());
     }
@@ -111,8 +98,21 @@ impl Operator {
             "serviceclasses" => kinds.classes.feed.apply(watched(event)),
             "serviceplans" => kinds.plans.feed.apply(watched(event)),
             "secrets" => context.binding_secrets.apply(watched(event)),
-            _ => self.streams.send(event),
+            _ => {
+                let metadata = &event.object["metadata"];
+                let text = |member: &str| metadata[member].as_str().unwrap_or_default().to_owned();
+                context.referenced_secrets.requeue(text("namespace"), text("name"));
+            }
         }
+    }
+}
+
+/// Whether a watch delivers an event.
+fn concerns(resource: usize, event: &Event) -> bool {
+    match RESOURCES[resource] {
+        "secrets" => event.key.resource == "secrets" && is_ours(&event.object),
+        USED_SECRETS => event.key.resource == "secrets",
+        resource => event.key.resource == resource,
     }
 }
 

@@ -113,7 +113,7 @@ impl World {
         self.story.push(format!("{seconds:>6} s  {what}"));
     }
 
-    /// Lets the operator work until it only waits for answers. Events and metadata lists are answered at once.
+    /// Lets the operator work until it only waits for answers. Events are answered at once.
     pub async fn settle(&mut self) {
         loop {
             sleep(Duration::from_millis(1)).await;
@@ -126,10 +126,6 @@ impl World {
                     Waiting::Api(request, answer) if request.path.contains("/events") => {
                         answered = true;
                         self.look_for_secrets(&request.body.to_string());
-                        let _ = answer.send(Ok(self.api.answer(&request)));
-                    }
-                    Waiting::Api(request, answer) if request.is_list() => {
-                        answered = true;
                         let _ = answer.send(Ok(self.api.answer(&request)));
                     }
                     Waiting::Broker(request, answer) => {

@@ -15,7 +15,7 @@ async fn editor(namespace: &Namespace) -> Namespace {
     editor
 }
 
-/// Gives the user who is called like the namespace a ClusterRole in it.
+/// Gives the user who is called like the namespace a `ClusterRole` in it.
 async fn bind(namespace: &Namespace, name: &str, role: &str) {
     let group = "rbac.authorization.k8s.io";
     let binding = json!({"kind": "RoleBinding", "metadata": {"name": name},

@@ -8,7 +8,7 @@ use super::{alpha_binding, binding, expect};
 use crate::cluster::NAMESPACE;
 use crate::namespace::{Namespace, namespace, user};
 
-/// The type of a ServiceAccount's token: the token controller fills the Secret with one.
+/// The type of a `ServiceAccount`'s token: the token controller fills the Secret with one.
 const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
 
 async fn operator(namespace: &Namespace) -> Namespace {

@@ -6,6 +6,10 @@ use super::*;
 /// Bytes; more than any text here needs.
 const ROOM: usize = 1000;
 
+fn render(template: &str, data: &Value, room: usize) -> Result<String, TemplateError> {
+    super::render(template, data, room, &mut Budget::new())
+}
+
 #[test]
 fn templates_are_filled_in_as_kubectl_does() {
     let text = r#"{
@@ -64,7 +68,12 @@ fn what_cannot_be_filled_in_is_explained() {
         ("{.a[?(((@.a)))]}", "nested too deeply"),
         (&lists, "may not contain lists"),
         (&parentheses, "nested too deeply"),
-        (&functions, "nested too deeply"),
+        (&functions, "neither $ nor a function"),
+        ("{.a[?count(@.*) > 1]}", "neither $ nor a function"),
+        ("{.a[?length (@.b) > 1]}", "neither $ nor a function"),
+        ("{.a[?@.b == $.c]}", "neither $ nor a function"),
+        ("{[?$]}", "neither $ nor a function"),
+        ("{.a[?@[?@.b]]}", "a filter inside of a filter"),
         (&long, "too long"),
     ];
     for (template, expected) in cases {
@@ -84,11 +93,61 @@ fn texts_have_to_fit() {
     }
 }
 
+/// Parts of expressions, some of which are refused.
+const SELECTORS: &[&str] = &[
+    ".a",
+    "[*]",
+    ".*",
+    "[0]",
+    "[-1]",
+    "[::2]",
+    "..a",
+    "..*",
+    "[?@]",
+    "[?@.a]",
+    "[?(@.a==1)]",
+    "[?@==@]",
+    "[?@.a[*].a]",
+    "[?(!@..a)]",
+    "[?$]",
+    "[?$[?$[?@==\"zz\"]]]",
+    "[?@[?@[?@]]]",
+    "[?$.a==@.b]",
+    "[?count($..*)>1]",
+    "[?@.a==1 || @.b==@.c && !(@.d<2)]",
+];
+
+/// Objects with this many members each, nested this deeply.
+fn wide(members: usize, depth: usize) -> Value {
+    let Some(inner) = depth.checked_sub(1) else { return json!(1) };
+    let inner = wide(members, inner);
+    (0..members)
+        .map(|index| {
+            (char::from_digit(10 + u32::try_from(index).unwrap(), 36).unwrap().to_string(), inner.clone())
+        })
+        .collect()
+}
+
 proptest! {
     #[test]
     fn every_member_can_be_named(name in "[^\\\\\\.\\[\\]{}'\" ,\\pC]{1,8}", value in ".*") {
         let data = json!({&name: &value});
         prop_assert_eq!(render(&format!("<{{.{name}}}>"), &data, ROOM), Ok(format!("<{value}>")));
+    }
+
+    /// What is accepted costs at most one visit for each value, each of its ancestors and each byte of the expression,
+    /// and what is refused costs nothing. Seen to fail without the check of `$`, and without that of inner filters.
+    #[test]
+    fn the_work_is_linear(
+        selectors in prop::collection::vec(prop::sample::select(SELECTORS), 1..6),
+        width in 1..12_usize,
+    ) {
+        let data = wide(width, 3);
+        let expression = format!("{{{}}}", selectors.concat());
+        let mut budget = Budget::new();
+        let _ = super::render(&expression, &data, ROOM, &mut budget);
+        let (values, depth) = (width + width.pow(2) + width.pow(3) + 1, 4);
+        prop_assert!(budget.spent() <= (values * depth + 20) * expression.len(), "{expression}: {}", budget.spent());
     }
 
     #[test]

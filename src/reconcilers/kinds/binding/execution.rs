@@ -38,9 +38,9 @@ impl Execution<'_> {
         if call.verb == Verb::Adopt {
             return self.storage.adopt().await;
         }
-        let prepared = match call.verb {
+        let slot = match call.verb {
             Verb::Bind => match self.storage.prepare().await? {
-                Ok(prepared) => Some(prepared),
+                Ok(slot) => Some(slot),
                 Err(why) => return Ok(Outcome::NotCalled(why)),
             },
             _ => None,
@@ -58,7 +58,7 @@ impl Execution<'_> {
         match self.send(&connection, call, &origin).await? {
             Err(error) => Ok(Outcome::Failed(error)),
             Ok(Received::Outcome(outcome)) => Ok(outcome),
-            Ok(Received::Credentials(body)) => self.storage.store(*body, prepared).await,
+            Ok(Received::Credentials(body)) => self.storage.store(*body, slot).await,
         }
     }
 

@@ -96,7 +96,7 @@ async fn fitting_in<S: Scope>(
     parameters: Parameters,
 ) -> Explained<Parameters> {
     let plan = entries::<S>(context, instance).map(|(_, plan)| plan);
-    schemas::fitting(&context.schema_limit, namespace(instance), plan, Purpose::Bind, parameters).await
+    schemas::fitting(&context.tenant_work, namespace(instance), plan, Purpose::Bind, parameters).await
 }
 
 type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);

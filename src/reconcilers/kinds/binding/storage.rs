@@ -1,6 +1,7 @@
 //! Stores the credentials of a broker in the binding's Secret.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tracing::info;
 
@@ -8,7 +9,7 @@ use super::offering::Described;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::domain::Outcome;
-use crate::domain::credentials::{self, Meta, secret_data, sources};
+use crate::domain::credentials::{CredentialsError, Entries, Meta, check, secret_data, sources};
 use crate::domain::validity::Validity;
 use crate::osb::BindResponse;
 use crate::raw_json::RawJson;
@@ -16,74 +17,61 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::secrets::SecretSlot;
 
-/// What the Secret is made from, besides the credentials.
-pub(super) struct Prepared {
-    slot: SecretSlot,
-    /// The entries of the Secrets to which `spec.secretTransforms` refers, by name.
-    found: BTreeMap<String, SecretData>,
-}
+/// The entries of the Secrets to which `spec.secretTransforms` refers, by name.
+type Sources = BTreeMap<String, SecretData>;
 
 /// Everything that is needed to write a binding's Secret.
 pub(super) struct Storage<'a> {
     pub(super) context: &'a Context,
     pub(super) binding: &'a ServiceBinding,
     pub(super) namespace: &'a str,
-    pub(super) described: &'a Described,
+    pub(super) described: &'a Arc<Described>,
 }
 
 impl Storage<'_> {
-    /// Checks, before the broker is called, that credentials can be stored.
-    pub(super) async fn prepare(&self) -> Result<Explained<Prepared>, Error> {
+    /// Checks, before the broker is called, that credentials can be stored. Returns the slot of the Secret.
+    ///
+    /// What `addKeysFrom` reads is not kept for the time of the call: it is megabytes for each binding that waits.
+    pub(super) async fn prepare(&self) -> Result<Explained<SecretSlot>, Error> {
         let slot = self.context.binding_secrets.slot(self.binding).await?;
         if let SecretSlot::Foreign = slot {
             return Ok(Err(self.foreign_secret()));
         }
-        let transforms = &self.binding.spec.secret_transforms;
-        let names = match sources(transforms, self.namespace) {
+        let transforms = self.binding.spec.secret_transforms.clone();
+        if transforms.is_empty() {
+            return Ok(Ok(slot));
+        }
+        let sources = match self.sources().await? {
+            Ok(sources) => sources,
+            Err(why) => return Ok(Err(why)),
+        };
+        let namespace = self.namespace.to_owned();
+        let checked =
+            self.context.tenant_work.run(self.namespace, move || check(&transforms, &sources, &namespace));
+        Ok(checked.await?.map(|()| slot).map_err(|error| error.to_string()))
+    }
+
+    /// Reads the Secrets to which `spec.secretTransforms` refers.
+    async fn sources(&self) -> Result<Explained<Sources>, Error> {
+        let names = match sources(&self.binding.spec.secret_transforms, self.namespace) {
             Ok(names) => names,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let mut found = BTreeMap::new();
-        for name in names {
-            if let Some(entries) = self.context.referenced_secrets.entries(self.namespace, name).await? {
-                found.insert(name.to_owned(), entries);
-            }
-        }
-        let checked = credentials::check(transforms, &found, self.namespace);
-        Ok(checked.map(|()| Prepared { slot, found }).map_err(|error| error.to_string()))
+        self.context.referenced_secrets.sources(self.namespace, names).await
     }
 
     /// Writes the credentials to the Secret. If that is impossible, the binding at the broker is unusable.
-    pub(super) async fn store(
-        &self,
-        body: BindResponse,
-        prepared: Option<Prepared>,
-    ) -> Result<Outcome, Error> {
-        let prepared = match prepared {
-            Some(prepared) => Ok(prepared),
+    pub(super) async fn store(&self, body: BindResponse, slot: Option<SecretSlot>) -> Result<Outcome, Error> {
+        let slot = match slot {
+            Some(slot) => Ok(slot),
             None => self.prepare().await?,
         };
-        let Prepared { slot, found } = match prepared {
-            Ok(prepared) => prepared,
-            Err(why) => return Ok(Outcome::Unusable(why)),
-        };
-        let spec = &self.binding.spec;
-        let described = self.described;
-        let plan_metadata = described.plan_metadata.as_ref().map(RawJson::value);
-        let class_metadata = described.class_metadata.as_ref().map(RawJson::value);
-        let meta = Meta {
-            namespace: self.namespace,
-            type_: &spec.type_,
-            provider: &spec.provider,
-            service: &described.service,
-            tags: &described.tags,
-            plan_metadata: plan_metadata.as_ref(),
-            class_metadata: class_metadata.as_ref(),
-            broker: &described.broker,
+        let (slot, sources) = match (slot, self.sources().await?) {
+            (Ok(slot), Ok(sources)) => (slot, sources),
+            (Err(why), _) | (_, Err(why)) => return Ok(Outcome::Unusable(why)),
         };
         let validity = Validity::of(body.metadata.as_ref());
-        let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
-        let entries = match secret_data(&credentials, &spec.secret_transforms, &found, &meta) {
+        let entries = match self.entries(body, sources).await? {
             Ok(entries) => entries,
             Err(error) => return Ok(Outcome::Unusable(error.to_string())),
         };
@@ -91,6 +79,34 @@ impl Storage<'_> {
             info!(warning, "renamed a key that is not valid in a Secret");
         }
         self.write(slot, entries.data, validity).await
+    }
+
+    async fn entries(
+        &self,
+        body: BindResponse,
+        sources: Sources,
+    ) -> Result<Result<Entries, CredentialsError>, Error> {
+        let spec = &self.binding.spec;
+        let (type_, provider) = (spec.type_.clone(), spec.provider.clone());
+        let (transforms, described) = (spec.secret_transforms.clone(), Arc::clone(self.described));
+        let namespace = self.namespace.to_owned();
+        let entries = move || {
+            let plan_metadata = described.plan_metadata.as_ref().map(RawJson::value);
+            let class_metadata = described.class_metadata.as_ref().map(RawJson::value);
+            let meta = Meta {
+                namespace: &namespace,
+                type_: &type_,
+                provider: &provider,
+                service: &described.service,
+                tags: &described.tags,
+                plan_metadata: plan_metadata.as_ref(),
+                class_metadata: class_metadata.as_ref(),
+                broker: &described.broker,
+            };
+            let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
+            secret_data(&credentials, &transforms, &sources, &meta)
+        };
+        self.context.tenant_work.run(self.namespace, entries).await
     }
 
     async fn write(&self, slot: SecretSlot, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
