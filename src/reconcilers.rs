@@ -80,6 +80,7 @@ use crate::metrics::Metrics;
 use context::Context;
 use wiring::Wiring;
 
+pub use broker_access::connections::CallLimits;
 pub use context::Settings;
 
 /// The operator, with all its components.

@@ -22,8 +22,8 @@ use crate::domain::duration::go_duration;
 use crate::http;
 use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
-use crate::osb::install_tls_provider;
-use crate::reconcilers::{Operator, Settings};
+use crate::osb::{DEFAULT_MAX_CATALOG_PLANS, install_tls_provider};
+use crate::reconcilers::{CallLimits, Operator, Settings};
 
 /// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
 const MIN_VERSION: (u32, u32) = (1, 36);
@@ -58,6 +58,9 @@ pub struct Options {
     /// Timeout of a request to a broker.
     #[arg(long, env = "OSB_API_REQUEST_TIMEOUT", default_value = "60s", value_parser = parse_duration)]
     osb_api_request_timeout: Duration,
+    /// The most plans of a broker's catalog. It limits the size of the catalog, too: to 2 KiB for each plan.
+    #[arg(long, env = "MAX_CATALOG_PLANS", default_value_t = DEFAULT_MAX_CATALOG_PLANS)]
+    max_catalog_plans: usize,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -118,7 +121,10 @@ pub async fn run(options: Options) -> Result<(), Error> {
         namespace: options.namespace.clone(),
         cluster_id: cluster_id(&client, &options).await?,
         relist_interval: options.broker_relist_interval,
-        broker_timeout: options.osb_api_request_timeout,
+        call_limits: CallLimits {
+            timeout: options.osb_api_request_timeout,
+            max_catalog_plans: options.max_catalog_plans,
+        },
     };
     info!(version = env!("CARGO_PKG_VERSION"), cluster_id = settings.cluster_id, "starting operator");
 

@@ -11,7 +11,7 @@ use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::reconcilers::broker_access::connections::{BrokerName, Connections};
+use crate::reconcilers::broker_access::connections::{BrokerName, CallLimits, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
@@ -30,8 +30,8 @@ pub struct Settings {
     pub cluster_id: String,
     /// Interval between fetches of a catalog, for brokers that do not set one.
     pub relist_interval: Duration,
-    /// Timeout of a request to a broker.
-    pub broker_timeout: Duration,
+    /// The limits of calls to brokers.
+    pub call_limits: CallLimits,
 }
 
 /// What all reconcilers share. None of its parts depends on the whole.
@@ -91,7 +91,7 @@ impl Context {
             Arc::clone(&queues),
             fence.clone(),
             Arc::clone(&metrics),
-            settings.broker_timeout,
+            settings.call_limits,
         );
         Self {
             brokers,

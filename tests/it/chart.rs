@@ -76,7 +76,8 @@ fn the_defaults_install_one_replica() {
         "--listen=0.0.0.0:8080",
         "--log-format=json",
         "--broker-relist-interval=24h",
-        "--osb-api-request-timeout=60s"
+        "--osb-api-request-timeout=60s",
+        "--max-catalog-plans=5000"
     ]);
     assert_eq!(container["args"], arguments);
     assert_eq!(only(&default, "Service")["metadata"]["annotations"], Value::Null);
@@ -93,7 +94,7 @@ fn other_values() -> Value {
     json!({
         "image": {"repository": "registry/catalog", "tag": "test", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}], "replicas": 3, "clusterID": "c-1", "brokerRelistInterval": "1h30m",
-        "osbApiRequestTimeout": "5s", "logLevel": "debug", "editorsMayAdopt": true,
+        "osbApiRequestTimeout": "5s", "maxCatalogPlans": 10, "logLevel": "debug", "editorsMayAdopt": true,
         "prometheusScrape": true,
         "networkPolicy": {
             "enabled": true, "ingressFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}],
@@ -126,6 +127,7 @@ fn every_value_has_its_effect() {
         "clusterID": flag(container, "--cluster-id"),
         "brokerRelistInterval": flag(container, "--broker-relist-interval"),
         "osbApiRequestTimeout": flag(container, "--osb-api-request-timeout"),
+        "maxCatalogPlans": flag(container, "--max-catalog-plans").parse::<u64>().unwrap(),
         "logLevel": variable(container, "RUST_LOG")["value"],
         "editorsMayAdopt": aggregates_adopt(&given),
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",

@@ -16,7 +16,7 @@ use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::Failures;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::osb::{Authentication, Client, Config, DEFAULT_MAX_CATALOG_PLANS};
+use crate::osb::{Authentication, Client, Config};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::{During as _, Error};
@@ -94,6 +94,15 @@ impl BrokerName {
     }
 }
 
+/// The limits of calls to brokers.
+#[derive(Clone, Copy, Debug)]
+pub struct CallLimits {
+    /// Timeout of a request.
+    pub timeout: Duration,
+    /// The most plans of a catalog.
+    pub max_catalog_plans: usize,
+}
+
 /// All connections to brokers.
 pub struct Connections {
     api: Arc<KubeApi>,
@@ -101,8 +110,7 @@ pub struct Connections {
     queues: Arc<Queues>,
     fence: Fence,
     metrics: Arc<Metrics>,
-    /// Timeout of a request to a broker.
-    timeout: Duration,
+    limits: CallLimits,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
 }
 
@@ -114,9 +122,9 @@ impl Connections {
         queues: Arc<Queues>,
         fence: Fence,
         metrics: Arc<Metrics>,
-        timeout: Duration,
+        limits: CallLimits,
     ) -> Self {
-        Self { api, caches, queues, fence, metrics, timeout, known: Mutex::default() }
+        Self { api, caches, queues, fence, metrics, limits, known: Mutex::default() }
     }
 
     /// The connection to a broker, which is created if there is none yet.
@@ -174,8 +182,8 @@ impl Connections {
             authentication,
             ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
-            timeout: self.timeout,
-            max_catalog_plans: DEFAULT_MAX_CATALOG_PLANS,
+            timeout: self.limits.timeout,
+            max_catalog_plans: self.limits.max_catalog_plans,
             observer: Some(Arc::new(move |observation| {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),

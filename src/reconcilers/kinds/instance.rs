@@ -36,11 +36,17 @@ use crate::reconcilers::secrets::{self, User};
 /// Reconciles an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
     let cached = Arc::clone(&instance);
-    let action = Box::pin(lifecycle::run(instance, &context)).await?;
-    if !context.api.is_stale(cached.as_ref()) {
+    // The cached copy shows what earlier reconciles have written.
+    context.brokers_in_use.set(uid(cached.as_ref()), None);
+    let result = Box::pin(lifecycle::run(instance, &context)).await;
+    let known = context.caches.instances.get(&ObjectRef::from_obj(cached.as_ref()));
+    let is_gone = known.is_none_or(|known| known.metadata.uid != cached.metadata.uid);
+    // After an error a write may have been carried out that the cache does not show; the retry finds out.
+    let is_shown = result.is_ok() && !context.api.is_stale(cached.as_ref());
+    if is_gone || is_shown {
         context.brokers_in_use.set(uid(cached.as_ref()), None);
     }
-    Ok(action)
+    result
 }
 
 impl Lifecycle for ServiceInstance {
@@ -258,8 +264,10 @@ fn find_in<S: Scope>(
 /// Adds whether the broker is being deleted. The broker stays until the cache shows whether the instance needs it.
 fn with_broker(context: &Context, identity: &Identity, target: Target) -> Target {
     let broker = BrokerName::seen_from(&identity.namespace, target.namespaced, &target.broker);
-    // Before looking: otherwise the broker could be finalised in between.
-    context.brokers_in_use.set(&identity.uid, Some(broker.clone()));
+    if !context.brokers.is_being_deleted(&broker) {
+        context.brokers_in_use.set(&identity.uid, Some(broker.clone()));
+    }
+    // Looked at once more: the broker may have been finalised in between.
     let broker_deleted = context.brokers.is_being_deleted(&broker);
     Target { broker_deleted, ..target }
 }
