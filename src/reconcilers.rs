@@ -85,6 +85,7 @@ use crate::metrics::Metrics;
 use context::Context;
 use wiring::Wiring;
 
+pub use broker_access::connections::CallLimits;
 pub use crate::osb::AllowedAddresses;
 pub use context::Settings;
 pub use reach::Reach;

@@ -23,8 +23,8 @@ use crate::domain::duration::go_duration;
 use crate::http;
 use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
-use crate::osb::install_tls_provider;
-use crate::reconcilers::{AllowedAddresses, Operator, Reach, Settings, permissions};
+use crate::osb::{DEFAULT_MAX_CATALOG_PLANS, install_tls_provider};
+use crate::reconcilers::{AllowedAddresses, CallLimits, Operator, Reach, Settings, permissions};
 
 /// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
 const MIN_VERSION: (u32, u32) = (1, 36);
@@ -59,6 +59,9 @@ pub struct Options {
     /// Timeout of a request to a broker.
     #[arg(long, env = "OSB_API_REQUEST_TIMEOUT", default_value = "60s", value_parser = parse_duration)]
     osb_api_request_timeout: Duration,
+    /// The most plans of a broker's catalog. It limits the size of the catalog, too: to 2 KiB for each plan.
+    #[arg(long, env = "MAX_CATALOG_PLANS", default_value_t = DEFAULT_MAX_CATALOG_PLANS)]
+    max_catalog_plans: usize,
     /// Addresses at which namespaced brokers may be: networks, addresses and host names, such as
     /// 10.0.0.0/8,*.brokers.example.com. Loopback, link-local and other special addresses need an entry of their own.
     #[arg(long, env = "BROKER_ADDRESSES", default_value = "0.0.0.0/0,::/0")]
@@ -142,8 +145,11 @@ pub async fn run(options: Options) -> Result<(), Error> {
         namespace: options.namespace.clone(),
         cluster_id: cluster_id(&client, &options).await?,
         relist_interval: options.broker_relist_interval,
-        broker_timeout: options.osb_api_request_timeout,
-        broker_addresses: Arc::new(options.broker_addresses.clone()),
+        call_limits: CallLimits {
+            timeout: options.osb_api_request_timeout,
+            max_catalog_plans: options.max_catalog_plans,
+            allowed_addresses: Arc::new(options.broker_addresses.clone()),
+        },
         reach,
         restarts_workloads: options.restart_workloads,
     };

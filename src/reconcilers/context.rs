@@ -12,8 +12,7 @@ use crate::domain::plan_reference::CLUSTER_KINDS_ARE_OFF;
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::osb::AllowedAddresses;
-use crate::reconcilers::broker_access::connections::{BrokerName, Connection, Connections};
+use crate::reconcilers::broker_access::connections::{BrokerName, CallLimits, Connection, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
@@ -35,10 +34,8 @@ pub struct Settings {
     pub cluster_id: String,
     /// Interval between fetches of a catalog, for brokers that do not set one.
     pub relist_interval: Duration,
-    /// Timeout of a request to a broker.
-    pub broker_timeout: Duration,
-    /// Where namespaced brokers may be.
-    pub broker_addresses: Arc<AllowedAddresses>,
+    /// The limits of calls to brokers.
+    pub call_limits: CallLimits,
     /// Where the operator works.
     pub reach: Reach,
     /// Whether the operator restarts workloads whose pods lack the current credentials.
@@ -106,8 +103,7 @@ impl Context {
             Arc::clone(&queues),
             fence.clone(),
             Arc::clone(&metrics),
-            settings.broker_timeout,
-            Arc::clone(&settings.broker_addresses),
+            settings.call_limits.clone(),
         );
         Self {
             brokers,

@@ -39,6 +39,7 @@ mod leaks;
 mod namespace;
 mod operator;
 mod outages;
+mod permissions;
 mod process;
 mod proxy;
 mod restarts;

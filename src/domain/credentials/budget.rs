@@ -26,6 +26,12 @@ impl Budget {
         Self { left: MAX_WORK }
     }
 
+    /// How much was spent.
+    #[cfg(test)]
+    pub(super) fn spent(&self) -> usize {
+        MAX_WORK - self.left
+    }
+
     /// Charges work, before it is done.
     pub(super) fn spend(&mut self, work: usize) -> Result<(), Exhausted> {
         self.left = self.left.checked_sub(work).ok_or(Exhausted)?;
@@ -40,11 +46,5 @@ impl Budget {
     /// The work of reading or copying this many bytes.
     pub(super) fn of_text(bytes: usize) -> usize {
         bytes / TEXT_PER_WORK
-    }
-
-    /// How much was spent.
-    #[cfg(test)]
-    pub(super) fn spent(&self) -> usize {
-        MAX_WORK - self.left
     }
 }

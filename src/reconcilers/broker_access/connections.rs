@@ -16,9 +16,7 @@ use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::Failures;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::osb::{
-    AllowedAddresses, Authentication, ChosenBy, Client, Config, DEFAULT_MAX_CATALOG_PLANS, Redactor,
-};
+use crate::osb::{AllowedAddresses, Authentication, ChosenBy, Client, Config, Redactor};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::{During as _, Error};
@@ -101,6 +99,17 @@ impl BrokerName {
     }
 }
 
+/// The limits of calls to brokers, and where they may go.
+#[derive(Clone, Debug)]
+pub struct CallLimits {
+    /// Timeout of a request.
+    pub timeout: Duration,
+    /// The most plans of a catalog.
+    pub max_catalog_plans: usize,
+    /// Where namespaced brokers may be.
+    pub allowed_addresses: Arc<AllowedAddresses>,
+}
+
 /// All connections to brokers.
 pub struct Connections {
     api: Arc<KubeApi>,
@@ -108,10 +117,7 @@ pub struct Connections {
     queues: Arc<Queues>,
     fence: Fence,
     metrics: Arc<Metrics>,
-    /// Timeout of a request to a broker.
-    timeout: Duration,
-    /// Where namespaced brokers may be.
-    allowed_addresses: Arc<AllowedAddresses>,
+    limits: CallLimits,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
 }
 
@@ -123,11 +129,9 @@ impl Connections {
         queues: Arc<Queues>,
         fence: Fence,
         metrics: Arc<Metrics>,
-        timeout: Duration,
-        allowed_addresses: Arc<AllowedAddresses>,
+        limits: CallLimits,
     ) -> Self {
-        let known = Mutex::default();
-        Self { api, caches, queues, fence, metrics, timeout, allowed_addresses, known }
+        Self { api, caches, queues, fence, metrics, limits, known: Mutex::default() }
     }
 
     /// The connection to a broker, which is created if there is none yet.
@@ -183,12 +187,12 @@ impl Connections {
         let config = Config {
             url: spec.url.clone(),
             chosen_by: if S::NAMESPACED { ChosenBy::Tenant } else { ChosenBy::Administrator },
-            allowed_addresses: Arc::clone(&self.allowed_addresses),
+            allowed_addresses: Arc::clone(&self.limits.allowed_addresses),
             authentication,
             ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
-            timeout: self.timeout,
-            max_catalog_plans: DEFAULT_MAX_CATALOG_PLANS,
+            timeout: self.limits.timeout,
+            max_catalog_plans: self.limits.max_catalog_plans,
             observer: Some(Arc::new(move |observation| {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),

@@ -23,7 +23,6 @@ use crate::leader::{Fence, Gatekeeper};
 use crate::metrics::Metrics;
 use crate::osb;
 use crate::osb::in_process;
-use crate::reconcilers::Settings;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
@@ -32,6 +31,7 @@ use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
+use crate::reconcilers::{CallLimits, Settings};
 
 /// How long an operator leads unless it is deposed: longer than any world runs.
 const LEADERSHIP: Duration = Duration::from_hours(24 * 365);
@@ -159,8 +159,11 @@ impl Operator {
             namespace: "service-catalog".to_owned(),
             cluster_id: "cluster".to_owned(),
             relist_interval: RELIST_INTERVAL,
-            broker_timeout: Duration::from_mins(1),
-            broker_addresses: Arc::default(),
+            call_limits: CallLimits {
+                timeout: Duration::from_mins(1),
+                max_catalog_plans: 100,
+                allowed_addresses: Arc::default(),
+            },
             reach: Reach::Cluster,
             restarts_workloads: true,
         };
