@@ -85,8 +85,8 @@ use crate::metrics::Metrics;
 use context::Context;
 use wiring::Wiring;
 
-pub use broker_access::connections::CallLimits;
 pub use crate::osb::AllowedAddresses;
+pub use broker_access::connections::CallLimits;
 pub use context::Settings;
 pub use reach::Reach;
 

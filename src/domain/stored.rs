@@ -24,6 +24,7 @@ use super::rollout::Usage;
 use super::{Step, binding, instance};
 use crate::crd::condition::{self, Condition};
 use crate::crd::instance::InstanceProperties;
+use crate::crd::names::LABEL_INJECTS;
 use crate::crd::raw::RawObject;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceInstance};
 
@@ -330,13 +331,22 @@ fn stored_instances_are_read_and_go_on_as_before() {
     assert_none_broken("instances", &broken, cases.len());
 }
 
+/// With the label that an admission policy gave to each binding that injects. The objects were recorded without policies.
+fn as_admitted(mut binding: ServiceBinding) -> ServiceBinding {
+    if binding::injecting::wants_to(&binding) {
+        let labels = binding.metadata.labels.get_or_insert_default();
+        labels.insert(LABEL_INJECTS.to_owned(), "true".to_owned());
+    }
+    binding
+}
+
 #[test]
 fn stored_bindings_are_read_and_go_on_as_before() {
     let bound: Vec<Bound> = documents(BOUND);
     let instances = bound.into_iter().map(|Bound { name, object }| (name, object)).collect();
     let cases: Vec<Stored<KnownOfBinding>> = documents(BINDINGS);
     let wrong = |case: &Stored<KnownOfBinding>| {
-        let binding: ServiceBinding = read(&case.object);
+        let binding = as_admitted(read(&case.object));
         let step = binding::decide(&observe_binding(case, &binding, &instances));
         let digest = case.object["status"]["secretDigest"].as_str();
         let settled = is_settled(&case.object) && digest.is_some() && digest == case.known.secret.as_deref();

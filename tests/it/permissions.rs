@@ -14,8 +14,7 @@ async fn may(user: &str, verb: &str, resource: &str, namespace: &str, name: &str
     let review = json!({"kind": "SubjectAccessReview", "spec": {"user": user, "groups": ["system:authenticated"],
         "resourceAttributes": {"verb": verb, "group": group, "resource": resource, "subresource": subresource,
             "namespace": namespace, "name": name}}});
-    let reviewer =
-        Namespace { name: namespace.to_owned(), client: cluster().client().await };
+    let reviewer = Namespace { name: namespace.to_owned(), client: cluster().client().await };
     reviewer.create(review).await.unwrap()["status"]["allowed"] == true
 }
 

@@ -9,6 +9,7 @@ use super::super::{Step, decide, settle};
 use super::*;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::{BindingOperation, Predecessor};
+use crate::crd::names::LABEL_INJECTS;
 use crate::crd::operation::RemovalStatus;
 use crate::domain::Outcome;
 use crate::domain::fixtures::at;
@@ -19,6 +20,7 @@ use crate::domain::validity::Validity;
 fn selecting(world: &World) -> ServiceBinding {
     let mut binding = bound(world);
     binding.spec.pod_selector = serde_json::from_value(json!({"matchLabels": {"app": "web"}})).unwrap();
+    binding.metadata.labels.get_or_insert_default().insert(LABEL_INJECTS.to_owned(), "true".to_owned());
     binding
 }
 

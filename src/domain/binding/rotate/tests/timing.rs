@@ -64,6 +64,7 @@ fn a_predecessor_is_removed_when_no_pod_has_its_credentials() {
     ] {
         let (mut binding, world) = rotated();
         binding.spec.pod_selector = serde_json::from_value(selector.clone()).unwrap();
+        binding.metadata.labels.get_or_insert_default().insert(LABEL_INJECTS.to_owned(), "true".to_owned());
         let grace_period = grace.map(str::to_owned);
         binding.spec.rotation = Some(Rotation { interval: None, grace_period });
         let former = binding.status.as_mut().unwrap().predecessor.as_mut().unwrap();
