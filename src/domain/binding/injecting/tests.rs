@@ -1,5 +1,7 @@
 //! Tables of the limit, the label, and the condition `Injected`.
 
+use std::convert;
+
 use serde_json::{Value, json};
 
 use super::super::decide;
@@ -103,21 +105,23 @@ fn all_keys_count_as_one_variable() {
     assert_eq!(share(&for_no_pods(binding("a", 1, 3))), None);
 }
 
+type Change = fn(ServiceBinding) -> ServiceBinding;
+
 #[test]
 fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
     let (add, remove) = (Some(true), Some(false));
-    let plain = || binding("a", 1, 0);
-    for (what, binding, obstacle, step) in [
-        ("nothing is in its way", plain(), None, add),
-        ("it has the label already", labelled(plain()), None, None),
-        ("it is beyond the limit", labelled(plain()), Some(Obstacle::Bindings), remove),
-        ("the Secret is foreign", labelled(plain()), Some(Obstacle::ForeignSecret), remove),
-        ("it never had it", plain(), Some(Obstacle::Variables), None),
-        ("it is settled", settled(plain()), Some(Obstacle::Bindings), None),
-        ("it is being deleted", deleted(plain()), None, None),
-        ("it is for no pods", for_no_pods(plain()), None, None),
-    ] {
-        let world = world();
+    let cases: [(&str, Change, Option<Obstacle>, Option<bool>); 8] = [
+        ("nothing is in its way", convert::identity, None, add),
+        ("it has the label already", labelled, None, None),
+        ("it is beyond the limit", labelled, Some(Obstacle::Bindings), remove),
+        ("the Secret is foreign", labelled, Some(Obstacle::ForeignSecret), remove),
+        ("it never had it", convert::identity, Some(Obstacle::Variables), None),
+        ("it is settled", settled, Some(Obstacle::Bindings), None),
+        ("it is being deleted", deleted, None, None),
+        ("it is for no pods", for_no_pods, None, None),
+    ];
+    for (what, change, obstacle, step) in cases {
+        let (world, binding) = (world(), change(binding("a", 1, 0)));
         let observed = Observed { obstacle, ..observed(&binding, &world) };
         let step = step.map(|is_labelled| Step::Label(LABEL_INJECTS, is_labelled));
         assert_eq!(correct(&observed), step, "{what}");

@@ -1,6 +1,7 @@
 //! When are credentials rotated, and when is the predecessor removed?
 
 use super::*;
+use crate::crd::names::LABEL_INJECTS;
 
 #[test]
 fn credentials_are_replaced_when_they_are_due() {
