@@ -76,6 +76,7 @@ use super::progress::HasProgress as _;
 use super::reason;
 use super::rollout::Usage;
 use crate::crd::condition::{self, Status};
+use crate::crd::names::LABEL_INJECTS;
 use crate::crd::operation::BoundInstance;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use decision::Decision;
@@ -195,13 +196,14 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     if deleting && !has_finalizer(meta) {
         return Step::Wait(None);
     }
-    if let Some(step) = injecting::correct(observed) {
-        return step;
+    if let Some(is_labelled) = injecting::label_to_write(observed.binding, observed.obstacle) {
+        return Step::Label(LABEL_INJECTS, is_labelled);
     }
     let mut decision = Decision::of(observed);
     let paused = is_paused(meta);
     decision.state.progress().pause(paused, &observed.now);
-    injecting::report(observed, &mut decision.state.record);
+    let Observed { binding, obstacle, collisions, now, .. } = observed;
+    injecting::report(&mut decision.state.record, binding, *obstacle, collisions, now);
     if paused {
         return decision.wait(None);
     }

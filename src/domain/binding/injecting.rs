@@ -15,9 +15,12 @@
 //! A binding that had the label when it got its credentials keeps it: pods run with them. So an upgrade takes nothing
 //! from bindings that exist.
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
 
-use super::{Observed, Step, collision};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::collision;
 use crate::crd::binding::Injection;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::LABEL_INJECTS;
@@ -110,23 +113,27 @@ fn is_labelled(binding: &ServiceBinding) -> bool {
         .is_some_and(|value| value == "true")
 }
 
-/// The step that corrects the label, if it is wrong.
-pub(super) fn correct(observed: &Observed<'_>) -> Option<Step> {
-    let binding = observed.binding;
-    let may_inject = observed.obstacle.is_none();
+/// Whether the binding has to get or to lose the label; `None` if the label is right.
+pub(super) fn label_to_write(binding: &ServiceBinding, obstacle: Option<Obstacle>) -> Option<bool> {
+    let may_inject = obstacle.is_none();
     let is_open = wants_to(binding) && !is_settled(binding);
-    (is_open && is_labelled(binding) != may_inject).then_some(Step::Label(LABEL_INJECTS, may_inject))
+    (is_open && is_labelled(binding) != may_inject).then_some(may_inject)
 }
 
 /// Reports in `Injected` what keeps the binding from pods, as a whole or in part.
-pub(super) fn report(observed: &Observed<'_>, record: &mut ServiceBindingStatus) {
-    let binding = observed.binding;
+pub(super) fn report(
+    record: &mut ServiceBindingStatus,
+    binding: &ServiceBinding,
+    obstacle: Option<Obstacle>,
+    collisions: &BTreeSet<String>,
+    now: &Time,
+) {
     let injection = binding.spec.injection.as_ref().filter(|_| wants_to(binding));
     let unsafe_variables = injection.map(Injection::unsafe_variables).unwrap_or_default();
-    let (status, reason, message) = if let Some(obstacle) = observed.obstacle {
+    let (status, reason, message) = if let Some(obstacle) = obstacle {
         let (reason, why) = explain(obstacle, binding);
         (Status::False, reason, format!("Pods do not get the binding: {why}"))
-    } else if observed.collisions.is_empty() && !unsafe_variables.is_empty() {
+    } else if collisions.is_empty() && !unsafe_variables.is_empty() {
         let message = format!(
             "Pods get the binding as before, but spec.injection.env names variables that run code or redirect traffic, \
              which is rejected today: {}. Rename them, or set spec.injection.allowUnsafeVariables",
@@ -134,9 +141,9 @@ pub(super) fn report(observed: &Observed<'_>, record: &mut ServiceBindingStatus)
         );
         (Status::True, reason::UNSAFE_VARIABLES, message)
     } else {
-        return collision::report(record, &observed.collisions, &observed.now);
+        return collision::report(record, collisions, now);
     };
-    record.progress().report(condition::INJECTED, status, reason, &message, &observed.now);
+    record.progress().report(condition::INJECTED, status, reason, &message, now);
 }
 
 /// The reason of the condition, and the cause with what to do.

@@ -4,8 +4,8 @@ use std::convert;
 
 use serde_json::{Value, json};
 
-use super::super::decide;
 use super::super::tests::{observed, world};
+use super::super::{Observed, Step, decide};
 use super::*;
 use crate::crd::binding::EnvMapping;
 use crate::domain::fixtures::at;
@@ -123,17 +123,15 @@ fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
     for (what, change, obstacle, step) in cases {
         let (world, binding) = (world(), change(binding("a", 1, 0)));
         let observed = Observed { obstacle, ..observed(&binding, &world) };
-        let step = step.map(|is_labelled| Step::Label(LABEL_INJECTS, is_labelled));
-        assert_eq!(correct(&observed), step, "{what}");
+        assert_eq!(label_to_write(&binding, obstacle), step, "{what}");
         assert_eq!(step.is_some(), matches!(decide(&observed), Step::Label(..)), "{what}: it comes first");
     }
 }
 
 /// The condition after a decision, as reason and message.
 fn injected(binding: &ServiceBinding, obstacle: Option<Obstacle>) -> Option<(String, String, String)> {
-    let world = world();
     let mut record = binding.status.clone().unwrap_or_default();
-    report(&Observed { obstacle, ..observed(binding, &world) }, &mut record);
+    report(&mut record, binding, obstacle, &BTreeSet::new(), &at(0));
     let found = condition::find(&record.conditions, condition::INJECTED)?;
     Some((found.status.clone(), found.reason.clone(), found.message.clone()))
 }
@@ -172,12 +170,10 @@ fn a_binding_from_before_an_upgrade_goes_on_and_says_what_would_be_rejected() {
     assert_eq!(injected(&with(true), None), None);
     // Nothing is written when it is said again later.
     let mut binding = with(false);
-    let mut world = world();
     let mut record = binding.status.clone().unwrap();
-    report(&observed(&binding, &world), &mut record);
+    report(&mut record, &binding, None, &BTreeSet::new(), &at(0));
     binding.status = Some(record.clone());
-    world.now = at(60);
-    report(&observed(&binding, &world), &mut record);
+    report(&mut record, &binding, None, &BTreeSet::new(), &at(60));
     assert_eq!(Some(&record), binding.status.as_ref());
     assert!(injects(&binding), "it goes on");
 }
