@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::crd::ServiceInstance;
-use crate::crd::instance::InstanceProperties;
+use crate::crd::role::Plan;
 
 /// A class or a plan.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ pub enum Step {
     Delete,
 }
 
-/// The one next step. `is_used` says whether an instance [uses](is_used_by) the entry. It searches the cache, so it is
-/// called only for a removed entry.
+/// The one next step. `is_used` says whether an instance [uses](is_used_by) the entry, or [has](has_plan) the plan. It
+/// searches the cache, so it is called only for a removed entry.
 pub fn decide(entry: Entry<'_>, is_used: impl FnOnce() -> bool) -> Step {
     if entry.is_removed && !is_used() {
         return Step::Delete;
@@ -58,14 +58,19 @@ pub fn plans_at_broker(instance: &ServiceInstance, namespaced: bool) -> impl Ite
     let status = instance.status.as_ref();
     let external = status.and_then(|status| status.external_properties.as_ref());
     let in_progress = status.and_then(|status| status.in_progress_properties.as_ref());
-    let of = move |properties| plan_of_properties(properties, namespaced);
-    [external, in_progress].into_iter().flatten().map(of).filter(|(_, id)| !id.is_empty())
+    [external, in_progress]
+        .into_iter()
+        .flatten()
+        .filter(move |properties| properties.service_plan_external_id.is_empty() != namespaced)
+        .map(|properties| (properties.broker_name.as_str(), properties.plan_id()))
+        .filter(|(_, id)| !id.is_empty())
 }
 
-fn plan_of_properties(properties: &InstanceProperties, namespaced: bool) -> (&str, &str) {
-    let cluster_wide = &properties.cluster_service_plan_external_id;
-    let id = if namespaced { &properties.service_plan_external_id } else { cluster_wide };
-    (&properties.broker_name, id)
+/// Whether an instance has this plan at its broker, or may have it soon.
+pub fn has_plan(instance: &ServiceInstance, plan: &impl Plan, namespaced: bool) -> bool {
+    plans_at_broker(instance, namespaced).any(|(broker, id)| {
+        id == plan.common().external_id && (broker.is_empty() || broker == plan.broker_name())
+    })
 }
 
 /// The name of the class to which an instance's spec was resolved: a `namespaced` one, or a cluster-wide one.
@@ -85,6 +90,7 @@ pub fn plan_of(instance: &ServiceInstance, namespaced: bool) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crd::instance::InstanceProperties;
     use crate::crd::reference::LocalObjectReference;
     use crate::crd::{ServiceInstanceSpec, ServiceInstanceStatus};
     use crate::domain::fixtures::at;

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt as _};
 use secrecy::SecretString;
@@ -152,21 +151,6 @@ impl Connections {
                 let missing = || Error::Broker(format!("ServiceBroker {:?} does not exist", broker.name));
                 let broker = self.caches.brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Namespaced>(&broker).await
-            }
-        }
-    }
-
-    /// Whether the broker's object is being deleted, as far as the cache knows.
-    pub fn is_being_deleted(&self, BrokerName { namespace, name }: &BrokerName) -> bool {
-        let is_deleted = |meta: &ObjectMeta| meta.deletion_timestamp.is_some();
-        match namespace {
-            None => {
-                let broker = self.caches.cluster_brokers.get(&ObjectRef::new(name));
-                broker.is_some_and(|broker| is_deleted(&broker.metadata))
-            }
-            Some(namespace) => {
-                let broker = self.caches.brokers.get(&ObjectRef::new(name).within(namespace));
-                broker.is_some_and(|broker| is_deleted(&broker.metadata))
             }
         }
     }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use crate::crd::ServiceInstance;
 use crate::crd::role::{Class as _, Plan as _};
-use crate::domain::catalog::entry::{Entry, Step, decide, is_used_by, plans_at_broker};
+use crate::domain::catalog::entry::{Entry, Step, decide, has_plan, is_used_by};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
@@ -31,17 +31,10 @@ pub async fn reconcile_plan<S: Scope>(plan: Arc<S::Plan>, context: Arc<Context>)
     let entry = Entry { meta: plan.meta(), is_removed, search_labels };
     let uses = |instance: &ServiceInstance| {
         is_used_by(plan.meta(), instance, plan_of::<S>(instance))
-            || (is_for::<S>(plan.as_ref(), instance) && is_at_broker::<S>(plan.as_ref(), instance))
+            || (is_for::<S>(plan.as_ref(), instance) && has_plan(instance, plan.as_ref(), S::NAMESPACED))
     };
     let step = decide(entry, || context.caches.instances.find(uses).is_some());
     execute(&context, plan.as_ref(), step).await
-}
-
-fn is_at_broker<S: Scope>(plan: &S::Plan, instance: &ServiceInstance) -> bool {
-    let is_it = |(broker, id): (&str, &str)| {
-        id == plan.common().external_id && ["", plan.broker_name()].contains(&broker)
-    };
-    plans_at_broker(instance, S::NAMESPACED).any(is_it)
 }
 
 async fn execute<K: Kind>(context: &Context, entry: &K, step: Step) -> Result<Action, Error> {

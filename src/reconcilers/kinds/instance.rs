@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource as _, ResourceExt as _};
 use tracing::{debug, info};
 
 use crate::crd::condition::Condition;
@@ -39,15 +39,12 @@ pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) ->
     let cached = Arc::clone(&instance);
     // The cached copy shows what earlier reconciles have written.
     context.brokers_in_use.set(uid(cached.as_ref()), None);
-    let result = Box::pin(lifecycle::run(instance, &context)).await;
-    let known = context.caches.instances.get(&ObjectRef::from_obj(cached.as_ref()));
-    let is_gone = known.is_none_or(|known| known.metadata.uid != cached.metadata.uid);
     // After an error a write may have been carried out that the cache does not show; the retry finds out.
-    let is_shown = result.is_ok() && !context.api.is_stale(cached.as_ref());
-    if is_gone || is_shown {
+    let action = Box::pin(lifecycle::run(instance, &context)).await?;
+    if !context.api.is_stale(cached.as_ref()) {
         context.brokers_in_use.set(uid(cached.as_ref()), None);
     }
-    result
+    Ok(action)
 }
 
 impl Lifecycle for ServiceInstance {
@@ -153,7 +150,7 @@ impl Snapshot {
         let identity = identity.clone();
         // Before reading the catalog, so that a class or plan that appears in between requeues the instance.
         context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
-        let target = find(context, instance).map(|target| with_broker(context, &identity, target));
+        let target = find(context, instance);
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match (&target, refer_to_secrets(context, instance)) {
             (Ok(target), Ok(())) if !deleting => {
@@ -263,7 +260,7 @@ fn find_in<S: Scope>(
 ) -> Result<Target, Unresolved> {
     let classes = S::Class::cache(&context.caches).state();
     let plans = S::Plan::cache(&context.caches).state();
-    resolve(
+    let target = resolve(
         reference,
         classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
         plans.iter().map(Arc::as_ref).filter(|plan| is_for::<S>(*plan, instance)),
@@ -271,18 +268,24 @@ fn find_in<S: Scope>(
             class: class_of::<S>(instance),
             plan_id: confirmed(instance).map(InstanceProperties::plan_id),
         },
-    )
+    );
+    target.map(|target| Target { broker_deleted: !keep_broker::<S>(context, instance, &target), ..target })
 }
 
-/// Adds whether the broker is being deleted. The broker stays until the cache shows whether the instance needs it.
-fn with_broker(context: &Context, identity: &Identity, target: Target) -> Target {
-    let broker = BrokerName::seen_from(&identity.namespace, target.namespaced, &target.broker);
-    if !context.brokers.is_being_deleted(&broker) {
-        context.brokers_in_use.set(&identity.uid, Some(broker.clone()));
+/// Keeps the target's broker until the cache shows whether the instance needs it. False if the broker is being deleted.
+fn keep_broker<S: Scope>(context: &Context, instance: &ServiceInstance, target: &Target) -> bool {
+    let broker = BrokerName::seen_from(namespace(instance), S::NAMESPACED, &target.broker);
+    let mut reference = ObjectRef::new(&broker.name);
+    reference.namespace.clone_from(&broker.namespace);
+    let is_deleted = || {
+        let known = S::Broker::cache(&context.caches).get(&reference);
+        known.is_some_and(|known| known.meta().deletion_timestamp.is_some())
+    };
+    if !is_deleted() {
+        context.brokers_in_use.set(uid(instance), Some(broker));
     }
     // Looked at once more: the broker may have been finalised in between.
-    let broker_deleted = context.brokers.is_being_deleted(&broker);
-    Target { broker_deleted, ..target }
+    !is_deleted()
 }
 
 /// The properties that the broker has confirmed.

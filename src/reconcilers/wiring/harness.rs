@@ -86,10 +86,13 @@ where
         Ok(Err(panic)) => Err(Error::Panic(describe(panic.as_ref()))),
         Err(_) => Err(Error::TooLong(RECONCILE_TIMEOUT)),
     };
+    let is_gone = is_gone(&context, object.as_ref());
+    if is_gone {
+        // It was forgotten when the watch delivered its deletion. The reconcile may have remembered it anew since.
+        context.forget(&uid);
+    }
     let result = match result {
-        Err(error) if error.is_not_found() && is_gone(&context, object.as_ref()) => {
-            Ok(Action::await_change())
-        }
+        Err(error) if error.is_not_found() && is_gone => Ok(Action::await_change()),
         result => result,
     };
     timer.end(match &result {

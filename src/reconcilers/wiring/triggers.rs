@@ -222,13 +222,13 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
     let context = Arc::clone(context);
     Box::new(move |change| {
         let namespace = change.object.namespace().filter(|_| S::NAMESPACED);
-        for class in dropped_references(change, class_of::<S>) {
+        for class in dropped(change, class_of::<S>) {
             S::Class::queue(&context.queues).requeue_name(class, namespace.as_deref());
         }
-        for plan in dropped_references(change, plan_of::<S>) {
+        for plan in dropped(change, plan_of::<S>) {
             S::Plan::queue(&context.queues).requeue_name(plan, namespace.as_deref());
         }
-        for (broker, plan_id) in dropped_plans(change, S::NAMESPACED) {
+        for (broker, plan_id) in dropped(change, |instance| plans_at_broker(instance, S::NAMESPACED)) {
             for plan in catalog::names(plan_id, broker) {
                 S::Plan::queue(&context.queues).requeue_name(&plan, namespace.as_deref());
             }
@@ -248,25 +248,14 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
     })
 }
 
-/// The names to which an instance referred before and no longer refers.
-fn dropped_references<'a>(
+/// What an instance referred to or had before, and no longer does.
+fn dropped<'a, I: IntoIterator<Item: PartialEq>>(
     change: &Change<'a, ServiceInstance>,
-    of: fn(&ServiceInstance) -> Option<&str>,
-) -> impl Iterator<Item = &'a str> {
-    let now = if change.is_gone { None } else { of(change.object) };
+    of: impl Fn(&'a ServiceInstance) -> I,
+) -> impl Iterator<Item = I::Item> {
+    let now: Vec<I::Item> = if change.is_gone { Vec::new() } else { of(change.object).into_iter().collect() };
     let last = [change.before, Some(change.object)].into_iter().flatten();
-    last.filter_map(of).filter(move |name| now != Some(*name))
-}
-
-/// The plans that an instance had at its broker before and no longer has.
-fn dropped_plans<'a>(
-    change: &Change<'a, ServiceInstance>,
-    namespaced: bool,
-) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let (object, is_gone) = (change.object, change.is_gone);
-    let last = change.before.into_iter().chain(is_gone.then_some(object));
-    last.flat_map(move |before| plans_at_broker(before, namespaced))
-        .filter(move |plan| is_gone || plans_at_broker(object, namespaced).all(|now| now != *plan))
+    last.flat_map(of).filter(move |item| !now.contains(item))
 }
 
 /// The instance of a binding, if it is being deleted: it may wait for the binding.
