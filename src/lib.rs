@@ -9,6 +9,7 @@
 //! * `leader` — leader election, and the fence that stops a replica which is not the leader.
 //! * `metrics` — the Prometheus metrics.
 //! * `http` — the HTTP server and its limits; the probes and `/metrics`.
+//! * `fair_limiter` — a semaphore whose permits go to namespaces in turn.
 //! * [`raw_json`] — JSON that is only passed on, kept as text.
 //! * [`run`] — `service-catalog run`: options, start-up and shutdown.
 //!
@@ -17,6 +18,7 @@
 
 pub mod crd;
 mod domain;
+mod fair_limiter;
 mod http;
 mod leader;
 mod metrics;

@@ -18,6 +18,7 @@
 //! | `request` | Which URL and body does a request have? |
 //! | `transport` | How is one request sent: headers, redirects, timeout, size limit? |
 //! | `answer` | Which responses are successes, and what do they contain? |
+//! | `answer_memory` | How many large answers are in memory at once? |
 //! | `identity` | On whose behalf is a request made? |
 //! | `catalog` | What does a broker offer, and which entries are unusable? |
 //! | `instance`, `binding`, `operation` | What do requests and responses look like on the wire? |
@@ -30,6 +31,7 @@
 
 mod address;
 mod answer;
+mod answer_memory;
 mod binding;
 mod catalog;
 mod client;
@@ -54,6 +56,7 @@ mod transport;
 mod tests;
 
 pub use address::{AllowedAddresses, ChosenBy};
+pub use answer_memory::{AnswerMemory, Reservation};
 pub use binding::{BindRequest, BindResource, BindResponse, BindingMetadata, Device, Endpoint, VolumeMount};
 pub use catalog::{
     Catalog, DashboardClient, InputParametersSchema, MaintenanceInfo, Plan, Rejected, Rejections, Schemas,

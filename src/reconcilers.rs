@@ -20,7 +20,7 @@
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
-//! | `fair_limiter`, `instance_locks` | which request gets the next permit; which calls exclude each other? |
+//! | `instance_locks` | which calls exclude each other? |
 //! | `tenant_work` | where does the work run whose cost users and brokers determine? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
 //!
@@ -43,7 +43,9 @@
 //! - **A lock for each instance** (`instance_locks`). A broker has one changing request at a time for an instance and
 //!   its bindings. A reconcile that has waited for the lock checks its decision again: no instance is deprovisioned
 //!   that was just bound.
-//! - **A call gate for each broker:** 32 requests at once and a circuit breaker. A broker that hangs delays no other.
+//! - **A call gate for each broker:** 32 requests at once and a circuit breaker. A broker that hangs delays no other. The
+//!   brokers of a namespace together have 128 requests in flight at most, and few large answers are in memory at once
+//!   ([`AnswerMemory`](crate::osb::AnswerMemory)).
 //! - **Fair limits.** Where a limit is reached (a broker's 32 requests, 32 requests at the Kubernetes API not
 //!   counting events, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
 //!   such work may cost is bounded by `domain`.
@@ -56,7 +58,6 @@ pub(crate) mod clock;
 mod collisions;
 pub(crate) mod context;
 pub(crate) mod error;
-mod fair_limiter;
 mod identity;
 mod instance_locks;
 pub(crate) mod kind;

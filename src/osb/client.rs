@@ -1,14 +1,15 @@
 //! Which request does an operation send, and which responses does it accept?
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use reqwest::Method;
 
 use super::{
-    BindRequest, BindResponse, Catalog, Config, ConfigError, Error, InstanceResponse, LastOperation,
-    LastOperationQuery, Observation, Observer, OriginatingIdentity, PlanQuery, ProvisionRequest,
-    ProvisionResponse, Redactor, Reply, UpdateRequest, UpdateResponse, answer::Answer, request::Request,
-    transport::Transport,
+    AnswerMemory, BindRequest, BindResponse, Catalog, Config, ConfigError, Error, InstanceResponse,
+    LastOperation, LastOperationQuery, Observation, Observer, OriginatingIdentity, PlanQuery,
+    ProvisionRequest, ProvisionResponse, Redactor, Reply, Reservation, UpdateRequest, UpdateResponse,
+    answer::Answer, answer_memory::LARGE, request::Request, transport::Transport,
 };
 
 /// A client for one broker. Clones share its connection pool.
@@ -16,14 +17,34 @@ use super::{
 pub struct Client {
     transport: Transport,
     max_catalog_plans: usize,
+    memory: AnswerMemory,
+    /// The memory for the next large answer, if it is used longer than it takes to decode the answer.
+    reservation: Option<Arc<Reservation>>,
     observer: Option<Observer>,
 }
 
 impl Client {
     /// Creates a client. Sends nothing.
     pub fn new(config: &Config) -> Result<Self, ConfigError> {
-        let (max_catalog_plans, observer) = (config.max_catalog_plans, config.observer.clone());
-        Ok(Self { transport: Transport::new(config)?, max_catalog_plans, observer })
+        Ok(Self {
+            transport: Transport::new(config)?,
+            max_catalog_plans: config.max_catalog_plans,
+            memory: config.memory.clone(),
+            reservation: None,
+            observer: config.observer.clone(),
+        })
+    }
+
+    /// Memory for one large answer of this broker. It takes nothing before there is such an answer.
+    pub fn reserve(&self) -> Arc<Reservation> {
+        self.memory.reserve()
+    }
+
+    /// A client whose large answers take this memory until the reservation is dropped. Without a reservation, an answer
+    /// takes memory until it is decoded.
+    #[must_use]
+    pub fn reserving(&self, reservation: &Arc<Reservation>) -> Self {
+        Self { reservation: Some(Arc::clone(reservation)), ..self.clone() }
     }
 
     /// Knows the credentials for the broker. The texts of its errors, polls and catalogs are redacted already.
@@ -34,7 +55,7 @@ impl Client {
     /// Fetches the broker's catalog (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
         let max_plans = self.max_catalog_plans;
-        self.call(Request::catalog(max_plans), |answer| answer.catalog(max_plans)).await
+        self.call(Request::catalog(max_plans), move |answer| answer.catalog(max_plans)).await
     }
 
     /// Creates an instance (“Provisioning”).
@@ -124,7 +145,7 @@ impl Client {
         if accepts_incomplete {
             request = request.accepting_incomplete();
         }
-        self.call(request, |answer| answer.binding(accepts_incomplete)).await
+        self.call(request, move |answer| answer.binding(accepts_incomplete)).await
     }
 
     /// Fetches a binding. Only for offerings with `bindings_retrievable` (“Fetching a Service Binding”).
@@ -172,13 +193,14 @@ impl Client {
         self.call(request, Answer::last_operation).await
     }
 
-    async fn call<T>(
+    async fn call<T: Send + 'static>(
         &self,
         request: Request<'_>,
-        read: impl FnOnce(&Answer) -> Result<T, Error>,
+        read: impl FnOnce(&Answer) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let start = Instant::now();
-        let answer = self.transport.exchange(&request).await;
+        let reservation = self.reservation.clone().unwrap_or_else(|| self.reserve());
+        let answer = self.transport.exchange(&request, &reservation).await;
         if let Some(observer) = &self.observer {
             let status = answer.as_ref().map_or_else(Error::status, |answer| Some(answer.status));
             observer(&Observation {
@@ -187,7 +209,14 @@ impl Client {
                 duration: start.elapsed(),
             });
         }
-        read(&answer?)
+        let answer = answer?;
+        if answer.body.len() <= LARGE {
+            return read(&answer);
+        }
+        // Off the async threads: this takes up to a second.
+        let decoded = tokio::task::spawn_blocking(move || read(&answer)).await;
+        decoded
+            .unwrap_or_else(|error| Err(Error::NoAnswer { reason: format!("it was not decoded: {error}") }))
     }
 }
 

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::Resolver;
-use super::{AllowedAddresses, ChosenBy, Redactor};
+use super::{AllowedAddresses, AnswerMemory, ChosenBy, Redactor};
 
 /// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -51,6 +51,8 @@ pub struct Config {
     /// The most plans of a catalog, and as many offerings. It also limits the size of the document, to 2 KiB for each
     /// plan.
     pub max_catalog_plans: usize,
+    /// The memory for large answers.
+    pub memory: AnswerMemory,
     /// Called after each call, for metrics.
     pub observer: Option<Observer>,
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::answer_memory::LARGE;
 use super::{AsyncQuery, Error, LastOperationQuery, OriginatingIdentity, route};
 
 /// One request to a broker.
@@ -28,7 +29,7 @@ pub(super) struct Request<'a> {
 }
 
 // Size limits of response bodies, in bytes: brokers must not exhaust the memory, however many there are.
-const RESPONSE_LIMIT: usize = 64 * 1024;
+const RESPONSE_LIMIT: usize = LARGE;
 /// More than the credentials that fit into a Secret.
 const CREDENTIALS_LIMIT: usize = 1536 * 1024;
 /// Of a catalog, for each plan that it may have.

@@ -6,6 +6,7 @@ mod documents;
 mod endpoints;
 mod headers;
 mod hostile;
+mod memory;
 mod observations;
 mod redirects;
 mod round_trips;
@@ -25,6 +26,7 @@ fn config(url: &str) -> Config {
         ca_bundle: None,
         insecure_skip_tls_verify: false,
         max_catalog_plans: 100,
+        memory: AnswerMemory::default(),
         timeout: Duration::from_secs(20),
         observer: None,
     }

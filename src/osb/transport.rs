@@ -14,8 +14,8 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    API_VERSION, ChosenBy, Config, ConfigError, Error, Redactor, address::Resolver, answer::Answer, error,
-    header, request::Request, retry_after, screen::Screen,
+    API_VERSION, ChosenBy, Config, ConfigError, Error, Redactor, Reservation, address::Resolver,
+    answer::Answer, answer_memory::LARGE, error, header, request::Request, retry_after, screen::Screen,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -73,23 +73,32 @@ impl Transport {
         &self.screen.redactor
     }
 
-    /// Sends a request and reads the response. The timeout covers both, and all redirects.
-    pub(super) async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Error> {
+    /// Sends a request and reads the response. The timeout covers both, and all redirects, but not the wait for memory.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request<'_>,
+        reservation: &Reservation,
+    ) -> Result<Answer, Error> {
         match &self.wire {
-            Wire::Http(http) => self.exchange_over(http, request).await,
+            Wire::Http(http) => self.exchange_over(http, request, reservation).await,
             #[cfg(test)]
             Wire::InProcess(broker) => self.exchange_with(broker, request).await,
         }
     }
 
-    async fn exchange_over(&self, http: &reqwest::Client, request: &Request<'_>) -> Result<Answer, Error> {
+    async fn exchange_over(
+        &self,
+        http: &reqwest::Client,
+        request: &Request<'_>,
+        reservation: &Reservation,
+    ) -> Result<Answer, Error> {
         let deadline = Instant::now() + self.timeout;
         let mut url = request.url(&self.base);
         let mut followed = 0;
         loop {
             let response = self.send(http, request, &url, deadline).await?;
             if !response.status().is_redirection() {
-                return Ok(self.read(response, request.limit, deadline).await);
+                return Ok(self.read(response, request.limit, deadline, reservation).await);
             }
             let may_follow = request.method == Method::GET && followed < MAX_REDIRECTS;
             url = self.redirect_target(&url, &response, may_follow)?;
@@ -190,7 +199,13 @@ impl Transport {
 
     /// Reads a response to its end, but at most `limit` bytes and not beyond the deadline. Whatever is missing becomes the
     /// answer's defect: the status counts even without a complete body.
-    async fn read(&self, mut response: Response, limit: usize, deadline: Instant) -> Answer {
+    async fn read(
+        &self,
+        mut response: Response,
+        limit: usize,
+        mut deadline: Instant,
+        reservation: &Reservation,
+    ) -> Answer {
         let retry_after = requested_delay(response.headers());
         let (status, screen) = (response.status().as_u16(), self.screen.clone());
         let content_type = media_type(response.headers());
@@ -198,6 +213,11 @@ impl Transport {
         loop {
             answer.defect = match timeout_at(deadline, response.chunk()).await {
                 Ok(Ok(Some(chunk))) if chunk.len() <= limit - answer.body.len() => {
+                    if answer.body.len() + chunk.len() > LARGE {
+                        let start = Instant::now();
+                        reservation.take().await;
+                        deadline += start.elapsed();
+                    }
                     answer.body.extend_from_slice(&chunk);
                     continue;
                 }

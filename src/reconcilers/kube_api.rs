@@ -18,9 +18,9 @@ use tracing::{info, warn};
 
 use crate::crd::names::FINALIZER;
 use crate::domain::Note;
+use crate::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
 

@@ -8,10 +8,13 @@
 use std::sync::Arc;
 
 use super::error::Error;
-use super::fair_limiter::{FairLimiter, Permit};
+use crate::fair_limiter::{FairLimiter, Permit};
 
 /// How many pieces of work run at once, at most.
 const MAX_CONCURRENT: usize = 2;
+
+/// How many of them are of the same namespace, at most.
+const MAX_CONCURRENT_OF_NAMESPACE: usize = 1;
 
 /// Runs work on blocking threads, fairly between namespaces.
 #[derive(Clone, Debug)]
@@ -19,7 +22,7 @@ pub struct TenantWork(Arc<FairLimiter>);
 
 impl Default for TenantWork {
     fn default() -> Self {
-        Self(FairLimiter::new(MAX_CONCURRENT))
+        Self(FairLimiter::with_share(MAX_CONCURRENT, MAX_CONCURRENT_OF_NAMESPACE))
     }
 }
 
@@ -75,13 +78,13 @@ mod tests {
     async fn work_that_hangs_stops_nothing_but_other_work() {
         let work = TenantWork::default();
         let mut gates = Vec::new();
-        for _ in 0..MAX_CONCURRENT {
+        for namespace in ["a", "b"] {
             let (open, gate) = channel::<()>();
-            let hanging = work.run("a", move || gate.recv());
+            let hanging = work.run(namespace, move || gate.recv());
             assert!(tokio::time::timeout(Duration::from_millis(50), hanging).await.is_err());
             gates.push(open);
         }
-        let mut waiting = Box::pin(work.run("b", || 1));
+        let mut waiting = Box::pin(work.run("c", || 1));
         let early = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
         assert!(early.is_err(), "the permits belong to the threads");
         drop(gates);

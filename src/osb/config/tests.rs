@@ -9,6 +9,7 @@ fn config(url: &str) -> Config {
         ca_bundle: None,
         insecure_skip_tls_verify: false,
         max_catalog_plans: 100,
+        memory: AnswerMemory::default(),
         timeout: DEFAULT_TIMEOUT,
         observer: None,
     }

@@ -24,15 +24,15 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::domain::circuit_breaker::{Admission, CallResult, CircuitBreaker, Outage, OutageCause};
+use crate::fair_limiter::FairLimiter;
 use crate::osb;
 use crate::reconcilers::clock;
 use crate::reconcilers::error::Error;
-use crate::reconcilers::fair_limiter::FairLimiter;
 
 /// How many calls to a broker are in flight at once, at most. So a broker that hangs does not slow down others.
 const MAX_CALLS: usize = 32;
 /// How long a call waits for a permit before it is given up and its object requeued.
-const PERMIT_TIMEOUT: Duration = Duration::from_mins(1);
+pub const PERMIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Requeue delay of a postponed call: the circuit opened between decide and call, or no permit became free.
 pub const RETRY_BUSY_AFTER: Duration = Duration::from_secs(1);
 /// How long a requeued object has to make the half-open probe before the next one is requeued.

@@ -9,14 +9,18 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt as _};
 use secrecy::SecretString;
+use tokio::time::timeout;
 
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::Failures;
+use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
-use crate::osb::{AllowedAddresses, Authentication, ChosenBy, Client, Config, Redactor};
-use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
+use crate::osb::{
+    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, Redactor, Reservation,
+};
+use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::uid;
@@ -24,6 +28,9 @@ use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::queue::Queues;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
+
+/// How many calls are in flight at once to all brokers of a namespace, at most. The answers to so many take 8 MiB.
+const MAX_CALLS_IN_NAMESPACE: usize = 128;
 
 /// A connection to a broker: an HTTP client with its credentials, behind a call gate.
 pub struct Connection {
@@ -38,6 +45,8 @@ pub struct Connection {
     /// The version of its Secret; empty without one.
     pub secret_version: String,
     failures: Mutex<Option<Failures>>,
+    /// The limit of calls to all brokers of a namespace, and the broker's namespace; `None` if it is cluster-wide.
+    calls_in_namespace: Option<(Arc<FairLimiter>, String)>,
 }
 
 impl fmt::Debug for Connection {
@@ -62,6 +71,11 @@ impl Connection {
         self.client.redactor()
     }
 
+    /// Memory for a large answer: it counts until the reservation is dropped.
+    pub fn reserve(&self) -> Arc<Reservation> {
+        self.client.reserve()
+    }
+
     /// Makes a call for an object of this namespace, once it has a permit and this replica leads. [`Error::NotNow`] if
     /// the circuit is open or no permit becomes free in time.
     pub async fn call<T>(
@@ -69,6 +83,13 @@ impl Connection {
         namespace: &str,
         call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
     ) -> Result<BrokerReply<T>, Error> {
+        let _permit = match &self.calls_in_namespace {
+            Some((limiter, owner)) => {
+                let permit = timeout(PERMIT_TIMEOUT, limiter.acquire(owner)).await;
+                Some(permit.map_err(|_| Error::NotNow)?)
+            }
+            None => None,
+        };
         let call = async {
             self.fence.wait_open().await;
             call(&self.client).await
@@ -90,6 +111,11 @@ impl BrokerName {
     /// The broker that an instance of this namespace refers to by name.
     pub fn seen_from(namespace: &str, namespaced: bool, name: &str) -> Self {
         Self { namespace: namespaced.then(|| namespace.to_owned()), name: name.to_owned() }
+    }
+
+    /// Who is charged for what the broker does: its namespace, or a cluster-wide broker itself.
+    fn owner(&self) -> String {
+        self.namespace.clone().unwrap_or_else(|| format!("ClusterServiceBroker/{}", self.name))
     }
 
     /// The name of a broker object.
@@ -117,6 +143,10 @@ pub struct Connections {
     fence: Fence,
     metrics: Arc<Metrics>,
     limits: CallLimits,
+    /// The memory for large answers of all brokers.
+    memory: AnswerMemory,
+    /// Limits the calls to the brokers of each namespace.
+    calls_in_namespace: Arc<FairLimiter>,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
 }
 
@@ -130,7 +160,17 @@ impl Connections {
         metrics: Arc<Metrics>,
         limits: CallLimits,
     ) -> Self {
-        Self { api, caches, queues, fence, metrics, limits, known: Mutex::default() }
+        Self {
+            api,
+            caches,
+            queues,
+            fence,
+            metrics,
+            limits,
+            memory: AnswerMemory::default(),
+            calls_in_namespace: FairLimiter::for_each(MAX_CALLS_IN_NAMESPACE),
+            known: Mutex::default(),
+        }
     }
 
     /// The connection to a broker, which is created if there is none yet.
@@ -177,6 +217,7 @@ impl Connections {
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
             timeout: self.limits.timeout,
             max_catalog_plans: self.limits.max_catalog_plans,
+            memory: self.memory.of(&name.owner()),
             observer: Some(Arc::new(move |observation| {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),
@@ -193,6 +234,10 @@ impl Connections {
             generation,
             secret_version,
             failures: Mutex::default(),
+            calls_in_namespace: name
+                .namespace
+                .clone()
+                .map(|owner| (Arc::clone(&self.calls_in_namespace), owner)),
         });
         // The change may have fixed the broker, so the new connection starts with a closed circuit.
         if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {

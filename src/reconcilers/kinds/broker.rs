@@ -16,7 +16,7 @@ use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain;
 use crate::domain::broker::{Next, Observed, Outage, Outcome, Settled, Step, decide, settle};
 use crate::osb;
-use crate::reconcilers::broker_access::call_gate::{BrokerReply, RETRY_BUSY_AFTER};
+use crate::reconcilers::broker_access::call_gate::RETRY_BUSY_AFTER;
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
@@ -79,7 +79,9 @@ impl<S: Scope> Reconcile<'_, S> {
                 },
                 Step::Probe => {
                     // The call gate records the result, and requeues this broker if the circuit changes.
-                    let _ = self.catalog().await;
+                    if let Some(connection) = &self.connection {
+                        let _ = connection.call(namespace(&self.broker), osb::Client::catalog).await;
+                    }
                     return Ok(Action::requeue(RETRY_BUSY_AFTER));
                 }
                 Step::Finalize => return self.finalize().await,
@@ -146,16 +148,11 @@ impl<S: Scope> Reconcile<'_, S> {
     }
 
     async fn fetch_and_publish(&self) -> Result<Outcome, Error> {
-        match self.catalog().await? {
+        let connection = self.connection.as_ref().ok_or(Error::NotNow)?;
+        match connection.call(namespace(&self.broker), osb::Client::catalog).await? {
             Ok(catalog) => publish::<S>(self.context, &self.broker, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),
         }
-    }
-
-    /// Fetches the catalog from the broker; [`Error::NotNow`] if the call gate does not admit the call.
-    async fn catalog(&self) -> Result<BrokerReply<osb::Catalog>, Error> {
-        let connection = self.connection.as_ref().ok_or(Error::NotNow)?;
-        connection.call(namespace(&self.broker), osb::Client::catalog).await
     }
 
     async fn apply(mut self, settled: Settled) -> Result<Action, Error> {

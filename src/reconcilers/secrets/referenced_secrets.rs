@@ -22,8 +22,8 @@ use super::references::{References, Requeue, User};
 use crate::crd::binding::SecretData;
 use crate::crd::reference::ParametersFromSource;
 use crate::domain::parameters::{MAX_BYTES, ParametersError, secrets_of};
+use crate::fair_limiter::FairLimiter;
 use crate::reconcilers::error::{During as _, Error, Explained};
-use crate::reconcilers::fair_limiter::FairLimiter;
 use crate::reconcilers::identity::NamespacedName;
 use crate::reconcilers::reach::{Part, Unlisted};
 

@@ -11,7 +11,7 @@ use crate::osb::{
     self, BindResponse, LastOperationQuery, OperationState, OriginatingIdentity, PlanQuery, Reply,
 };
 use crate::reconcilers::broker_access::call_gate::BrokerReply;
-use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
+use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::broker_access::origin::origin;
 use crate::reconcilers::broker_access::reply::{SecretValues, outcome_of, without_secrets};
 use crate::reconcilers::error::{Error, Explained};
@@ -55,7 +55,10 @@ impl Execution<'_> {
         };
         let (cluster_id, name) = (&context.settings.cluster_id, &binding.spec.instance_ref.name);
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
-        let outcome = match self.send(&connection, call, &origin).await? {
+        // Large credentials take memory until they are in the Secret.
+        let memory = connection.reserve();
+        let send = async |broker: &osb::Client| self.send(&broker.reserving(&memory), call, &origin).await;
+        let outcome = match connection.call(namespace, send).await? {
             Err(error) => Outcome::Failed(error),
             Ok(Received::Outcome(outcome)) => outcome,
             Ok(Received::Credentials(body)) => return self.storage.store(*body, slot).await,
@@ -81,12 +84,7 @@ impl Execution<'_> {
         Some([credentials, parameters].concat())
     }
 
-    async fn send(
-        &self,
-        connection: &Connection,
-        call: &Call,
-        origin: &Origin,
-    ) -> Result<BrokerReply<Received>, Error> {
+    async fn send(&self, broker: &osb::Client, call: &Call, origin: &Origin) -> BrokerReply<Received> {
         let identity = request::identity(self.storage.binding.spec.user_info.as_ref());
         let identity = identity.as_ref();
         let (instance, id) = (call.instance.id.as_str(), call.binding_id.as_str());
@@ -94,29 +92,27 @@ impl Execution<'_> {
             service_id: call.instance.service_id.clone(),
             plan_id: call.instance.plan_id.clone(),
         };
-        connection
-            .call(self.storage.namespace, async |broker| match &call.verb {
-                Verb::Bind => self.bind(broker, call, origin, identity).await,
-                Verb::Fetch | Verb::Adopt => {
+        match &call.verb {
+            Verb::Bind => self.bind(broker, call, origin, identity).await,
+            Verb::Fetch | Verb::Adopt => {
+                let body = broker.fetch_binding(instance, id, &plan, identity).await?;
+                Ok(Received::Credentials(Box::new(body)))
+            }
+            Verb::Unbind | Verb::Mitigate => {
+                let reply = broker.unbind(instance, id, &plan, identity).await?;
+                Ok(Received::Outcome(outcome_of(reply, |()| None)))
+            }
+            Verb::Poll(operation) | Verb::PollMitigation(operation) => {
+                let PlanQuery { service_id, plan_id } = plan.clone();
+                let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
+                let last = broker.poll_binding(instance, id, &query, identity).await?;
+                if last.state == OperationState::Succeeded && self.is_creation(call) {
                     let body = broker.fetch_binding(instance, id, &plan, identity).await?;
-                    Ok(Received::Credentials(Box::new(body)))
+                    return Ok(Received::Credentials(Box::new(body)));
                 }
-                Verb::Unbind | Verb::Mitigate => Ok(Received::Outcome(outcome_of(
-                    broker.unbind(instance, id, &plan, identity).await?,
-                    |()| None,
-                ))),
-                Verb::Poll(operation) | Verb::PollMitigation(operation) => {
-                    let PlanQuery { service_id, plan_id } = plan.clone();
-                    let query = LastOperationQuery { service_id, plan_id, operation: operation.clone() };
-                    let last = broker.poll_binding(instance, id, &query, identity).await?;
-                    if last.state == OperationState::Succeeded && self.is_creation(call) {
-                        let body = broker.fetch_binding(instance, id, &plan, identity).await?;
-                        return Ok(Received::Credentials(Box::new(body)));
-                    }
-                    Ok(Received::Outcome(Outcome::Polled(last)))
-                }
-            })
-            .await
+                Ok(Received::Outcome(Outcome::Polled(last)))
+            }
+        }
     }
 
     /// Whether a poll is about an asynchronous bind, whose success means that there are credentials to fetch.
