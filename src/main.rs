@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use service_catalog::{crd, run};
+use tokio::runtime::{Builder, Runtime};
 
 /// The Kubernetes service catalog: Open Service Broker services through custom resources.
 #[derive(Parser)]
@@ -43,8 +44,12 @@ fn main() -> ExitCode {
 }
 
 fn run_operator(options: run::Options) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Runtime::new()?;
-    Ok(runtime.block_on(run::run(options))?)
+    let workers = Runtime::new()?;
+    let this_thread = Builder::new_current_thread().enable_all().build()?;
+    let end = this_thread.block_on(run::run(options, workers.handle()));
+    // Without waiting for work on blocking threads: the intent in each status tells the next leader about it.
+    workers.shutdown_background();
+    Ok(end?)
 }
 
 fn write_crds(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {

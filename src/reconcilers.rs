@@ -32,6 +32,8 @@
 //! - **Feeds and queues.** One watch for each kind (and namespace, if the operator works only in a few) fills a cache and
 //!   requeues the objects that a change concerns (`wiring::feed`, `wiring::triggers`). An object is in one reconcile at
 //!   a time, and is queued once, however often it is requeued.
+//! - **Threads.** Probes and lease have a thread of their own (`run`). Each watch and each reconcile is a task of its own,
+//!   and at most 128 objects of a kind and namespace are reconciled at once.
 //! - **Harness.** A reconcile ends after 5 minutes, a panic is contained, and failures back off from 0.5 s to 5 min;
 //!   a conflict is not a failure (`wiring::harness`).
 //! - **Stale caches.** A reconcile of a copy that is older than the operator's own last write is skipped: the watch
@@ -80,6 +82,7 @@ pub(crate) mod wiring;
 use std::sync::Arc;
 
 use kube::Client;
+use tokio::task::JoinSet;
 
 use crate::leader::Fence;
 use crate::metrics::Metrics;
@@ -101,20 +104,25 @@ impl Operator {
     }
 
     /// Runs the watches, and the reconcilers while the fence is open, until the future is dropped. Calls `ready` once
-    /// all caches are synced.
+    /// all caches are synced. It returns if a watch or a reconciler has panicked.
     pub async fn run(self, ready: impl FnOnce()) {
         let context = Arc::clone(&self.0.context);
         let tasks = self.0.tasks();
-        let watches = futures::future::join_all(tasks.watches);
-        let reconcilers = async {
-            caches_synced(&context).await;
-            ready();
-            futures::future::join_all(tasks.reconcilers).await;
-        };
-        tokio::select! {
-            _ = watches => {}
-            () = reconcilers => {}
+        // Each is a task of its own: while one computes, the others go on. Dropping the set ends them.
+        let mut running = JoinSet::new();
+        for watch in tasks.watches {
+            running.spawn(watch);
         }
+        tokio::select! {
+            () = caches_synced(&context) => {}
+            // Only a panic ends a watch, or a reconciler. An operator without it is of no use.
+            _ = running.join_next() => return,
+        }
+        ready();
+        for reconciler in tasks.reconcilers {
+            running.spawn(reconciler);
+        }
+        running.join_next().await;
     }
 }
 

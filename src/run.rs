@@ -14,8 +14,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client, ResourceExt as _};
 use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::SetOnce;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -129,7 +131,10 @@ pub enum Error {
 }
 
 /// Runs the operator until SIGTERM or SIGINT, or until it loses leadership to another replica.
-pub async fn run(options: Options) -> Result<(), Error> {
+///
+/// Probes and lease run on the thread of the caller, which should have a runtime of its own. Watches and reconciles run on
+/// `workers`: however long they compute, they delay neither.
+pub async fn run(options: Options, workers: &Handle) -> Result<(), Error> {
     init_logs(options.log_format)?;
     install_tls_provider();
     let metrics = Arc::new(Metrics::default());
@@ -137,7 +142,10 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let (namespace, pod) = (&options.namespace, options.pod_name.as_deref());
     let (mut candidate, fence) =
         Candidate::new(client::unfenced(config.clone())?, namespace, pod, Arc::clone(&metrics));
-    let client = client::fenced(config, fence.clone(), Arc::clone(&metrics))?;
+    let client = {
+        let _on_workers = workers.enter();
+        client::fenced(config, fence.clone(), Arc::clone(&metrics))?
+    };
     check_version(&client).await?;
     let wanted = options.reach();
     let (reach, missing) = permitted(&client, &wanted).await?;
@@ -165,10 +173,12 @@ pub async fn run(options: Options) -> Result<(), Error> {
         TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
     let endpoints = http::endpoints(Arc::clone(&metrics), Arc::clone(&ready));
     let granted = until_granted(client.clone(), wanted, missing);
-    let operator = Operator::new(client, fence, settings, metrics).run(|| {
-        let _ = ready.set(());
+    let is_ready = Arc::clone(&ready);
+    let operator = Operator::new(client, fence, settings, metrics).run(move || {
+        let _ = is_ready.set(());
         info!("caches synced");
     });
+    let operator = AbortOnDropHandle::new(workers.spawn(operator));
     // A standby becomes a candidate once its caches are synced: a new leader can then reconcile at once.
     let leading = async {
         ready.wait().await;
@@ -178,7 +188,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     // the next leader about those calls.
     let end = tokio::select! {
         never = http::serve(listener, endpoints) => match never {},
-        () = operator => Ok(()),
+        _ = operator => Ok(()),
         lost = leading => Err(lost.into()),
         signalled = wait_for_signal() => signalled,
         () = granted => Ok(()),

@@ -1,5 +1,5 @@
-//! What every reconciler needs, whatever its kind: a check for a stale cache, a timeout, contained panics, back-off,
-//! metrics and logs. The entry point is [`run`].
+//! What every reconciler needs, whatever its kind: a task of its own, a limit for each namespace, a check for a stale
+//! cache, a timeout, contained panics, back-off, metrics and logs. The entry point is [`run`].
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedReceiver;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{applier, controller};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, debug, error, info_span, warn};
 
+use crate::fair_limiter::FairLimiter;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
@@ -22,6 +24,9 @@ use crate::reconcilers::queue;
 
 /// Timeout of a reconcile. It covers one response of a broker and a few of the API server.
 const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
+/// How many objects of a kind are reconciled at once in a namespace, at most. It limits the memory for a namespace: each
+/// reconcile holds parameters and requests.
+const MAX_IN_NAMESPACE: usize = 128;
 /// The back-off after the first failed reconcile; it doubles with each further one.
 const MIN_BACK_OFF: Duration = Duration::from_millis(500);
 /// The delay after a 404: by then the watches have delivered the deletion.
@@ -43,9 +48,14 @@ pub async fn run<K, F, P>(
     let requests = queue::requests(queue, store.clone(), context.fence.clone());
     let failures = Failures::default();
     let counted = failures.clone();
+    let limiter = FairLimiter::for_each(MAX_IN_NAMESPACE);
     let reconciles = applier(
         move |object: Arc<K>, context: Arc<Context>| {
-            reconcile_once(object, context, reconcile.clone(), failures.clone()).boxed()
+            let turn = in_turn(object, context, Arc::clone(&limiter), reconcile.clone(), failures.clone());
+            // A task of its own: while one reconcile computes, others go on.
+            AbortOnDropHandle::new(tokio::spawn(turn))
+                .unwrap_or_else(|error| Err(Error::Panic(error.to_string())))
+                .boxed()
         },
         move |object, error: &Error, _| Action::requeue(counted.back_off(uid(object.as_ref()), error)),
         context,
@@ -60,6 +70,28 @@ pub async fn run<K, F, P>(
             }
         })
         .await;
+}
+
+/// Reconciles the object once fewer than [`MAX_IN_NAMESPACE`] others of its namespace are being reconciled.
+async fn in_turn<K, F, P>(
+    object: Arc<K>,
+    context: Arc<Context>,
+    limiter: Arc<FairLimiter>,
+    reconcile: F,
+    failures: Failures,
+) -> Result<Action, Error>
+where
+    K: Kind,
+    F: Fn(Arc<K>, Arc<Context>) -> P,
+    P: Future<Output = Result<Action, Error>> + Send + 'static,
+{
+    let _permit = limiter.acquire(object.meta().namespace.as_deref().unwrap_or_default()).await;
+    // The object may have changed while it waited.
+    match K::cache(&context.caches).get(&ObjectRef::from_obj(object.as_ref())) {
+        // Boxed: what waits for its turn takes little memory.
+        Some(object) => Box::pin(reconcile_once(object, context, reconcile, failures)).await,
+        None => Ok(Action::await_change()),
+    }
 }
 
 async fn reconcile_once<K, F, P>(
