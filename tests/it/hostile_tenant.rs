@@ -121,13 +121,13 @@ async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
             "kind": INSTANCE, "metadata": {"name": "many"},
             "spec": {
                 "serviceClassExternalName": "database", "servicePlanExternalName": "small",
-                "parametersFrom": missing(0, 2000),
+                "parametersFrom": missing(0, 200),
             },
         }))
         .await
     };
     let refused = create().await.unwrap_err();
-    assert!(refused.contains("spec.parametersFrom: Too many: 2000: must have at most 64 items"), "{refused}");
+    assert!(refused.contains("spec.parametersFrom: Too many: 200: must have at most 64 items"), "{refused}");
 
     let limit = |count: usize| {
         let path =
@@ -145,7 +145,7 @@ async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
     })
     .await;
     let message = env.until_says(INSTANCE, "many", "Ready=False ErrorWithParameters").await;
-    assert!(message.contains("refers to 2000 Secrets, and the limit is 64"), "{message}");
+    assert!(message.contains("refers to 200 Secrets, and the limit is 64"), "{message}");
     // The finalizer is removed although the CRD would refuse the object today.
     env.patch(INSTANCE, "many", json!({"metadata": {"labels": {"edited": "yes"}}})).await.unwrap();
     env.remove(INSTANCE, "many").await;

@@ -102,6 +102,9 @@ impl<'a> Workloads<'a> {
             return Ok(Some(Owner::Other(format!("{}/{}", top.kind.to_lowercase(), top.name))));
         };
         let workload = Workload { kind, name: top.name };
+        if !self.are_restarted {
+            return Ok(Some(Owner::Workload(workload)));
+        }
         let _permit = self.api.permit(&self.namespace).await;
         let found =
             self.collection(kind).get_metadata_opt(&workload.name).await.during("reading a workload")?;

@@ -63,7 +63,7 @@ impl Installation {
 
     fn set_missing(&self, part: usize, is_missing: bool) {
         if is_missing {
-            self.kubectl(&["delete", "--timeout=30s", "--filename", &Self::file(part)]);
+            self.kubectl(&["delete", "--timeout=3m", "--filename", &Self::file(part)]);
         } else {
             self.kubectl(&["create", "--filename", &Self::file(part)]);
         }

@@ -24,7 +24,8 @@ async fn an_operator_that_starts_again_does_nothing_to_what_is_settled() {
     assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
 }
 
-/// The writes are the intent, the Secret, the outcome, and the condition `RolledOut`.
+/// The writes are the intent, the Secret, the outcome, and the condition `RolledOut`; of the namespace's first binding
+/// that injects also the label of the namespace.
 #[tokio::test]
 async fn a_binding_whose_pods_are_right_costs_one_more_write() {
     let isolated = isolated(&[]).await;
@@ -33,7 +34,7 @@ async fn a_binding_whose_pods_are_right_costs_one_more_write() {
     let before = isolated.writes();
     env.binding("db", web()).await;
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
-    assert_eq!(isolated.writes() - before, 4);
+    assert_eq!(isolated.writes() - before, 5);
 }
 
 /// The number of watches of pods in one namespace. Only the operator has any.
