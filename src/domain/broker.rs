@@ -19,10 +19,11 @@
 //!
 //! An empty catalog changes nothing (`publication`). An entry that is missing from the catalog is marked as removed,
 //! and is deleted with its last instance (`domain::catalog::entry`). `relist` says when a catalog is fetched,
-//! `deletion` what blocks the deletion of a broker.
+//! `deletion` what blocks the deletion of a broker, and `namespace_limit` how much the brokers of a namespace publish.
 
 mod deletion;
 mod failures;
+mod namespace_limit;
 mod outage;
 mod publication;
 mod relist;
@@ -46,6 +47,7 @@ use relist::Relist;
 
 pub use deletion::{dependents, needs};
 pub use failures::Failures;
+pub use namespace_limit::NamespaceLimit;
 pub use publication::{Published, publication};
 pub use settle::{Next, Outcome, Settled, settle};
 

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::plan_reference::CLUSTER_KINDS_ARE_OFF;
 use crate::domain::rollout::Usage;
+use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::reconcilers::broker_access::connections::{BrokerName, CallLimits, Connection, Connections};
@@ -24,6 +25,10 @@ use crate::reconcilers::queue::Queues;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
 use crate::reconcilers::tenant_work::TenantWork;
+
+/// How many catalogs of a namespace are being fetched and published at once, at most. What others are about to publish is not
+/// in the cache yet, so the limit of the namespace may be exceeded by as many catalogs.
+const MAX_CATALOGS_IN_NAMESPACE: usize = 4;
 
 /// The settings from the command line.
 #[derive(Clone, Debug)]
@@ -82,6 +87,8 @@ pub struct Context {
     pub binding_ids: OsbIds<ServiceBinding>,
     /// Exclude concurrent calls that change the same instance.
     pub instance_locks: InstanceLocks,
+    /// Limits the catalogs of each namespace that are being fetched and published.
+    pub catalogs: Arc<FairLimiter>,
     /// Runs the work whose cost users and brokers determine.
     pub tenant_work: TenantWork,
 }
@@ -123,6 +130,7 @@ impl Context {
             instance_ids: OsbIds::new(queues.instances.clone()),
             binding_ids: OsbIds::new(queues.bindings.clone()),
             instance_locks: InstanceLocks::default(),
+            catalogs: FairLimiter::for_each(MAX_CATALOGS_IN_NAMESPACE),
             tenant_work: TenantWork::default(),
             settings,
             fence,

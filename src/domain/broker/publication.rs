@@ -7,6 +7,8 @@ use crate::crd::role;
 use crate::domain::catalog::{Change, Existing, Object, desired, diff, summary};
 use crate::osb;
 
+use super::NamespaceLimit;
+
 /// The writes that make classes and plans match a catalog: first the classes, then the plans.
 #[derive(Clone, Debug)]
 pub struct Publication<C, P> {
@@ -34,12 +36,14 @@ pub struct Published {
     pub message: &'static str,
 }
 
-/// The changes that publish a catalog. `owner` refers to the broker. An error says which restriction is invalid.
+/// The changes that publish a catalog. `owner` refers to the broker, and a namespaced one has a limit. An error says which
+/// restriction is invalid, or that the limit is exceeded.
 pub fn publication<C, P>(
     catalog: &osb::Catalog,
     restrictions: Option<&CatalogRestrictions>,
     existing: &Existing<C, P>,
     owner: &OwnerReference,
+    limit: Option<NamespaceLimit>,
 ) -> Result<Publication<C, P>, String>
 where
     C: role::Class + Object,
@@ -50,6 +54,9 @@ where
     }
     let desired = desired(catalog, restrictions, existing)
         .map_err(|error| format!("spec.catalogRestrictions: {error}"))?;
+    if let Some(limit) = limit {
+        limit.check(&desired, existing)?;
+    }
     let (classes, plans) = (desired.classes.len(), desired.plans.len());
     let diff = diff(desired, existing, owner);
     let published = Published {

@@ -149,6 +149,10 @@ impl<S: Scope> Reconcile<'_, S> {
 
     async fn fetch_and_publish(&self) -> Result<Outcome, Error> {
         let connection = self.connection.as_ref().ok_or(Error::NotNow)?;
+        let _permit = match self.broker.namespace() {
+            Some(namespace) => Some(self.context.catalogs.acquire(&namespace).await),
+            None => None,
+        };
         match connection.call(namespace(&self.broker), osb::Client::catalog).await? {
             Ok(catalog) => publish::<S>(self.context, &self.broker, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),

@@ -1,11 +1,13 @@
 //! A catalog publishes its changes and no others; an empty or partly invalid one withdraws nothing.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceClass, ServicePlan, role};
 use crate::domain::broker::publication::Publication;
-use crate::domain::broker::{Published, publication};
+use crate::domain::broker::{NamespaceLimit, Published, publication};
 use crate::domain::catalog::{Change, Existing, Object};
 use crate::osb;
 
@@ -22,6 +24,14 @@ fn catalog(services: &[&str]) -> osb::Catalog {
     osb::Catalog { services: services.iter().map(service).collect(), rejected: osb::Rejections::default() }
 }
 
+fn created<T>(changes: Vec<Change<T>>) -> Vec<Arc<T>> {
+    let created = changes.into_iter().map(|change| match change {
+        Change::Create(object) => Arc::new(object),
+        Change::Update(_) | Change::Restore(_) | Change::Mark { .. } => panic!("the cluster is empty"),
+    });
+    created.collect()
+}
+
 /// Publishes a catalog, then another one, and describes the changes of the second, or its error.
 fn changes<C, P>(
     first: &osb::Catalog,
@@ -32,13 +42,6 @@ where
     C: role::Class + Object,
     P: role::Plan + Object,
 {
-    fn created<T>(changes: Vec<Change<T>>) -> Vec<std::sync::Arc<T>> {
-        let created = changes.into_iter().map(|change| match change {
-            Change::Create(object) => std::sync::Arc::new(object),
-            Change::Update(_) | Change::Restore(_) | Change::Mark { .. } => panic!("the cluster is empty"),
-        });
-        created.collect()
-    }
     fn words<T: Object>(changes: &[Change<T>]) -> impl Iterator<Item = String> {
         changes.iter().map(|change| match change {
             Change::Create(object) => format!("create {}", object.meta().name.as_deref().unwrap()),
@@ -52,10 +55,10 @@ where
     )
     .unwrap();
     let nothing = Existing::<C, P> { broker: "broker", classes: &[], plans: &[] };
-    let Publication { classes, plans, .. } = publication(first, None, &nothing, &owner)?;
+    let Publication { classes, plans, .. } = publication(first, None, &nothing, &owner, None)?;
     let (classes, plans) = (created(classes), created(plans));
     let existing = Existing { broker: "broker", classes: &classes, plans: &plans };
-    let second = publication(second, restrictions, &existing, &owner)?;
+    let second = publication(second, restrictions, &existing, &owner, None)?;
     Ok((words(&second.classes).chain(words(&second.plans)).collect(), second.published))
 }
 
@@ -97,6 +100,35 @@ fn check<C: role::Class + Object, P: role::Plan + Object>() {
         changes(&osb::Catalog { rejected: rejected.into_iter().collect(), ..both.clone() }, None).unwrap();
     let rejected = "services[2]: it is not an object".to_owned();
     assert_eq!((words, published), (Vec::new(), Published { rejected, ..unchanged }));
+}
+
+/// Four plans are published by another broker.
+#[test]
+fn the_brokers_of_a_namespace_have_one_limit() {
+    type Of<'a> = Existing<'a, ServiceClass, ServicePlan>;
+    let owner = serde_json::from_value(json!({"apiVersion": "a", "kind": "b", "name": "broker", "uid": "1"}));
+    let owner = owner.unwrap();
+    let nothing = Of { broker: "other", classes: &[], plans: &[] };
+    let of_other = publication(&catalog(&["cache", "database"]), None, &nothing, &owner, None).unwrap();
+    let (classes, plans) = (created(of_other.classes), created(of_other.plans));
+    let publish = |broker: &str, catalog: &osb::Catalog, max_plans: usize| {
+        let existing = Of { broker, classes: &classes, plans: &plans };
+        let limit = NamespaceLimit::of(10 * max_plans);
+        publication(catalog, None, &existing, &owner, Some(limit)).map(|published| published.published.plans)
+    };
+    let one = catalog(&["queue"]);
+    assert_eq!(publish("broker", &one, 6), Ok(2));
+    let refused = publish("broker", &one, 5).unwrap_err();
+    assert!(
+        refused.contains("would have 6 plans of 1 KiB in all, and the limit is 5 plans and 1024 KiB"),
+        "{refused}"
+    );
+    assert_eq!(publish("other", &one, 2), Ok(2), "its own former catalog does not count");
+
+    let mut large = one;
+    large.services[0].description = "x".repeat(1024 * 1024);
+    let refused = publish("other", &large, 5).unwrap_err();
+    assert!(refused.contains("2 plans of 1024 KiB in all"), "{refused}");
 }
 
 #[test]

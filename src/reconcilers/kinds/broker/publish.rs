@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::crd::role::{Broker as _, Class as _, Plan as _};
-use crate::domain::broker::{Outcome, dependents, publication};
+use crate::domain::broker::{NamespaceLimit, Outcome, dependents, publication};
 use crate::domain::catalog::{Change, Existing};
 use crate::osb;
 use crate::reconcilers::context::Context;
@@ -66,7 +66,8 @@ pub(super) async fn publish<S: Scope>(
     let (name, namespace, entries) =
         (broker.name_any(), broker.namespace(), Entries::<S>::usable_with(context, broker));
     let restrictions = broker.common().catalog_restrictions.as_ref();
-    let publication = match publication(catalog, restrictions, &entries.of(&name), &owner(broker)) {
+    let limit = S::NAMESPACED.then(|| NamespaceLimit::of(context.settings.call_limits.max_catalog_plans));
+    let publication = match publication(catalog, restrictions, &entries.of(&name), &owner(broker), limit) {
         Ok(publication) => publication,
         Err(why) => return Ok(Outcome::NotPublished(why)),
     };
