@@ -18,6 +18,8 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use super::NameLookups;
+
 /// Networks that are allowed only by an entry inside of them.
 const SPECIAL: [(&str, &str); 12] = [
     ("0.0.0.0/8", "an unspecified address"),
@@ -176,14 +178,16 @@ impl Resolver {
             Some(Host::Ipv6(address)) => Some(IpAddr::from(address)),
             Some(Host::Domain(_)) | None => None,
         };
+    lookups: NameLookups,
         if let (Some(address), ChosenBy::Tenant) = (address, chosen_by) {
             allowed.check(address, &host, chosen_by)?;
         }
-        Ok(Self { host, allowed: Arc::clone(allowed), chosen_by })
+        Ok(Self { host, allowed: Arc::clone(allowed), chosen_by, lookups: lookups.clone() })
     }
 
     /// The addresses that may be connected to; fails if there is none.
     fn usable(&self, name: &str, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
+        lookups: &NameLookups,
         let is_meant = self.chosen_by == ChosenBy::Administrator && name.eq_ignore_ascii_case("localhost");
         if is_meant || !name.eq_ignore_ascii_case(&self.host) {
             return Ok(addresses);
@@ -199,8 +203,8 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?;
-            let usable = resolver.usable(name.as_str(), found.collect())?;
+            let found = resolver.lookups.find(name.as_str()).await.map_err(Unresolved)?;
+            let usable = resolver.usable(name.as_str(), found)?;
             Ok::<Addrs, Box<dyn std::error::Error + Send + Sync>>(Box::new(usable.into_iter()))
         })
     }

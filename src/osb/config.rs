@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::Resolver;
-use super::{AllowedAddresses, AnswerMemory, ChosenBy, Redactor};
+use super::{AllowedAddresses, AnswerMemory, ChosenBy, NameLookups, Redactor};
 
 /// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -60,6 +60,8 @@ pub struct Config {
 /// The credentials for a broker (“Authentication”).
 #[derive(Clone, Debug, Default)]
 pub enum Authentication {
+    /// Looks up the name of the broker's host.
+    pub lookups: NameLookups,
     /// No `Authorization` header.
     #[default]
     None,
@@ -133,7 +135,7 @@ impl Config {
 
     /// Resolves the host of the base URL to addresses that are allowed.
     pub(super) fn resolver(&self, base: &Url) -> Result<Resolver, ConfigError> {
-        Resolver::new(base, &self.allowed_addresses, self.chosen_by)
+        Resolver::new(base, &self.allowed_addresses, self.chosen_by, &self.lookups)
             .map_err(|refused| ConfigError::Address(refused.to_string()))
     }
 

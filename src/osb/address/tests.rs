@@ -1,7 +1,8 @@
 use super::*;
 
 fn resolver(url: &str, allowed: &str, chosen_by: ChosenBy) -> Result<Resolver, Refused> {
-    Resolver::new(&Url::parse(url).unwrap(), &Arc::new(allowed.parse().unwrap()), chosen_by)
+    let allowed = Arc::new(allowed.parse().unwrap());
+    Resolver::new(&Url::parse(url).unwrap(), &allowed, chosen_by, &NameLookups::default())
 }
 
 const ANYWHERE: &str = "0.0.0.0/0,::/0";

@@ -10,6 +10,7 @@ fn config(url: &str) -> Config {
         insecure_skip_tls_verify: false,
         max_catalog_plans: 100,
         memory: AnswerMemory::default(),
+        lookups: NameLookups::default(),
         timeout: DEFAULT_TIMEOUT,
         observer: None,
     }

@@ -18,7 +18,8 @@ use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::{
-    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, Redactor, Reservation,
+    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, NameLookups, Redactor,
+    Reservation,
 };
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
 use crate::reconcilers::caches::Caches;
@@ -145,6 +146,8 @@ pub struct Connections {
     limits: CallLimits,
     /// The memory for large answers of all brokers.
     memory: AnswerMemory,
+    /// Looks up the names of all brokers' hosts.
+    lookups: NameLookups,
     /// Limits the calls to the brokers of each namespace.
     calls_in_namespace: Arc<FairLimiter>,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
@@ -168,6 +171,7 @@ impl Connections {
             metrics,
             limits,
             memory: AnswerMemory::default(),
+            lookups: NameLookups::default(),
             calls_in_namespace: FairLimiter::for_each(MAX_CALLS_IN_NAMESPACE),
             known: Mutex::default(),
         }
@@ -198,6 +202,7 @@ impl Connections {
     /// The connection to this broker, replaced if the object or its Secret has changed.
     pub async fn connect<S: Scope>(&self, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
         let name = BrokerName::of(broker);
+        let owner = name.owner();
         let (authentication, secret_version) = self.authentication(&broker.auth()).await?;
         let generation = broker.meta().generation.unwrap_or_default();
         let made_from = format!("{}/{generation}/{secret_version}", uid(broker));
@@ -217,7 +222,8 @@ impl Connections {
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
             timeout: self.limits.timeout,
             max_catalog_plans: self.limits.max_catalog_plans,
-            memory: self.memory.of(&name.owner()),
+            memory: self.memory.of(&owner),
+            lookups: self.lookups.of(&owner),
             observer: Some(Arc::new(move |observation| {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),
