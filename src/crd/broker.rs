@@ -21,9 +21,9 @@ pub struct CommonServiceBrokerSpec {
     /// network can read the credentials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not", rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: bool,
-    /// CA certificates (PEM, base64-encoded) that verify the broker's certificate. Default: those of the system.
+    /// CA certificates (PEM, base64-encoded, up to 64 KiB) that verify the broker's certificate. Default: the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bytes")]
+    #[schemars(schema_with = "schema::bytes", extend("maxLength" = 87_384))]
     pub ca_bundle: Option<ByteString>,
     /// When the operator fetches the catalog again: `Duration` (default), after `relistDuration` and on request, or
     /// `Manual`, only on request (`relistRequests`).

@@ -21,6 +21,13 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// The default of [`Config::max_catalog_plans`].
 pub const DEFAULT_MAX_CATALOG_PLANS: usize = 5000;
 
+/// The longest value of the header with the credentials, in bytes. Common servers accept no longer line, and the
+/// credentials of every broker are kept in memory.
+const MAX_AUTHORIZATION_BYTES: usize = 8 * 1024;
+
+/// The size limit of a tenant's CA bundle, in bytes. Some forty certificates fit.
+const MAX_CA_BUNDLE_BYTES: usize = 64 * 1024;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Shorter than the keep-alive timeout of common servers. If the broker closed an idle connection while a request is
@@ -53,6 +60,8 @@ pub struct Config {
     pub max_catalog_plans: usize,
     /// The memory for large answers.
     pub memory: AnswerMemory,
+    /// Looks up the name of the broker's host.
+    pub lookups: NameLookups,
     /// Called after each call, for metrics.
     pub observer: Option<Observer>,
 }
@@ -60,8 +69,6 @@ pub struct Config {
 /// The credentials for a broker (“Authentication”).
 #[derive(Clone, Debug, Default)]
 pub enum Authentication {
-    /// Looks up the name of the broker's host.
-    pub lookups: NameLookups,
     /// No `Authorization` header.
     #[default]
     None,
@@ -151,6 +158,9 @@ impl Config {
             }
             Authentication::Bearer { token } => format!("Bearer {}", token.expose_secret()),
         };
+        if value.len() > MAX_AUTHORIZATION_BYTES {
+            return Err(ConfigError::Credentials("the header with them would be longer than 8 KiB"));
+        }
         let mut value = HeaderValue::try_from(value).map_err(|_: InvalidHeaderValue| {
             ConfigError::Credentials(
                 "the token contains a character that a header cannot carry, such as a line break",
@@ -205,6 +215,9 @@ impl Config {
         let Some(bundle) = &self.ca_bundle else {
             return Ok((base.scheme() == "http").then(Vec::new));
         };
+        if self.chosen_by == ChosenBy::Tenant && bundle.len() > MAX_CA_BUNDLE_BYTES {
+            return Err(ConfigError::CaBundle("it is larger than 64 KiB".to_owned()));
+        }
         let certificates = Certificate::from_pem_bundle(bundle)
             .map_err(|error| ConfigError::CaBundle(super::error::reason(error)))?;
         if certificates.is_empty() {
