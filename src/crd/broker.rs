@@ -30,8 +30,8 @@ pub struct CommonServiceBrokerSpec {
     #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "relist_behavior")]
     pub relist_behavior: Option<RelistBehavior>,
-    /// Time between two fetches of the catalog, for example `15m` or `1h30m`. Minimum: `1s`. Default: the operator's
-    /// flag `--broker-relist-interval`.
+    /// Time between two fetches of the catalog, for example `15m` or `1h30m`. Minimum: `1s`, for a
+    /// ServiceBroker `1m`. Default: the operator's flag `--broker-relist-interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("nullable" = true))]
     #[x_kube(validation = Rule::new("self == '' || duration(self) > duration('0s')").message("relistDuration must be a duration greater than zero, such as 15m"))]
