@@ -83,6 +83,7 @@ pub use operation::{
 
 pub use redaction::{REDACTED, Redactor};
 pub use screen::Screened;
+pub use text::excerpt;
 
 /// The version of the API that every request declares (“API Version Header”).
 pub const API_VERSION: &str = "2.17";
