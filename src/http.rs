@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `endpoints` | which endpoints does the operator serve? |
 //! | `server` | how is a router served, and within which limits? |
+//! | `impatient_stream` | how long may a client take to read a response? |
 //! | `connections` | which connection is closed to make room for a new one? |
 //!
 //! Another subcommand serves a router of its own within the same limits:
@@ -15,6 +16,7 @@
 
 mod connections;
 mod endpoints;
+mod impatient_stream;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@
 //! | `client` | Which request does an operation send, and which responses does it accept? |
 //! | `config` | Where is the broker, and how does the client connect and authenticate? |
 //! | `address` | Which addresses may a client connect to? |
+//! | `name_lookups` | How many host names are looked up at once? |
 //! | `request` | Which URL and body does a request have? |
 //! | `transport` | How is one request sent: headers, redirects, timeout, size limit? |
 //! | `answer` | Which responses are successes, and what do they contain? |
@@ -43,6 +44,7 @@ mod identity;
 pub(crate) mod in_process;
 mod instance;
 mod json;
+mod name_lookups;
 mod operation;
 mod redaction;
 mod request;
@@ -74,12 +76,14 @@ pub use instance::{
     UpdateResponse,
 };
 pub use json::SecretObject;
+pub use name_lookups::NameLookups;
 pub use operation::{
     AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, OperationState, PlanQuery, Reply,
 };
 
 pub use redaction::{REDACTED, Redactor};
 pub use screen::Screened;
+pub use text::excerpt;
 
 /// The version of the API that every request declares (“API Version Header”).
 pub const API_VERSION: &str = "2.17";

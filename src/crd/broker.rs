@@ -21,17 +21,17 @@ pub struct CommonServiceBrokerSpec {
     /// network can read the credentials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not", rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: bool,
-    /// CA certificates (PEM, base64-encoded) that verify the broker's certificate. Default: those of the system.
+    /// CA certificates (PEM, base64-encoded, up to 64 KiB) that verify the broker's certificate. Default: the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bytes")]
+    #[schemars(schema_with = "schema::bytes", extend("maxLength" = 87_384))]
     pub ca_bundle: Option<ByteString>,
     /// When the operator fetches the catalog again: `Duration` (default), after `relistDuration` and on request, or
     /// `Manual`, only on request (`relistRequests`).
     #[serde(default, deserialize_with = "schema::empty_as_none", skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "relist_behavior")]
     pub relist_behavior: Option<RelistBehavior>,
-    /// Time between two fetches of the catalog, for example `15m` or `1h30m`. Minimum: `1s`. Default: the operator's
-    /// flag `--broker-relist-interval`.
+    /// Time between two fetches of the catalog, for example `15m` or `1h30m`. Minimum: `1s`, for a
+    /// ServiceBroker `1m`. Default: the operator's flag `--broker-relist-interval`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("nullable" = true))]
     #[x_kube(validation = Rule::new("self == '' || duration(self) > duration('0s')").message("relistDuration must be a duration greater than zero, such as 15m"))]

@@ -20,6 +20,7 @@ use tower_http::timeout::RequestBodyDeadlineLayer;
 use tracing::debug;
 
 use super::connections::Connections;
+use super::impatient_stream::ImpatientStream;
 
 /// From the opening of a connection, or from the end of its last response, until a request's header is complete. It is
 /// thereby the keep-alive timeout as well.
@@ -27,6 +28,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// From the end of a request's header until its body is complete. After that, a handler that reads the body gets an
 /// error.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to read a response, from the moment at which it first lets the server wait.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest header of a request; a larger one is answered with 431. It is also the size of the read and write
 /// buffers.
 pub(super) const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -64,7 +67,7 @@ async fn serve_connection(stream: TcpStream, router: Router, in_flight: Arc<()>)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(ImpatientStream::new(stream, WRITE_TIMEOUT)), service);
     if let Err(error) = connection.await {
         debug!(%error, "closed HTTP connection");
     }

@@ -1,15 +1,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, SetOnce};
+use tokio::sync::{Notify, SetOnce, oneshot};
 use tokio::time::{sleep, timeout};
 
+use tower::ServiceExt as _;
+
+use super::endpoints::MAX_TEXTS;
 use super::server::{MAX_BODY_BYTES, MAX_CONNECTIONS, MAX_HEADER_BYTES};
 use super::{endpoints, serve};
 use crate::metrics::{Census, Metrics};
@@ -168,6 +173,76 @@ async fn probes_are_answered_during_a_scrape() {
     assert_eq!(get_path(address, "/livez").await, (200, "ok\n".to_owned()));
     tokio::task::spawn_blocking(move || is_probed.wait()).await.unwrap();
     assert_eq!(scrape.await.unwrap().0, 200);
+}
+
+/// A body that says when it is not in memory any more.
+struct Announced(Vec<u8>, Option<oneshot::Sender<()>>);
+
+impl AsRef<[u8]> for Announced {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let _ = self.1.take().unwrap().send(());
+    }
+}
+
+/// The body is larger than what the system buffers. Fails without the limit, and with one that begins anew whenever
+/// the client has read something.
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_not_read_in_time_is_dropped() {
+    for reads in [false, true] {
+        let (sender, is_dropped) = oneshot::channel();
+        let body = Bytes::from_owner(Announced(vec![b'x'; 32 << 20], Some(sender)));
+        let body = Arc::new(std::sync::Mutex::new(Some(body)));
+        let once = async move || body.lock().unwrap().take().unwrap();
+        let address = start(Router::new().route("/", get(once))).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let slow = tokio::spawn(async move {
+            let mut some = vec![0; 128 << 10];
+            while reads && stream.read_exact(&mut some).await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+            std::future::pending::<()>().await;
+            drop(stream);
+        });
+        timeout(DEADLINE, is_dropped).await.expect("the server keeps the response").unwrap();
+        slow.abort();
+    }
+}
+
+/// Fails without a limit: each scrape has a text of its own.
+#[tokio::test]
+async fn slow_scrapes_share_few_texts() {
+    let (metrics, counted) = (Arc::new(Metrics::default()), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&counted);
+    metrics.set_census(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        Census::default()
+    });
+    let router = endpoints(metrics, Arc::new(SetOnce::new()));
+    let scrape = async || {
+        let request = http::Request::get("/metrics").body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+        response
+    };
+    for _ in 0..2 * MAX_TEXTS {
+        drop(scrape().await);
+    }
+    assert_eq!(counted.load(Ordering::Relaxed), 2 * MAX_TEXTS, "texts that were read are not shared");
+    let mut unread = Vec::new();
+    for _ in 0..2 * MAX_TEXTS {
+        unread.push(scrape().await);
+    }
+    assert_eq!(counted.load(Ordering::Relaxed), 3 * MAX_TEXTS);
+    drop(unread);
+    scrape().await;
+    assert_eq!(counted.load(Ordering::Relaxed), 3 * MAX_TEXTS + 1);
 }
 
 #[tokio::test]

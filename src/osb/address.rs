@@ -18,19 +18,29 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+use super::NameLookups;
+
 /// Networks that are allowed only by an entry inside of them.
-const SPECIAL: [(&str, &str); 12] = [
+const SPECIAL: [(&str, &str); 19] = [
     ("0.0.0.0/8", "an unspecified address"),
     ("::/128", "an unspecified address"),
     ("127.0.0.0/8", "a loopback address"),
     ("::1/128", "a loopback address"),
     ("169.254.0.0/16", "a link-local address"),
     ("fe80::/10", "a link-local address"),
+    ("fec0::/10", "a site-local address"),
     ("224.0.0.0/4", "a multicast address"),
     ("ff00::/8", "a multicast address"),
     ("240.0.0.0/4", "a reserved address"),
-    // The metadata services of clouds that are not link-local: AWS, Alibaba, Azure.
+    ("192.0.0.0/24", "a reserved address"),
+    // IPv6 addresses that lead to an IPv4 address which cannot be read from them: Teredo, and NAT64 with a local prefix.
+    ("2001::/32", "a translated address"),
+    ("64:ff9b:1::/48", "a translated address"),
+    // The metadata services of clouds that are not link-local: AWS, Google, Oracle, Scaleway; Alibaba, Azure.
     ("fd00:ec2::/32", "a metadata service"),
+    ("fd20:ce::254/128", "a metadata service"),
+    ("fd00:c1::a9fe:a9fe/128", "a metadata service"),
+    ("fd00:42::42/128", "a metadata service"),
     ("100.100.100.200/32", "a metadata service"),
     ("168.63.129.16/32", "a metadata service"),
 ];
@@ -98,8 +108,13 @@ impl AllowedAddresses {
 
     /// Why brokers may not be at this address, which the host of the URL has.
     fn check(&self, address: IpAddr, host: &str, chosen_by: ChosenBy) -> Result<(), Refused> {
-        let address = embedded(address);
-        let special = SPECIAL_NETWORKS.iter().find(|(network, _)| network.contains(&address));
+        let special_network =
+            |address| SPECIAL_NETWORKS.iter().find(|(network, _)| network.contains(&address));
+        // First as it is: what is inside of a link-local address may look harmless.
+        let (address, special) = match special_network(address) {
+            Some(special) => (address, Some(special)),
+            None => (embedded(address), special_network(embedded(address))),
+        };
         let is_allowed = |entry: &IpNet| {
             entry.contains(&address) && special.is_none_or(|(network, _)| network.contains(entry))
         };
@@ -120,10 +135,12 @@ fn embedded(address: IpAddr) -> IpAddr {
         IpAddr::from([a, b, c, d])
     };
     match v6.segments() {
-        // IPv4-mapped, translated by NAT64, 6to4, and IPv4-compatible addresses.
+        // IPv4-mapped, translated by SIIT or NAT64, 6to4, ISATAP, and IPv4-compatible addresses.
         [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => v4(high, low),
+        | [0x2002, high, low, ..]
+        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => v4(high, low),
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
         _ => address,
     }
@@ -161,6 +178,7 @@ pub(super) struct Resolver {
     host: String,
     allowed: Arc<AllowedAddresses>,
     chosen_by: ChosenBy,
+    lookups: NameLookups,
 }
 
 impl Resolver {
@@ -169,6 +187,7 @@ impl Resolver {
         base: &Url,
         allowed: &Arc<AllowedAddresses>,
         chosen_by: ChosenBy,
+        lookups: &NameLookups,
     ) -> Result<Self, Refused> {
         let host = base.host_str().unwrap_or_default().to_owned();
         let address = match base.host() {
@@ -179,7 +198,7 @@ impl Resolver {
         if let (Some(address), ChosenBy::Tenant) = (address, chosen_by) {
             allowed.check(address, &host, chosen_by)?;
         }
-        Ok(Self { host, allowed: Arc::clone(allowed), chosen_by })
+        Ok(Self { host, allowed: Arc::clone(allowed), chosen_by, lookups: lookups.clone() })
     }
 
     /// The addresses that may be connected to; fails if there is none.
@@ -199,8 +218,8 @@ impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let resolver = self.clone();
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?;
-            let usable = resolver.usable(name.as_str(), found.collect())?;
+            let found = resolver.lookups.find(name.as_str()).await.map_err(Unresolved)?;
+            let usable = resolver.usable(name.as_str(), found)?;
             Ok::<Addrs, Box<dyn std::error::Error + Send + Sync>>(Box::new(usable.into_iter()))
         })
     }

@@ -13,13 +13,20 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::Resolver;
-use super::{AllowedAddresses, AnswerMemory, ChosenBy, Redactor};
+use super::{AllowedAddresses, AnswerMemory, ChosenBy, NameLookups, Redactor};
 
 /// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The default of [`Config::max_catalog_plans`].
 pub const DEFAULT_MAX_CATALOG_PLANS: usize = 5000;
+
+/// The longest value of the header with the credentials, in bytes. Common servers accept no longer line, and the
+/// credentials of every broker are kept in memory.
+const MAX_AUTHORIZATION_BYTES: usize = 8 * 1024;
+
+/// The size limit of a tenant's CA bundle, in bytes. Some forty certificates fit.
+const MAX_CA_BUNDLE_BYTES: usize = 64 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -53,6 +60,8 @@ pub struct Config {
     pub max_catalog_plans: usize,
     /// The memory for large answers.
     pub memory: AnswerMemory,
+    /// Looks up the name of the broker's host.
+    pub lookups: NameLookups,
     /// Called after each call, for metrics.
     pub observer: Option<Observer>,
 }
@@ -133,7 +142,7 @@ impl Config {
 
     /// Resolves the host of the base URL to addresses that are allowed.
     pub(super) fn resolver(&self, base: &Url) -> Result<Resolver, ConfigError> {
-        Resolver::new(base, &self.allowed_addresses, self.chosen_by)
+        Resolver::new(base, &self.allowed_addresses, self.chosen_by, &self.lookups)
             .map_err(|refused| ConfigError::Address(refused.to_string()))
     }
 
@@ -149,6 +158,9 @@ impl Config {
             }
             Authentication::Bearer { token } => format!("Bearer {}", token.expose_secret()),
         };
+        if value.len() > MAX_AUTHORIZATION_BYTES {
+            return Err(ConfigError::Credentials("the header with them would be longer than 8 KiB"));
+        }
         let mut value = HeaderValue::try_from(value).map_err(|_: InvalidHeaderValue| {
             ConfigError::Credentials(
                 "the token contains a character that a header cannot carry, such as a line break",
@@ -203,6 +215,9 @@ impl Config {
         let Some(bundle) = &self.ca_bundle else {
             return Ok((base.scheme() == "http").then(Vec::new));
         };
+        if self.chosen_by == ChosenBy::Tenant && bundle.len() > MAX_CA_BUNDLE_BYTES {
+            return Err(ConfigError::CaBundle("it is larger than 64 KiB".to_owned()));
+        }
         let certificates = Certificate::from_pem_bundle(bundle)
             .map_err(|error| ConfigError::CaBundle(super::error::reason(error)))?;
         if certificates.is_empty() {

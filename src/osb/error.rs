@@ -2,6 +2,7 @@
 
 use std::{error::Error as _, time::Duration};
 
+use rustls::CertificateError;
 use serde_json::{Map, Value};
 
 use super::address::{ChosenBy, Refused, Unresolved};
@@ -313,9 +314,26 @@ pub(super) fn without_response_for_tenant(error: &reqwest::Error) -> Error {
 fn correctable(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref()).or_else(|| cause.downcast_ref());
-    let is_certificate = matches!(tls, Some(rustls::Error::InvalidCertificate(_)));
-    (is_certificate || cause.is::<Refused>() || cause.is::<Unresolved>())
-        .then(|| excerpt(&tls.map_or_else(|| cause.to_string(), ToString::to_string), MAX_REASON_CHARS))
+    if let Some(rustls::Error::InvalidCertificate(error)) = tls {
+        return Some(of_certificate(error).to_owned());
+    }
+    (cause.is::<Refused>() || cause.is::<Unresolved>()).then(|| excerpt(&cause.to_string(), MAX_REASON_CHARS))
+}
+
+/// What a tenant is told of a certificate: what is wrong with it, and nothing that is in it. It may be that of an internal
+/// service, with the names of others.
+fn of_certificate(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is not valid for the host in the URL"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::UnknownIssuer => "its certificate is not of a CA that is trusted",
+        _ => "its certificate is invalid",
+    }
 }
 
 /// The causes of an error of the HTTP client, without the URL (it may hold credentials) and the client's own layers.

@@ -4,66 +4,51 @@
 //! texts end up in conditions, events and logs, which more people may read than Secrets.
 //!
 //! A secret is found as it is, in hexadecimal, and in base64 of either alphabet, also in the middle of a longer encoded
-//! text. Percent-encoding and JSON escapes are undone before the search, also one in the other (`views`): an encoder is
-//! free in what it escapes, so that a search for encoded forms would miss some.
+//! text (`forms`). Percent-encoding and JSON escapes are undone before the search, also one in the other (`views`): an
+//! encoder is free in what it escapes, so that a search for encoded forms would miss some.
 //!
-//! A short value is likely to be a word, such as `small`: under [`WHOLE_BELOW`] bytes it counts only as a whole word,
-//! and under [`SHORTEST`] never, because nobody could keep it secret. A text that was cut ends with `…` or `...`: there
-//! the beginning of a secret counts, too.
+//! A short value is likely to be a word, such as `small`: under [`WHOLE_BELOW`](forms::WHOLE_BELOW) bytes it counts only
+//! as a whole word, and under [`SHORTEST`](forms::SHORTEST) never, because nobody could keep it secret. A text that was
+//! cut ends with `…` or `...`: there the beginning of a secret counts, too.
+//!
+//! Brokers choose the texts, and tenants the secrets. Therefore the work and the memory of a search are at most a
+//! constant for each byte of the text, whatever the secrets are: views are made one at a time, what is found is a mark for
+//! each byte, and a text that would take more than its [`Effort`] is withheld.
 
+mod forms;
 mod views;
 
-use std::ops::Range;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use memchr::memmem;
-use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret, SecretSlice};
-use serde_json::{Map, Value};
-use url::Url;
+use serde_json::Value;
 
-use super::text::excerpt;
+use forms::Forms;
 use views::View;
 
 /// Replaces a secret value wherever it would be shown.
 pub const REDACTED: &str = "<redacted>";
 
-/// The shortest value that is searched for, in bytes.
-const SHORTEST: usize = 4;
-/// A value, or an encoding of one, with fewer bytes counts only as a whole word.
-const WHOLE_BELOW: usize = 8;
+/// Replaces a text that cannot be searched for secrets within the limits.
+pub(super) const WITHHELD: &str = "<withheld: it would take too long to search the text for secrets>";
+
 /// The least number of bytes that do not appear in an id or a name by accident.
 const NO_ACCIDENT: usize = 12;
-/// The length of an escape such as `\u00e4`, in bytes.
-const LONGEST_ESCAPE: usize = 6;
-/// Of a longer value only the lines and the whole are searched for, not its encodings. In bytes.
-const LONGEST_ENCODED: usize = 4 * 1024;
 
-// The work of a redaction is bounded. Beyond these limits nothing of a text is shown.
-const MAX_VALUES: usize = 500;
-const MAX_BYTES: usize = 256 * 1024;
+/// The limit of the work for each byte of a text. To read all views takes 40, and the rest is for comparing the places
+/// that begin as a secret does.
+const MAX_EFFORT_PER_BYTE: usize = 128;
+/// A shorter text has the limit of one with so many bytes. Short, because a document may have any number of short texts.
+const MIN_COUNTED_BYTES: usize = 64;
 
 /// Knows secret values, and replaces them in texts from a broker. It has no `Debug`, and its memory is wiped on drop.
 #[derive(Clone)]
-pub struct Redactor(Option<Arc<[SecretSlice<u8>]>>);
+pub struct Redactor(Option<Arc<Forms>>);
 
 impl Redactor {
-    /// A redactor of these values.
+    /// A redactor of these values. If they are too many or too long, it shows nothing of a text.
     pub fn new<V: AsRef<[u8]>>(values: impl IntoIterator<Item = V>) -> Self {
-        let (mut forms, mut count, mut bytes) = (Vec::new(), 0, 0);
-        for value in values {
-            let value = value.as_ref();
-            (count, bytes) = (count + 1, bytes + value.len());
-            if count > MAX_VALUES || bytes > MAX_BYTES {
-                return Self::of_unknown();
-            }
-            forms.extend(forms_of(value));
-        }
-        forms.sort();
-        forms.dedup();
-        Self(Some(forms.into_iter().map(SecretSlice::from).collect()))
+        Self(Forms::of(values).map(Arc::new))
     }
 
     /// A redactor for texts that may repeat values which cannot be known: it shows nothing of them.
@@ -71,30 +56,43 @@ impl Redactor {
         Self(None)
     }
 
+    /// Whether there is no secret that a text could repeat.
+    pub(super) fn has_no_secrets(&self) -> bool {
+        self.0.as_ref().is_some_and(|forms| forms.is_empty())
+    }
+
     /// The text with [`REDACTED`] in the place of each secret value.
     pub fn redact(&self, text: &str) -> String {
-        match &self.0 {
-            None if text.is_empty() => String::new(),
-            None => REDACTED.to_owned(),
-            Some(forms) => without(text, found(text, forms, 0)),
+        self.replacement(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// What is shown instead of the text; `None` if the text is shown as it is.
+    fn replacement(&self, text: &str) -> Option<String> {
+        let Some(forms) = &self.0 else {
+            return (!text.is_empty()).then(|| REDACTED.to_owned());
+        };
+        match marks(text, forms, &mut Effort::for_text(text)) {
+            Ok(marks) => (!marks.is_empty()).then(|| without(text, &marks)),
+            Err(TooMuchEffort) => Some(WITHHELD.to_owned()),
         }
     }
 
     /// Redacts all strings in a JSON value, and the names of members.
     pub(super) fn redact_json(&self, value: &mut Value) {
         match value {
-            Value::String(text) => *text = self.redact(text),
+            Value::String(text) => {
+                if let Some(replacement) = self.replacement(text) {
+                    *text = replacement;
+                }
+            }
             Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item)),
-            Value::Object(members) => self.redact_members(members),
+            Value::Object(members) => {
+                for (name, mut value) in std::mem::take(members) {
+                    self.redact_json(&mut value);
+                    members.insert(self.replacement(&name).unwrap_or(name), value);
+                }
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-
-    /// Redacts the members of a JSON object, and their names.
-    pub(super) fn redact_members(&self, members: &mut Map<String, Value>) {
-        for (name, mut value) in std::mem::take(members) {
-            self.redact_json(&mut value);
-            members.insert(self.redact(&name), value);
         }
     }
 
@@ -102,117 +100,74 @@ impl Redactor {
     /// broker. A short secret in them is taken for an accident: a broker of PostgreSQL with the password `postgres`
     /// has a plan of that name.
     pub fn is_in_identifier(&self, text: &str) -> bool {
-        self.0.as_ref().is_some_and(|forms| !found(text, forms, NO_ACCIDENT).is_empty())
+        let Some(forms) = self.0.as_ref().filter(|forms| !forms.is_empty()) else { return false };
+        let (mut effort, mut is_found) = (Effort::for_text(text), false);
+        let searched = View::each_of(text, &mut |view| {
+            let places = forms.search(view.bytes(), &mut effort, &mut |place| {
+                is_found |= place.len() >= NO_ACCIDENT;
+            });
+            if is_found || places.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        // One that cannot be searched is taken for one that contains a secret.
+        searched.is_break()
     }
 }
 
-/// What to search for, to find a value.
-fn forms_of(value: &[u8]) -> Vec<Vec<u8>> {
-    if matches!(value, b"true" | b"false" | b"null") {
-        return Vec::new();
+/// The work that is left for a search, in bytes to read or compare.
+struct Effort(usize);
+
+/// The search would take more work than the text may.
+#[derive(Debug)]
+struct TooMuchEffort;
+
+impl Effort {
+    fn for_text(text: &str) -> Self {
+        Self(text.len().max(MIN_COUNTED_BYTES).saturating_mul(MAX_EFFORT_PER_BYTE))
     }
-    let mut forms = vec![value.to_vec()];
-    if let Ok(text) = std::str::from_utf8(value) {
-        // The password of a connection string.
-        let url = Url::parse(text).ok();
-        let password = url.as_ref().and_then(Url::password).map(|text| percent_decode_str(text).collect());
-        forms.extend(password.into_iter().flat_map(|password: Vec<u8>| forms_of(&password)));
-        // The value as `excerpt` shows it, and each line of a certificate or key.
-        forms.push(excerpt(text, value.len()).into_bytes());
-        let lines = text.lines().map(str::trim).filter(|line| line.len() >= WHOLE_BELOW);
-        forms.extend(lines.map(|line| line.as_bytes().to_vec()));
+
+    fn spend(&mut self, bytes: usize) -> Result<(), TooMuchEffort> {
+        self.0 = self.0.checked_sub(bytes).ok_or(TooMuchEffort)?;
+        Ok(())
     }
-    if value.len() <= LONGEST_ENCODED {
-        forms.push(hex(value, b"0123456789abcdef"));
-        forms.push(hex(value, b"0123456789ABCDEF"));
-        forms.extend((0..3).flat_map(|before| in_base64(value, before)));
-    }
-    forms.retain(|form| form.len() >= SHORTEST);
-    forms
 }
 
-fn hex(value: &[u8], digits: &[u8; 16]) -> Vec<u8> {
-    let digit = |nibble: u8| digits.get(usize::from(nibble)).copied().unwrap_or_default();
-    value.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// What is visible of a value in the base64 of a text with `before` bytes (modulo 3) before it, in both alphabets. The
-/// characters at the edges depend on the neighbours, and are left out.
-fn in_base64(value: &[u8], before: usize) -> [Vec<u8>; 2] {
-    let text = [[0, 0, 0].get(..before).unwrap_or_default(), value].concat();
-    let visible = (before * 8).div_ceil(6)..text.len() * 8 / 6;
-    [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)]
-        .map(|encoded| encoded.get(visible.clone()).unwrap_or_default().as_bytes().to_vec())
-}
-
-/// The places of all secrets in a text whose forms have at least so many bytes.
-fn found(text: &str, forms: &[SecretSlice<u8>], least: usize) -> Vec<Range<usize>> {
-    let forms = forms.iter().map(ExposeSecret::expose_secret).filter(|form| form.len() >= least);
-    let views = View::all_of(text);
-    let mut found = Vec::new();
-    for form in forms {
-        found.extend(occurrences(text.as_bytes(), form));
-        for view in &views {
-            let places = occurrences(view.bytes(), form).into_iter().chain(cut_off(view.bytes(), form));
-            found.extend(places.map(|place| view.source(place)));
-        }
-        found.extend(cut_off(text.as_bytes(), form));
+/// Marks the bytes of a text that are of a secret. Empty if there are none.
+fn marks(text: &str, forms: &Forms, effort: &mut Effort) -> Result<Vec<bool>, TooMuchEffort> {
+    let mut marks = Vec::new();
+    if forms.is_empty() {
+        return Ok(marks);
     }
-    found
-}
-
-/// The places of a form in a text. They may overlap.
-fn occurrences(text: &[u8], form: &[u8]) -> Vec<Range<usize>> {
-    let is_part_of_word = |byte: Option<&u8>| {
-        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii())
-    };
-    let is_whole = |place: &Range<usize>| {
-        let before = place.start.checked_sub(1).and_then(|index| text.get(index));
-        !is_part_of_word(before) && !is_part_of_word(text.get(place.end))
-    };
-    let (finder, mut from, mut places) = (memmem::Finder::new(form), 0, Vec::new());
-    while let Some(offset) = text.get(from..).and_then(|rest| finder.find(rest)) {
-        let place = from + offset..from + offset + form.len();
-        from = place.start + 1;
-        if form.len() >= WHOLE_BELOW || is_whole(&place) {
-            places.push(place);
-        }
-    }
-    places
-}
-
-/// The place of the beginning of a form at the end of a text that was cut, perhaps in the middle of an escape.
-fn cut_off(text: &[u8], form: &[u8]) -> Option<Range<usize>> {
-    let text = text.strip_suffix("…".as_bytes()).or_else(|| text.strip_suffix(b"..."))?;
-    let mut without_escape = (0..LONGEST_ESCAPE).filter_map(|length| {
-        let (text, escape) = text.split_at_checked(text.len().checked_sub(length)?)?;
-        matches!(escape, [] | [b'%' | b'\\', ..]).then_some(text)
+    let searched = View::each_of(text, &mut |view| {
+        // Places come in the order of their beginnings, so each byte of the view is marked once.
+        let mut marked = 0;
+        let searched = forms.search(view.bytes(), effort, &mut |place| {
+            marks.resize(text.len(), false);
+            if let Some(marks) = marks.get_mut(view.source(place.start.max(marked)..place.end)) {
+                marks.fill(true);
+            }
+            marked = marked.max(place.end);
+        });
+        if searched.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    without_escape.find_map(|whole| {
-        let lengths = (SHORTEST..form.len().min(whole.len() + 1)).rev();
-        let mut heads = lengths.filter_map(|length| form.get(..length));
-        let head = heads.find(|head| whole.ends_with(head))?;
-        Some(whole.len() - head.len()..text.len())
-    })
+    if searched.is_break() { Err(TooMuchEffort) } else { Ok(marks) }
 }
 
-/// The text with [`REDACTED`] in these places, which may overlap.
-fn without(text: &str, mut places: Vec<Range<usize>>) -> String {
-    places.sort_by_key(|place| place.start);
-    let mut merged: Vec<Range<usize>> = Vec::new();
-    for place in places {
-        match merged.last_mut() {
-            Some(last) if place.start <= last.end => last.end = last.end.max(place.end),
-            _ => merged.push(place),
-        }
+/// The text with [`REDACTED`] in the place of all bytes next to each other that are marked.
+fn without(text: &str, marks: &[bool]) -> String {
+    let (mut redacted, mut end) = (String::new(), 0);
+    for run in marks.chunk_by(|one, next| one == next) {
+        let start = end;
+        end += run.len();
+        let place = match run.first() {
+            // An escape of half a character marks the whole character.
+            Some(true) => {
+                redacted.push_str(REDACTED);
+                continue;
+            }
+            _ => text.ceil_char_boundary(start)..text.floor_char_boundary(end),
+        };
+        redacted.push_str(text.get(place).unwrap_or_default());
     }
-    let (mut redacted, mut shown) = (String::new(), 0);
-    for place in merged {
-        redacted.push_str(text.get(shown..text.floor_char_boundary(place.start)).unwrap_or_default());
-        redacted.push_str(REDACTED);
-        shown = text.ceil_char_boundary(place.end);
-    }
-    redacted.push_str(text.get(shown..).unwrap_or_default());
     redacted
 }
 

@@ -27,6 +27,7 @@ fn config(url: &str) -> Config {
         insecure_skip_tls_verify: false,
         max_catalog_plans: 100,
         memory: AnswerMemory::default(),
+        lookups: NameLookups::default(),
         timeout: Duration::from_secs(20),
         observer: None,
     }

@@ -38,12 +38,16 @@ pub(super) fn has_hidden_characters(text: &str) -> bool {
 }
 
 /// The text on one line, without control characters and invisible ones, cut to `max` characters.
-pub(super) fn excerpt(text: &str, max: usize) -> String {
-    let text = visible(text);
+pub fn excerpt(text: &str, max: usize) -> String {
     let mut excerpt = String::new();
-    let mut length = 0;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        for c in (length > 0).then_some(' ').into_iter().chain(word.chars()) {
+    let (mut length, mut is_in_gap) = (0, false);
+    for c in text.chars().filter(|c| !is_invisible(*c)) {
+        if c.is_whitespace() || c.is_control() {
+            is_in_gap = true;
+            continue;
+        }
+        let space = (std::mem::take(&mut is_in_gap) && length > 0).then_some(' ');
+        for c in space.into_iter().chain([c]) {
             if length == max {
                 excerpt.push('…');
                 return excerpt;

@@ -60,11 +60,13 @@ impl Wire {
 impl Transport {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
         let base = config.base()?;
+        // First: nothing else is made of credentials that are too long.
+        let authorization = config.authorization()?;
         Ok(Self {
             wire: Wire::new(config, &base, config.resolver(&base)?)?,
             screen: Screen { redactor: config.redactor(&base), chosen_by: config.chosen_by },
             base: Arc::new(base),
-            authorization: config.authorization()?,
+            authorization,
             timeout: config.timeout.min(MAX_TIMEOUT),
         })
     }

@@ -19,14 +19,15 @@ use kube::{Api, Client, ResourceExt as _};
 
 use crate::crd::ServiceBinding;
 use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
+use crate::osb::excerpt;
 use crate::reconcilers::identity::{NamespacedName, namespace, uid};
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::reach::{Part, Unlisted, covers};
 use crate::reconcilers::watch::{self as watches, RUNNING_PODS};
 
-/// How much of an annotation is kept, in characters. The policy writes no more, but other clients can write the
-/// annotation.
-const MAX_CHARS: usize = 401;
+/// How much of an annotation is kept, in characters. The policy writes no more, but the pod's author may have written the
+/// annotation. Therefore the text is screened as a broker's text is: one line without invisible characters.
+const MAX_CHARS: usize = 400;
 
 /// A namespace, and the UID of a binding in it. What a pod says about a binding of another namespace is ignored.
 type Binding = (String, String);
@@ -158,7 +159,7 @@ fn name(pod: &PartialObjectMeta<Pod>) -> NamespacedName {
 fn annotated(pod: &PartialObjectMeta<Pod>) -> BTreeMap<String, String> {
     let collision = |(key, text): (&String, &String)| {
         let uid = key.strip_prefix(ANNOTATION_COLLISION)?;
-        Some((uid.to_owned(), text.chars().take(MAX_CHARS).collect()))
+        Some((uid.to_owned(), excerpt(text, MAX_CHARS)))
     };
     pod.annotations().iter().filter_map(collision).collect()
 }
@@ -240,9 +241,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_annotation_only_the_beginning_is_kept() {
-        let collisions = Collisions::new(vec![None]);
-        collisions.apply(None, Event::Apply(pod("a", "ns", &[("1", &"ä".repeat(10_000))])));
-        assert_eq!(collisions.of(&binding("ns", "1")), BTreeSet::from(["ä".repeat(MAX_CHARS)]));
+    fn an_annotation_is_kept_as_one_short_visible_line() {
+        let shortest = "ä".repeat(MAX_CHARS) + "…";
+        for (text, kept) in
+            [("ä".repeat(10_000), &*shortest), ("\u{202e}a\u{200b}\n\t b\0".to_owned(), "a b")]
+        {
+            let collisions = Collisions::new(vec![None]);
+            collisions.apply(None, Event::Apply(pod("a", "ns", &[("1", &text)])));
+            assert_eq!(collisions.of(&binding("ns", "1")), BTreeSet::from([kept.to_owned()]));
+        }
     }
 }

@@ -144,12 +144,21 @@ async fn the_catalog_is_fetched_again_when_the_spec_of_the_broker_changes() {
 
 #[tokio::test]
 async fn the_catalog_is_fetched_again_when_its_duration_has_passed() {
-    let env = env().await;
-    let before = published(&env).await;
-    env.patch(BROKER, "broker", json!({"spec": {"relistDuration": "1s"}})).await.unwrap();
+    operator();
+    let namespace = namespace().await;
+    let name = namespace.name.clone();
+    let env = TestEnv::new(namespace, Broker::offering(catalog(&format!("{name}-"))));
+    // That of a ServiceBroker is fetched once a minute at most.
+    let spec = json!({"url": env.broker.url, "relistDuration": "1s"});
+    env.create(json!({"kind": "ClusterServiceBroker", "metadata": {"name": name}, "spec": spec}))
+        .await
+        .unwrap();
+    env.until_ready("ClusterServiceBroker", &name).await;
+    let class = escaped(&format!("{name}-queue-ID"));
+    let before = env.get("ClusterServiceClass", &class).await.unwrap();
     env.until_broker("the catalog is fetched often", |broker| broker.calls(Endpoint::Catalog) >= 4).await;
-    assert_eq!(published(&env).await, before);
-    env.patch(BROKER, "broker", json!({"spec": {"relistBehavior": "Manual"}})).await.unwrap();
+    assert_eq!(env.get("ClusterServiceClass", &class).await.unwrap(), before);
+    env.remove("ClusterServiceBroker", &name).await;
 }
 
 #[tokio::test]

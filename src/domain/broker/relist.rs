@@ -21,6 +21,9 @@ const OUTDATED_RELIST_MIN: Duration = Duration::from_secs(10);
 /// a write.
 const RELIST_MIN: Duration = Duration::from_secs(1);
 
+/// The same for a namespaced broker: a tenant may have many.
+const RELIST_MIN_OF_TENANT: Duration = Duration::from_mins(1);
+
 /// When the catalog is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Relist {
@@ -64,8 +67,10 @@ fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
         return Relist::OnRequest;
     }
     let duration = spec.relist_duration.as_deref().and_then(go_duration).unwrap_or(observed.relist_interval);
+    let min = if observed.meta.namespace.is_some() { RELIST_MIN_OF_TENANT } else { RELIST_MIN };
+    let duration = duration.max(min);
     let duration = if connection.is_outdated { duration.min(OUTDATED_RELIST_MIN) } else { duration };
-    at(schedule::after(last, duration.max(RELIST_MIN)), &observed.now)
+    at(schedule::after(last, duration), &observed.now)
 }
 
 /// When a catalog is fetched that is `due` during an outage: after the end of the outage. While a probe is in flight,

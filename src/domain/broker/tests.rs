@@ -206,10 +206,14 @@ fn a_broker_gets_its_finalizer_and_a_connection_before_any_call() {
 }
 
 #[test]
-fn a_catalog_is_fetched_once_a_second_at_most() {
+fn a_catalog_is_fetched_once_a_second_at_most_and_that_of_a_tenant_once_a_minute() {
     let mut given = Given::with(|given| given.spec.relist_duration = Some("1ns".to_owned()));
     given.now = 0;
     assert_eq!(given.step(), "wait until 1");
+    given.meta.namespace = Some("team".to_owned());
+    assert_eq!(given.step(), "wait until 60");
+    given.is_outdated = true;
+    assert_eq!(given.step(), "wait until 10");
 }
 
 #[test]

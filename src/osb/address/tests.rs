@@ -1,7 +1,8 @@
 use super::*;
 
 fn resolver(url: &str, allowed: &str, chosen_by: ChosenBy) -> Result<Resolver, Refused> {
-    Resolver::new(&Url::parse(url).unwrap(), &Arc::new(allowed.parse().unwrap()), chosen_by)
+    let allowed = Arc::new(allowed.parse().unwrap());
+    Resolver::new(&Url::parse(url).unwrap(), &allowed, chosen_by, &NameLookups::default())
 }
 
 const ANYWHERE: &str = "0.0.0.0/0,::/0";
@@ -41,6 +42,17 @@ fn special_addresses_in_a_url_are_refused_in_any_form() {
         "[fd00:ec2::254]",
         "100.100.100.200",
         "168.63.129.16",
+        "192.0.0.192",
+        "[fd20:ce::254]",
+        "[fd00:c1::a9fe:a9fe]",
+        "[fd00:42::42]",
+        "[fec0::1]",
+        "[::ffff:0:127.0.0.1]",
+        "[64:ff9b:1::a00:1]",
+        "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
+        "[2001:db8::5efe:127.0.0.1]",
+        "[2001:db8::200:5efe:a9fe:a9fe]",
+        "[fe80::5efe:10.0.0.1]",
     ] {
         let url = format!("http://{host}:8080/prefix");
         assert!(resolver(&url, ANYWHERE, ChosenBy::Tenant).is_err(), "{host}");
@@ -52,6 +64,10 @@ fn special_addresses_in_a_url_are_refused_in_any_form() {
         "203.0.113.7",
         "[2001:db8::1]",
         "[fd00::1]",
+        "[fd20:ce::253]",
+        "[2001:1::1]",
+        "[2001:db8::5efe:10.0.0.1]",
+        "[64:ff9b::10.0.0.1]",
         "broker",
         "127.0.0.1.example",
     ] {
@@ -72,6 +88,9 @@ fn a_special_address_is_allowed_by_an_entry_inside_of_its_network() {
         ("10.0.0.0/8", "10.1.2.3", true),
         ("10.0.0.0/8", "11.1.2.3", false),
         ("10.0.0.0/8", "[::ffff:10.1.2.3]", true),
+        ("10.0.0.0/8", "[2001:db8::5efe:10.1.2.3]", true),
+        ("2001:db8::/32", "[2001:db8::5efe:10.1.2.3]", false),
+        ("64:ff9b:1::/48", "[64:ff9b:1::10.1.2.3]", true),
         ("", "11.1.2.3", false),
     ] {
         let resolver = resolver(&format!("http://{address}"), allowed, ChosenBy::Tenant);

@@ -73,6 +73,9 @@ fn screened_plan(mut plan: Plan, screen: &Screen) -> Plan {
 }
 
 fn redact(raw: &mut RawJson, screen: &Screen) {
+    if screen.redactor.has_no_secrets() {
+        return;
+    }
     let mut value = raw.value();
     screen.redactor.redact_json(&mut value);
     *raw = value.into();

@@ -10,6 +10,7 @@ fn config(url: &str) -> Config {
         insecure_skip_tls_verify: false,
         max_catalog_plans: 100,
         memory: AnswerMemory::default(),
+        lookups: NameLookups::default(),
         timeout: DEFAULT_TIMEOUT,
         observer: None,
     }
@@ -58,6 +59,8 @@ fn unusable_credentials_are_explained_without_repeating_them() {
         (basic("jane"), None),
         (basic("ja:ne"), Some("the user name must not contain a colon")),
         (bearer("abc.def-~+/="), None),
+        (bearer(&"a".repeat(8 * 1024 - 7)), None),
+        (bearer(&"a".repeat(8 * 1024 - 6)), Some("the header with them would be longer than 8 KiB")),
         (
             bearer("abc\n"),
             Some("the token contains a character that a header cannot carry, such as a line break"),
@@ -80,6 +83,20 @@ fn unusable_ca_bundles_are_explained() {
             let complaint = complaint(&config);
             assert!(complaint.starts_with("the broker's CA bundle is invalid: "), "{complaint}");
         }
+    }
+}
+
+#[test]
+fn the_ca_bundle_of_a_tenant_has_a_limit() {
+    let bundle = |bytes| Some(vec![b'\n'; bytes]);
+    for (chosen_by, bytes, is_too_large) in [
+        (ChosenBy::Tenant, MAX_CA_BUNDLE_BYTES, false),
+        (ChosenBy::Tenant, MAX_CA_BUNDLE_BYTES + 1, true),
+        (ChosenBy::Administrator, MAX_CA_BUNDLE_BYTES + 1, false),
+    ] {
+        let complaint =
+            complaint(&Config { chosen_by, ca_bundle: bundle(bytes), ..config("https://broker") });
+        assert_eq!(complaint.ends_with("it is larger than 64 KiB"), is_too_large, "{complaint}");
     }
 }
 

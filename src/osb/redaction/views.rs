@@ -1,41 +1,45 @@
 //! What does a text say once percent-encoding and JSON escapes are undone?
 
-use std::ops::Range;
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
 
 /// How often one encoding may be inside another. A log in JSON that quotes a log line in JSON that quotes a body in JSON
 /// has three.
-const MAX_DEPTH: usize = 3;
+pub(super) const MAX_DEPTH: usize = 3;
 
 /// A text whose escapes are undone, with the place of each byte in the text itself.
-pub(super) struct View {
-    bytes: Vec<u8>,
-    /// Where each byte comes from, and the end of the text.
-    places: Vec<usize>,
+pub(super) struct View<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Where each byte comes from, and the end of the text; `None` for the text itself.
+    places: Option<Vec<u32>>,
 }
 
 /// Undoes an escape at the beginning of the bytes. Returns the length of the escape; 0 if there is none.
 type Unescape = fn(&[u8], &mut Vec<u8>) -> usize;
 
-impl View {
-    /// All views of a text that differ from the text.
-    pub(super) fn all_of(text: &str) -> Vec<Self> {
-        if !text.bytes().any(|byte| b"%+\\".contains(&byte)) {
-            return Vec::new();
-        }
-        let itself = Self { bytes: text.as_bytes().to_vec(), places: (0..=text.len()).collect() };
-        let (mut views, mut decoded) = (vec![itself], 0);
-        for _ in 0..MAX_DEPTH {
-            let last = views.get(decoded..).unwrap_or_default();
-            let next: Vec<Self> = last.iter().flat_map(Self::without_escapes).collect();
-            decoded = views.len();
-            views.extend(next);
-        }
-        views.split_off(1)
+/// The ways to undo escapes, each with a byte without which there is nothing to undo, or what another one undoes, too.
+const UNESCAPES: [(u8, Unescape); 3] = [(b'%', percent), (b'+', form), (b'\\', json)];
+
+impl<'a> View<'a> {
+    /// Calls `each` with the text and with all views that differ from it, until it breaks. A view is made when it is its
+    /// turn, so that no more than [`MAX_DEPTH`] of them are in memory at once. None is longer than the text.
+    pub(super) fn each_of(
+        text: &'a str,
+        each: &mut dyn FnMut(&View<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        Self { bytes: Cow::Borrowed(text.as_bytes()), places: None }.visit(MAX_DEPTH, each)
     }
 
-    fn without_escapes(&self) -> impl Iterator<Item = Self> {
-        let unescape: [Unescape; 3] = [percent, form, json];
-        unescape.map(|unescape| self.decoded(unescape)).into_iter().flatten()
+    fn visit(&self, depth: usize, each: &mut dyn FnMut(&View<'_>) -> ControlFlow<()>) -> ControlFlow<()> {
+        each(self)?;
+        let Some(depth) = depth.checked_sub(1) else { return ControlFlow::Continue(()) };
+        for (marker, unescape) in UNESCAPES {
+            let view = self.bytes.contains(&marker).then(|| self.decoded(unescape)).flatten();
+            if let Some(view) = view {
+                view.visit(depth, each)?;
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// The bytes as they read.
@@ -45,19 +49,25 @@ impl View {
 
     /// The place in the text of a range of the bytes.
     pub(super) fn source(&self, range: Range<usize>) -> Range<usize> {
-        let place = |index| self.places.get(index).copied().unwrap_or_default();
-        place(range.start)..place(range.end)
+        self.place(range.start)..self.place(range.end)
+    }
+
+    fn place(&self, index: usize) -> usize {
+        let Some(places) = &self.places else { return index };
+        places.get(index).and_then(|place| usize::try_from(*place).ok()).unwrap_or_default()
     }
 
     /// The view without these escapes; `None` if it has none.
-    fn decoded(&self, unescape: Unescape) -> Option<Self> {
-        let mut view = Self { bytes: Vec::new(), places: Vec::new() };
-        let (mut rest, mut has_escapes) = (self.bytes.as_slice(), false);
+    fn decoded(&self, unescape: Unescape) -> Option<View<'static>> {
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        let mut places = Vec::with_capacity(self.bytes.len() + 1);
+        let (mut rest, mut has_escapes) = (&*self.bytes, false);
         while let Some((first, others)) = rest.split_first() {
-            let start = self.bytes.len() - rest.len();
-            rest = match unescape(rest, &mut view.bytes) {
+            // A text is far shorter than 4 GiB.
+            let place = u32::try_from(self.place(self.bytes.len() - rest.len())).ok()?;
+            rest = match unescape(rest, &mut bytes) {
                 0 => {
-                    view.bytes.push(*first);
+                    bytes.push(*first);
                     others
                 }
                 length => {
@@ -65,10 +75,38 @@ impl View {
                     rest.get(length..).unwrap_or_default()
                 }
             };
-            view.places.resize(view.bytes.len(), self.places.get(start).copied().unwrap_or_default());
+            places.resize(bytes.len(), place);
         }
-        view.places.extend(self.places.last());
+        places.push(u32::try_from(self.place(self.bytes.len())).ok()?);
+        #[cfg(test)]
+        held::add(bytes.capacity() + 4 * places.capacity());
+        let view = View { bytes: Cow::Owned(bytes), places: Some(places) };
         has_escapes.then_some(view)
+    }
+}
+
+/// How much memory the views of this thread have.
+#[cfg(test)]
+pub(super) mod held {
+    use super::{Cow, View};
+    use std::cell::Cell;
+
+    thread_local!(static HELD: Cell<usize> = const { Cell::new(0) });
+
+    pub(in crate::osb::redaction) fn bytes() -> usize {
+        HELD.get()
+    }
+
+    pub(super) fn add(bytes: usize) {
+        HELD.set(HELD.get() + bytes);
+    }
+
+    impl Drop for View<'_> {
+        fn drop(&mut self) {
+            if let (Cow::Owned(bytes), Some(places)) = (&self.bytes, &self.places) {
+                HELD.set(HELD.get() - bytes.capacity() - 4 * places.capacity());
+            }
+        }
     }
 }
 

@@ -43,6 +43,26 @@ fn broker() -> String {
     url
 }
 
+/// Why a tenant's client does not reach the broker under this host name.
+async fn refusal(host: &str, ca_bundle: Option<&[u8]>) -> String {
+    let ca_bundle = ca_bundle.map(<[u8]>::to_vec);
+    let allowed_addresses = Arc::new("127.0.0.0/8,::1".parse().unwrap());
+    let url = broker().replace("127.0.0.1", host);
+    let config = Config { chosen_by: ChosenBy::Tenant, allowed_addresses, ca_bundle, ..config(&url) };
+    Client::new(&config).unwrap().catalog().await.unwrap_err().to_string()
+}
+
+/// A tenant learns what is wrong, but not which names the certificate has. Fails with the messages of the TLS library.
+#[tokio::test]
+async fn a_tenant_is_not_told_what_is_in_a_certificate() {
+    for (host, ca_bundle, why) in [
+        ("localhost", Some(CA), "its certificate is not valid for the host in the URL"),
+        ("127.0.0.1", None, "its certificate is not of a CA that is trusted"),
+    ] {
+        assert_eq!(refusal(host, ca_bundle).await, format!("the broker cannot be reached: {why}"));
+    }
+}
+
 async fn catalog(ca_bundle: Option<&[u8]>, insecure_skip_tls_verify: bool) -> Result<Catalog, Error> {
     let ca_bundle = ca_bundle.map(<[u8]>::to_vec);
     let config = Config { ca_bundle, insecure_skip_tls_verify, ..config(&broker()) };

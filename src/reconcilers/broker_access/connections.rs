@@ -18,7 +18,8 @@ use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::{
-    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, Redactor, Reservation,
+    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, NameLookups, Redactor,
+    Reservation,
 };
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
 use crate::reconcilers::caches::Caches;
@@ -31,6 +32,12 @@ use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 
 /// How many calls are in flight at once to all brokers of a namespace, at most. The answers to so many take 8 MiB.
 const MAX_CALLS_IN_NAMESPACE: usize = 128;
+
+/// How many Secrets with credentials for brokers are read at once, at most. Each may take a few MiB while it is decoded.
+const MAX_READS: usize = 4;
+
+/// How many of them are for brokers of the same owner, at most.
+const MAX_READS_OF_OWNER: usize = 1;
 
 /// A connection to a broker: an HTTP client with its credentials, behind a call gate.
 pub struct Connection {
@@ -145,6 +152,10 @@ pub struct Connections {
     limits: CallLimits,
     /// The memory for large answers of all brokers.
     memory: AnswerMemory,
+    /// Looks up the names of all brokers' hosts.
+    lookups: NameLookups,
+    /// Limits the reads of Secrets with credentials.
+    reads: Arc<FairLimiter>,
     /// Limits the calls to the brokers of each namespace.
     calls_in_namespace: Arc<FairLimiter>,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
@@ -168,6 +179,8 @@ impl Connections {
             metrics,
             limits,
             memory: AnswerMemory::default(),
+            lookups: NameLookups::default(),
+            reads: FairLimiter::with_share(MAX_READS, MAX_READS_OF_OWNER),
             calls_in_namespace: FairLimiter::for_each(MAX_CALLS_IN_NAMESPACE),
             known: Mutex::default(),
         }
@@ -198,7 +211,8 @@ impl Connections {
     /// The connection to this broker, replaced if the object or its Secret has changed.
     pub async fn connect<S: Scope>(&self, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
         let name = BrokerName::of(broker);
-        let (authentication, secret_version) = self.authentication(&broker.auth()).await?;
+        let owner = name.owner();
+        let (authentication, secret_version) = self.authentication(&broker.auth(), &owner).await?;
         let generation = broker.meta().generation.unwrap_or_default();
         let made_from = format!("{}/{generation}/{secret_version}", uid(broker));
         if let Some(connection) = self.get(&name)
@@ -217,7 +231,8 @@ impl Connections {
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
             timeout: self.limits.timeout,
             max_catalog_plans: self.limits.max_catalog_plans,
-            memory: self.memory.of(&name.owner()),
+            memory: self.memory.of(&owner),
+            lookups: self.lookups.of(&owner),
             observer: Some(Arc::new(move |observation| {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),
@@ -272,16 +287,23 @@ impl Connections {
     }
 
     /// The credentials, and the resourceVersion of their Secret.
-    async fn authentication(&self, auth: &AuthSecret) -> Result<(Authentication, String), Error> {
+    async fn authentication(
+        &self,
+        auth: &AuthSecret,
+        owner: &str,
+    ) -> Result<(Authentication, String), Error> {
         match auth {
             AuthSecret::None => Ok((Authentication::None, String::new())),
             AuthSecret::Basic(reference) => {
+                // Until the credentials are copied: the Secret may have more.
+                let _permit = self.reads.acquire(owner).await;
                 let secret = self.secret(reference).await?;
                 let username = entry(&secret, reference, "username")?;
                 let password = SecretString::from(entry(&secret, reference, "password")?);
                 Ok((Authentication::Basic { username, password }, version(&secret)))
             }
             AuthSecret::Bearer(reference) => {
+                let _permit = self.reads.acquire(owner).await;
                 let secret = self.secret(reference).await?;
                 let token = SecretString::from(entry(&secret, reference, "token")?);
                 Ok((Authentication::Bearer { token }, version(&secret)))

@@ -3,6 +3,8 @@
 use crate::domain::Outcome;
 use crate::osb::{Redactor, Reply, Screened};
 use crate::reconcilers::broker_access::connections::Connection;
+use crate::reconcilers::error::Error;
+use crate::reconcilers::tenant_work::TenantWork;
 
 /// The outcome of a call that the broker may execute synchronously or asynchronously.
 pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
@@ -20,15 +22,21 @@ pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<St
 pub type SecretValues = Option<Vec<Vec<u8>>>;
 
 /// The outcome without the secrets of the broker and of the object. Those of the object are read only if the broker's
-/// answer has a text that will be shown. If they cannot be known, nothing of the text is shown.
+/// answer has a text that will be shown. If they cannot be known, nothing of the text is shown. The tenant determines how
+/// many they are, so the search for them is work of the tenant.
 pub async fn without_secrets(
     outcome: Outcome,
     connection: &Connection,
+    (work, namespace): (&TenantWork, &str),
     of_object: impl Future<Output = SecretValues>,
-) -> Outcome {
+) -> Result<Outcome, Error> {
     if !outcome.repeats_broker() {
-        return outcome;
+        return Ok(outcome);
     }
-    let of_object = of_object.await.map_or_else(Redactor::of_unknown, Redactor::new);
-    outcome.redacted(connection.redactor()).redacted(&of_object)
+    let outcome = outcome.redacted(connection.redactor());
+    match of_object.await {
+        None => Ok(outcome.redacted(&Redactor::of_unknown())),
+        Some(values) if values.is_empty() => Ok(outcome),
+        Some(values) => work.run(namespace, move || outcome.redacted(&Redactor::new(values))).await,
+    }
 }

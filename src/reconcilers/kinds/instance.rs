@@ -349,7 +349,8 @@ impl Execution<'_> {
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
         let reply = connection.call(namespace, async |broker| self.send(broker, call, &origin).await);
         let outcome = reply.await?.unwrap_or_else(Outcome::Failed);
-        Ok(without_secrets(outcome, &connection, self.secrets(call)).await)
+        let work = (&context.tenant_work, namespace.as_str());
+        without_secrets(outcome, &connection, work, self.secrets(call)).await
     }
 
     /// The values from Secrets that the broker may repeat: those of the request, or those of earlier ones.

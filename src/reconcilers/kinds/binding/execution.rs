@@ -63,7 +63,8 @@ impl Execution<'_> {
             Ok(Received::Outcome(outcome)) => outcome,
             Ok(Received::Credentials(body)) => return self.storage.store(*body, slot).await,
         };
-        Ok(without_secrets(outcome, &connection, self.secrets(call)).await)
+        let work = (&context.tenant_work, namespace);
+        without_secrets(outcome, &connection, work, self.secrets(call)).await
     }
 
     /// The secret values that the broker may repeat: the parameters that come from Secrets, and the credentials. Those
