@@ -19,14 +19,17 @@
 //!   `spec.userInfo`, whatever the request says; the operator may name another user
 //! - `relist`: keeps a broker's counter when a client sends 0; writes the default of `relistBehavior`
 //! - `binding`: the default of `secretName`; the label of bindings that inject
-//! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it
+//! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it; who says where a namespaced
+//!   broker is may read all Secrets of the namespace
 //! - `referenced-secret`: the same for `parametersFrom` and `addKeysFrom`, and only Secrets of the object's namespace
 //! - `external-id`: only users with the verb `adopt` choose the id that the broker knows
 //! - `own-secret`, `system-namespace`: the operator writes and deletes only Secrets of bindings, and creates none in
 //!   system namespaces
+//! - `own-object`: of users' objects, the operator changes only finalizers, its labels and what it resolves; it creates
+//!   and changes children only as it translates alpha objects, and bindings only where these exist (`own-child`)
 //! - `own-restart`: of workloads, the operator changes only the annotations that restart their pods
 //! - `deleting-instance`: no binding is created for an instance whose deletion takes a while; the operator labels
-//!   such instances
+//!   such instances, and others lose the label (`deleting-label`)
 //! - `injection`: adds the credentials to pods
 
 pub mod alpha;

@@ -19,6 +19,10 @@ pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 /// operator. Also on every namespace with such a binding, where pods are held if the evaluation fails.
 pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
 
+/// Label on the children of alpha objects, which the policies `own-object` and `own-child` demand when the operator creates
+/// them.
+pub const LABEL_CHILD: &str = "servicecatalog.k8s.io/child";
+
 /// Label on every instance whose deletion takes a while, so that the admission of bindings evaluates only these.
 pub const LABEL_DELETING: &str = "servicecatalog.k8s.io/deleting";
 
@@ -37,6 +41,9 @@ pub const ANNOTATION_INJECT: &str = "servicecatalog.k8s.io/inject";
 
 /// Annotation of the kubelet on a mirror pod, the API server's read-only copy of a static pod.
 pub const ANNOTATION_MIRROR: &str = "kubernetes.io/config.mirror";
+
+/// The label of a Deployment's pods: the hash of the pod template, which the name of their `ReplicaSet` ends with.
+pub const LABEL_TEMPLATE_HASH: &str = "pod-template-hash";
 
 /// Prefix of an annotation on injected pods, followed by the binding's UID. The value is the revision that the pod
 /// got. Set at admission.

@@ -12,7 +12,7 @@
 //! - **create the child:** POST, with the alpha object's `userInfo`: brokers see the user, never the operator
 //! - **copy the child's status:** conditions and `lastConditionState` unchanged; generations are those of the alpha
 //!   object
-//! - **change the child:** PUT of the whole child; only the fields that the alpha object controls differ
+//! - **change the child:** PATCH of the fields that the alpha object controls and that differ
 //! - **delete:** the annotations are copied, then the child is deleted. The alpha object shows the child's conditions
 //!   until the child is gone; then its finalizer is removed
 //!
@@ -37,7 +37,7 @@ use super::metadata::{annotation, controller, has_finalizer};
 use super::reason;
 use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
-use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE};
+use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE, LABEL_CHILD};
 
 /// The finalizer of `kubectl delete --cascade=orphan`: the dependents of the object are to outlive it.
 const ORPHAN: &str = "orphan";
@@ -139,6 +139,7 @@ fn create<A: Alpha>(alpha: &A) -> A::Child {
     *child.meta_mut() = ObjectMeta {
         name: Some(alpha.name_any()),
         namespace: alpha.namespace(),
+        labels: Some([(LABEL_CHILD.to_owned(), "true".to_owned())].into()),
         owner_references: owner.map(|owner| vec![owner]),
         ..ObjectMeta::default()
     };

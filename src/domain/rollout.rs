@@ -35,6 +35,7 @@ use std::fmt;
 
 use super::reason;
 use crate::crd::condition::{self, Status};
+use crate::crd::names::LABEL_TEMPLATE_HASH;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
 
 pub use demand::{Demand, Drift};
@@ -192,6 +193,19 @@ pub struct Pod {
     pub exempt: bool,
     /// It is being deleted.
     pub terminating: bool,
+}
+
+impl Pod {
+    /// Whether the workload replaces the pod, as its controller reference says. Whoever creates a pod chooses that
+    /// reference. A `ReplicaSet` gives up a pod that its selector does not match, and that of a Deployment selects by
+    /// the hash in its own name.
+    fn is_member_of(&self, workload: &Workload) -> bool {
+        let is_hashed = |controller: &Controller| {
+            let hash = self.labels.get(LABEL_TEMPLATE_HASH);
+            hash.is_some_and(|hash| controller.name == format!("{}-{hash}", workload.name))
+        };
+        workload.kind != WorkloadKind::Deployment || self.controller.as_ref().is_some_and(is_hashed)
+    }
 }
 
 /// The controller owner reference of a pod.

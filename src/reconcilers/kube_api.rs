@@ -135,6 +135,16 @@ impl KubeApi {
         self.remember_written(self.send_patch(object, patch).await, doing)
     }
 
+    /// Changes what differs between an object and its wanted form, and nothing else: other fields stay as clients wrote
+    /// them. Fails with a conflict if another client has written the object since it was read.
+    pub async fn change<K: Kind>(&self, object: &K, wanted: &K, doing: &'static str) -> Result<K, Error> {
+        let patch = difference(object, wanted).map_err(kube::Error::SerdeError).during(doing)?;
+        let _permit = self.permit(identity::namespace(object)).await;
+        let api = object.api_of(&self.client);
+        let changed = api.patch(&object.name_any(), &PatchParams::default(), &patch).await;
+        self.remember_written(changed, doing)
+    }
+
     /// Deletes this version of the object. Succeeds if the object is already gone.
     pub async fn delete<K: Kind>(&self, object: &K) -> Result<(), Error> {
         let _permit = self.permit(identity::namespace(object)).await;
@@ -249,6 +259,30 @@ fn conditional(object: &impl Resource, mut patch: Value) -> Patch<Value> {
         merge(&mut patch, &json!({"metadata": {"resourceVersion": version}}));
     }
     Patch::Merge(patch)
+}
+
+/// The JSON patch of the fields of metadata and spec that differ, with the resourceVersion that was read. A merge patch
+/// could not set a parameter to null.
+fn difference<K: Kind>(object: &K, wanted: &K) -> Result<Patch<Value>, serde_json::Error> {
+    let (before, after) = (serde_json::to_value(object)?, serde_json::to_value(wanted)?);
+    let mut operations = Vec::new();
+    for section in ["metadata", "spec"] {
+        let fields =
+            |object: &Value| object.get(section).and_then(Value::as_object).cloned().unwrap_or_default();
+        let (before, after) = (fields(&before), fields(&after));
+        for (field, value) in &after {
+            if before.get(field) != Some(value) {
+                operations.push(json!({"op": "add", "path": format!("/{section}/{field}"), "value": value}));
+            }
+        }
+        for field in before.keys().filter(|field| !after.contains_key(*field)) {
+            operations.push(json!({"op": "remove", "path": format!("/{section}/{field}")}));
+        }
+    }
+    if let Some(version) = object.resource_version() {
+        operations.push(json!({"op": "add", "path": "/metadata/resourceVersion", "value": version}));
+    }
+    serde_json::from_value(Value::Array(operations)).map(Patch::Json)
 }
 
 fn merge(patch: &mut Value, more: &Value) {

@@ -4,6 +4,7 @@ mod auth_secret;
 mod external_id;
 mod fixed_plan;
 mod own_namespace;
+mod own_object;
 mod own_restart;
 mod own_secret;
 mod referenced_secret;
@@ -13,7 +14,7 @@ mod restrictions;
 mod rules;
 
 use serde_json::{Value, json};
-use service_catalog::crd::names::{FINALIZER, LABEL_INJECTS};
+use service_catalog::crd::names::{FINALIZER, LABEL_DELETING, LABEL_INJECTS};
 
 use crate::namespace::{Namespace, namespace};
 use requester::alice;
@@ -126,6 +127,25 @@ async fn the_secret_of_a_binding_has_its_name_unless_it_says_otherwise() {
     generated["metadata"] = json!({"generateName": "x-"});
     let created = namespace.try_create(generated).await.unwrap();
     assert_eq!(created["spec"].get("secretName"), None);
+}
+
+/// A policy is evaluated for each labelled instance of the namespace when a binding is created.
+#[tokio::test]
+async fn only_instances_that_are_being_deleted_are_labelled_so() {
+    let namespace = namespace().await;
+    let label = |object: &Value| object["metadata"]["labels"][LABEL_DELETING].clone();
+    let labels = json!({LABEL_DELETING: "true", "a": "b"});
+    let mut object = instance("x", json!({"serviceClassName": "c"}));
+    object["metadata"]["labels"] = labels.clone();
+    object["metadata"]["finalizers"] = json!(["example.com/held"]);
+    let created = namespace.create(object).await.unwrap();
+    assert_eq!((label(&created), &created["metadata"]["labels"]["a"]), (Value::Null, &json!("b")));
+    let patch = json!({"metadata": {"labels": labels}});
+    let kind = "ServiceInstance";
+    assert_eq!(label(&namespace.patch(kind, "x", patch.clone()).await.unwrap()), Value::Null);
+    namespace.delete(kind, "x").await.unwrap();
+    assert_eq!(label(&namespace.patch(kind, "x", patch).await.unwrap()), "true");
+    namespace.patch(kind, "x", json!({"metadata": {"finalizers": null}})).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,9 +4,12 @@
 //! shell or the runtime of a language obeys it before the application starts. So it is code, and must not come from a
 //! broker; a user has to ask for it. There is one list: the CRD's rule for `injection.env` is generated from it, and the
 //! operator takes from it which keys it keeps out of a Secret that becomes variables as a whole.
+//!
+//! The list cannot be complete: an image may have a program that obeys any other variable. Who does not trust a broker
+//! gives `injection.envFrom` a prefix, or lists the variables in `injection.env`.
 
 /// The names. A `*` at the beginning or the end stands for any text.
-const RUN_CODE: [&str; 88] = [
+const RUN_CODE: [&str; 108] = [
     // The dynamic linker and the C library.
     "LD_*",
     "DYLD_*",
@@ -18,6 +21,7 @@ const RUN_CODE: [&str; 88] = [
     "LOCPATH",
     "MALLOC_*",
     "NLSPATH",
+    "TMPDIR",
     "*_OPTIONS",
     // Shells, and what they start.
     "PATH",
@@ -46,6 +50,9 @@ const RUN_CODE: [&str; 88] = [
     "CLASSPATH",
     "JAVA_HOME",
     "JDK_HOME",
+    "MAVEN_ARGS",
+    "SPRING_CONFIG_*",
+    "SPRING_APPLICATION_JSON",
     // Other languages and their package managers.
     "PYTHON*",
     "PIP_*",
@@ -71,9 +78,22 @@ const RUN_CODE: [&str; 88] = [
     "COR_ENABLE_PROFILING",
     "COR_PROFILER*",
     "COMPlus_*",
+    "ASPNETCORE_HOSTINGSTARTUPASSEMBLIES",
     "GOFLAGS",
+    "GODEBUG",
     "RUSTC_*",
     "CARGO_*",
+    // Clients of databases and of directories: their configuration and plugins.
+    "PGSYSCONFDIR",
+    "PGSERVICEFILE",
+    "PGSSLROOTCERT",
+    "LIBMYSQL_*",
+    "MYSQL_HOME",
+    "ODBCINI",
+    "ODBCSYSINI",
+    "TNS_ADMIN",
+    "SASL_PATH",
+    "KRB5_CONFIG",
     // Programs that applications start.
     "GIT_*",
     "SSH_ASKPASS*",
@@ -94,6 +114,10 @@ const RUN_CODE: [&str; 88] = [
     "ftp_proxy",
     "NO_PROXY",
     "no_proxy",
+    "GRPC_PROXY",
+    "grpc_proxy",
+    "no_grpc_proxy",
+    "RSYNC_PROXY",
     "SSL_CERT_*",
     "SSLKEYLOGFILE",
     "OPENSSL_*",
@@ -157,6 +181,10 @@ mod tests {
             "SSL_CERT_DIR",
             "DOTNET_STARTUP_HOOKS",
             "KUBERNETES_SERVICE_HOST",
+            "grpc_proxy",
+            "PGSERVICEFILE",
+            "LIBMYSQL_PLUGIN_DIR",
+            "SPRING_CONFIG_LOCATION",
         ] {
             assert!(runs_code(name), "{name}");
         }

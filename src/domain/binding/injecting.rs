@@ -9,11 +9,12 @@
 //!
 //! - **The policy `binding`, at creation,** if the author may read the Secret of that name. So a pod that is created
 //!   right after its binding is held until there are credentials.
-//! - **The operator.** It adds the label to other bindings once the Secret is known to be theirs, or its name is
-//!   vacant, and takes it from those beyond the limit, and from those whose Secret is somebody else's.
+//! - **The operator.** It adds the label to other bindings once the Secret is known to be theirs, and takes it from
+//!   those beyond the limit, and from those whose Secret is somebody else's. A vacant name is not enough: another client
+//!   may create a Secret of that name later, which the author of the binding may not read.
 //!
-//! A binding that had the label when it got its credentials keeps it: pods run with them. So an upgrade takes nothing
-//! from bindings that exist.
+//! A binding that had the label when it got its credentials keeps it, whatever the limit: pods run with them. So an
+//! upgrade takes nothing from bindings that exist.
 
 use std::collections::BTreeSet;
 
@@ -44,6 +45,8 @@ pub enum Obstacle {
     Variables,
     /// The Secret of the name does not belong to the binding.
     ForeignSecret,
+    /// There is no Secret yet, and the author of the binding may not read whatever Secret gets its name.
+    VacantSecret,
     /// The Secret has entries that `spec.injection.envFrom` would make variables that run code. It is from before
     /// `envFrom`, and about to be written again without them.
     UnsafeEntries,
@@ -104,7 +107,8 @@ fn variables(binding: &ServiceBinding) -> usize {
     injection.map_or(0, |injection| injection.env.len() + usize::from(injection.env_from.is_some()))
 }
 
-fn is_labelled(binding: &ServiceBinding) -> bool {
+/// Whether new pods get the binding.
+pub fn is_labelled(binding: &ServiceBinding) -> bool {
     binding
         .metadata
         .labels
@@ -116,7 +120,7 @@ fn is_labelled(binding: &ServiceBinding) -> bool {
 /// Whether the binding has to get or to lose the label; `None` if the label is right.
 pub(super) fn label_to_write(binding: &ServiceBinding, obstacle: Option<Obstacle>) -> Option<bool> {
     let may_inject = obstacle.is_none();
-    let is_open = wants_to(binding) && !is_settled(binding);
+    let is_open = wants_to(binding) && (!is_settled(binding) || obstacle == Some(Obstacle::ForeignSecret));
     (is_open && is_labelled(binding) != may_inject).then_some(may_inject)
 }
 
@@ -130,8 +134,8 @@ pub(super) fn report(
 ) {
     let injection = binding.spec.injection.as_ref().filter(|_| wants_to(binding));
     let unsafe_variables = injection.map(Injection::unsafe_variables).unwrap_or_default();
-    let (status, reason, message) = if let Some(obstacle) = obstacle {
-        let (reason, why) = explain(obstacle, binding);
+    let refused = obstacle.and_then(|obstacle| explain(obstacle, binding));
+    let (status, reason, message) = if let Some((reason, why)) = refused {
         (Status::False, reason, format!("Pods do not get the binding: {why}"))
     } else if collisions.is_empty() && !unsafe_variables.is_empty() {
         let message = format!(
@@ -146,9 +150,10 @@ pub(super) fn report(
     record.progress().report(condition::INJECTED, status, reason, &message, now);
 }
 
-/// The reason of the condition, and the cause with what to do.
-fn explain(obstacle: Obstacle, binding: &ServiceBinding) -> (&'static str, String) {
-    match obstacle {
+/// The reason of the condition, and the cause with what to do; `None` for what ends without the author's help.
+fn explain(obstacle: Obstacle, binding: &ServiceBinding) -> Option<(&'static str, String)> {
+    Some(match obstacle {
+        Obstacle::VacantSecret => return None,
         Obstacle::Bindings => (
             reason::INJECTION_LIMIT,
             format!(
@@ -179,7 +184,7 @@ fn explain(obstacle: Obstacle, binding: &ServiceBinding) -> (&'static str, Strin
                 binding.secret_name()
             ),
         ),
-    }
+    })
 }
 
 #[cfg(test)]

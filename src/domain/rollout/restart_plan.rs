@@ -61,7 +61,7 @@ pub fn plan_restarts(state: &NamespaceState<'_>) -> RestartPlan {
                 _ if pod.terminating => {
                     plan.record(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name));
                 }
-                Some(Some(Owner::Workload(workload))) => {
+                Some(Some(Owner::Workload(workload))) if pod.is_member_of(workload) => {
                     drifted.entry(workload).or_default().add(state, demand, drift, pod);
                 }
                 Some(Some(Owner::Other(name))) => {
@@ -69,7 +69,9 @@ pub fn plan_restarts(state: &NamespaceState<'_>) -> RestartPlan {
                 }
                 // The owner was deleted, and the garbage collector will delete the pod.
                 Some(None) => plan.record(demand, NotRolledOut::Rolling, format!("pod/{}", pod.name)),
-                None => plan.record(demand, NotRolledOut::NoController, format!("pod/{}", pod.name)),
+                Some(Some(Owner::Workload(_))) | None => {
+                    plan.record(demand, NotRolledOut::NoController, format!("pod/{}", pod.name));
+                }
             }
         }
     }

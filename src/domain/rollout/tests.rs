@@ -41,13 +41,24 @@ fn revisions(of: &[(&str, i64)]) -> BTreeMap<String, i64> {
     of.iter().map(|(uid, revision)| ((*uid).to_owned(), *revision)).collect()
 }
 
+/// The label by which the `ReplicaSet` of the Deployment `web` knows its pods.
+const HASH: (&str, &str) = ("pod-template-hash", "5d4f");
+
+fn labels(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+    of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
 /// A pod of `app: web` that belongs to the Deployment `web`.
 fn pod(name: &str, stamps: &[(&str, i64)]) -> Pod {
     Pod {
         name: name.to_owned(),
-        labels: [("app".to_owned(), "web".to_owned())].into(),
+        labels: labels(&[("app", "web"), HASH]),
         stamps: revisions(stamps),
-        controller: Some(Controller { uid: "rs".to_owned(), ..Controller::default() }),
+        controller: Some(Controller {
+            uid: "rs".to_owned(),
+            name: "web-5d4f".to_owned(),
+            ..Controller::default()
+        }),
         ..Pod::default()
     }
 }
@@ -208,6 +219,18 @@ fn a_restart_keeps_what_others_have_and_drops_what_is_gone() {
     assert_eq!(world.outcome().0, Some(revisions(&[("a", 3), ("b", 3)])));
 }
 
+/// Who may create pods must not restart a Deployment with a pod that names its `ReplicaSet` as controller.
+#[test]
+fn a_pod_that_its_replica_set_gives_up_restarts_nothing() {
+    let mut world = world();
+    for labels in [labels(&[("app", "web")]), labels(&[("app", "web"), ("pod-template-hash", "other")])] {
+        world.pods = vec![Pod { labels, ..pod("forged", &[]) }];
+        let (restarts, reason, message) = world.outcome();
+        assert_eq!((restarts, reason), (None, "StalePods"));
+        assert!(message.contains("pod/forged"), "{message}");
+    }
+}
+
 #[test]
 fn a_restart_that_did_not_help_is_not_repeated() {
     let mut world = world();
@@ -228,7 +251,7 @@ fn a_restart_that_did_not_help_is_not_repeated() {
 #[test]
 fn a_workload_is_restarted_for_one_revision_of_a_binding() {
     let mut world = world();
-    world.pods.push(Pod { labels: BTreeMap::new(), ..pod("other", &[("a", 3)]) });
+    world.pods.push(Pod { labels: labels(&[HASH]), ..pod("other", &[("a", 3)]) });
     for _ in 0..2 {
         assert_eq!(world.outcome().0, Some(revisions(&[("a", 3)])));
         world.pods.reverse();
@@ -333,7 +356,8 @@ fn only_so_many_are_restarted_at_once() {
     world.pods.clear();
     for index in 0..5 {
         let uid = format!("rs-{index}");
-        let controller = Some(Controller { uid: uid.clone(), ..Controller::default() });
+        let name_of_set = format!("web-{index}-5d4f");
+        let controller = Some(Controller { uid: uid.clone(), name: name_of_set, ..Controller::default() });
         world.pods.push(Pod { controller, ..pod(&uid, &[]) });
         world.owners.insert(uid, Owner::Workload(name(index)));
         world.workloads.insert(name(index), Template::default());

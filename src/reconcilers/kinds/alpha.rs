@@ -18,6 +18,9 @@ use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind;
 
+/// The policy that lets the operator create bindings only where alpha Bindings exist.
+const CHILD_POLICY: &str = "'own-child.servicecatalog.k8s.io'";
+
 /// An alpha kind.
 pub trait Alpha: Kind + domain::Alpha<Child: Kind> {
     /// Whether the object is to be deleted because the object that it belongs to is being deleted.
@@ -78,7 +81,8 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
                 created => report_refusal(&context, alpha, created).await,
             },
             Step::Change(wanted) => {
-                let changed = context.api.replace(wanted.as_ref(), "changing the child object").await;
+                let child = child.as_ref().unwrap_or(&wanted);
+                let changed = context.api.change(child, &wanted, "changing the child object").await;
                 report_refusal(&context, alpha, changed).await
             }
             Step::Delete(child) => context.api.delete(child.as_ref()).await,
@@ -97,14 +101,16 @@ async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::
     api.get_opt(&alpha.name_any()).await.during("reading the child object")
 }
 
-/// Reports in the status why the API server rejected the child. The error remains, so that the write is retried.
+/// Reports in the status why the API server rejected the child. The error remains, so that the write is retried. For the
+/// policy `own-child` the retry is enough: the API server's admission may learn of the first alpha Binding of a namespace
+/// a moment later than the operator, and up to half a minute after its own start.
 async fn report_refusal<A: Alpha>(
     context: &Context,
     alpha: A,
     written: Result<A::Child, Error>,
 ) -> Result<(), Error> {
     let Err(error) = written else { return Ok(()) };
-    if let Some(why) = error.refusal() {
+    if let Some(why) = error.refusal().filter(|why| !why.contains(CHILD_POLICY)) {
         let status = refused(&alpha, why, &clock::now());
         report(context, alpha, status).await?;
     }

@@ -120,12 +120,17 @@ impl Lifecycle for ServiceBinding {
 }
 
 /// Lets changes of the Secrets from which parameters and entries come requeue the binding, until it exists at the
-/// broker: it cannot be updated after that.
+/// broker: it cannot be updated after that. While a binding that injects lacks its own Secret, another client may create
+/// one of that name, which pods must not get.
 fn refer_to_secrets(context: &Context, binding: &ServiceBinding) -> Explained<()> {
     let namespace = namespace(binding);
     let is_bound = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
-    let used = if is_bound || binding.metadata.deletion_timestamp.is_some() {
+    let lacks_secret = || injecting::is_settled(binding) && context.binding_secrets.digest(binding).is_none();
+    let used = if binding.metadata.deletion_timestamp.is_some() {
         BTreeSet::new()
+    } else if is_bound {
+        let own = lacks_secret().then(|| (namespace.to_owned(), binding.secret_name().to_owned()));
+        own.into_iter().collect()
     } else {
         let mut used = secrets::references(namespace, &binding.spec.parameters_from);
         let transforms = sources(&binding.spec.secret_transforms, namespace).unwrap_or_default();
@@ -243,24 +248,31 @@ impl Snapshot {
     }
 }
 
-/// What keeps the binding from injecting into pods. A settled one is not looked at, so that it costs nothing.
+/// What keeps the binding from injecting into pods. A settled one that has its Secret is not looked at, so that it costs
+/// nothing.
 async fn obstacle(
     context: &Context,
     binding: &ServiceBinding,
     secret: Option<&String>,
 ) -> Result<Option<Obstacle>, Error> {
-    if !injecting::wants_to(binding) || injecting::is_settled(binding) {
+    let is_settled = injecting::is_settled(binding);
+    if !injecting::wants_to(binding) || is_settled && secret.is_some() {
         return Ok(None);
     }
-    let bindings = context.caches.bindings.state();
-    let here = bindings.iter().map(|other| &**other).filter(|other| is_in_same_namespace(*other, binding));
-    let limit = injecting::limit(binding, here);
-    if limit.is_some() || secret.is_some() && env_prefix(binding).is_none() {
-        return Ok(limit);
+    if !is_settled {
+        let bindings = context.caches.bindings.state();
+        let here =
+            bindings.iter().map(|other| &**other).filter(|other| is_in_same_namespace(*other, binding));
+        let limit = injecting::limit(binding, here);
+        if limit.is_some() || secret.is_some() && env_prefix(binding).is_none() {
+            return Ok(limit);
+        }
     }
     let becomes_code = |key: &String| env_prefix(binding).is_some_and(|prefix| becomes_code(key, prefix));
     Ok(match context.binding_secrets.slot(binding).await? {
-        SecretSlot::Vacant => None,
+        // With the label, it is from the policy: its author may read the Secret, whoever creates it.
+        SecretSlot::Vacant => (!injecting::is_labelled(binding)).then_some(Obstacle::VacantSecret),
+        SecretSlot::Ours(_) if is_settled => None,
         SecretSlot::Ours(secret) => {
             let mut keys = secret.data.iter().flatten().map(|(key, _)| key);
             keys.any(becomes_code).then_some(Obstacle::UnsafeEntries)

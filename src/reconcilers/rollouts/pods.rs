@@ -17,6 +17,12 @@ use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
 use crate::reconcilers::watch::RUNNING_PODS;
 
+/// The most annotations of a pod that admission stamps, and their most bytes. The policies `injection` and `stamps` have
+/// the same numbers: a pod beyond them gets no stamp, and may carry one that its creator made up. So it counts for
+/// nothing, and its creator cannot restart the workload of another pod with it.
+const MAX_ANNOTATIONS: usize = 500;
+const MAX_ANNOTATION_BYTES: usize = 254 * 1024;
+
 /// The pods of a namespace that a binding selects, or that carry a stamp of one.
 pub(super) struct Pods {
     events: BoxStream<'static, Result<Event<PartialObjectMeta<Api>>, Error>>,
@@ -99,15 +105,22 @@ fn pod(object: &PartialObjectMeta<Api>) -> Pod {
     let meta = object.meta();
     let annotations = object.annotations();
     let declines = annotations.get(ANNOTATION_INJECT).is_some_and(|value| value == "false");
+    let is_full = lacks_room(annotations);
     Pod {
         name: object.name_any(),
         labels: object.labels().clone(),
-        stamps: revisions(annotations, ANNOTATION_REVISION),
+        stamps: if is_full { BTreeMap::new() } else { revisions(annotations, ANNOTATION_REVISION) },
         restarts: revisions(annotations, ANNOTATION_RESTART),
         controller: controller(meta),
-        exempt: declines || annotations.contains_key(ANNOTATION_MIRROR),
+        exempt: declines || annotations.contains_key(ANNOTATION_MIRROR) || is_full,
         terminating: meta.deletion_timestamp.is_some(),
     }
+}
+
+/// Whether admission does not stamp a pod with these annotations.
+fn lacks_room(annotations: &BTreeMap<String, String>) -> bool {
+    let bytes = || annotations.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    annotations.len() > MAX_ANNOTATIONS || bytes() >= MAX_ANNOTATION_BYTES
 }
 
 /// The controller of an object.
@@ -219,5 +232,24 @@ mod tests {
         assert!(
             !pod(&object("meant", &json!({"annotations": {"servicecatalog.k8s.io/inject": "true"}}))).exempt
         );
+    }
+
+    /// Admission does not stamp such a pod, so it would look stale, and its stamps may be made up.
+    #[test]
+    fn a_pod_without_room_for_a_stamp_counts_for_nothing() {
+        let stamped = |mut annotations: Value| {
+            annotations["revision.servicecatalog.k8s.io/a"] = "1".into();
+            pod(&object("web", &json!({"labels": {"app": "web"}, "annotations": annotations})))
+        };
+        let many = |count| (0..count).map(|index| (index.to_string(), Value::from(""))).collect();
+        for (annotations, is_full) in [
+            (many(499), false),
+            (many(500), true),
+            (json!({"large": "x".repeat(253 * 1024)}), false),
+            (json!({"large": "x".repeat(254 * 1024)}), true),
+        ] {
+            let pod = stamped(annotations);
+            assert_eq!((pod.exempt, pod.stamps.is_empty()), (is_full, is_full));
+        }
     }
 }

@@ -47,6 +47,9 @@ async fn the_operator_changes_nothing_of_workloads_but_what_restarts_their_pods(
             (false, json!({"spec": {"template": {"spec": {"containers": container}}}})),
             (false, json!({"spec": {"template": {"spec": {"serviceAccountName": "admin"}}}})),
             (false, json!({"spec": {"template": {"metadata": {"labels": {"c": "d"}}}}})),
+            // Kubernetes copies them to each pod, which would then never be deleted.
+            (false, json!({"spec": {"template": {"metadata": {"finalizers": ["example.com/hold"]}}}})),
+            (false, json!({"metadata": {"finalizers": ["example.com/hold"]}})),
             (false, json!({"spec": {"minReadySeconds": 7}})),
             (false, json!({"spec": {"revisionHistoryLimit": 7}})),
         ] {

@@ -29,7 +29,8 @@ fn secret(name: &str, changes: Value) -> Value {
     let (Value::Object(changes), Some(metadata)) = (changes, secret["metadata"].as_object_mut()) else {
         panic!()
     };
-    let (members, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(key, _)| key == "type");
+    let (members, changes): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(key, _)| ["type", "data", "immutable"].contains(&key.as_str()));
     metadata.extend(changes);
     secret.as_object_mut().unwrap().extend(members);
     secret
@@ -43,10 +44,16 @@ async fn the_operator_creates_no_secret_but_those_of_bindings() {
     let operator = operator(&namespace).await;
     let ours = owner("ServiceBinding", "servicecatalog.k8s.io/v1beta1", true);
     let controller = Some("only Secrets whose controller is a ServiceBinding");
+    let metadata = Some("may change no label, annotation or finalizer");
     for (changes, error) in [
         (json!({}), None),
         (json!({"type": "servicebinding.io/postgresql"}), None),
-        (json!({"labels": {LABEL_CREDENTIALS: "", "added": "by-a-webhook"}}), None),
+        // Other controllers act on such Secrets. This one is a cluster of Argo CD.
+        (json!({"labels": {LABEL_CREDENTIALS: "", "argocd.argoproj.io/secret-type": "cluster"}}), metadata),
+        (json!({"annotations": {"reflector.v1.k8s.emberstack.com/reflects": "kube-system/admin"}}), metadata),
+        (json!({"finalizers": ["example.com/hold"]}), metadata),
+        (json!({"data": {"uri": "YQ==", "path": "YQ==", "tls.crt": "YQ=="}}), None),
+        (json!({"immutable": true}), metadata),
         (
             json!({"type": SERVICE_ACCOUNT_TOKEN,
             "annotations": {"kubernetes.io/service-account.name": "default"}}),
@@ -109,14 +116,19 @@ async fn the_operator_changes_and_deletes_no_secret_but_those_of_bindings() {
     };
     let foreign = secret("foreign", json!({"ownerReferences": [], "labels": {LABEL_CREDENTIALS: ""}}));
     namespace.create(foreign).await.unwrap();
-    namespace.create(owned("own", json!({}))).await.unwrap();
+    // Other clients may have written this, and it stays.
+    namespace.create(owned("own", json!({"annotations": {"own": "value"}}))).await.unwrap();
     // The archived service-catalog set no label. The operator adds it.
     namespace.create(owned("unlabelled", json!({"labels": {}}))).await.unwrap();
 
     let other = owner("ServiceBinding", "servicecatalog.k8s.io/v1beta1", true);
     let controller = Some("only Secrets whose controller is a ServiceBinding");
+    let metadata = Some("may change no label, annotation or finalizer");
     for (name, change, error) in [
         ("own", json!({"data": {"password": "YQ=="}}), None),
+        ("own", json!({"metadata": {"annotations": {"own": "other"}}}), metadata),
+        ("own", json!({"metadata": {"annotations": null}}), metadata),
+        ("own", json!({"metadata": {"labels": {"argocd.argoproj.io/secret-type": "cluster"}}}), metadata),
         (
             "own",
             json!({"metadata": {"labels": {LABEL_CREDENTIALS: null}}}),

@@ -110,13 +110,15 @@ type Change = fn(ServiceBinding) -> ServiceBinding;
 #[test]
 fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
     let (add, remove) = (Some(true), Some(false));
-    let cases: [(&str, Change, Option<Obstacle>, Option<bool>); 8] = [
+    let cases: [(&str, Change, Option<Obstacle>, Option<bool>); 10] = [
         ("nothing is in its way", convert::identity, None, add),
         ("it has the label already", labelled, None, None),
         ("it is beyond the limit", labelled, Some(Obstacle::Bindings), remove),
         ("the Secret is foreign", labelled, Some(Obstacle::ForeignSecret), remove),
         ("it never had it", convert::identity, Some(Obstacle::Variables), None),
+        ("anybody may create the Secret", convert::identity, Some(Obstacle::VacantSecret), None),
         ("it is settled", settled, Some(Obstacle::Bindings), None),
+        ("its Secret was replaced", settled, Some(Obstacle::ForeignSecret), remove),
         ("it is being deleted", deleted, None, None),
         ("it is for no pods", for_no_pods, None, None),
     ];
@@ -149,6 +151,7 @@ fn the_condition_says_why_pods_do_not_get_the_binding() {
         assert_eq!((&*status, &*found), ("False", reason));
         assert!(message.starts_with("Pods do not get the binding: ") && message.contains(part), "{message}");
     }
+    assert_eq!(injected(&plain, Some(Obstacle::VacantSecret)), None, "the operator creates it");
     assert_eq!(injected(&plain, None), None);
 }
 

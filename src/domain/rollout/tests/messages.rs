@@ -49,7 +49,7 @@ fn a_message_names_only_some() {
 fn terminating_pods_and_pods_that_are_no_longer_selected_count_for_the_oldest_revision() {
     let mut world = world();
     let terminating = Pod { terminating: true, ..pod("terminating", &[("a", 1)]) };
-    let other = Pod { labels: BTreeMap::new(), ..pod("other", &[("a", 2)]) };
+    let other = Pod { labels: labels(&[HASH]), ..pod("other", &[("a", 2)]) };
     world.pods = vec![pod("new", &[("a", 3)]), other, terminating];
     assert_eq!(world.plan_restarts().usages["a"].oldest, Some(1));
     world.pods.truncate(2);
