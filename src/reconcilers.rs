@@ -16,6 +16,7 @@
 //! | `collisions` | which pods already define what a binding would inject? |
 //! | `schemas` | do parameters match the schema of their plan? |
 //! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
+//! | `request_limit` | how many requests to the Kubernetes API are in flight at once? |
 //! | `reach`, `permissions` | where does the operator work, and may it do so? |
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `osb_ids` | which object has which id at its broker? |
@@ -47,7 +48,7 @@
 //!   brokers of a namespace together have 128 requests in flight at most, and few large answers are in memory at once
 //!   ([`AnswerMemory`](crate::osb::AnswerMemory)).
 //! - **Fair limits.** Where a limit is reached (a broker's 32 requests, 32 requests at the Kubernetes API not
-//!   counting events, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
+//!   counting watches, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
 //!   such work may cost is bounded by `domain`.
 
 mod broker_access;
@@ -69,6 +70,7 @@ mod osb_ids;
 pub mod permissions;
 mod queue;
 pub(crate) mod reach;
+pub(crate) mod request_limit;
 mod rollouts;
 mod schemas;
 pub(crate) mod scope;
@@ -90,6 +92,7 @@ pub use crate::osb::AllowedAddresses;
 pub use broker_access::connections::CallLimits;
 pub use context::Settings;
 pub use reach::Reach;
+pub use request_limit::RequestLimit;
 
 /// The operator, with all its components.
 pub struct Operator(Wiring);

@@ -261,9 +261,10 @@ async fn obstacle(
     let becomes_code = |key: &String| env_prefix(binding).is_some_and(|prefix| becomes_code(key, prefix));
     Ok(match context.binding_secrets.slot(binding).await? {
         SecretSlot::Vacant => None,
-        SecretSlot::Ours(secret) => {
-            let mut keys = secret.data.iter().flatten().map(|(key, _)| key);
-            keys.any(becomes_code).then_some(Obstacle::UnsafeEntries)
+        SecretSlot::Ours(_) if env_prefix(binding).is_none() => None,
+        SecretSlot::Ours(_) => {
+            let entries = context.binding_secrets.read(binding).await?.unwrap_or_default();
+            entries.keys().any(becomes_code).then_some(Obstacle::UnsafeEntries)
         }
         SecretSlot::Foreign => Some(Obstacle::ForeignSecret),
     })
@@ -279,8 +280,5 @@ async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<St
     if known.is_some() || !inherited {
         return Ok(known);
     }
-    Ok(match context.binding_secrets.slot(binding).await? {
-        SecretSlot::Ours(secret) => Some(digest(&secret.data.unwrap_or_default())),
-        SecretSlot::Vacant | SecretSlot::Foreign => None,
-    })
+    Ok(context.binding_secrets.read(binding).await?.map(|entries| digest(&entries)))
 }

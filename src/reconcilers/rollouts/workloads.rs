@@ -85,7 +85,6 @@ impl<'a> Workloads<'a> {
     /// The owner that recreates the pods of a controller; `None` if the controller is gone.
     async fn owner(&self, controller: &Controller) -> Result<Option<Owner>, Error> {
         let top = if controller.api_version == APPS && controller.kind == "ReplicaSet" {
-            let _permit = self.api.permit(&self.namespace).await;
             let api = Api::<ReplicaSet>::namespaced(self.api.client.clone(), &self.namespace);
             let found = api.get_metadata_opt(&controller.name).await.during("reading a ReplicaSet")?;
             let Some(found) = found.filter(|found| found.uid().as_deref() == Some(&controller.uid)) else {
@@ -102,14 +101,12 @@ impl<'a> Workloads<'a> {
             return Ok(Some(Owner::Other(format!("{}/{}", top.kind.to_lowercase(), top.name))));
         };
         let workload = Workload { kind, name: top.name };
-        let _permit = self.api.permit(&self.namespace).await;
         let found =
             self.collection(kind).get_metadata_opt(&workload.name).await.during("reading a workload")?;
         Ok(found.filter(|found| uid(found) == top.uid).map(|_| Owner::Workload(workload)))
     }
 
     async fn read(&self, workload: &Workload) -> Result<Option<Template>, Error> {
-        let _permit = self.api.permit(&self.namespace).await;
         let found =
             self.collection(workload.kind).get_opt(&workload.name).await.during("reading a workload")?;
         Ok(found.map(|found| template(&found)))
@@ -134,7 +131,6 @@ impl<'a> Workloads<'a> {
         });
         // `force`: a client that restored an earlier template (`kubectl rollout undo`) owns these annotations.
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let _permit = self.api.permit(&self.namespace).await;
         let api = self.collection(workload.kind);
         let written = api.patch(&workload.name, &parameters, &Patch::Apply(patch)).await;
         let written = written.during("restarting a workload")?;

@@ -14,6 +14,7 @@ use kube::runtime::reflector::Store;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tower::Layer as _;
 
 use super::api::{self, Api};
 use super::half::HALVES;
@@ -31,7 +32,7 @@ use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
-use crate::reconcilers::{CallLimits, Settings};
+use crate::reconcilers::{CallLimits, RequestLimit, Settings};
 
 /// How long an operator leads unless it is deposed: longer than any world runs.
 const LEADERSHIP: Duration = Duration::from_hours(24 * 365);
@@ -108,7 +109,7 @@ impl Inbox {
             let (inbox, fence) = (inbox.clone(), fence.clone());
             async move { inbox.ask_api(fence.admit(request).await?).await }
         });
-        Client::new(service, "default")
+        Client::new(RequestLimit::default().layer(service), "default")
     }
 
     async fn ask_api(
