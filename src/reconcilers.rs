@@ -22,6 +22,7 @@
 //! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
 //! | `instance_locks` | which calls exclude each other? |
+//! | `waiting` | which objects wait for what to change? |
 //! | `tenant_work` | where does the work run whose cost users and brokers determine? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
 //!
@@ -68,7 +69,7 @@ pub(crate) mod kube_api;
 mod lifecycle;
 mod osb_ids;
 pub mod permissions;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod reach;
 pub(crate) mod request_limit;
 mod rollouts;
@@ -76,6 +77,7 @@ mod schemas;
 pub(crate) mod scope;
 mod secrets;
 mod tenant_work;
+mod waiting;
 mod watch;
 pub(crate) mod wiring;
 

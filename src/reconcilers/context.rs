@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 
 use crate::crd::{ServiceBinding, ServiceInstance};
-use crate::domain::plan_reference::CLUSTER_KINDS_ARE_OFF;
+use crate::domain::plan_reference::{CLUSTER_KINDS_ARE_OFF, ClassKey};
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
@@ -24,6 +23,10 @@ use crate::reconcilers::queue::Queues;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
 use crate::reconcilers::tenant_work::TenantWork;
+use crate::reconcilers::waiting::Waiting;
+
+/// The namespace of a plan, unless it is cluster-wide, and its OSB id.
+pub type PlanKey = (Option<String>, String);
 
 /// The settings from the command line.
 #[derive(Clone, Debug)]
@@ -70,10 +73,10 @@ pub struct Context {
     pub catalog_events: Notify,
     /// The broker of each instance that is being reconciled, until the cache shows whether the instance needs it.
     pub brokers_in_use: ByUid<BrokerName>,
-    /// Instances to requeue when any class or plan changes.
-    pub waiting_for_catalog: ByUid<ObjectRef<ServiceInstance>>,
-    /// Bindings to requeue when any plan changes, because their parameters do not fit its schema.
-    pub rejected_by_schema: ByUid<ObjectRef<ServiceBinding>>,
+    /// Instances to requeue when the class that they name, or a plan of it, changes.
+    pub waiting_for_catalog: Waiting<ClassKey, ServiceInstance>,
+    /// Bindings to requeue when a plan changes, because their parameters do not fit its schema.
+    pub rejected_by_schema: Waiting<PlanKey, ServiceBinding>,
     /// How far the credentials of a binding are rolled out to pods.
     pub usages: ByUid<Usage>,
     /// Which instance has which id at its broker.
@@ -117,8 +120,8 @@ impl Context {
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
             brokers_in_use: ByUid::default(),
-            waiting_for_catalog: ByUid::default(),
-            rejected_by_schema: ByUid::default(),
+            waiting_for_catalog: Waiting::default(),
+            rejected_by_schema: Waiting::default(),
             usages: ByUid::default(),
             instance_ids: OsbIds::new(queues.instances.clone()),
             binding_ids: OsbIds::new(queues.bindings.clone()),
@@ -150,8 +153,8 @@ impl Context {
         self.referenced_secrets.forget(uid);
         self.next_poll.set(uid, None);
         self.brokers_in_use.set(uid, None);
-        self.waiting_for_catalog.set(uid, None);
-        self.rejected_by_schema.set(uid, None);
+        self.waiting_for_catalog.stop(uid);
+        self.rejected_by_schema.stop(uid);
         self.usages.set(uid, None);
     }
 }

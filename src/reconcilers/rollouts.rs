@@ -26,7 +26,6 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, Stream, StreamExt as _, pin_mut};
@@ -37,7 +36,7 @@ use crate::crd::ServiceBinding;
 use crate::domain::rollout::{self, Usage, is_open};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::{namespace, uid};
-use crate::reconcilers::queue;
+use crate::reconcilers::queue::{self, Requests};
 use namespace_watcher::NamespaceWatcher;
 
 /// How many workloads roll out at once, at most, in all namespaces.
@@ -65,7 +64,7 @@ fn is_excluded(context: &Context, namespace: &str) -> bool {
 }
 
 /// Rolls out credentials, from the moment at which this replica becomes the leader.
-pub async fn run(requeued: UnboundedReceiver<ObjectRef<ServiceBinding>>, context: Arc<Context>) {
+pub async fn run(requeued: Requests<ServiceBinding>, context: Arc<Context>) {
     let requeued = queue::requests(requeued, context.caches.bindings.clone(), context.fence.clone());
     run_watchers(requeued, &context).await;
 }

@@ -37,7 +37,7 @@ use crate::reconcilers::rollouts;
 use crate::reconcilers::scope::is_in_same_namespace;
 use crate::reconcilers::secrets::{self, SecretSlot, User};
 use execution::Execution;
-use offering::{Described, fitting, offering};
+use offering::{Described, fitting, offering, plan_key};
 use storage::{Storage, env_prefix};
 
 /// Reconciles a binding.
@@ -176,7 +176,7 @@ impl Snapshot {
         let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
             context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))
         });
-        context.rejected_by_schema.set(&identity.uid, None);
+        context.rejected_by_schema.stop(&identity.uid);
         let identity = identity.clone();
         let (described, validated) = (Arc::new(described), false);
         let is_id_taken = context.binding_ids.is_taken(binding);
@@ -194,17 +194,19 @@ impl Snapshot {
         })
     }
 
-    /// Validates the parameters against the plan's schema. If they do not match, a change of any plan requeues the
+    /// Validates the parameters against the plan's schema. If they do not match, a change of the plan requeues the
     /// binding.
     async fn validate(mut self, context: &Context, binding: &ServiceBinding) -> Self {
         self.validated = true;
         let (Some(instance), Ok(parameters)) = (&self.instance, &self.parameters) else { return self };
         let uid = &self.identity.uid;
         // Before reading the plan, so that a change in between requeues the binding.
-        context.rejected_by_schema.set(uid, Some(ObjectRef::from_obj(binding)));
+        if let Some(plan) = plan_key(instance) {
+            context.rejected_by_schema.wait(uid, plan, ObjectRef::from_obj(binding));
+        }
         self.parameters = fitting(context, instance, parameters.clone()).await;
         if self.parameters.is_ok() {
-            context.rejected_by_schema.set(uid, None);
+            context.rejected_by_schema.stop(uid);
         }
         self
     }

@@ -149,7 +149,7 @@ impl Snapshot {
     ) -> Result<Self, Error> {
         let identity = identity.clone();
         // Before reading the catalog, so that a class or plan that appears in between requeues the instance.
-        context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
+        wait_for_catalog(context, instance);
         let target = find(context, instance);
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match (&target, refer_to_secrets(context, instance)) {
@@ -171,17 +171,17 @@ impl Snapshot {
     fn stop_waiting_for_catalog(&self, context: &Context, instance: &ServiceInstance) {
         let plan = confirmed(instance).map(InstanceProperties::plan_id);
         if self.target.as_ref().is_ok_and(|target| !target.is_blocked_by_catalog(plan)) {
-            context.waiting_for_catalog.set(&self.identity.uid, None);
+            context.waiting_for_catalog.stop(&self.identity.uid);
         }
     }
 
-    /// Validates the parameters against the plan's schema. If they do not match, a change of any class or plan
-    /// requeues the instance.
+    /// Validates the parameters against the plan's schema. If they do not match, a change of the class or of a plan of
+    /// it requeues the instance.
     async fn validate(mut self, context: &Context, instance: &ServiceInstance, purpose: Purpose) -> Self {
         self.validated = true;
         let (Ok(target), Ok(parameters)) = (&self.target, &self.parameters) else { return self };
         // Before reading the plan, so that a change in between requeues the instance.
-        context.waiting_for_catalog.set(&self.identity.uid, Some(ObjectRef::from_obj(instance)));
+        wait_for_catalog(context, instance);
         self.parameters = if target.namespaced {
             fitting::<Namespaced>(context, &self.identity, target, purpose, parameters.clone()).await
         } else {
@@ -225,6 +225,12 @@ async fn fitting<S: Scope>(
     plan.namespace = S::NAMESPACED.then(|| identity.namespace.clone());
     let plan = S::Plan::cache(&context.caches).get(&plan);
     schemas::fitting(&context.tenant_work, &identity.namespace, plan, purpose, parameters).await
+}
+
+/// Lets changes of the class that the instance names, and of its plans, requeue the instance.
+fn wait_for_catalog(context: &Context, instance: &ServiceInstance) {
+    let class = PlanReference::of(&instance.spec).class_key(namespace(instance));
+    context.waiting_for_catalog.wait(uid(instance), class, ObjectRef::from_obj(instance));
 }
 
 /// The call gate of the instance's broker.

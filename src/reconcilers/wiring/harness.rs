@@ -6,7 +6,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::{FutureExt as _, StreamExt as _};
 use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config};
@@ -18,7 +17,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
 use crate::reconcilers::kind::Kind;
-use crate::reconcilers::queue;
+use crate::reconcilers::queue::{self, Requests};
 
 /// Timeout of a reconcile. It covers one response of a broker and a few of the API server.
 const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -30,12 +29,8 @@ const RETRY_NOT_FOUND_AFTER: Duration = Duration::from_secs(10);
 const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 
 /// Runs a reconciler from the moment at which this replica becomes the leader until its queue is closed.
-pub async fn run<K, F, P>(
-    store: Store<K>,
-    queue: UnboundedReceiver<ObjectRef<K>>,
-    context: Arc<Context>,
-    reconcile: F,
-) where
+pub async fn run<K, F, P>(store: Store<K>, queue: Requests<K>, context: Arc<Context>, reconcile: F)
+where
     K: Kind,
     F: Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
     P: Future<Output = Result<Action, Error>> + Send + 'static,

@@ -10,13 +10,14 @@ use kube::{Resource as _, ResourceExt as _};
 use super::feed::{Change, Feed, Listener};
 use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
+use crate::crd::role::{Class, Plan as _};
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::binding::injecting;
 use crate::domain::broker::needs;
 use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::osb_id::HasOsbIds;
-use crate::domain::plan_reference::{ClassTerms, PlanTerms};
+use crate::domain::plan_reference::{ClassKey, ClassTerms, PlanTerms};
 use crate::domain::rollout::{self, concerns_pods};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
@@ -75,13 +76,13 @@ fn connect_catalog<S: Scope>(
 ) {
     classes.add_listeners([
         catalog_events(context),
-        waiting_instances(context),
+        waiting_for_class::<S>(context),
         instances_of_class::<S>(context),
     ]);
     plans.add_listeners([
         catalog_events(context),
-        waiting_instances(context),
-        rejected_bindings(context),
+        waiting_for_plan::<S>(context),
+        rejected_bindings::<S>(context),
         instances_of_plan::<S>(context),
     ]);
 }
@@ -135,14 +136,32 @@ fn catalog_events<K>(context: &Arc<Context>) -> Listener<K> {
     Box::new(move |_| context.catalog_events.notify_waiters())
 }
 
-/// The instances that wait for any class or plan to change.
-fn waiting_instances<K>(context: &Arc<Context>) -> Listener<K> {
+/// The instances that wait for a class to change.
+fn waiting_for_class<S: Scope>(context: &Arc<Context>) -> Listener<S::Class> {
     let context = Arc::clone(context);
-    Box::new(move |_| {
-        for instance in context.waiting_for_catalog.all() {
-            context.queues.instances.requeue(instance);
+    Box::new(move |change| {
+        change.versions().for_each(|class| requeue_waiting(&context, class));
+    })
+}
+
+/// The instances that wait for a plan of a class to change. While the cache lacks the class, they wait for that one.
+fn waiting_for_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        for plan in change.versions() {
+            let mut class = ObjectRef::new(plan.class_name());
+            class.namespace.clone_from(&plan.meta().namespace);
+            if let Some(class) = S::Class::cache(&context.caches).get(&class) {
+                requeue_waiting(&context, class.as_ref());
+            }
         }
     })
+}
+
+fn requeue_waiting<C: Class + Kind>(context: &Context, class: &C) {
+    for instance in context.waiting_for_catalog.of(&ClassKey::of(class)) {
+        context.queues.instances.requeue(instance);
+    }
 }
 
 /// The instances of a class whose terms have changed.
@@ -156,7 +175,7 @@ fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
 }
 
 /// The instances of a class or plan that is gone, or whose change `is_same` does not ignore. A new class or plan needs
-/// no requeue here: instances that refer to a missing one are [waiting](waiting_instances).
+/// no requeue here: instances that refer to a missing one are [waiting](waiting_for_class).
 fn instances_of<S: Scope, K: Kind>(
     context: &Arc<Context>,
     of: fn(&ServiceInstance) -> Option<&str>,
@@ -177,10 +196,12 @@ fn instances_of<S: Scope, K: Kind>(
 }
 
 /// The bindings whose parameters do not match the schema of a plan.
-fn rejected_bindings<K>(context: &Arc<Context>) -> Listener<K> {
+fn rejected_bindings<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
     let context = Arc::clone(context);
-    Box::new(move |_| {
-        for binding in context.rejected_by_schema.all() {
+    Box::new(move |change| {
+        let key = |plan: &S::Plan| (plan.meta().namespace.clone(), plan.common().external_id.clone());
+        let keys: Vec<_> = change.versions().map(key).collect();
+        for binding in context.rejected_by_schema.of(&keys) {
             context.queues.bindings.requeue(binding);
         }
     })

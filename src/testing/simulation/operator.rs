@@ -28,6 +28,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::{binding, broker, catalog_entry, instance};
+use crate::reconcilers::queue::Queue;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
@@ -237,6 +238,6 @@ fn reconcile<K: Kind, P>(
 where
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
-    let requests = std::mem::replace(&mut watched.requests, futures::channel::mpsc::unbounded().1);
+    let requests = std::mem::replace(&mut watched.requests, Queue::new().1);
     tokio::spawn(harness::run(cache.clone(), requests, Arc::clone(context), reconcile))
 }
