@@ -44,6 +44,17 @@ impl<'a> Workloads<'a> {
         &self.templates
     }
 
+    /// How many pods of a workload are from before its restart.
+    pub(super) fn former_pods(&self, workload: &Workload, pods: &[&Pod]) -> usize {
+        let Some(template) = self.templates.get(workload) else { return 0 };
+        let is_former = |pod: &&&Pod| {
+            let owner = pod.controller.as_ref().and_then(|controller| self.owners.get(&controller.uid));
+            matches!(owner, Some(Owner::Workload(owner)) if owner == workload)
+                && pod.restarts != template.restarts
+        };
+        pods.iter().filter(is_former).count()
+    }
+
     /// Reads the owners of the pods with drift, and the templates to restart. Owners do not change, so a known one is
     /// not read again.
     pub(super) async fn refresh(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<(), Error> {
