@@ -23,6 +23,7 @@
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
 //! | `instance_locks` | which calls exclude each other? |
 //! | `waiting` | which objects wait for what to change? |
+//! | `binding_index` | which bindings are in a namespace, and which of an instance? |
 //! | `tenant_work` | where does the work run whose cost users and brokers determine? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
 //!
@@ -52,6 +53,7 @@
 //!   counting watches, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
 //!   such work may cost is bounded by `domain`.
 
+mod binding_index;
 mod broker_access;
 mod by_uid;
 mod caches;

@@ -11,6 +11,7 @@ use crate::domain::plan_reference::{CLUSTER_KINDS_ARE_OFF, ClassKey};
 use crate::domain::rollout::Usage;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use crate::reconcilers::binding_index::BindingIndex;
 use crate::reconcilers::broker_access::connections::{BrokerName, CallLimits, Connection, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
@@ -57,6 +58,8 @@ pub struct Context {
     pub api: Arc<KubeApi>,
     /// The caches of the watches.
     pub caches: Arc<Caches>,
+    /// The bindings in the cache, by namespace and instance.
+    pub bindings: BindingIndex,
     /// The queues, to requeue objects.
     pub queues: Arc<Queues>,
     /// Connections to brokers.
@@ -117,6 +120,7 @@ impl Context {
             )),
             referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone(), settings.reach.parts())),
             collisions: Arc::new(Collisions::new(settings.reach.parts())),
+            bindings: BindingIndex::new(caches.bindings.clone()),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
             brokers_in_use: ByUid::default(),

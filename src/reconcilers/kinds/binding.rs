@@ -34,7 +34,6 @@ use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::rollouts;
-use crate::reconcilers::scope::is_in_same_namespace;
 use crate::reconcilers::secrets::{self, SecretSlot, User};
 use execution::Execution;
 use offering::{Described, fitting, offering, plan_key};
@@ -254,9 +253,7 @@ async fn obstacle(
     if !injecting::wants_to(binding) || injecting::is_settled(binding) {
         return Ok(None);
     }
-    let bindings = context.caches.bindings.state();
-    let here = bindings.iter().map(|other| &**other).filter(|other| is_in_same_namespace(*other, binding));
-    let limit = injecting::limit(binding, here);
+    let limit = context.bindings.limit(binding);
     if limit.is_some() || secret.is_some() && env_prefix(binding).is_none() {
         return Ok(limit);
     }

@@ -31,7 +31,7 @@ use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::schemas;
-use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, is_in_same_namespace};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for};
 use crate::reconcilers::secrets::{self, User};
 
 /// Reconciles an instance.
@@ -323,12 +323,10 @@ async fn gather_parameters(
 /// The bindings that must be deleted before the instance. A stale cached binding counts, because its newest version may
 /// have the intent to bind.
 fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
-    let bindings = context.caches.bindings.state();
-    let blocking = bindings.iter().filter(|binding| {
-        is_in_same_namespace(binding.as_ref(), instance)
-            && binding.spec.instance_ref.name == instance.name_any()
-            && (blocks_deletion_of(binding, instance) || context.api.is_stale(binding.as_ref()))
-    });
+    let bindings = context.bindings.of_instance(namespace(instance), &instance.name_any());
+    let blocking = bindings
+        .iter()
+        .filter(|binding| blocks_deletion_of(binding, instance) || context.api.is_stale(binding.as_ref()));
     let mut names: Vec<String> = blocking.map(|binding| binding.name_any()).collect();
     names.sort();
     names

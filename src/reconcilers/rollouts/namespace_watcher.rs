@@ -35,9 +35,10 @@ const RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// The bindings of a namespace that concern pods; none if none of them is open.
 fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
-    let here = |binding: &Arc<ServiceBinding>| binding.metadata.namespace.as_deref() == Some(namespace);
-    let mut bindings = context.caches.bindings.state();
-    bindings.retain(|binding| here(binding) && concerns_pods(binding));
+    let mut bindings = context.bindings.in_namespace(namespace);
+    bindings.retain(|binding| concerns_pods(binding));
+    // In a lasting order: a change of the order would restart the watch of the pods.
+    bindings.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
     if context.caches.is_terminating(namespace) || !bindings.iter().any(|binding| is_open(binding)) {
         bindings.clear();
     }

@@ -47,6 +47,8 @@ pub fn connect(
         alpha_of_child::<Instance>(context),
     ]);
     kinds.bindings.feed.add_listeners([
+        // First, because the others use the index.
+        index(context),
         ids(context, |context| &context.binding_ids),
         instance_of_binding(context),
         alpha_of_child::<Binding>(context),
@@ -93,6 +95,12 @@ fn ids<K: Kind + HasOsbIds>(context: &Arc<Context>, of: fn(&Context) -> &OsbIds<
     Box::new(move |change| of(&context).observe(change.before, change.object, change.is_gone))
 }
 
+/// Keeps the index of bindings.
+fn index(context: &Arc<Context>) -> Listener<ServiceBinding> {
+    let context = Arc::clone(context);
+    Box::new(move |change| context.bindings.observe(change.before, change.object, change.is_gone))
+}
+
 /// The rollouts of the namespace, if the binding concerns pods, or did before.
 fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding> {
     Box::new(move |change| {
@@ -102,7 +110,8 @@ fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding>
     })
 }
 
-/// The bindings of the namespace that must not inject into pods, if this one takes less of the limit than before.
+/// The bindings of the namespace that could not inject into pods and now may, if this one takes less of the limit than
+/// before.
 fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
     let context = Arc::clone(context);
     Box::new(move |change| {
@@ -110,9 +119,8 @@ fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
         if now >= change.before.and_then(injecting::share) {
             return;
         }
-        for binding in context.caches.bindings.state() {
-            let is_refused = binding.status.as_ref().is_some_and(rollout::is_refused);
-            if is_refused && scope::is_in_same_namespace(binding.as_ref(), change.object) {
+        for binding in context.bindings.admitted(namespace(change.object)) {
+            if binding.status.as_ref().is_some_and(rollout::is_refused) {
                 context.queues.bindings.requeue_object(&binding);
             }
         }
@@ -212,11 +220,8 @@ fn bindings_of_instance(context: &Arc<Context>) -> Listener<ServiceInstance> {
     let context = Arc::clone(context);
     Box::new(move |change| {
         let instance = change.object;
-        for binding in context.caches.bindings.state() {
-            let named = binding.spec.instance_ref.name == instance.name_any();
-            if named && scope::is_in_same_namespace(binding.as_ref(), instance) {
-                context.queues.bindings.requeue_object(&binding);
-            }
+        for binding in context.bindings.of_instance(namespace(instance), &instance.name_any()) {
+            context.queues.bindings.requeue_object(&binding);
         }
     })
 }
@@ -229,10 +234,8 @@ fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<Partial
         if namespace.metadata.deletion_timestamp.is_none() {
             return;
         }
-        for binding in context.caches.bindings.state() {
-            if binding.metadata.namespace == namespace.metadata.name {
-                context.queues.bindings.requeue_object(&binding);
-            }
+        for binding in context.bindings.in_namespace(&namespace.name_any()) {
+            context.queues.bindings.requeue_object(&binding);
         }
     })
 }
