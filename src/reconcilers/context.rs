@@ -70,6 +70,8 @@ pub struct Context {
     pub referenced_secrets: Arc<ReferencedSecrets>,
     /// Which pods already define what a binding would inject.
     pub collisions: Arc<Collisions>,
+    /// How many reconciles of an object have failed in a row.
+    pub failures: ByUid<u32>,
     /// When the next poll of an asynchronous operation is due.
     pub next_poll: ByUid<Time>,
     /// Wakes those that wait for the cache to show a class or a plan.
@@ -121,6 +123,7 @@ impl Context {
             referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone(), settings.reach.parts())),
             collisions: Arc::new(Collisions::new(settings.reach.parts())),
             bindings: BindingIndex::new(caches.bindings.clone()),
+            failures: ByUid::default(),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
             brokers_in_use: ByUid::default(),
@@ -155,6 +158,8 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.api.forget(uid);
         self.referenced_secrets.forget(uid);
+        self.brokers.forget_waiting(uid);
+        self.failures.set(uid, None);
         self.next_poll.set(uid, None);
         self.brokers_in_use.set(uid, None);
         self.waiting_for_catalog.stop(uid);

@@ -12,7 +12,7 @@
 //! A call that waits for its permit for a minute is given up, but its reconcile does not fail: the object is
 //! requeued.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,19 +62,42 @@ pub struct CallGate {
     outdated: AtomicBool,
 }
 
-/// The objects that wait for the circuit to close, by UID, in the order of arrival.
+/// The objects that wait for the circuit to close.
 #[derive(Default)]
 struct Waiting {
-    order: VecDeque<String>,
-    objects: HashMap<String, Requeue>,
+    /// In the order of arrival.
+    objects: BTreeMap<u64, Requeue>,
+    /// The place of each object, by UID.
+    places: BTreeMap<String, u64>,
+    /// How many objects have waited so far.
+    arrivals: u64,
     /// Whether a task runs that requeues them.
     is_attended: bool,
 }
 
 impl Waiting {
-    fn next(&mut self) -> Option<Requeue> {
-        let uid = self.order.pop_front()?;
-        self.objects.remove(&uid)
+    /// An object that waits already keeps its place.
+    fn add(&mut self, uid: &str, requeue: Requeue) {
+        let place = *self.places.entry(uid.to_owned()).or_insert_with(|| {
+            self.arrivals += 1;
+            self.arrivals
+        });
+        self.objects.insert(place, requeue);
+    }
+
+    fn remove(&mut self, uid: &str) {
+        if let Some(place) = self.places.remove(uid) {
+            self.objects.remove(&place);
+        }
+    }
+
+    /// Takes the objects that have waited longest.
+    fn take(&mut self, count: usize) -> Vec<Requeue> {
+        let taken: Vec<_> = (0..count).map_while(|_| self.objects.pop_first()).collect();
+        if let Some((last, _)) = taken.last() {
+            self.places.retain(|_, place| *place > *last);
+        }
+        taken.into_iter().map(|(_, requeue)| requeue).collect()
     }
 }
 
@@ -144,13 +167,16 @@ impl CallGate {
     /// Lets the object with this UID wait until the gate requeues it.
     pub fn wait(self: &Arc<Self>, uid: &str, requeue: impl Fn() + Send + Sync + 'static) {
         let mut waiting = self.waiting();
-        if waiting.objects.insert(uid.to_owned(), Box::new(requeue)).is_none() {
-            waiting.order.push_back(uid.to_owned());
-        }
+        waiting.add(uid, Box::new(requeue));
         if !waiting.is_attended {
             waiting.is_attended = true;
             tokio::spawn(Arc::clone(self).requeue_waiting());
         }
+    }
+
+    /// Lets the object with this UID wait no longer, because it is gone.
+    pub fn forget(&self, uid: &str) {
+        self.waiting().remove(uid);
     }
 
     /// Closes the circuit, because the broker is replaced or gone. Waiting objects are requeued.
@@ -190,8 +216,8 @@ impl CallGate {
         };
         *batch = next;
         let mut waiting = self.waiting();
-        (0..count).map_while(|_| waiting.next()).for_each(|requeue| requeue());
-        waiting.is_attended = !waiting.order.is_empty();
+        waiting.take(count).iter().for_each(|requeue| requeue());
+        waiting.is_attended = !waiting.objects.is_empty();
         waiting.is_attended.then_some(delay)
     }
 

@@ -239,9 +239,15 @@ impl Connections {
                 .clone()
                 .map(|owner| (Arc::clone(&self.calls_in_namespace), owner)),
         });
+        self.metrics.add_broker(&name.name, name.namespace.as_deref());
         // The change may have fixed the broker, so the new connection starts with a closed circuit.
-        if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {
+        if let Some(former) = self.lock().insert(name.clone(), Arc::clone(&connection)) {
             former.gate.reset();
+        }
+        // The watch may have delivered the deletion of the broker meanwhile.
+        let cached = S::Broker::cache(&self.caches).get(&ObjectRef::from_obj(broker));
+        if cached.is_none_or(|cached| uid(cached.as_ref()) != uid(broker)) {
+            self.forget_gone(&name);
         }
         Ok(connection)
     }
@@ -251,6 +257,17 @@ impl Connections {
         if let Some(former) = self.lock().remove(broker) {
             former.gate.reset();
         }
+    }
+
+    /// Drops the connection and the metrics of a broker whose object is gone.
+    pub fn forget_gone(&self, broker: &BrokerName) {
+        self.forget(broker);
+        self.metrics.forget_broker(&broker.name, broker.namespace.as_deref());
+    }
+
+    /// Forgets the instance or binding with this UID, because it is gone: it waits for no broker any more.
+    pub fn forget_waiting(&self, uid: &str) {
+        self.lock().values().for_each(|connection| connection.gate.forget(uid));
     }
 
     /// The call gate of a broker, if there is a connection.

@@ -1,9 +1,8 @@
 //! What every reconciler needs, whatever its kind: a check for a stale cache, a timeout, contained panics, back-off,
 //! metrics and logs. The entry point is [`run`].
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, StreamExt as _};
@@ -36,13 +35,11 @@ where
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
     let requests = queue::requests(queue, store.clone(), context.fence.clone());
-    let failures = Failures::default();
-    let counted = failures.clone();
     let reconciles = applier(
         move |object: Arc<K>, context: Arc<Context>| {
-            reconcile_once(object, context, reconcile.clone(), failures.clone()).boxed()
+            reconcile_once(object, context, reconcile.clone()).boxed()
         },
-        move |object, error: &Error, _| Action::requeue(counted.back_off(uid(object.as_ref()), error)),
+        |object, error: &Error, context| Action::requeue(back_off(&context, uid(object.as_ref()), error)),
         context,
         store,
         requests,
@@ -57,12 +54,7 @@ where
         .await;
 }
 
-async fn reconcile_once<K, F, P>(
-    object: Arc<K>,
-    context: Arc<Context>,
-    reconcile: F,
-    failures: Failures,
-) -> Result<Action, Error>
+async fn reconcile_once<K, F, P>(object: Arc<K>, context: Arc<Context>, reconcile: F) -> Result<Action, Error>
 where
     K: Kind,
     F: Fn(Arc<K>, Arc<Context>) -> P,
@@ -97,7 +89,7 @@ where
     });
     match result {
         Ok(action) => {
-            failures.forget(&uid);
+            context.failures.set(&uid, None);
             Ok(action)
         }
         Err(error) => {
@@ -107,7 +99,8 @@ where
                 Error::Panic(_) => error!(%error, "reconcile panicked; retrying with back-off"),
                 _ => warn!(%error, "reconcile failed; retrying with back-off"),
             });
-            Err(error)
+            // Nothing retries for an object that is gone, so nothing must remember its failures.
+            if is_gone { Ok(Action::await_change()) } else { Err(error) }
         }
     }
 }
@@ -125,26 +118,15 @@ fn describe(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// How many reconciles of each object have failed in a row.
-#[derive(Clone, Default)]
-struct Failures(Arc<Mutex<HashMap<String, u32>>>);
-
-impl Failures {
-    fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+/// Counts a failure; returns the delay until the retry. A conflict or a 404 is not a failure.
+fn back_off(context: &Context, uid: &str, error: &Error) -> Duration {
+    if error.is_conflict() {
+        return MIN_BACK_OFF;
     }
-
-    /// Counts a failure; returns the delay until the retry. A conflict or a 404 is not a failure.
-    fn back_off(&self, uid: &str, error: &Error) -> Duration {
-        if error.is_conflict() {
-            return MIN_BACK_OFF;
-        }
-        if error.is_not_found() {
-            return RETRY_NOT_FOUND_AFTER;
-        }
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        MIN_BACK_OFF.saturating_mul(1 << (*count - 1).min(16)).min(MAX_BACK_OFF)
+    if error.is_not_found() {
+        return RETRY_NOT_FOUND_AFTER;
     }
+    let before = context.failures.get(uid).unwrap_or_default();
+    context.failures.set(uid, Some(before.saturating_add(1)));
+    MIN_BACK_OFF.saturating_mul(1 << before.min(16)).min(MAX_BACK_OFF)
 }

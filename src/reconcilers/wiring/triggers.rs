@@ -63,9 +63,7 @@ fn forget_broker<K: Kind>(context: &Arc<Context>) -> Listener<K> {
     let context = Arc::clone(context);
     Box::new(move |change| {
         if change.is_gone {
-            let name = BrokerName::of(change.object);
-            context.brokers.forget(&name);
-            context.metrics.forget_broker(&name.name, name.namespace.as_deref());
+            context.brokers.forget_gone(&BrokerName::of(change.object));
         }
     })
 }
