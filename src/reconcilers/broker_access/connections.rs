@@ -35,7 +35,7 @@ const MAX_CALLS_IN_NAMESPACE: usize = 128;
 /// A connection to a broker: an HTTP client with its credentials, behind a call gate.
 pub struct Connection {
     client: Client,
-    /// The gate through which all calls go.
+    /// The gate of the broker.
     pub gate: Arc<CallGate>,
     fence: Fence,
     /// The versions of broker and Secret that it was made from. When either changes, it is replaced.
@@ -94,7 +94,7 @@ impl Connection {
             self.fence.wait_open().await;
             call(&self.client).await
         };
-        self.gate.call(namespace, call).await
+        self.gate.of(namespace).call(namespace, call).await
     }
 }
 
@@ -224,7 +224,12 @@ impl Connections {
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
-        let gate = CallGate::new(&name.name, move || queue.requeue(object.clone()));
+        let requeue = move || queue.requeue(object.clone());
+        let gate = if S::NAMESPACED {
+            CallGate::new(&name.name, requeue)
+        } else {
+            CallGate::shared(&name.name, requeue)
+        };
         let fence = self.fence.clone();
         let connection = Arc::new(Connection {
             client,
@@ -270,9 +275,14 @@ impl Connections {
         self.lock().values().for_each(|connection| connection.gate.forget(uid));
     }
 
-    /// The call gate of a broker, if there is a connection.
-    pub fn gate(&self, broker: &BrokerName) -> Option<Arc<CallGate>> {
-        self.get(broker).map(|connection| Arc::clone(&connection.gate))
+    /// Forgets a namespace that is gone.
+    pub fn forget_namespace(&self, namespace: &str) {
+        self.lock().values().for_each(|connection| connection.gate.forget_namespace(namespace));
+    }
+
+    /// The call gate of a broker for the calls of a namespace, if there is a connection.
+    pub fn gate(&self, broker: &BrokerName, namespace: &str) -> Option<Arc<CallGate>> {
+        self.get(broker).map(|connection| connection.gate.of(namespace))
     }
 
     /// All connections.

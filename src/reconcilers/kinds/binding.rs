@@ -173,7 +173,7 @@ impl Snapshot {
             secret = Some(String::new());
         }
         let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
-            context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))
+            context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name), namespace)
         });
         context.rejected_by_schema.stop(&identity.uid);
         let identity = identity.clone();

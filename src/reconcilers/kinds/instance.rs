@@ -242,7 +242,8 @@ fn gate(
 ) -> Option<Arc<CallGate>> {
     let namespaced = PlanReference::of(&instance.spec).namespaced;
     let name = broker(instance, target.as_ref().ok())?;
-    context.brokers.gate(&BrokerName::seen_from(&identity.namespace, namespaced, &name))
+    let broker = BrokerName::seen_from(&identity.namespace, namespaced, &name);
+    context.brokers.gate(&broker, &identity.namespace)
 }
 
 fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {

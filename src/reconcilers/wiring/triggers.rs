@@ -55,7 +55,7 @@ pub fn connect(
         rollouts_of_binding(rollouts),
         bindings_beyond_limit(context),
     ]);
-    namespaces.add_listeners([bindings_of_terminating_namespace(context)]);
+    namespaces.add_listeners([bindings_of_terminating_namespace(context), forget_namespace(context)]);
 }
 
 /// Ends the connection and the metrics of a broker that is gone, also if a user has removed its finalizer.
@@ -64,6 +64,16 @@ fn forget_broker<K: Kind>(context: &Arc<Context>) -> Listener<K> {
     Box::new(move |change| {
         if change.is_gone {
             context.brokers.forget_gone(&BrokerName::of(change.object));
+        }
+    })
+}
+
+/// Ends what brokers know of a namespace that is gone.
+fn forget_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        if change.is_gone {
+            context.brokers.forget_namespace(&change.object.name_any());
         }
     })
 }
