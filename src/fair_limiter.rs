@@ -57,6 +57,19 @@ impl FairLimiter {
         permit.await.unwrap_or(Permit(None))
     }
 
+    /// Takes a permit for this namespace, if there is one.
+    pub fn try_acquire(self: &Arc<Self>, namespace: &str) -> Option<Permit> {
+        let is_taken = self.lock().take(namespace);
+        is_taken.then(|| self.permit(namespace.to_owned()))
+    }
+
+    /// How many permits this namespace could take now.
+    pub fn available(&self, namespace: &str) -> usize {
+        let state = self.lock();
+        let held = state.held.get(namespace).copied().unwrap_or_default();
+        state.free.min(state.share.saturating_sub(held))
+    }
+
     /// How many requests wait for a permit.
     pub fn waiting(&self) -> usize {
         self.lock()
@@ -117,7 +130,13 @@ impl State {
     fn enqueue(&mut self, namespace: &str) -> oneshot::Receiver<Permit> {
         let (sender, permit) = oneshot::channel();
         match self.queues.iter_mut().find(|(owner, _)| owner == namespace) {
-            Some((_, queue)) => queue.push_back(sender),
+            Some((_, queue)) => {
+                // A request that gives up and tries again leaves nothing behind, and its namespace keeps its turn.
+                while queue.back().is_some_and(oneshot::Sender::is_closed) {
+                    queue.pop_back();
+                }
+                queue.push_back(sender);
+            }
             None => self.queues.push_back((namespace.to_owned(), VecDeque::from([sender]))),
         }
         permit
@@ -227,6 +246,30 @@ mod tests {
         drop(third);
         assert_eq!(limiter.lock().free, 3);
         assert!(limiter.lock().held.is_empty());
+    }
+
+    /// Seen to fail when a request that gives up stays in the queue.
+    #[tokio::test]
+    async fn a_request_that_tries_again_keeps_its_turn_and_leaves_nothing_behind() {
+        let limiter = FairLimiter::with_share(2, 1);
+        assert_eq!((limiter.available("a"), limiter.available("b")), (1, 1));
+        let first = limiter.try_acquire("a").unwrap();
+        assert!(limiter.try_acquire("a").is_none(), "it has its share");
+        assert_eq!((limiter.available("a"), limiter.available("b")), (0, 1));
+        let _second = limiter.try_acquire("b").unwrap();
+        assert_eq!(limiter.available("c"), 0);
+        assert!(limiter.acquire("c").now_or_never().is_none());
+        let mut last = Box::pin(limiter.acquire("d"));
+        assert!((&mut last).now_or_never().is_none());
+        for _ in 0..100 {
+            assert!(limiter.acquire("c").now_or_never().is_none());
+        }
+        let mut again = Box::pin(limiter.acquire("c"));
+        assert!((&mut again).now_or_never().is_none());
+        assert_eq!(limiter.lock().queues.iter().map(|(_, queue)| queue.len()).sum::<usize>(), 2);
+        drop(first);
+        assert!(last.now_or_never().is_none());
+        assert!(again.now_or_never().is_some());
     }
 
     #[tokio::test]

@@ -63,7 +63,7 @@ pub struct Metrics {
     plans: Family<BrokerLabels, Gauge>,
     requests: Family<RequestLabels, PlainCounter>,
     request_seconds: Family<RequestLabels, Histogram>,
-    /// The labels of the requests to each broker, to remove them with it.
+    /// The known brokers, and the labels of the requests to each, to remove them with it.
     requested: Mutex<HashMap<BrokerLabels, HashSet<RequestLabels>>>,
     reconciles: Family<ReconcileLabels, Counter>,
     reconcile_seconds: Family<ControllerLabels, Histogram>,
@@ -177,19 +177,29 @@ impl Metrics {
         text
     }
 
-    /// Sets the size of a broker's published catalog.
+    /// Counts what concerns this broker, from now until it is forgotten.
+    pub fn add_broker(&self, broker: &str, namespace: Option<&str>) {
+        self.requested().entry(Self::broker(broker, namespace)).or_default();
+    }
+
+    /// Sets the size of a known broker's published catalog.
     pub fn catalog(&self, broker: &str, namespace: Option<&str>, classes: usize, plans: usize) {
         let labels = Self::broker(broker, namespace);
+        let requested = self.requested();
+        if !requested.contains_key(&labels) {
+            return;
+        }
         self.classes.get_or_create(&labels).set(i64::try_from(classes).unwrap_or(i64::MAX));
         self.plans.get_or_create(&labels).set(i64::try_from(plans).unwrap_or(i64::MAX));
     }
 
-    /// Removes the metrics of a broker that is gone.
+    /// Removes the metrics of a broker that is gone. What a call in flight still reports is not counted.
     pub fn forget_broker(&self, broker: &str, namespace: Option<&str>) {
         let labels = Self::broker(broker, namespace);
+        let mut requested = self.requested();
         self.classes.remove(&labels);
         self.plans.remove(&labels);
-        for labels in self.requested().remove(&labels).into_iter().flatten() {
+        for labels in requested.remove(&labels).into_iter().flatten() {
             self.requests.remove(&labels);
             self.request_seconds.remove(&labels);
         }
@@ -203,13 +213,15 @@ impl Metrics {
         BrokerLabels { broker: broker.to_owned(), namespace: namespace.unwrap_or_default().to_owned() }
     }
 
-    /// Counts a request to a broker and its duration.
+    /// Counts a request to a known broker and its duration.
     pub fn request(&self, broker: &str, namespace: Option<&str>, observation: &Observation) {
         let Observation { method, status, duration } = *observation;
         let BrokerLabels { broker, namespace } = Self::broker(broker, namespace);
         let labels = RequestLabels { broker, namespace, method, status };
         let broker = BrokerLabels { broker: labels.broker.clone(), namespace: labels.namespace.clone() };
-        self.requested().entry(broker).or_default().insert(labels.clone());
+        let mut requested = self.requested();
+        let Some(known) = requested.get_mut(&broker) else { return };
+        known.insert(labels.clone());
         self.requests.get_or_create(&labels).0.inc();
         self.request_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
     }

@@ -16,11 +16,14 @@
 //! | `collisions` | which pods already define what a binding would inject? |
 //! | `schemas` | do parameters match the schema of their plan? |
 //! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
+//! | `request_limit` | how many requests to the Kubernetes API are in flight at once? |
 //! | `reach`, `permissions` | where does the operator work, and may it do so? |
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
 //! | `instance_locks` | which calls exclude each other? |
+//! | `waiting` | which objects wait for what to change? |
+//! | `binding_index` | which bindings are in a namespace, and which of an instance? |
 //! | `tenant_work` | where does the work run whose cost users and brokers determine? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
 //!
@@ -49,9 +52,10 @@
 //!   brokers of a namespace together have 128 requests in flight at most, and few large answers are in memory at once
 //!   ([`AnswerMemory`](crate::osb::AnswerMemory)).
 //! - **Fair limits.** Where a limit is reached (a broker's 32 requests, 32 requests at the Kubernetes API not
-//!   counting events, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
+//!   counting watches, two schemas or sets of templates on threads of their own), namespaces get permits in turn. What
 //!   such work may cost is bounded by `domain`.
 
+mod binding_index;
 mod broker_access;
 mod by_uid;
 mod caches;
@@ -69,13 +73,15 @@ pub(crate) mod kube_api;
 mod lifecycle;
 mod osb_ids;
 pub mod permissions;
-mod queue;
+pub(crate) mod queue;
 pub(crate) mod reach;
+pub(crate) mod request_limit;
 mod rollouts;
 mod schemas;
 pub(crate) mod scope;
 mod secrets;
 mod tenant_work;
+mod waiting;
 mod watch;
 pub(crate) mod wiring;
 
@@ -93,6 +99,7 @@ pub use crate::osb::AllowedAddresses;
 pub use broker_access::connections::CallLimits;
 pub use context::Settings;
 pub use reach::Reach;
+pub use request_limit::RequestLimit;
 
 /// The operator, with all its components.
 pub struct Operator(Wiring);

@@ -13,7 +13,8 @@
 //! - `ReadLive`: the catalog is due according to the cache; a live read confirms that
 //! - `Fetch`: fetch and publish the catalog, classes first; then write the status. After a failed fetch the last
 //!   catalog stays published, and the next fetch waits longer each time (`failures`)
-//! - `Probe`: the catalog is not due, but an outage may be over and no other object calls the broker
+//! - `Probe`: the catalog is not due, but an outage may be over and no other object may probe the broker, or calls of a
+//!   namespace have failed
 //! - `Finalize`: no instance uses the broker. Delete its plans and classes, except those that users created, then
 //!   remove the finalizer
 //!
@@ -91,6 +92,10 @@ pub struct Connection<'a> {
     pub is_outdated: bool,
     /// Why calls to the broker are suspended; `None` while its circuit is closed.
     pub outage: Option<Outage>,
+    /// Whether several namespaces use the broker. Then only a fetch of the catalog probes it.
+    pub is_shared: bool,
+    /// Whether calls of a namespace have failed, and a fetch of the catalog has to show whether the broker works.
+    pub is_suspected: bool,
     /// The fetches over this connection that failed in a row.
     pub failures: Option<Failures>,
 }
@@ -151,7 +156,7 @@ enum Phase {
     DueInCache,
     /// The catalog is due.
     Due,
-    /// An outage may be over, and no other object calls the broker.
+    /// An outage may be over, and no other object probes the broker; or the broker is suspected.
     ProbeDue,
     /// Nothing is due until this time, or until something changes.
     Settled(Option<Time>),
@@ -188,9 +193,11 @@ impl Phase {
             _ if blocking.is_empty() => Self::Deleted,
             // The operator deprovisions the instances with the broker's current address and credentials.
             None => Self::Disconnected,
-            Some(ref connection) => {
-                Self::of_outage(observed, connection).unwrap_or(Self::DeletionBlocked(blocking))
-            }
+            Some(ref connection) => match Self::of_outage(observed, connection) {
+                Some(changed) => changed,
+                None if relist::probe(observed, connection) == Some(Relist::Probe) => Self::ProbeDue,
+                None => Self::DeletionBlocked(blocking),
+            },
         }
     }
 

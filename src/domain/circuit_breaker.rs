@@ -1,5 +1,14 @@
-//! May the operator call a broker now? Each broker has one circuit breaker, shared by all objects that need the broker:
-//! [`CircuitBreaker::admit`] precedes a call, [`CircuitBreaker::record`] takes its result.
+//! May the operator call a broker now? A broker of one namespace has one circuit breaker, shared by all objects that need
+//! the broker: [`CircuitBreaker::admit`] precedes a call, [`CircuitBreaker::record`] takes its result.
+//!
+//! **A broker that several namespaces use has a breaker for each namespace, and one for the broker.** What a broker answers
+//! to one tenant may be about that tenant: a quota, a slow plan, an identity that it refuses. Therefore the calls of a
+//! namespace open only the circuit of that namespace. Only the operator's own fetches of the catalog, which no tenant can
+//! influence, open and close the circuit of the broker, which suspends the calls of all. When the circuit of a namespace
+//! opens because calls failed, the broker is suspected ([`CircuitBreaker::suspect`]): the operator fetches the catalog at
+//! once, and a single failure opens the circuit of the broker. An answer clears the suspicion for a minute, so that a tenant
+//! cannot make the operator fetch catalogs all the time. A pause that the broker asks a namespace for is about that
+//! namespace, and raises no suspicion.
 //!
 //! The breaker looks at what a reply says about the *broker*, not about the request:
 //!
@@ -53,6 +62,8 @@ const OPEN_MIN: Duration = Duration::from_secs(1);
 const OPEN_MAX: Duration = Duration::from_mins(5);
 /// An object that waits no longer than this waits silently: its status is not written.
 const SILENT_WAIT: Duration = Duration::from_secs(5);
+/// How long after an answer that cleared it the broker is not suspected again.
+const TRUSTED_FOR: Duration = Duration::from_mins(1);
 
 /// Why the circuit of a broker is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +123,8 @@ impl CallResult {
 pub struct Outage {
     /// The name of the broker.
     pub broker: String,
+    /// Whether only the calls of the object's namespace are suspended.
+    pub is_of_namespace: bool,
     /// The earliest time of the next call. The outage may be longer.
     pub until: Time,
     /// Why.
@@ -145,7 +158,13 @@ enum Circuit {
 #[derive(Debug)]
 pub struct CircuitBreaker {
     broker: String,
+    /// Whether it is for the calls of one of several namespaces.
+    is_of_namespace: bool,
     circuit: Circuit,
+    /// Whether the next failure opens the circuit.
+    is_suspected: bool,
+    /// Until when the broker is not suspected.
+    trusted_until: Option<Time>,
     /// Failures in a row.
     failures: u32,
     /// Answers in a row.
@@ -158,11 +177,19 @@ pub struct CircuitBreaker {
 }
 
 impl CircuitBreaker {
+    /// A closed circuit, for the calls of one of several namespaces to a broker.
+    pub fn of_namespace(broker: &str) -> Self {
+        Self { is_of_namespace: true, ..Self::new(broker) }
+    }
+
     /// A closed circuit.
     pub fn new(broker: &str) -> Self {
         Self {
             broker: broker.to_owned(),
+            is_of_namespace: false,
             circuit: Circuit::Closed,
+            is_suspected: false,
+            trusted_until: None,
             failures: 0,
             answers: 0,
             openings: 0,
@@ -180,16 +207,37 @@ impl CircuitBreaker {
     /// While a probe is in flight, the end of the outage is not known. At first it is expected soon, so that objects
     /// wait silently. If the probe takes longer (the broker hangs), the outage is taken for a long one.
     pub fn outage(&self, now: &Time) -> Option<Outage> {
+        match &self.circuit {
+            Circuit::Open { until, .. } if until.0 <= now.0 => None,
+            _ => self.outage_for_tenants(now),
+        }
+    }
+
+    /// As [`outage`](Self::outage), for calls that must not probe the broker: they wait until another call has.
+    pub fn outage_for_tenants(&self, now: &Time) -> Option<Outage> {
         let (cause, until) = match &self.circuit {
             Circuit::Closed => return None,
-            Circuit::Open { until, .. } if until.0 <= now.0 => return None,
-            Circuit::Open { cause, until } => (cause, until.clone()),
-            Circuit::HalfOpen { cause, since } => {
+            Circuit::Open { cause, until } if until.0 > now.0 => (cause, until.clone()),
+            Circuit::Open { cause, until: since } | Circuit::HalfOpen { cause, since } => {
                 let soon = schedule::after(since, SILENT_WAIT);
                 (cause, if soon.0 > now.0 { soon } else { schedule::after(now, OPEN_MAX) })
             }
         };
-        Some(Outage { broker: self.broker.clone(), until, cause: cause.clone() })
+        let is_of_namespace = self.is_of_namespace;
+        Some(Outage { broker: self.broker.clone(), is_of_namespace, until, cause: cause.clone() })
+    }
+
+    /// Suspects the broker, because calls of a namespace have failed. Returns whether it was not suspected before.
+    pub fn suspect(&mut self, now: &Time) -> bool {
+        let is_trusted = self.trusted_until.as_ref().is_some_and(|until| until.0 > now.0);
+        let is_new = matches!(self.circuit, Circuit::Closed) && !self.is_suspected && !is_trusted;
+        self.is_suspected |= is_new;
+        is_new
+    }
+
+    /// Whether the broker is suspected: a call has to show whether it works.
+    pub fn is_suspected(&self) -> bool {
+        self.is_suspected
     }
 
     /// Why the circuit is not closed, and when a call may probe the broker; no time while a probe is in flight.
@@ -231,6 +279,9 @@ impl CircuitBreaker {
         let is_probe = matches!(self.circuit, Circuit::HalfOpen { .. });
         match result {
             CallResult::Answered => {
+                if std::mem::take(&mut self.is_suspected) {
+                    self.trusted_until = Some(schedule::after(now, TRUSTED_FOR));
+                }
                 self.failures = 0;
                 self.answers = self.answers.saturating_add(1);
                 if self.answers >= RECOVERY_THRESHOLD {
@@ -244,7 +295,7 @@ impl CircuitBreaker {
             CallResult::Failed(cause) => {
                 self.answers = 0;
                 self.failures = self.failures.saturating_add(1);
-                let opens = is_probe || self.failures >= FAILURE_THRESHOLD;
+                let opens = is_probe || self.is_suspected || self.failures >= FAILURE_THRESHOLD;
                 if opens {
                     self.open(cause, None, now);
                 }
@@ -261,7 +312,8 @@ impl CircuitBreaker {
     /// Closes the circuit, because the broker's address or credentials have changed. Results of earlier calls are
     /// ignored.
     pub fn forget(&mut self) {
-        *self = Self { epoch: self.epoch + 1, ..Self::new(&self.broker) };
+        let is_of_namespace = self.is_of_namespace;
+        *self = Self { epoch: self.epoch + 1, is_of_namespace, ..Self::new(&self.broker) };
     }
 
     /// An admitted call ended without a result. If it was the probe, the next call is. Returns whether it was.
@@ -280,7 +332,7 @@ impl CircuitBreaker {
             self.openings = self.openings.saturating_add(1);
             schedule::back_off(self.openings, OPEN_MIN, OPEN_MAX)
         });
-        self.failures = 0;
+        (self.failures, self.is_suspected) = (0, false);
         self.transition(Circuit::Open { cause, until: schedule::after(now, pause) });
     }
 

@@ -41,5 +41,5 @@ pub(super) fn held(now: i64, seconds: i64) -> Outage {
         reason: reason::BROKER_UNREACHABLE,
         description: "it did not answer: it hangs".to_owned(),
     };
-    Outage { broker: "broker".to_owned(), until: at(now + seconds), cause }
+    Outage { broker: "broker".to_owned(), is_of_namespace: false, until: at(now + seconds), cause }
 }

@@ -39,6 +39,14 @@ pub(super) fn wait<S: HasProgress, C>(
 
 /// The message stays true for the whole outage, because it names no time; the broker's own condition does.
 fn message(outage: &Outage) -> String {
+    if outage.is_of_namespace {
+        return format!(
+            "Calls of this namespace to the broker {} are suspended: {}. The request is sent automatically once the \
+             broker answers to this namespace again; the pause between two attempts is 5 minutes at most, or as long \
+             as the broker asks for",
+            outage.broker, outage.cause.description
+        );
+    }
     format!(
         "Calls to the broker {} are suspended: {}. The request is sent automatically once the broker answers \
          again; the broker's condition Available says when it is tried next",

@@ -22,11 +22,34 @@ pub struct PlanReference<'a> {
     plan: Option<&'a str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum By {
     ExternalName,
     ExternalId,
     Name,
+}
+
+/// The class that a reference names, if it exists: the key by which a change of the class finds the instances that wait
+/// for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ClassKey {
+    /// `None` for a cluster-wide class.
+    namespace: Option<String>,
+    by: By,
+    written: String,
+}
+
+impl ClassKey {
+    /// The keys of a class: an instance may name it in any of these ways.
+    pub fn of<C: Class + Resource>(class: &C) -> [Self; 3] {
+        let (namespace, common) = (&class.meta().namespace, class.common());
+        let key = |by, written: &str| Self { namespace: namespace.clone(), by, written: written.to_owned() };
+        [
+            key(By::ExternalName, &common.external_name),
+            key(By::ExternalId, &common.external_id),
+            key(By::Name, class.meta().name.as_deref().unwrap_or_default()),
+        ]
+    }
 }
 
 impl<'a> PlanReference<'a> {
@@ -53,6 +76,12 @@ impl<'a> PlanReference<'a> {
         let [first, ..] = ways;
         let (namespaced, by, class, plan) = ways.into_iter().find(|way| !way.2.is_empty()).unwrap_or(first);
         Self { namespaced, by, class, plan: Some(plan.as_str()).filter(|plan| !plan.is_empty()) }
+    }
+
+    /// The key of the class that it names, seen from this namespace.
+    pub fn class_key(&self, namespace: &str) -> ClassKey {
+        let namespace = self.namespaced.then(|| namespace.to_owned());
+        ClassKey { namespace, by: self.by, written: self.class.to_owned() }
     }
 
     fn matches(&self, written: &str, name: &str, external_name: &str, external_id: &str) -> bool {

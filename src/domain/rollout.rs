@@ -24,7 +24,8 @@
 //! - **Level-triggered.** Only the permits and how long a restart has waited are remembered; an operator that has
 //!   just started comes to the same result.
 //! - **Ten at a time.** A restart holds one of ten permits of the cluster until its stale pods are gone, ten minutes
-//!   at most. A workload that is paused, has the strategy `OnDelete`, or that the API server refuses to change, takes
+//!   at most, and two minutes while none of them goes. A namespace has four permits at most, and waiting namespaces
+//!   get them in turn: so rollouts that never end do not keep others waiting. A workload that is paused, has the strategy `OnDelete`, or that the API server refuses to change, takes
 //!   no permit.
 
 mod demand;

@@ -8,7 +8,8 @@
 //! | `reply` | which outcome does its reply to any call mean? |
 //!
 //! One broker cannot hurt another: each has its own connection, its own limit of requests in flight, shared fairly
-//! among namespaces, and its own circuit breaker (`domain::circuit_breaker`). What objects do during an outage is
+//! among namespaces, and its own circuit breakers (`domain::circuit_breaker`): where several namespaces use it, one for
+//! each, so that what fails for one tenant suspends the calls of no other. What objects do during an outage is
 //! decided in `domain::outage`.
 
 pub mod call_gate;

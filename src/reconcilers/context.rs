@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
 
 use crate::crd::{ServiceBinding, ServiceInstance};
-use crate::domain::plan_reference::CLUSTER_KINDS_ARE_OFF;
+use crate::domain::plan_reference::{CLUSTER_KINDS_ARE_OFF, ClassKey};
 use crate::domain::rollout::Usage;
 use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use crate::reconcilers::binding_index::BindingIndex;
 use crate::reconcilers::broker_access::connections::{BrokerName, CallLimits, Connection, Connections};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
@@ -25,6 +25,10 @@ use crate::reconcilers::queue::Queues;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
 use crate::reconcilers::tenant_work::TenantWork;
+use crate::reconcilers::waiting::Waiting;
+
+/// The namespace of a plan, unless it is cluster-wide, and its OSB id.
+pub type PlanKey = (Option<String>, String);
 
 /// How many catalogs of a namespace are being fetched and published at once, at most. What others are about to publish is not
 /// in the cache yet, so the limit of the namespace may be exceeded by as many catalogs.
@@ -59,6 +63,8 @@ pub struct Context {
     pub api: Arc<KubeApi>,
     /// The caches of the watches.
     pub caches: Arc<Caches>,
+    /// The bindings in the cache, by namespace and instance.
+    pub bindings: BindingIndex,
     /// The queues, to requeue objects.
     pub queues: Arc<Queues>,
     /// Connections to brokers.
@@ -69,16 +75,18 @@ pub struct Context {
     pub referenced_secrets: Arc<ReferencedSecrets>,
     /// Which pods already define what a binding would inject.
     pub collisions: Arc<Collisions>,
+    /// How many reconciles of an object have failed in a row.
+    pub failures: ByUid<u32>,
     /// When the next poll of an asynchronous operation is due.
     pub next_poll: ByUid<Time>,
     /// Wakes those that wait for the cache to show a class or a plan.
     pub catalog_events: Notify,
     /// The broker of each instance that is being reconciled, until the cache shows whether the instance needs it.
     pub brokers_in_use: ByUid<BrokerName>,
-    /// Instances to requeue when any class or plan changes.
-    pub waiting_for_catalog: ByUid<ObjectRef<ServiceInstance>>,
-    /// Bindings to requeue when any plan changes, because their parameters do not fit its schema.
-    pub rejected_by_schema: ByUid<ObjectRef<ServiceBinding>>,
+    /// Instances to requeue when the class that they name, or a plan of it, changes.
+    pub waiting_for_catalog: Waiting<ClassKey, ServiceInstance>,
+    /// Bindings to requeue when a plan changes, because their parameters do not fit its schema.
+    pub rejected_by_schema: Waiting<PlanKey, ServiceBinding>,
     /// How far the credentials of a binding are rolled out to pods.
     pub usages: ByUid<Usage>,
     /// Which instance has which id at its broker.
@@ -121,11 +129,13 @@ impl Context {
             )),
             referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone(), settings.reach.parts())),
             collisions: Arc::new(Collisions::new(settings.reach.parts())),
+            bindings: BindingIndex::new(caches.bindings.clone()),
+            failures: ByUid::default(),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
             brokers_in_use: ByUid::default(),
-            waiting_for_catalog: ByUid::default(),
-            rejected_by_schema: ByUid::default(),
+            waiting_for_catalog: Waiting::default(),
+            rejected_by_schema: Waiting::default(),
             usages: ByUid::default(),
             instance_ids: OsbIds::new(queues.instances.clone()),
             binding_ids: OsbIds::new(queues.bindings.clone()),
@@ -156,10 +166,12 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.api.forget(uid);
         self.referenced_secrets.forget(uid);
+        self.brokers.forget_waiting(uid);
+        self.failures.set(uid, None);
         self.next_poll.set(uid, None);
         self.brokers_in_use.set(uid, None);
-        self.waiting_for_catalog.set(uid, None);
-        self.rejected_by_schema.set(uid, None);
+        self.waiting_for_catalog.stop(uid);
+        self.rejected_by_schema.stop(uid);
         self.usages.set(uid, None);
     }
 }

@@ -1,14 +1,11 @@
 //! How does the operator read and write objects of the Kubernetes API?
 //!
-//! - **Rate.** Each write and each read of an object waits for a permit of a fair limiter, which serves namespaces in
-//!   turn.
+//! - **Rate.** The client limits the requests in flight (`request_limit`).
 //! - **Optimistic concurrency.** Each status write, replace and patch carries the resourceVersion that was observed. It
 //!   fails with a conflict if another client, or another replica, has written since.
 //! - **Stale caches.** Each write remembers the resourceVersion that it made. A reconcile of a cached object with a
 //!   lower resourceVersion is skipped ([`KubeApi::take_stale`]): it would decide on a state from before the operator's
 //!   own write. The watch delivers the newer object and requeues it.
-
-use std::sync::Arc;
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -18,15 +15,11 @@ use tracing::{info, warn};
 
 use crate::crd::names::FINALIZER;
 use crate::domain::Note;
-use crate::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
 
-/// How many requests with a permit are in flight at once, at most. Watches, events, reads of Secrets and the leader
-/// election need no permit.
-const MAX_REQUESTS: usize = 32;
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
 const MAX_NOTE_BYTES: usize = 1000;
 /// A resourceVersion higher than that of any copy of an object: every cached copy is stale.
@@ -34,11 +27,10 @@ const GONE: u64 = u64::MAX;
 /// The reporting component of events.
 const REPORTER: &str = "service-catalog";
 
-/// The Kubernetes API, with the operator's limits and its memory of what it has written.
+/// The Kubernetes API, with the operator's memory of what it has written.
 pub struct KubeApi {
-    /// The client; its writes wait at the leadership fence.
+    /// The client. Its requests wait for their permits, and its writes at the leadership fence.
     pub client: Client,
-    limiter: Arc<FairLimiter>,
     recorder: Recorder,
     /// The last written resourceVersion of each object whose cached copy may be stale.
     last_written: ByUid<u64>,
@@ -49,12 +41,7 @@ impl KubeApi {
     pub fn new(client: Client) -> Self {
         let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
         let recorder = Recorder::new(client.clone(), reporter);
-        Self { client, limiter: FairLimiter::new(MAX_REQUESTS), recorder, last_written: ByUid::default() }
-    }
-
-    /// Waits for the permit to send a request for an object of this namespace.
-    pub async fn permit(&self, namespace: &str) -> Permit {
-        self.limiter.acquire(namespace).await
+        Self { client, recorder, last_written: ByUid::default() }
     }
 
     /// Whether this cached object is stale: the operator has written a newer version that the watch has not delivered
@@ -93,7 +80,6 @@ impl KubeApi {
 
     /// Replaces the status. Fails with a conflict if another client has written the object since it was read.
     pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
-        let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
         let written = api.replace_status(&object.name_any(), &PostParams::default(), object).await;
         self.remember_written(written, "writing the status")
@@ -107,7 +93,6 @@ impl KubeApi {
         doing: &'static str,
     ) -> Result<K, Error> {
         let patch = conditional(object, patch);
-        let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
         self.remember_written(
             api.patch_status(&object.name_any(), &PatchParams::default(), &patch).await,
@@ -117,21 +102,18 @@ impl KubeApi {
 
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
-        let _permit = self.permit(identity::namespace(object)).await;
         let created = object.api_of(&self.client).create(&PostParams::default(), object).await;
         self.remember_written(created, doing)
     }
 
     /// Replaces an object except its status. Fails with a conflict if another client has written it since it was read.
     pub async fn replace<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
-        let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
         self.remember_written(api.replace(&object.name_any(), &PostParams::default(), object).await, doing)
     }
 
     /// Patches an object. Fails with a conflict if another client has written it since it was read.
     pub async fn patch<K: Kind>(&self, object: &K, patch: Value, doing: &'static str) -> Result<K, Error> {
-        let _permit = self.permit(identity::namespace(object)).await;
         self.remember_written(self.send_patch(object, patch).await, doing)
     }
 
@@ -139,7 +121,6 @@ impl KubeApi {
     /// them. Fails with a conflict if another client has written the object since it was read.
     pub async fn change<K: Kind>(&self, object: &K, wanted: &K, doing: &'static str) -> Result<K, Error> {
         let patch = difference(object, wanted).map_err(kube::Error::SerdeError).during(doing)?;
-        let _permit = self.permit(identity::namespace(object)).await;
         let api = object.api_of(&self.client);
         let changed = api.patch(&object.name_any(), &PatchParams::default(), &patch).await;
         self.remember_written(changed, doing)
@@ -147,7 +128,6 @@ impl KubeApi {
 
     /// Deletes this version of the object. Succeeds if the object is already gone.
     pub async fn delete<K: Kind>(&self, object: &K) -> Result<(), Error> {
-        let _permit = self.permit(identity::namespace(object)).await;
         let deleted = object.api_of(&self.client).delete(&object.name_any(), &exactly(object)).await;
         match deleted.during("deleting the object") {
             Ok(answer) => {
@@ -177,7 +157,6 @@ impl KubeApi {
         let patch = json!({"metadata": {"finalizers": others}});
         let doing = "removing the finalizer";
         if others.is_empty() && object.meta().deletion_timestamp.is_some() {
-            let _permit = self.permit(identity::namespace(object)).await;
             let mut mark = MarkedAsGone::new(&self.last_written, identity::uid(object));
             self.send_patch(object, patch).await.during(doing)?;
             mark.is_confirmed = true;
@@ -188,7 +167,7 @@ impl KubeApi {
         Ok(())
     }
 
-    /// Sends a patch that is conditional on the resourceVersion. The caller holds the permit.
+    /// Sends a patch that is conditional on the resourceVersion.
     async fn send_patch<K: Kind>(&self, object: &K, patch: Value) -> kube::Result<K> {
         let api = object.api_of(&self.client);
         api.patch(&object.name_any(), &PatchParams::default(), &conditional(object, patch)).await
@@ -197,7 +176,6 @@ impl KubeApi {
     /// Reads the object live, bypassing the cache. [`Error::Replaced`] if another object has its name now: that one is
     /// reconciled once the cache has it.
     pub async fn read<K: Kind>(&self, object: &K) -> Result<K, Error> {
-        let _permit = self.permit(identity::namespace(object)).await;
         let found = object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")?;
         if found.uid() == object.uid() { Ok(found) } else { Err(Error::Replaced) }
     }

@@ -1,7 +1,11 @@
 //! Which objects are reconciled next? The requeue requests of each kind, and what a standby and a new leader make of
 //! them.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{FutureExt as _, Stream, StreamExt as _, stream};
@@ -10,27 +14,44 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use crate::leader::Fence;
 use crate::reconcilers::kind_table::kind_table;
 
-/// Requeues objects of a kind.
+/// Requeues objects of a kind. An object is in the queue once, so the queue is no longer than there are objects, however
+/// many changes requeue them.
 #[derive(Debug)]
-pub struct Queue<K: kube::Resource<DynamicType = ()> + 'static>(UnboundedSender<ObjectRef<K>>);
+pub struct Queue<K: kube::Resource<DynamicType = ()> + 'static> {
+    sender: UnboundedSender<ObjectRef<K>>,
+    queued: Queued<K>,
+}
+
+/// The requeued objects, for the reconciler.
+#[derive(Debug)]
+pub struct Requests<K: kube::Resource<DynamicType = ()> + 'static> {
+    receiver: UnboundedReceiver<ObjectRef<K>>,
+    queued: Queued<K>,
+}
+
+/// The objects in the queue.
+type Queued<K> = Arc<Mutex<HashSet<ObjectRef<K>>>>;
 
 impl<K: kube::Resource<DynamicType = ()> + 'static> Clone for Queue<K> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { sender: self.sender.clone(), queued: Arc::clone(&self.queued) }
     }
 }
 
 impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
     /// A queue, and the receiver from which the reconciler reads.
-    pub fn new() -> (Self, UnboundedReceiver<ObjectRef<K>>) {
-        let (sender, receiver) = unbounded();
-        (Self(sender), receiver)
+    pub fn new() -> (Self, Requests<K>) {
+        let ((sender, receiver), queued) = (unbounded(), Queued::default());
+        (Self { sender, queued: Arc::clone(&queued) }, Requests { receiver, queued })
     }
 
     /// Requeues the object of this name. It is reconciled once, however often it is requeued meanwhile.
     pub fn requeue(&self, object: ObjectRef<K>) {
-        // The receiver is dropped when the operator stops, and if the kind is out of its reach.
-        let _ = self.0.unbounded_send(object);
+        let mut queued = queued(&self.queued);
+        if queued.insert(object.clone()) && self.sender.unbounded_send(object).is_err() {
+            // The receiver is dropped when the operator stops, and if the kind is out of its reach.
+            queued.clear();
+        }
     }
 
     /// Requeues this object.
@@ -46,6 +67,23 @@ impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
             None => object,
         });
     }
+}
+
+impl<K: kube::Resource<DynamicType = ()> + 'static> Stream for Requests<K> {
+    type Item = ObjectRef<K>;
+
+    /// From now on the object can be requeued again: its reconcile may already have begun when it changes.
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<ObjectRef<K>>> {
+        let next = ready!(self.receiver.poll_next_unpin(context));
+        if let Some(object) = &next {
+            queued(&self.queued).remove(object);
+        }
+        Poll::Ready(next)
+    }
+}
+
+fn queued<K: kube::Resource<DynamicType = ()>>(queued: &Queued<K>) -> MutexGuard<'_, HashSet<ObjectRef<K>>> {
+    queued.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 macro_rules! define {
@@ -65,7 +103,7 @@ kind_table!(define);
 /// The stream that kube's scheduler reads. On a standby it yields nothing. When this replica becomes the leader, it
 /// yields every object of the cache once, then each object that is requeued.
 pub fn requests<K>(
-    mut requeued: UnboundedReceiver<ObjectRef<K>>,
+    mut requeued: Requests<K>,
     store: Store<K>,
     fence: Fence,
 ) -> impl Stream<Item = Result<ObjectRef<K>, Infallible>>
@@ -102,6 +140,23 @@ mod tests {
         namespace
     }
 
+    /// Seen to fail without `queued`: a burst of changes queues each object once for each change.
+    #[test]
+    fn an_object_is_in_the_queue_once_until_it_is_taken() {
+        let (queue, mut requeued) = Queue::new();
+        for name in ["a", "b", "a", "b", "a"] {
+            queue.requeue_object(&namespace(name));
+        }
+        assert_eq!(queue.sender.len(), 2);
+        let mut next = || requeued.next().now_or_never().flatten().map(|object| object.name);
+        assert_eq!(next().as_deref(), Some("a"));
+        queue.clone().requeue_object(&namespace("a"));
+        assert_eq!([next(), next(), next()], [Some("b".to_owned()), Some("a".to_owned()), None]);
+        drop(requeued);
+        queue.requeue_object(&namespace("a"));
+        assert!(queue.queued.lock().unwrap().is_empty(), "nobody takes it");
+    }
+
     /// Seen to fail when `requests` does not drain `requeued`, and when it does not read the store.
     #[tokio::test]
     async fn a_standby_queues_nothing_and_a_new_leader_reconciles_every_object_once() {
@@ -114,7 +169,7 @@ mod tests {
         }
         writer.apply_watcher_event(&Event::Apply(namespace("here")));
         assert!(requests.next().now_or_never().is_none());
-        assert_eq!(queue.0.len(), 0, "a standby queues nothing");
+        assert_eq!(queue.sender.len(), 0, "a standby queues nothing");
 
         gatekeeper.open(Instant::now() + Duration::from_mins(1));
         queue.requeue_object(&namespace("new"));

@@ -26,22 +26,24 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, Stream, StreamExt as _, pin_mut};
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use crate::crd::ServiceBinding;
 use crate::domain::rollout::{self, Usage, is_open};
+use crate::fair_limiter::FairLimiter;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::{namespace, uid};
-use crate::reconcilers::queue;
+use crate::reconcilers::queue::{self, Requests};
 use namespace_watcher::NamespaceWatcher;
 
 /// How many workloads roll out at once, at most, in all namespaces.
 const MAX_ROLLOUTS: usize = 10;
+/// How many of them are in one namespace, at most.
+const MAX_ROLLOUTS_IN_NAMESPACE: usize = 4;
 
 /// The system namespaces. The policy `injection` excludes their pods, and those of the operator's namespace.
 const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
@@ -65,7 +67,7 @@ fn is_excluded(context: &Context, namespace: &str) -> bool {
 }
 
 /// Rolls out credentials, from the moment at which this replica becomes the leader.
-pub async fn run(requeued: UnboundedReceiver<ObjectRef<ServiceBinding>>, context: Arc<Context>) {
+pub async fn run(requeued: Requests<ServiceBinding>, context: Arc<Context>) {
     let requeued = queue::requests(requeued, context.caches.bindings.clone(), context.fence.clone());
     run_watchers(requeued, &context).await;
 }
@@ -75,7 +77,7 @@ async fn run_watchers(
     requeued: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infallible>>,
     context: &Context,
 ) {
-    let rollout_limit = Arc::new(Semaphore::new(MAX_ROLLOUTS));
+    let rollout_limit = FairLimiter::with_share(MAX_ROLLOUTS, MAX_ROLLOUTS_IN_NAMESPACE);
     let mut watchers: HashMap<String, Arc<Notify>> = HashMap::new();
     let mut tasks: FuturesUnordered<BoxFuture<'_, String>> = FuturesUnordered::new();
     pin_mut!(requeued);

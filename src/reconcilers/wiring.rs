@@ -17,11 +17,9 @@ pub(crate) mod watched_kinds;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use futures::channel::mpsc::UnboundedReceiver;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::core::PartialObjectMeta;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::crd::ServiceBinding;
 use crate::leader::Fence;
@@ -29,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::reconcilers::census::census;
 use crate::reconcilers::context::{Context, Settings};
 use crate::reconcilers::kube_api::KubeApi;
-use crate::reconcilers::queue::Queue;
+use crate::reconcilers::queue::{Queue, Requests};
 use crate::reconcilers::rollouts;
 use feed::Feed;
 use watched_kinds::{Tasks, WatchedKinds};
@@ -43,7 +41,7 @@ pub struct Wiring {
     /// The watch of namespaces.
     pub namespaces: Feed<PartialObjectMeta<Namespace>>,
     /// The requeued bindings, for the rollouts.
-    rollouts: UnboundedReceiver<ObjectRef<ServiceBinding>>,
+    rollouts: Requests<ServiceBinding>,
 }
 
 impl Wiring {

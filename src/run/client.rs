@@ -15,14 +15,15 @@ use tower::util::{BoxService, MapRequestLayer};
 use super::Error;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
+use crate::reconcilers::RequestLimit;
 
 /// Read timeout of a request. Watches are renewed more often.
 const READ_TIMEOUT: Duration = Duration::from_mins(5);
 /// How many requests may queue for the client.
 const QUEUE_LENGTH: usize = 1024;
 
-/// The client of the reconcilers. It counts writes, and each write waits until this replica leads. A retry waits at the
-/// fence again, because leadership may have been lost since the first attempt.
+/// The client of the reconcilers. It counts writes. Each request waits for a permit, and then each write waits until this
+/// replica leads. A retry waits again, because leadership may have been lost since the first attempt.
 pub fn fenced(mut config: Config, fence: Fence, metrics: Arc<Metrics>) -> Result<Client, Error> {
     config.read_timeout = Some(READ_TIMEOUT);
     let fence = AsyncFilterLayer::new(move |request: http::Request<Body>| fence.clone().admit(request));
@@ -34,7 +35,9 @@ pub fn fenced(mut config: Config, fence: Fence, metrics: Arc<Metrics>) -> Result
     });
     let retry = RetryLayer::new(RetryPolicy::server_retry());
     let buffer = BufferLayer::new(QUEUE_LENGTH);
-    Ok(builder(config)?.with_layer(&buffer).with_layer(&fence).with_layer(&retry).with_layer(&count).build())
+    let limit = RequestLimit::default();
+    let limited = builder(config)?.with_layer(&buffer).with_layer(&fence).with_layer(&limit);
+    Ok(limited.with_layer(&retry).with_layer(&count).build())
 }
 
 /// The client of the leader election. It does not retry: the election decides when to try again.

@@ -16,7 +16,7 @@
 //! A binding that had the label when it got its credentials keeps it, whatever the limit: pods run with them. So an
 //! upgrade takes nothing from bindings that exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -62,38 +62,93 @@ pub fn wants_to(binding: &ServiceBinding) -> bool {
     binding.metadata.deletion_timestamp.is_none() && selects(binding)
 }
 
-/// The obstacle that the other bindings of the namespace are to this one. Those that are settled come first, then the
-/// oldest.
-pub fn limit<'a>(
-    binding: &ServiceBinding,
-    namespace: impl Iterator<Item = &'a ServiceBinding>,
-) -> Option<Obstacle> {
-    let uid = &binding.metadata.uid;
-    let mut others: Vec<&ServiceBinding> =
-        namespace.filter(|other| wants_to(other) && other.metadata.uid != *uid).collect();
-    others.sort_by_cached_key(|other| rank(other));
-    let (mut bindings, mut room) = (0, MAX_VARIABLES);
-    for other in others {
-        let settled = is_settled(other);
-        if !settled && rank(other) > rank(binding) {
-            break;
+/// The order in which bindings get their share: those that are settled come first, then the oldest. The UID decides
+/// between those of one second.
+type Rank = (bool, Option<Timestamp>, Option<String>);
+
+fn rank(binding: &ServiceBinding) -> Rank {
+    let meta = &binding.metadata;
+    (!is_settled(binding), meta.creation_timestamp.as_ref().map(|created| created.0), meta.uid.clone())
+}
+
+/// The bindings of a namespace that want to inject, in the order in which they get their share. They are kept in order,
+/// because a namespace may have thousands, and each asks for its limit.
+#[derive(Debug, Default)]
+pub struct Contenders(BTreeMap<Rank, Contender>);
+
+#[derive(Debug)]
+struct Contender {
+    name: String,
+    variables: usize,
+}
+
+/// What is left of the limit.
+struct Room {
+    bindings: usize,
+    variables: usize,
+}
+
+impl Room {
+    /// Takes the share of a binding, or says why it gets none. A settled one keeps its share, whatever is left.
+    fn take(&mut self, variables: usize, is_settled: bool) -> Option<Obstacle> {
+        let obstacle = self.obstacle(variables);
+        if is_settled || obstacle.is_none() {
+            self.bindings = self.bindings.saturating_sub(1);
+            self.variables = self.variables.saturating_sub(variables);
         }
-        if settled || bindings < MAX_BINDINGS && variables(other) <= room {
-            bindings += 1;
-            room = room.saturating_sub(variables(other));
-        }
+        obstacle.filter(|_| !is_settled)
     }
-    match () {
-        () if bindings >= MAX_BINDINGS => Some(Obstacle::Bindings),
-        () if variables(binding) > room => Some(Obstacle::Variables),
-        () => None,
+
+    fn obstacle(&self, variables: usize) -> Option<Obstacle> {
+        match () {
+            () if self.bindings == 0 => Some(Obstacle::Bindings),
+            () if variables > self.variables => Some(Obstacle::Variables),
+            () => None,
+        }
     }
 }
 
-/// The order in which bindings get their share.
-fn rank(binding: &ServiceBinding) -> (bool, Option<Timestamp>, Option<String>) {
-    let meta = &binding.metadata;
-    (!is_settled(binding), meta.creation_timestamp.as_ref().map(|created| created.0), meta.uid.clone())
+impl Contenders {
+    const ROOM: Room = Room { bindings: MAX_BINDINGS, variables: MAX_VARIABLES };
+
+    /// Adds a binding, if it wants to inject.
+    pub fn insert(&mut self, binding: &ServiceBinding) {
+        if let Some(variables) = share(binding) {
+            let name = binding.metadata.name.clone().unwrap_or_default();
+            self.0.insert(rank(binding), Contender { name, variables });
+        }
+    }
+
+    /// Removes a binding that was inserted like this.
+    pub fn remove(&mut self, binding: &ServiceBinding) {
+        self.0.remove(&rank(binding));
+    }
+
+    /// Whether no binding wants to inject.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The obstacle that the other bindings are to this one.
+    pub fn limit(&self, binding: &ServiceBinding) -> Option<Obstacle> {
+        let (own, mut room) = (rank(binding), Self::ROOM);
+        let others = self.0.iter().filter(|(rank, _)| rank.2 != own.2);
+        for (rank, other) in others.take_while(|(rank, _)| !rank.0 || **rank < own) {
+            if room.bindings == 0 {
+                break;
+            }
+            room.take(other.variables, !rank.0);
+        }
+        room.obstacle(variables(binding))
+    }
+
+    /// The names of those to which the others are no obstacle.
+    pub fn admitted(&self) -> Vec<String> {
+        let mut room = Self::ROOM;
+        let may_inject =
+            |(rank, contender): &(&Rank, &Contender)| room.take(contender.variables, !rank.0).is_none();
+        self.0.iter().filter(may_inject).map(|(_, contender)| contender.name.clone()).collect()
+    }
 }
 
 /// What a binding takes of the limit: how many variables, if it wants to inject.

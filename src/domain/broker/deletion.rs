@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::ResourceExt as _;
 
+use super::relist::{self, Relist};
 use super::{Observed, Step, report};
 use crate::crd::ServiceInstance;
 use crate::crd::broker::BrokerStatus;
@@ -46,7 +47,11 @@ pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
 pub(super) fn report_blocked(observed: &Observed<'_>, instances: &[String]) -> Step {
     let status = blocked(observed, instances, None);
     if observed.status == Some(&status) {
-        return Step::Wait(None);
+        let probe = observed.connection.as_ref().and_then(|connection| relist::probe(observed, connection));
+        return Step::Wait(match probe {
+            Some(Relist::At(time)) => Some(time),
+            _ => None,
+        });
     }
     Step::Write { status: Box::new(status), note: None }
 }

@@ -10,8 +10,8 @@ use crate::crd::condition;
 use crate::domain::duration::go_duration;
 use crate::domain::schedule;
 
-/// When an outage may be over, pending requests of instances and bindings probe the broker first. If there are none, a
-/// fetch of the catalog probes it after this delay.
+/// When an outage may be over, pending requests of instances and bindings probe a broker of one namespace first. If
+/// there are none, a fetch of the catalog probes it after this delay.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 
 /// The shortest time between two fetches of a catalog that the broker calls outdated: every answer may say so.
@@ -42,10 +42,29 @@ pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Reli
     let due = due(observed, connection);
     match &connection.outage {
         None => match (&due, &connection.failures) {
+            (Relist::Now, None) => due,
+            _ if connection.is_suspected => Relist::Probe,
             (Relist::Now, Some(failures)) => at(failures.retry_at.clone(), &observed.now),
             _ => due,
         },
-        Some(outage) => during_outage(&due, outage.until.as_ref(), &observed.now),
+        Some(outage) => {
+            let delay = if connection.is_shared { Duration::ZERO } else { PROBE_DELAY };
+            during_outage(&due, outage.until.as_ref(), delay, &observed.now)
+        }
+    }
+}
+
+/// When a fetch of the catalog has to probe a shared broker whose catalog is not needed, because it is being deleted;
+/// `None` if it need not.
+pub(super) fn probe(observed: &Observed<'_>, connection: &Connection<'_>) -> Option<Relist> {
+    match &connection.outage {
+        None => connection.is_suspected.then_some(Relist::Probe),
+        Some(outage) if connection.is_shared => {
+            let probe =
+                during_outage(&Relist::OnRequest, outage.until.as_ref(), Duration::ZERO, &observed.now);
+            Some(probe)
+        }
+        Some(_) => None,
     }
 }
 
@@ -75,9 +94,9 @@ fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
 
 /// When a catalog is fetched that is `due` during an outage: after the end of the outage. While a probe is in flight,
 /// the end (`until`) is not known, and the result of the probe requeues the broker.
-fn during_outage(due: &Relist, until: Option<&Time>, now: &Time) -> Relist {
+fn during_outage(due: &Relist, until: Option<&Time>, delay: Duration, now: &Time) -> Relist {
     let Some(until) = until else { return Relist::OnRequest };
-    match (at(schedule::after(until, PROBE_DELAY), now), due) {
+    match (at(schedule::after(until, delay), now), due) {
         (Relist::Now, Relist::At(_) | Relist::OnRequest | Relist::Probe) => Relist::Probe,
         (probe, _) => probe,
     }

@@ -81,6 +81,8 @@ impl Given {
                 secret_version: self.secret_version,
                 is_outdated: self.is_outdated,
                 outage: self.outage.clone(),
+                is_shared: false,
+                is_suspected: false,
                 failures: self.failures.clone(),
             }),
         }

@@ -43,6 +43,46 @@ fn until(breaker: &CircuitBreaker, now: i64) -> Option<Time> {
     breaker.outage(&at(now)).map(|outage| outage.until)
 }
 
+/// Seen to fail without the suspicion: a broker that is down gets five fetches of its catalog, of a minute each, before
+/// the calls of all namespaces are suspended.
+#[test]
+fn one_failure_of_a_suspected_broker_opens_its_circuit() {
+    let mut breaker = CircuitBreaker::new("broker");
+    assert!(breaker.suspect(&at(0)) && breaker.is_suspected());
+    assert!(!breaker.suspect(&at(0)), "it is suspected already");
+    assert!(call(&mut breaker, silence(), 0));
+    assert!(!breaker.is_suspected());
+    assert!(!breaker.suspect(&at(0)), "its circuit is open");
+    assert_eq!(until(&breaker, 0), Some(at(1)));
+}
+
+/// Seen to fail without the time: a tenant whose calls fail makes the operator fetch the catalog all the time.
+#[test]
+fn an_answer_clears_a_suspicion_for_a_minute() {
+    let mut breaker = CircuitBreaker::new("broker");
+    assert!(breaker.suspect(&at(0)));
+    assert!(!call(&mut breaker, CallResult::Answered, 1));
+    assert!(!breaker.is_suspected());
+    assert!(!breaker.suspect(&at(60)));
+    assert!(!call(&mut breaker, silence(), 60), "one failure is none");
+    assert!(breaker.suspect(&at(61)));
+}
+
+/// Tenants must not probe a broker for others: their calls may fail for reasons of their own.
+#[test]
+fn calls_that_must_not_probe_wait_until_another_has() {
+    let mut breaker = opened();
+    for now in [0, 1, 100] {
+        assert!(
+            breaker.outage_for_tenants(&at(now)).is_some_and(|outage| outage.until.0 > at(now).0),
+            "{now}"
+        );
+    }
+    assert_eq!(breaker.outage(&at(1)), None);
+    assert!(call(&mut breaker, CallResult::Answered, 100));
+    assert_eq!(breaker.outage_for_tenants(&at(100)), None);
+}
+
 #[test]
 fn an_error_is_about_the_broker_or_only_about_the_request() {
     let status = |status, retry_after: Option<u64>| {

@@ -43,6 +43,8 @@ fn step(case: &Stored<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &B
             secret_version: &case.known.secret,
             is_outdated: false,
             outage: None,
+            is_shared: false,
+            is_suspected: false,
             failures: None,
         }),
     };

@@ -1,21 +1,26 @@
 //! The call gate of a broker, through which every call goes: a fair semaphore and a circuit breaker. The entry points
 //! are [`CallGate::call`] and, for an object that cannot be called for now, [`CallGate::wait`].
 //!
+//! A broker that several namespaces use has a gate for each ([`CallGate::of`]), with a circuit breaker of its own, and one
+//! for the broker, which only fetches of the catalog go through (`domain::circuit_breaker`). While the circuit of the
+//! broker is open, the gates of the namespaces are closed, too. All have one semaphore.
+//!
 //! While the circuit is open, objects wait here without being reconciled. When it becomes half-open, the gate requeues
 //! one of them, whose call is the probe. When it closes, the gate requeues all of them, in growing batches.
 //!
 //! The probe comes from the object that has waited longest; if that makes no call within a second, from the next. The
 //! longest wait comes first so that an instance at which the broker always hangs is not the probe each time. After the
-//! circuit has closed, 1, 2, 4 … 64 objects are requeued every 100 ms. If no object waits, the reconciler of the broker
-//! probes by fetching the catalog; else `Available` would stay `False` for want of a caller.
+//! circuit has closed, 1, 2, 4 … 64 objects are requeued every 100 ms. If no object waits, or several namespaces use the
+//! broker, the reconciler of the broker probes by fetching the catalog; else `Available` would stay `False` for want of a
+//! caller.
 //!
 //! A call that waits for its permit for a minute is given up, but its reconcile does not fail: the object is
 //! requeued.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -40,6 +45,8 @@ const PROBE_DELAY: Duration = Duration::from_secs(1);
 /// After the circuit has closed, the interval between two batches of requeued objects. Each batch is twice as large as
 /// the one before, starting with one object.
 const BATCH_INTERVAL: Duration = Duration::from_millis(100);
+/// How long waiting objects are left alone, at most, without a change of the circuit.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
 /// The largest such batch.
 const MAX_BATCH: usize = 64;
 
@@ -56,25 +63,58 @@ pub struct CallGate {
     waiting: Mutex<Waiting>,
     /// Notified when the circuit has changed its state.
     circuit_changed: Notify,
-    /// Requeues the broker's own object, to update its status and its catalog.
-    requeue_broker: Requeue,
+    /// What this gate is for.
+    scope: GateScope,
     /// Whether the broker has said that its catalog is newer than the published one.
     outdated: AtomicBool,
 }
 
-/// The objects that wait for the circuit to close, by UID, in the order of arrival.
+/// For which calls a gate is.
+enum GateScope {
+    /// For all calls to a broker of one namespace.
+    Broker(Requeue),
+    /// For the fetches of the catalog of a broker that several namespaces use, with the gates of these.
+    Shared(Requeue, Mutex<HashMap<String, Arc<CallGate>>>),
+    /// For the calls of one of several namespaces, with the gate of the broker.
+    Namespace(Weak<CallGate>),
+}
+
+/// The objects that wait for the circuit to close.
 #[derive(Default)]
 struct Waiting {
-    order: VecDeque<String>,
-    objects: HashMap<String, Requeue>,
+    /// In the order of arrival.
+    objects: BTreeMap<u64, Requeue>,
+    /// The place of each object, by UID.
+    places: BTreeMap<String, u64>,
+    /// How many objects have waited so far.
+    arrivals: u64,
     /// Whether a task runs that requeues them.
     is_attended: bool,
 }
 
 impl Waiting {
-    fn next(&mut self) -> Option<Requeue> {
-        let uid = self.order.pop_front()?;
-        self.objects.remove(&uid)
+    /// An object that waits already keeps its place.
+    fn add(&mut self, uid: &str, requeue: Requeue) {
+        let place = *self.places.entry(uid.to_owned()).or_insert_with(|| {
+            self.arrivals += 1;
+            self.arrivals
+        });
+        self.objects.insert(place, requeue);
+    }
+
+    fn remove(&mut self, uid: &str) {
+        if let Some(place) = self.places.remove(uid) {
+            self.objects.remove(&place);
+        }
+    }
+
+    /// Takes the objects that have waited longest.
+    fn take(&mut self, count: usize) -> Vec<Requeue> {
+        let taken: Vec<_> = (0..count).map_while(|_| self.objects.pop_first()).collect();
+        if let Some((last, _)) = taken.last() {
+            self.places.retain(|_, place| *place > *last);
+        }
+        taken.into_iter().map(|(_, requeue)| requeue).collect()
     }
 }
 
@@ -85,17 +125,92 @@ impl fmt::Debug for CallGate {
 }
 
 impl CallGate {
-    /// The gate of the broker of this name. `requeue_broker` is called whenever the circuit opens or closes, and when
-    /// the broker says that its catalog has changed.
+    /// The gate of the broker of this name, which one namespace uses. `requeue_broker` is called whenever the circuit
+    /// opens or closes, and when the broker says that its catalog has changed.
     pub fn new(broker: &str, requeue_broker: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let scope = GateScope::Broker(Box::new(requeue_broker));
+        Self::with(CircuitBreaker::new(broker), FairLimiter::new(MAX_CALLS), scope)
+    }
+
+    /// As [`Self::new`], for a broker that several namespaces use. `requeue_broker` is also called when calls of a namespace
+    /// fail, so that a fetch of the catalog shows whether the broker works.
+    pub fn shared(broker: &str, requeue_broker: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let scope = GateScope::Shared(Box::new(requeue_broker), Mutex::default());
+        Self::with(CircuitBreaker::new(broker), FairLimiter::new(MAX_CALLS), scope)
+    }
+
+    fn with(breaker: CircuitBreaker, limiter: Arc<FairLimiter>, scope: GateScope) -> Arc<Self> {
         Arc::new(Self {
-            breaker: Mutex::new(CircuitBreaker::new(broker)),
-            limiter: FairLimiter::new(MAX_CALLS),
+            breaker: Mutex::new(breaker),
+            limiter,
             waiting: Mutex::default(),
             circuit_changed: Notify::new(),
-            requeue_broker: Box::new(requeue_broker),
+            scope,
             outdated: AtomicBool::new(false),
         })
+    }
+
+    /// The gate for the calls of a namespace; of none, for those of the broker itself.
+    pub fn of(self: &Arc<Self>, namespace: &str) -> Arc<Self> {
+        let GateScope::Shared(_, gates) = &self.scope else { return Arc::clone(self) };
+        if namespace.is_empty() {
+            return Arc::clone(self);
+        }
+        let mut gates = lock(gates);
+        if let Some(known) = gates.get(namespace) {
+            return Arc::clone(known);
+        }
+        gates.retain(|_, gate| !gate.is_idle());
+        let breaker = CircuitBreaker::of_namespace(self.breaker().broker());
+        let scope = GateScope::Namespace(Arc::downgrade(self));
+        let gate = Self::with(breaker, Arc::clone(&self.limiter), scope);
+        gates.insert(namespace.to_owned(), Arc::clone(&gate));
+        gate
+    }
+
+    /// Forgets a namespace that is gone.
+    pub fn forget_namespace(&self, namespace: &str) {
+        if let GateScope::Shared(_, gates) = &self.scope {
+            lock(gates).remove(namespace);
+        }
+    }
+
+    /// Whether nothing need be remembered of it.
+    fn is_idle(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1 && self.breaker().open_cause().is_none() && self.objects_waiting() == 0
+    }
+
+    /// The gates of the namespaces, if this one is of a broker that several use.
+    fn gates(&self) -> Vec<Arc<Self>> {
+        match &self.scope {
+            GateScope::Shared(_, gates) => lock(gates).values().cloned().collect(),
+            GateScope::Broker(_) | GateScope::Namespace(_) => Vec::new(),
+        }
+    }
+
+    /// The gate of the broker, if this one is of a namespace. `None` also if the broker is gone.
+    fn broker_gate(&self) -> Option<Arc<Self>> {
+        match &self.scope {
+            GateScope::Namespace(broker) => broker.upgrade(),
+            GateScope::Broker(_) | GateScope::Shared(..) => None,
+        }
+    }
+
+    fn requeue_broker(&self) {
+        match &self.scope {
+            GateScope::Broker(requeue) | GateScope::Shared(requeue, _) => requeue(),
+            GateScope::Namespace(_) => {}
+        }
+    }
+
+    /// Whether several namespaces use the broker.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.scope, GateScope::Shared(..))
+    }
+
+    /// Whether calls of a namespace have failed, and a fetch of the catalog has to show whether the broker works.
+    pub fn is_suspected(&self) -> bool {
+        self.breaker().is_suspected()
     }
 
     /// Makes a call for an object of this namespace, once it has a permit. [`Error::NotNow`], without a call, if no
@@ -107,13 +222,18 @@ impl CallGate {
     ) -> Result<BrokerReply<T>, Error> {
         let permit = timeout(PERMIT_TIMEOUT, self.limiter.acquire(namespace)).await;
         let _permit = permit.map_err(|_| Error::NotNow)?;
+        let broker = self.broker_gate();
+        if broker.as_ref().is_some_and(|broker| broker.breaker().open_cause().is_some()) {
+            return Err(Error::NotNow);
+        }
         let admission = self.breaker().admit(&clock::now()).map_err(|_| Error::NotNow)?;
         let mut admitted = Admitted { gate: self, admission, result: None };
         let result = call.await;
         admitted.result = CallResult::of(&result);
         if result.as_ref().is_err_and(osb::Error::is_maintenance_info_conflict) {
-            self.set_outdated(true);
-            (self.requeue_broker)();
+            let broker = broker.as_ref().unwrap_or(self);
+            broker.set_outdated(true);
+            broker.requeue_broker();
         }
         Ok(result)
     }
@@ -132,7 +252,9 @@ impl CallGate {
 
     /// Why calls have to wait, and until when; `None` if they do not.
     pub fn outage(&self) -> Option<Outage> {
-        self.breaker().outage(&clock::now())
+        let now = clock::now();
+        let of_all = self.broker_gate().and_then(|broker| broker.breaker().outage_for_tenants(&now));
+        of_all.or_else(|| self.breaker().outage(&now))
     }
 
     /// Why the circuit is open, and until when; no time if it is half-open and a probe is in flight. `None` if it is
@@ -144,19 +266,24 @@ impl CallGate {
     /// Lets the object with this UID wait until the gate requeues it.
     pub fn wait(self: &Arc<Self>, uid: &str, requeue: impl Fn() + Send + Sync + 'static) {
         let mut waiting = self.waiting();
-        if waiting.objects.insert(uid.to_owned(), Box::new(requeue)).is_none() {
-            waiting.order.push_back(uid.to_owned());
-        }
+        waiting.add(uid, Box::new(requeue));
         if !waiting.is_attended {
             waiting.is_attended = true;
             tokio::spawn(Arc::clone(self).requeue_waiting());
         }
     }
 
+    /// Lets the object with this UID wait no longer, because it is gone.
+    pub fn forget(&self, uid: &str) {
+        self.waiting().remove(uid);
+        self.gates().iter().for_each(|gate| gate.forget(uid));
+    }
+
     /// Closes the circuit, because the broker is replaced or gone. Waiting objects are requeued.
     pub fn reset(&self) {
         self.breaker().forget();
         self.circuit_changed.notify_one();
+        self.gates().iter().for_each(|gate| gate.reset());
     }
 
     /// How many calls wait for a permit.
@@ -166,7 +293,8 @@ impl CallGate {
 
     /// How many objects wait for the circuit to close.
     pub fn objects_waiting(&self) -> usize {
-        self.waiting().objects.len()
+        let of_namespaces: usize = self.gates().iter().map(|gate| gate.objects_waiting()).sum();
+        self.waiting().objects.len() + of_namespaces
     }
 
     /// Requeues the waiting objects, batch after batch, until no object waits.
@@ -180,7 +308,10 @@ impl CallGate {
 
     /// Requeues as many objects as the circuit allows now; the delay until the next batch, if objects still wait.
     fn requeue_batch(&self, batch: &mut usize) -> Option<Duration> {
+        let of_all = self.broker_gate().and_then(|broker| broker.outage_cause());
         let (count, delay, next) = match self.outage_cause() {
+            // The gate of the broker tells when its circuit has closed.
+            _ if of_all.is_some() => (0, MAX_PAUSE, 1),
             None => (*batch, BATCH_INTERVAL, MAX_BATCH.min(*batch * 2)),
             Some((_, None)) => (0, PROBE_DELAY, 1),
             Some((_, Some(until))) => match clock::delay(&until) {
@@ -190,18 +321,22 @@ impl CallGate {
         };
         *batch = next;
         let mut waiting = self.waiting();
-        (0..count).map_while(|_| waiting.next()).for_each(|requeue| requeue());
-        waiting.is_attended = !waiting.order.is_empty();
+        waiting.take(count).iter().for_each(|requeue| requeue());
+        waiting.is_attended = !waiting.objects.is_empty();
         waiting.is_attended.then_some(delay)
     }
 
     fn breaker(&self) -> MutexGuard<'_, CircuitBreaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.breaker)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A call in flight. On drop its result is recorded in the circuit breaker; without a result, as when the call is
@@ -215,8 +350,10 @@ struct Admitted<'a> {
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
         let mut breaker = self.gate.breaker();
+        let now = clock::now();
+        let has_failed = matches!(self.result, Some(CallResult::Failed(_)));
         let changed = match self.result.take() {
-            Some(result) => breaker.record(&self.admission, result, &clock::now()),
+            Some(result) => breaker.record(&self.admission, result, &now),
             None => breaker.withdraw(&self.admission),
         };
         if !changed {
@@ -232,7 +369,13 @@ impl Drop for Admitted<'_> {
         }
         drop(breaker);
         self.gate.circuit_changed.notify_one();
-        (self.gate.requeue_broker)();
+        self.gate.gates().iter().for_each(|gate| gate.circuit_changed.notify_one());
+        self.gate.requeue_broker();
+        if let Some(broker) = self.gate.broker_gate().filter(|_| has_failed)
+            && broker.breaker().suspect(&now)
+        {
+            broker.requeue_broker();
+        }
     }
 }
 

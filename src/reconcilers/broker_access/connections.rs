@@ -42,7 +42,7 @@ const MAX_READS_OF_OWNER: usize = 1;
 /// A connection to a broker: an HTTP client with its credentials, behind a call gate.
 pub struct Connection {
     client: Client,
-    /// The gate through which all calls go.
+    /// The gate of the broker.
     pub gate: Arc<CallGate>,
     fence: Fence,
     /// The versions of broker and Secret that it was made from. When either changes, it is replaced.
@@ -101,7 +101,7 @@ impl Connection {
             self.fence.wait_open().await;
             call(&self.client).await
         };
-        self.gate.call(namespace, call).await
+        self.gate.of(namespace).call(namespace, call).await
     }
 }
 
@@ -239,7 +239,12 @@ impl Connections {
         };
         let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
-        let gate = CallGate::new(&name.name, move || queue.requeue(object.clone()));
+        let requeue = move || queue.requeue(object.clone());
+        let gate = if S::NAMESPACED {
+            CallGate::new(&name.name, requeue)
+        } else {
+            CallGate::shared(&name.name, requeue)
+        };
         let fence = self.fence.clone();
         let connection = Arc::new(Connection {
             client,
@@ -254,9 +259,15 @@ impl Connections {
                 .clone()
                 .map(|owner| (Arc::clone(&self.calls_in_namespace), owner)),
         });
+        self.metrics.add_broker(&name.name, name.namespace.as_deref());
         // The change may have fixed the broker, so the new connection starts with a closed circuit.
-        if let Some(former) = self.lock().insert(name, Arc::clone(&connection)) {
+        if let Some(former) = self.lock().insert(name.clone(), Arc::clone(&connection)) {
             former.gate.reset();
+        }
+        // The watch may have delivered the deletion of the broker meanwhile.
+        let cached = S::Broker::cache(&self.caches).get(&ObjectRef::from_obj(broker));
+        if cached.is_none_or(|cached| uid(cached.as_ref()) != uid(broker)) {
+            self.forget_gone(&name);
         }
         Ok(connection)
     }
@@ -268,9 +279,25 @@ impl Connections {
         }
     }
 
-    /// The call gate of a broker, if there is a connection.
-    pub fn gate(&self, broker: &BrokerName) -> Option<Arc<CallGate>> {
-        self.get(broker).map(|connection| Arc::clone(&connection.gate))
+    /// Drops the connection and the metrics of a broker whose object is gone.
+    pub fn forget_gone(&self, broker: &BrokerName) {
+        self.forget(broker);
+        self.metrics.forget_broker(&broker.name, broker.namespace.as_deref());
+    }
+
+    /// Forgets the instance or binding with this UID, because it is gone: it waits for no broker any more.
+    pub fn forget_waiting(&self, uid: &str) {
+        self.lock().values().for_each(|connection| connection.gate.forget(uid));
+    }
+
+    /// Forgets a namespace that is gone.
+    pub fn forget_namespace(&self, namespace: &str) {
+        self.lock().values().for_each(|connection| connection.gate.forget_namespace(namespace));
+    }
+
+    /// The call gate of a broker for the calls of a namespace, if there is a connection.
+    pub fn gate(&self, broker: &BrokerName, namespace: &str) -> Option<Arc<CallGate>> {
+        self.get(broker).map(|connection| connection.gate.of(namespace))
     }
 
     /// All connections.

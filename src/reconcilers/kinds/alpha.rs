@@ -15,7 +15,6 @@ use crate::reconcilers::caches::Caches;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
-use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind;
 
 /// The policy that lets the operator create bindings only where alpha Bindings exist.
@@ -96,7 +95,6 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
 }
 
 async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::Child>, Error> {
-    let _permit = context.api.permit(namespace(alpha)).await;
     let api = A::Child::api(context.api.client.clone(), alpha.namespace().as_deref());
     api.get_opt(&alpha.name_any()).await.during("reading the child object")
 }

@@ -34,10 +34,9 @@ use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::rollouts;
-use crate::reconcilers::scope::is_in_same_namespace;
 use crate::reconcilers::secrets::{self, SecretSlot, User};
 use execution::Execution;
-use offering::{Described, fitting, offering};
+use offering::{Described, fitting, offering, plan_key};
 use storage::{Storage, env_prefix};
 
 /// Reconciles a binding.
@@ -179,9 +178,9 @@ impl Snapshot {
             secret = Some(String::new());
         }
         let gate = broker(binding, instance.as_deref()).and_then(|(name, namespaced)| {
-            context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name))
+            context.brokers.gate(&BrokerName::seen_from(namespace, namespaced, &name), namespace)
         });
-        context.rejected_by_schema.set(&identity.uid, None);
+        context.rejected_by_schema.stop(&identity.uid);
         let identity = identity.clone();
         let (described, validated) = (Arc::new(described), false);
         let is_id_taken = context.binding_ids.is_taken(binding);
@@ -199,17 +198,19 @@ impl Snapshot {
         })
     }
 
-    /// Validates the parameters against the plan's schema. If they do not match, a change of any plan requeues the
+    /// Validates the parameters against the plan's schema. If they do not match, a change of the plan requeues the
     /// binding.
     async fn validate(mut self, context: &Context, binding: &ServiceBinding) -> Self {
         self.validated = true;
         let (Some(instance), Ok(parameters)) = (&self.instance, &self.parameters) else { return self };
         let uid = &self.identity.uid;
         // Before reading the plan, so that a change in between requeues the binding.
-        context.rejected_by_schema.set(uid, Some(ObjectRef::from_obj(binding)));
+        if let Some(plan) = plan_key(instance) {
+            context.rejected_by_schema.wait(uid, plan, ObjectRef::from_obj(binding));
+        }
         self.parameters = fitting(context, instance, parameters.clone()).await;
         if self.parameters.is_ok() {
-            context.rejected_by_schema.set(uid, None);
+            context.rejected_by_schema.stop(uid);
         }
         self
     }
@@ -260,10 +261,7 @@ async fn obstacle(
         return Ok(None);
     }
     if !is_settled {
-        let bindings = context.caches.bindings.state();
-        let here =
-            bindings.iter().map(|other| &**other).filter(|other| is_in_same_namespace(*other, binding));
-        let limit = injecting::limit(binding, here);
+        let limit = context.bindings.limit(binding);
         if limit.is_some() || secret.is_some() && env_prefix(binding).is_none() {
             return Ok(limit);
         }
@@ -272,10 +270,10 @@ async fn obstacle(
     Ok(match context.binding_secrets.slot(binding).await? {
         // With the label, it is from the policy: its author may read the Secret, whoever creates it.
         SecretSlot::Vacant => (!injecting::is_labelled(binding)).then_some(Obstacle::VacantSecret),
-        SecretSlot::Ours(_) if is_settled => None,
-        SecretSlot::Ours(secret) => {
-            let mut keys = secret.data.iter().flatten().map(|(key, _)| key);
-            keys.any(becomes_code).then_some(Obstacle::UnsafeEntries)
+        SecretSlot::Ours(_) if is_settled || env_prefix(binding).is_none() => None,
+        SecretSlot::Ours(_) => {
+            let entries = context.binding_secrets.read(binding).await?.unwrap_or_default();
+            entries.keys().any(becomes_code).then_some(Obstacle::UnsafeEntries)
         }
         SecretSlot::Foreign => Some(Obstacle::ForeignSecret),
     })
@@ -291,8 +289,5 @@ async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<St
     if known.is_some() || !inherited {
         return Ok(known);
     }
-    Ok(match context.binding_secrets.slot(binding).await? {
-        SecretSlot::Ours(secret) => Some(digest(&secret.data.unwrap_or_default())),
-        SecretSlot::Vacant | SecretSlot::Foreign => None,
-    })
+    Ok(context.binding_secrets.read(binding).await?.map(|entries| digest(&entries)))
 }

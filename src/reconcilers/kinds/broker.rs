@@ -107,6 +107,8 @@ impl<S: Scope> Reconcile<'_, S> {
                 secret_version: &connection.secret_version,
                 is_outdated: connection.gate.is_outdated(),
                 outage: connection.gate.outage_cause().map(|(cause, until)| Outage { cause, until }),
+                is_shared: connection.gate.is_shared(),
+                is_suspected: connection.gate.is_suspected(),
                 failures: connection.failures(),
             }),
         }

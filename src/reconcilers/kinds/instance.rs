@@ -31,7 +31,7 @@ use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::schemas;
-use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, is_in_same_namespace};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for};
 use crate::reconcilers::secrets::{self, User};
 
 /// Reconciles an instance.
@@ -149,7 +149,7 @@ impl Snapshot {
     ) -> Result<Self, Error> {
         let identity = identity.clone();
         // Before reading the catalog, so that a class or plan that appears in between requeues the instance.
-        context.waiting_for_catalog.set(&identity.uid, Some(ObjectRef::from_obj(instance)));
+        wait_for_catalog(context, instance);
         let target = find(context, instance);
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters = match (&target, refer_to_secrets(context, instance)) {
@@ -171,17 +171,17 @@ impl Snapshot {
     fn stop_waiting_for_catalog(&self, context: &Context, instance: &ServiceInstance) {
         let plan = confirmed(instance).map(InstanceProperties::plan_id);
         if self.target.as_ref().is_ok_and(|target| !target.is_blocked_by_catalog(plan)) {
-            context.waiting_for_catalog.set(&self.identity.uid, None);
+            context.waiting_for_catalog.stop(&self.identity.uid);
         }
     }
 
-    /// Validates the parameters against the plan's schema. If they do not match, a change of any class or plan
-    /// requeues the instance.
+    /// Validates the parameters against the plan's schema. If they do not match, a change of the class or of a plan of
+    /// it requeues the instance.
     async fn validate(mut self, context: &Context, instance: &ServiceInstance, purpose: Purpose) -> Self {
         self.validated = true;
         let (Ok(target), Ok(parameters)) = (&self.target, &self.parameters) else { return self };
         // Before reading the plan, so that a change in between requeues the instance.
-        context.waiting_for_catalog.set(&self.identity.uid, Some(ObjectRef::from_obj(instance)));
+        wait_for_catalog(context, instance);
         self.parameters = if target.namespaced {
             fitting::<Namespaced>(context, &self.identity, target, purpose, parameters.clone()).await
         } else {
@@ -227,6 +227,12 @@ async fn fitting<S: Scope>(
     schemas::fitting(&context.tenant_work, &identity.namespace, plan, purpose, parameters).await
 }
 
+/// Lets changes of the class that the instance names, and of its plans, requeue the instance.
+fn wait_for_catalog(context: &Context, instance: &ServiceInstance) {
+    let class = PlanReference::of(&instance.spec).class_key(namespace(instance));
+    context.waiting_for_catalog.wait(uid(instance), class, ObjectRef::from_obj(instance));
+}
+
 /// The call gate of the instance's broker.
 fn gate(
     context: &Context,
@@ -236,7 +242,8 @@ fn gate(
 ) -> Option<Arc<CallGate>> {
     let namespaced = PlanReference::of(&instance.spec).namespaced;
     let name = broker(instance, target.as_ref().ok())?;
-    context.brokers.gate(&BrokerName::seen_from(&identity.namespace, namespaced, &name))
+    let broker = BrokerName::seen_from(&identity.namespace, namespaced, &name);
+    context.brokers.gate(&broker, &identity.namespace)
 }
 
 fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
@@ -317,12 +324,10 @@ async fn gather_parameters(
 /// The bindings that must be deleted before the instance. A stale cached binding counts, because its newest version may
 /// have the intent to bind.
 fn bindings_of(context: &Context, instance: &ServiceInstance) -> Vec<String> {
-    let bindings = context.caches.bindings.state();
-    let blocking = bindings.iter().filter(|binding| {
-        is_in_same_namespace(binding.as_ref(), instance)
-            && binding.spec.instance_ref.name == instance.name_any()
-            && (blocks_deletion_of(binding, instance) || context.api.is_stale(binding.as_ref()))
-    });
+    let bindings = context.bindings.of_instance(namespace(instance), &instance.name_any());
+    let blocking = bindings
+        .iter()
+        .filter(|binding| blocks_deletion_of(binding, instance) || context.api.is_stale(binding.as_ref()));
     let mut names: Vec<String> = blocking.map(|binding| binding.name_any()).collect();
     names.sort();
     names

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
@@ -17,6 +17,7 @@ use crate::domain::rollout::{
     Demand, NamespaceState, NotRolledOut, Pod, RestartPlan, Usage, Version, Workload, concerns_pods, is_open,
     plan_restarts,
 };
+use crate::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
@@ -27,14 +28,17 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 const MAX_WAIT_FOR_OTHERS: Duration = Duration::from_secs(30);
 /// How long a rollout keeps its permit, at most, so that a rollout that never ends does not block others.
 const MAX_PERMIT_TIME: Duration = Duration::from_mins(10);
+/// How long a rollout keeps its permit while none of its former pods goes away.
+const MAX_STALL: Duration = Duration::from_mins(2);
 /// The delay of a retry after the API server has failed, or has refused a restart.
 const RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// The bindings of a namespace that concern pods; none if none of them is open.
 fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
-    let here = |binding: &Arc<ServiceBinding>| binding.metadata.namespace.as_deref() == Some(namespace);
-    let mut bindings = context.caches.bindings.state();
-    bindings.retain(|binding| here(binding) && concerns_pods(binding));
+    let mut bindings = context.bindings.in_namespace(namespace);
+    bindings.retain(|binding| concerns_pods(binding));
+    // In a lasting order: a change of the order would restart the watch of the pods.
+    bindings.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
     if context.caches.is_terminating(namespace) || !bindings.iter().any(|binding| is_open(binding)) {
         bindings.clear();
     }
@@ -56,11 +60,11 @@ pub(super) struct NamespaceWatcher<'a> {
     namespace: String,
     workloads: Workloads<'a>,
     /// The semaphore that limits concurrent rollouts, shared by all namespaces.
-    rollout_limit: Arc<Semaphore>,
-    /// The workloads that roll out, each with its permit, and since when it has it.
-    rolling: BTreeMap<Workload, (OwnedSemaphorePermit, Instant)>,
+    rollout_limit: Arc<FairLimiter>,
+    /// The workloads that roll out with a permit.
+    rolling: BTreeMap<Workload, Rolling>,
     /// A permit that the watcher has waited for, to be used by the next restart.
-    spare_permit: Option<OwnedSemaphorePermit>,
+    spare_permit: Option<Permit>,
     /// The workloads whose restart was refused, and when.
     refused: BTreeMap<Workload, Instant>,
     /// When each version of a binding was first seen.
@@ -69,8 +73,34 @@ pub(super) struct NamespaceWatcher<'a> {
     is_throttled: bool,
 }
 
+/// A rollout in progress.
+struct Rolling {
+    _permit: Permit,
+    since: Instant,
+    /// The fewest former pods that it has had, and since when.
+    former_pods: (usize, Instant),
+}
+
+impl Rolling {
+    fn new(permit: Permit) -> Self {
+        let now = Instant::now();
+        Self { _permit: permit, since: now, former_pods: (usize::MAX, now) }
+    }
+
+    fn observe(&mut self, former_pods: usize) {
+        if former_pods < self.former_pods.0 {
+            self.former_pods = (former_pods, Instant::now());
+        }
+    }
+
+    /// When it has to give its permit back.
+    fn ends(&self) -> Instant {
+        (self.since + MAX_PERMIT_TIME).min(self.former_pods.1 + MAX_STALL)
+    }
+}
+
 impl<'a> NamespaceWatcher<'a> {
-    pub(super) fn new(context: &'a Context, namespace: String, rollout_limit: Arc<Semaphore>) -> Self {
+    pub(super) fn new(context: &'a Context, namespace: String, rollout_limit: Arc<FairLimiter>) -> Self {
         let restarts = context.settings.restarts_workloads;
         let workloads = Workloads::new(&context.api, namespace.clone(), restarts);
         Self {
@@ -108,8 +138,8 @@ impl<'a> NamespaceWatcher<'a> {
             tokio::select! {
                 () = pods.change() => next = soon,
                 () = bindings_changed.notified() => next = soon,
-                permit = Arc::clone(&self.rollout_limit).acquire_owned(), if self.is_throttled => {
-                    self.spare_permit = permit.ok();
+                permit = self.rollout_limit.acquire(&self.namespace), if self.is_throttled => {
+                    self.spare_permit = Some(permit);
                     self.is_throttled = false;
                     next = soon;
                 }
@@ -132,7 +162,7 @@ impl<'a> NamespaceWatcher<'a> {
             return None;
         }
         let demands: Vec<Demand> = bindings.iter().map(|binding| Demand::of(binding)).collect();
-        self.release_overdue_permits();
+        self.release_overdue_permits(pods);
         match self.plan_restarts(&demands, pods).await {
             Ok(plan) => {
                 self.rolling.retain(|workload, _| plan.rolling.contains(workload));
@@ -179,7 +209,7 @@ impl<'a> NamespaceWatcher<'a> {
             refused: &self.refused.keys().cloned().collect(),
             rolling: &self.rolling.keys().cloned().collect(),
             restarts: self.context.settings.restarts_workloads,
-            budget: self.rollout_limit.available_permits() + usize::from(self.spare_permit.is_some()),
+            budget: self.rollout_limit.available(&self.namespace) + usize::from(self.spare_permit.is_some()),
         })
     }
 
@@ -203,18 +233,23 @@ impl<'a> NamespaceWatcher<'a> {
             self.refused.insert(workload.clone(), Instant::now());
             return Ok(());
         }
-        self.rolling.extend(permit.map(|permit| (workload.clone(), (permit, Instant::now()))));
+        self.rolling.extend(permit.map(|permit| (workload.clone(), Rolling::new(permit))));
         restarted?;
         info!(namespace = self.namespace, %workload, "restarted workload to roll out credentials");
         Ok(())
     }
 
-    fn try_acquire_permit(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.spare_permit.take().or_else(|| Arc::clone(&self.rollout_limit).try_acquire_owned().ok())
+    fn try_acquire_permit(&mut self) -> Option<Permit> {
+        self.spare_permit.take().or_else(|| self.rollout_limit.try_acquire(&self.namespace))
     }
 
-    fn release_overdue_permits(&mut self) {
-        self.rolling.retain(|_, (_, since)| since.elapsed() < MAX_PERMIT_TIME);
+    /// Gives back the permits of rollouts that take too long or make no progress.
+    fn release_overdue_permits(&mut self, pods: &[&Pod]) {
+        let now = Instant::now();
+        self.rolling.retain(|workload, rolling| {
+            rolling.observe(self.workloads.former_pods(workload, pods));
+            rolling.ends() > now
+        });
     }
 
     /// The bindings whose restarts no longer wait for other bindings.
@@ -250,7 +285,7 @@ impl<'a> NamespaceWatcher<'a> {
                 Some(*self.first_seen.get(&(demand.uid.clone(), demand.version))? + MAX_WAIT_FOR_OTHERS)
             })
             .filter(|end| is_early && *end > now);
-        let permits = self.rolling.values().map(|(_, since)| *since + MAX_PERMIT_TIME);
+        let permits = self.rolling.values().map(Rolling::ends);
         let refused = self.refused.values().map(|since| *since + RETRY_DELAY);
         let undone = Some(now + RETRY_DELAY).filter(|_| !plan.restarts.is_empty());
         waits.chain(permits).chain(refused).chain(undone).min()
@@ -259,4 +294,35 @@ impl<'a> NamespaceWatcher<'a> {
 
 fn has(plan: &RestartPlan, reason: NotRolledOut) -> bool {
     plan.usages.values().any(|usage| usage.outdated.contains_key(&reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// Seen to fail without `MAX_STALL`: ten rollouts that never end keep all others waiting for ten minutes.
+    #[tokio::test(start_paused = true)]
+    async fn a_rollout_without_progress_gives_its_permit_back() {
+        let nearly = MAX_STALL - Duration::from_secs(1);
+        let mut rolling = Rolling::new(FairLimiter::new(1).try_acquire("a").unwrap());
+        let remaining = |rolling: &Rolling| rolling.ends() - Instant::now();
+        for former_pods in [3, 2, 1] {
+            rolling.observe(former_pods);
+            assert_eq!(remaining(&rolling), MAX_STALL);
+            advance(nearly).await;
+        }
+        // A pod that a user deletes comes back: that is no progress.
+        for former_pods in [2, 1] {
+            rolling.observe(former_pods);
+            assert_eq!(remaining(&rolling), MAX_STALL - nearly);
+        }
+        for former_pods in (0..=9).rev() {
+            rolling.former_pods.0 = former_pods + 1;
+            rolling.observe(former_pods);
+            advance(Duration::from_mins(1)).await;
+        }
+        assert_eq!(remaining(&rolling), Duration::ZERO, "progress must not take for ever either");
+    }
 }

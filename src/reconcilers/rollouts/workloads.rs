@@ -44,6 +44,17 @@ impl<'a> Workloads<'a> {
         &self.templates
     }
 
+    /// How many pods of a workload are from before its restart.
+    pub(super) fn former_pods(&self, workload: &Workload, pods: &[&Pod]) -> usize {
+        let Some(template) = self.templates.get(workload) else { return 0 };
+        let is_former = |pod: &&&Pod| {
+            let owner = pod.controller.as_ref().and_then(|controller| self.owners.get(&controller.uid));
+            matches!(owner, Some(Owner::Workload(owner)) if owner == workload)
+                && pod.restarts != template.restarts
+        };
+        pods.iter().filter(is_former).count()
+    }
+
     /// Reads the owners of the pods with drift, and the templates to restart. Owners do not change, so a known one is
     /// not read again.
     pub(super) async fn refresh(&mut self, demands: &[Demand], pods: &[&Pod]) -> Result<(), Error> {
@@ -85,7 +96,6 @@ impl<'a> Workloads<'a> {
     /// The owner that recreates the pods of a controller; `None` if the controller is gone.
     async fn owner(&self, controller: &Controller) -> Result<Option<Owner>, Error> {
         let top = if controller.api_version == APPS && controller.kind == "ReplicaSet" {
-            let _permit = self.api.permit(&self.namespace).await;
             let api = Api::<ReplicaSet>::namespaced(self.api.client.clone(), &self.namespace);
             let found = api.get_metadata_opt(&controller.name).await.during("reading a ReplicaSet")?;
             let Some(found) = found.filter(|found| found.uid().as_deref() == Some(&controller.uid)) else {
@@ -105,14 +115,12 @@ impl<'a> Workloads<'a> {
         if !self.are_restarted {
             return Ok(Some(Owner::Workload(workload)));
         }
-        let _permit = self.api.permit(&self.namespace).await;
         let found =
             self.collection(kind).get_metadata_opt(&workload.name).await.during("reading a workload")?;
         Ok(found.filter(|found| uid(found) == top.uid).map(|_| Owner::Workload(workload)))
     }
 
     async fn read(&self, workload: &Workload) -> Result<Option<Template>, Error> {
-        let _permit = self.api.permit(&self.namespace).await;
         let found =
             self.collection(workload.kind).get_opt(&workload.name).await.during("reading a workload")?;
         Ok(found.map(|found| template(&found)))
@@ -137,7 +145,6 @@ impl<'a> Workloads<'a> {
         });
         // `force`: a client that restored an earlier template (`kubectl rollout undo`) owns these annotations.
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let _permit = self.api.permit(&self.namespace).await;
         let api = self.collection(workload.kind);
         let written = api.patch(&workload.name, &parameters, &Patch::Apply(patch)).await;
         let written = written.during("restarting a workload")?;

@@ -10,7 +10,7 @@ use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, ResourceExt as _};
 use tracing::warn;
 
-use super::ownership::{self, SecretSlot, is_owned_by, owner};
+use super::ownership::{self, SecretSlot, belongs_to, is_owned_by, owner};
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
@@ -58,11 +58,21 @@ impl BindingSecrets {
         is_owned_by(&known.binding, binding).then_some(known.digest)
     }
 
-    /// Reads the Secret with the name of the binding's, and tells whether it belongs to the binding.
+    /// Tells whether the Secret with the name of the binding's belongs to the binding. Reads its metadata only.
     pub async fn slot(&self, binding: &ServiceBinding) -> Result<SecretSlot, Error> {
-        let found =
-            self.collection(binding).get_opt(binding.secret_name()).await.during("reading the Secret")?;
-        Ok(SecretSlot::of(binding, found))
+        let found = self.collection(binding).get_metadata_opt(binding.secret_name()).await;
+        Ok(SecretSlot::of(binding, found.during("reading the metadata of the Secret")?))
+    }
+
+    /// Reads the entries of the binding's own Secret; `None` if there is none.
+    pub async fn read(&self, binding: &ServiceBinding) -> Result<Option<SecretData>, Error> {
+        let SecretSlot::Ours(_) = self.slot(binding).await? else { return Ok(None) };
+        let found = self.find(binding).await?.filter(|secret| belongs_to(secret, binding));
+        Ok(found.map(|secret| secret.data.unwrap_or_default()))
+    }
+
+    async fn find(&self, binding: &ServiceBinding) -> Result<Option<Secret>, Error> {
+        self.collection(binding).get_opt(binding.secret_name()).await.during("reading the Secret")
     }
 
     /// Creates or replaces the binding's Secret; returns the digest of its entries. If the slot is foreign, or another
@@ -78,17 +88,21 @@ impl BindingSecrets {
         let parameters =
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         let metadata = ownership::metadata(binding);
-        let _permit = self.api.permit(namespace(binding)).await;
-        let written = match slot {
-            SecretSlot::Ours(mut secret) => {
+        let former = match slot {
+            SecretSlot::Vacant => None,
+            SecretSlot::Ours(_) => self.find(binding).await?,
+            SecretSlot::Foreign => return Ok(None),
+        };
+        let written = match former {
+            Some(mut secret) if belongs_to(&secret, binding) => {
                 secret.labels_mut().extend(metadata.labels.unwrap_or_default());
                 secret.data = Some(data);
                 api.replace(binding.secret_name(), &parameters, &secret)
                     .await
                     .during("replacing the Secret")?
             }
-            SecretSlot::Foreign => return Ok(None),
-            SecretSlot::Vacant => {
+            Some(_) => return Ok(None),
+            None => {
                 let type_ = Some(type_(binding));
                 let secret = Secret { metadata, data: Some(data), type_, ..Secret::default() };
                 match api.create(&parameters, &secret).await {
@@ -107,7 +121,6 @@ impl BindingSecrets {
             return Ok(());
         }
         let SecretSlot::Ours(secret) = self.slot(binding).await? else { return Ok(()) };
-        let _permit = self.api.permit(namespace(binding)).await;
         let deleted = self.collection(binding).delete(binding.secret_name(), &exactly(secret.as_ref())).await;
         match deleted.during("deleting the Secret") {
             Err(error) if !error.is_not_found() => Err(error),
@@ -117,12 +130,11 @@ impl BindingSecrets {
 
     /// The values in the binding's own Secret; `None` if there is none, or it cannot be read.
     pub async fn values(&self, binding: &ServiceBinding) -> Option<Vec<Vec<u8>>> {
-        match self.slot(binding).await {
-            Ok(SecretSlot::Ours(secret)) => {
-                let entries = secret.data.unwrap_or_default().into_iter();
-                Some(secrets_of(&entries.map(|(key, value)| (key, value.0)).collect::<Vec<_>>()))
+        match self.read(binding).await {
+            Ok(entries) => {
+                let entries = entries?.into_iter().map(|(key, value)| (key, value.0));
+                Some(secrets_of(&entries.collect::<Vec<_>>()))
             }
-            Ok(SecretSlot::Vacant | SecretSlot::Foreign) => None,
             Err(error) => {
                 warn!(%error, "cannot read the Secret of the binding; the broker's text is not shown");
                 None

@@ -3,6 +3,8 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource;
+use kube::core::PartialObjectMeta;
 
 use crate::crd::ServiceBinding;
 use crate::crd::names::LABEL_CREDENTIALS;
@@ -14,28 +16,31 @@ use crate::reconcilers::scope;
 pub enum SecretSlot {
     /// No Secret has the name.
     Vacant,
-    /// The binding's own Secret.
-    Ours(Box<Secret>),
+    /// The binding's own Secret. Its data is read only where it is needed: it may be as large as any Secret.
+    Ours(Box<PartialObjectMeta<Secret>>),
     /// A Secret that does not belong to the binding.
     Foreign,
 }
 
 impl SecretSlot {
     /// The slot, given the Secret that was found under the name of the binding's.
-    pub fn of(binding: &ServiceBinding, found: Option<Secret>) -> Self {
+    pub fn of(binding: &ServiceBinding, found: Option<PartialObjectMeta<Secret>>) -> Self {
         match found {
             None => Self::Vacant,
-            Some(secret) if owner(&secret).is_some_and(|owner| is_owned_by(&owner.uid, binding)) => {
-                Self::Ours(Box::new(secret))
-            }
+            Some(secret) if belongs_to(&secret, binding) => Self::Ours(Box::new(secret)),
             Some(_) => Self::Foreign,
         }
     }
 }
 
 /// The controller reference of a Secret: the binding to which it belongs.
-pub fn owner(secret: &Secret) -> Option<&OwnerReference> {
-    controller(&secret.metadata)
+pub fn owner(secret: &impl Resource) -> Option<&OwnerReference> {
+    controller(secret.meta())
+}
+
+/// Whether a Secret belongs to the binding.
+pub fn belongs_to(secret: &impl Resource, binding: &ServiceBinding) -> bool {
+    owner(secret).is_some_and(|owner| is_owned_by(&owner.uid, binding))
 }
 
 /// Whether a Secret with this owner UID belongs to the binding.

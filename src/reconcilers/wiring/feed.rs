@@ -28,6 +28,13 @@ pub struct Change<'a, K> {
     pub is_gone: bool,
 }
 
+impl<'a, K> Change<'a, K> {
+    /// The previous and the current version.
+    pub fn versions(&self) -> impl Iterator<Item = &'a K> {
+        self.before.into_iter().chain([self.object])
+    }
+}
+
 /// Called for every object that appeared, changed or is gone.
 pub type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 

@@ -1,12 +1,10 @@
 //! What every reconciler needs, whatever its kind: a task of its own, a limit for each namespace, a check for a stale
 //! cache, a timeout, contained panics, back-off, metrics and logs. The entry point is [`run`].
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 use kube::ResourceExt as _;
 use kube::runtime::controller::{Action, Config};
@@ -20,7 +18,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
 use crate::reconcilers::kind::Kind;
-use crate::reconcilers::queue;
+use crate::reconcilers::queue::{self, Requests};
 
 /// Timeout of a reconcile. It covers one response of a broker and a few of the API server.
 const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
@@ -35,29 +33,23 @@ const RETRY_NOT_FOUND_AFTER: Duration = Duration::from_secs(10);
 const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 
 /// Runs a reconciler from the moment at which this replica becomes the leader until its queue is closed.
-pub async fn run<K, F, P>(
-    store: Store<K>,
-    queue: UnboundedReceiver<ObjectRef<K>>,
-    context: Arc<Context>,
-    reconcile: F,
-) where
+pub async fn run<K, F, P>(store: Store<K>, queue: Requests<K>, context: Arc<Context>, reconcile: F)
+where
     K: Kind,
     F: Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
     let requests = queue::requests(queue, store.clone(), context.fence.clone());
-    let failures = Failures::default();
-    let counted = failures.clone();
     let limiter = FairLimiter::for_each(MAX_IN_NAMESPACE);
     let reconciles = applier(
         move |object: Arc<K>, context: Arc<Context>| {
-            let turn = in_turn(object, context, Arc::clone(&limiter), reconcile.clone(), failures.clone());
+            let turn = in_turn(object, context, Arc::clone(&limiter), reconcile.clone());
             // A task of its own: while one reconcile computes, others go on.
             AbortOnDropHandle::new(tokio::spawn(turn))
                 .unwrap_or_else(|error| Err(Error::Panic(error.to_string())))
                 .boxed()
         },
-        move |object, error: &Error, _| Action::requeue(counted.back_off(uid(object.as_ref()), error)),
+        |object, error: &Error, context| Action::requeue(back_off(&context, uid(object.as_ref()), error)),
         context,
         store,
         requests,
@@ -78,7 +70,6 @@ async fn in_turn<K, F, P>(
     context: Arc<Context>,
     limiter: Arc<FairLimiter>,
     reconcile: F,
-    failures: Failures,
 ) -> Result<Action, Error>
 where
     K: Kind,
@@ -89,17 +80,12 @@ where
     // The object may have changed while it waited.
     match K::cache(&context.caches).get(&ObjectRef::from_obj(object.as_ref())) {
         // Boxed: what waits for its turn takes little memory.
-        Some(object) => Box::pin(reconcile_once(object, context, reconcile, failures)).await,
+        Some(object) => Box::pin(reconcile_once(object, context, reconcile)).await,
         None => Ok(Action::await_change()),
     }
 }
 
-async fn reconcile_once<K, F, P>(
-    object: Arc<K>,
-    context: Arc<Context>,
-    reconcile: F,
-    failures: Failures,
-) -> Result<Action, Error>
+async fn reconcile_once<K, F, P>(object: Arc<K>, context: Arc<Context>, reconcile: F) -> Result<Action, Error>
 where
     K: Kind,
     F: Fn(Arc<K>, Arc<Context>) -> P,
@@ -134,7 +120,7 @@ where
     });
     match result {
         Ok(action) => {
-            failures.forget(&uid);
+            context.failures.set(&uid, None);
             Ok(action)
         }
         Err(error) => {
@@ -144,7 +130,8 @@ where
                 Error::Panic(_) => error!(%error, "reconcile panicked; retrying with back-off"),
                 _ => warn!(%error, "reconcile failed; retrying with back-off"),
             });
-            Err(error)
+            // Nothing retries for an object that is gone, so nothing must remember its failures.
+            if is_gone { Ok(Action::await_change()) } else { Err(error) }
         }
     }
 }
@@ -162,26 +149,15 @@ fn describe(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// How many reconciles of each object have failed in a row.
-#[derive(Clone, Default)]
-struct Failures(Arc<Mutex<HashMap<String, u32>>>);
-
-impl Failures {
-    fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+/// Counts a failure; returns the delay until the retry. A conflict or a 404 is not a failure.
+fn back_off(context: &Context, uid: &str, error: &Error) -> Duration {
+    if error.is_conflict() {
+        return MIN_BACK_OFF;
     }
-
-    /// Counts a failure; returns the delay until the retry. A conflict or a 404 is not a failure.
-    fn back_off(&self, uid: &str, error: &Error) -> Duration {
-        if error.is_conflict() {
-            return MIN_BACK_OFF;
-        }
-        if error.is_not_found() {
-            return RETRY_NOT_FOUND_AFTER;
-        }
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(uid.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        MIN_BACK_OFF.saturating_mul(1 << (*count - 1).min(16)).min(MAX_BACK_OFF)
+    if error.is_not_found() {
+        return RETRY_NOT_FOUND_AFTER;
     }
+    let before = context.failures.get(uid).unwrap_or_default();
+    context.failures.set(uid, Some(before.saturating_add(1)));
+    MIN_BACK_OFF.saturating_mul(1 << before.min(16)).min(MAX_BACK_OFF)
 }

@@ -10,13 +10,14 @@ use kube::{Resource as _, ResourceExt as _};
 use super::feed::{Change, Feed, Listener};
 use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
+use crate::crd::role::{Class, Plan as _};
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::domain::binding::injecting;
 use crate::domain::broker::needs;
 use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::osb_id::HasOsbIds;
-use crate::domain::plan_reference::{ClassTerms, PlanTerms};
+use crate::domain::plan_reference::{ClassKey, ClassTerms, PlanTerms};
 use crate::domain::rollout::{self, concerns_pods};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
@@ -46,13 +47,15 @@ pub fn connect(
         alpha_of_child::<Instance>(context),
     ]);
     kinds.bindings.feed.add_listeners([
+        // First, because the others use the index.
+        index(context),
         ids(context, |context| &context.binding_ids),
         instance_of_binding(context),
         alpha_of_child::<Binding>(context),
         rollouts_of_binding(rollouts),
         bindings_beyond_limit(context),
     ]);
-    namespaces.add_listeners([bindings_of_terminating_namespace(context)]);
+    namespaces.add_listeners([bindings_of_terminating_namespace(context), forget_namespace(context)]);
 }
 
 /// Ends the connection and the metrics of a broker that is gone, also if a user has removed its finalizer.
@@ -60,9 +63,17 @@ fn forget_broker<K: Kind>(context: &Arc<Context>) -> Listener<K> {
     let context = Arc::clone(context);
     Box::new(move |change| {
         if change.is_gone {
-            let name = BrokerName::of(change.object);
-            context.brokers.forget(&name);
-            context.metrics.forget_broker(&name.name, name.namespace.as_deref());
+            context.brokers.forget_gone(&BrokerName::of(change.object));
+        }
+    })
+}
+
+/// Ends what brokers know of a namespace that is gone.
+fn forget_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        if change.is_gone {
+            context.brokers.forget_namespace(&change.object.name_any());
         }
     })
 }
@@ -75,13 +86,13 @@ fn connect_catalog<S: Scope>(
 ) {
     classes.add_listeners([
         catalog_events(context),
-        waiting_instances(context),
+        waiting_for_class::<S>(context),
         instances_of_class::<S>(context),
     ]);
     plans.add_listeners([
         catalog_events(context),
-        waiting_instances(context),
-        rejected_bindings(context),
+        waiting_for_plan::<S>(context),
+        rejected_bindings::<S>(context),
         instances_of_plan::<S>(context),
     ]);
 }
@@ -90,6 +101,12 @@ fn connect_catalog<S: Scope>(
 fn ids<K: Kind + HasOsbIds>(context: &Arc<Context>, of: fn(&Context) -> &OsbIds<K>) -> Listener<K> {
     let context = Arc::clone(context);
     Box::new(move |change| of(&context).observe(change.before, change.object, change.is_gone))
+}
+
+/// Keeps the index of bindings.
+fn index(context: &Arc<Context>) -> Listener<ServiceBinding> {
+    let context = Arc::clone(context);
+    Box::new(move |change| context.bindings.observe(change.before, change.object, change.is_gone))
 }
 
 /// The rollouts of the namespace, if the binding concerns pods, or did before.
@@ -101,7 +118,8 @@ fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding>
     })
 }
 
-/// The bindings of the namespace that must not inject into pods, if this one takes less of the limit than before.
+/// The bindings of the namespace that could not inject into pods and now may, if this one takes less of the limit than
+/// before.
 fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
     let context = Arc::clone(context);
     Box::new(move |change| {
@@ -109,9 +127,8 @@ fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
         if now >= change.before.and_then(injecting::share) {
             return;
         }
-        for binding in context.caches.bindings.state() {
-            let is_refused = binding.status.as_ref().is_some_and(rollout::is_refused);
-            if is_refused && scope::is_in_same_namespace(binding.as_ref(), change.object) {
+        for binding in context.bindings.admitted(namespace(change.object)) {
+            if binding.status.as_ref().is_some_and(rollout::is_refused) {
                 context.queues.bindings.requeue_object(&binding);
             }
         }
@@ -135,14 +152,32 @@ fn catalog_events<K>(context: &Arc<Context>) -> Listener<K> {
     Box::new(move |_| context.catalog_events.notify_waiters())
 }
 
-/// The instances that wait for any class or plan to change.
-fn waiting_instances<K>(context: &Arc<Context>) -> Listener<K> {
+/// The instances that wait for a class to change.
+fn waiting_for_class<S: Scope>(context: &Arc<Context>) -> Listener<S::Class> {
     let context = Arc::clone(context);
-    Box::new(move |_| {
-        for instance in context.waiting_for_catalog.all() {
-            context.queues.instances.requeue(instance);
+    Box::new(move |change| {
+        change.versions().for_each(|class| requeue_waiting(&context, class));
+    })
+}
+
+/// The instances that wait for a plan of a class to change. While the cache lacks the class, they wait for that one.
+fn waiting_for_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        for plan in change.versions() {
+            let mut class = ObjectRef::new(plan.class_name());
+            class.namespace.clone_from(&plan.meta().namespace);
+            if let Some(class) = S::Class::cache(&context.caches).get(&class) {
+                requeue_waiting(&context, class.as_ref());
+            }
         }
     })
+}
+
+fn requeue_waiting<C: Class + Kind>(context: &Context, class: &C) {
+    for instance in context.waiting_for_catalog.of(&ClassKey::of(class)) {
+        context.queues.instances.requeue(instance);
+    }
 }
 
 /// The instances of a class whose terms have changed.
@@ -156,7 +191,7 @@ fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
 }
 
 /// The instances of a class or plan that is gone, or whose change `is_same` does not ignore. A new class or plan needs
-/// no requeue here: instances that refer to a missing one are [waiting](waiting_instances).
+/// no requeue here: instances that refer to a missing one are [waiting](waiting_for_class).
 fn instances_of<S: Scope, K: Kind>(
     context: &Arc<Context>,
     of: fn(&ServiceInstance) -> Option<&str>,
@@ -177,10 +212,12 @@ fn instances_of<S: Scope, K: Kind>(
 }
 
 /// The bindings whose parameters do not match the schema of a plan.
-fn rejected_bindings<K>(context: &Arc<Context>) -> Listener<K> {
+fn rejected_bindings<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
     let context = Arc::clone(context);
-    Box::new(move |_| {
-        for binding in context.rejected_by_schema.all() {
+    Box::new(move |change| {
+        let key = |plan: &S::Plan| (plan.meta().namespace.clone(), plan.common().external_id.clone());
+        let keys: Vec<_> = change.versions().map(key).collect();
+        for binding in context.rejected_by_schema.of(&keys) {
             context.queues.bindings.requeue(binding);
         }
     })
@@ -191,11 +228,8 @@ fn bindings_of_instance(context: &Arc<Context>) -> Listener<ServiceInstance> {
     let context = Arc::clone(context);
     Box::new(move |change| {
         let instance = change.object;
-        for binding in context.caches.bindings.state() {
-            let named = binding.spec.instance_ref.name == instance.name_any();
-            if named && scope::is_in_same_namespace(binding.as_ref(), instance) {
-                context.queues.bindings.requeue_object(&binding);
-            }
+        for binding in context.bindings.of_instance(namespace(instance), &instance.name_any()) {
+            context.queues.bindings.requeue_object(&binding);
         }
     })
 }
@@ -208,10 +242,8 @@ fn bindings_of_terminating_namespace(context: &Arc<Context>) -> Listener<Partial
         if namespace.metadata.deletion_timestamp.is_none() {
             return;
         }
-        for binding in context.caches.bindings.state() {
-            if binding.metadata.namespace == namespace.metadata.name {
-                context.queues.bindings.requeue_object(&binding);
-            }
+        for binding in context.bindings.in_namespace(&namespace.name_any()) {
+            context.queues.bindings.requeue_object(&binding);
         }
     })
 }

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 
 use super::feed::{Feed, Listener};
 use super::harness;
@@ -17,7 +16,7 @@ use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::kinds::{alpha, binding, broker, catalog_entry, instance};
-use crate::reconcilers::queue::{Queue, Queues};
+use crate::reconcilers::queue::{Queue, Queues, Requests};
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 
@@ -34,7 +33,7 @@ pub struct WatchedKind<K: Kind> {
     /// The watch, which fills the cache.
     pub feed: Feed<K>,
     /// The requeued objects, for the reconciler.
-    pub requests: UnboundedReceiver<ObjectRef<K>>,
+    pub requests: Requests<K>,
 }
 
 impl<K: Kind> WatchedKind<K> {

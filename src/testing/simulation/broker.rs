@@ -135,7 +135,9 @@ impl Broker {
             Effect::Late => self.late.push(request.clone()),
         }
         if let Some(delay) = fault.seen.retry_after() {
-            self.door_mut(Half::of_request(request)).suspend_calls(delay);
+            let half = Half::of_request(request);
+            let is_for_all = half == Half::Namespaced || request.endpoint == Endpoint::Catalog;
+            self.door_mut(half).suspend_calls(delay, is_for_all);
         }
         match &fault.seen {
             Seen::Answer(status, body, after) => Ok(response(*status, body, *after, None)),

@@ -57,8 +57,8 @@ pub struct Door {
     /// The restrictions at the time of the last catalog request.
     requested_with: Value,
     began: Option<Instant>,
-    /// The end of its `Retry-After`, and the connection that received it.
-    suspended: Option<(Instant, String)>,
+    /// The end of its `Retry-After`, the connection that received it, and whether it applies to fetches of the catalog.
+    suspended: Option<(Instant, String, bool)>,
     /// Until when it is unreachable, and the attempts so far.
     unreachable: Option<(Instant, usize)>,
 }
@@ -81,8 +81,11 @@ impl Door {
         // Seen to fail with a call gate that admits every call. Fetching a binding belongs to a call that was in
         // flight.
         let continues = request.endpoint == Endpoint::FetchBinding;
-        let suspended = self.suspended.as_ref().filter(|(until, connection)| {
-            Instant::now() < *until && self.known.1.as_ref() == Some(connection)
+        let is_fetch = request.endpoint == Endpoint::Catalog;
+        let suspended = self.suspended.as_ref().filter(|(until, connection, applies_to_fetches)| {
+            Instant::now() < *until
+                && self.known.1.as_ref() == Some(connection)
+                && (*applies_to_fetches || !is_fetch)
         });
         if suspended.is_some() && !continues {
             violations.push(format!("I8: {request:?}: within the broker's Retry-After"));
@@ -120,9 +123,11 @@ impl Door {
         self.unreachable = self.unreachable.map(|(until, _)| (until, 0));
     }
 
-    /// Its caller has received a `Retry-After`.
-    pub fn suspend_calls(&mut self, delay: Duration) {
-        let suspended = self.known.1.clone().map(|connection| (Instant::now() + delay, connection));
+    /// Its caller has received a `Retry-After`. One for a namespace does not apply to the catalog of a broker that
+    /// several namespaces use.
+    pub fn suspend_calls(&mut self, delay: Duration, applies_to_fetches: bool) {
+        let suspended = self.known.1.clone();
+        let suspended = suspended.map(|connection| (Instant::now() + delay, connection, applies_to_fetches));
         self.suspended = suspended.or_else(|| self.suspended.take());
     }
 

@@ -14,6 +14,7 @@ use kube::runtime::reflector::Store;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tower::Layer as _;
 
 use super::api::{self, Api};
 use super::half::HALVES;
@@ -27,11 +28,12 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::{binding, broker, catalog_entry, instance};
+use crate::reconcilers::queue::Queue;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::scope::{Cluster, Namespaced};
 use crate::reconcilers::wiring::watched_kinds::WatchedKind;
 use crate::reconcilers::wiring::{Wiring, harness};
-use crate::reconcilers::{CallLimits, Settings};
+use crate::reconcilers::{CallLimits, RequestLimit, Settings};
 
 /// How long an operator leads unless it is deposed: longer than any world runs.
 const LEADERSHIP: Duration = Duration::from_hours(24 * 365);
@@ -108,7 +110,7 @@ impl Inbox {
             let (inbox, fence) = (inbox.clone(), fence.clone());
             async move { inbox.ask_api(fence.admit(request).await?).await }
         });
-        Client::new(service, "default")
+        Client::new(RequestLimit::default().layer(service), "default")
     }
 
     async fn ask_api(
@@ -236,6 +238,6 @@ fn reconcile<K: Kind, P>(
 where
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
-    let requests = std::mem::replace(&mut watched.requests, futures::channel::mpsc::unbounded().1);
+    let requests = std::mem::replace(&mut watched.requests, Queue::new().1);
     tokio::spawn(harness::run(cache.clone(), requests, Arc::clone(context), reconcile))
 }

@@ -14,6 +14,7 @@ use crate::domain::rollout::{injects, is_refused};
 /// A binding of this age in seconds, whose UID is its name, that selects pods and adds so many variables.
 fn binding(name: &str, created: i64, variables: usize) -> ServiceBinding {
     let mut binding = super::super::tests::binding();
+    binding.metadata.name = Some(name.to_owned());
     binding.metadata.uid = Some(name.to_owned());
     binding.metadata.creation_timestamp = Some(at(created));
     binding.spec.pod_selector = serde_json::from_value(json!({"matchLabels": {"app": "web"}})).unwrap();
@@ -48,10 +49,24 @@ fn many(number: usize, created: i64, variables: usize) -> Vec<ServiceBinding> {
     (0..number).map(|i| binding(&format!("other-{i}"), created, variables)).collect()
 }
 
+/// The obstacle that other bindings are to one, itself among them or not.
+fn limit(binding: &ServiceBinding, others: &[ServiceBinding]) -> Option<Obstacle> {
+    let mut contenders = Contenders::default();
+    others.iter().for_each(|other| contenders.insert(other));
+    let obstacle = contenders.limit(binding);
+    contenders.insert(binding);
+    let is_admitted = contenders.admitted().contains(binding.metadata.name.as_ref().unwrap());
+    assert_eq!(is_admitted, obstacle.is_none());
+    contenders.remove(binding);
+    others.iter().for_each(|other| contenders.remove(other));
+    assert!(contenders.is_empty());
+    obstacle
+}
+
 /// Each row was seen to fail with its rule removed from `limit`.
 #[test]
 fn the_oldest_bindings_of_a_namespace_inject_up_to_the_limit() {
-    let obstacle = |others: Vec<ServiceBinding>, binding: &ServiceBinding| limit(binding, others.iter());
+    let obstacle = |others: Vec<ServiceBinding>, binding: &ServiceBinding| limit(binding, &others);
     let (bindings, variables) = (Some(Obstacle::Bindings), Some(Obstacle::Variables));
     for (what, others, own, expected) in vec![
         ("it is the last within the limit", many(15, 1, 0), binding("a", 2, 0), None),
@@ -92,7 +107,7 @@ fn the_oldest_bindings_of_a_namespace_inject_up_to_the_limit() {
     // The binding itself is one of the namespace's.
     let mut all = many(15, 1, 0);
     all.push(binding("a", 2, 0));
-    assert_eq!(limit(&binding("a", 2, 0), all.iter()), None);
+    assert_eq!(limit(&binding("a", 2, 0), &all), None);
 }
 
 #[test]

@@ -15,7 +15,6 @@ use crate::domain::binding::injecting::wants_to;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::namespace;
-use crate::reconcilers::scope::is_in_same_namespace;
 
 /// Adds or removes the mark of the binding's namespace, if it is wrong. A failure does not stop the binding: its pods get
 /// the credentials all the same.
@@ -26,11 +25,7 @@ pub(super) async fn correct(context: &Context, binding: &ServiceBinding) {
     if known.metadata.deletion_timestamp.is_some() || is_marked == wants_to(binding) {
         return;
     }
-    let is_wanted = || {
-        let bindings = context.caches.bindings.state();
-        bindings.iter().any(|other| is_in_same_namespace(other.as_ref(), binding) && wants_to(other))
-    };
-    if is_marked && is_wanted() {
+    if is_marked && context.bindings.wants_to_inject(namespace) {
         return;
     }
     if let Err(error) = write(context, namespace, !is_marked).await {
@@ -40,7 +35,6 @@ pub(super) async fn correct(context: &Context, binding: &ServiceBinding) {
 
 async fn write(context: &Context, namespace: &str, is_marked: bool) -> Result<(), Error> {
     let patch = json!({"metadata": {"labels": {LABEL_INJECTS: is_marked.then_some("true")}}});
-    let _permit = context.api.permit(namespace).await;
     let namespaces = Api::<Namespace>::all(context.api.client.clone());
     let written = namespaces.patch_metadata(namespace, &PatchParams::default(), &Patch::Merge(patch)).await;
     written.during("labelling the namespace").map(|_| ())

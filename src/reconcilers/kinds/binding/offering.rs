@@ -12,7 +12,7 @@ use crate::domain::binding::Offering;
 use crate::domain::parameters::Parameters;
 use crate::domain::schema::Purpose;
 use crate::raw_json::RawJson;
-use crate::reconcilers::context::Context;
+use crate::reconcilers::context::{Context, PlanKey};
 use crate::reconcilers::error::Explained;
 use crate::reconcilers::identity::namespace;
 use crate::reconcilers::kind::Kind;
@@ -97,6 +97,13 @@ async fn fitting_in<S: Scope>(
 ) -> Explained<Parameters> {
     let plan = entries::<S>(context, instance).map(|(_, plan)| plan);
     schemas::fitting(&context.tenant_work, namespace(instance), plan, Purpose::Bind, parameters).await
+}
+
+/// The plan that the broker has confirmed for the instance.
+pub(super) fn plan_key(instance: &ServiceInstance) -> Option<PlanKey> {
+    let properties = confirmed(instance)?;
+    let namespace = instance.namespace().filter(|_| is_namespaced(properties));
+    Some((namespace, properties.plan_id().to_owned()))
 }
 
 type Entries<S> = (Arc<<S as Scope>::Class>, Arc<<S as Scope>::Plan>);

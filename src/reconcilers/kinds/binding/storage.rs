@@ -142,14 +142,11 @@ impl Storage<'_> {
 
     /// Adopts a Secret that the archived service-catalog wrote: labels it, and leaves its entries as they are.
     pub(super) async fn adopt(&self) -> Result<Outcome, Error> {
-        match self.context.binding_secrets.slot(self.binding).await? {
-            SecretSlot::Ours(secret) => {
-                let data = secret.data.clone().unwrap_or_default();
-                self.write(SecretSlot::Ours(secret), data, Validity::default()).await
-            }
-            SecretSlot::Vacant | SecretSlot::Foreign => {
-                Ok(Outcome::NotCalled("the Secret was deleted during the adoption".to_owned()))
-            }
+        let secrets = &self.context.binding_secrets;
+        let slot = secrets.slot(self.binding).await?;
+        match secrets.read(self.binding).await? {
+            Some(data) => self.write(slot, data, Validity::default()).await,
+            None => Ok(Outcome::NotCalled("the Secret was deleted during the adoption".to_owned())),
         }
     }
 }
