@@ -272,7 +272,7 @@ async fn obstacle(
 /// The digest of the binding's Secret. A Secret that the archived service-catalog wrote lacks the operator's label, so
 /// the watch does not deliver it, and it is read once.
 async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<String>, Error> {
-    let known = context.binding_secrets.digest(binding);
+    let known = context.binding_secrets.digest(binding).await?;
     let status = binding.status.as_ref();
     let inherited =
         status.is_some_and(|status| status.external_properties.is_some() && status.secret_digest.is_empty());

@@ -3,6 +3,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Resource;
 
 use crate::crd::ServiceBinding;
 use crate::crd::names::LABEL_CREDENTIALS;
@@ -34,8 +35,8 @@ impl SecretSlot {
 }
 
 /// The controller reference of a Secret: the binding to which it belongs.
-pub fn owner(secret: &Secret) -> Option<&OwnerReference> {
-    controller(&secret.metadata)
+pub fn owner(secret: &impl Resource) -> Option<&OwnerReference> {
+    controller(secret.meta())
 }
 
 /// Whether a Secret with this owner UID belongs to the binding.

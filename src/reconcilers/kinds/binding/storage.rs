@@ -39,7 +39,7 @@ impl Storage<'_> {
     ///
     /// What `addKeysFrom` reads is not kept for the time of the call: it is megabytes for each binding that waits.
     pub(super) async fn prepare(&self) -> Result<Explained<SecretSlot>, Error> {
-        let slot = self.context.binding_secrets.slot(self.binding).await?;
+        let slot = self.context.binding_secrets.slot_without_data(self.binding).await?;
         if let SecretSlot::Foreign = slot {
             return Ok(Err(self.foreign_secret()));
         }
