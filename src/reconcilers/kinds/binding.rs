@@ -124,7 +124,7 @@ impl Lifecycle for ServiceBinding {
 fn refer_to_secrets(context: &Context, binding: &ServiceBinding) -> Explained<()> {
     let namespace = namespace(binding);
     let is_bound = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
-    let lacks_secret = || injecting::is_settled(binding) && context.binding_secrets.digest(binding).is_none();
+    let lacks_secret = || injecting::is_settled(binding) && !context.binding_secrets.exists(binding);
     let used = if binding.metadata.deletion_timestamp.is_some() {
         BTreeSet::new()
     } else if is_bound {
@@ -282,7 +282,7 @@ async fn obstacle(
 /// The digest of the binding's Secret. A Secret that the archived service-catalog wrote lacks the operator's label, so
 /// the watch does not deliver it, and it is read once.
 async fn secret(context: &Context, binding: &ServiceBinding) -> Result<Option<String>, Error> {
-    let known = context.binding_secrets.digest(binding);
+    let known = context.binding_secrets.digest(binding).await?;
     let status = binding.status.as_ref();
     let inherited =
         status.is_some_and(|status| status.external_properties.is_some() && status.secret_digest.is_empty());

@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::pods::Pods;
+use super::pods::{Pods, Watched};
 use super::workloads::Workloads;
 use crate::crd::ServiceBinding;
 use crate::domain::rollout::{
-    Demand, NamespaceState, NotRolledOut, Pod, RestartPlan, Usage, Version, Workload, concerns_pods, is_open,
-    plan_restarts,
+    Demand, NamespaceState, NotRolledOut, Pod, RestartPlan, Usage, Version, Workload, concerns_pods, injects,
+    is_open, plan_restarts,
 };
 use crate::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::context::Context;
@@ -50,8 +49,12 @@ pub(super) fn is_needed(context: &Context, namespace: &str) -> bool {
     !bindings(context, namespace).is_empty()
 }
 
-fn selectors(bindings: &[Arc<ServiceBinding>]) -> Vec<LabelSelector> {
-    bindings.iter().filter_map(|binding| binding.spec.pod_selector.clone()).collect()
+fn watched(bindings: &[Arc<ServiceBinding>]) -> Vec<Watched> {
+    let watched = |binding: &ServiceBinding| Watched {
+        uid: uid(binding).to_owned(),
+        selector: binding.spec.pod_selector.clone().filter(|_| injects(binding)),
+    };
+    bindings.iter().map(|binding| watched(binding)).collect()
 }
 
 /// The rollouts of a namespace.
@@ -123,13 +126,13 @@ impl<'a> NamespaceWatcher<'a> {
             if bindings.is_empty() {
                 break;
             }
-            self.watch(&selectors(&bindings), bindings_changed).await;
+            self.watch(&watched(&bindings), bindings_changed).await;
         }
         self.first_seen.keys().for_each(|(uid, _)| self.context.usages.set(uid, None));
     }
 
     /// Watches the pods until the bindings select other pods, or none need be watched.
-    async fn watch(&mut self, watched: &[LabelSelector], bindings_changed: &Notify) {
+    async fn watch(&mut self, watched: &[Watched], bindings_changed: &Notify) {
         let mut pods = Pods::watch(&self.context.api.client, &self.namespace, watched);
         let mut next: Option<Instant> = None;
         loop {
@@ -145,7 +148,7 @@ impl<'a> NamespaceWatcher<'a> {
                 }
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let bindings = bindings(self.context, &self.namespace);
-                    if bindings.is_empty() || selectors(&bindings) != watched {
+                    if bindings.is_empty() || self::watched(&bindings) != watched {
                         return;
                     }
                     // Until the pods are listed there is nothing to do: the end of the list is a change.

@@ -1,21 +1,33 @@
-//! The running pods of a namespace that concern bindings. Nothing is kept of other pods.
+//! The running pods of a namespace that concern bindings. Nothing is kept of other pods, and of these only what the rollouts
+//! of these bindings need: users decide how many labels and annotations a pod has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod as Api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::core::{PartialObjectMeta, Selector, SelectorExt as _};
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{Config, Error, Event, watcher};
+use kube::runtime::watcher::{Config, Error, Event};
 use kube::{Client, Resource as _, ResourceExt as _};
 use tracing::warn;
 
-use crate::crd::names::{ANNOTATION_INJECT, ANNOTATION_MIRROR, ANNOTATION_RESTART, ANNOTATION_REVISION};
+use crate::crd::names::{
+    ANNOTATION_INJECT, ANNOTATION_MIRROR, ANNOTATION_RESTART, ANNOTATION_REVISION, LABEL_TEMPLATE_HASH,
+};
 use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
-use crate::reconcilers::watch::RUNNING_PODS;
+use crate::reconcilers::watch::{RUNNING_PODS, watch};
+
+/// The longest name, kind, version or UID of a controller, in bytes. The API server limits only those of real objects.
+const MAX_CONTROLLER_BYTES: usize = 253;
+
+/// What is watched for a binding: its UID, and the pods that it selects.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Watched {
+    pub(super) uid: String,
+    pub(super) selector: Option<LabelSelector>,
+}
 
 /// The most annotations of a pod that admission stamps, and their most bytes. The policies `injection` and `stamps` have
 /// the same numbers: a pod beyond them gets no stamp, and may carry one that its creator made up. So it counts for
@@ -26,7 +38,7 @@ const MAX_ANNOTATION_BYTES: usize = 254 * 1024;
 /// The pods of a namespace that a binding selects, or that carry a stamp of one.
 pub(super) struct Pods {
     events: BoxStream<'static, Result<Event<PartialObjectMeta<Api>>, Error>>,
-    selectors: Vec<Selector>,
+    interests: Interests,
     known: HashMap<String, Pod>,
     /// The pods of the list in progress, while a watch restarts.
     listed: HashMap<String, Pod>,
@@ -35,12 +47,16 @@ pub(super) struct Pods {
 
 impl Pods {
     /// Starts the watch.
-    pub(super) fn watch(client: &Client, namespace: &str, selectors: &[LabelSelector]) -> Self {
+    pub(super) fn watch(client: &Client, namespace: &str, watched: &[Watched]) -> Self {
         let api = kube::Api::<PartialObjectMeta<Api>>::namespaced(client.clone(), namespace);
-        let events = watcher(api, Config::default().fields(RUNNING_PODS)).default_backoff().boxed();
-        let selectors =
-            selectors.iter().filter_map(|selector| Selector::try_from(selector.clone()).ok()).collect();
-        Self { events, selectors, known: HashMap::new(), listed: HashMap::new(), are_known: false }
+        let events = watch(api, Config::default().fields(RUNNING_PODS)).boxed();
+        Self {
+            events,
+            interests: Interests::of(watched),
+            known: HashMap::new(),
+            listed: HashMap::new(),
+            are_known: false,
+        }
     }
 
     /// Whether the pods have been listed once.
@@ -76,7 +92,7 @@ impl Pods {
                 false
             }
             Event::InitApply(pod) => {
-                if let Some(pod) = self.kept(&pod) {
+                if let Some(pod) = self.interests.kept(&pod) {
                     self.listed.insert(pod.name.clone(), pod);
                 }
                 false
@@ -86,34 +102,70 @@ impl Pods {
                 self.are_known = true;
                 true
             }
-            Event::Apply(pod) => match self.kept(&pod) {
+            Event::Apply(pod) => match self.interests.kept(&pod) {
                 Some(pod) => self.known.insert(pod.name.clone(), pod.clone()) != Some(pod),
                 None => self.known.remove(&pod.name_any()).is_some(),
             },
             Event::Delete(pod) => self.known.remove(&pod.name_any()).is_some(),
         }
     }
+}
+
+/// What of pods concerns the bindings.
+struct Interests {
+    /// The UIDs of the bindings.
+    uids: HashSet<String>,
+    selectors: Vec<Selector>,
+    /// The keys of the labels that the selectors look at, and of the one that tells the template.
+    keys: HashSet<String>,
+}
+
+impl Interests {
+    fn of(watched: &[Watched]) -> Self {
+        let selectors = watched.iter().filter_map(|watched| watched.selector.as_ref());
+        let keys = selectors.clone().flat_map(|selector| {
+            let labels = selector.match_labels.iter().flatten().map(|(key, _)| key);
+            let expressions = selector.match_expressions.iter().flatten();
+            labels.chain(expressions.map(|expression| &expression.key)).cloned()
+        });
+        let keys = keys.chain([LABEL_TEMPLATE_HASH.to_owned()]);
+        Self {
+            uids: watched.iter().map(|watched| watched.uid.clone()).collect(),
+            keys: keys.collect(),
+            selectors: selectors.filter_map(|selector| Selector::try_from(selector.clone()).ok()).collect(),
+        }
+    }
 
     fn kept(&self, object: &PartialObjectMeta<Api>) -> Option<Pod> {
-        let pod = pod(object);
+        let pod = self.pod(object);
         let is_selected = || self.selectors.iter().any(|selector| selector.matches(&pod.labels));
         (!pod.stamps.is_empty() || is_selected()).then_some(pod)
     }
-}
 
-fn pod(object: &PartialObjectMeta<Api>) -> Pod {
-    let meta = object.meta();
-    let annotations = object.annotations();
-    let declines = annotations.get(ANNOTATION_INJECT).is_some_and(|value| value == "false");
-    let is_full = lacks_room(annotations);
-    Pod {
-        name: object.name_any(),
-        labels: object.labels().clone(),
-        stamps: if is_full { BTreeMap::new() } else { revisions(annotations, ANNOTATION_REVISION) },
-        restarts: revisions(annotations, ANNOTATION_RESTART),
-        controller: controller(meta),
-        exempt: declines || annotations.contains_key(ANNOTATION_MIRROR) || is_full,
-        terminating: meta.deletion_timestamp.is_some(),
+    fn pod(&self, object: &PartialObjectMeta<Api>) -> Pod {
+        let meta = object.meta();
+        let annotations = object.annotations();
+        let declines = annotations.get(ANNOTATION_INJECT).is_some_and(|value| value == "false");
+        let is_full = lacks_room(annotations);
+        let labels = object.labels().iter().filter(|(key, _)| self.keys.contains(*key));
+        Pod {
+            name: object.name_any(),
+            labels: labels.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            stamps: if is_full { BTreeMap::new() } else { self.revisions(annotations, ANNOTATION_REVISION) },
+            restarts: self.revisions(annotations, ANNOTATION_RESTART),
+            controller: controller(meta).filter(|controller| {
+                let Controller { uid, api_version, kind, name } = controller;
+                [uid, api_version, kind, name].iter().all(|text| text.len() <= MAX_CONTROLLER_BYTES)
+            }),
+            exempt: declines || annotations.contains_key(ANNOTATION_MIRROR) || is_full,
+            terminating: meta.deletion_timestamp.is_some(),
+        }
+    }
+
+    fn revisions(&self, annotations: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, i64> {
+        let mut revisions = revisions(annotations, prefix);
+        revisions.retain(|uid, _| self.uids.contains(uid));
+        revisions
     }
 }
 
@@ -145,9 +197,13 @@ mod tests {
     /// Pods without a watch: the test applies the events.
     fn pods() -> Pods {
         let selector = json!({"matchLabels": {"app": "web"}});
-        let selectors = vec![Selector::try_from(from::<LabelSelector>(selector)).unwrap()];
         let events = futures::stream::pending().boxed();
-        Pods { events, selectors, known: HashMap::new(), listed: HashMap::new(), are_known: false }
+        let interests = Interests::of(&[Watched { uid: "a".to_owned(), selector: Some(from(selector)) }]);
+        Pods { events, interests, known: HashMap::new(), listed: HashMap::new(), are_known: false }
+    }
+
+    fn pod(object: &PartialObjectMeta<Api>) -> Pod {
+        pods().interests.pod(object)
     }
 
     fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -194,6 +250,28 @@ mod tests {
         assert_eq!(names(&pods), ["selected"], "until all are listed");
         pods.apply(Event::InitDone);
         assert_eq!(names(&pods), ["new"]);
+    }
+
+    /// Whoever creates pods decides how many labels and annotations they have.
+    #[test]
+    fn of_a_pod_only_what_concerns_the_bindings_is_kept() {
+        let mut pods = pods();
+        let many = |prefix: &str| -> BTreeMap<String, String> {
+            (0..7000).map(|index| (format!("{prefix}{index}"), "1".to_owned())).collect()
+        };
+        let (mut labels, mut annotations) = (many("label-"), many("restart.servicecatalog.k8s.io/"));
+        annotations.extend(many("revision.servicecatalog.k8s.io/"));
+        let stamped = json!({"annotations": annotations, "labels": labels});
+        pods.apply(Event::Apply(object("stamped", &stamped)));
+        assert_eq!(names(&pods), [""; 0], "the stamps are of no binding");
+
+        labels.insert("app".to_owned(), "web".to_owned());
+        let owner = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u".repeat(1000), "controller": true});
+        let web = json!({"annotations": annotations, "labels": labels, "ownerReferences": [owner]});
+        pods.apply(Event::Apply(object("selected", &web)));
+        let labels = [("app".to_owned(), "web".to_owned())].into();
+        let expected = Pod { name: "selected".to_owned(), labels, ..Pod::default() };
+        assert_eq!(pods.all(), [&expected]);
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The Secrets that contain the credentials of bindings. The operator keeps only a digest of each, to detect drift.
+//!
+//! **Only metadata are watched.** Anybody who may write Secrets can give them the label, and 1 MiB of data. The data of a
+//! Secret are read when a reconcile asks for the digest, and only if the Secret belongs to that binding; a few at a time,
+//! in turn between namespaces.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
-use kube::runtime::WatchStreamExt as _;
-use kube::runtime::watcher::{Config, Event, watcher};
-use kube::{Api, ResourceExt as _};
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{Config, Event};
+use kube::{Api, Resource, ResourceExt as _};
 use tracing::warn;
 
 use super::ownership::{self, SecretSlot, belongs_to, is_owned_by, owner};
@@ -16,6 +20,7 @@ use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
 use crate::domain::credentials::digest;
 use crate::domain::parameters::secrets_of;
+use crate::fair_limiter::FairLimiter;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::{NamespacedName, namespace};
 use crate::reconcilers::kube_api::{KubeApi, exactly};
@@ -23,9 +28,16 @@ use crate::reconcilers::queue::Queue;
 use crate::reconcilers::reach::{Part, Unlisted, covers};
 use crate::reconcilers::watch as watches;
 
+/// How many Secrets are read at once, at most. Each may take a few MiB while it is decoded.
+const MAX_READS: usize = 4;
+
+/// The longest UID or name of an owner that is kept, in bytes. The API server limits only those of real objects.
+const MAX_OWNER_BYTES: usize = 253;
+
 /// The Secrets that contain the credentials of bindings.
 pub struct BindingSecrets {
     api: Arc<KubeApi>,
+    reads: Arc<FairLimiter>,
     bindings: Queue<ServiceBinding>,
     known: Mutex<HashMap<NamespacedName, Known>>,
     /// The Secrets of the lists in progress, while watches restart.
@@ -40,7 +52,8 @@ struct Known {
     /// The binding's UID.
     binding: String,
     binding_name: String,
-    digest: String,
+    /// The digest of this version; `None` if its data were not read yet.
+    digest: Option<String>,
     version: u64,
 }
 
@@ -48,14 +61,43 @@ impl BindingSecrets {
     /// No Secret is known yet. A change requeues the binding.
     pub fn new(api: Arc<KubeApi>, bindings: Queue<ServiceBinding>, parts: Vec<Part>) -> Self {
         let unlisted = Unlisted::new(parts.clone());
-        Self { api, bindings, known: Mutex::default(), listed: Mutex::default(), parts, unlisted }
+        Self {
+            api,
+            reads: FairLimiter::new(MAX_READS),
+            bindings,
+            known: Mutex::default(),
+            listed: Mutex::default(),
+            parts,
+            unlisted,
+        }
     }
 
-    /// The digest of the binding's own Secret, if the watch has delivered one.
-    pub fn digest(&self, binding: &ServiceBinding) -> Option<String> {
+    /// What is known of the binding's own Secret, if the watch has delivered one.
+    fn known(&self, binding: &ServiceBinding) -> Option<Known> {
         let name = (namespace(binding).to_owned(), binding.secret_name().to_owned());
-        let known = self.lock().get(&name).cloned()?;
-        is_owned_by(&known.binding, binding).then_some(known.digest)
+        self.lock().get(&name).filter(|known| is_owned_by(&known.binding, binding)).cloned()
+    }
+
+    /// Whether the watch has delivered the binding's own Secret.
+    pub fn exists(&self, binding: &ServiceBinding) -> bool {
+        self.known(binding).is_some()
+    }
+
+    /// The digest of the binding's own Secret, if the watch has delivered one. Reads the Secret if this version was not
+    /// read before.
+    pub async fn digest(&self, binding: &ServiceBinding) -> Result<Option<String>, Error> {
+        match self.known(binding) {
+            None => Ok(None),
+            Some(Known { digest: Some(digest), .. }) => Ok(Some(digest)),
+            Some(_) => {
+                let found = self.find(binding).await?.filter(|secret| belongs_to(secret, binding));
+                Ok(found.map(|secret| {
+                    let digest = digest(secret.data.as_ref().unwrap_or(&SecretData::new()));
+                    self.remember(&secret, Some(&digest));
+                    digest
+                }))
+            }
+        }
     }
 
     /// Tells whether the Secret with the name of the binding's belongs to the binding. Reads its metadata only.
@@ -72,6 +114,7 @@ impl BindingSecrets {
     }
 
     async fn find(&self, binding: &ServiceBinding) -> Result<Option<Secret>, Error> {
+        let _permit = self.reads.acquire(namespace(binding)).await;
         self.collection(binding).get_opt(binding.secret_name()).await.during("reading the Secret")
     }
 
@@ -111,13 +154,14 @@ impl BindingSecrets {
                 }
             }
         };
-        self.remember(&written);
-        Ok(Some(digest(&written.data.unwrap_or_default())))
+        let digest = digest(written.data.as_ref().unwrap_or(&SecretData::new()));
+        self.remember(&written, Some(&digest));
+        Ok(Some(digest))
     }
 
     /// Deletes the binding's own Secret, if there is one.
     pub async fn delete(&self, binding: &ServiceBinding) -> Result<(), Error> {
-        if self.digest(binding).is_none() {
+        if !self.exists(binding) {
             return Ok(());
         }
         let SecretSlot::Ours(secret) = self.slot(binding).await? else { return Ok(()) };
@@ -155,27 +199,29 @@ impl BindingSecrets {
     pub async fn follow(self: Arc<Self>) {
         let client = &self.api.client;
         let watch = |part: Option<&str>| {
-            let secrets: Api<Secret> = match part {
+            let secrets: Api<PartialObjectMeta<Secret>> = match part {
                 Some(namespace) => Api::namespaced(client.clone(), namespace),
                 None => Api::all(client.clone()),
             };
-            watcher(secrets, Config::default().labels(LABEL_CREDENTIALS)).default_backoff()
+            watches::watch(secrets, Config::default().labels(LABEL_CREDENTIALS))
         };
         watches::follow(self.parts.clone(), watch, |part, event| self.apply_in(part, event)).await;
     }
 
     /// Applies an event of the watch of the whole cluster.
     #[cfg(test)]
-    pub fn apply(&self, event: Event<Secret>) {
+    pub fn apply(&self, event: Event<PartialObjectMeta<Secret>>) {
         self.apply_in(None, event);
     }
 
-    fn apply_in(&self, part: Option<&str>, event: Event<Secret>) {
+    fn apply_in(&self, part: Option<&str>, event: Event<PartialObjectMeta<Secret>>) {
         let listed = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Init => listed().retain(|(namespace, _)| !covers(part, namespace)),
             Event::InitApply(secret) => {
-                listed().insert(name(&secret));
+                if owner(&secret).is_some() {
+                    listed().insert(name(&secret));
+                }
                 self.observe(&secret);
             }
             Event::InitDone => {
@@ -200,9 +246,9 @@ impl BindingSecrets {
         }
     }
 
-    fn observe(&self, secret: &Secret) {
+    fn observe(&self, secret: &PartialObjectMeta<Secret>) {
         let former = self.lock().get(&name(secret)).cloned();
-        if self.remember(secret) {
+        if self.remember(secret, None) {
             let former = former.map(|known| known.binding_name);
             let owner = owner(secret).map(|owner| owner.name.clone());
             for binding in former.iter().chain(&owner) {
@@ -211,21 +257,27 @@ impl BindingSecrets {
         }
     }
 
-    /// Remembers a Secret, unless this version or a newer one is known; whether that changed anything.
-    fn remember(&self, secret: &Secret) -> bool {
+    /// Remembers a Secret, unless this version or a newer one is known; whether that changed anything. The digest is that
+    /// of its data, if they were read.
+    fn remember(&self, secret: &impl Resource, digest: Option<&str>) -> bool {
         let version = version(secret);
         let mut known = self.lock();
-        let old = known.get(&name(secret));
-        if old.is_some_and(|old| old.version >= version) {
-            return false;
+        match known.get_mut(&name(secret)) {
+            Some(old) if old.version > version => return false,
+            Some(old) if old.version == version => {
+                old.digest = old.digest.take().or_else(|| digest.map(str::to_owned));
+                return false;
+            }
+            Some(_) | None => {}
         }
-        let Some(owner) = owner(secret) else {
+        let owner = owner(secret).filter(|owner| owner.uid.len().max(owner.name.len()) <= MAX_OWNER_BYTES);
+        let Some(owner) = owner else {
             return known.remove(&name(secret)).is_some();
         };
         let entry = Known {
             binding: owner.uid.clone(),
             binding_name: owner.name.clone(),
-            digest: digest(&secret.data.clone().unwrap_or_default()),
+            digest: digest.map(str::to_owned),
             version,
         };
         known.insert(name(secret), entry);
@@ -237,11 +289,11 @@ impl BindingSecrets {
     }
 }
 
-fn name(secret: &Secret) -> NamespacedName {
+fn name(secret: &impl Resource) -> NamespacedName {
     (namespace(secret).to_owned(), secret.name_any())
 }
 
-fn version(secret: &Secret) -> u64 {
+fn version(secret: &impl Resource) -> u64 {
     secret.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 

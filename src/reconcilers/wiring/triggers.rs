@@ -54,6 +54,7 @@ pub fn connect(
         alpha_of_child::<Binding>(context),
         rollouts_of_binding(rollouts),
         bindings_beyond_limit(context),
+        collisions_of_binding(context),
     ]);
     namespaces.add_listeners([bindings_of_terminating_namespace(context), forget_namespace(context)]);
 }
@@ -132,6 +133,18 @@ fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
                 context.queues.bindings.requeue_object(&binding);
             }
         }
+    })
+}
+
+/// Tells which bindings there are to those who keep what pods say about them.
+fn collisions_of_binding(context: &Arc<Context>) -> Listener<ServiceBinding> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        let is_another = |before: &&ServiceBinding| before.metadata.uid != change.object.metadata.uid;
+        if let Some(before) = change.before.filter(is_another) {
+            context.collisions.observe(before, true);
+        }
+        context.collisions.observe(change.object, change.is_gone);
     })
 }
 

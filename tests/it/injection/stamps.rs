@@ -86,6 +86,33 @@ async fn nobody_can_make_a_stamp_up() {
     }
 }
 
+/// The operator watches pods with the label, and reports what they say of a binding.
+#[tokio::test]
+async fn nobody_can_make_a_collision_up() {
+    const LABEL: &str = "servicecatalog.k8s.io/collides";
+    let namespace = namespace().await;
+    let binding = namespace.bind("db", json!(null)).await;
+    let key = format!("collision.servicecatalog.k8s.io/{}", binding["metadata"]["uid"].as_str().unwrap());
+    let forged = json!({"metadata": {"labels": {LABEL: "true"}, "annotations": {key.clone(): "main: X"}}});
+    let taken = json!({"volumeMounts": [{"name": "own", "mountPath": "/bindings/db"}]});
+    for (name, container, says) in [("free", json!({}), None), ("taken", taken, Some("main: /bindings/db"))] {
+        let mut pod = web();
+        pod["metadata"]["name"] = name.into();
+        pod["metadata"]["labels"][LABEL] = "true".into();
+        pod["metadata"]["annotations"] = forged["metadata"]["annotations"].clone();
+        pod["spec"]["volumes"] = json!([{"name": "own", "emptyDir": {}}]);
+        pod["spec"]["containers"][0].as_object_mut().unwrap().extend(container.as_object().unwrap().clone());
+        namespace.create(pod).await.unwrap();
+        let removed = json!({"metadata": {"labels": {LABEL: null}, "annotations": {key.clone(): null}}});
+        for change in [json!({}), forged.clone(), removed] {
+            let pod = namespace.patch("Pod", name, change).await.unwrap();
+            let metadata = &pod["metadata"];
+            assert_eq!(metadata["annotations"].get(&key).and_then(Value::as_str), says, "{pod:#}");
+            assert_eq!(metadata["labels"].get(LABEL).is_some(), says.is_some(), "{pod:#}");
+        }
+    }
+}
+
 /// The annotations of an object may have 256 KiB together.
 #[tokio::test]
 async fn a_pod_full_of_annotations_is_accepted_without_a_stamp() {
