@@ -249,6 +249,9 @@ async fn obstacle(
     binding: &ServiceBinding,
     secret: Option<&String>,
 ) -> Result<Option<Obstacle>, Error> {
+    if injecting::has_large_selector(binding) {
+        return Ok(Some(Obstacle::Selector));
+    }
     if !injecting::wants_to(binding) || injecting::is_settled(binding) {
         return Ok(None);
     }
