@@ -29,10 +29,12 @@
 //! | `broker` | what is the next step for a broker and its catalog, and what does its outcome change? |
 //! | `duration` | how does a user write a duration? |
 //! | `alpha` | which child object does an alpha object have, and what is the next step? |
+//! | `bounds` | how much is kept of what users write, and what of it is too much? |
 //! | `reason` | which reasons do conditions and events have? |
 
 pub mod alpha;
 pub mod binding;
+pub mod bounds;
 pub mod broker;
 pub mod catalog;
 pub mod circuit_breaker;

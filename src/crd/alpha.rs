@@ -7,6 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::binding::rule::fixed;
+use super::binding::selector::{keys, labels};
 use super::condition::Condition;
 use super::raw::RawObject;
 use super::reference::{LocalObjectReference, UserInfo};
@@ -158,7 +159,8 @@ pub struct BindingSpec {
         deserialize_with = "schema::null_as_default",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    #[schemars(extend("nullable" = true))]
+    #[schemars(schema_with = "labels")]
+    #[x_kube(validation = keys("self"))]
     pub labels: BTreeMap<String, String>,
     /// Parameters for the broker, as defined by the plan's schema: at most 64 KiB and 5000 values.
     #[serde(default, skip_serializing_if = "schema::is_empty_text")]

@@ -2,6 +2,7 @@
 
 mod injection;
 mod rotation;
+pub mod selector;
 mod transform;
 mod variable;
 
@@ -22,7 +23,8 @@ use super::schema;
 pub use injection::{EnvFrom, EnvMapping, Injection, Restart};
 pub use rotation::{Predecessor, Rotation};
 pub use transform::{
-    AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretTransform,
+    AddKeyTransform, AddKeysFromTransform, MAX_TEXT_BYTES, RemoveKeyTransform, RenameKeyTransform,
+    SecretTransform,
 };
 pub use variable::runs_code;
 
@@ -78,9 +80,11 @@ pub struct ServiceBindingSpec {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 253), regex(pattern = "^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$"))]
     pub secret_name: String,
-    /// Changes to the credentials before they are written to the Secret, applied in order.
+    /// Changes to the credentials before they are written to the Secret, applied in order. All keys, values and templates
+    /// together: at most 64 KiB.
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 256))]
+    #[x_kube(validation = transform::size())]
     pub secret_transforms: Vec<SecretTransform>,
     /// OSB ID of the binding (`binding_id`). Default: a UUID chosen by the operator. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]
@@ -92,8 +96,9 @@ pub struct ServiceBindingSpec {
     pub user_info: Option<UserInfo>,
     /// Pods in the same namespace that get the credentials. Default: none. An empty selector selects no pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "LabelSelector")]
-    #[x_kube(validation = rule::selector())]
+    #[schemars(schema_with = "selector::schema")]
+    #[x_kube(validation = selector::operators())]
+    #[x_kube(validation = selector::keys("!has(self.matchLabels) || self.matchLabels"))]
     pub pod_selector: Option<LabelSelector>,
     /// How the selected pods get the credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -278,15 +283,6 @@ pub type SecretData = BTreeMap<String, ByteString>;
 /// CEL rules for bindings, evaluated by the API server.
 pub(super) mod rule {
     use kube::core::Rule;
-
-    pub(super) fn selector() -> Rule {
-        Rule::new(
-            "!has(self.matchExpressions) || self.matchExpressions.all(e, \
-             e.operator in ['In', 'NotIn'] ? has(e.values) && size(e.values) > 0 : \
-             e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || size(e.values) == 0))",
-        )
-        .message("operator must be In or NotIn, with values, or Exists or DoesNotExist, without values")
-    }
 
     /// Makes a field immutable. `empty` is the value that an absent field stands for: some clients write it, others
     /// omit the field.

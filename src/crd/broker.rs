@@ -21,9 +21,10 @@ pub struct CommonServiceBrokerSpec {
     /// network can read the credentials.
     #[serde(default, skip_serializing_if = "std::ops::Not::not", rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: bool,
-    /// CA certificates (PEM, base64-encoded, up to 64 KiB) that verify the broker's certificate. Default: the system's.
+    /// CA certificates (PEM, base64-encoded) that verify the broker's certificate, at most 64 KiB. Default: those of the
+    /// system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::bytes", extend("maxLength" = 87_384))]
+    #[schemars(schema_with = "schema::short_bytes")]
     pub ca_bundle: Option<ByteString>,
     /// When the operator fetches the catalog again: `Duration` (default), after `relistDuration` and on request, or
     /// `Manual`, only on request (`relistRequests`).

@@ -12,25 +12,50 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-/// The longest texts that are parsed to compare them, in bytes.
-const MAX_COMPARED_BYTES: usize = 64 * 1024;
+/// The longest texts that are kept, and parsed to compare them, in bytes.
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// A JSON object, as text. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct RawObject(
     /// `None` is the empty object.
-    Option<Arc<RawValue>>,
+    Option<Kept>,
 );
 
+#[derive(Clone)]
+enum Kept {
+    Text(Arc<RawValue>),
+    /// The length of a text that is not kept.
+    Length(usize),
+}
+
 impl RawObject {
-    /// The text.
+    /// The text. Of an object that was too long to keep, that of the empty one: look at [`Self::len`] first.
     pub fn as_str(&self) -> &str {
-        self.0.as_ref().map_or("{}", |text| text.get())
+        match &self.0 {
+            Some(Kept::Text(text)) => text.get(),
+            Some(Kept::Length(_)) | None => "{}",
+        }
+    }
+
+    /// How long the text is, in bytes, also if it is not kept.
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Some(Kept::Length(length)) => length,
+            Some(Kept::Text(_)) | None => self.as_str().len(),
+        }
+    }
+
+    /// Keeps of a long text only its length. Such an object is refused wherever its text is wanted.
+    pub fn cut(&mut self) {
+        if self.len() > MAX_KEPT_BYTES {
+            self.0 = Some(Kept::Length(self.len()));
+        }
     }
 
     /// Whether it has no members.
     pub fn is_empty(&self) -> bool {
-        self.as_str().trim_start_matches('{').trim_start().starts_with('}')
+        self.len() <= MAX_KEPT_BYTES && self.as_str().trim_start_matches('{').trim_start().starts_with('}')
     }
 
     /// The members. This takes many times the memory of the text: parse what is short, and drop it soon.
@@ -42,7 +67,7 @@ impl RawObject {
 
 impl From<&Map<String, Value>> for RawObject {
     fn from(object: &Map<String, Value>) -> Self {
-        Self(if object.is_empty() { None } else { to_raw_value(object).ok().map(Arc::from) })
+        Self(if object.is_empty() { None } else { to_raw_value(object).ok().map(Arc::from).map(Kept::Text) })
     }
 }
 
@@ -50,7 +75,8 @@ impl From<&Map<String, Value>> for RawObject {
 impl PartialEq for RawObject {
     fn eq(&self, other: &Self) -> bool {
         let (left, right) = (self.as_str(), other.as_str());
-        left == right || (left.len().max(right.len()) <= MAX_COMPARED_BYTES && self.parse() == other.parse())
+        let is_short = self.len().max(other.len()) <= MAX_KEPT_BYTES;
+        self.len() == other.len() && left == right || is_short && self.parse() == other.parse()
     }
 }
 
@@ -65,8 +91,8 @@ impl fmt::Debug for RawObject {
 impl Serialize for RawObject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Some(text) => (**text).serialize(serializer),
-            None => Map::<String, Value>::new().serialize(serializer),
+            Some(Kept::Text(text)) => (**text).serialize(serializer),
+            Some(Kept::Length(_)) | None => Map::<String, Value>::new().serialize(serializer),
         }
     }
 }
@@ -75,7 +101,7 @@ impl<'de> Deserialize<'de> for RawObject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         if text.get().starts_with('{') {
-            Ok(Self(Some(Arc::from(text))))
+            Ok(Self(Some(Kept::Text(Arc::from(text)))))
         } else {
             Err(D::Error::custom("expected a JSON object"))
         }
@@ -113,6 +139,19 @@ mod tests {
             assert_eq!(raw(empty), RawObject::default());
         }
         assert!(!raw(r#"{"":{}}"#).is_empty());
+    }
+
+    #[test]
+    fn of_a_long_text_only_the_length_is_kept() {
+        let text = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_KEPT_BYTES));
+        let mut cut = raw(&text);
+        cut.cut();
+        assert_eq!((cut.as_str(), cut.len()), ("{}", text.len()));
+        assert!(!cut.is_empty());
+        assert_ne!(cut, RawObject::default());
+        let mut short = raw(r#"{"a":1}"#);
+        short.cut();
+        assert_eq!(short.as_str(), r#"{"a":1}"#);
     }
 
     #[test]

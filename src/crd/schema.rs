@@ -21,9 +21,9 @@ pub fn any(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"nullable": true, "x-kubernetes-preserve-unknown-fields": true})
 }
 
-/// Bytes, base64-encoded.
-pub fn bytes(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "format": "byte", "nullable": true})
+/// At most 64 KiB, base64-encoded.
+pub fn short_bytes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "byte", "nullable": true, "maxLength": 87384})
 }
 
 /// A list of conditions, which server-side apply merges by `type`.

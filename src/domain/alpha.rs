@@ -33,14 +33,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference,
 use kube::core::object::HasStatus;
 use kube::{Resource, ResourceExt as _};
 
+use super::bounds::ORPHAN;
 use super::metadata::{annotation, controller, has_finalizer};
 use super::reason;
 use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE, LABEL_CHILD};
-
-/// The finalizer of `kubectl delete --cascade=orphan`: the dependents of the object are to outlive it.
-const ORPHAN: &str = "orphan";
 
 /// An alpha kind.
 pub trait Alpha: Resource<DynamicType = ()> + HasStatus<Status = AlphaStatus> {
@@ -51,9 +49,16 @@ pub trait Alpha: Resource<DynamicType = ()> + HasStatus<Status = AlphaStatus> {
     fn initial(&self) -> Self::Child;
     /// Writes the fields that the alpha object controls to the child. All others stay.
     fn update(&self, child: &mut Self::Child);
+    /// What keeps the operator from translating the object: something in it is too large.
+    fn excess(&self) -> Option<Excess> {
+        None
+    }
     /// The status of the child; `None` if it has none yet.
     fn child_status(child: &Self::Child) -> Option<ChildStatus<'_>>;
 }
+
+/// Why an alpha object is not translated: a reason and a message.
+pub type Excess = (&'static str, String);
 
 /// The status of a child: the part that all kinds have.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +112,9 @@ pub fn decide<A: Alpha>(
     }
     if alpha.status().is_none() && !has_finalizer(alpha.meta()) {
         return Step::AddFinalizer;
+    }
+    if let Some((reason, why)) = alpha.excess().filter(|_| own.is_some() || child.is_none()) {
+        return report_excess(alpha, own, reason, &why, now);
     }
     match (child, own) {
         (None, _) => Step::Create(Box::new(create(alpha))),
@@ -221,6 +229,28 @@ fn report_name_taken<A: Alpha>(alpha: &A, now: &Time) -> Step<A::Child> {
     status.conditions.retain(|condition| condition.type_ == condition::READY);
     set_false(&mut status, condition::READY, reason::NAME_TAKEN, &message, now);
     if alpha.status() == Some(&status) { Step::Wait } else { Step::Complain(Box::new(status)) }
+}
+
+/// Reports why the object is not translated. The child stays as it is.
+fn report_excess<A: Alpha>(
+    alpha: &A,
+    child: Option<&A::Child>,
+    reason: &str,
+    why: &str,
+    now: &Time,
+) -> Step<A::Child> {
+    let before = alpha.status().cloned().unwrap_or_default();
+    let mut status = match child.map(|child| copy(alpha, child)) {
+        Some(Step::Copy(copied)) => *copied,
+        Some(_) | None => before.clone(),
+    };
+    let works = condition::is_true(&status.conditions, condition::READY);
+    let type_ = if works { condition::UPDATED } else { condition::READY };
+    // The condition of the child of this type does not count, and ours keeps its time.
+    condition::remove(&mut status.conditions, type_);
+    status.conditions.extend(condition::find(&before.conditions, type_).cloned());
+    set_false(&mut status, type_, reason, why, now);
+    if before == status { Step::Wait } else { Step::Complain(Box::new(status)) }
 }
 
 fn set_false(status: &mut AlphaStatus, type_: &str, reason: &str, message: &str, now: &Time) {

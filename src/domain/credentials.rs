@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::crd::binding::{SecretData, SecretTransform, runs_code};
+use crate::crd::binding::{MAX_TEXT_BYTES, SecretData, SecretTransform, runs_code};
 use crate::crd::names::hex;
 
 use budget::MAX_WORK;
@@ -72,6 +72,11 @@ pub enum CredentialsError {
          than reading {MAX_WORK} values. Use fewer transforms, or a smaller Secret"
     )]
     TooMuchWork(String),
+    /// The transforms are longer than is kept in memory.
+    #[error(
+        "spec.secretTransforms: keys, values and templates together take more than {MAX_TEXT_BYTES} bytes. Shorten them"
+    )]
+    TransformsTooLong,
     /// The Secret would be larger than Kubernetes allows.
     #[error(
         "the credentials take {size} bytes, more than the {MAX_SECRET_BYTES} bytes that fit into a Secret"

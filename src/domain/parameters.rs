@@ -198,7 +198,7 @@ pub fn merge(
 
 /// How long the sources of the user are, in bytes. Merging costs at most a fixed amount for each.
 pub fn size(inline: Option<&RawObject>, from: &[(String, Vec<u8>)]) -> usize {
-    inline.map_or(0, |inline| inline.as_str().len()) + from.iter().map(|(_, text)| text.len()).sum::<usize>()
+    inline.map_or(0, RawObject::len) + from.iter().map(|(_, text)| text.len()).sum::<usize>()
 }
 
 /// How many values there are at any depth.

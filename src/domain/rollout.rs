@@ -34,6 +34,7 @@ mod restart_plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::bounds::excess_of_selector;
 use super::reason;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::LABEL_TEMPLATE_HASH;
@@ -288,7 +289,9 @@ pub enum Owner {
 
 /// Whether a binding injects into pods: it selects some, and nothing keeps it from them.
 pub fn injects(binding: &ServiceBinding) -> bool {
-    selects(binding) && !binding.status.as_ref().is_some_and(is_refused)
+    selects(binding)
+        && !binding.status.as_ref().is_some_and(is_refused)
+        && binding.spec.pod_selector.as_ref().and_then(excess_of_selector).is_none()
 }
 
 /// Whether the status says that no pod gets the binding.

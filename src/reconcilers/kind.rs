@@ -7,6 +7,7 @@ use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::bounds::Cut;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::queue::{Queue, Queues};
@@ -14,7 +15,16 @@ use crate::reconcilers::reach::{Part, Reach};
 
 /// One of the operator's kinds, with access to its collection (whatever its scope), its cache and its queue.
 pub trait Kind:
-    Resource<DynamicType = ()> + Clone + PartialEq + Debug + DeserializeOwned + Serialize + Send + Sync + 'static
+    Resource<DynamicType = ()>
+    + Cut
+    + Clone
+    + PartialEq
+    + Debug
+    + DeserializeOwned
+    + Serialize
+    + Send
+    + Sync
+    + 'static
 {
     /// The collection of a namespace; all objects, if there is no namespace or the kind is cluster-wide.
     fn api(client: Client, namespace: Option<&str>) -> Api<Self>;

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::crd::names::FINALIZER;
 use crate::domain::Note;
+use crate::domain::bounds::MAX_FINALIZERS;
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity;
@@ -144,7 +145,7 @@ impl KubeApi {
 
     /// Adds the operator's finalizer, to an object that was created before the admission policy that does so.
     pub async fn add_finalizer<K: Kind>(&self, object: &K) -> Result<K, Error> {
-        let mut finalizers = object.finalizers().to_vec();
+        let mut finalizers = self.all_finalizers(object).await?;
         finalizers.push(FINALIZER.to_owned());
         self.patch(object, json!({"metadata": {"finalizers": finalizers}}), "adding the finalizer").await
     }
@@ -152,7 +153,7 @@ impl KubeApi {
     /// Removes the operator's finalizer. If that ends the object, every cached copy counts as stale until the watch
     /// delivers the deletion; otherwise a reconcile would work on an object that is gone.
     pub async fn remove_finalizer<K: Kind>(&self, object: &K) -> Result<(), Error> {
-        let finalizers = object.finalizers();
+        let finalizers = self.all_finalizers(object).await?;
         let others: Vec<&String> = finalizers.iter().filter(|finalizer| *finalizer != FINALIZER).collect();
         let patch = json!({"metadata": {"finalizers": others}});
         let doing = "removing the finalizer";
@@ -165,6 +166,15 @@ impl KubeApi {
         }
         info!("removed finalizer");
         Ok(())
+    }
+
+    /// The finalizers of an object, of which the cache has only some if there are many.
+    async fn all_finalizers<K: Kind>(&self, object: &K) -> Result<Vec<String>, Error> {
+        let known = object.finalizers();
+        if known.len() <= MAX_FINALIZERS {
+            return Ok(known.to_vec());
+        }
+        Ok(self.read(object).await?.finalizers().to_vec())
     }
 
     /// Sends a patch that is conditional on the resourceVersion.

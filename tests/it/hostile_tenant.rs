@@ -6,9 +6,11 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
-use crate::namespace::{PATIENCE, eventually};
+use crate::namespace::{PATIENCE, eventually, wanted};
 use crate::operator::Operator;
-use crate::scripted::{BINDING, INSTANCE, condition, isolated, reference, secret_parameters};
+use crate::scripted::{
+    BINDING, INSTANCE, IsolatedEnv, TestEnv, condition, isolated, reference, secret_parameters,
+};
 
 /// Probes the operator until `meanwhile` is done: every probe is answered.
 async fn while_alive<T>(operator: &Operator, meanwhile: impl Future<Output = T>) -> T {
@@ -111,6 +113,14 @@ async fn references_to_secrets_cost_no_connections_and_have_limits() {
     .await;
 }
 
+/// Changes a limit in the schema of the CRD's `spec`.
+fn limit(isolated: &IsolatedEnv, crd: &str, path: &str, count: usize) {
+    let path = format!("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/{path}");
+    let patch = json!([{"op": "replace", "path": path, "value": count}]).to_string();
+    let crd = format!("{crd}.servicecatalog.k8s.io");
+    isolated.cluster().kubectl(&["patch", "crd", &crd, "--type=json", "-p", &patch]);
+}
+
 /// An object that was stored before the limit of the CRD says what is wrong, costs nothing, and can be deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
@@ -129,13 +139,7 @@ async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
     let refused = create().await.unwrap_err();
     assert!(refused.contains("spec.parametersFrom: Too many: 200: must have at most 64 items"), "{refused}");
 
-    let limit = |count: usize| {
-        let path =
-            "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/parametersFrom/maxItems";
-        let patch = json!([{"op": "replace", "path": path, "value": count}]).to_string();
-        let crd = "serviceinstances.servicecatalog.k8s.io";
-        isolated.cluster().kubectl(&["patch", "crd", crd, "--type=json", "-p", &patch]);
-    };
+    let limit = |count: usize| limit(&isolated, "serviceinstances", "parametersFrom/maxItems", count);
     limit(5000);
     eventually("the limit is raised", PATIENCE, create).await;
     limit(64);
@@ -224,4 +228,107 @@ async fn secrets_to_which_no_object_refers_cost_no_memory() {
     let grown = isolated.operator().memory().saturating_sub(before);
     eprintln!("after a restart: {grown} bytes more");
     assert!(grown < SECRETS * NOTE / 3, "{grown} bytes more after a restart");
+}
+
+/// As parsed values, 450,000 empty texts take 13 MiB, and each pod is compared with all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_selector_stored_beyond_the_limits_is_told_and_selects_nothing() {
+    const PATH: &str = "podSelector/properties/matchExpressions/items/properties/values/maxItems";
+    let isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    env.ready_instance(json!({})).await;
+    let values = vec![""; 450_000];
+    let selector = json!({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": values}]});
+    let create = async || {
+        let spec = json!({"instanceRef": {"name": "db"}, "podSelector": selector});
+        env.create(json!({"kind": BINDING, "metadata": {"name": "many"}, "spec": spec})).await
+    };
+    let refused = create().await.unwrap_err();
+    assert!(refused.contains("values: Too many: 450000: must have at most 64 items"), "{refused}");
+    limit(&isolated, "servicebindings", PATH, 1_000_000);
+    eventually("the limit is raised", PATIENCE, create).await;
+    limit(&isolated, "servicebindings", PATH, 64);
+    let message = env.until_says(BINDING, "many", "Injected=False InjectionLimit").await;
+    assert!(message.contains("a requirement in matchExpressions has more than 64 values"), "{message}");
+    eventually("the binding is not injected", PATIENCE, async || {
+        wanted(env.get(BINDING, "many").await?, |binding| {
+            binding["metadata"]["labels"].get("servicecatalog.k8s.io/injects").is_none()
+        })
+    })
+    .await;
+    env.remove(BINDING, "many").await;
+}
+
+const MIB: usize = 1024 * 1024;
+
+fn many(prefix: &str, count: usize) -> Map<String, Value> {
+    (0..count).map(|index| (format!("{prefix}{index:x}"), json!(""))).collect()
+}
+
+/// Creates a pod with collisions that its creator has made up. That takes a cluster without the policy `stamps`.
+async fn colliding_pod(hostile: &TestEnv, name: &str) {
+    let annotations = many("collision.servicecatalog.k8s.io/", 7000);
+    let labels = json!({"servicecatalog.k8s.io/collides": "true"});
+    let pod = json!({
+        "kind": "Pod", "metadata": {"name": name, "labels": labels, "annotations": annotations},
+        "spec": {"nodeSelector": {"no": "node"}, "containers": [{"name": "main", "image": "image"}]},
+    });
+    eventually("the policy is gone", PATIENCE, async || {
+        let created = hostile.create(pod.clone()).await?;
+        if created["metadata"]["annotations"].as_object().is_some_and(|annotations| annotations.len() >= 7000)
+        {
+            return Ok(());
+        }
+        hostile.delete("Pod", name).await?;
+        Err("the annotations were dropped".to_owned())
+    })
+    .await;
+}
+
+/// Stores about 130 MiB in objects that the operator watches.
+async fn store_large_objects(hostile: &TestEnv) {
+    let megabyte = "AAAA".repeat(MIB / 3);
+    let labels = many("a", 90_000);
+    for index in 0..40 {
+        let name = format!("x{index}");
+        let secret = json!({
+            "kind": "Secret", "metadata": {"name": name, "labels": {"servicecatalog.k8s.io/credentials": ""}},
+            "data": {"f": megabyte},
+        });
+        hostile.create(secret).await.unwrap();
+        hostile.instance(&name, json!({"parameters": {"a": megabyte}})).await;
+        if index < 15 {
+            let (metadata, spec) =
+                (json!({"name": name, "labels": labels}), json!({"instanceRef": {"name": "none"}}));
+            hostile.create(json!({"kind": BINDING, "metadata": metadata, "spec": spec})).await.unwrap();
+            colliding_pod(hostile, &name).await;
+        }
+    }
+}
+
+/// Of what a user stores, the operator holds one object at a time when it starts, and keeps of each what it looks at. In
+/// pages of 500, the Secrets, the instances, the bindings or the pods alone take 100 MiB and more, at every start.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_objects_of_users_take_little_memory_at_a_start() {
+    let mut isolated = isolated(&[]).await;
+    let (hostile, other) = (isolated.env().await, isolated.env().await);
+    other.ready_binding(json!({}), json!({})).await;
+    isolated.kill();
+    isolated.start();
+    other.binding("first", json!({})).await;
+    other.until_ready(BINDING, "first").await;
+    let usual = isolated.operator().peak_memory();
+
+    isolated.cluster().kubectl(&["delete", "mutatingadmissionpolicybinding", "stamps.servicecatalog.k8s.io"]);
+    store_large_objects(&hostile).await;
+    isolated.kill();
+    isolated.start();
+    while_alive(isolated.operator(), async {
+        other.binding("second", json!({})).await;
+        other.until_ready(BINDING, "second").await;
+    })
+    .await;
+    let grown = isolated.operator().peak_memory().saturating_sub(usual);
+    eprintln!("at a start: {} MiB more than {} MiB", grown / MIB, usual / MIB);
+    assert!(grown < 48 * MIB, "{grown} bytes more");
 }

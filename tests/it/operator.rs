@@ -120,8 +120,17 @@ impl Operator {
 
     /// Its resident memory, in bytes.
     pub fn memory(&self) -> usize {
+        self.bytes("VmRSS:")
+    }
+
+    /// How much memory it has taken at most since it was started, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        self.bytes("VmHWM:")
+    }
+
+    fn bytes(&self, field: &str) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
 

@@ -6,6 +6,7 @@ use super::*;
 use crate::crd::ServiceInstance;
 use crate::crd::alpha::Instance;
 use crate::crd::names::FINALIZER;
+use crate::domain::bounds::Cut as _;
 use crate::domain::fixtures::at;
 
 fn read<T: serde::de::DeserializeOwned>(kind: &str, object: Value) -> T {
@@ -222,4 +223,23 @@ fn annotations_are_copied_also_when_the_object_is_deleted() {
     }
     let copied = create(&instance(retain)).metadata.annotations.unwrap();
     assert_eq!(copied.keys().collect::<Vec<_>>(), [ANNOTATION_DELETION_POLICY, ANNOTATION_ROTATE]);
+}
+
+/// Of large parameters the cache has only the length, so the child must not get what is left of them.
+#[test]
+fn what_is_too_large_is_told_once_and_not_translated() {
+    let large = |object: &mut Value| object["spec"]["parameters"] = json!({"a": "x".repeat(70_000)});
+    for (child, type_) in [(None, "Ready"), (Some(child(|_| ())), "Updated")] {
+        let mut alpha = instance(large);
+        alpha.cut();
+        let Step::Complain(status) = step(&alpha, child.as_ref()) else { panic!("{alpha:?}") };
+        let told = condition::find(&status.conditions, type_).unwrap();
+        assert_eq!((told.status.as_str(), told.reason.as_str()), ("False", "ErrorWithParameters"));
+        assert!(told.message.contains("the limit is 65536"), "{}", told.message);
+        alpha.status = Some(*status);
+        assert_eq!(decide(&alpha, child.as_ref(), false, &at(60)), Step::Wait);
+        alpha.metadata.deletion_timestamp = Some(at(60));
+        let goes_on = if child.is_some() { "Delete" } else { "RemoveFinalizer" };
+        assert!(format!("{:?}", step(&alpha, child.as_ref())).starts_with(goes_on));
+    }
 }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Alpha, ChildStatus};
+use super::{Alpha, ChildStatus, Excess};
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::binding::{EnvFrom, Injection};
 use crate::crd::broker::{ClusterAuthConfig, ClusterBrokerAuthInfo, ClusterServiceBrokerSpec};
@@ -11,6 +11,9 @@ use crate::crd::reference::ObjectReference;
 use crate::crd::{
     ClusterServiceBroker, ServiceBinding, ServiceBindingSpec, ServiceInstance, ServiceInstanceSpec,
 };
+use crate::domain::bounds::excess_of_selector;
+use crate::domain::parameters::{MAX_BYTES, ParametersError, size};
+use crate::domain::reason;
 
 /// The statuses of the children are different types with the same fields.
 macro_rules! child_status {
@@ -57,6 +60,10 @@ impl Alpha for Instance {
         ServiceInstance::new("", spec)
     }
 
+    fn excess(&self) -> Option<Excess> {
+        excess_of_parameters(self.spec.parameters.as_ref())
+    }
+
     fn update(&self, child: &mut ServiceInstance) {
         let parameters = non_empty(self.spec.parameters.as_ref());
         let spec = &mut child.spec;
@@ -88,6 +95,14 @@ impl Alpha for Binding {
         ServiceBinding::new("", spec)
     }
 
+    fn excess(&self) -> Option<Excess> {
+        let selector =
+            LabelSelector { match_labels: Some(self.spec.labels.clone()), ..LabelSelector::default() };
+        let why = |why| format!("spec.labels select too much to compare pods with: {why}. Shorten them");
+        let labels = excess_of_selector(&selector).map(|excess| (reason::INJECTION_LIMIT, why(excess)));
+        labels.or_else(|| excess_of_parameters(self.spec.parameters.as_ref()))
+    }
+
     fn update(&self, child: &mut ServiceBinding) {
         let labels = &self.spec.labels;
         child.spec.pod_selector = (!labels.is_empty())
@@ -97,6 +112,11 @@ impl Alpha for Binding {
     fn child_status(child: &ServiceBinding) -> Option<ChildStatus<'_>> {
         child_status!(child)
     }
+}
+
+fn excess_of_parameters(parameters: Option<&RawObject>) -> Option<Excess> {
+    let bytes = size(parameters, &[]);
+    (bytes > MAX_BYTES).then(|| (reason::ERROR_WITH_PARAMETERS, ParametersError::TooLong(bytes).to_string()))
 }
 
 /// The parameters in the form in which they are read back: an empty map is not stored.

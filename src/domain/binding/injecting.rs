@@ -26,6 +26,7 @@ use crate::crd::binding::Injection;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::LABEL_INJECTS;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
+use crate::domain::bounds::excess_of_selector;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
 use crate::domain::rollout::selects;
@@ -43,6 +44,8 @@ pub enum Obstacle {
     Bindings,
     /// With this binding, the bindings of the namespace would add too many variables.
     Variables,
+    /// The selector is too large to compare each pod with it. It is from before the limit.
+    Selector,
     /// The Secret of the name does not belong to the binding.
     ForeignSecret,
     /// There is no Secret yet, and the author of the binding may not read whatever Secret gets its name.
@@ -55,6 +58,11 @@ pub enum Obstacle {
 /// Whether a binding has injected ever since it got its credentials.
 pub fn is_settled(binding: &ServiceBinding) -> bool {
     is_labelled(binding) && binding.status.as_ref().is_some_and(|status| status.revision > 0)
+}
+
+/// Whether the selector of a binding that wants to inject is too large.
+pub fn has_large_selector(binding: &ServiceBinding) -> bool {
+    wants_to(binding) && binding.spec.pod_selector.as_ref().and_then(excess_of_selector).is_some()
 }
 
 /// Whether a binding wants to inject.
@@ -175,7 +183,8 @@ pub fn is_labelled(binding: &ServiceBinding) -> bool {
 /// Whether the binding has to get or to lose the label; `None` if the label is right.
 pub(super) fn label_to_write(binding: &ServiceBinding, obstacle: Option<Obstacle>) -> Option<bool> {
     let may_inject = obstacle.is_none();
-    let is_open = wants_to(binding) && (!is_settled(binding) || obstacle == Some(Obstacle::ForeignSecret));
+    let is_refused_later = matches!(obstacle, Some(Obstacle::ForeignSecret | Obstacle::Selector));
+    let is_open = wants_to(binding) && (!is_settled(binding) || is_refused_later);
     (is_open && is_labelled(binding) != may_inject).then_some(may_inject)
 }
 
@@ -221,6 +230,13 @@ fn explain(obstacle: Obstacle, binding: &ServiceBinding) -> Option<(&'static str
             format!(
                 "with it, the bindings of the namespace would add more than {MAX_VARIABLES} variables, the most that are \
                  allowed. Shorten spec.injection.env of one of them, or use envFrom or the files"
+            ),
+        ),
+        Obstacle::Selector => (
+            reason::INJECTION_LIMIT,
+            format!(
+                "spec.podSelector is too large to compare each pod with it: {}. Shorten it",
+                binding.spec.pod_selector.as_ref().and_then(excess_of_selector).unwrap_or_default()
             ),
         ),
         Obstacle::ForeignSecret => (

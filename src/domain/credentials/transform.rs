@@ -13,6 +13,7 @@ use crate::crd::binding::{
     AddKeyTransform, AddKeysFromTransform, RemoveKeyTransform, RenameKeyTransform, SecretData,
     SecretTransform,
 };
+use crate::domain::bounds::are_transforms_too_long;
 
 #[cfg(test)]
 mod tests;
@@ -173,6 +174,9 @@ pub fn sources<'a>(
     transforms: &'a [SecretTransform],
     namespace: &str,
 ) -> Result<BTreeSet<&'a str>, CredentialsError> {
+    if are_transforms_too_long(transforms) {
+        return Err(CredentialsError::TransformsTooLong);
+    }
     let from = |transform| match operation(transform) {
         Some(Operation::AddFrom(from)) => Some(source(from, namespace)),
         _ => None,

@@ -256,6 +256,9 @@ async fn obstacle(
     binding: &ServiceBinding,
     secret: Option<&String>,
 ) -> Result<Option<Obstacle>, Error> {
+    if injecting::has_large_selector(binding) {
+        return Ok(Some(Obstacle::Selector));
+    }
     let is_settled = injecting::is_settled(binding);
     if !injecting::wants_to(binding) || is_settled && secret.is_some() {
         return Ok(None);

@@ -7,16 +7,13 @@ use std::sync::Arc;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store, store};
-use kube::runtime::watcher::{Config, Event, watcher};
+use kube::runtime::watcher::{Config, Event};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
+use crate::domain::bounds::Cut;
 use crate::reconcilers::reach::{Part, covers_object};
 use crate::reconcilers::watch;
-
-/// The annotation in which kubectl stores a copy of the object. The operator does not need it, and it is as large as
-/// the object.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A change of an object, as a watch delivered it.
 pub struct Change<'a, K> {
@@ -80,9 +77,11 @@ where
     }
 
     /// Watches the collection of each part, forever.
-    pub async fn follow(mut self, collection: impl Fn(Option<&str>) -> Api<K>) {
-        let events =
-            |part: Option<&str>| watcher(collection(part), Config::default()).default_backoff().modify(trim);
+    pub async fn follow(mut self, collection: impl Fn(Option<&str>) -> Api<K>)
+    where
+        K: Cut,
+    {
+        let events = |part: Option<&str>| watch::watch(collection(part), Config::default()).modify(Cut::cut);
         watch::follow(self.parts.clone(), events, |part, event| self.apply_in(part, event)).await;
     }
 
@@ -188,12 +187,6 @@ where
         let change = Change { before, object, is_gone };
         self.listeners.iter().for_each(|listener| listener(&change));
     }
-}
-
-/// Removes what need not be kept in memory.
-fn trim<K: Resource>(object: &mut K) {
-    object.meta_mut().managed_fields = None;
-    object.annotations_mut().remove(LAST_APPLIED);
 }
 
 #[cfg(test)]

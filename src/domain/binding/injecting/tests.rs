@@ -213,3 +213,20 @@ fn pods_do_not_lack_a_binding_that_must_not_inject() {
         assert_eq!(injects(&binding), !refused, "{reason}");
     }
 }
+
+/// It is compared with each pod, also if the binding has injected before the limit.
+#[test]
+fn a_selector_beyond_its_limits_selects_nothing_though_the_binding_is_settled() {
+    let mut large = settled(binding("a", 1, 0));
+    assert!(!has_large_selector(&large) && injects(&large));
+    let labels = (0..1000).map(|index| (format!("label-{index}"), String::new())).collect();
+    large.spec.pod_selector.as_mut().unwrap().match_labels = Some(labels);
+    assert!(has_large_selector(&large) && !injects(&large));
+    assert_eq!(label_to_write(&large, Some(Obstacle::Selector)), Some(false));
+    let mut record = ServiceBindingStatus::default();
+    report(&mut record, &large, Some(Obstacle::Selector), &BTreeSet::new(), &at(0));
+    let injected = condition::find(&record.conditions, condition::INJECTED).unwrap();
+    assert_eq!((injected.status.as_str(), injected.reason.as_str()), ("False", reason::INJECTION_LIMIT));
+    assert!(injected.message.contains("matchLabels has more than 32 labels"), "{}", injected.message);
+    assert!(is_refused(&record));
+}
