@@ -17,9 +17,9 @@ use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
 use crate::reconcilers::watch::RUNNING_PODS;
 
-/// The most annotations of a pod that admission stamps, and their most bytes. The policies `injection` and `stamps` have
-/// the same numbers: a pod beyond them gets no stamp, and may carry one that its creator made up. So it counts for
-/// nothing, and its creator cannot restart the workload of another pod with it.
+/// The most annotations of a pod that admission stamps, and their most bytes. The policies `injection` and `stamps`
+/// have the same numbers: a pod beyond them gets no stamp, and may carry one that its creator made up. So it counts
+/// for nothing, and its creator cannot restart the workload of another pod with it.
 const MAX_ANNOTATIONS: usize = 500;
 const MAX_ANNOTATION_BYTES: usize = 254 * 1024;
 
