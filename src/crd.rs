@@ -19,8 +19,8 @@
 //!   `spec.userInfo`, whatever the request says; the operator may name another user
 //! - `relist`: keeps a broker's counter when a client sends 0; writes the default of `relistBehavior`
 //! - `binding`: the default of `secretName`; the label of bindings that inject
-//! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it; who says where a namespaced
-//!   broker is may read all Secrets of the namespace
+//! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it; who says where a
+//!   namespaced broker is may read all Secrets of the namespace
 //! - `referenced-secret`: the same for `parametersFrom` and `addKeysFrom`, and only Secrets of the object's namespace
 //! - `external-id`: only users with the verb `adopt` choose the id that the broker knows
 //! - `own-secret`, `system-namespace`: the operator writes and deletes only Secrets of bindings, and creates none in

@@ -19,8 +19,8 @@ pub const LABEL_CREDENTIALS: &str = "servicecatalog.k8s.io/credentials";
 /// operator. Also on every namespace with such a binding, where pods are held if the evaluation fails.
 pub const LABEL_INJECTS: &str = "servicecatalog.k8s.io/injects";
 
-/// Label on the children of alpha objects, which the policies `own-object` and `own-child` demand when the operator creates
-/// them.
+/// Label on the children of alpha objects. The policies `own-object` and `own-child` demand it when the operator
+/// creates them.
 pub const LABEL_CHILD: &str = "servicecatalog.k8s.io/child";
 
 /// Label on every instance whose deletion takes a while, so that the admission of bindings evaluates only these.

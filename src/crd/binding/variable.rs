@@ -5,8 +5,8 @@
 //! broker; a user has to ask for it. There is one list: the CRD's rule for `injection.env` is generated from it, and the
 //! operator takes from it which keys it keeps out of a Secret that becomes variables as a whole.
 //!
-//! The list cannot be complete: an image may have a program that obeys any other variable. Who does not trust a broker
-//! gives `injection.envFrom` a prefix, or lists the variables in `injection.env`.
+//! The list cannot be complete: an image may have a program that obeys any other variable. Who does not trust a
+//! broker gives `injection.envFrom` a prefix, or lists the variables in `injection.env`.
 
 /// The names. A `*` at the beginning or the end stands for any text.
 const RUN_CODE: [&str; 108] = [

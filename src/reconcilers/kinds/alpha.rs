@@ -99,9 +99,9 @@ async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::
     api.get_opt(&alpha.name_any()).await.during("reading the child object")
 }
 
-/// Reports in the status why the API server rejected the child. The error remains, so that the write is retried. For the
-/// policy `own-child` the retry is enough: the API server's admission may learn of the first alpha Binding of a namespace
-/// a moment later than the operator, and up to half a minute after its own start.
+/// Reports in the status why the API server rejected the child. The error remains, so that the write is retried. For
+/// the policy `own-child` the retry is enough: the API server's admission may learn of the first alpha Binding of a
+/// namespace a moment later than the operator, and up to half a minute after its own start.
 async fn report_refusal<A: Alpha>(
     context: &Context,
     alpha: A,

@@ -29,9 +29,9 @@ pub(super) struct Watched {
     pub(super) selector: Option<LabelSelector>,
 }
 
-/// The most annotations of a pod that admission stamps, and their most bytes. The policies `injection` and `stamps` have
-/// the same numbers: a pod beyond them gets no stamp, and may carry one that its creator made up. So it counts for
-/// nothing, and its creator cannot restart the workload of another pod with it.
+/// The most annotations of a pod that admission stamps, and their most bytes. The policies `injection` and `stamps`
+/// have the same numbers: a pod beyond them gets no stamp, and may carry one that its creator made up. So it counts
+/// for nothing, and its creator cannot restart the workload of another pod with it.
 const MAX_ANNOTATIONS: usize = 500;
 const MAX_ANNOTATION_BYTES: usize = 254 * 1024;
 

@@ -141,8 +141,8 @@ async fn pods_get_no_secret_that_is_not_the_bindings_own() {
     .await;
 }
 
-/// The name of a Secret can be occupied before the Secret exists. Then every pod that the binding selects would get what
-/// another user puts there later. Seen to fail when a vacant name was enough, and when a settled binding was not looked at.
+/// The name of a Secret can be occupied before the Secret exists. Then every pod that the binding selects would get
+/// what another user puts there later. Seen to fail when a vacant name was enough.
 #[tokio::test]
 async fn a_secret_that_gets_the_name_of_a_binding_later_is_not_injected() {
     let env = env().await;

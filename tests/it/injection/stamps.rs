@@ -129,3 +129,19 @@ async fn a_pod_full_of_annotations_is_accepted_without_a_stamp() {
         assert_eq!(stamp(&pod, &binding), None);
     }
 }
+
+/// To look at so many annotations costs too much, so the operator ignores the stamps of such a pod. They do not outlive
+/// that.
+#[tokio::test]
+async fn a_stamp_made_up_among_many_annotations_goes_with_them() {
+    let namespace = namespace().await;
+    let many = |value: Value| -> Value { (0..501).map(|i| (format!("many-{i}"), value.clone())).collect() };
+    let forged = "revision.servicecatalog.k8s.io/other";
+    let mut pod = pod(json!({"app": "other"}));
+    pod["metadata"]["annotations"] = many("x".into());
+    pod["metadata"]["annotations"][forged] = "7".into();
+    namespace.create(pod).await.unwrap();
+    let few = json!({"metadata": {"annotations": many(json!(null))}});
+    let changed = namespace.patch("Pod", "pod", few).await.unwrap();
+    assert!(changed["metadata"]["annotations"][forged].is_null(), "{changed:#}");
+}
