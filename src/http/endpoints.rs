@@ -50,8 +50,8 @@ impl AsRef<[u8]> for Text {
     }
 }
 
-/// Counts on a thread of its own, so that probes are answered meanwhile. While clients are slow to read as many texts as
-/// there may be, others share the latest one.
+/// Counts on a thread of its own, so that probes are answered meanwhile. While clients are slow to read as many texts
+/// as there may be, others share the latest one.
 async fn scrape(State(reported): State<Reported>) -> Response {
     let mut latest = reported.latest.lock_owned().await;
     let text = match reported.texts.try_acquire_owned() {

@@ -1,8 +1,8 @@
 //! How long may a client take to read a response?
 //!
-//! A response is in memory until the client has read it. A client that reads byte by byte must not keep it for longer than
-//! one that does not read at all, so the time counts from the moment at which the client first lets the server wait, to
-//! the moment at which everything is written.
+//! A response is in memory until the client has read it. A client that reads byte by byte must not keep it for longer
+//! than one that does not read at all, so the time counts from the moment at which the client first lets the server
+//! wait, to the moment at which everything is written.
 
 use std::io;
 use std::pin::Pin;

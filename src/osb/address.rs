@@ -33,7 +33,8 @@ const SPECIAL: [(&str, &str); 19] = [
     ("ff00::/8", "a multicast address"),
     ("240.0.0.0/4", "a reserved address"),
     ("192.0.0.0/24", "a reserved address"),
-    // IPv6 addresses that lead to an IPv4 address which cannot be read from them: Teredo, and NAT64 with a local prefix.
+    // IPv6 addresses that lead to an IPv4 address which cannot be read from them: Teredo, and NAT64 with a local
+    // prefix.
     ("2001::/32", "a translated address"),
     ("64:ff9b:1::/48", "a translated address"),
     // The metadata services of clouds that are not link-local: AWS, Google, Oracle, Scaleway; Alibaba, Azure.

@@ -36,8 +36,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The configuration of a client.
 ///
-/// The environment variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured. A proxy may be at any
-/// address.
+/// The environment variables `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured. A proxy may be at
+/// any address.
 #[derive(Clone)]
 pub struct Config {
     /// The base URL, to which the client appends `/v2/…`. It may have a path (“URL Properties”). Credentials in it are

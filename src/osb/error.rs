@@ -296,8 +296,8 @@ pub(super) fn without_response(error: reqwest::Error) -> Error {
 }
 
 /// The same for a broker whose address a tenant has chosen. Only what the tenant can correct is told: otherwise the
-/// messages would tell which hosts and ports of the operator's network exist. That something accepts a connection cannot
-/// be hidden.
+/// messages would tell which hosts and ports of the operator's network exist. That something accepts a connection
+/// cannot be hidden.
 pub(super) fn without_response_for_tenant(error: &reqwest::Error) -> Error {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     let told = causes.find_map(correctable);
@@ -312,16 +312,21 @@ pub(super) fn without_response_for_tenant(error: &reqwest::Error) -> Error {
 
 /// The message of a cause that a tenant can correct: the address, the name or the certificate.
 fn correctable(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref()).or_else(|| cause.downcast_ref());
-    if let Some(rustls::Error::InvalidCertificate(error)) = tls {
+    let cause = unwrapped(cause);
+    if let Some(rustls::Error::InvalidCertificate(error)) = cause.downcast_ref() {
         return Some(of_certificate(error).to_owned());
     }
     (cause.is::<Refused>() || cause.is::<Unresolved>()).then(|| excerpt(&cause.to_string(), MAX_REASON_CHARS))
 }
 
-/// What a tenant is told of a certificate: what is wrong with it, and nothing that is in it. It may be that of an internal
-/// service, with the names of others.
+/// The error inside of I/O errors, which do not name it as their source.
+fn unwrapped<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inner.map_or(error, |inner| unwrapped(inner))
+}
+
+/// What a tenant is told of a certificate: what is wrong with it, and nothing that is in it. It may be that of an
+/// internal service, with the names of others.
 fn of_certificate(error: &CertificateError) -> &'static str {
     match error {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -1,9 +1,9 @@
 //! How many host names are looked up at once?
 //!
 //! A lookup takes a thread until the name servers have answered or the resolver gives up, which takes up to a minute,
-//! and nothing can stop it. Whoever owns a broker chooses the name, and a new request may begin a new lookup long before.
-//! Therefore the permit for a lookup goes with the thread: an abandoned one counts until it ends, and delays only lookups
-//! of the same owner.
+//! and nothing can stop it. Whoever owns a broker chooses the name, and a new request may begin a new lookup long
+//! before. Therefore the permit for a lookup goes with the thread: an abandoned one counts until it ends, and delays
+//! only lookups of the same owner.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};

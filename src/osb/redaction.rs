@@ -7,13 +7,13 @@
 //! text (`forms`). Percent-encoding and JSON escapes are undone before the search, also one in the other (`views`): an
 //! encoder is free in what it escapes, so that a search for encoded forms would miss some.
 //!
-//! A short value is likely to be a word, such as `small`: under [`WHOLE_BELOW`](forms::WHOLE_BELOW) bytes it counts only
-//! as a whole word, and under [`SHORTEST`](forms::SHORTEST) never, because nobody could keep it secret. A text that was
-//! cut ends with `…` or `...`: there the beginning of a secret counts, too.
+//! A short value is likely to be a word, such as `small`: under [`WHOLE_BELOW`](forms::WHOLE_BELOW) bytes it counts
+//! only as a whole word, and under [`SHORTEST`](forms::SHORTEST) never, because nobody could keep it secret. A text
+//! that was cut ends with `…` or `...`: there the beginning of a secret counts, too.
 //!
 //! Brokers choose the texts, and tenants the secrets. Therefore the work and the memory of a search are at most a
-//! constant for each byte of the text, whatever the secrets are: views are made one at a time, what is found is a mark for
-//! each byte, and a text that would take more than its [`Effort`] is withheld.
+//! constant for each byte of the text, whatever the secrets are: views are made one at a time, what is found is a mark
+//! for each byte, and a text that would take more than its [`Effort`] is withheld.
 
 mod forms;
 mod views;
@@ -38,7 +38,8 @@ const NO_ACCIDENT: usize = 12;
 /// The limit of the work for each byte of a text. To read all views takes 40, and the rest is for comparing the places
 /// that begin as a secret does.
 const MAX_EFFORT_PER_BYTE: usize = 128;
-/// A shorter text has the limit of one with so many bytes. Short, because a document may have any number of short texts.
+/// A shorter text has the limit of one with so many bytes. Short, because a document may have any number of short
+/// texts.
 const MIN_COUNTED_BYTES: usize = 64;
 
 /// Knows secret values, and replaces them in texts from a broker. It has no `Debug`, and its memory is wiped on drop.

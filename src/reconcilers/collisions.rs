@@ -29,8 +29,8 @@ use crate::reconcilers::queue::Queue;
 use crate::reconcilers::reach::{Part, Unlisted, covers};
 use crate::reconcilers::watch::{self as watches, RUNNING_PODS};
 
-/// How much of an annotation is kept, in characters. The policy writes no more, but the pod's author may have written the
-/// annotation. Therefore the text is screened as a broker's text is: one line without invisible characters.
+/// How much of an annotation is kept, in characters. The policy writes no more, but the pod's author may have written
+/// the annotation. Therefore the text is screened as a broker's text is: one line without invisible characters.
 const MAX_CHARS: usize = 400;
 
 /// How many different collisions are kept of a binding. The condition names a few, and counts the others.

@@ -63,8 +63,8 @@ impl Forms {
 
     /// Finds the places of all forms in a text, in the order of their beginnings. They may overlap.
     ///
-    /// At a place the forms are narrowed down byte by byte to those that begin as the text does. So the work depends on how
-    /// much of the text looks like a form, and hardly on the number of forms.
+    /// At a place the forms are narrowed down byte by byte to those that begin as the text does. So the work depends
+    /// on how much of the text looks like a form, and hardly on the number of forms.
     pub(super) fn search(
         &self,
         text: &[u8],

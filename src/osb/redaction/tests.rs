@@ -77,7 +77,7 @@ fn of_too_many_or_unknown_secrets_nothing_is_shown() {
     let long = ["x".repeat(MAX_BYTES + 1)];
     // In all encodings they take more than 1 MiB.
     let many_encodings = (0..60).map(|n| format!("{n:02}").repeat(2048));
-    let many_lines = [(0..12_000).map(|n| format!("line {n:05}\n")).collect::<String>()];
+    let many_lines = [(0..12_000).map(|n| format!("line {n:05}")).collect::<Vec<_>>().join("\n")];
     for redactor in [
         Redactor::of_unknown(),
         Redactor::new(many),
@@ -281,8 +281,8 @@ proptest! {
         prop_assert_eq!(marks(&text, &forms, &mut Effort::for_text(&text)).unwrap(), expected_marks(&text, &secrets));
     }
 
-    /// The views of a text are at most 40, none is longer than the text, and at most three are in memory at once, with five
-    /// bytes for each byte of the text. Fails if they are made before it is their turn.
+    /// The views of a text are at most 40, none is longer than the text, and at most three are in memory at once, with
+    /// five bytes for each byte of the text. Fails if they are made before it is their turn.
     #[test]
     fn the_views_of_a_text_take_a_constant_for_each_of_its_bytes(
         text in r"([a+]|%(25)*2[05b]|\\\PC|\\u005c|\\\\){0,60}",

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
-/// How often one encoding may be inside another. A log in JSON that quotes a log line in JSON that quotes a body in JSON
-/// has three.
+/// How often one encoding may be inside another. A log in JSON that quotes a log line in JSON that quotes a body in
+/// JSON has three.
 pub(super) const MAX_DEPTH: usize = 3;
 
 /// A text whose escapes are undone, with the place of each byte in the text itself.
@@ -21,8 +21,8 @@ type Unescape = fn(&[u8], &mut Vec<u8>) -> usize;
 const UNESCAPES: [(u8, Unescape); 3] = [(b'%', percent), (b'+', form), (b'\\', json)];
 
 impl<'a> View<'a> {
-    /// Calls `each` with the text and with all views that differ from it, until it breaks. A view is made when it is its
-    /// turn, so that no more than [`MAX_DEPTH`] of them are in memory at once. None is longer than the text.
+    /// Calls `each` with the text and with all views that differ from it, until it breaks. A view is made when it is
+    /// its turn, so that no more than [`MAX_DEPTH`] of them are in memory at once. None is longer than the text.
     pub(super) fn each_of(
         text: &'a str,
         each: &mut dyn FnMut(&View<'_>) -> ControlFlow<()>,
@@ -85,31 +85,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// How much memory the views of this thread have.
-#[cfg(test)]
-pub(super) mod held {
-    use super::{Cow, View};
-    use std::cell::Cell;
-
-    thread_local!(static HELD: Cell<usize> = const { Cell::new(0) });
-
-    pub(in crate::osb::redaction) fn bytes() -> usize {
-        HELD.get()
-    }
-
-    pub(super) fn add(bytes: usize) {
-        HELD.set(HELD.get() + bytes);
-    }
-
-    impl Drop for View<'_> {
-        fn drop(&mut self) {
-            if let (Cow::Owned(bytes), Some(places)) = (&self.bytes, &self.places) {
-                HELD.set(HELD.get() - bytes.capacity() - 4 * places.capacity());
-            }
-        }
-    }
-}
-
 fn percent(text: &[u8], decoded: &mut Vec<u8>) -> usize {
     let [b'%', digits @ ..] = text else { return 0 };
     let Some(byte) = digits.get(..2).and_then(number) else { return 0 };
@@ -160,4 +135,29 @@ fn number(digits: &[u8]) -> Option<u16> {
         .ok()
         .filter(|_| is_hex)
         .and_then(|digits| u16::from_str_radix(digits, 16).ok())
+}
+
+/// How much memory the views of this thread have.
+#[cfg(test)]
+pub(super) mod held {
+    use super::{Cow, View};
+    use std::cell::Cell;
+
+    thread_local!(static HELD: Cell<usize> = const { Cell::new(0) });
+
+    pub(in crate::osb::redaction) fn bytes() -> usize {
+        HELD.get()
+    }
+
+    pub(super) fn add(bytes: usize) {
+        HELD.set(HELD.get() + bytes);
+    }
+
+    impl Drop for View<'_> {
+        fn drop(&mut self) {
+            if let (Cow::Owned(bytes), Some(places)) = (&self.bytes, &self.places) {
+                HELD.set(HELD.get() - bytes.capacity() - 4 * places.capacity());
+            }
+        }
+    }
 }

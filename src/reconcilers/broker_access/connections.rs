@@ -33,7 +33,8 @@ use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 /// How many calls are in flight at once to all brokers of a namespace, at most. The answers to so many take 8 MiB.
 const MAX_CALLS_IN_NAMESPACE: usize = 128;
 
-/// How many Secrets with credentials for brokers are read at once, at most. Each may take a few MiB while it is decoded.
+/// How many Secrets with credentials for brokers are read at once, at most. Each may take a few MiB while it is
+/// decoded.
 const MAX_READS: usize = 4;
 
 /// How many of them are for brokers of the same owner, at most.

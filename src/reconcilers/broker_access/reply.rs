@@ -22,8 +22,8 @@ pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<St
 pub type SecretValues = Option<Vec<Vec<u8>>>;
 
 /// The outcome without the secrets of the broker and of the object. Those of the object are read only if the broker's
-/// answer has a text that will be shown. If they cannot be known, nothing of the text is shown. The tenant determines how
-/// many they are, so the search for them is work of the tenant.
+/// answer has a text that will be shown. If they cannot be known, nothing of the text is shown. The tenant determines
+/// how many they are, so the search for them is work of the tenant.
 pub async fn without_secrets(
     outcome: Outcome,
     connection: &Connection,
