@@ -227,6 +227,8 @@ impl Cluster {
                 })
                 .concat();
             let _ = self.kubectl(&["delete", "--wait=false", "serviceinstance", "going"]);
+            let _ =
+                self.kubectl(&["label", "serviceinstance", "going", "servicecatalog.k8s.io/deleting=true"]);
             let tried = text(&self.kubectl(&["create", "--dry-run=server", "-o", "json", "-f", probing]));
             let forged = self.kubectl(&[
                 "patch",

@@ -24,6 +24,13 @@ fn binding(name: &str, spec: Value) -> Value {
     binding
 }
 
+/// A binding to the instance that is ready.
+fn bound(name: &str) -> Value {
+    let mut binding = binding(name, selecting());
+    binding["spec"]["instanceRef"] = json!({"name": "db"});
+    binding
+}
+
 /// How many bindings a pod was injected with.
 fn stamps(pod: &Value) -> usize {
     let annotations = pod["metadata"]["annotations"].as_object();
@@ -131,7 +138,7 @@ async fn pods_get_no_secret_that_is_not_the_bindings_own() {
 
     // An own Secret is injected, as soon as the operator has written it.
     env.ready_instance(json!({})).await;
-    let own = binder.create(binding("own", selecting())).await.unwrap();
+    let own = binder.create(bound("own")).await.unwrap();
     assert!(!is_labelled(&own), "{own:#}");
     env.until(BINDING, "own", is_labelled).await;
     eventually("pods get it", PATIENCE, async || {
@@ -148,15 +155,13 @@ async fn a_secret_that_gets_the_name_of_a_binding_later_is_not_injected() {
     let env = env().await;
     env.let_write_bindings("binder").await;
     let binder = env.as_user(user("binder")).await;
-    let mut waiting = binding("squat", selecting());
-    waiting["spec"]["instanceRef"] = json!({"name": "absent"});
-    binder.create(waiting).await.unwrap();
+    binder.create(binding("squat", selecting())).await.unwrap();
     env.until_says(BINDING, "squat", "Ready=False ReferencesNonexistentInstance").await;
     assert!(!is_labelled(&env.get(BINDING, "squat").await.unwrap()), "the name is vacant");
 
     // The binding's own Secret is injected, until another one takes its place.
     env.ready_instance(json!({})).await;
-    let own = binder.create(binding("own", selecting())).await.unwrap();
+    let own = binder.create(bound("own")).await.unwrap();
     env.until_ready(BINDING, "own").await;
     env.until(BINDING, "own", is_labelled).await;
     let foreign = async || {

@@ -24,9 +24,10 @@ fn a_broker_becomes_a_cluster_service_broker() {
         assert_eq!(serde_json::to_value(&child.spec).unwrap(), expected);
         let owner = json!([{"apiVersion": "servicecatalog.k8s.io/v1alpha1", "kind": "Broker", "name": "b", "uid": "alpha",
             "controller": true, "blockOwnerDeletion": false}]);
+        let labels = json!({"servicecatalog.k8s.io/child": "true"});
         assert_eq!(
             serde_json::to_value(&child.metadata).unwrap(),
-            json!({"name": "b", "ownerReferences": owner})
+            json!({"name": "b", "labels": labels, "ownerReferences": owner})
         );
     }
 }
