@@ -17,7 +17,7 @@
 //! | `schemas` | do parameters match the schema of their plan? |
 //! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
 //! | `request_limit` | how many requests to the Kubernetes API are in flight at once? |
-//! | `reach`, `permissions` | where does the operator work, and may it do so? |
+//! | `reach`, `permissions`, `refused` | where does the operator work, and may it do so? |
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
@@ -75,6 +75,7 @@ mod osb_ids;
 pub mod permissions;
 pub(crate) mod queue;
 pub(crate) mod reach;
+mod refused;
 pub(crate) mod request_limit;
 mod rollouts;
 mod schemas;

@@ -176,7 +176,9 @@ fn cut_selector(selector: &mut LabelSelector) {
             cut_text(&mut expression.key, MAX_KEY_CHARS);
             if let Some(values) = &mut expression.values {
                 shorten(values, MAX_VALUES);
-                values.iter_mut().for_each(|value| cut_text(value, MAX_VALUE_CHARS));
+                for value in values {
+                    cut_text(value, MAX_VALUE_CHARS);
+                }
             }
         }
     }

@@ -18,13 +18,14 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{Config, Event};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, ResourceExt as _};
 
 use crate::crd::ServiceBinding;
 use crate::crd::names::{ANNOTATION_COLLISION, LABEL_COLLIDES};
 use crate::domain::binding::injecting::MAX_BINDINGS;
 use crate::osb::excerpt;
 use crate::reconcilers::identity::{NamespacedName, namespace, uid};
+use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::reach::{Part, Unlisted, covers};
 use crate::reconcilers::watch::{self as watches, RUNNING_PODS};
@@ -98,7 +99,7 @@ impl Collisions {
     /// Watches those pods forever, once the bindings are known; a new or ended collision requeues its binding.
     pub async fn follow(
         self: Arc<Self>,
-        client: Client,
+        api: &KubeApi,
         bindings: Store<ServiceBinding>,
         queue: Queue<ServiceBinding>,
     ) {
@@ -106,13 +107,13 @@ impl Collisions {
         let _ = bindings.wait_until_ready().await;
         let watch = |part: Option<&str>| {
             let pods: Api<PartialObjectMeta<Pod>> = match part {
-                Some(namespace) => Api::namespaced(client.clone(), namespace),
-                None => Api::all(client.clone()),
+                Some(namespace) => Api::namespaced(api.client.clone(), namespace),
+                None => Api::all(api.client.clone()),
             };
             let config = Config::default().labels(&format!("{LABEL_COLLIDES}=true")).fields(RUNNING_PODS);
             watches::watch(pods, config)
         };
-        watches::follow(self.parts.clone(), watch, |part, event| {
+        watches::follow(self.parts.clone(), &api.refused, watch, |part, event| {
             for (namespace, binding) in self.apply(part, event) {
                 queue.requeue_name(&binding, Some(&namespace));
             }

@@ -127,7 +127,7 @@ impl Context {
                 queues.bindings.clone(),
                 settings.reach.parts(),
             )),
-            referenced_secrets: Arc::new(ReferencedSecrets::new(api.client.clone(), settings.reach.parts())),
+            referenced_secrets: Arc::new(ReferencedSecrets::new(Arc::clone(&api), settings.reach.parts())),
             collisions: Arc::new(Collisions::new(settings.reach.parts())),
             bindings: BindingIndex::new(caches.bindings.clone()),
             failures: ByUid::default(),

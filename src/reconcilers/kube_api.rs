@@ -7,6 +7,8 @@
 //!   lower resourceVersion is skipped ([`KubeApi::take_stale`]): it would decide on a state from before the operator's
 //!   own write. The watch delivers the newer object and requeues it.
 
+use std::sync::Arc;
+
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt as _};
@@ -20,6 +22,7 @@ use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
+use crate::reconcilers::refused::Refused;
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
 const MAX_NOTE_BYTES: usize = 1000;
@@ -32,6 +35,8 @@ const REPORTER: &str = "service-catalog";
 pub struct KubeApi {
     /// The client. Its requests wait for their permits, and its writes at the leadership fence.
     pub client: Client,
+    /// The namespaces in which the API server refuses lists.
+    pub refused: Arc<Refused>,
     recorder: Recorder,
     /// The last written resourceVersion of each object whose cached copy may be stale.
     last_written: ByUid<u64>,
@@ -42,7 +47,7 @@ impl KubeApi {
     pub fn new(client: Client) -> Self {
         let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
         let recorder = Recorder::new(client.clone(), reporter);
-        Self { client, recorder, last_written: ByUid::default() }
+        Self { client, refused: Arc::default(), recorder, last_written: ByUid::default() }
     }
 
     /// Whether this cached object is stale: the operator has written a newer version that the watch has not delivered

@@ -9,10 +9,13 @@ use std::task::{Context, Poll, ready};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{FutureExt as _, Stream, StreamExt as _, stream};
+use kube::Resource as _;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::leader::Fence;
+use crate::reconcilers::caches::Caches;
 use crate::reconcilers::kind_table::kind_table;
+use crate::reconcilers::refused::Refused;
 
 /// Requeues objects of a kind. An object is in the queue once, so the queue is no longer than there are objects, however
 /// many changes requeue them.
@@ -96,16 +99,31 @@ macro_rules! define {
                 pub $name: Queue<$kind>,
             )*
         }
+
+        impl Queues {
+            /// Requeues every object of a namespace.
+            pub fn requeue_namespace(&self, caches: &Caches, namespace: &str) {
+                $(
+                    for object in caches.$name.state() {
+                        if object.meta().namespace.as_deref() == Some(namespace) {
+                            self.$name.requeue_object(&object);
+                        }
+                    }
+                )*
+            }
+        }
     };
 }
 kind_table!(define);
 
 /// The stream that kube's scheduler reads. On a standby it yields nothing. When this replica becomes the leader, it
-/// yields every object of the cache once, then each object that is requeued.
+/// yields every object of the cache once, then each object that is requeued. It never yields an object of a namespace in
+/// which the API server refuses a list; all are requeued when it is granted.
 pub fn requests<K>(
     mut requeued: Requests<K>,
     store: Store<K>,
     fence: Fence,
+    refused: Arc<Refused>,
 ) -> impl Stream<Item = Result<ObjectRef<K>, Infallible>>
 where
     K: kube::Resource<DynamicType = ()> + Clone + 'static,
@@ -118,7 +136,11 @@ where
             () = fence.wait_open() => {}
         }
         let all = store.state().into_iter().map(|object| ObjectRef::from_obj(object.as_ref()));
-        stream::iter(all.collect::<Vec<_>>()).chain(requeued).map(Ok)
+        let requests = stream::iter(all.collect::<Vec<_>>()).chain(requeued);
+        let is_served = move |object: &ObjectRef<K>| {
+            !object.namespace.as_deref().is_some_and(|namespace| refused.contains(namespace))
+        };
+        requests.filter(move |object| std::future::ready(is_served(object))).map(Ok)
     };
     leading.into_stream().flatten()
 }
@@ -163,7 +185,7 @@ mod tests {
         let (queue, requeued) = Queue::new();
         let (store, mut writer) = store();
         let (gatekeeper, fence) = Fence::closed();
-        let mut requests = Box::pin(requests(requeued, store, fence));
+        let mut requests = Box::pin(requests(requeued, store, fence, Arc::default()));
         for name in ["here", "here", "gone"] {
             queue.requeue_object(&namespace(name));
         }

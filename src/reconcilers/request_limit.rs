@@ -140,8 +140,9 @@ mod tests {
         });
         assert!(waiting.iter_mut().all(|request| request.now_or_never().is_none()));
         responses.truncate(MAX_REQUESTS - 2);
-        let answered = waiting.map(|request| request.now_or_never().is_some());
-        assert_eq!(answered, [true, false, true], "namespaces are served in turn");
+        let answers = waiting.map(futures::FutureExt::now_or_never);
+        let are_answered = answers.each_ref().map(Option::is_some);
+        assert_eq!(are_answered, [true, false, true], "namespaces are served in turn");
     }
 
     #[tokio::test]

@@ -68,7 +68,8 @@ fn is_excluded(context: &Context, namespace: &str) -> bool {
 
 /// Rolls out credentials, from the moment at which this replica becomes the leader.
 pub async fn run(requeued: Requests<ServiceBinding>, context: Arc<Context>) {
-    let requeued = queue::requests(requeued, context.caches.bindings.clone(), context.fence.clone());
+    let (bindings, refused) = (context.caches.bindings.clone(), Arc::clone(&context.api.refused));
+    let requeued = queue::requests(requeued, bindings, context.fence.clone(), refused);
     run_watchers(requeued, &context).await;
 }
 

@@ -86,7 +86,9 @@ mod tests {
         waiting.stop("1");
         assert_eq!(names(&waiting, &["a"]), ["4"]);
         assert_eq!(names(&waiting, &["b"]), ["2", "3"]);
-        ["1", "2", "3", "4"].iter().for_each(|uid| waiting.stop(uid));
+        for uid in ["1", "2", "3", "4"] {
+            waiting.stop(uid);
+        }
         let index = waiting.lock();
         assert!(index.objects.is_empty() && index.by_key.is_empty());
     }

@@ -49,10 +49,18 @@ impl Wiring {
     pub fn new(client: Client, fence: Fence, settings: Settings, metrics: Arc<Metrics>) -> Self {
         let (mut namespaces, namespace_cache) = Feed::new(settings.reach.parts());
         let (mut kinds, caches, queues) = WatchedKinds::new(namespace_cache, &settings.reach);
-        let (rollout_queue, rollouts) = Queue::new();
+        let (rollout_queue, rollouts) = Queue::<ServiceBinding>::new();
         let api = KubeApi::new(client);
         let context = Arc::new(Context::new(api, caches, queues, settings, fence, metrics));
         kinds.forget_gone(&context);
+        let (served, rollouts_served) = (Arc::downgrade(&context), rollout_queue.clone());
+        context.api.refused.on_served(move |namespace| {
+            let Some(context) = served.upgrade() else { return };
+            context.queues.requeue_namespace(&context.caches, namespace);
+            for binding in context.bindings.in_namespace(namespace) {
+                rollouts_served.requeue_object(&binding);
+            }
+        });
         triggers::connect(&mut kinds, &mut namespaces, rollout_queue, &context);
         let counted = Arc::downgrade(&context);
         context.metrics.set_census(move || {
@@ -65,14 +73,14 @@ impl Wiring {
     pub fn tasks(self) -> Tasks {
         let Self { context, kinds, namespaces, rollouts } = self;
         let mut tasks = kinds.tasks(&context);
-        let client = &context.api.client;
+        let api = Arc::clone(&context.api);
         let collisions = Arc::clone(&context.collisions);
         let (bindings, queue) = (context.caches.bindings.clone(), context.queues.bindings.clone());
         tasks.watches.extend([
-            namespaces::follow(namespaces, client.clone(), context.settings.reach.clone()).boxed(),
+            namespaces::follow(namespaces, Arc::clone(&api), context.settings.reach.clone()).boxed(),
             Arc::clone(&context.binding_secrets).follow().boxed(),
             Arc::clone(&context.referenced_secrets).follow().boxed(),
-            collisions.follow(client.clone(), bindings, queue).boxed(),
+            async move { collisions.follow(&api, bindings, queue).await }.boxed(),
         ]);
         tasks.reconcilers.push(rollouts::run(rollouts, context).boxed());
         tasks

@@ -137,9 +137,10 @@ fn number(digits: &[u8]) -> Option<u16> {
         .and_then(|digits| u16::from_str_radix(digits, 16).ok())
 }
 
-/// How much memory the views of this thread have.
 #[cfg(test)]
 pub(super) mod held {
+    //! How much memory the views of this thread have.
+
     use super::{Cow, View};
     use std::cell::Cell;
 

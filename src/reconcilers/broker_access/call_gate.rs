@@ -371,9 +371,9 @@ impl Drop for Admitted<'_> {
         self.gate.circuit_changed.notify_one();
         self.gate.gates().iter().for_each(|gate| gate.circuit_changed.notify_one());
         self.gate.requeue_broker();
-        if let Some(broker) = self.gate.broker_gate().filter(|_| has_failed)
-            && broker.breaker().suspect(&now)
-        {
+        let Some(broker) = self.gate.broker_gate().filter(|_| has_failed) else { return };
+        let is_new = broker.breaker().suspect(&now);
+        if is_new {
             broker.requeue_broker();
         }
     }

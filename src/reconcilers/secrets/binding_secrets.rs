@@ -205,7 +205,10 @@ impl BindingSecrets {
             };
             watches::watch(secrets, Config::default().labels(LABEL_CREDENTIALS))
         };
-        watches::follow(self.parts.clone(), watch, |part, event| self.apply_in(part, event)).await;
+        watches::follow(self.parts.clone(), &self.api.refused, watch, |part, event| {
+            self.apply_in(part, event);
+        })
+        .await;
     }
 
     /// Applies an event of the watch of the whole cluster.

@@ -15,7 +15,7 @@ use futures::{StreamExt as _, pin_mut};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, ResourceExt as _};
 use tracing::warn;
 
 use super::references::{References, Requeue, User};
@@ -25,10 +25,13 @@ use crate::domain::parameters::{MAX_BYTES, ParametersError, secrets_of};
 use crate::fair_limiter::FairLimiter;
 use crate::reconcilers::error::{During as _, Error, Explained};
 use crate::reconcilers::identity::NamespacedName;
+use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::reach::{Part, Unlisted};
 
 /// How many Secrets are read at once, at most. Each may take a few MiB while it is decoded.
 const MAX_READS: usize = 4;
+/// The name of the watch, where it is refused.
+const WATCH: &str = "referenced Secrets";
 /// The delay before the watch is opened again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// The size limit of all Secrets that `addKeysFrom` names, in bytes: twice what fits into the binding's Secret.
@@ -36,7 +39,7 @@ const MAX_SOURCE_BYTES: usize = 2 * 1024 * 1024;
 
 /// The users' Secrets to which objects refer.
 pub struct ReferencedSecrets {
-    client: Client,
+    api: Arc<KubeApi>,
     reads: Arc<FairLimiter>,
     references: Mutex<References>,
     parts: Vec<Part>,
@@ -52,9 +55,9 @@ impl fmt::Debug for ReferencedSecrets {
 
 impl ReferencedSecrets {
     /// No references yet.
-    pub fn new(client: Client, parts: Vec<Part>) -> Self {
+    pub fn new(api: Arc<KubeApi>, parts: Vec<Part>) -> Self {
         let unplaced = Unlisted::new(parts.clone());
-        Self { client, reads: FairLimiter::new(MAX_READS), references: Mutex::default(), parts, unplaced }
+        Self { api, reads: FairLimiter::new(MAX_READS), references: Mutex::default(), parts, unplaced }
     }
 
     /// Requeues the object when one of exactly these Secrets changes. The error says which limit is reached; the object
@@ -77,7 +80,7 @@ impl ReferencedSecrets {
     /// Reads the entries of a Secret; `None` if it does not exist.
     async fn entries(&self, namespace: &str, name: &str) -> Result<Option<SecretData>, Error> {
         let _permit = self.reads.acquire(namespace).await;
-        let api = Api::<Secret>::namespaced(self.client.clone(), namespace);
+        let api = Api::<Secret>::namespaced(self.api.client.clone(), namespace);
         let found = api.get_opt(name).await.during("reading a Secret")?;
         Ok(found.map(|secret| secret.data.unwrap_or_default()))
     }
@@ -163,13 +166,20 @@ impl ReferencedSecrets {
 
     async fn follow_part(&self, part: Option<&str>) {
         let api: Api<Secret> = match part {
-            Some(namespace) => Api::namespaced(self.client.clone(), namespace),
-            None => Api::all(self.client.clone()),
+            Some(namespace) => Api::namespaced(self.api.client.clone(), namespace),
+            None => Api::all(self.api.client.clone()),
         };
         let mut version = None;
         loop {
             if let Err(error) = self.follow_once(part, &api, &mut version).await {
                 warn!(%error, "watch of referenced Secrets interrupted; retrying");
+                if let Some(namespace) = part
+                    && version.is_none()
+                    && matches!(&error, kube::Error::Api(status) if status.is_forbidden())
+                {
+                    self.api.refused.refuse(namespace, WATCH);
+                    self.unplaced.remove(part);
+                }
             }
             tokio::time::sleep(RETRY_AFTER).await;
         }
@@ -191,6 +201,9 @@ impl ReferencedSecrets {
             *version = Some(current.clone());
             self.requeue_all();
             self.unplaced.remove(part);
+            if let Some(namespace) = part {
+                self.api.refused.grant(namespace, WATCH);
+            }
             current
         };
         let events = api.watch_metadata(&WatchParams::default(), &start).await;

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::bounds::Cut;
 use crate::reconcilers::reach::{Part, covers_object};
+use crate::reconcilers::refused::Refused;
 use crate::reconcilers::watch;
 
 /// A change of an object, as a watch delivered it.
@@ -77,12 +78,12 @@ where
     }
 
     /// Watches the collection of each part, forever.
-    pub async fn follow(mut self, collection: impl Fn(Option<&str>) -> Api<K>)
+    pub async fn follow(mut self, refused: &Refused, collection: impl Fn(Option<&str>) -> Api<K>)
     where
         K: Cut,
     {
         let events = |part: Option<&str>| watch::watch(collection(part), Config::default()).modify(Cut::cut);
-        watch::follow(self.parts.clone(), events, |part, event| self.apply_in(part, event)).await;
+        watch::follow(self.parts.clone(), refused, events, |part, event| self.apply_in(part, event)).await;
     }
 
     /// Applies an event of the watch of the whole cluster.

@@ -39,7 +39,8 @@ where
     F: Fn(Arc<K>, Arc<Context>) -> P + Send + Sync + Clone + 'static,
     P: Future<Output = Result<Action, Error>> + Send + 'static,
 {
-    let requests = queue::requests(queue, store.clone(), context.fence.clone());
+    let requests =
+        queue::requests(queue, store.clone(), context.fence.clone(), Arc::clone(&context.api.refused));
     let limiter = FairLimiter::for_each(MAX_IN_NAMESPACE);
     let reconciles = applier(
         move |object: Arc<K>, context: Arc<Context>| {

@@ -99,7 +99,8 @@ macro_rules! define {
                     if !<$kind>::parts(&context.settings.reach).is_empty() {
                         let client = context.api.client.clone();
                         let collection = move |part: Option<&str>| <$kind>::api(client.clone(), part);
-                        tasks.watches.push(self.$name.feed.follow(collection).boxed());
+                        let (feed, refused) = (self.$name.feed, Arc::clone(&context.api.refused));
+                        tasks.watches.push(async move { feed.follow(&refused, collection).await }.boxed());
                         let (cache, requests) = (context.caches.$name.clone(), self.$name.requests);
                         let reconciles = harness::run(cache, requests, Arc::clone(context), $reconcile);
                         tasks.reconcilers.push(reconciles.boxed());

@@ -52,13 +52,17 @@ fn many(number: usize, created: i64, variables: usize) -> Vec<ServiceBinding> {
 /// The obstacle that other bindings are to one, itself among them or not.
 fn limit(binding: &ServiceBinding, others: &[ServiceBinding]) -> Option<Obstacle> {
     let mut contenders = Contenders::default();
-    others.iter().for_each(|other| contenders.insert(other));
+    for other in others {
+        contenders.insert(other);
+    }
     let obstacle = contenders.limit(binding);
     contenders.insert(binding);
     let is_admitted = contenders.admitted().contains(binding.metadata.name.as_ref().unwrap());
     assert_eq!(is_admitted, obstacle.is_none());
     contenders.remove(binding);
-    others.iter().for_each(|other| contenders.remove(other));
+    for other in others {
+        contenders.remove(other);
+    }
     assert!(contenders.is_empty());
     obstacle
 }
