@@ -230,27 +230,14 @@ impl Cluster {
             let _ =
                 self.kubectl(&["label", "serviceinstance", "going", "servicecatalog.k8s.io/deleting=true"]);
             let tried = text(&self.kubectl(&["create", "--dry-run=server", "-o", "json", "-f", probing]));
-            let forged = self.kubectl(&[
-                "patch",
-                "clusterservicebroker",
-                "probe",
-                user,
-                "--type=merge",
-                "-p",
-                r#"{"spec": {"url": "http://elsewhere"}}"#,
-                "--dry-run=server",
-            ]);
+            let elsewhere = ["-p", r#"{"spec": {"url": "http://elsewhere"}}"#, "--dry-run=server", user];
+            let patch = ["patch", "clusterservicebroker", "probe", "--type=merge"];
+            let forged = self.kubectl(&[&patch[..], &elsewhere].concat());
             let refused = text(&self.kubectl(&["create", "--dry-run=server", user, "-f", as_user]));
             let secret = ["create", "secret", "generic", "probe", "--dry-run=server", operator];
             let secret = text(&self.kubectl(&secret));
-            let _ = self.kubectl(&[
-                "patch",
-                "-f",
-                probe,
-                "--type=merge",
-                "-p",
-                r#"{"metadata": {"finalizers": []}}"#,
-            ]);
+            let none = r#"{"metadata": {"finalizers": []}}"#;
+            let _ = self.kubectl(&["patch", "-f", probe, "--type=merge", "-p", none]);
             let in_force = seen.matches("kubernetes-incubator/service-catalog").count() == 3
                 && seen.contains("\"secretName\": \"probe\"")
                 && seen.contains("\"relistRequests\": 1")

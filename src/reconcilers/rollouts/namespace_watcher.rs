@@ -308,7 +308,7 @@ mod tests {
     /// Seen to fail without `MAX_STALL`: ten rollouts that never end keep all others waiting for ten minutes.
     #[tokio::test(start_paused = true)]
     async fn a_rollout_without_progress_gives_its_permit_back() {
-        let nearly = MAX_STALL - Duration::from_secs(1);
+        let nearly = MAX_STALL.saturating_sub(Duration::from_secs(1));
         let mut rolling = Rolling::new(FairLimiter::new(1).try_acquire("a").unwrap());
         let remaining = |rolling: &Rolling| rolling.ends().saturating_duration_since(Instant::now());
         for former_pods in [3, 2, 1] {
