@@ -101,8 +101,7 @@ fn other_values() -> Value {
         "watchNamespaces": ["shop"], "restartWorkloads": false, "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "maxCatalogPlans": 10,
         "brokerAddresses": ["10.0.0.0/8", "*.example.com"], "logLevel": "debug",
-        "editorsMayAdopt": true,
-        "prometheusScrape": true,
+        "editorsMayAdopt": true, "webhookKeys": ["example.com/team"], "prometheusScrape": true,
         "networkPolicy": {
             "enabled": true, "ingressFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}],
         },
@@ -139,7 +138,7 @@ fn every_value_has_its_effect() {
         "maxCatalogPlans": flag(container, "--max-catalog-plans").parse::<u64>().unwrap(),
         "brokerAddresses": flag(container, "--broker-addresses").split(',').collect::<Vec<_>>(),
         "logLevel": variable(container, "RUST_LOG")["value"],
-        "editorsMayAdopt": aggregates_adopt(&given),
+        "editorsMayAdopt": aggregates_adopt(&given), "webhookKeys": accepted_keys(&given),
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
         "networkPolicy": {
             "enabled": network["policyTypes"] == json!(["Ingress", "Egress"]),
@@ -160,6 +159,20 @@ fn aggregates_adopt(objects: &[Value]) -> bool {
     let is_adopt = |object: &&Value| object["metadata"]["name"] == "service-catalog-adopt";
     let role = objects.iter().find(is_adopt).expect("the role is always there");
     role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+}
+
+/// The labels and annotations of others that the policies accept on objects that the operator writes.
+fn accepted_keys(objects: &[Value]) -> Value {
+    let key = "example.com/team";
+    let accepts = |name: &str| {
+        objects.iter().any(|object| {
+            object["kind"] == "ValidatingAdmissionPolicy"
+                && object["metadata"]["name"] == name
+                && object.to_string().contains(key)
+        })
+    };
+    let policies = ["own-secret.servicecatalog.k8s.io", "own-object.servicecatalog.k8s.io"];
+    if policies.into_iter().all(accepts) { json!([key]) } else { Value::Null }
 }
 
 fn variable<'a>(container: &'a Value, name: &str) -> &'a Value {

@@ -257,7 +257,7 @@ mod tests {
     fn of_a_pod_only_what_concerns_the_bindings_is_kept() {
         let mut pods = pods();
         let many = |prefix: &str| -> BTreeMap<String, String> {
-            (0..7000).map(|index| (format!("{prefix}{index}"), "1".to_owned())).collect()
+            (0..200).map(|index| (format!("{prefix}{index}"), "1".to_owned())).collect()
         };
         let (mut labels, mut annotations) = (many("label-"), many("restart.servicecatalog.k8s.io/"));
         annotations.extend(many("revision.servicecatalog.k8s.io/"));

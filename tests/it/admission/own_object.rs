@@ -15,7 +15,7 @@ async fn operator(namespace: &Namespace) -> Namespace {
 }
 
 /// An object that looks like the child of an alpha object.
-fn child(mut object: Value, alpha: &str) -> Value {
+pub(super) fn child(mut object: Value, alpha: &str) -> Value {
     let name = object["metadata"]["name"].clone();
     object["metadata"]["labels"] = json!({LABEL_CHILD: "true"});
     object["metadata"]["ownerReferences"] = json!([{"apiVersion": "servicecatalog.k8s.io/v1alpha1", "kind": alpha,

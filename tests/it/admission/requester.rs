@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
+use super::own_object::child;
 use super::{alpha_binding, alpha_instance, binding, instance};
 use crate::cluster::NAMESPACE;
-use crate::namespace::{namespace, user};
+use crate::namespace::{PATIENCE, eventually, namespace, user};
 
 /// A user with all rights, a uid, groups and extra.
 pub(super) fn alice() -> AuthInfo {
@@ -98,8 +99,15 @@ async fn the_operator_creates_things_on_behalf_of_others_and_never_on_its_own() 
     let mut operator = user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"));
     operator.impersonate_groups = Some(vec!["system:authenticated".to_owned()]);
     let operator = namespace.as_user(operator).await;
-    for object in [instance("x", json!({"clusterServiceClassName": "c"})), binding("x", json!({}))] {
-        let unknown = operator.try_create(object.clone()).await.unwrap();
+    namespace.create(alpha_binding("x")).await.unwrap();
+    for object in [
+        child(instance("x", json!({"clusterServiceClassExternalName": "c"})), "Instance"),
+        child(binding("x", json!({"injection": {"envFrom": {}}})), "Binding"),
+    ] {
+        let unknown = eventually("admission knows the alpha Binding", PATIENCE, async || {
+            operator.try_create(object.clone()).await
+        })
+        .await;
         assert_eq!(unknown["spec"].get("userInfo"), None);
         let mut for_alice = object;
         for_alice["spec"]["userInfo"] = alice_as_brokers_see_her();

@@ -120,7 +120,7 @@ fn the_brokers_of_a_namespace_have_one_limit() {
     assert_eq!(publish("broker", &one, 6), Ok(2));
     let refused = publish("broker", &one, 5).unwrap_err();
     assert!(
-        refused.contains("would have 6 plans of 1 KiB in all, and the limit is 5 plans and 1024 KiB"),
+        refused.contains("would have 6 plans of 5 KiB in all, and the limit is 5 plans and 1024 KiB"),
         "{refused}"
     );
     assert_eq!(publish("other", &one, 2), Ok(2), "its own former catalog does not count");
@@ -128,7 +128,7 @@ fn the_brokers_of_a_namespace_have_one_limit() {
     let mut large = one;
     large.services[0].description = "x".repeat(1024 * 1024);
     let refused = publish("other", &large, 5).unwrap_err();
-    assert!(refused.contains("2 plans of 1024 KiB in all"), "{refused}");
+    assert!(refused.contains("2 plans of 1025 KiB in all"), "{refused}");
 }
 
 #[test]
