@@ -151,11 +151,18 @@ impl Contenders {
     }
 
     /// The names of those to which the others are no obstacle.
-    pub fn admitted(&self) -> Vec<String> {
-        let mut room = Self::ROOM;
-        let may_inject =
-            |(rank, contender): &(&Rank, &Contender)| room.take(contender.variables, !rank.0).is_none();
-        self.0.iter().filter(may_inject).map(|(_, contender)| contender.name.clone()).collect()
+    pub fn admitted(&self) -> BTreeSet<String> {
+        let (mut room, mut admitted) = (Self::ROOM, BTreeSet::new());
+        for (rank, contender) in &self.0 {
+            let is_settled = !rank.0;
+            if !is_settled && room.bindings == 0 {
+                break;
+            }
+            if room.take(contender.variables, is_settled).is_none() {
+                admitted.insert(contender.name.clone());
+            }
+        }
+        admitted
     }
 }
 

@@ -12,13 +12,12 @@ use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::role::{Class, Plan as _};
 use crate::crd::{ServiceBinding, ServiceInstance};
-use crate::domain::binding::injecting;
 use crate::domain::broker::needs;
 use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::osb_id::HasOsbIds;
 use crate::domain::plan_reference::{ClassKey, ClassTerms, PlanTerms};
-use crate::domain::rollout::{self, concerns_pods};
+use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
@@ -53,7 +52,6 @@ pub fn connect(
         instance_of_binding(context),
         alpha_of_child::<Binding>(context),
         rollouts_of_binding(rollouts),
-        bindings_beyond_limit(context),
         collisions_of_binding(context),
     ]);
     namespaces.add_listeners([bindings_of_terminating_namespace(context), forget_namespace(context)]);
@@ -104,10 +102,15 @@ fn ids<K: Kind + HasOsbIds>(context: &Arc<Context>, of: fn(&Context) -> &OsbIds<
     Box::new(move |change| of(&context).observe(change.before, change.object, change.is_gone))
 }
 
-/// Keeps the index of bindings.
+/// Keeps the index of bindings. The bindings of the namespace that could not inject into pods and now may, or the other
+/// way round.
 fn index(context: &Arc<Context>) -> Listener<ServiceBinding> {
     let context = Arc::clone(context);
-    Box::new(move |change| context.bindings.observe(change.before, change.object, change.is_gone))
+    Box::new(move |change| {
+        for other in context.bindings.observe(change.before, change.object, change.is_gone) {
+            context.queues.bindings.requeue(other);
+        }
+    })
 }
 
 /// The rollouts of the namespace, if the binding concerns pods, or did before.
@@ -115,23 +118,6 @@ fn rollouts_of_binding(queue: Queue<ServiceBinding>) -> Listener<ServiceBinding>
     Box::new(move |change| {
         if concerns_pods(change.object) || change.before.is_some_and(concerns_pods) {
             queue.requeue_object(change.object);
-        }
-    })
-}
-
-/// The bindings of the namespace that could not inject into pods and now may, if this one takes less of the limit than
-/// before.
-fn bindings_beyond_limit(context: &Arc<Context>) -> Listener<ServiceBinding> {
-    let context = Arc::clone(context);
-    Box::new(move |change| {
-        let now = if change.is_gone { None } else { injecting::share(change.object) };
-        if now >= change.before.and_then(injecting::share) {
-            return;
-        }
-        for binding in context.bindings.admitted(namespace(change.object)) {
-            if binding.status.as_ref().is_some_and(rollout::is_refused) {
-                context.queues.bindings.requeue_object(&binding);
-            }
         }
     })
 }
