@@ -64,11 +64,7 @@ pub async fn follow<K, S>(
             }
             Err(error) => {
                 warn!(%kind, namespace = part, %error, "watch interrupted; retrying with back-off");
-                let was_listed = listed.contains(&part.map(str::to_owned))
-                    && !part.is_some_and(|part| refused.contains(part));
-                let Some(namespace) = part.filter(|_| !was_listed && is_list_refused(&error)) else {
-                    continue;
-                };
+                let Some(namespace) = part.filter(|_| is_list_refused(&error)) else { continue };
                 refused.refuse(namespace, &kind);
                 if listed.insert(Some(namespace.to_owned())) {
                     apply(part, Event::Init);
@@ -80,12 +76,7 @@ pub async fn follow<K, S>(
 }
 
 fn is_list_refused(error: &Error) -> bool {
-    match error {
-        // A streamed list is a watch.
-        Error::InitialListFailed(kube::Error::Api(status))
-        | Error::WatchStartFailed(kube::Error::Api(status)) => status.is_forbidden(),
-        _ => false,
-    }
+    matches!(error, Error::InitialListFailed(kube::Error::Api(status)) if status.is_forbidden())
 }
 
 #[cfg(test)]
