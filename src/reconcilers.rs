@@ -121,10 +121,12 @@ impl Operator {
         for watch in tasks.watches {
             running.spawn(watch);
         }
-        tokio::select! {
-            () = caches_synced(&context) => {}
-            // Only a panic ends a watch, or a reconciler. An operator without it is of no use.
-            _ = running.join_next() => return,
+        if !is_reached(caches_synced(&context), &mut running).await {
+            return;
+        }
+        running.spawn(tasks.pods);
+        if !is_reached(context.collisions.wait_until_ready(), &mut running).await {
+            return;
         }
         ready();
         for reconciler in tasks.reconcilers {
@@ -134,10 +136,17 @@ impl Operator {
     }
 }
 
-/// Returns once each watch has listed its objects.
+/// Waits for this state; `false` if a task has ended before. Only a panic ends one, and an operator without it is of no use.
+async fn is_reached(state: impl Future<Output = ()>, running: &mut JoinSet<()>) -> bool {
+    tokio::select! {
+        () = state => true,
+        _ = running.join_next() => false,
+    }
+}
+
+/// Returns once each watch has listed its objects. Nothing else may wait for a cache: kube wakes one waiter only.
 async fn caches_synced(context: &Context) {
     context.caches.wait_until_ready().await;
     context.binding_secrets.wait_until_ready().await;
     context.referenced_secrets.wait_until_ready().await;
-    context.collisions.wait_until_ready().await;
 }

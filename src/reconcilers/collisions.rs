@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::PartialObjectMeta;
-use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{Config, Event};
 use kube::{Api, ResourceExt as _};
 
@@ -96,15 +95,8 @@ impl Collisions {
         self.unlisted.wait_until_empty().await;
     }
 
-    /// Watches those pods forever, once the bindings are known; a new or ended collision requeues its binding.
-    pub async fn follow(
-        self: Arc<Self>,
-        api: &KubeApi,
-        bindings: Store<ServiceBinding>,
-        queue: Queue<ServiceBinding>,
-    ) {
-        // This fails only when the operator ends.
-        let _ = bindings.wait_until_ready().await;
+    /// Watches those pods forever; a new or ended collision requeues its binding. The bindings must have been listed.
+    pub async fn follow(self: Arc<Self>, api: Arc<KubeApi>, queue: Queue<ServiceBinding>) {
         let watch = |part: Option<&str>| {
             let pods: Api<PartialObjectMeta<Pod>> = match part {
                 Some(namespace) => Api::namespaced(api.client.clone(), namespace),

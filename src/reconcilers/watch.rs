@@ -1,19 +1,20 @@
 //! Follows the watches of a kind, whose interruptions kube's watcher retries with back-off.
 //!
-//! **A few objects at a time.** Users decide how large their objects are, up to 1.5 MiB each. A page of 500, which the client
-//! holds as text and decoded at once, would take hundreds of MiB. So the pages are small. Streamed lists (KEP-3157) would
-//! hold one object at a time, but after a burst of writes the API server may take minutes to end such a list.
+//! **One object at a time.** Users decide how large their objects are, up to 1.5 MiB each. A page of 500, which the client
+//! holds as text and decoded at once, would take hundreds of MiB. So the first list is streamed as well (KEP-3157,
+//! `WatchList`, served by default since Kubernetes 1.34): each object is decoded, reduced to what is kept, and dropped
+//! before the next one. An API server on which that is switched off is listed in small pages.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use futures::stream::{BoxStream, select_all};
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, future};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::reconcilers::reach::Part;
 use crate::reconcilers::refused::Refused;
@@ -21,7 +22,7 @@ use crate::reconcilers::refused::Refused;
 /// The field selector for pods that have not terminated.
 pub const RUNNING_PODS: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
-/// How many objects a page of a list has.
+/// How many objects a page has, where the API server does not stream lists.
 const PAGE_SIZE: u32 = 8;
 
 /// The changes of a collection, after a list of its objects, forever.
@@ -29,7 +30,19 @@ pub fn watch<K>(api: Api<K>, config: Config) -> impl Stream<Item = Result<Event<
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    watcher(api, config.page_size(PAGE_SIZE)).default_backoff()
+    let pages = watcher(api.clone(), config.clone().page_size(PAGE_SIZE));
+    let streamed = watcher(api, config.streaming_lists());
+    streamed.take_while(|event| future::ready(!is_unsupported::<K>(event))).chain(pages).default_backoff()
+}
+
+/// Whether the API server does not stream lists.
+fn is_unsupported<K: Resource<DynamicType = ()>>(event: &Result<Event<K>, Error>) -> bool {
+    let Err(Error::WatchStartFailed(kube::Error::Api(status))) = event else { return false };
+    let is_unsupported = matches!(status.code, 400 | 422);
+    if is_unsupported {
+        info!(kind = %K::kind(&()), %status, "the API server does not stream lists; listing in pages");
+    }
+    is_unsupported
 }
 
 /// Watches each part and applies each event, forever. A part whose first list the API server refuses counts as empty until
@@ -64,7 +77,11 @@ pub async fn follow<K, S>(
             }
             Err(error) => {
                 warn!(%kind, namespace = part, %error, "watch interrupted; retrying with back-off");
-                let Some(namespace) = part.filter(|_| is_list_refused(&error)) else { continue };
+                let was_listed = listed.contains(&part.map(str::to_owned))
+                    && !part.is_some_and(|part| refused.contains(part));
+                let Some(namespace) = part.filter(|_| !was_listed && is_list_refused(&error)) else {
+                    continue;
+                };
                 refused.refuse(namespace, &kind);
                 if listed.insert(Some(namespace.to_owned())) {
                     apply(part, Event::Init);
@@ -76,7 +93,12 @@ pub async fn follow<K, S>(
 }
 
 fn is_list_refused(error: &Error) -> bool {
-    matches!(error, Error::InitialListFailed(kube::Error::Api(status)) if status.is_forbidden())
+    match error {
+        // A streamed list is a watch.
+        Error::InitialListFailed(kube::Error::Api(status))
+        | Error::WatchStartFailed(kube::Error::Api(status)) => status.is_forbidden(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -74,13 +74,10 @@ impl Wiring {
         let Self { context, kinds, namespaces, rollouts } = self;
         let mut tasks = kinds.tasks(&context);
         let api = Arc::clone(&context.api);
-        let collisions = Arc::clone(&context.collisions);
-        let (bindings, queue) = (context.caches.bindings.clone(), context.queues.bindings.clone());
         tasks.watches.extend([
             namespaces::follow(namespaces, Arc::clone(&api), context.settings.reach.clone()).boxed(),
             Arc::clone(&context.binding_secrets).follow().boxed(),
             Arc::clone(&context.referenced_secrets).follow().boxed(),
-            async move { collisions.follow(&api, bindings, queue).await }.boxed(),
         ]);
         tasks.reconcilers.push(rollouts::run(rollouts, context).boxed());
         tasks

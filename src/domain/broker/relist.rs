@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{Connection, Observed};
+use super::{Connection, Observed, Outage};
 use crate::crd::broker::RelistBehavior;
 use crate::crd::condition;
 use crate::domain::duration::go_duration;
-use crate::domain::schedule;
+use crate::domain::{reason, schedule};
 
 /// When an outage may be over, pending requests of instances and bindings probe a broker of one namespace first. If
-/// there are none, a fetch of the catalog probes it after this delay.
+/// there are none, a fetch of the catalog probes it after this delay. A broker that asks for pauses is not fetched from
+/// more often, either.
 const PROBE_DELAY: Duration = Duration::from_secs(5);
 
 /// The shortest time between two fetches of a catalog that the broker calls outdated: every answer may say so.
@@ -48,8 +49,7 @@ pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Reli
             _ => due,
         },
         Some(outage) => {
-            let delay = if connection.is_shared { Duration::ZERO } else { PROBE_DELAY };
-            during_outage(&due, outage.until.as_ref(), delay, &observed.now)
+            during_outage(&due, outage, connection.is_shared, &observed.now)
         }
     }
 }
@@ -60,9 +60,7 @@ pub(super) fn probe(observed: &Observed<'_>, connection: &Connection<'_>) -> Opt
     match &connection.outage {
         None => connection.is_suspected.then_some(Relist::Probe),
         Some(outage) if connection.is_shared => {
-            let probe =
-                during_outage(&Relist::OnRequest, outage.until.as_ref(), Duration::ZERO, &observed.now);
-            Some(probe)
+            Some(during_outage(&Relist::OnRequest, outage, true, &observed.now))
         }
         Some(_) => None,
     }
@@ -93,9 +91,14 @@ fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
 }
 
 /// When a catalog is fetched that is `due` during an outage: after the end of the outage. While a probe is in flight,
-/// the end (`until`) is not known, and the result of the probe requeues the broker.
-fn during_outage(due: &Relist, until: Option<&Time>, delay: Duration, now: &Time) -> Relist {
-    let Some(until) = until else { return Relist::OnRequest };
+/// the end is not known, and the result of the probe requeues the broker.
+///
+/// No other call can probe a shared broker, so the fetch follows the outage at once, unless the broker has named the end
+/// itself: it may ask for no pause at all, and pauses that it asks for do not get longer.
+fn during_outage(due: &Relist, outage: &Outage, is_shared: bool, now: &Time) -> Relist {
+    let Some(until) = &outage.until else { return Relist::OnRequest };
+    let is_asked_for = outage.cause.reason == reason::BROKER_RATE_LIMITED;
+    let delay = if is_shared && !is_asked_for { Duration::ZERO } else { PROBE_DELAY };
     match (at(schedule::after(until, delay), now), due) {
         (Relist::Now, Relist::At(_) | Relist::OnRequest | Relist::Probe) => Relist::Probe,
         (probe, _) => probe,

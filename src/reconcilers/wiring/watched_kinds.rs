@@ -24,6 +24,9 @@ use crate::reconcilers::scope::{Cluster, Namespaced};
 pub struct Tasks {
     /// They fill the caches.
     pub watches: Vec<BoxFuture<'static, ()>>,
+    /// It follows the pods that report collisions. What they say of bindings that are not cached is dropped, so it begins
+    /// once the caches are synced.
+    pub pods: BoxFuture<'static, ()>,
     /// They reconcile, once this replica leads.
     pub reconcilers: Vec<BoxFuture<'static, ()>>,
 }
@@ -94,7 +97,9 @@ macro_rules! define {
 
             /// The watch and the reconciler of each kind that is within reach.
             pub fn tasks(self, context: &Arc<Context>) -> Tasks {
-                let mut tasks = Tasks { watches: Vec::new(), reconcilers: Vec::new() };
+                let pods = Arc::clone(&context.collisions);
+                let pods = pods.follow(Arc::clone(&context.api), context.queues.bindings.clone()).boxed();
+                let mut tasks = Tasks { watches: Vec::new(), pods, reconcilers: Vec::new() };
                 $(
                     if !<$kind>::parts(&context.settings.reach).is_empty() {
                         let client = context.api.client.clone();
