@@ -31,6 +31,8 @@ mod few_namespaces;
 mod foreign_objects;
 mod free_port;
 mod generated;
+mod hostile_broker;
+mod hostile_memory;
 mod hostile_tenant;
 mod injection;
 mod instances;
