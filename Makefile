@@ -19,7 +19,7 @@ simulate: export SEEDS ?= 100000
 simulate: requirements ## run SEEDS random histories from SEED (0) on; prints the shortest version of one that fails
 	cargo test --locked --profile simulate --lib simulation::in_every -- --nocapture
 
-bench: cluster ## time N instances and bindings (default 500), catalogs and pods
+bench: cluster ## time N instances and bindings (default 500), catalogs, pods, and a hostile tenant
 	cargo bench --locked --bench bench -- $(N)
 
 # The tests also lint the chart, and check that crds/ is up to date.

@@ -102,7 +102,8 @@ async fn prepare(client: &Client, namespace: &str, bindings: u32, selecting: u32
     }
 }
 
-fn binding(namespace: &str, name: &str, app: &str, variables: u32) -> Write {
+/// The request to create a binding that injects so many variables into pods with this label `app`.
+pub fn binding(namespace: &str, name: &str, app: &str, variables: u32) -> Write {
     let name_of = |number: u32| format!("URI_{number}_OF_{}", name.replace('-', "_"));
     let variables: Value = (0..variables).map(|i| json!({"name": name_of(i), "key": "uri"})).collect();
     let object = json!({
@@ -113,7 +114,8 @@ fn binding(namespace: &str, name: &str, app: &str, variables: u32) -> Write {
     creation(format!("/apis/servicecatalog.k8s.io/v1beta1/namespaces/{namespace}/servicebindings"), &object)
 }
 
-fn pod(namespace: &str, name: &str, app: &str, containers: u32) -> Write {
+/// The request to create a pod.
+pub fn pod(namespace: &str, name: &str, app: &str, containers: u32) -> Write {
     let containers: Value =
         (0..containers).map(|i| json!({"name": format!("c{i}"), "image": "image"})).collect();
     let object = json!({

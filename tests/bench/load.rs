@@ -99,11 +99,15 @@ pub struct Write {
 impl Write {
     /// Sends the request, which must succeed.
     pub async fn send(self, client: &Client) -> Value {
+        let what = format!("{} {}", self.method, self.path);
+        self.try_send(client).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// Sends the request.
+    pub async fn try_send(self, client: &Client) -> kube::Result<Value> {
         let Self { method, path, content, body } = self;
-        let what = format!("{method} {path}");
         let request = Request::builder().method(method).uri(path).header("Content-Type", content);
-        let answer = client.request(request.body(body.into_bytes()).unwrap()).await;
-        answer.unwrap_or_else(|error| panic!("{what}: {error}"))
+        client.request(request.body(body.into_bytes()).unwrap()).await
     }
 }
 

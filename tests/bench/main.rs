@@ -1,9 +1,10 @@
 //! How fast is the operator, and how close to the limits of the Kubernetes API? `make bench`, or `make bench N=2000`.
 //!
 //! The bench has its own control plane, a broker that answers at once, and the release build of the operator. It
-//! creates N instances, then a binding for each, then deletes all. Then it times instances beside a broker that hangs,
-//! and pods with and without bindings. Before and after that, a bare client makes the same writes without an operator:
-//! the better of its times is the floor. All numbers are from one run, so other load on the machine affects them.
+//! creates N instances, then a binding for each, then deletes all. Then it times instances beside a broker that hangs
+//! and beside a hostile tenant, and pods with and without bindings. Before and after that, a bare client makes the same
+//! writes without an operator: the better of its times is the floor. All numbers are from one run, so other load on the
+//! machine affects them.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,6 +23,10 @@ mod cluster;
 mod floor;
 #[path = "../it/free_port.rs"]
 mod free_port;
+mod hostile;
+#[expect(dead_code, reason = "the bench does not look at what is told")]
+#[path = "../it/hostile_broker.rs"]
+mod hostile_broker;
 mod load;
 mod neighbour;
 mod operator;
@@ -92,6 +97,8 @@ async fn main() {
     progress("timing instances beside a broker that hangs");
     let neighbour = neighbour::measure(&env).await;
     drop(operator);
+    progress("timing instances beside a hostile tenant");
+    let hostile = hostile::measure(&env, cluster).await;
     progress("measuring the floor once more");
     let after = recording.replay(&env, "after", objects).await;
     progress("timing pods");
@@ -99,7 +106,7 @@ async fn main() {
     progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
-    print!("{}", Report { objects, phases, floor, publish, relist, neighbour, admission, machine });
+    print!("{}", Report { objects, phases, floor, publish, relist, neighbour, hostile, admission, machine });
 }
 
 async fn measure(env: &BenchEnv, operator: &Operator, phase: Phase, objects: u32) -> Measured {

@@ -43,8 +43,9 @@ impl Neighbour {
 /// Measures, after a round of warm-up.
 pub async fn measure(env: &BenchEnv) -> Neighbour {
     let waiting = Waiting::follow(&env.user);
-    p99(env, &waiting, "warm").await;
-    let alone = p99(env, &waiting, "alone").await;
+    let p99 = async |name| p99(&env.user, &waiting, name, TIMED).await;
+    p99("warm").await;
+    let alone = p99("alone").await;
     catalog::publish(&env.user, "hanging", &env.broker.hanging_url(2, 1)).await;
     each(HANGING, AT_ONCE, async |number| {
         instance(NAMESPACE, &format!("hanging-{number}"), "class-2-0").send(&env.user).await;
@@ -53,16 +54,17 @@ pub async fn measure(env: &BenchEnv) -> Neighbour {
     while env.broker.hanging() < CALLS {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    Neighbour { alone, beside: p99(env, &waiting, "beside").await }
+    Neighbour { alone, beside: p99("beside").await }
 }
 
-async fn p99(env: &BenchEnv, waiting: &Waiting, name: &str) -> Duration {
+/// The time within which 99 of 100 of so many instances are ready.
+pub async fn p99(client: &Client, waiting: &Waiting, name: &str, count: u32) -> Duration {
     let times: Mutex<Vec<Duration>> = Mutex::default();
-    each(TIMED, AT_ONCE, async |number| {
+    each(count, AT_ONCE, async |number| {
         let name = format!("{name}-{number}");
         let ready = waiting.until_ready(&name);
         let began = Instant::now();
-        instance(NAMESPACE, &name, "class-1-0").send(&env.user).await;
+        instance(NAMESPACE, &name, "class-1-0").send(client).await;
         tokio::time::timeout(PATIENCE, ready).await.expect("an instance did not become ready").unwrap();
         times.lock().unwrap().push(began.elapsed());
     })
@@ -74,10 +76,11 @@ async fn p99(env: &BenchEnv, waiting: &Waiting, name: &str) -> Duration {
 
 /// The tasks that wait for an instance to be ready, by its name.
 #[derive(Clone, Default)]
-struct Waiting(Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>);
+pub struct Waiting(Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>);
 
 impl Waiting {
-    fn follow(client: &Client) -> Self {
+    /// Follows the instances of [`NAMESPACE`].
+    pub fn follow(client: &Client) -> Self {
         let waiting = Self::default();
         let resource = ApiResource::erase::<ServiceInstance>(&());
         let api = Api::<DynamicObject>::namespaced_with(client.clone(), NAMESPACE, &resource);

@@ -81,7 +81,8 @@ impl Operator {
         std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
     }
 
-    async fn get(&self, path: &str) -> reqwest::Result<String> {
+    /// The answer to a request to its HTTP server.
+    pub async fn get(&self, path: &str) -> reqwest::Result<String> {
         reqwest::get(format!("http://{}/{path}", self.address)).await?.error_for_status()?.text().await
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::admission::Admission;
+use crate::hostile::Hostile;
 use crate::load::Phase;
 use crate::neighbour::Neighbour;
 use crate::operator::Usage;
@@ -25,6 +26,8 @@ pub struct Report {
     pub relist: Span,
     /// A healthy broker beside one that hangs.
     pub neighbour: Neighbour,
+    /// A tenant beside a hostile one.
+    pub hostile: Hostile,
     /// Pods with and without bindings.
     pub admission: Admission,
     /// The machine's processors, and its load just before.
@@ -97,6 +100,7 @@ impl fmt::Display for Report {
         )?;
         self.catalog(f)?;
         self.neighbour(f)?;
+        self.hostile(f)?;
         self.admission(f)?;
         self.operator(f)
     }
@@ -122,6 +126,30 @@ impl Report {
         )?;
         let (timed, hanging) = (Neighbour::TIMED, Neighbour::HANGING);
         writeln!(f, "{timed} instances of a healthy broker; {hanging} instances of the one that hangs.\n")
+    }
+
+    fn hostile(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Hostile { usual, beside, slowest_probe, lease_losses, peak, limit, .. } = self.hostile;
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (usual, beside, slowest) =
+            (milliseconds(usual), milliseconds(beside), milliseconds(slowest_probe));
+        let ratio = beside / usual;
+        writeln!(f, "beside a hostile tenant              measured  target")?;
+        for (name, measured, target) in [
+            ("99 of 100 instances Ready, times", ratio, 2.0),
+            ("slowest answer to /livez, ms", slowest, 1000.0),
+            ("lease lost", f64::from(lease_losses), 0.0),
+            ("peak memory, MiB", peak, limit),
+        ] {
+            let missed = if measured > target { "  missed" } else { "" };
+            writeln!(f, "{name:33}  {measured:10.2}  ≤ {target}{missed}")?;
+        }
+        writeln!(
+            f,
+            "{} instances, {usual:.1} ms usually, {beside:.1} ms during the attack. The attack:",
+            Hostile::TIMED
+        )?;
+        writeln!(f, "{}.\n", self.hostile.attacks)
     }
 
     fn admission(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

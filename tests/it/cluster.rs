@@ -182,6 +182,11 @@ impl Cluster {
         self.until_kubectl("the controller manager works", &["get", "serviceaccount", "default"]);
     }
 
+    /// Kills the controller manager: `kill -9`.
+    pub fn stop_controller_manager(&mut self) {
+        self.processes.truncate(1);
+    }
+
     /// Installs the chart without the operator's pod, and waits until its policies are in force.
     pub fn install(&self) {
         let output = self.helm(&[

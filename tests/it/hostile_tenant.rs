@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
 use crate::namespace::{PATIENCE, eventually, wanted};
@@ -13,7 +12,7 @@ use crate::scripted::{
 };
 
 /// Probes the operator until `meanwhile` is done: every probe is answered.
-async fn while_alive<T>(operator: &Operator, meanwhile: impl Future<Output = T>) -> T {
+pub async fn while_alive<T>(operator: &Operator, meanwhile: impl Future<Output = T>) -> T {
     let mut meanwhile = std::pin::pin!(meanwhile);
     loop {
         let probe = tokio::task::block_in_place(|| operator.livez());
@@ -193,41 +192,6 @@ async fn large_parameters_take_the_memory_of_their_text() {
     env.patch(INSTANCE, "large-0", json!({"spec": {"parameters": {"a": [0]}}})).await.unwrap();
     env.until_ready(INSTANCE, "large-0").await;
     env.remove(INSTANCE, "large-1").await;
-}
-
-/// A cache of their metadata would take 16 MiB.
-#[tokio::test(flavor = "multi_thread")]
-async fn secrets_to_which_no_object_refers_cost_no_memory() {
-    const SECRETS: usize = 2000;
-    const NOTE: usize = 8 * 1024;
-    let mut isolated = isolated(&[]).await;
-    let env = isolated.env().await;
-    env.secret("size", secret_parameters(json!({"size": 1}))).await;
-    env.ready_instance(json!({"parametersFrom": [reference("size")]})).await;
-    let before = isolated.operator().memory();
-    let note = "x".repeat(NOTE);
-    for first in (0..SECRETS).step_by(50) {
-        join_all((first..first + 50).map(async |index| {
-            let metadata = json!({"name": format!("foreign-{index}"), "annotations": {"note": note}});
-            env.create(json!({"kind": "Secret", "metadata": metadata})).await.unwrap();
-        }))
-        .await;
-    }
-    let edit = json!({"stringData": secret_parameters(json!({"size": 2}))});
-    env.patch("Secret", "size", edit).await.unwrap();
-    env.until_broker("the watch has seen all", |broker| broker.instance().parameters == json!({"size": 2}))
-        .await;
-    let grown = isolated.operator().memory().saturating_sub(before);
-    eprintln!("{SECRETS} Secrets of others: {grown} bytes more");
-    assert!(grown < SECRETS * NOTE / 3, "{grown} bytes more");
-
-    isolated.kill();
-    isolated.start();
-    env.instance("other", json!({})).await;
-    env.until_ready(INSTANCE, "other").await;
-    let grown = isolated.operator().memory().saturating_sub(before);
-    eprintln!("after a restart: {grown} bytes more");
-    assert!(grown < SECRETS * NOTE / 3, "{grown} bytes more after a restart");
 }
 
 /// As parsed values, 450,000 empty texts take 13 MiB, and each pod is compared with all of them.

@@ -123,9 +123,14 @@ impl Operator {
         self.bytes("VmRSS:")
     }
 
-    /// How much memory it has taken at most since it was started, in bytes.
+    /// The peak of its resident memory since it was started, or since the last [`Self::forget_peak`], in bytes.
     pub fn peak_memory(&self) -> usize {
         self.bytes("VmHWM:")
+    }
+
+    /// Sets the peak to the current value.
+    pub fn forget_peak(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").unwrap();
     }
 
     fn bytes(&self, field: &str) -> usize {
