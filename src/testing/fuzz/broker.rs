@@ -216,9 +216,10 @@ fn make(call: Call, client: &Client) -> Result<(), Error> {
     }
 }
 
-/// The result of a call: a broker in the same process answers at once.
+/// The result of a call, in simulated time.
 pub fn done<T>(call: impl Future<Output = T>) -> T {
-    call.now_or_never().unwrap()
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(call)
 }
 
 fn assert_reply<T>(reply: &Reply<T>) {

@@ -151,9 +151,9 @@ impl Run<'_> {
             let took = start.elapsed();
             let target = &mut self.progress.lock().unwrap()[index];
             target.spent += took;
-            target.slowest = target.slowest.max((took, seed));
             match result {
                 Ok(Passed { verdict, memory }) => {
+                    target.slowest = target.slowest.max((took, seed));
                     target.largest = target.largest.max((memory, seed));
                     match verdict {
                         Verdict::Accepted => target.accepted += 1,

@@ -129,8 +129,10 @@ fn data() -> BoxedStrategy<SecretData> {
 pub fn credentials() -> Case {
     let secrets = (data(), data())
         .prop_map(|(one, two)| BTreeMap::from([("one".to_owned(), one), ("two".to_owned(), two)]));
+    // The schema allows 253 characters.
+    let prefix = text().prop_map(|text| text.chars().take(253).collect::<String>());
     let inputs =
-        (document(&CREDENTIALS), vec(transform(), 0..6), secrets, option::of(text()), vec(text(), 0..2));
+        (document(&CREDENTIALS), vec(transform(), 0..6), secrets, option::of(prefix), vec(text(), 0..2));
     case(inputs, |(Json(credentials), transforms, secrets, prefix, tags)| {
         let Value::Object(credentials) = credentials else { return Verdict::Rejected };
         let metadata = Value::Object(credentials.clone());

@@ -6,7 +6,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{BoxedStrategy, Strategy, any};
-use serde_json::Value;
 
 use super::corpus::{CLASSES_AND_PLANS, INSTANCES};
 use super::mutation::{Json, document};
@@ -136,11 +135,15 @@ fn run(
             }
             Step::AwaitBroker | Step::Delete | Step::RemoveFinalizer => return None,
             Step::Resolve(references) => {
-                let mut value = serde_json::to_value(&instance).unwrap();
+                let spec = &mut instance.spec;
                 for (name, reference) in references.spec {
-                    value["spec"][name] = serde_json::to_value(reference).unwrap();
+                    *match name {
+                        "clusterServiceClassRef" => &mut spec.cluster_service_class_ref,
+                        "clusterServicePlanRef" => &mut spec.cluster_service_plan_ref,
+                        "serviceClassRef" => &mut spec.service_class_ref,
+                        _ => &mut spec.service_plan_ref,
+                    } = reference;
                 }
-                instance = serde_json::from_value(without_nulls(value)).unwrap();
                 let labels = references.labels.into_iter().map(|(name, value)| (name.to_owned(), value));
                 instance.metadata.labels.get_or_insert_default().extend(labels);
             }
@@ -172,11 +175,6 @@ fn run(
         }
     }
     panic!("more than {MAX_WRITES} writes follow one another: {:#?}", instance.status)
-}
-
-fn without_nulls(mut value: Value) -> Value {
-    value["spec"].as_object_mut().unwrap().retain(|_, member| !member.is_null());
-    value
 }
 
 fn assert_status(status: &ServiceInstanceStatus) {

@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
 use super::corpus::NAMES;
 use super::words::{number, text};
 
+/// The largest document, in bytes. A larger one is used without its edits.
+const MAX_DOCUMENT_BYTES: usize = 128 * 1024;
+
 /// A JSON value, shown as its text.
 #[derive(Clone, PartialEq)]
 pub struct Json(pub Value);
@@ -83,7 +86,8 @@ pub fn document(corpus: &'static [Value]) -> BoxedStrategy<Json> {
             for (at, edit) in edits {
                 apply(&mut document, at, edit, corpus);
             }
-            Json(document)
+            let is_small = document.to_string().len() <= MAX_DOCUMENT_BYTES;
+            Json(if is_small { document } else { index.get(corpus).clone() })
         })
         .boxed()
 }

@@ -25,7 +25,7 @@ static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {
         as_json_schema(&mut schema);
         let options =
             jsonschema::draft7::options().should_validate_formats(true).with_format("byte", is_base64);
-        (kind, options.with_format("int64", |_: &str| true).build(&schema).unwrap())
+        (kind, options.build(&schema).unwrap())
     };
     crd::all().iter().map(|definition| schema(&serde_json::to_value(definition).unwrap())).collect()
 });
@@ -35,8 +35,10 @@ pub fn objects() -> Case {
     case(document(&OBJECTS), |Json(mut object)| {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let Some(schema) = SCHEMAS.get(&kind) else { return Verdict::Rejected };
-        let is_stored =
-            has_metadata(&object) && schema.is_valid(&object) && is_written_by_users(&kind, &object);
+        let is_stored = canonical(&mut object)
+            && has_metadata(&object)
+            && schema.is_valid(&object)
+            && is_written_by_users(&kind, &object);
         if is_stored {
             let fields = fields_of(&object);
             object["metadata"]["managedFields"] = json!([{"manager": "kubectl", "fieldsV1": fields}]);
@@ -72,6 +74,26 @@ where
     Ok(())
 }
 
+/// Writes the numbers as the API server stores them: as 64-bit integers or floats. False if one does not fit.
+fn canonical(value: &mut Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|float| float.is_finite());
+            let stored = match (number.as_i64(), float) {
+                (Some(_), _) => return true,
+                (None, Some(float)) if float.fract() == 0.0 && float.abs() < 1e21 => format!("{float:.0}"),
+                (None, Some(float)) => format!("{float:e}"),
+                (None, None) => return false,
+            };
+            *value = serde_json::from_str(&stored).unwrap();
+            true
+        }
+        Value::Array(items) => items.iter_mut().all(canonical),
+        Value::Object(members) => members.values_mut().all(canonical),
+        _ => true,
+    }
+}
+
 /// Classes and plans are made of catalogs, whose depth is limited. Others may be written only by cluster administrators.
 fn is_written_by_users(kind: &str, object: &Value) -> bool {
     let is_of_catalog = kind.ends_with("Class") || kind.ends_with("Plan");
@@ -105,6 +127,10 @@ fn as_json_schema(schema: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(as_json_schema),
         Value::Object(members) => {
             members.values_mut().for_each(as_json_schema);
+            if members.get("format") == Some(&json!("int64")) {
+                members.entry("minimum").or_insert(json!(i64::MIN));
+                members.entry("maximum").or_insert(json!(i64::MAX));
+            }
             if members.get("nullable") == Some(&Value::Bool(true)) && members.contains_key("type") {
                 let type_ = members["type"].clone();
                 members.insert("type".to_owned(), json!([type_, "null"]));

@@ -131,6 +131,7 @@ pub fn outage_at(second: i64, (is_other, lasts): (bool, i64)) -> Outage {
     Outage {
         broker: if is_other { "other" } else { "broker" }.to_owned(),
         until: at(second + lasts),
+        is_of_namespace: is_other,
         cause: OutageCause { reason: reason::BROKER_UNREACHABLE, description: "it hangs".to_owned() },
     }
 }
