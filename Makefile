@@ -19,6 +19,11 @@ simulate: export SEEDS ?= 100000
 simulate: requirements ## run SEEDS random histories from SEED (0) on; prints the shortest version of one that fails
 	cargo test --locked --profile simulate --lib simulation::in_every -- --nocapture
 
+fuzz: export FUZZ_SECONDS ?= 7200
+fuzz: export FUZZ_SEED ?= $(shell date +%s%N)
+fuzz: requirements ## try random inputs for FUZZ_SECONDS (7200); prints the simplest one that breaks a property
+	RUST_BACKTRACE=0 cargo test --locked --profile simulate --lib fuzz::no_input -- --nocapture
+
 bench: cluster ## time N instances and bindings (default 500), catalogs, pods, and a hostile tenant
 	cargo bench --locked --bench bench -- $(N)
 
@@ -42,4 +47,4 @@ cluster: requirements ## build the Kubernetes for tests and demo, once
 requirements:
 	@hack/require.sh cc=build-essential curl openssl pgrep=procps python3 setpriv=util-linux postgres=postgresql
 
-.PHONY: help demo test reduced e2e simulate bench check deny generate cluster requirements
+.PHONY: help demo test reduced e2e simulate fuzz bench check deny generate cluster requirements

@@ -58,10 +58,10 @@ impl RawObject {
         self.len() <= MAX_KEPT_BYTES && self.as_str().trim_start_matches('{').trim_start().starts_with('}')
     }
 
-    /// The members. This takes many times the memory of the text: parse what is short, and drop it soon.
-    pub fn parse(&self) -> Map<String, Value> {
-        // This cannot fail: the text was checked when the object was made.
-        serde_json::from_str(self.as_str()).unwrap_or_default()
+    /// The members. This takes many times the memory of the text: parse what is short, and drop it soon. Fails if the
+    /// object is nested more deeply than 127 levels: the API server stores any depth.
+    pub fn parse(&self) -> Result<Map<String, Value>, serde_json::Error> {
+        serde_json::from_str(self.as_str())
     }
 }
 
@@ -76,7 +76,8 @@ impl PartialEq for RawObject {
     fn eq(&self, other: &Self) -> bool {
         let (left, right) = (self.as_str(), other.as_str());
         let is_short = self.len().max(other.len()) <= MAX_KEPT_BYTES;
-        self.len() == other.len() && left == right || is_short && self.parse() == other.parse()
+        let are_equal = || Some(self.parse().ok()? == other.parse().ok()?);
+        self.len() == other.len() && left == right || is_short && are_equal() == Some(true)
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_value(raw(text)).unwrap(), value);
         assert_eq!(serde_json::from_value::<RawObject>(value.clone()).unwrap(), raw(text));
-        assert_eq!(Value::Object(raw(text).parse()), value);
+        assert_eq!(Value::Object(raw(text).parse().unwrap()), value);
         assert_eq!(RawObject::from(value.as_object().unwrap()), raw(text));
     }
 
@@ -139,6 +140,16 @@ mod tests {
             assert_eq!(raw(empty), RawObject::default());
         }
         assert!(!raw(r#"{"":{}}"#).is_empty());
+    }
+
+    /// It was read as an empty object.
+    #[test]
+    fn an_object_of_any_depth_is_kept_and_one_that_cannot_be_parsed_says_so() {
+        let nested = |depth: usize| raw(&(r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth)));
+        assert!(nested(127).parse().is_ok());
+        assert!(nested(128).parse().is_err());
+        assert_eq!(nested(100_000), nested(100_000));
+        assert_ne!(nested(128), nested(129));
     }
 
     #[test]

@@ -72,6 +72,9 @@ pub enum ParametersError {
          together: pass less, or pass large structures as one string"
     )]
     TooMany(usize),
+    /// A source is nested too deeply.
+    #[error("{0} is nested more deeply than 127 levels: pass deep structures as one string")]
+    TooDeep(String),
     /// A key of a Secret holds JSON, but no object.
     #[error("{0} is not a JSON object")]
     NotAnObject(String),
@@ -104,12 +107,12 @@ impl Parameters {
 
     /// The values that the broker gets.
     pub fn values(&self) -> Map<String, Value> {
-        self.values.parse()
+        parsed(&self.values)
     }
 
     /// The values with each one from a Secret replaced by [`REDACTED`]. They may be shown to any user.
     pub fn redacted(&self) -> Map<String, Value> {
-        self.redacted.parse()
+        parsed(&self.redacted)
     }
 
     /// What the status shows: the redacted values, unless there are none, or they are too long.
@@ -179,7 +182,8 @@ pub fn merge(
             user.add(origin, name, value, Value::from(REDACTED))?;
         }
     }
-    for (name, value) in inline.map(RawObject::parse).unwrap_or_default() {
+    let inline = inline.map_or_else(|| Ok(Map::new()), RawObject::parse);
+    for (name, value) in inline.map_err(|error| unreadable(INLINE, &error))? {
         user.add(INLINE, name, value.clone(), value)?;
     }
     let count: usize = user.values.values().map(count).sum();
@@ -272,7 +276,21 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Map<String, Value>, ParametersErr
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(ParametersError::NotAnObject(origin.to_owned())),
-        Err(error) => Err(ParametersError::NotJson { origin: origin.to_owned(), problem: error.to_string() }),
+        Err(error) => Err(unreadable(origin, &error)),
+    }
+}
+
+/// The members of an object that was made of members, so that it can be parsed.
+fn parsed(object: &RawObject) -> Map<String, Value> {
+    object.parse().unwrap_or_default()
+}
+
+fn unreadable(origin: &str, error: &serde_json::Error) -> ParametersError {
+    let (origin, problem) = (origin.to_owned(), error.to_string());
+    if problem.starts_with("recursion limit exceeded") {
+        ParametersError::TooDeep(origin)
+    } else {
+        ParametersError::NotJson { origin, problem }
     }
 }
 

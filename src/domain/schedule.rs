@@ -44,7 +44,15 @@ pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration
     let failures_in_row = u32::try_from(failures.max(0)).unwrap_or(u32::MAX);
     let delay = back_off(failures_in_row, FIRST_RETRY, LONGEST_RETRY);
     let delay = delay.mul_f64(1.0 + 0.2 * share(&format!("{seed}/{failures}")));
-    after(now, delay.max(retry_after.unwrap_or_default()))
+    let delay = Duration::from_secs(delay.as_secs());
+    whole_second(&after(now, delay.max(retry_after.unwrap_or_default())))
+}
+
+/// The next whole second. A status has no fractions of a second: a time with one would be cut off when it is written,
+/// and so come before `Retry-After`.
+fn whole_second(time: &Time) -> Time {
+    let up = i64::from(time.0.subsec_nanosecond() > 0);
+    Timestamp::from_second(time.0.as_second().saturating_add(up)).map_or_else(|_| time.clone(), Time)
 }
 
 /// Exponential back-off: `first` after one failure, doubling with each further one in a row, up to `longest`.
@@ -128,6 +136,10 @@ mod tests {
     fn the_broker_is_not_asked_before_it_said() {
         let retry_after = Duration::from_secs(50);
         assert_eq!(retry(&at(0), 1, "uid", Some(retry_after)), at(50));
+        // The status has whole seconds. With a fraction that is cut off, this would be 49.1 s after the answer.
+        let answered = after(&at(0), Duration::from_millis(900));
+        assert_eq!(retry(&answered, 1, "uid", Some(retry_after)), at(51));
+        assert_eq!(retry(&answered, 1, "uid", None), at(2));
         assert_eq!(poll(&at(100), Some(&at(0)), Some(retry_after)), at(150));
     }
 

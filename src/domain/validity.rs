@@ -5,6 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::osb::BindingMetadata;
 
+/// The beginning of the year 0, in seconds after 1970.
+const YEAR_ZERO: i64 = -62_167_219_200;
+
 /// How long credentials are valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validity {
@@ -38,12 +41,12 @@ impl Validity {
 }
 
 /// Parses a time in RFC 3339. The fraction may have any length and is cut off: jiff accepts nine digits
-/// at most.
+/// at most. It also accepts negative years, with which the API server would reject the whole status.
 fn time(text: &str) -> Option<Time> {
     let (head, rest) = text.split_once('.').unwrap_or((text, ""));
     let zone = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
     let text = if rest.len() > zone.len() { format!("{head}{zone}") } else { text.to_owned() };
-    text.parse().ok().map(|time: Timestamp| Time(time))
+    text.parse().ok().filter(|time: &Timestamp| time.as_second() >= YEAR_ZERO).map(Time)
 }
 
 #[cfg(test)]
@@ -61,6 +64,9 @@ mod tests {
             ("1970-01-01t00:01:00z", Some(60)),
             ("1970-01-01T00:01:00.Z", None),
             ("1970-01-01T00:01:00", None),
+            ("0000-01-01T00:00:00Z", Some(YEAR_ZERO)),
+            ("0000-01-01T00:00:00+00:01", None),
+            ("-000001-12-31T23:59:59Z", None),
             ("tomorrow", None),
             ("", None),
         ] {

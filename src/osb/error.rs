@@ -233,7 +233,7 @@ impl Error {
         if code.is_none() && description.is_none() {
             description = match screen.chosen_by {
                 ChosenBy::Administrator => summary(body, screen),
-                ChosenBy::Tenant => withheld(body, refusal.content_type),
+                ChosenBy::Tenant => withheld(body, cut(refusal.content_type, MAX_BODY_CHARS)),
             };
         }
         Self::Status {
@@ -258,7 +258,7 @@ pub(super) struct Refusal<'a> {
 
 /// What a tenant is told in the place of a body that is not as specified. It may be from anything that listens at the
 /// address that the tenant has chosen.
-fn withheld(body: &[u8], content_type: Option<&str>) -> Option<String> {
+fn withheld(body: &[u8], content_type: Option<String>) -> Option<String> {
     let content_type = content_type.map(|content_type| format!(" (content type {content_type})"));
     let text = "the body is not an error as Open Service Broker API specifies it, and is not shown";
     (!matches!(body.trim_ascii(), b"" | b"{}")).then(|| text.to_owned() + &content_type.unwrap_or_default())

@@ -48,18 +48,34 @@ pub(super) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 
 /// How many values the document has, at most: one for each comma and opening bracket outside of strings.
 fn count_values(text: &[u8]) -> usize {
+    outside_of_strings(text).filter(|byte| b",[{".contains(byte)).count()
+}
+
+/// How deeply lists and objects are nested.
+pub(super) fn depth(text: &[u8]) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in outside_of_strings(text) {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+fn outside_of_strings(text: &[u8]) -> impl Iterator<Item = u8> {
     let (mut is_in_string, mut is_escaped) = (false, false);
-    let is_counted = |byte: &&u8| {
-        match **byte {
+    text.iter().copied().filter(move |byte| {
+        match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' => is_escaped = is_in_string,
             b'"' => is_in_string = !is_in_string,
-            b',' | b'[' | b'{' => return !is_in_string,
-            _ => {}
+            _ => return !is_in_string,
         }
         false
-    };
-    text.iter().filter(is_counted).count()
+    })
 }
 
 /// As [`object`], for a type that keeps the text of what may be large.
@@ -163,6 +179,15 @@ mod tests {
         assert!(object::<Sample>(text.as_bytes()).is_ok());
         let text = format!(r#"{{"names": ["a"{}]}}"#, r#", "a""#.repeat(MAX_VALUES - 1));
         assert_eq!(object::<Sample>(text.as_bytes()).unwrap_err(), "it has more than 10000 values");
+    }
+
+    #[test]
+    fn depth_is_that_of_lists_and_objects() {
+        for (text, expected) in
+            [("1", 0), ("{}", 1), (r#"{"a": [[], {"b": "]}[[[\"[["}], "c": {}}"#, 3), ("]]", 0), ("[[[", 3)]
+        {
+            assert_eq!(depth(text.as_bytes()), expected, "{text}");
+        }
     }
 
     #[test]

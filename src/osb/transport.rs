@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use jiff::Timestamp;
@@ -103,7 +103,7 @@ impl Transport {
                 return Ok(self.read(response, request.limit, deadline, reservation).await);
             }
             let may_follow = request.method == Method::GET && followed < MAX_REDIRECTS;
-            url = self.redirect_target(&url, &response, may_follow)?;
+            url = self.redirect_target(&url, response.status(), response.headers(), may_follow)?;
             followed += 1;
         }
     }
@@ -169,9 +169,15 @@ impl Transport {
 impl Transport {
     /// The target of a redirect. It must be on the same origin and below the base URL, because the request carries
     /// credentials, and because others may be responsible for what is beside the broker.
-    fn redirect_target(&self, from: &Url, response: &Response, may_follow: bool) -> Result<Url, Error> {
-        let status = response.status().as_u16();
-        let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    fn redirect_target(
+        &self,
+        from: &Url,
+        status: StatusCode,
+        headers: &HeaderMap,
+        may_follow: bool,
+    ) -> Result<Url, Error> {
+        let status = status.as_u16();
+        let location = headers.get(LOCATION).and_then(|location| location.to_str().ok());
         match location.and_then(|location| from.join(location).ok()) {
             Some(target)
                 if may_follow
@@ -240,20 +246,29 @@ impl Transport {
         broker: &super::in_process::Broker,
         request: &Request<'_>,
     ) -> Result<Answer, Error> {
-        let message =
-            http::Request::builder().method(request.method.clone()).uri(request.url(&self.base).as_str());
-        let mut message = message.body(request.body.clone().unwrap_or_default()).unwrap();
-        *message.headers_mut() = self.headers(request, Uuid::new_v4());
-        let answer = broker(message).await?;
-        let (head, body) = answer.head_and_body.into_parts();
-        let status = head.status.as_u16();
-        if head.status.is_redirection() {
-            return Err(Error::Redirected { status, location: None });
+        let mut url = request.url(&self.base);
+        let mut followed = 0;
+        loop {
+            let message = http::Request::builder().method(request.method.clone()).uri(url.as_str());
+            let mut message = message.body(request.body.clone().unwrap_or_default()).unwrap();
+            *message.headers_mut() = self.headers(request, Uuid::new_v4());
+            let answer = broker(message).await?;
+            let (head, body) = answer.head_and_body.into_parts();
+            if head.status.is_redirection() {
+                let may_follow = request.method == Method::GET && followed < MAX_REDIRECTS;
+                url = self.redirect_target(&url, head.status, &head.headers, may_follow)?;
+                followed += 1;
+                continue;
+            }
+            return Ok(Answer {
+                status: head.status.as_u16(),
+                retry_after: requested_delay(&head.headers),
+                content_type: media_type(&head.headers),
+                body: body.to_vec(),
+                defect: answer.defect,
+                screen: self.screen.clone(),
+            });
         }
-        let retry_after = requested_delay(&head.headers);
-        let screen = self.screen.clone();
-        let content_type = media_type(&head.headers);
-        Ok(Answer { status, retry_after, content_type, body: body.to_vec(), defect: answer.defect, screen })
     }
 }
 

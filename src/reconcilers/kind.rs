@@ -12,6 +12,7 @@ use crate::reconcilers::caches::Caches;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::queue::{Queue, Queues};
 use crate::reconcilers::reach::{Part, Reach};
+use crate::reconcilers::readable::Readable;
 
 /// One of the operator's kinds, with access to its collection (whatever its scope), its cache and its queue.
 pub trait Kind:
@@ -27,7 +28,7 @@ pub trait Kind:
     + 'static
 {
     /// The collection of a namespace; all objects, if there is no namespace or the kind is cluster-wide.
-    fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
+    fn api(client: Client, namespace: Option<&str>) -> Api<Readable<Self>>;
 
     /// The watches of this kind: none if the operator does not reconcile it.
     fn parts(reach: &Reach) -> Vec<Part>;
@@ -39,7 +40,7 @@ pub trait Kind:
     fn queue(queues: &Queues) -> &Queue<Self>;
 
     /// The collection of this object.
-    fn api_of(&self, client: &Client) -> Api<Self> {
+    fn api_of(&self, client: &Client) -> Api<Readable<Self>> {
         Self::api(client.clone(), self.meta().namespace.as_deref())
     }
 }
@@ -69,7 +70,7 @@ macro_rules! parts {
 macro_rules! implement {
     ($($name:ident: $kind:ty, $scope:ident, $reconcile:expr;)*) => {
         $(impl Kind for $kind {
-            fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
+            fn api(client: Client, namespace: Option<&str>) -> Api<Readable<Self>> {
                 collection!($scope, client, namespace)
             }
             fn parts(reach: &Reach) -> Vec<Part> {

@@ -22,6 +22,7 @@ use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
+use crate::reconcilers::readable::Readable;
 use crate::reconcilers::refused::Refused;
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).
@@ -74,12 +75,15 @@ impl KubeApi {
     }
 
     /// Remembers the version that a write has made, if it succeeded.
-    fn remember_written<K: Kind>(&self, written: kube::Result<K>, doing: &'static str) -> Result<K, Error> {
-        written.map(|object| self.remember(object)).during(doing)
+    fn remember_written<K: Kind>(
+        &self,
+        written: kube::Result<Readable<K>>,
+        doing: &'static str,
+    ) -> Result<K, Error> {
+        written.map(|Readable(object)| self.remember(object)).during(doing)
     }
 
-    fn remember<K: Kind>(&self, mut object: K) -> K {
-        object.meta_mut().managed_fields = None;
+    fn remember<K: Kind>(&self, object: K) -> K {
         self.last_written.set(identity::uid(&object), version(&object));
         object
     }
@@ -87,7 +91,8 @@ impl KubeApi {
     /// Replaces the status. Fails with a conflict if another client has written the object since it was read.
     pub async fn write_status<K: Kind>(&self, object: &K) -> Result<K, Error> {
         let api = object.api_of(&self.client);
-        let written = api.replace_status(&object.name_any(), &PostParams::default(), object).await;
+        let written =
+            api.replace_status(&object.name_any(), &PostParams::default(), &Readable(object.clone())).await;
         self.remember_written(written, "writing the status")
     }
 
@@ -108,14 +113,17 @@ impl KubeApi {
 
     /// Creates an object.
     pub async fn create<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
-        let created = object.api_of(&self.client).create(&PostParams::default(), object).await;
+        let created =
+            object.api_of(&self.client).create(&PostParams::default(), &Readable(object.clone())).await;
         self.remember_written(created, doing)
     }
 
     /// Replaces an object except its status. Fails with a conflict if another client has written it since it was read.
     pub async fn replace<K: Kind>(&self, object: &K, doing: &'static str) -> Result<K, Error> {
         let api = object.api_of(&self.client);
-        self.remember_written(api.replace(&object.name_any(), &PostParams::default(), object).await, doing)
+        let replaced =
+            api.replace(&object.name_any(), &PostParams::default(), &Readable(object.clone())).await;
+        self.remember_written(replaced, doing)
     }
 
     /// Patches an object. Fails with a conflict if another client has written it since it was read.
@@ -138,7 +146,9 @@ impl KubeApi {
         match deleted.during("deleting the object") {
             Ok(answer) => {
                 // An object with finalizers stays, with a deletionTimestamp and a new resourceVersion.
-                if let Some(remaining) = answer.left().filter(|object| !object.finalizers().is_empty()) {
+                if let Some(Readable(remaining)) =
+                    answer.left().filter(|object| !object.finalizers().is_empty())
+                {
                     self.remember(remaining);
                 }
                 Ok(())
@@ -183,7 +193,7 @@ impl KubeApi {
     }
 
     /// Sends a patch that is conditional on the resourceVersion.
-    async fn send_patch<K: Kind>(&self, object: &K, patch: Value) -> kube::Result<K> {
+    async fn send_patch<K: Kind>(&self, object: &K, patch: Value) -> kube::Result<Readable<K>> {
         let api = object.api_of(&self.client);
         api.patch(&object.name_any(), &PatchParams::default(), &conditional(object, patch)).await
     }
@@ -191,7 +201,8 @@ impl KubeApi {
     /// Reads the object live, bypassing the cache. [`Error::Replaced`] if another object has its name now: that one is
     /// reconciled once the cache has it.
     pub async fn read<K: Kind>(&self, object: &K) -> Result<K, Error> {
-        let found = object.api_of(&self.client).get(&object.name_any()).await.during("reading the object")?;
+        let read = object.api_of(&self.client).get(&object.name_any()).await;
+        let Readable(found) = read.during("reading the object")?;
         if found.uid() == object.uid() { Ok(found) } else { Err(Error::Replaced) }
     }
 

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::cluster::Cluster;
 use crate::namespace::{PATIENCE, eventually, wanted};
 use crate::operator::Operator;
+use crate::process::{directory, text};
 use crate::scripted::{
     BINDING, INSTANCE, IsolatedEnv, TestEnv, condition, isolated, reference, secret_parameters,
 };
@@ -295,4 +297,41 @@ async fn large_objects_of_users_take_little_memory_at_a_start() {
     let grown = isolated.operator().peak_memory().saturating_sub(usual);
     eprintln!("at a start: {} MiB more than {} MiB", grown / MIB, usual / MIB);
     assert!(grown < 48 * MIB, "{grown} bytes more");
+}
+
+/// The API server describes parameters in `managedFields`, as deeply as they are. A parser that rejects such an object
+/// rejects the list of all instances with it, of all namespaces. The clients of the tests are such parsers.
+#[tokio::test(flavor = "multi_thread")]
+async fn deeply_nested_parameters_hide_no_object() {
+    let mut isolated = isolated(&[]).await;
+    let (hostile, other) = (isolated.env().await, isolated.env().await);
+    let namespace = ["--namespace", &hostile.name];
+    let kubectl =
+        |cluster: &Cluster, arguments: &[&str]| text(&cluster.kubectl(&[arguments, &namespace].concat()));
+    for (name, depth) in [("deep", 120), ("deeper", 300)] {
+        let instance = json!({
+            "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": INSTANCE, "metadata": {"name": name},
+            "spec": {"serviceClassExternalName": "database", "servicePlanExternalName": "small",
+                "parameters": (0..depth).fold(json!(1), |inner, _| json!({"a": inner}))},
+        });
+        let file = directory().join(format!("{name}.json"));
+        std::fs::write(&file, instance.to_string()).unwrap();
+        kubectl(isolated.cluster(), &["create", "-f", file.to_str().unwrap()]);
+    }
+    other.ready_binding(json!({}), json!({})).await;
+    isolated.kill();
+    isolated.start();
+    other.instance("another", json!({})).await;
+    other.until_ready(INSTANCE, "another").await;
+    for (name, expected) in [("deep", "Ready"), ("deeper", "ErrorWithParameters")] {
+        eventually(name, PATIENCE, async || {
+            let state = "jsonpath={.status.lastConditionState}";
+            let state = kubectl(isolated.cluster(), &["get", "serviceinstance", name, "-o", state]);
+            if state == expected { Ok(()) } else { Err(state) }
+        })
+        .await;
+    }
+    let deleted =
+        kubectl(isolated.cluster(), &["delete", "serviceinstance", "deep", "deeper", "--timeout=60s"]);
+    assert_eq!(deleted.matches(" deleted").count(), 2, "{deleted}");
 }

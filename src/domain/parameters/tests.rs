@@ -243,3 +243,18 @@ fn the_secrets_are_what_is_not_shown() {
     assert_eq!(texts(secrets_of(&from)), [std::str::from_utf8(&whole).unwrap(), "5432", "jane", "a"]);
     assert_eq!(texts(secrets_of(&[secret("two", "no JSON")])), ["no JSON"]);
 }
+
+/// They were sent to the broker as an empty object.
+#[test]
+fn parameters_that_are_nested_too_deeply_are_refused() {
+    let nested = |depth: usize| r#"{"a":"#.repeat(depth) + "1" + &"}".repeat(depth);
+    let raw = |depth| serde_json::from_str::<RawObject>(&nested(depth)).unwrap();
+    assert!(merge([None, None], Some(&raw(127)), &[]).is_ok());
+    let refused = |inline: Option<&RawObject>, from: &[(String, Vec<u8>)]| {
+        merge([None, None], inline, from).unwrap_err().to_string()
+    };
+    let why = "is nested more deeply than 127 levels: pass deep structures as one string";
+    assert_eq!(refused(Some(&raw(128)), &[]), format!("spec.parameters {why}"));
+    let from = [secret("s", &nested(128))];
+    assert_eq!(refused(None, &from), format!("secret \"s\" key \"p\" {why}"));
+}

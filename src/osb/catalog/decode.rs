@@ -21,6 +21,9 @@ const MAX_NAME_CHARS: usize = 100;
 /// specification allows, and as much metadata.
 const MAX_ENTRY_BYTES: usize = 256 * 1024;
 
+/// How deeply an entry may be nested. Deeper ones could be parsed here, but not in every object that is made of them.
+const MAX_ENTRY_DEPTH: usize = 64;
+
 #[derive(Deserialize)]
 struct Body {
     services: Box<RawValue>,
@@ -77,6 +80,7 @@ impl Reader {
     /// An offering without its plans, and the list of these.
     fn offering<'a>(&self, text: &'a RawValue) -> Result<(Service, &'a RawValue), String> {
         let Parts { members, plans } = entry(text)?;
+        check_depth(&members)?;
         let service: Service =
             serde_json::from_str(&members).map_err(|error| json::describe_entry(&error))?;
         claim("id", &service.id, &self.service_ids)?;
@@ -114,6 +118,7 @@ impl Reader {
         if text.get().len() > MAX_ENTRY_BYTES {
             return Err(too_large());
         }
+        check_depth(text.get())?;
         let plan: Plan = entry(text)?;
         claim("id", &plan.id, &self.plan_ids)?;
         claim("name", &plan.name, names)?;
@@ -130,6 +135,13 @@ fn entry<'a, T: Deserialize<'a>>(text: &'a RawValue) -> Result<T, String> {
         return Err("it is not an object".to_owned());
     }
     serde_json::from_str(text.get()).map_err(|error| json::describe_entry(&error))
+}
+
+fn check_depth(text: &str) -> Result<(), String> {
+    if json::depth(text.as_bytes()) > MAX_ENTRY_DEPTH {
+        return Err(format!("it is nested more deeply than {MAX_ENTRY_DEPTH} levels"));
+    }
+    Ok(())
 }
 
 fn too_large() -> String {

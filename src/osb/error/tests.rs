@@ -38,6 +38,8 @@ fn a_tenant_is_shown_the_errors_of_brokers_only() {
     }
     let error = refusal_for(ChosenBy::Tenant, Some("text/html"), 403, None, b"<p>");
     assert_eq!(error.description().unwrap(), format!("{withheld} (content type text/html)"));
+    let error = refusal_for(ChosenBy::Tenant, Some("hunter2-hunter2"), 403, None, b"<p>");
+    assert_eq!(error.description().unwrap(), format!("{withheld} (content type <redacted>)"));
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::kind::Kind;
+use crate::reconcilers::readable::Readable;
 
 /// The policy that lets the operator create bindings only where alpha Bindings exist.
 const CHILD_POLICY: &str = "'own-child.servicecatalog.k8s.io'";
@@ -96,7 +97,8 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
 
 async fn read_child<A: Alpha>(context: &Context, alpha: &A) -> Result<Option<A::Child>, Error> {
     let api = A::Child::api(context.api.client.clone(), alpha.namespace().as_deref());
-    api.get_opt(&alpha.name_any()).await.during("reading the child object")
+    let found = api.get_opt(&alpha.name_any()).await.during("reading the child object")?;
+    Ok(found.map(|Readable(child)| child))
 }
 
 /// Reports in the status why the API server rejected the child. The error remains, so that the write is retried. For

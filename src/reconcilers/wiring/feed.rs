@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{ObjectRef, Store, store};
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::bounds::Cut;
 use crate::reconcilers::reach::{Part, covers_object};
+use crate::reconcilers::readable::Readable;
 use crate::reconcilers::refused::Refused;
 use crate::reconcilers::watch;
 
@@ -78,11 +80,14 @@ where
     }
 
     /// Watches the collection of each part, forever.
-    pub async fn follow(mut self, refused: &Refused, collection: impl Fn(Option<&str>) -> Api<K>)
+    pub async fn follow(mut self, refused: &Refused, collection: impl Fn(Option<&str>) -> Api<Readable<K>>)
     where
         K: Cut,
     {
-        let events = |part: Option<&str>| watch::watch(collection(part), Config::default()).modify(Cut::cut);
+        let events = |part: Option<&str>| {
+            let events = watch::watch(collection(part), Config::default());
+            events.modify(|Readable(object)| object.cut()).map(|event| event.map(read))
+        };
         watch::follow(self.parts.clone(), refused, events, |part, event| self.apply_in(part, event)).await;
     }
 
@@ -187,6 +192,16 @@ where
     fn notify(&self, before: Option<&K>, object: &K, is_gone: bool) {
         let change = Change { before, object, is_gone };
         self.listeners.iter().for_each(|listener| listener(&change));
+    }
+}
+
+fn read<K>(event: Event<Readable<K>>) -> Event<K> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitApply(Readable(object)) => Event::InitApply(object),
+        Event::InitDone => Event::InitDone,
+        Event::Apply(Readable(object)) => Event::Apply(object),
+        Event::Delete(Readable(object)) => Event::Delete(object),
     }
 }
 

@@ -322,5 +322,19 @@ fn metadata_is_read_to_the_depth_that_all_readers_manage() {
         plan("p")
     );
     let catalog = decode(text.as_bytes(), MAX_PLANS).unwrap();
-    assert_eq!(rejections(&catalog), [r#"service "s": recursion limit exceeded"#]);
+    assert_eq!(rejections(&catalog), [r#"service "s": it is nested more deeply than 64 levels"#]);
+}
+
+/// A class that was made of a deeper entry could be written, but not be read again.
+#[test]
+fn an_entry_that_is_nested_too_deeply_is_left_out() {
+    let nested = |depth: usize| (1..depth).fold(json!({}), |inner, _| json!({"a": inner}));
+    let deep_plan = with(plan("deep"), json!({"metadata": nested(64)}));
+    let deep_service = with(service("deep", &[plan("a")]), json!({"metadata": nested(64)}));
+    let usable = with(plan("usable"), json!({"metadata": nested(63)}));
+    let catalog = catalog(&json!([service("one", &[deep_plan, usable]), deep_service]));
+    assert_eq!(names(&catalog), ["one: usable"]);
+    let why = "it is nested more deeply than 64 levels";
+    let expected = [format!("plan \"deep\" of service \"one\": {why}"), format!("service \"deep\": {why}")];
+    assert_eq!(rejections(&catalog), expected);
 }
