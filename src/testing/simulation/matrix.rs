@@ -66,6 +66,9 @@ pub enum Death {
     Deposed,
 }
 
+/// Each death.
+const DEATHS: [Death; 4] = [Death::No, Death::Unwritten, Death::Written, Death::Deposed];
+
 /// One scenario.
 #[derive(Clone, Copy)]
 pub struct Scenario {
@@ -86,12 +89,11 @@ pub fn all() -> Vec<Scenario> {
         for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]).chain(besides) {
             for &endpoint in endpoints {
                 for fault in FAULTS.iter().filter(|fault| fault.can_occur_at(endpoint)) {
-                    for death in [Death::No, Death::Unwritten, Death::Written, Death::Deposed] {
-                        let creates = matches!(operation, Provision | Bind);
-                        for gives_id in [false, true].into_iter().take(if creates { 2 } else { 1 }) {
-                            all.push(Scenario { operation, plan, endpoint, fault, death, gives_id });
-                        }
-                    }
+                    let scenario = |gives_id, death| Scenario { operation, plan, endpoint, fault, death, gives_id };
+                    all.extend(DEATHS.map(|death| scenario(false, death)));
+                    // Whoever writes the outcome, and however late: what it says of a given id is the same.
+                    let creates = matches!(operation, Provision | Bind);
+                    all.extend(DEATHS[..2].iter().filter(|_| creates).map(|death| scenario(true, *death)));
                 }
             }
         }
