@@ -191,6 +191,15 @@ pub type Step = super::Step<ServiceBindingStatus, Call>;
 
 /// Decides the one next step.
 pub fn decide(observed: &Observed<'_>) -> Step {
+    match next(observed) {
+        Step::Wait(_) | Step::AwaitBroker if injecting::is_label_left(observed.binding) => {
+            Step::Label(LABEL_INJECTS, false)
+        }
+        step => step,
+    }
+}
+
+fn next(observed: &Observed<'_>) -> Step {
     let meta = &observed.binding.metadata;
     let deleting = meta.deletion_timestamp.is_some();
     if deleting && !has_finalizer(meta) {

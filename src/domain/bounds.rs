@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::core::PartialObjectMeta;
 
 use super::metadata::controller;
@@ -37,6 +37,12 @@ pub const ORPHAN: &str = "orphan";
 
 /// How many finalizers of others are kept. To change the finalizers of an object with more, the operator reads them.
 pub const MAX_FINALIZERS: usize = 16;
+
+/// The longest value of an annotation that counts, in characters. What follows is ignored.
+pub const MAX_ANNOTATION_CHARS: usize = 253;
+
+/// The longest text in a reference to an owner, in bytes. The API server has no limit, and real ones are far shorter.
+const MAX_OWNER_BYTES: usize = 253;
 
 /// The labels that the operator reads from what users write.
 const LABELS: [&str; 6] = [
@@ -109,9 +115,13 @@ fn cut_metadata(meta: &mut ObjectMeta) {
     }
     if let Some(annotations) = &mut meta.annotations {
         annotations.retain(|key, _| ANNOTATIONS.contains(&key.as_str()));
+        for value in annotations.values_mut() {
+            cut_text(value, MAX_ANNOTATION_CHARS);
+        }
     }
     if meta.owner_references.is_some() {
-        meta.owner_references = Some(controller(meta).cloned().into_iter().collect());
+        let controller = controller(meta).filter(|owner| is_plausible(owner));
+        meta.owner_references = Some(controller.cloned().into_iter().collect());
     }
     if let Some(finalizers) = meta.finalizers.take_if(|finalizers| finalizers.len() > MAX_FINALIZERS) {
         let is_known = |name: &String| [FINALIZER, ORPHAN].contains(&name.as_str());
@@ -120,6 +130,13 @@ fn cut_metadata(meta: &mut ObjectMeta) {
         let others = finalizers.iter().filter(|name| !is_known(name)).cloned();
         meta.finalizers = Some(known.chain(others).take(MAX_FINALIZERS + 1).collect());
     }
+}
+
+/// Whether a reference to an owner can be one that a controller has written.
+fn is_plausible(owner: &OwnerReference) -> bool {
+    [&owner.api_version, &owner.kind, &owner.name, &owner.uid]
+        .iter()
+        .all(|text| text.len() <= MAX_OWNER_BYTES)
 }
 
 /// Drops the copies of the object from its metadata: they are as large as the object.

@@ -35,6 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::bounds::excess_of_selector;
+use super::metadata::has_finalizer;
 use super::reason;
 use crate::crd::condition::{self, Status};
 use crate::crd::names::LABEL_TEMPLATE_HASH;
@@ -290,6 +291,7 @@ pub enum Owner {
 /// Whether a binding injects into pods: it selects some, and nothing keeps it from them.
 pub fn injects(binding: &ServiceBinding) -> bool {
     selects(binding)
+        && !is_only_held(binding)
         && !binding.status.as_ref().is_some_and(is_refused)
         && binding.spec.pod_selector.as_ref().and_then(excess_of_selector).is_none()
 }
@@ -309,7 +311,12 @@ pub fn concerns_pods(binding: &ServiceBinding) -> bool {
         let status = binding.status.as_ref()?;
         condition::find(&status.conditions, condition::ROLLED_OUT)
     };
-    injects(binding) || stated().is_some()
+    !is_only_held(binding) && (injects(binding) || stated().is_some())
+}
+
+/// Whether the binding is deleted but for the finalizers of others: whoever set these may keep any number of bindings.
+fn is_only_held(binding: &ServiceBinding) -> bool {
+    binding.metadata.deletion_timestamp.is_some() && !has_finalizer(&binding.metadata)
 }
 
 /// Whether the operator has to watch pods for a binding: its rollout is not known to be complete. Settled bindings cost

@@ -250,7 +250,9 @@ impl Transport {
         let mut followed = 0;
         loop {
             let message = http::Request::builder().method(request.method.clone()).uri(url.as_str());
-            let mut message = message.body(request.body.clone().unwrap_or_default()).unwrap();
+            let message = message.body(request.body.clone().unwrap_or_default());
+            // A broker may redirect to an address of any length.
+            let mut message = message.map_err(|error| Error::Unreachable { reason: error.to_string() })?;
             *message.headers_mut() = self.headers(request, Uuid::new_v4());
             let answer = broker(message).await?;
             let (head, body) = answer.head_and_body.into_parts();

@@ -26,11 +26,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt as _, Stream, StreamExt as _, pin_mut};
+use futures::{Stream, StreamExt as _, pin_mut};
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::crd::ServiceBinding;
 use crate::domain::rollout::{self, Usage, is_open};
@@ -70,17 +69,18 @@ fn is_excluded(context: &Context, namespace: &str) -> bool {
 pub async fn run(requeued: Requests<ServiceBinding>, context: Arc<Context>) {
     let (bindings, refused) = (context.caches.bindings.clone(), Arc::clone(&context.api.refused));
     let requeued = queue::requests(requeued, bindings, context.fence.clone(), refused);
-    run_watchers(requeued, &context).await;
+    run_watchers(requeued, context).await;
 }
 
-/// Runs one watcher for each namespace with an open binding.
+/// Runs one watcher for each namespace with an open binding. Each is a task of its own: while one compares many pods with
+/// many bindings, the others go on. Returns when there is nothing left to wait for, or when a watcher has panicked.
 async fn run_watchers(
     requeued: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infallible>>,
-    context: &Context,
+    context: Arc<Context>,
 ) {
     let rollout_limit = FairLimiter::with_share(MAX_ROLLOUTS, MAX_ROLLOUTS_IN_NAMESPACE);
     let mut watchers: HashMap<String, Arc<Notify>> = HashMap::new();
-    let mut tasks: FuturesUnordered<BoxFuture<'_, String>> = FuturesUnordered::new();
+    let mut tasks: JoinSet<String> = JoinSet::new();
     pin_mut!(requeued);
     loop {
         let (namespace, is_needed) = tokio::select! {
@@ -88,9 +88,10 @@ async fn run_watchers(
                 let is_needed = context.caches.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
                 (binding.namespace.unwrap_or_default(), is_needed)
             }
-            Some(namespace) = tasks.next(), if !tasks.is_empty() => {
+            Some(ended) = tasks.join_next() => {
+                let Ok(namespace) = ended else { return };
                 watchers.remove(&namespace);
-                let is_needed = namespace_watcher::is_needed(context, &namespace);
+                let is_needed = namespace_watcher::is_needed(&context, &namespace);
                 (namespace, is_needed)
             }
             else => return,
@@ -100,12 +101,12 @@ async fn run_watchers(
         } else if is_needed {
             let bindings_changed = Arc::new(Notify::new());
             watchers.insert(namespace.clone(), Arc::clone(&bindings_changed));
-            let watcher = NamespaceWatcher::new(context, namespace.clone(), Arc::clone(&rollout_limit));
-            let task = async move {
+            let (context, rollout_limit) = (Arc::clone(&context), Arc::clone(&rollout_limit));
+            tasks.spawn(async move {
+                let watcher = NamespaceWatcher::new(&context, namespace.clone(), rollout_limit);
                 watcher.run(&bindings_changed).await;
                 namespace
-            };
-            tasks.push(task.boxed());
+            });
         }
     }
 }

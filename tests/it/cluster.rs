@@ -232,8 +232,9 @@ impl Cluster {
                 })
                 .concat();
             let _ = self.kubectl(&["delete", "--wait=false", "serviceinstance", "going"]);
-            let _ =
-                self.kubectl(&["label", "serviceinstance", "going", "servicecatalog.k8s.io/deleting=true"]);
+            let label =
+                ["label", "serviceinstance", "going", "servicecatalog.k8s.io/deleting=true", operator];
+            let _ = self.kubectl(&label);
             let tried = text(&self.kubectl(&["create", "--dry-run=server", "-o", "json", "-f", probing]));
             let elsewhere = ["-p", r#"{"spec": {"url": "http://elsewhere"}}"#, "--dry-run=server", user];
             let patch = ["patch", "clusterservicebroker", "probe", "--type=merge"];

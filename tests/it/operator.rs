@@ -17,6 +17,13 @@ use crate::scripted::env;
 /// Where the brokers of the tests are.
 const BROKER_ADDRESSES: &str = "127.0.0.0/8";
 
+/// How the chart configures the C library.
+fn tunables() -> &'static str {
+    let template = include_str!("../../charts/service-catalog/templates/deployment.yaml");
+    let (_, value) = template.split_once("- name: GLIBC_TUNABLES\n              value: ").unwrap();
+    value.lines().next().unwrap()
+}
+
 /// A running operator. Dropping it kills the process (`kill -9`).
 pub struct Operator {
     /// The address of its probes and metrics.
@@ -58,6 +65,7 @@ impl Operator {
             .env("POD_NAMESPACE", NAMESPACE)
             .env("POD_NAME", pod)
             .env("BROKER_ADDRESSES", BROKER_ADDRESSES)
+            .env("GLIBC_TUNABLES", tunables())
             .env(
                 "RUST_LOG",
                 std::env::var("RUST_LOG").unwrap_or_else(|_| "info,service_catalog=debug".to_owned()),

@@ -11,10 +11,8 @@ use super::state::Phase;
 use super::{Step, Verb, cannot_address_broker, orphans, pods, poll, rotate, settle};
 use crate::crd::binding::BindingProperties;
 use crate::crd::condition::{self, Status};
-use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::Observed as _;
-use crate::domain::metadata::annotation;
 use crate::domain::osb_id;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
@@ -160,7 +158,7 @@ fn create(decision: Decision<'_>) -> Step {
     let meta = &observed.binding.metadata;
     let record = &mut decision.state.record;
     record.binding_id = next_id(observed.binding, record);
-    record.rotation_request = annotation(meta, ANNOTATION_ROTATE).unwrap_or_default().to_owned();
+    record.rotation_request = rotate::requested(meta).unwrap_or_default().to_owned();
     record.unbind_status = RemovalStatus::Required;
     record.refused.clear();
     if matches!(decision.state.phase, Phase::Binding { .. }) {

@@ -10,7 +10,7 @@
 //! - **The policy `binding`, at creation,** if the author may read the Secret of that name. So a pod that is created
 //!   right after its binding is held until there are credentials.
 //! - **The operator.** It adds the label to other bindings once the Secret is known to be theirs, and takes it from
-//!   those beyond the limit, and from those whose Secret is somebody else's. A vacant name is not enough: another client
+//!   those beyond the limit, from those whose Secret is somebody else's, and from those whose deletion has to wait. A vacant name is not enough: another client
 //!   may create a Secret of that name later, which the author of the binding may not read.
 //!
 //! A binding that had the label when it got its credentials keeps it, whatever the limit: pods run with them. So an
@@ -185,6 +185,12 @@ pub fn is_labelled(binding: &ServiceBinding) -> bool {
         .as_ref()
         .and_then(|labels| labels.get(LABEL_INJECTS))
         .is_some_and(|value| value == "true")
+}
+
+/// Whether a binding whose deletion has to wait still has the label: it would cost each new pod, and the deleted bindings
+/// that a finalizer holds have no limit.
+pub(super) fn is_label_left(binding: &ServiceBinding) -> bool {
+    binding.metadata.deletion_timestamp.is_some() && is_labelled(binding)
 }
 
 /// Whether the binding has to get or to lose the label; `None` if the label is right.

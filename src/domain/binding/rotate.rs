@@ -34,6 +34,8 @@ mod tests;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+pub(super) use self::due::requested;
+
 use self::due::earliest;
 use super::decision::Decision;
 use super::desired::{Blocked, desired, fingerprint, ready_instance};

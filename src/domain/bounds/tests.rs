@@ -116,3 +116,40 @@ fn of_metadata_only_what_the_operator_reads_is_kept() {
     assert!(finalizers.iter().any(|name| name == FINALIZER));
     assert!(finalizers.iter().any(|name| name == ORPHAN));
 }
+
+/// Nothing limits these texts but the size of the object. Seen to fail when a controller is kept as it is: a hundred
+/// instances, which their finalizers hold, stop the operator at each start.
+#[test]
+fn no_text_in_the_metadata_takes_much_memory() {
+    let long = "x".repeat(1_300_000);
+    let short = || "x".repeat(MAX_OWNER_BYTES);
+    let owner = OwnerReference {
+        api_version: short(),
+        kind: short(),
+        name: short(),
+        uid: short(),
+        controller: Some(true),
+        ..OwnerReference::default()
+    };
+    let changes: [fn(&mut OwnerReference, String); 4] = [
+        |owner, text| owner.api_version = text,
+        |owner, text| owner.kind = text,
+        |owner, text| owner.name = text,
+        |owner, text| owner.uid = text,
+    ];
+    for change in changes {
+        let mut binding = binding(json!({}));
+        let mut invented = owner.clone();
+        change(&mut invented, long.clone());
+        binding.metadata.owner_references = Some(vec![invented]);
+        binding.cut();
+        assert_eq!(binding.metadata.owner_references, Some(vec![]));
+        binding.metadata.owner_references = Some(vec![owner.clone()]);
+        binding.cut();
+        assert_eq!(binding.metadata.owner_references, Some(vec![owner.clone()]));
+    }
+    let mut binding = binding(json!({}));
+    binding.metadata.annotations = Some(ANNOTATIONS.map(|key| (key.to_owned(), "ä".repeat(80_000))).into());
+    binding.cut();
+    assert!(size(&binding) < 4 * 1024, "{}", size(&binding));
+}

@@ -48,9 +48,7 @@ pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Reli
             (Relist::Now, Some(failures)) => at(failures.retry_at.clone(), &observed.now),
             _ => due,
         },
-        Some(outage) => {
-            during_outage(&due, outage, connection.is_shared, &observed.now)
-        }
+        Some(outage) => during_outage(&due, outage, connection.is_shared, &observed.now),
     }
 }
 

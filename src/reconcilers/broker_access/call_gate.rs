@@ -36,6 +36,8 @@ use crate::reconcilers::error::Error;
 
 /// How many calls to a broker are in flight at once, at most. So a broker that hangs does not slow down others.
 const MAX_CALLS: usize = 32;
+/// How many of them are of one namespace, at most, if several use the broker: a call may take a minute.
+const MAX_CALLS_OF_NAMESPACE: usize = 16;
 /// How long a call waits for a permit before it is given up and its object requeued.
 pub const PERMIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Requeue delay of a postponed call: the circuit opened between decide and call, or no permit became free.
@@ -136,7 +138,8 @@ impl CallGate {
     /// fail, so that a fetch of the catalog shows whether the broker works.
     pub fn shared(broker: &str, requeue_broker: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         let scope = GateScope::Shared(Box::new(requeue_broker), Mutex::default());
-        Self::with(CircuitBreaker::new(broker), FairLimiter::new(MAX_CALLS), scope)
+        let limiter = FairLimiter::with_share(MAX_CALLS, MAX_CALLS_OF_NAMESPACE);
+        Self::with(CircuitBreaker::new(broker), limiter, scope)
     }
 
     fn with(breaker: CircuitBreaker, limiter: Arc<FairLimiter>, scope: GateScope) -> Arc<Self> {

@@ -1,7 +1,7 @@
 //! Rolls out credentials in one namespace: watches its pods, plans restarts, restarts workloads, and hands the usage to
 //! the reconciler of bindings. The entry point is [`NamespaceWatcher::run`].
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -258,7 +258,8 @@ impl<'a> NamespaceWatcher<'a> {
     /// The bindings whose restarts no longer wait for other bindings.
     fn urgent(&mut self, demands: &[Demand]) -> BTreeSet<String> {
         let known = |demand: &Demand| (demand.uid.clone(), demand.version);
-        self.first_seen.retain(|version, _| demands.iter().any(|demand| known(demand) == *version));
+        let all: HashSet<(String, Version)> = demands.iter().map(known).collect();
+        self.first_seen.retain(|version, _| all.contains(version));
         let now = Instant::now();
         let waited = |demand: &&Demand| {
             *self.first_seen.entry(known(demand)).or_insert(now) + MAX_WAIT_FOR_OTHERS <= now

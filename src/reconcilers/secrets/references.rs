@@ -109,8 +109,10 @@ impl References {
         let Some(account) = self.namespaces.get_mut(&namespace) else { return };
         account.refused.remove(uid);
         account.references -= held.secrets.len();
+        let is_room_new = !held.secrets.is_empty();
         let mut room = MAX_PER_NAMESPACE - account.references;
-        for (needed, requeue) in account.refused.values() {
+        // A refused user frees nothing. Each retries at each change of its object, so it must not walk over the others.
+        for (needed, requeue) in account.refused.values().filter(|_| is_room_new) {
             if let Some(left) = room.checked_sub(*needed) {
                 room = left;
                 requeue();

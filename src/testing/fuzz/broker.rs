@@ -76,7 +76,7 @@ impl Answer {
         in_process::register(BASE, Arc::new(broker));
         let authentication = Authentication::Basic { username: "user".to_owned(), password: SECRET.into() };
         let chosen_by = self.chosen_by;
-        let config = Config { authentication, chosen_by, max_catalog_plans, ..config(BASE) };
+        let config = Config { chosen_by, authentication, max_catalog_plans, ..config(BASE) };
         (Client::new(&config).unwrap(), requests)
     }
 }
@@ -175,14 +175,11 @@ pub fn answers() -> Case {
 fn make(call: Call, client: &Client) -> Result<(), Error> {
     let (plan, poll) = (PlanQuery::default(), LastOperationQuery::default());
     match call {
-        Call::Provision => {
-            done(client.provision("i", &ProvisionRequest::default(), None)).and_then(|reply| {
-                assert_reply(&reply);
-                let (Reply::Done(body) | Reply::InProgress { body, .. }) = reply;
-                body.dashboard_url.into_iter().for_each(assert_dashboard);
-                Ok(())
-            })
-        }
+        Call::Provision => done(client.provision("i", &ProvisionRequest::default(), None)).map(|reply| {
+            assert_reply(&reply);
+            let (Reply::Done(body) | Reply::InProgress { body, .. }) = reply;
+            body.dashboard_url.into_iter().for_each(assert_dashboard);
+        }),
         Call::Update => done(client.update("i", &UpdateRequest::default(), None)).map(|reply| {
             assert_reply(&reply);
             let (Reply::Done(body) | Reply::InProgress { body, .. }) = reply;

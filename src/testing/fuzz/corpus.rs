@@ -64,7 +64,9 @@ pub static IDENTITIES: LazyLock<Vec<Value>> = LazyLock::new(|| {
 pub static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut names = BTreeSet::new();
     for corpus in [&*CATALOGS, &*ANSWERS, &*CREDENTIALS, &*SCHEMAS, &*PARAMETERS, &*OBJECTS] {
-        corpus.iter().for_each(|document| add_names(document, &mut names));
+        for document in corpus {
+            add_names(document, &mut names);
+        }
     }
     names.into_iter().collect()
 });

@@ -31,6 +31,7 @@ fn of_kind<T: serde::de::DeserializeOwned>(kind: &str) -> Vec<T> {
 }
 
 /// What else is known of an instance.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug)]
 struct Known {
     second: i64,

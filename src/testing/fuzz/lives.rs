@@ -56,6 +56,7 @@ impl End {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug)]
 struct Known {
     second: i64,
@@ -96,6 +97,32 @@ fn known() -> BoxedStrategy<Known> {
 }
 
 impl Known {
+    fn observe<'a, B: role::Broker + Resource<DynamicType = ()>>(
+        &'a self,
+        broker: &'a B,
+        is_live: bool,
+        failures: Option<&Failures>,
+    ) -> Observed<'a> {
+        Observed {
+            meta: broker.meta(),
+            spec: broker.common(),
+            status: broker.status(),
+            now: at(self.second),
+            relist_interval: Duration::from_hours(24),
+            is_live,
+            instances: Vec::new(),
+            connection: self.is_connected.then(|| Connection {
+                generation: broker.meta().generation.unwrap_or_default(),
+                secret_version: &self.secret_version,
+                is_outdated: self.is_outdated,
+                outage: self.outage(),
+                is_shared: self.is_shared,
+                is_suspected: self.is_suspected,
+                failures: failures.cloned(),
+            }),
+        }
+    }
+
     fn outage(&self) -> Option<Outage> {
         let outage = outage_at(self.second, self.outage?);
         Some(Outage { cause: outage.cause, until: (!self.is_probing).then_some(outage.until) })
@@ -127,26 +154,7 @@ where
         broker.set_status(status);
     }
     for _ in 0..MAX_WRITES {
-        let meta = broker.meta().clone();
-        let spec = broker.common().clone();
-        let observe = || Observed {
-            meta: &meta,
-            spec: &spec,
-            status: broker.status(),
-            now: at(known.second),
-            relist_interval: Duration::from_hours(24),
-            is_live,
-            instances: Vec::new(),
-            connection: known.is_connected.then(|| Connection {
-                generation: meta.generation.unwrap_or_default(),
-                secret_version: &known.secret_version,
-                is_outdated: known.is_outdated,
-                outage: known.outage(),
-                is_shared: known.is_shared,
-                is_suspected: known.is_suspected,
-                failures: failures.clone(),
-            }),
-        };
+        let observe = || known.observe(&broker, is_live, failures.as_ref());
         let step = decide(&observe());
         assert_eq!(step, decide(&observe()), "the core is not deterministic");
         let settled = match step {

@@ -98,7 +98,9 @@ pub fn text_of(corpus: &'static [Value]) -> BoxedStrategy<Bytes> {
     (document(corpus), edits)
         .prop_map(|(Json(document), edits)| {
             let mut text = document.to_string().into_bytes();
-            edits.into_iter().for_each(|edit| edit.apply(&mut text));
+            for edit in edits {
+                edit.apply(&mut text);
+            }
             Bytes(text)
         })
         .boxed()

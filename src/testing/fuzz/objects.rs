@@ -80,7 +80,8 @@ fn canonical(value: &mut Value) -> bool {
         Value::Number(number) => {
             let float = number.as_f64().filter(|float| float.is_finite());
             let stored = match (number.as_i64(), float) {
-                (Some(_), _) => return true,
+                (Some(integer), _) => integer.to_string(),
+                (None, Some(0.0)) => "0".to_owned(),
                 (None, Some(float)) if float.fract() == 0.0 && float.abs() < 1e21 => format!("{float:.0}"),
                 (None, Some(float)) => format!("{float:e}"),
                 (None, None) => return false,
@@ -121,7 +122,7 @@ fn has_metadata(object: &Value) -> bool {
     serde_json::from_value::<Metadata>(object["metadata"].clone()).is_ok() && object["metadata"].is_object()
 }
 
-/// Translates the dialect of OpenAPI.
+/// Translates the dialect of `OpenAPI`.
 fn as_json_schema(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(as_json_schema),

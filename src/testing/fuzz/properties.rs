@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::words::SECRET;
+use super::words::{SECRET, percent};
 use crate::crd::condition::{self, Condition};
+use crate::crd::names::hex;
 
 /// The text can be shown: it is short, on one line, and what it looks like.
 pub fn assert_message(text: &str, max_chars: usize) {
@@ -32,10 +33,9 @@ pub fn assert_text(text: &str, max_chars: usize) {
 
 /// The secret is not in the text, in no encoding.
 pub fn assert_no_secret(text: &str) {
-    let percent: String = SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let hex: String = SECRET.bytes().map(|byte| format!("{byte:02x}")).collect();
     let json = Value::from(SECRET).to_string();
-    let mut forms = vec![SECRET.to_owned(), percent, hex, json.trim_matches('"').to_owned()];
+    let mut forms =
+        vec![SECRET.to_owned(), percent(SECRET), hex(SECRET.as_bytes()), json.trim_matches('"').to_owned()];
     for before in ["", "x", "xy"] {
         // The characters at the edges also depend on what is beside the secret.
         let encoded = STANDARD.encode(format!("{before}{SECRET}"));

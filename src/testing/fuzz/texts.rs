@@ -17,8 +17,8 @@ use url::{Host, Url};
 
 use super::broker::config;
 use super::target::{Case, Verdict, case};
-use super::words::text;
-use crate::crd::names::{escaped, escaped_of, label_value};
+use super::words::{percent, text};
+use crate::crd::names::{escaped, escaped_of, hex, label_value};
 use crate::domain::duration::go_duration;
 use crate::domain::restriction::{Properties, Restriction};
 use crate::domain::validity::Validity;
@@ -45,10 +45,10 @@ enum Encoding {
 
 fn encoded(secret: &str, encodings: &[Encoding]) -> String {
     encodings.iter().fold(secret.to_owned(), |text, encoding| match encoding {
-        Encoding::Hex => text.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        Encoding::Hex => hex(text.as_bytes()),
         Encoding::Base64 => STANDARD.encode(text),
         Encoding::Base64OfUrls => URL_SAFE_NO_PAD.encode(text),
-        Encoding::Percent => text.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+        Encoding::Percent => percent(&text),
         Encoding::Json => {
             let quoted = Value::from(text).to_string();
             quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
@@ -76,7 +76,7 @@ pub fn redaction() -> Case {
             match piece {
                 Piece::Other(text) => said.push_str(text),
                 Piece::Secret(index, encodings) => {
-                    said.push_str(&encoded(&secrets[index % secrets.len()], encodings))
+                    said.push_str(&encoded(&secrets[index % secrets.len()], encodings));
                 }
             }
         }

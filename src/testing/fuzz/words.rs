@@ -9,6 +9,8 @@ use proptest::sample::select;
 use proptest::strategy::Just;
 use serde_json::Value;
 
+use crate::crd::names::hex;
+
 /// A secret that must not be shown. It has what encodings escape.
 pub const SECRET: &str = "Pa55/w+rd\"q%41<x";
 
@@ -194,15 +196,19 @@ pub fn text() -> BoxedStrategy<String> {
     .boxed()
 }
 
+/// Percent-encodes each byte of a text.
+pub fn percent(text: &str) -> String {
+    let digits = hex(text.as_bytes()).to_uppercase().into_bytes();
+    digits.chunks(2).flat_map(|digits| [&b"%"[..], digits].concat()).map(char::from).collect()
+}
+
 /// The secret as a broker may repeat it.
 pub fn secret() -> BoxedStrategy<String> {
-    let percent = || SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-    let hex = || SECRET.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
     let encoded = prop_oneof![
         Just(SECRET.to_owned()),
         Just(Value::from(SECRET).to_string()),
-        Just(percent()),
-        Just(hex()),
+        Just(percent(SECRET)),
+        Just(hex(SECRET.as_bytes())),
         select(&["", "x", "xy", "user:"][..]).prop_map(|before| STANDARD.encode(format!("{before}{SECRET}"))),
         Just(format!("\u{200b}{}\u{202e}{}", &SECRET[..4], &SECRET[4..])),
     ];

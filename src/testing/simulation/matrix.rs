@@ -89,7 +89,8 @@ pub fn all() -> Vec<Scenario> {
         for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]).chain(besides) {
             for &endpoint in endpoints {
                 for fault in FAULTS.iter().filter(|fault| fault.can_occur_at(endpoint)) {
-                    let scenario = |gives_id, death| Scenario { operation, plan, endpoint, fault, death, gives_id };
+                    let scenario =
+                        |gives_id, death| Scenario { operation, plan, endpoint, fault, death, gives_id };
                     all.extend(DEATHS.map(|death| scenario(false, death)));
                     // Whoever writes the outcome, and however late: what it says of a given id is the same.
                     let creates = matches!(operation, Provision | Bind);

@@ -54,7 +54,7 @@ impl Attack {
         let brokers = listener.local_addr().unwrap();
         tokio::spawn(async { axum::serve(listener, router()).await });
         let attack = Self { client, brokers, counts: Default::default() };
-        attack.until(&attack.object("serviceaccounts", "default"), |_| true).await;
+        attack.until(&object("serviceaccounts", "default"), |_| true).await;
         let many: Map<String, Value> = (0..20_000).map(|index| (format!("k{index}"), json!("x"))).collect();
         let secret =
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "many"}, "stringData": many});
@@ -111,7 +111,7 @@ impl Attack {
                 "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding",
                 "metadata": {"name": format!("template-{number}")}, "spec": spec,
             });
-            let made = write(Method::POST, &self.collection("servicebindings"), &object);
+            let made = write(Method::POST, &collection("servicebindings"), &object);
             self.briefly(made, "ErrorInjectingBindResult").await
         })
         .await;
@@ -145,7 +145,7 @@ impl Attack {
             let name = CATALOGS[number as usize % CATALOGS.len()].name;
             let mut patch = write(
                 Method::PATCH,
-                &format!("{}/{name}", self.collection("servicebrokers")),
+                &format!("{}/{name}", collection("servicebrokers")),
                 &json!({"spec": {"relistRequests": number + 1}}),
             );
             patch.content = "application/merge-patch+json".to_owned();
@@ -228,7 +228,7 @@ impl Attack {
             "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBroker", "metadata": {"name": how},
             "spec": {"url": format!("http://{}/{how}", self.brokers)},
         });
-        self.send(write(Method::POST, &self.collection("servicebrokers"), &broker)).await;
+        self.send(write(Method::POST, &collection("servicebrokers"), &broker)).await;
     }
 
     fn instance(&self, name: &str, how: &str, mut spec: Value) -> Write {
@@ -238,16 +238,16 @@ impl Attack {
             "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": name},
             "spec": spec,
         });
-        write(Method::POST, &self.collection("serviceinstances"), &object)
+        write(Method::POST, &collection("serviceinstances"), &object)
     }
+}
 
-    fn collection(&self, plural: &str) -> String {
-        format!("{API}/namespaces/{NAMESPACE}/{plural}")
-    }
+fn collection(plural: &str) -> String {
+    format!("{API}/namespaces/{NAMESPACE}/{plural}")
+}
 
-    fn object(&self, plural: &str, name: &str) -> String {
-        format!("/api/v1/namespaces/{NAMESPACE}/{plural}/{name}")
-    }
+fn object(plural: &str, name: &str) -> String {
+    format!("/api/v1/namespaces/{NAMESPACE}/{plural}/{name}")
 }
 
 fn write(method: Method, path: &str, body: &Value) -> Write {

@@ -165,13 +165,19 @@ async fn the_operator_changes_of_a_child_what_its_alpha_object_says() {
     let mut own =
         child(binding("x", json!({"secretTransforms": null, "injection": {"optional": false}})), "Binding");
     own["metadata"]["ownerReferences"][0]["uid"] = uid;
+    let other = json!({"apiVersion": "v1", "kind": "Secret", "name": "owner",
+        "uid": namespace.create(json!({"kind": "Secret", "metadata": {"name": "owner"}})).await.unwrap()["metadata"]["uid"]});
+    let of_alpha = own["metadata"]["ownerReferences"][0].clone();
+    own["metadata"]["ownerReferences"] = json!([of_alpha, other]);
     namespace.create(own).await.unwrap();
     for (change, error) in [
         (json!({"spec": {"podSelector": {"matchLabels": {"app": "db"}}}}), None),
         (json!({"metadata": {"labels": {LABEL_INJECTS: "true"}}}), None),
         (json!({"metadata": {"annotations": {"servicecatalog.k8s.io/deletion-policy": "Retain"}}}), None),
         (json!({"metadata": {"annotations": {"other": "x"}}}), CHANGES),
-        (json!({"metadata": {"ownerReferences": null}}), None),
+        (json!({"metadata": {"ownerReferences": null}}), CHANGES),
+        (json!({"metadata": {"ownerReferences": [of_alpha]}}), CHANGES),
+        (json!({"metadata": {"ownerReferences": [other]}}), None),
         (json!({"spec": {"injection": {"optional": true}}}), CHANGES),
         (json!({"spec": {"secretTransforms": []}}), CHANGES),
         (

@@ -149,6 +149,19 @@ fn the_label_follows_what_is_allowed_until_the_binding_is_settled() {
     }
 }
 
+/// The label costs each new pod, and nothing limits how many deleted bindings finalizers hold.
+#[test]
+fn a_binding_whose_deletion_waits_loses_the_label() {
+    for (binding, is_left) in [
+        (deleted(labelled(binding("a", 1, 0))), true),
+        (deleted(settled(binding("a", 1, 0))), true),
+        (deleted(binding("a", 1, 0)), false),
+        (settled(binding("a", 1, 0)), false),
+    ] {
+        assert_eq!(is_label_left(&binding), is_left, "{:?}", binding.metadata);
+    }
+}
+
 /// The condition after a decision, as reason and message.
 fn injected(binding: &ServiceBinding, obstacle: Option<Obstacle>) -> Option<(String, String, String)> {
     let mut record = binding.status.clone().unwrap_or_default();

@@ -24,6 +24,12 @@ fn selecting(world: &World) -> ServiceBinding {
     binding
 }
 
+/// The deletion has to wait, so the operator has taken the label from the binding.
+fn delete(binding: &mut ServiceBinding) {
+    binding.metadata.deletion_timestamp = Some(at(0));
+    binding.metadata.labels = None;
+}
+
 fn settled() -> World {
     World { secret: Some("digest".into()), ..world() }
 }
@@ -123,7 +129,7 @@ fn a_deletion_waits_for_pods_that_are_restarted_but_not_for_ever() {
         let world = World { now: at(second), ..settled() };
         let mut binding = if selects { selecting(&world) } else { bound(&world) };
         binding.spec.injection = serde_json::from_value(injection).unwrap();
-        binding.metadata.deletion_timestamp = Some(at(0));
+        delete(&mut binding);
         let step = decide(&Observed { usage: usage.clone(), ..observed(&binding, &world) });
         let unbinds =
             |status: &ServiceBindingStatus| status.current_operation == Some(BindingOperation::Unbind);
@@ -171,7 +177,7 @@ fn a_binding_that_the_broker_does_not_have_loses_its_finalizer_at_once() {
 fn nothing_is_removed_at_the_broker_before_the_pods_are_restarted() {
     let world = settled();
     let mut binding = selecting(&world);
-    binding.metadata.deletion_timestamp = Some(at(0));
+    delete(&mut binding);
     let status = binding.status.as_mut().unwrap();
     status.predecessor = Some(Predecessor { binding_id: "former".to_owned(), ..Predecessor::default() });
     let waiting = observed(&binding, &world);

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::super::Observed;
 use crate::crd::binding::Predecessor;
 use crate::crd::condition;
 use crate::crd::names::ANNOTATION_ROTATE;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
+use crate::domain::bounds::MAX_ANNOTATION_CHARS;
 use crate::domain::duration::go_duration;
 use crate::domain::metadata::annotation;
 use crate::domain::{rollout, schedule};
@@ -24,9 +25,19 @@ const MAX_JITTER: Duration = Duration::from_hours(1);
 /// The default of `spec.rotation.gracePeriod`.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_hours(24);
 
-/// The user's request for a rotation: the annotation's value, unless it was served before.
+/// The user's request for a rotation, unless it was served before.
 pub(super) fn request<'a>(binding: &'a ServiceBinding, status: &ServiceBindingStatus) -> Option<&'a str> {
-    annotation(&binding.metadata, ANNOTATION_ROTATE).filter(|value| *value != status.rotation_request)
+    requested(&binding.metadata).filter(|value| *value != start(&status.rotation_request))
+}
+
+/// The value of the annotation that requests a rotation, as far as it counts: the cache has no more of it.
+pub(in crate::domain::binding) fn requested(meta: &ObjectMeta) -> Option<&str> {
+    annotation(meta, ANNOTATION_ROTATE).map(start)
+}
+
+fn start(value: &str) -> &str {
+    let end = value.char_indices().nth(MAX_ANNOTATION_CHARS).map(|(end, _)| end);
+    end.and_then(|end| value.get(..end)).unwrap_or(value)
 }
 
 /// When the credentials are due for rotation; `None` if never. A rotation that has not succeeded stays due.

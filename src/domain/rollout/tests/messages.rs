@@ -1,6 +1,7 @@
 //! What the condition `RolledOut` says, and until when the operator watches the pods of a binding.
 
 use super::*;
+use crate::crd::names::FINALIZER;
 
 #[test]
 fn pods_that_are_not_restarted_are_named() {
@@ -69,13 +70,15 @@ fn pods_are_watched_until_all_have_the_current_revision() {
     let none = json!({"spec": {"podSelector": null}});
     let mut none_any_more = with(none.clone());
     merge(&mut none_any_more, json!({"metadata": {"generation": 2}}));
+    let deleted = |finalizer| json!({"metadata": {"deletionTimestamp": at(0), "finalizers": [finalizer]}});
     for (what, change, open) in [
         ("nothing is known yet", json!({}), true),
         ("all have it", rolled_out("True"), false),
         ("not all have it", rolled_out("False"), true),
         ("the spec was edited", with(json!({"metadata": {"generation": 2}})), true),
         ("there is a predecessor", with(json!({"status": {"predecessor": {"bindingID": "x"}}})), true),
-        ("it is being deleted", with(json!({"metadata": {"deletionTimestamp": at(0)}})), true),
+        ("it is being deleted", with(deleted(FINALIZER)), true),
+        ("another finalizer holds it", with(deleted("example.com/other")), false),
         ("there is no revision yet", json!({"status": {"revision": 0}}), false),
         ("no pod is selected", none, false),
         ("pods are no longer selected", none_any_more, true),

@@ -204,6 +204,22 @@ async fn only_a_fetch_of_the_catalog_opens_and_closes_the_circuit_for_all_namesp
     assert_eq!((total(&requeued), other.outage(), one.outage()), (10, None, None));
 }
 
+/// Seen to fail without a share: the call of `b` waits for a minute.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_with_slow_calls_leaves_permits_to_others() {
+    let gate = CallGate::shared("broker", || {});
+    let (slow, other) = (gate.of("a"), gate.of("b"));
+    let hanging = (0..MAX_CALLS).map(|_| slow.call("a", std::future::pending::<Result<(), _>>()));
+    let late = async {
+        sleep(Duration::from_secs(1)).await;
+        timeout(Duration::from_secs(1), other.call("b", answer())).await
+    };
+    tokio::select! {
+        _ = join_all(hanging) => panic!("they hang"),
+        late = late => assert!(late.unwrap().is_ok()),
+    }
+}
+
 /// Seen to fail with one permit more.
 #[tokio::test(start_paused = true)]
 async fn the_calls_in_flight_are_limited() {
