@@ -60,7 +60,7 @@ impl Attack {
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "many"}, "stringData": many});
         write(Method::POST, "/api/v1/namespaces/hostile/secrets", &secret).send(admin).await;
         attack.register("plain").await;
-        let instance = attack.instance("instance", "plain", json!({}));
+        let instance = instance("instance", "plain", json!({}));
         let (_, is_ready) = attack.until_told(&instance, "\"status\":\"True\"").await;
         assert!(is_ready, "the hostile tenant has no instance");
         for number in 0..15 {
@@ -122,7 +122,7 @@ impl Attack {
             let missing =
                 |index| json!({"secretKeyRef": {"name": format!("missing-{number}-{index}"), "key": "k"}});
             let spec = json!({"parametersFrom": (0..64).map(missing).collect::<Value>()});
-            let made = self.instance(&format!("references-{number}"), "plain", spec);
+            let made = instance(&format!("references-{number}"), "plain", spec);
             self.briefly(made, "ErrorWithParameters").await
         })
         .await;
@@ -161,7 +161,7 @@ impl Attack {
         }
         self.repeat(ERRORS, 8, async |number| {
             let how = brokers[number as usize % brokers.len()];
-            let made = self.instance(&format!("error-{number}"), how, json!({}));
+            let made = instance(&format!("error-{number}"), how, json!({}));
             self.briefly(made, "status 500").await
         })
         .await;
@@ -171,7 +171,7 @@ impl Attack {
         let zeros = vec![0; 480_000];
         self.repeat(PARAMETERS, 16, async |number| {
             let spec = json!({"parameters": {"a": zeros}});
-            let made = self.instance(&format!("parameters-{number}"), "plain", spec);
+            let made = instance(&format!("parameters-{number}"), "plain", spec);
             self.briefly(made, "ErrorWithParameters").await
         })
         .await;
@@ -230,16 +230,16 @@ impl Attack {
         });
         self.send(write(Method::POST, &collection("servicebrokers"), &broker)).await;
     }
+}
 
-    fn instance(&self, name: &str, how: &str, mut spec: Value) -> Write {
-        spec["serviceClassExternalName"] = service(how).into();
-        spec["servicePlanExternalName"] = PLAN.into();
-        let object = json!({
-            "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": name},
-            "spec": spec,
-        });
-        write(Method::POST, &collection("serviceinstances"), &object)
-    }
+fn instance(name: &str, how: &str, mut spec: Value) -> Write {
+    spec["serviceClassExternalName"] = service(how).into();
+    spec["servicePlanExternalName"] = PLAN.into();
+    let object = json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "metadata": {"name": name},
+        "spec": spec,
+    });
+    write(Method::POST, &collection("serviceinstances"), &object)
 }
 
 fn collection(plural: &str) -> String {
