@@ -16,7 +16,8 @@ mod rules;
 use serde_json::{Value, json};
 use service_catalog::crd::names::{FINALIZER, LABEL_DELETING, LABEL_INJECTS};
 
-use crate::namespace::{Namespace, namespace};
+use crate::cluster::NAMESPACE;
+use crate::namespace::{Namespace, namespace, user};
 use requester::alice;
 
 fn instance(name: &str, spec: Value) -> Value {
@@ -129,7 +130,7 @@ async fn the_secret_of_a_binding_has_its_name_unless_it_says_otherwise() {
     assert_eq!(created["spec"].get("secretName"), None);
 }
 
-/// A policy is evaluated for each labelled instance of the namespace when a binding is created.
+/// A policy is evaluated for each labelled instance of the namespace when a binding is created. So users cannot label any.
 #[tokio::test]
 async fn only_instances_that_are_being_deleted_are_labelled_so() {
     let namespace = namespace().await;
@@ -144,7 +145,13 @@ async fn only_instances_that_are_being_deleted_are_labelled_so() {
     let kind = "ServiceInstance";
     assert_eq!(label(&namespace.patch(kind, "x", patch.clone()).await.unwrap()), Value::Null);
     namespace.delete(kind, "x").await.unwrap();
-    assert_eq!(label(&namespace.patch(kind, "x", patch).await.unwrap()), "true");
+    assert_eq!(label(&namespace.patch(kind, "x", patch).await.unwrap()), Value::Null);
+    let operator =
+        namespace.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await;
+    let own = json!({"metadata": {"labels": {LABEL_DELETING: "true"}}});
+    assert_eq!(label(&operator.patch(kind, "x", own).await.unwrap()), "true");
+    let another = json!({"metadata": {"labels": {"a": "c"}}});
+    assert_eq!(label(&namespace.patch(kind, "x", another).await.unwrap()), "true");
     namespace.patch(kind, "x", json!({"metadata": {"finalizers": null}})).await.unwrap();
 }
 
@@ -175,4 +182,12 @@ async fn bindings_that_inject_are_labelled_and_no_others() {
     // The operator looks at the Secret first.
     assert_eq!(patch(json!({"spec": {"podSelector": selects}})).await, Value::Null);
     assert_eq!(patch(json!({"metadata": {"labels": {LABEL_INJECTS: "true"}}})).await, Value::Null);
+    // Nothing limits how many deleted bindings a finalizer holds.
+    let mut held = binding("held", json!({"podSelector": selects}));
+    held["metadata"]["finalizers"] = json!(["example.com/held"]);
+    assert_eq!(label(&namespace.create(held).await.unwrap()), "true");
+    namespace.delete("ServiceBinding", "held").await.unwrap();
+    let edit = json!({"metadata": {"labels": {LABEL_INJECTS: "true", "a": "b"}}});
+    assert_eq!(label(&namespace.patch("ServiceBinding", "held", edit).await.unwrap()), Value::Null);
+    namespace.patch("ServiceBinding", "held", json!({"metadata": {"finalizers": null}})).await.unwrap();
 }

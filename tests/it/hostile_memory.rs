@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::hostile_broker::{AT_ONCE, CATALOGS, PLAN, router, service};
 use crate::hostile_tenant::while_alive;
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace_of};
-use crate::scripted::{BINDING, INSTANCE, IsolatedEnv, TestEnv, isolated, reference, secret_parameters};
+use crate::scripted::{
+    BINDING, INSTANCE, IsolatedEnv, TestEnv, isolated_for_attack, reference, secret_parameters,
+};
 use crate::server::Server;
 
 const MIB: usize = 1024 * 1024;
@@ -72,7 +74,7 @@ struct Attack {
 
 impl Attack {
     async fn prepare() -> Self {
-        let isolated = isolated(&[TIMEOUT]).await;
+        let isolated = isolated_for_attack(&[TIMEOUT]).await;
         let other = isolated.env().await;
         other.ready_binding(json!({}), json!({})).await;
         Self { isolated, server: Server::start(router()), other, peaks: Vec::new() }
@@ -176,10 +178,10 @@ async fn no_answer_of_a_broker_exhausts_the_memory() {
 async fn no_parameters_of_users_exhaust_the_memory() {
     let told = "and the limit is 65536";
     let mut attack = Attack::prepare().await;
-    let (tenant, databases) = (attack.tenant_of("parameters").await, names("db", AT_ONCE));
+    let (tenant, databases) = (attack.tenant_of("parameters").await, names("db", 12));
     let zeros = vec![0; 480_000];
     let parameters = async {
-        tenant.instances("parameters", AT_ONCE, |_| json!({"parameters": {"a": zeros}})).await;
+        tenant.instances("parameters", databases.len(), |_| json!({"parameters": {"a": zeros}})).await;
         tenant.until_all_told(INSTANCE, &databases, told).await;
     };
     let before = attack.part("parameters", parameters).await;

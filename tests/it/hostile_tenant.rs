@@ -10,7 +10,7 @@ use crate::namespace::{PATIENCE, eventually, wanted};
 use crate::operator::Operator;
 use crate::process::{directory, text};
 use crate::scripted::{
-    BINDING, INSTANCE, IsolatedEnv, TestEnv, condition, isolated, reference, secret_parameters,
+    BINDING, INSTANCE, IsolatedEnv, TestEnv, condition, isolated_for_attack, reference, secret_parameters,
 };
 
 /// Probes the operator until `meanwhile` is done: every probe is answered.
@@ -29,7 +29,7 @@ pub async fn while_alive<T>(operator: &Operator, meanwhile: impl Future<Output =
 /// 20,000 values.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_template_stops_the_operator() {
-    let isolated = isolated(&[]).await;
+    let isolated = isolated_for_attack(&[]).await;
     let (hostile, other) = (isolated.env().await, isolated.env().await);
     hostile.ready_instance(json!({})).await;
     let many: Map<String, Value> = (0..20_000).map(|index| (format!("k{index}"), json!("x"))).collect();
@@ -69,7 +69,7 @@ fn missing(object: usize, count: usize) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn references_to_secrets_cost_no_connections_and_have_limits() {
     const OBJECTS: usize = 40;
-    let isolated = isolated(&[]).await;
+    let isolated = isolated_for_attack(&[]).await;
     let (hostile, other) = (isolated.env().await, isolated.env().await);
     let before = isolated.operator().open_files();
     for index in 0..OBJECTS {
@@ -125,7 +125,7 @@ fn limit(isolated: &IsolatedEnv, crd: &str, path: &str, count: usize) {
 /// An object that was stored before the limit of the CRD says what is wrong, costs nothing, and can be deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
-    let isolated = isolated(&[]).await;
+    let isolated = isolated_for_attack(&[]).await;
     let env = isolated.env().await;
     let create = async || {
         env.create(json!({
@@ -161,7 +161,7 @@ async fn an_object_stored_beyond_the_limits_is_told_and_can_be_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn large_parameters_take_the_memory_of_their_text() {
     const OBJECTS: usize = 4;
-    let mut isolated = isolated(&[]).await;
+    let mut isolated = isolated_for_attack(&[]).await;
     let env = isolated.env().await;
     env.ready_instance(json!({})).await;
     let before = isolated.operator().memory();
@@ -200,7 +200,7 @@ async fn large_parameters_take_the_memory_of_their_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_selector_stored_beyond_the_limits_is_told_and_selects_nothing() {
     const PATH: &str = "podSelector/properties/matchExpressions/items/properties/values/maxItems";
-    let isolated = isolated(&[]).await;
+    let isolated = isolated_for_attack(&[]).await;
     let env = isolated.env().await;
     env.ready_instance(json!({})).await;
     let values = vec![""; 450_000];
@@ -276,7 +276,7 @@ async fn store_large_objects(hostile: &TestEnv) {
 /// pages of 500, the Secrets, the instances, the bindings or the pods alone take 100 MiB and more, at every start.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_objects_of_users_take_little_memory_at_a_start() {
-    let mut isolated = isolated(&[]).await;
+    let mut isolated = isolated_for_attack(&[]).await;
     let (hostile, other) = (isolated.env().await, isolated.env().await);
     other.ready_binding(json!({}), json!({})).await;
     isolated.kill();
@@ -303,7 +303,7 @@ async fn large_objects_of_users_take_little_memory_at_a_start() {
 /// rejects the list of all instances with it, of all namespaces. The clients of the tests are such parsers.
 #[tokio::test(flavor = "multi_thread")]
 async fn deeply_nested_parameters_hide_no_object() {
-    let mut isolated = isolated(&[]).await;
+    let mut isolated = isolated_for_attack(&[]).await;
     let (hostile, other) = (isolated.env().await, isolated.env().await);
     let namespace = ["--namespace", &hostile.name];
     let kubectl =

@@ -35,7 +35,7 @@ pub use env::{
     versions,
 };
 pub use fault::{Fault, Gate, When, answer, refusal};
-pub use isolated::{IsolatedEnv, in_few_namespaces, isolated, isolated_with_killpoints};
+pub use isolated::{IsolatedEnv, in_few_namespaces, isolated, isolated_for_attack, isolated_with_killpoints};
 pub use request::{Endpoint, Request};
 pub use truth::{Binding, Instance, MARK, Truth};
 

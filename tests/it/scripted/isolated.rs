@@ -35,6 +35,18 @@ pub async fn isolated(options: &[&str]) -> IsolatedEnv {
     IsolatedEnv::started(turn().await, options, None)
 }
 
+/// As [`isolated`], on a control plane for tests of hostile tenants, whose objects and brokers are never settled.
+pub async fn isolated_for_attack(options: &[&str]) -> IsolatedEnv {
+    static CLUSTER: Mutex<LazyLock<Cluster>> =
+        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("attacked")));
+    if few_namespaces::is_mode() {
+        return in_few_namespaces(options, false).await;
+    }
+    let cluster = CLUSTER.lock().await;
+    free_lease(&cluster);
+    IsolatedEnv::started(cluster, options, None)
+}
+
 /// Waits until it is this test's turn, and starts an operator behind a proxy with the killpoints of its environments.
 pub async fn isolated_with_killpoints() -> IsolatedEnv {
     let cluster = turn().await;

@@ -172,6 +172,20 @@ fn a_binding_that_the_broker_does_not_have_loses_its_finalizer_at_once() {
     assert_eq!(decide(&observed(&binding, &world)), Step::RemoveFinalizer);
 }
 
+/// Seen to fail when only bindings that are not deleted lose the label: it costs each new pod for as long as the broker
+/// refuses the unbind, or somebody's finalizer holds the binding.
+#[test]
+fn a_binding_whose_deletion_waits_is_no_longer_labelled() {
+    let world = settled();
+    let mut binding = selecting(&world);
+    binding.metadata.deletion_timestamp = Some(at(0));
+    assert_eq!(decide(&observed(&binding, &world)), Step::Label(LABEL_INJECTS, false));
+    binding.metadata.finalizers = Some(vec!["example.com/held".to_owned()]);
+    assert_eq!(decide(&observed(&binding, &world)), Step::Label(LABEL_INJECTS, false));
+    binding.metadata.labels = None;
+    assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
+}
+
 /// Pods may have the credentials of the predecessor as well.
 #[test]
 fn nothing_is_removed_at_the_broker_before_the_pods_are_restarted() {
