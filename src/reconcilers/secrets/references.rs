@@ -49,6 +49,19 @@ struct Account {
     refused: HashMap<String, (usize, Requeue)>,
 }
 
+impl Account {
+    /// Requeues refused users for which there is room now.
+    fn requeue_fitting(&self) {
+        let mut room = MAX_PER_NAMESPACE - self.references;
+        for (needed, requeue) in self.refused.values() {
+            if let Some(left) = room.checked_sub(*needed) {
+                room = left;
+                requeue();
+            }
+        }
+    }
+}
+
 impl References {
     /// Makes exactly these Secrets those of the user. If a limit is reached, the user has none, and the error says so; it
     /// is requeued when there is room.
@@ -109,14 +122,9 @@ impl References {
         let Some(account) = self.namespaces.get_mut(&namespace) else { return };
         account.refused.remove(uid);
         account.references -= held.secrets.len();
-        let is_room_new = !held.secrets.is_empty();
-        let mut room = MAX_PER_NAMESPACE - account.references;
         // A refused user frees nothing. Each retries at each change of its object, so it must not walk over the others.
-        for (needed, requeue) in account.refused.values().filter(|_| is_room_new) {
-            if let Some(left) = room.checked_sub(*needed) {
-                room = left;
-                requeue();
-            }
+        if !held.secrets.is_empty() {
+            account.requeue_fitting();
         }
         if account.references == 0 && account.refused.is_empty() {
             self.namespaces.remove(&namespace);
