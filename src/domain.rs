@@ -64,6 +64,6 @@ mod stored;
 pub mod validity;
 pub mod verdict;
 
-pub use metadata::{controller, has_finalizer};
+pub use metadata::{MAX_OWNER_BYTES, bounded_controller, controller, has_finalizer};
 pub use note::Note;
 pub use step::{Outcome, Settled, Step};

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kube::core::PartialObjectMeta;
 
-use super::metadata::controller;
+use super::metadata::bounded_controller;
 use crate::crd::binding::selector::{
     MAX_EXPRESSIONS, MAX_KEY_CHARS, MAX_LABELS, MAX_VALUE_CHARS, MAX_VALUES,
 };
@@ -40,9 +40,6 @@ pub const MAX_FINALIZERS: usize = 16;
 
 /// The longest value of an annotation that counts, in characters. What follows is ignored.
 pub const MAX_ANNOTATION_CHARS: usize = 253;
-
-/// The longest text in a reference to an owner, in bytes. The API server has no limit, and real ones are far shorter.
-const MAX_OWNER_BYTES: usize = 253;
 
 /// The labels that the operator reads from what users write.
 const LABELS: [&str; 6] = [
@@ -120,8 +117,7 @@ fn cut_metadata(meta: &mut ObjectMeta) {
         }
     }
     if meta.owner_references.is_some() {
-        let controller = controller(meta).filter(|owner| is_plausible(owner));
-        meta.owner_references = Some(controller.cloned().into_iter().collect());
+        meta.owner_references = Some(bounded_controller(meta).cloned().into_iter().collect());
     }
     if let Some(finalizers) = meta.finalizers.take_if(|finalizers| finalizers.len() > MAX_FINALIZERS) {
         let is_known = |name: &String| [FINALIZER, ORPHAN].contains(&name.as_str());
@@ -130,13 +126,6 @@ fn cut_metadata(meta: &mut ObjectMeta) {
         let others = finalizers.iter().filter(|name| !is_known(name)).cloned();
         meta.finalizers = Some(known.chain(others).take(MAX_FINALIZERS + 1).collect());
     }
-}
-
-/// Whether a reference to an owner can be one that a controller has written.
-fn is_plausible(owner: &OwnerReference) -> bool {
-    [&owner.api_version, &owner.kind, &owner.name, &owner.uid]
-        .iter()
-        .all(|text| text.len() <= MAX_OWNER_BYTES)
 }
 
 /// Drops the copies of the object from its metadata: they are as large as the object.

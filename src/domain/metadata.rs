@@ -15,6 +15,17 @@ pub fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
     meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
 }
 
+/// The longest text in a reference to an owner that is kept, in bytes. The API server limits only those of real objects.
+pub const MAX_OWNER_BYTES: usize = 253;
+
+/// The same, unless a text in the reference is longer than that of any real object.
+pub fn bounded_controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
+    controller(meta).filter(|owner| {
+        let texts = [&owner.api_version, &owner.kind, &owner.name, &owner.uid];
+        texts.iter().all(|text| text.len() <= MAX_OWNER_BYTES)
+    })
+}
+
 pub(super) fn is_paused(meta: &ObjectMeta) -> bool {
     annotation(meta, ANNOTATION_PAUSED) == Some("true")
 }

@@ -314,7 +314,7 @@ pub fn concerns_pods(binding: &ServiceBinding) -> bool {
     !is_only_held(binding) && (injects(binding) || stated().is_some())
 }
 
-/// Whether the binding is deleted but for the finalizers of others: whoever set these may keep any number of bindings.
+/// Whether only finalizers of other controllers keep a deleted binding. Users may keep any number of bindings like this.
 fn is_only_held(binding: &ServiceBinding) -> bool {
     binding.metadata.deletion_timestamp.is_some() && !has_finalizer(&binding.metadata)
 }

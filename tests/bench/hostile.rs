@@ -12,6 +12,7 @@ use kube::config::AuthInfo;
 use kube::{Api, Client};
 
 use crate::BenchEnv;
+use crate::chart_files::memory_limit;
 use crate::cluster::{self, Cluster};
 use crate::neighbour::{self, Waiting};
 use crate::operator::Operator;
@@ -78,7 +79,7 @@ pub async fn measure(env: &BenchEnv, cluster: &Cluster) -> Hostile {
         slowest_probe,
         lease_losses: transitions().await.abs_diff(before),
         peak: operator.usage().await.peak,
-        limit: limit_of_chart(),
+        limit: f64::from(memory_limit()),
         attacks: attack.summary(),
     }
 }
@@ -120,11 +121,4 @@ async fn user(cluster: &Cluster, namespace: &str, name: &str) -> Client {
     assert!(bound.status.success(), "{}", crate::process::text(&bound));
     let user = AuthInfo { impersonate: Some(name.to_owned()), ..AuthInfo::default() };
     cluster.client_as("admin", user).await
-}
-
-/// The memory limit of the chart, in MiB.
-fn limit_of_chart() -> f64 {
-    let values = include_str!("../../charts/service-catalog/values.yaml");
-    let (_, limits) = values.split_once("  limits:\n    memory: ").unwrap();
-    limits.split_once("Mi\n").unwrap().0.parse().unwrap()
 }

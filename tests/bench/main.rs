@@ -17,6 +17,8 @@
 mod admission;
 mod broker;
 mod catalog;
+#[path = "../it/chart_files.rs"]
+mod chart_files;
 #[expect(dead_code, reason = "the bench does not crash it")]
 #[path = "../it/cluster.rs"]
 mod cluster;

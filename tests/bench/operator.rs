@@ -44,8 +44,7 @@ impl Operator {
             .env("POD_NAMESPACE", NAMESPACE)
             .env("POD_NAME", "operator")
             .env("BROKER_ADDRESSES", "127.0.0.0/8")
-            // As in the chart.
-            .env("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=65536")
+            .env("GLIBC_TUNABLES", crate::chart_files::tunables())
             .stdout(Stdio::null())
             .stderr(log);
         let operator = Self { address, child: command.spawn().unwrap() };

@@ -16,8 +16,7 @@ mod rules;
 use serde_json::{Value, json};
 use service_catalog::crd::names::{FINALIZER, LABEL_DELETING, LABEL_INJECTS};
 
-use crate::cluster::NAMESPACE;
-use crate::namespace::{Namespace, namespace, user};
+use crate::namespace::{Namespace, namespace};
 use requester::alice;
 
 fn instance(name: &str, spec: Value) -> Value {
@@ -146,8 +145,7 @@ async fn only_instances_that_are_being_deleted_are_labelled_so() {
     assert_eq!(label(&namespace.patch(kind, "x", patch.clone()).await.unwrap()), Value::Null);
     namespace.delete(kind, "x").await.unwrap();
     assert_eq!(label(&namespace.patch(kind, "x", patch).await.unwrap()), Value::Null);
-    let operator =
-        namespace.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await;
+    let operator = namespace.as_operator().await;
     let own = json!({"metadata": {"labels": {LABEL_DELETING: "true"}}});
     assert_eq!(label(&operator.patch(kind, "x", own).await.unwrap()), "true");
     let another = json!({"metadata": {"labels": {"a": "c"}}});

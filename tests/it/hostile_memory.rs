@@ -4,6 +4,7 @@
 use futures::future::{join, join_all, select_all};
 use serde_json::{Value, json};
 
+use crate::chart_files::memory_limit;
 use crate::hostile_broker::{AT_ONCE, CATALOGS, PLAN, router, service};
 use crate::hostile_tenant::while_alive;
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace_of};
@@ -16,14 +17,6 @@ const MIB: usize = 1024 * 1024;
 const BROKER: &str = "ServiceBroker";
 /// Answers that drip end at this timeout.
 const TIMEOUT: &str = "--osb-api-request-timeout=8s";
-
-/// The memory limit of the chart, in bytes.
-fn limit_of_chart() -> usize {
-    let values = include_str!("../../charts/service-catalog/values.yaml");
-    let (_, limits) = values.split_once("  limits:\n    memory: ").unwrap();
-    let (mebibytes, _) = limits.split_once("Mi\n").unwrap();
-    mebibytes.parse::<usize>().unwrap() * MIB
-}
 
 impl Namespace {
     /// Waits until a condition of the object contains this text.
@@ -109,7 +102,7 @@ impl Attack {
 
     /// At least a quarter of the limit was always free.
     fn assert_below_limit(&self) {
-        let most = limit_of_chart() * 3 / 4;
+        let most = usize::from(memory_limit()) * MIB * 3 / 4;
         let beyond: Vec<_> = self.peaks.iter().filter(|(_, peak)| *peak > most).collect();
         assert!(beyond.is_empty(), "more than {most} bytes: {beyond:#?}");
     }

@@ -19,6 +19,7 @@ mod bindings;
 mod brokers;
 mod budget;
 mod chart;
+mod chart_files;
 mod cluster;
 mod corrupt_answers;
 mod crash;

@@ -8,7 +8,7 @@ use kube::Client;
 use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, cluster};
+use crate::cluster::{Cluster, NAMESPACE, cluster};
 use crate::few_namespaces;
 use crate::leaks;
 
@@ -63,6 +63,11 @@ impl Namespace {
     /// The same namespace, for requests of another user.
     pub async fn as_user(&self, user: AuthInfo) -> Self {
         Self { name: self.name.clone(), client: cluster().client_as("admin", user).await }
+    }
+
+    /// The same namespace, for requests of the operator.
+    pub async fn as_operator(&self) -> Self {
+        self.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await
     }
 
     /// Creates an object; `apiVersion` follows from the kind.

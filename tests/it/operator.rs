@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::chart_files::tunables;
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::few_namespaces;
 use crate::leaks;
@@ -16,13 +17,6 @@ use crate::scripted::env;
 
 /// Where the brokers of the tests are.
 const BROKER_ADDRESSES: &str = "127.0.0.0/8";
-
-/// How the chart configures the C library.
-fn tunables() -> &'static str {
-    let template = include_str!("../../charts/service-catalog/templates/deployment.yaml");
-    let (_, value) = template.split_once("- name: GLIBC_TUNABLES\n              value: ").unwrap();
-    value.lines().next().unwrap()
-}
 
 /// A running operator. Dropping it kills the process (`kill -9`).
 pub struct Operator {

@@ -10,7 +10,7 @@
 //! - **The policy `binding`, at creation,** if the author may read the Secret of that name. So a pod that is created
 //!   right after its binding is held until there are credentials.
 //! - **The operator.** It adds the label to other bindings once the Secret is known to be theirs, and takes it from
-//!   those beyond the limit, from those whose Secret is somebody else's, and from those whose deletion has to wait. A vacant name is not enough: another client
+//!   those beyond the limit, from those whose Secret has another owner, and from those whose deletion has to wait. A vacant name is not enough: another client
 //!   may create a Secret of that name later, which the author of the binding may not read.
 //!
 //! A binding that had the label when it got its credentials keeps it, whatever the limit: pods run with them. So an

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::crd::binding::AddKeyTransform;
+use crate::domain::MAX_OWNER_BYTES;
 
 fn binding(spec: Value) -> ServiceBinding {
     let mut spec = spec;

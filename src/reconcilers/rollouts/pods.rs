@@ -19,9 +19,6 @@ use crate::domain;
 use crate::domain::rollout::{Controller, Pod};
 use crate::reconcilers::watch::{RUNNING_PODS, watch};
 
-/// The longest name, kind, version or UID of a controller, in bytes. The API server limits only those of real objects.
-const MAX_CONTROLLER_BYTES: usize = 253;
-
 /// What is watched for a binding: its UID, and the pods that it selects.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Watched {
@@ -153,10 +150,7 @@ impl Interests {
             labels: labels.map(|(key, value)| (key.clone(), value.clone())).collect(),
             stamps: if is_full { BTreeMap::new() } else { self.revisions(annotations, ANNOTATION_REVISION) },
             restarts: self.revisions(annotations, ANNOTATION_RESTART),
-            controller: controller(meta).filter(|controller| {
-                let Controller { uid, api_version, kind, name } = controller;
-                [uid, api_version, kind, name].iter().all(|text| text.len() <= MAX_CONTROLLER_BYTES)
-            }),
+            controller: domain::bounded_controller(meta).map(named),
             exempt: declines || annotations.contains_key(ANNOTATION_MIRROR) || is_full,
             terminating: meta.deletion_timestamp.is_some(),
         }
@@ -177,8 +171,12 @@ fn lacks_room(annotations: &BTreeMap<String, String>) -> bool {
 
 /// The controller of an object.
 pub(super) fn controller(meta: &ObjectMeta) -> Option<Controller> {
-    let OwnerReference { uid, api_version, kind, name, .. } = domain::controller(meta)?.clone();
-    Some(Controller { uid, api_version, kind, name })
+    domain::controller(meta).map(named)
+}
+
+fn named(owner: &OwnerReference) -> Controller {
+    let OwnerReference { uid, api_version, kind, name, .. } = owner.clone();
+    Controller { uid, api_version, kind, name }
 }
 
 /// The revisions in annotations with this prefix, by the rest of the key: the UID of a binding.

@@ -18,6 +18,7 @@ use super::ownership::{self, SecretSlot, belongs_to, is_owned_by, owner};
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::crd::names::{FIELD_MANAGER, LABEL_CREDENTIALS};
+use crate::domain::MAX_OWNER_BYTES;
 use crate::domain::credentials::digest;
 use crate::domain::parameters::secrets_of;
 use crate::fair_limiter::FairLimiter;
@@ -30,9 +31,6 @@ use crate::reconcilers::watch as watches;
 
 /// How many Secrets are read at once, at most. Each may take a few MiB while it is decoded.
 const MAX_READS: usize = 4;
-
-/// The longest UID or name of an owner that is kept, in bytes. The API server limits only those of real objects.
-const MAX_OWNER_BYTES: usize = 253;
 
 /// The Secrets that contain the credentials of bindings.
 pub struct BindingSecrets {

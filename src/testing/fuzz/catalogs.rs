@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::broker::{Answer, answer, assert_error, done};
 use super::corpus::CATALOGS;
 use super::mutation::{Bytes, text_of};
-use super::properties::{assert_message, assert_round_trip, assert_text};
+use super::properties::{assert_message, assert_object_name, assert_round_trip, assert_text};
 use super::target::{Case, Verdict, case};
 use super::words::text;
 use crate::crd::broker::CatalogRestrictions;
@@ -126,16 +126,7 @@ fn created<T: Object + DeserializeOwned + Debug>(changes: Vec<Change<T>>) -> Vec
     let objects: Vec<Arc<T>> = changes.into_iter().map(object).collect();
     for object in &objects {
         assert_round_trip::<T>(object);
-        let name = object.name_any();
-        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        assert!(
-            name.len() <= 253 && name.bytes().all(|byte| is_letter(byte) || b".-".contains(&byte)),
-            "{name}"
-        );
-        for label in name.split('.') {
-            let edges = [label.bytes().next(), label.bytes().last()];
-            assert!(edges.iter().all(|edge| edge.is_some_and(is_letter)), "{name}");
-        }
+        assert_object_name(&object.name_any(), 253);
     }
     objects
 }

@@ -1,4 +1,4 @@
-//! How does a real document become one that nobody expects? First its values are edited, then the bytes of its text.
+//! How does a real document become an unexpected one? First its values are edited, then the bytes of its text.
 //!
 //! Edits of values reach what is behind the parser; edits of bytes reach the parser. A document without edits is the
 //! simplest one, so that a failure shrinks to the edits that it needs.

@@ -46,6 +46,17 @@ pub fn assert_no_secret(text: &str) {
     }
 }
 
+/// Kubernetes accepts the name of an object: a DNS subdomain of at most so many characters.
+pub fn assert_object_name(name: &str, longest: usize) {
+    let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    assert!((1..=longest).contains(&name.len()), "{name}");
+    for label in name.split('.') {
+        let edges = [label.bytes().next(), label.bytes().last()];
+        assert!(edges.iter().all(|edge| edge.is_some_and(is_letter)), "{name}");
+        assert!(label.bytes().all(|byte| is_letter(byte) || byte == b'-'), "{name}");
+    }
+}
+
 /// What is written is written the same again after it was read. It may have fewer digits than before: a status has whole
 /// seconds.
 pub fn assert_stable<T: Serialize + DeserializeOwned>(value: &T) {

@@ -16,6 +16,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use super::broker::config;
+use super::properties::assert_object_name;
 use super::target::{Case, Verdict, case};
 use super::words::{percent, text};
 use crate::crd::names::{escaped, escaped_of, hex, label_value};
@@ -199,15 +200,8 @@ fn assert_name(id: &str, broker: &str) {
     if id.is_empty() {
         return;
     }
-    for (name, longest) in [(escaped(id), 63), (escaped_of(id, broker), 253)] {
-        assert!((1..=longest).contains(&name.len()), "{name}");
-        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        for label in name.split('.') {
-            let edges = [label.bytes().next(), label.bytes().last()];
-            assert!(edges.iter().all(|edge| edge.is_some_and(is_letter)), "{id:?} becomes {name}");
-            assert!(label.bytes().all(|byte| is_letter(byte) || byte == b'-'), "{id:?} becomes {name}");
-        }
-    }
+    assert_object_name(&escaped(id), 63);
+    assert_object_name(&escaped_of(id, broker), 253);
     assert_eq!(label_value(id).len(), 56);
 }
 

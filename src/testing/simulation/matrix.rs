@@ -92,7 +92,7 @@ pub fn all() -> Vec<Scenario> {
                     let scenario =
                         |gives_id, death| Scenario { operation, plan, endpoint, fault, death, gives_id };
                     all.extend(DEATHS.map(|death| scenario(false, death)));
-                    // Whoever writes the outcome, and however late: what it says of a given id is the same.
+                    // A death after the outcome is written adds nothing: the outcome says the same of a given id.
                     let creates = matches!(operation, Provision | Bind);
                     all.extend(DEATHS[..2].iter().filter(|_| creates).map(|death| scenario(true, *death)));
                 }

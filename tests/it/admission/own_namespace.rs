@@ -2,14 +2,12 @@
 
 use serde_json::json;
 
-use crate::cluster::NAMESPACE;
-use crate::namespace::{namespace, user};
+use crate::namespace::namespace;
 
 #[tokio::test]
 async fn the_operator_changes_nothing_of_a_namespace_but_its_mark() {
     let namespace = namespace().await;
-    let operator =
-        namespace.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await;
+    let operator = namespace.as_operator().await;
     let labels = |labels: serde_json::Value| json!({"metadata": {"labels": labels}});
     for (allowed, change) in [
         (true, labels(json!({"servicecatalog.k8s.io/injects": "true"}))),

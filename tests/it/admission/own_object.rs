@@ -5,14 +5,9 @@ use serde_json::{Value, json};
 use service_catalog::crd::names::{FINALIZER, LABEL_CHILD, LABEL_DELETING, LABEL_INJECTS};
 
 use super::{alpha_binding, alpha_instance, binding, broker, expect, instance};
-use crate::cluster::NAMESPACE;
-use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
+use crate::namespace::{PATIENCE, eventually, namespace};
 
 const CHANGES: Option<&str> = Some("the operator may change only finalizers");
-
-async fn operator(namespace: &Namespace) -> Namespace {
-    namespace.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await
-}
 
 /// An object that looks like the child of an alpha object.
 pub(super) fn child(mut object: Value, alpha: &str) -> Value {
@@ -36,7 +31,7 @@ fn merge(mut object: Value, change: Value) -> Value {
 #[tokio::test]
 async fn the_operator_creates_nothing_but_the_translation_of_alpha_objects() {
     let namespace = namespace().await;
-    let operator = operator(&namespace).await;
+    let operator = namespace.as_operator().await;
     let children = Some("may create and delete only the children of alpha objects");
     let elsewhere = child(binding("x", json!({"injection": {"envFrom": {}}})), "Binding");
     let refused = operator.try_create(elsewhere.clone()).await.unwrap_err();
@@ -96,7 +91,7 @@ async fn the_operator_creates_nothing_but_the_translation_of_alpha_objects() {
 #[tokio::test]
 async fn the_operator_changes_nothing_of_users_objects_but_what_reconcilers_write() {
     let namespace = namespace().await;
-    let operator = operator(&namespace).await;
+    let operator = namespace.as_operator().await;
     let cluster_broker = broker("ClusterServiceBroker", &namespace, json!({}));
     for object in [
         binding("x", json!({"podSelector": {"matchLabels": {"app": "web"}}})),
@@ -158,7 +153,7 @@ async fn the_operator_changes_nothing_of_users_objects_but_what_reconcilers_writ
 #[tokio::test]
 async fn the_operator_changes_of_a_child_what_its_alpha_object_says() {
     let namespace = namespace().await;
-    let operator = operator(&namespace).await;
+    let operator = namespace.as_operator().await;
     // The owner must exist, or the garbage collector deletes the child.
     let uid = namespace.create(alpha_binding("x")).await.unwrap()["metadata"]["uid"].clone();
     // Bindings with empty members, as clients written in Go send them.

@@ -1,10 +1,8 @@
 //! The operator may only restart workloads, and change nothing else of them.
 
-use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
-use crate::cluster::NAMESPACE;
-use crate::namespace::{namespace, user};
+use crate::namespace::namespace;
 
 fn workload(kind: &str) -> Value {
     let labels = json!({"app": "web"});
@@ -20,8 +18,7 @@ fn workload(kind: &str) -> Value {
 #[tokio::test]
 async fn the_operator_changes_nothing_of_workloads_but_what_restarts_their_pods() {
     let namespace = namespace().await;
-    let operator: AuthInfo = user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"));
-    let operator = namespace.as_user(operator).await;
+    let operator = namespace.as_operator().await;
     let template =
         |annotations: Value| json!({"spec": {"template": {"metadata": {"annotations": annotations}}}});
     let container = json!([{"name": "main", "image": "another"}]);

@@ -6,14 +6,10 @@ use service_catalog::crd::names::LABEL_CREDENTIALS;
 
 use super::{alpha_binding, binding, expect};
 use crate::cluster::NAMESPACE;
-use crate::namespace::{Namespace, namespace, user};
+use crate::namespace::{Namespace, namespace};
 
 /// The type of a `ServiceAccount`'s token: the token controller fills the Secret with one.
 const SERVICE_ACCOUNT_TOKEN: &str = "kubernetes.io/service-account-token";
-
-async fn operator(namespace: &Namespace) -> Namespace {
-    namespace.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await
-}
 
 fn owner(kind: &str, version: &str, controller: bool) -> Value {
     json!({"apiVersion": version, "kind": kind, "name": "db", "uid": "0f1e2d3c-0000-0000-0000-000000000000",
@@ -41,7 +37,7 @@ fn secret(name: &str, changes: Value) -> Value {
 #[tokio::test]
 async fn the_operator_creates_no_secret_but_those_of_bindings() {
     let namespace = namespace().await;
-    let operator = operator(&namespace).await;
+    let operator = namespace.as_operator().await;
     let ours = owner("ServiceBinding", "servicecatalog.k8s.io/v1beta1", true);
     let controller = Some("only Secrets whose controller is a ServiceBinding");
     let metadata = Some("may change no label, annotation or finalizer");
@@ -89,7 +85,7 @@ async fn the_operator_creates_no_secret_in_a_namespace_of_the_system() {
     let token = secret("bootstrap-token-abcdef", json!({"type": "bootstrap.kubernetes.io/token"}));
     for name in ["kube-system", "kube-public", "kube-node-lease", NAMESPACE] {
         let system = system(name);
-        let operator = operator(&system).await;
+        let operator = system.as_operator().await;
         expect(name, operator.try_create(token.clone()).await, Some("the operator may"));
         let refused = operator.try_create(secret("db", json!({}))).await;
         expect(name, refused, Some("may not create Secrets in the namespace"));
@@ -104,7 +100,7 @@ async fn the_operator_creates_no_secret_in_a_namespace_of_the_system() {
 #[tokio::test]
 async fn the_operator_changes_and_deletes_no_secret_but_those_of_bindings() {
     let namespace = namespace().await;
-    let operator = operator(&namespace).await;
+    let operator = namespace.as_operator().await;
     // The controller must exist, or the garbage collector deletes the Secrets.
     let created = namespace.create(binding("db", json!({}))).await.unwrap();
     let mut ours = owner("ServiceBinding", "servicecatalog.k8s.io/v1beta1", true);

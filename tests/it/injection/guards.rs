@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{has_volume, web};
-use crate::cluster::NAMESPACE;
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
 use crate::scripted::{BINDING, Endpoint, answer, condition, env};
 
@@ -208,8 +207,7 @@ async fn the_label_is_the_policys_at_creation_and_the_operators_afterwards() {
     // What may be in the Secret depends on envFrom. The operator looks first.
     let all_keys = json!({"spec": {"injection": {"envFrom": {}}}});
     assert!(!is_labelled(&namespace.try_patch(BINDING, "db", all_keys).await.unwrap()));
-    let operator =
-        namespace.as_user(user(&format!("system:serviceaccount:{NAMESPACE}:service-catalog"))).await;
+    let operator = namespace.as_operator().await;
     assert!(!is_labelled(&operator.try_patch(BINDING, "db", unlabelled).await.unwrap()));
     let finalizers = json!({"metadata": {"finalizers": []}});
     assert!(is_labelled(&operator.try_patch(BINDING, "db", finalizers).await.unwrap()));

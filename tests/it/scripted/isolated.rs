@@ -27,29 +27,32 @@ pub struct IsolatedEnv {
     cluster: MutexGuard<'static, LazyLock<Cluster>>,
 }
 
+type Shared = Mutex<LazyLock<Cluster>>;
+
+static ISOLATED: Shared = Mutex::const_new(LazyLock::new(|| Cluster::with_chart("isolated")));
+static ATTACKED: Shared = Mutex::const_new(LazyLock::new(|| Cluster::with_chart("attacked")));
+static IN_FEW_NAMESPACES: Shared = Mutex::const_new(LazyLock::new(few_namespaces::isolated));
+
 /// Waits until it is this test's turn, and starts an operator with these options.
 pub async fn isolated(options: &[&str]) -> IsolatedEnv {
-    if few_namespaces::is_mode() {
-        return in_few_namespaces(options, false).await;
-    }
-    IsolatedEnv::started(turn().await, options, None)
+    isolated_on(&ISOLATED, options).await
 }
 
 /// As [`isolated`], on a control plane for tests of hostile tenants, whose objects and brokers are never settled.
 pub async fn isolated_for_attack(options: &[&str]) -> IsolatedEnv {
-    static CLUSTER: Mutex<LazyLock<Cluster>> =
-        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("attacked")));
+    isolated_on(&ATTACKED, options).await
+}
+
+async fn isolated_on(cluster: &'static Shared, options: &[&str]) -> IsolatedEnv {
     if few_namespaces::is_mode() {
         return in_few_namespaces(options, false).await;
     }
-    let cluster = CLUSTER.lock().await;
-    free_lease(&cluster);
-    IsolatedEnv::started(cluster, options, None)
+    IsolatedEnv::started(turn(cluster).await, options, None)
 }
 
 /// Waits until it is this test's turn, and starts an operator behind a proxy with the killpoints of its environments.
 pub async fn isolated_with_killpoints() -> IsolatedEnv {
-    let cluster = turn().await;
+    let cluster = turn(&ISOLATED).await;
     let proxy = Proxy::start(&cluster);
     cluster.give_operator(PROXIED, &proxy.url);
     IsolatedEnv::started(cluster, &[], Some(proxy))
@@ -58,9 +61,7 @@ pub async fn isolated_with_killpoints() -> IsolatedEnv {
 /// As [`isolated`], or behind a proxy as [`isolated_with_killpoints`], but this operator works only in a few namespaces,
 /// with the permissions and the options that the chart then gives it.
 pub async fn in_few_namespaces(options: &[&str], behind_proxy: bool) -> IsolatedEnv {
-    static CLUSTER: Mutex<LazyLock<Cluster>> = Mutex::const_new(LazyLock::new(few_namespaces::isolated));
-    let cluster = CLUSTER.lock().await;
-    free_lease(&cluster);
+    let cluster = turn(&IN_FEW_NAMESPACES).await;
     let proxy = behind_proxy.then(|| {
         let proxy = Proxy::start(&cluster);
         cluster.give_operator(PROXIED, &proxy.url);
@@ -74,17 +75,11 @@ pub async fn in_few_namespaces(options: &[&str], behind_proxy: bool) -> Isolated
     isolated
 }
 
-async fn turn() -> MutexGuard<'static, LazyLock<Cluster>> {
-    static CLUSTER: Mutex<LazyLock<Cluster>> =
-        Mutex::const_new(LazyLock::new(|| Cluster::with_chart("isolated")));
-    let cluster = CLUSTER.lock().await;
-    free_lease(&cluster);
-    cluster
-}
-
-/// The operators of earlier tests have been killed, so the lease has no live holder.
-fn free_lease(cluster: &Cluster) {
+/// Waits for the cluster. The operators of earlier tests have been killed, so the lease has no live holder.
+async fn turn(cluster: &'static Shared) -> MutexGuard<'static, LazyLock<Cluster>> {
+    let cluster = cluster.lock().await;
     cluster.kubectl(&["delete", "lease", "service-catalog", "--ignore-not-found", "-n", NAMESPACE]);
+    cluster
 }
 
 impl IsolatedEnv {

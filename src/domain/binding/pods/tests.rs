@@ -173,7 +173,7 @@ fn a_binding_that_the_broker_does_not_have_loses_its_finalizer_at_once() {
 }
 
 /// Seen to fail when only bindings that are not deleted lose the label: it costs each new pod for as long as the broker
-/// refuses the unbind, or somebody's finalizer holds the binding.
+/// refuses the unbind, or another controller's finalizer holds the binding.
 #[test]
 fn a_binding_whose_deletion_waits_is_no_longer_labelled() {
     let world = settled();
