@@ -55,6 +55,11 @@ struct WriteLabels {
     method: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LeftLabels {
+    kind: String,
+}
+
 /// All metrics and their registry.
 #[derive(Debug)]
 pub struct Metrics {
@@ -69,6 +74,7 @@ pub struct Metrics {
     reconcile_seconds: Family<ControllerLabels, Histogram>,
     writes: Family<WriteLabels, Counter>,
     leads: Gauge,
+    left_at_broker: Family<LeftLabels, Counter>,
     census: census::Gauges,
     take_census: OnceLock<TakeCensus>,
 }
@@ -89,7 +95,7 @@ impl EncodeMetric for PlainCounter {
 }
 
 impl TypedMetric for PlainCounter {
-    const TYPE: MetricType = MetricType::Unknown;
+    const TYPE: MetricType = MetricType::Counter;
 }
 
 /// Takes a census of all objects.
@@ -118,6 +124,7 @@ impl Default for Metrics {
             reconcile_seconds: Family::new_with_constructor(seconds),
             writes: Family::default(),
             leads: Gauge::default(),
+            left_at_broker: Family::default(),
             census: census::Gauges::default(),
             take_census: OnceLock::new(),
         };
@@ -157,7 +164,15 @@ impl Metrics {
             "1 if this replica is the leader and its lease is valid, else 0",
             self.leads.clone(),
         );
+        let name = "servicecatalog_left_at_broker_count";
+        let help = "Objects that were let go although the broker may still have something for them, by kind";
+        registry.register(name, help, self.left_at_broker.clone());
         self.census.register(registry);
+    }
+
+    /// Counts an object of this kind that was let go, although the broker may still have something for it.
+    pub fn left_at_broker(&self, kind: &str) {
+        self.left_at_broker.get_or_create(&LeftLabels { kind: kind.to_owned() }).inc();
     }
 
     /// Sets the function that takes the census at each scrape.

@@ -83,6 +83,7 @@ mod rollouts;
 mod schemas;
 pub(crate) mod scope;
 mod secrets;
+mod success_events;
 mod tenant_work;
 mod waiting;
 mod watch;

@@ -219,6 +219,11 @@ pub struct ServiceBindingStatus {
     /// Digest of the Secret's entries. The operator restores the Secret if they drift from it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secret_digest: String,
+    /// Names of the entries that `secretDigest` covers. Absent: all, or too many to name. Entries that a user adds to the
+    /// Secret are no drift.
+    #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("nullable" = true))]
+    pub secret_keys: Vec<String>,
     /// Revision of the Secret's entries and the injection settings. Incremented when either changes; 0 until there are
     /// credentials. New pods are annotated with it.
     #[serde(default, skip_serializing_if = "schema::is_zero")]

@@ -35,12 +35,18 @@ pub const ORPHAN_MITIGATION: &str = "OrphanMitigation";
 pub const UPDATED: &str = "Updated";
 /// The plan offers another version (maintenance information) than the instance has.
 pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
+/// The broker has renamed the class or the plan, which the spec calls by its former name.
+pub const NAME_OUTDATED: &str = "NameOutdated";
 /// Some classes or plans of the broker's catalog could not be published.
 pub const CATALOG_REJECTED: &str = "CatalogEntriesRejected";
 /// `False` while the broker's circuit breaker is open and calls are suspended, otherwise absent.
 pub const AVAILABLE: &str = "Available";
 /// The annotation `servicecatalog.k8s.io/paused` keeps the operator from calling the broker for this object.
 pub const PAUSED: &str = "Paused";
+
+/// The API server refuses what the operator has to write for the object: a quota or a policy, for example. Otherwise
+/// absent.
+pub const WRITE_REFUSED: &str = "WriteRefused";
 
 /// `False` while pods that the binding selects already define what it would add (a collision), otherwise absent.
 pub const INJECTED: &str = "Injected";
@@ -124,9 +130,24 @@ pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
     conditions.retain(|condition| condition.type_ != type_);
 }
 
-/// The word in the `Status` column: the last condition's type if it is `True`, else its reason.
+/// The conditions that need attention although the object works.
+const ATTENTION: [(&str, &str); 5] = [
+    (UPDATED, "False"),
+    (ROTATED, "False"),
+    (INJECTED, "False"),
+    (AVAILABLE, "False"),
+    (WRITE_REFUSED, "True"),
+];
+
+/// The word in the `Status` column: the last condition's type if it is `True`, else its reason. For an object that works,
+/// it is the reason of a condition that needs attention, if there is one.
 pub fn summary(conditions: &[Condition]) -> String {
+    let needs_attention = |condition: &&Condition| ATTENTION.contains(&(&condition.type_, &condition.status));
     match conditions.last() {
+        Some(last) if last.status == "True" && last.type_ == READY => conditions
+            .iter()
+            .find(needs_attention)
+            .map_or_else(|| last.type_.clone(), |found| found.reason.clone()),
         Some(last) if last.status == "True" => last.type_.clone(),
         Some(last) => last.reason.clone(),
         None => String::new(),

@@ -306,4 +306,13 @@ impl InstanceProperties {
             &self.service_plan_external_id
         }
     }
+
+    /// The external name of the plan at the time of the request, from a plan of either scope.
+    pub fn plan_name(&self) -> &str {
+        if self.service_plan_external_name.is_empty() {
+            &self.cluster_service_plan_external_name
+        } else {
+            &self.service_plan_external_name
+        }
+    }
 }

@@ -36,6 +36,9 @@ pub const ANNOTATION_PAUSED: &str = "servicecatalog.k8s.io/paused";
 /// Annotation on a binding. Each new value requests a rotation of its credentials.
 pub const ANNOTATION_ROTATE: &str = "servicecatalog.k8s.io/rotate";
 
+/// Annotation of the operator on an instance: the names of class and plan to which the references in its spec belong.
+pub const ANNOTATION_RESOLVED: &str = "servicecatalog.k8s.io/resolved";
+
 /// Annotation on a pod. `"false"`: no binding is injected into it.
 pub const ANNOTATION_INJECT: &str = "servicecatalog.k8s.io/inject";
 

@@ -59,6 +59,10 @@ pub struct Orphan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub last_operation: Option<String>,
+    /// Retry state of the deletion.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub operation: Option<Schedule>,
 }
 
 /// Retry state of an operation. Persisted so that back-off survives a restart of the operator.
@@ -84,6 +88,10 @@ pub struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("nullable" = true))]
     pub progress_time: Option<Time>,
+    /// Since when all polls have failed. The operator requests a deletion again whose polls fail for a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("nullable" = true))]
+    pub polls_failing_since: Option<Time>,
 }
 
 /// Instance that a binding was created for, as the broker knows it.

@@ -208,7 +208,7 @@ impl CircuitBreaker {
     /// wait silently. If the probe takes longer (the broker hangs), the outage is taken for a long one.
     pub fn outage(&self, now: &Time) -> Option<Outage> {
         match &self.circuit {
-            Circuit::Open { until, .. } if until.0 <= now.0 => None,
+            Circuit::Open { until, .. } if schedule::is_due(until, now) => None,
             _ => self.outage_for_tenants(now),
         }
     }
@@ -217,10 +217,10 @@ impl CircuitBreaker {
     pub fn outage_for_tenants(&self, now: &Time) -> Option<Outage> {
         let (cause, until) = match &self.circuit {
             Circuit::Closed => return None,
-            Circuit::Open { cause, until } if until.0 > now.0 => (cause, until.clone()),
+            Circuit::Open { cause, until } if !schedule::is_due(until, now) => (cause, until.clone()),
             Circuit::Open { cause, until: since } | Circuit::HalfOpen { cause, since } => {
                 let soon = schedule::after(since, SILENT_WAIT);
-                (cause, if soon.0 > now.0 { soon } else { schedule::after(now, OPEN_MAX) })
+                (cause, if schedule::is_due(&soon, now) { schedule::after(now, OPEN_MAX) } else { soon })
             }
         };
         let is_of_namespace = self.is_of_namespace;
@@ -229,7 +229,7 @@ impl CircuitBreaker {
 
     /// Suspects the broker, because calls of a namespace have failed. Returns whether it was not suspected before.
     pub fn suspect(&mut self, now: &Time) -> bool {
-        let is_trusted = self.trusted_until.as_ref().is_some_and(|until| until.0 > now.0);
+        let is_trusted = self.trusted_until.as_ref().is_some_and(|until| !schedule::is_due(until, now));
         let is_new = matches!(self.circuit, Circuit::Closed) && !self.is_suspected && !is_trusted;
         self.is_suspected |= is_new;
         is_new

@@ -13,8 +13,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::circuit_breaker::Outage;
 use super::progress::{HasProgress, is_overdue, not_before};
 use super::step::Step;
-use super::{orphan, outage};
-use crate::crd::condition::Status;
+use super::{orphan, outage, schedule};
+use crate::crd::condition::{self, Status};
 use crate::crd::operation::{Orphan, Schedule};
 
 /// Everything that `decide` knows of an object of one kind.
@@ -49,6 +49,10 @@ pub trait State: HasProgress + Clone {
 
     /// Turns the state back into the status to store.
     fn into_status(self) -> Self::Status;
+    /// Corrects times that were written while the clock was ahead.
+    fn correct_times(&mut self, now: &Time) {
+        self.progress().correct_times(now);
+    }
     /// The name of the object's broker, if it is known.
     fn broker(&self) -> Option<&str>;
     /// The retry state of the current operation.
@@ -77,7 +81,11 @@ pub struct Decision<'a, O: Observed> {
 impl<'a, O: Observed> Decision<'a, O> {
     /// Starts from the stored status.
     pub fn of(observed: &'a O) -> Self {
-        Self { observed, state: observed.parse(observed.stored()), stored: observed.stored() }
+        let mut state = observed.parse(observed.stored());
+        state.correct_times(observed.now());
+        // Reported again if the API server still refuses.
+        state.progress().withdraw(condition::WRITE_REFUSED);
+        Self { observed, state, stored: observed.stored() }
     }
 
     /// The current time.
@@ -107,7 +115,7 @@ impl<'a, O: Observed> Decision<'a, O> {
 
     /// The time of the next poll, unless it is due.
     pub fn next_poll(&self) -> Option<Time> {
-        self.observed.next_poll().filter(|next| next.0 > self.now().0).cloned()
+        self.observed.next_poll().filter(|next| !schedule::is_due(next, self.now())).cloned()
     }
 
     /// Ends with a write of the state.
@@ -155,15 +163,25 @@ impl<'a, O: Observed> Decision<'a, O> {
         orphan: &Orphan,
         removal: &orphan::Removal<'_>,
     ) -> ControlFlow<StepOf<O>, Self> {
-        let is_polled = orphan.async_op_in_progress;
-        if is_polled && self.is_overdue() {
+        if orphan.async_op_in_progress && is_overdue(self.removal_schedule(orphan), self.now()) {
             orphan::overdue(&mut self.state, removal);
             return ControlFlow::Break(self.write());
         }
-        match self.next_attempt().or_else(|| self.next_poll().filter(|_| is_polled)) {
+        match self.next_removal(orphan) {
             Some(next) => ControlFlow::Break(self.wait(Some(next))),
             None => ControlFlow::Continue(self),
         }
+    }
+
+    /// When the removal of an orphan is requested or polled next, unless that is due.
+    pub fn next_removal(&self, orphan: &Orphan) -> Option<Time> {
+        let next_attempt = not_before(self.removal_schedule(orphan), self.now()).cloned();
+        next_attempt.or_else(|| self.next_poll().filter(|_| orphan.async_op_in_progress))
+    }
+
+    /// Earlier versions stored the retry state of a removal in the status of the object.
+    fn removal_schedule<'b>(&'b self, orphan: &'b Orphan) -> Option<&'b Schedule> {
+        orphan.operation.as_ref().or_else(|| self.state.schedule())
     }
 
     /// Ends with the removal of the finalizer; before that, with a write if the state differs from the stored status.

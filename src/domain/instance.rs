@@ -134,12 +134,12 @@ pub struct Call {
 pub enum Verb {
     /// Create the instance.
     Provision,
-    /// Change the instance; plan and parameters are only sent if they change.
+    /// Change the instance. The request has everything that the broker needs to know, whatever changes.
     Update {
-        /// The plan to change to.
-        plan_id: Option<String>,
-        /// Whether the parameters change.
+        /// Whether it has the member `parameters`; not if there never were any.
         parameters: bool,
+        /// Whether it has `maintenance_info`; not if the instance keeps a version that the plan no longer has.
+        maintenance_info: bool,
     },
     /// Delete the instance.
     Deprovision,

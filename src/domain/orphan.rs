@@ -10,6 +10,10 @@ use super::{Note, Outcome, reason, schedule};
 use crate::crd::condition::{self, Status};
 use crate::osb::OperationState;
 
+/// The message of an object that is being deleted and has orphans.
+pub const DELETION_WAITS: &str = "The deletion waits until the broker has deleted what earlier attempts or replaced \
+                                  credentials left there; the condition OrphanMitigation says why and when it is tried next";
+
 /// The removal of an orphan.
 pub struct Removal<'a> {
     /// The id of the attempt that may have left it.
@@ -22,17 +26,28 @@ pub struct Removal<'a> {
     pub seed: &'a str,
     /// The time.
     pub now: &'a Time,
+    /// Whether the DELETE may have been sent before: by an earlier reconcile, or by another replica.
+    pub may_be_retry: bool,
 }
 
 /// What a step of a removal led to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RemovalResult {
     /// The broker has confirmed that the orphan is gone.
-    pub gone: bool,
+    pub gone: Option<Gone>,
     /// The event to send, if any.
     pub note: Option<Note>,
     /// The earliest time of the next poll.
     pub next_poll: Option<Time>,
+}
+
+/// An orphan that is gone.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// Why it was one.
+    pub why: String,
+    /// Whether it never existed: the broker did not know it when it was to be deleted.
+    pub never_existed: bool,
 }
 
 /// Records the outcome of a DELETE, or of a poll for it, in the status.
@@ -40,8 +55,11 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
     let started = status.progress().orphan_removal_started();
     let poll = |retry_after| Some(schedule::poll(removal.now, started.as_ref(), retry_after));
     match outcome {
-        Outcome::Done { .. } => removed(status),
-        Outcome::Failed(error) if error.is_gone() => removed(status),
+        Outcome::Done { .. } => removed(status, false),
+        Outcome::Failed(error) if error.is_gone() => {
+            let is_first = !removal.may_be_retry && started.is_none();
+            removed(status, is_first)
+        }
         Outcome::InProgress { operation, .. } => {
             let (operation, remark) = stored("operation", operation);
             status.progress().orphan_removal_accepted(operation, removal.now);
@@ -49,7 +67,7 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
             RemovalResult { next_poll: poll(None), ..RemovalResult::default() }
         }
         Outcome::Polled(last) => match last.state {
-            OperationState::Succeeded => removed(status),
+            OperationState::Succeeded => removed(status, false),
             OperationState::InProgress => {
                 in_progress(status, removal, "");
                 RemovalResult { next_poll: poll(last.retry_after), ..RemovalResult::default() }
@@ -59,8 +77,8 @@ pub fn settle(status: &mut impl HasProgress, removal: &Removal<'_>, outcome: Out
             }
         },
         Outcome::Failed(error) => failed(status, removal, &error.to_string(), error.retry_after()),
-        Outcome::NotCalled(why) => failed(status, removal, &why, None),
-        Outcome::Stored { .. } | Outcome::Unusable(_) => RemovalResult::default(),
+        Outcome::NotCalled(why) | Outcome::OutOfReach(why) => failed(status, removal, &why, None),
+        Outcome::Stored { .. } | Outcome::NoCredentials | Outcome::Unusable(_) => RemovalResult::default(),
     }
 }
 
@@ -69,11 +87,11 @@ pub fn overdue(status: &mut impl HasProgress, removal: &Removal<'_>) {
     failed(status, removal, "the operation exceeded its maximum polling duration", None);
 }
 
-fn removed(status: &mut impl HasProgress) -> RemovalResult {
-    status.progress().orphan_removed();
+fn removed(status: &mut impl HasProgress, never_existed: bool) -> RemovalResult {
+    let why = status.progress().orphan_removed();
     let message = "Orphan mitigation was completed successfully";
     let note = Note::new(false, reason::ORPHAN_MITIGATION_SUCCESSFUL, message);
-    RemovalResult { gone: true, note: Some(note), next_poll: None }
+    RemovalResult { gone: Some(Gone { why, never_existed }), note: Some(note), next_poll: None }
 }
 
 fn in_progress(status: &mut impl HasProgress, removal: &Removal<'_>, remark: &str) {

@@ -1,16 +1,22 @@
 //! Which class, plan and broker does the spec of an instance refer to? [`resolve`] finds them, or says why it cannot.
 
+mod resolve;
 mod target;
 mod terms;
 
-use kube::{Resource, ResourceExt as _};
+use kube::Resource;
 
 use super::reason;
-use crate::crd::role::{Class, Plan};
+use crate::crd::names::label_value;
+use crate::crd::role::Class;
 use crate::crd::{ClusterServiceClass, ServiceInstanceSpec};
 
+pub use resolve::{class_keys, resolve};
 pub use target::{References, Target};
 pub use terms::{ClassTerms, PlanTerms};
+
+/// Names are stored in an annotation up to this length together: of a longer one the operator keeps only the beginning.
+const MAX_ANNOTATION_BYTES: usize = 250;
 
 /// The reference to a class and a plan, as the user wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +35,8 @@ enum By {
     Name,
 }
 
-/// The class that a reference names, if it exists: the key by which a change of the class finds the instances that wait
-/// for it.
+/// A class, if it exists, by one of the ways to refer to it: the key by which a change of the class finds the instances
+/// that wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ClassKey {
     /// `None` for a cluster-wide class.
@@ -78,10 +84,10 @@ impl<'a> PlanReference<'a> {
         Self { namespaced, by, class, plan: Some(plan.as_str()).filter(|plan| !plan.is_empty()) }
     }
 
-    /// The key of the class that it names, seen from this namespace.
-    pub fn class_key(&self, namespace: &str) -> ClassKey {
-        let namespace = self.namespaced.then(|| namespace.to_owned());
-        ClassKey { namespace, by: self.by, written: self.class.to_owned() }
+    /// The names as the user wrote them, for the annotation `servicecatalog.k8s.io/resolved`; the hash of long ones.
+    fn names(&self) -> String {
+        let names = format!("{}/{}", self.class, self.plan.unwrap_or_default());
+        if names.len() > MAX_ANNOTATION_BYTES { label_value(&names) } else { names }
     }
 
     fn matches(&self, written: &str, name: &str, external_name: &str, external_id: &str) -> bool {
@@ -120,150 +126,6 @@ pub fn out_of_reach(reference: PlanReference<'_>) -> Option<Unresolved> {
 /// What a user is told who refers to a cluster-wide kind that the operator does not reconcile.
 pub const CLUSTER_KINDS_ARE_OFF: &str =
     "the operator works only in some namespaces, without the cluster-wide kinds";
-
-/// The class and the plan that an instance has already.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Current<'a> {
-    /// The Kubernetes name of the class to which the instance was resolved before.
-    pub class: Option<&'a str>,
-    /// The OSB id of the plan that the broker has confirmed.
-    pub plan_id: Option<&'a str>,
-}
-
-/// Finds the class and the plan that a reference names, among the existing ones.
-pub fn resolve<'a, C, P>(
-    reference: PlanReference<'_>,
-    classes: impl Iterator<Item = &'a C>,
-    plans: impl Iterator<Item = &'a P>,
-    current: Current<'_>,
-) -> Result<Target, Unresolved>
-where
-    C: Class + Resource<DynamicType = ()> + 'a,
-    P: Plan + Resource<DynamicType = ()> + 'a,
-{
-    let found: Vec<&C> = classes
-        .filter(|class| {
-            let ClassTerms { name, id, .. } = ClassTerms::of(*class);
-            reference.matches(reference.class, &class.name_any(), name, id)
-        })
-        .collect();
-    // A class to which the instance was resolved before stays, even if another broker offers a class of the same name
-    // now.
-    let kept = found.iter().find(|class| current.class == Some(&class.name_any()));
-    let class = kept.map_or_else(|| one_class(&found, reference), |class| Ok(*class))?;
-    let plans: Vec<&P> = plans
-        .filter(|plan| {
-            let terms = PlanTerms::of(*plan);
-            terms.class == class.name_any() && terms.broker == class.broker_name()
-        })
-        .collect();
-    let plan = one_plan(&plans, class, reference)?;
-    let present = plans.iter().find(|plan| current.plan_id == Some(&plan.common().external_id));
-    Ok(target(reference, class, plan, present.copied().unwrap_or(plan)))
-}
-
-fn one_class<'a, C>(found: &[&'a C], reference: PlanReference<'_>) -> Result<&'a C, Unresolved>
-where
-    C: Class + Resource<DynamicType = ()>,
-{
-    let kind = C::kind(&());
-    let written = reference.class;
-    let reason = reason::REFERENCES_NONEXISTENT_SERVICE_CLASS;
-    match found {
-        [class] => Ok(class),
-        [] => Err(Unresolved {
-            reason,
-            message: format!("The instance references a {kind} {written:?} that does not exist"),
-        }),
-        several => {
-            let describe = |class: &&C| format!("{} of the broker {}", class.name_any(), class.broker_name());
-            let classes = several.iter().map(describe).collect::<Vec<_>>().join(", ");
-            let field = if reference.namespaced { "serviceClassName" } else { "clusterServiceClassName" };
-            let message = format!(
-                "The instance references a {kind} {written:?}, but there are several: {classes}. Create an \
-                 instance that names one of them in spec.{field} instead"
-            );
-            Err(Unresolved { reason, message })
-        }
-    }
-}
-
-fn one_plan<'a, C, P>(plans: &[&'a P], class: &C, reference: PlanReference<'_>) -> Result<&'a P, Unresolved>
-where
-    C: Class + Resource<DynamicType = ()>,
-    P: Plan + Resource<DynamicType = ()>,
-{
-    let kind = P::kind(&());
-    let class = &class.common().external_name;
-    let reason = reason::REFERENCES_NONEXISTENT_SERVICE_PLAN;
-    let found: Vec<&&P> = match reference.plan {
-        Some(written) => plans
-            .iter()
-            .filter(|plan| {
-                let PlanTerms { name, id, .. } = PlanTerms::of(**plan);
-                reference.matches(written, &plan.name_any(), name, id)
-            })
-            .collect(),
-        None => plans.iter().filter(|plan| !plan.is_removed()).collect(),
-    };
-    match (found.as_slice(), reference.plan) {
-        ([plan], _) => Ok(plan),
-        (_, Some(written)) => {
-            let message = format!(
-                "The instance references a {kind} {written:?} that the class {class:?} does not have"
-            );
-            Err(Unresolved { reason, message })
-        }
-        ([], None) => {
-            let message = format!(
-                "The instance names no plan, and the class {class:?} offers none. The operator continues when there \
-                 is one"
-            );
-            Err(Unresolved { reason, message })
-        }
-        (several, None) => {
-            let names = several
-                .iter()
-                .map(|plan| plan.common().external_name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
-            let message = format!(
-                "The instance names no plan, but the class {class:?} has {}: {names}. Name one of them in the spec",
-                several.len()
-            );
-            Err(Unresolved { reason, message })
-        }
-    }
-}
-
-fn target<C, P>(reference: PlanReference<'_>, class: &C, plan: &P, current: &P) -> Target
-where
-    C: Class + Resource<DynamicType = ()>,
-    P: Plan + Resource<DynamicType = ()>,
-{
-    let (class_object, plan_object) = (class.name_any(), plan.name_any());
-    let (class, plan, current) = (ClassTerms::of(class), PlanTerms::of(plan), PlanTerms::of(current));
-    Target {
-        namespaced: reference.namespaced,
-        broker: class.broker.to_owned(),
-        class_object,
-        class_name: class.name.to_owned(),
-        service_id: class.id.to_owned(),
-        plan_object,
-        plan_name: plan.name.to_owned(),
-        plan_id: plan.id.to_owned(),
-        broker_deleted: false,
-        class_removed: class.is_removed,
-        plan_removed: plan.is_removed,
-        plan_updatable: current.plan_updatable.unwrap_or(class.plan_updatable),
-        maintenance: plan.maintenance.cloned().unwrap_or_default(),
-        maximum_polling_duration: plan.maximum_polling_duration,
-        class_defaults: class.defaults.cloned(),
-        plan_defaults: plan.defaults.cloned(),
-        user_specified_class: format!("{}/{}", C::kind(&()), reference.class),
-        user_specified_plan: reference.plan.unwrap_or(plan.name).to_owned(),
-    }
-}
 
 #[cfg(test)]
 mod tests {

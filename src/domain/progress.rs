@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{reason, schedule};
+use super::{note, reason, schedule};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::operation::{Orphan, Schedule};
 use crate::crd::{ServiceBindingStatus, ServiceInstanceStatus};
@@ -57,10 +57,9 @@ impl Progress<'_> {
     /// Reports the progress of a polled operation, or why it is unknown. Most of the message is the broker's, and it may
     /// change with every poll: it is not written more often than the schedule allows.
     pub fn report_progress(&mut self, type_: &str, reason: &str, message: &str, now: &Time) {
-        let written = self.operation.as_ref().and_then(|schedule| schedule.progress_time.as_ref());
         let former = condition::find(self.conditions, type_);
         let is_news = former.is_none_or(|former| (&*former.reason, &*former.message) != (reason, message));
-        if !is_news || !schedule::is_progress_due(written, self.operation_start_time.as_ref(), now) {
+        if !is_news || !self.is_progress_due(now) {
             return;
         }
         self.report(type_, Status::False, reason, message, now);
@@ -74,8 +73,11 @@ impl Progress<'_> {
 
     /// Removes a condition, and updates `lastConditionState`.
     pub fn withdraw(&mut self, type_: &str) {
-        condition::remove(self.conditions, type_);
-        *self.last_condition_state = condition::summary(self.conditions);
+        // An empty summary is one of service-catalog, which had none in some versions.
+        if self.last_condition_state.is_empty() || condition::find(self.conditions, type_).is_some() {
+            condition::remove(self.conditions, type_);
+            *self.last_condition_state = condition::summary(self.conditions);
+        }
     }
 
     /// Sets or removes the condition `Paused`.
@@ -86,6 +88,12 @@ impl Progress<'_> {
         } else {
             self.withdraw(condition::PAUSED);
         }
+    }
+
+    /// Reports that the API server has refused what the operator has to write.
+    pub fn write_refused(&mut self, why: &str, now: &Time) {
+        let reason = reason::REFUSED_BY_API_SERVER;
+        self.report(condition::WRITE_REFUSED, Status::True, reason, &note::refusal(why), now);
     }
 
     /// Starts an operation: `Failed` and the deadlines of the previous one no longer apply. The failure count stays.
@@ -102,10 +110,51 @@ impl Progress<'_> {
     pub fn poll(&mut self, now: &Time, maximum: Option<Duration>) {
         self.operation_start_time.get_or_insert_with(|| now.clone());
         let schedule = self.operation.get_or_insert_default();
-        schedule.next_attempt_time = None;
-        schedule.progress_time = None;
-        schedule.verifying = false;
-        schedule.deadline = Some(schedule::deadline(now, maximum));
+        *schedule = Schedule {
+            failures: schedule.failures,
+            deadline: Some(schedule::deadline(now, maximum)),
+            ..Schedule::default()
+        };
+    }
+
+    /// The poll of a deletion has answered. Written no more often than progress.
+    pub fn poll_answered(&mut self, now: &Time) {
+        if self.is_progress_due(now)
+            && let Some(schedule) = self.operation
+        {
+            schedule.polls_failing_since = None;
+        }
+    }
+
+    /// The poll of a deletion has failed; returns how long all polls have failed. Written no more often than progress.
+    pub fn poll_failed(&mut self, now: &Time) -> Duration {
+        let is_due = self.is_progress_due(now);
+        let since = &mut self.operation.get_or_insert_default().polls_failing_since;
+        match since {
+            Some(since) => schedule::elapsed(since, now),
+            None => {
+                *since = is_due.then(|| now.clone());
+                Duration::ZERO
+            }
+        }
+    }
+
+    fn is_progress_due(&self, now: &Time) -> bool {
+        let written = self.operation.as_ref().and_then(|schedule| schedule.progress_time.as_ref());
+        schedule::is_progress_due(written, self.operation_start_time.as_ref(), now)
+    }
+
+    /// Corrects times that no pause can explain: the clock was ahead when they were written.
+    pub fn correct_times(&mut self, now: &Time) {
+        clamp(self.operation_start_time, now, Duration::ZERO, now);
+        let removals = self.orphans.iter_mut().filter_map(|orphan| orphan.operation.as_mut());
+        for schedule in self.operation.iter_mut().chain(removals) {
+            clamp(&mut schedule.next_attempt_time, now, schedule::LONGEST_PAUSE, now);
+            clamp(&mut schedule.progress_time, now, Duration::ZERO, now);
+            clamp(&mut schedule.polls_failing_since, now, Duration::ZERO, now);
+            let deadline = schedule::deadline(now, None);
+            clamp(&mut schedule.deadline, now, schedule::LONGEST_OPERATION, &deadline);
+        }
     }
 
     /// The broker already has something under this id (409): the poll finds out its state.
@@ -126,12 +175,7 @@ impl Progress<'_> {
 
     /// Counts a failure and schedules the next attempt; returns its time.
     pub fn fail(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
-        let schedule = self.operation.get_or_insert_default();
-        schedule.failures += 1;
-        let next = schedule::retry(now, schedule.failures, seed, retry_after);
-        schedule.next_attempt_time = Some(next.clone());
-        schedule.deadline = None;
-        next
+        fail(self.operation.get_or_insert_default(), now, seed, retry_after)
     }
 
     /// Whether an attempt of the current operation has failed, or its end is unknown.
@@ -151,15 +195,15 @@ impl Progress<'_> {
     }
 
     /// Schedules the next attempt after orphan mitigation: the failures before it still count for the back-off. Returns
-    /// the message for the condition.
-    pub fn back_off(&mut self, now: &Time, seed: &str) -> String {
-        let done = "Orphan mitigation was completed successfully";
-        let Some(schedule) = self.operation else { return done.to_owned() };
+    /// the message for the condition, which keeps `why`: it is what the next attempt has to overcome.
+    pub fn back_off(&mut self, why: &str, now: &Time, seed: &str) -> String {
+        let done = format!("{why}; orphan mitigation was completed successfully");
+        let Some(schedule) = self.operation else { return done };
         let failures = schedule.failures;
         let next = (failures > 0).then(|| schedule::retry(now, failures, seed, None));
         schedule.next_attempt_time.clone_from(&next);
         schedule.deadline = None;
-        next.map_or_else(|| done.to_owned(), |next| format!("{done}; next attempt at {}", next.0))
+        next.map_or_else(|| done.clone(), |next| format!("{done}; next attempt at {}", next.0))
     }
 
     /// Abandons an attempt of unknown outcome. What it may have left becomes an orphan, which is deleted before
@@ -168,12 +212,12 @@ impl Progress<'_> {
         let why = as_clause(&orphan.reason);
         let message = format!("Deleting {} at the broker {}: {why}", orphan.id, orphan.broker_name);
         self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
-        self.orphans.push(orphan);
+        // The pause of the failed operation is not that of the removal.
+        let next_attempt_time = retry_after.map(|delay| schedule::after(now, delay));
+        let operation = Some(Schedule { next_attempt_time, ..Schedule::default() });
+        self.orphans.push(Orphan { operation, ..orphan });
         *self.mitigating = true;
         *self.abandoned_attempts += 1;
-        if let Some(schedule) = self.operation {
-            schedule.next_attempt_time = retry_after.map(|delay| schedule::after(now, delay));
-        }
     }
 
     /// Takes over an orphan mitigation that service-catalog had started.
@@ -188,15 +232,19 @@ impl Progress<'_> {
         self.orphans.first().map(|orphan| as_clause(&orphan.reason)).unwrap_or_default()
     }
 
-    /// The broker has confirmed that the first orphan is gone.
-    pub fn orphan_removed(&mut self) {
-        if !self.orphans.is_empty() {
-            self.orphans.remove(0);
-        }
+    /// The broker has confirmed that the first orphan is gone. Returns why it was one.
+    pub fn orphan_removed(&mut self) -> String {
+        let why = if self.orphans.is_empty() { String::new() } else { self.orphans.remove(0).reason };
         if self.orphans.is_empty() {
             *self.mitigating = false;
             self.withdraw(condition::ORPHAN_MITIGATION);
         }
+        why
+    }
+
+    /// The attempt has left nothing at the broker: the next one may have its id.
+    pub fn reuse_attempt(&mut self) {
+        *self.abandoned_attempts -= 1;
     }
 
     /// The broker deletes the first orphan asynchronously.
@@ -204,24 +252,24 @@ impl Progress<'_> {
         if let Some(orphan) = self.orphans.first_mut() {
             orphan.async_op_in_progress = true;
             orphan.last_operation = operation;
+            let schedule = orphan.operation.get_or_insert_default();
+            schedule.next_attempt_time = None;
+            schedule.deadline = Some(schedule::deadline(now, None));
         }
-        let schedule = self.operation.get_or_insert_default();
-        schedule.next_attempt_time = None;
-        schedule.deadline = Some(schedule::deadline(now, None));
     }
 
     /// When the broker accepted the removal of the first orphan.
     pub fn orphan_removal_started(&self) -> Option<Time> {
-        self.operation.as_ref()?.deadline.as_ref().map(schedule::start_of_longest)
+        let deadline = self.orphans.first()?.operation.as_ref()?.deadline.as_ref();
+        deadline.map(schedule::start_of_longest)
     }
 
     /// The broker did not delete the first orphan; returns the time of the next attempt.
     pub fn orphan_removal_failed(&mut self, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
-        if let Some(orphan) = self.orphans.first_mut() {
-            orphan.async_op_in_progress = false;
-            orphan.last_operation = None;
-        }
-        self.fail(now, seed, retry_after)
+        let Some(orphan) = self.orphans.first_mut() else { return now.clone() };
+        orphan.async_op_in_progress = false;
+        orphan.last_operation = None;
+        fail(orphan.operation.get_or_insert_default(), now, seed, retry_after)
     }
 }
 
@@ -248,6 +296,21 @@ impl Execution {
             Self::Requested => (false, None),
             Self::Polled(operation) => (true, operation),
         };
+    }
+}
+
+fn fail(schedule: &mut Schedule, now: &Time, seed: &str, retry_after: Option<Duration>) -> Time {
+    schedule.failures += 1;
+    let next = schedule::retry(now, schedule.failures, seed, retry_after);
+    schedule.next_attempt_time = Some(next.clone());
+    schedule.deadline = None;
+    next
+}
+
+/// Replaces a time that is further ahead than `longest`.
+fn clamp(time: &mut Option<Time>, now: &Time, longest: Duration, replacement: &Time) {
+    if let Some(time) = time.as_mut().filter(|time| time.0 > schedule::after(now, longest).0) {
+        time.clone_from(replacement);
     }
 }
 

@@ -57,6 +57,8 @@ reasons! {
     DEPROVISIONING = "Deprovisioning";
     /// A failed attempt may have left an instance at the broker: orphan mitigation begins.
     STARTING_INSTANCE_ORPHAN_MITIGATION = "StartingInstanceOrphanMitigation";
+    /// The deletion of the object waits for the removal of its orphans.
+    DELETION_WAITS_FOR_ORPHANS = "DeletionWaitsForOrphanMitigation";
     /// The broker did not delete the orphan; the operator retries.
     ORPHAN_MITIGATION_FAILED = "OrphanMitigationFailed";
     /// Another object has the id at the broker.
@@ -77,6 +79,8 @@ reasons! {
     DEPROVISION_BLOCKED = "DeprovisionBlockedByExistingCredentials";
     /// The plan has another `maintenance_info.version` than the instance.
     MAINTENANCE_AVAILABLE = "MaintenanceAvailable";
+    /// The broker has renamed the class or the plan.
+    RENAMED_IN_CATALOG = "RenamedInCatalog";
     /// The deletion of an instance deletes its bindings first (`Cascade`).
     SERVICE_BINDINGS_DELETION = "ServiceBindingsDeletion";
     /// A poll failed; polling continues.
@@ -102,6 +106,12 @@ reasons! {
 
     /// The credentials are in the Secret.
     INJECTED_BIND_RESULT = "InjectedBindResult";
+    /// The API server refuses what the operator has to write.
+    REFUSED_BY_API_SERVER = "RefusedByAPIServer";
+    /// The Secret was changed or deleted, and the broker does not return the credentials again.
+    CREDENTIALS_NOT_RETURNED = "CredentialsNotReturned";
+    /// The broker has deleted the binding.
+    UNBOUND_SUCCESSFULLY = "UnboundSuccessfully";
     /// Intent: the operator is calling the broker to bind.
     BINDING_REQUEST_IN_FLIGHT = "BindingRequestInFlight";
     /// Intent: the operator is calling the broker to unbind.

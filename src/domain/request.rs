@@ -66,30 +66,31 @@ fn version(properties: &InstanceProperties) -> Option<MaintenanceInfo> {
     (!version.is_empty()).then_some(MaintenanceInfo { version, description: None })
 }
 
-/// The body of an update request. Plan and parameters are only in it if they change. Parameters that were removed are
-/// `{}`, because without the member a broker keeps the ones it has.
+/// The body of an update request. It has all that the instance is to be, and all that it was, whatever changes: brokers
+/// exist that fail without the unchanged plan, and ones that take absent parameters for none. Removed parameters are
+/// `{}`, because without the member a broker keeps those it has. An old version is not sent: a broker refuses one that
+/// its plan does not have (OSB, “Maintenance Info Object”).
 pub fn update(
     call: &Call,
     origin: &Origin,
     status: &ServiceInstanceStatus,
-    plan_id: Option<&str>,
     parameters: Option<&Map<String, Value>>,
+    has_version: bool,
 ) -> UpdateRequest {
-    let confirmed = status.external_properties.as_ref();
-    let present = confirmed.and_then(version);
-    let desired = status.in_progress_properties.as_ref().and_then(version);
+    let (confirmed, desired) = (status.external_properties.as_ref(), status.in_progress_properties.as_ref());
     UpdateRequest {
         service_id: call.service_id.clone(),
-        plan_id: plan_id.map(str::to_owned),
+        plan_id: desired.map(|desired| desired.plan_id().to_owned()),
         parameters: parameters.cloned().map(SecretObject),
         context: Some(origin.context()),
         previous_values: confirmed.map(|confirmed| PreviousValues {
             service_id: Some(confirmed.service_id.clone()),
             plan_id: Some(confirmed.plan_id().to_owned()),
-            maintenance_info: present.clone(),
-            ..PreviousValues::default()
+            organization_id: Some(origin.cluster_id.clone()),
+            space_id: Some(origin.namespace_uid.clone()),
+            maintenance_info: version(confirmed),
         }),
-        maintenance_info: desired.filter(|desired| plan_id.is_some() || Some(desired) != present.as_ref()),
+        maintenance_info: desired.and_then(version).filter(|_| has_version),
     }
 }
 

@@ -36,7 +36,13 @@ const PROGRESS_MIN: Duration = Duration::from_secs(10);
 /// The longest time between them.
 const PROGRESS_MAX: Duration = Duration::from_mins(5);
 /// How long an asynchronous operation may take; a plan can only shorten it.
-const LONGEST_OPERATION: Duration = Duration::from_hours(24);
+pub const LONGEST_OPERATION: Duration = Duration::from_hours(24);
+/// The longest pause between two attempts, or polls: the longest `Retry-After` (`osb::retry_after`), in whole seconds.
+/// A stored time further ahead was written while the clock was ahead.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(3601);
+/// A deletion is requested again after its polls have failed for this time: brokers exist that forget the operation
+/// when it ends.
+pub const POLLS_FAIL_FOR: Duration = Duration::from_mins(1);
 
 /// The time of the next attempt after this many failures in a row, never before `retry_after`. `seed`, the object's
 /// UID, selects the jitter, so that objects that fail together do not retry together.
@@ -96,6 +102,11 @@ pub fn deadline(now: &Time, maximum_polling_duration: Option<Duration>) -> Time 
 pub fn start_of_longest(deadline: &Time) -> Time {
     let longest = SignedDuration::try_from(LONGEST_OPERATION).unwrap_or_default();
     Time(deadline.0.checked_sub(longest).unwrap_or(Timestamp::MIN))
+}
+
+/// Whether a time has come that a pause ends at. One that no pause can explain has: the clock was set back since.
+pub fn is_due(time: &Time, now: &Time) -> bool {
+    time.0 <= now.0 || time.0 > after(now, LONGEST_PAUSE).0
 }
 
 /// `time` plus `delay`, saturating.
@@ -167,6 +178,13 @@ mod tests {
             assert!(is_due(interval) && !is_due(interval - 1), "{running}");
         }
         assert!(is_progress_due(None, Some(&at(0)), &at(1)));
+    }
+
+    #[test]
+    fn no_pause_lasts_longer_than_the_longest() {
+        for (time, is_due_at_0) in [(-1, true), (0, true), (1, false), (3601, false), (3602, true)] {
+            assert_eq!(is_due(&at(time), &at(0)), is_due_at_0, "{time}");
+        }
     }
 
     #[test]

@@ -55,13 +55,19 @@ pub enum Outcome {
     Failed(osb::Error),
     /// The call was not made: a Kubernetes object that it needs is missing or unusable.
     NotCalled(String),
+    /// The call was not made, and never can be: what it needs went with the namespace, which is being deleted.
+    OutOfReach(String),
     /// The credentials are in the Secret.
     Stored {
         /// [`digest`](super::credentials::digest) of the Secret's data.
         digest: String,
+        /// The names of the entries that it covers.
+        keys: Vec<String>,
         /// How long the credentials are valid.
         validity: Validity,
     },
+    /// The broker succeeded, but returned no credentials, and the Secret has or had some. It was not touched.
+    NoCredentials,
     /// The broker succeeded, but the operator cannot use the result: the credentials do not fit into the Secret, for
     /// example.
     Unusable(String),
@@ -75,7 +81,11 @@ impl Outcome {
             Self::InProgress { operation, dashboard_url } => operation.is_some() || dashboard_url.is_some(),
             Self::Polled(last) => last.description.is_some(),
             Self::Failed(error) => error.repeats_broker(),
-            Self::NotCalled(_) | Self::Stored { .. } | Self::Unusable(_) => false,
+            Self::NotCalled(_)
+            | Self::OutOfReach(_)
+            | Self::Stored { .. }
+            | Self::NoCredentials
+            | Self::Unusable(_) => false,
         }
     }
 
@@ -93,7 +103,11 @@ impl Outcome {
                 Self::Polled(last)
             }
             Self::Failed(error) => Self::Failed(error.redacted(redactor)),
-            other @ (Self::NotCalled(_) | Self::Stored { .. } | Self::Unusable(_)) => other,
+            other @ (Self::NotCalled(_)
+            | Self::OutOfReach(_)
+            | Self::Stored { .. }
+            | Self::NoCredentials
+            | Self::Unusable(_)) => other,
         }
     }
 }
@@ -119,8 +133,9 @@ impl fmt::Display for Outcome {
             Self::InProgress { .. } => f.write_str("in progress"),
             Self::Polled(last) => write!(f, "{:?}", last.state),
             Self::Stored { .. } => f.write_str("the credentials are in the Secret"),
+            Self::NoCredentials => f.write_str("the broker returned no credentials"),
             Self::Failed(error) => write!(f, "{error}"),
-            Self::NotCalled(why) | Self::Unusable(why) => f.write_str(why),
+            Self::NotCalled(why) | Self::OutOfReach(why) | Self::Unusable(why) => f.write_str(why),
         }
     }
 }

@@ -19,11 +19,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::parameters::{Parameters, merge};
-use super::plan_reference::{Current, PlanReference, resolve};
+use super::plan_reference::resolve;
 use super::rollout::Usage;
 use super::{Step, binding, instance};
 use crate::crd::condition::{self, Condition};
-use crate::crd::instance::InstanceProperties;
 use crate::crd::names::LABEL_INJECTS;
 use crate::crd::raw::RawObject;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceInstance};
@@ -117,13 +116,7 @@ impl Catalog {
         case: &'a Stored<KnownOfInstance>,
         instance: &'a ServiceInstance,
     ) -> instance::Observed<'a> {
-        let confirmed = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
-        let current = Current {
-            class: instance.spec.cluster_service_class_ref.as_ref().map(|class| class.name.as_str()),
-            plan_id: confirmed.map(InstanceProperties::plan_id),
-        };
-        let reference = PlanReference::of(&instance.spec);
-        let target = resolve(reference, self.classes.iter(), self.plans.iter(), current);
+        let target = resolve(instance, self.classes.iter(), self.plans.iter());
         let deleting = instance.metadata.deletion_timestamp.is_some();
         let parameters =
             if deleting { Parameters::default() } else { inline(instance.spec.parameters.as_ref()) };
@@ -217,8 +210,8 @@ fn describe_instance(instance: &ServiceInstance, step: &instance::Step) -> (Stri
     describe(step, &stored, |call| {
         let instance::Call { verb, instance_id, service_id, plan_id, broker, .. } = call;
         let details = match verb {
-            instance::Verb::Update { plan_id, parameters } => {
-                format!(": plan {plan_id:?}, parameters {parameters}")
+            instance::Verb::Update { parameters, maintenance_info } => {
+                format!(": parameters {parameters}, maintenance_info {maintenance_info}")
             }
             instance::Verb::Poll(operation) | instance::Verb::PollMitigation(operation) => {
                 format!(": operation {operation:?}")

@@ -11,7 +11,8 @@ pub fn now() -> Time {
     #[cfg(test)]
     if let Some(began) = SIMULATED.get() {
         let passed = jiff::SignedDuration::try_from(began.elapsed()).unwrap();
-        return Time(Timestamp::from_second(1_767_225_600).unwrap() + passed);
+        let jumped = jiff::SignedDuration::from_secs(JUMPED.get());
+        return Time(Timestamp::from_second(1_767_225_600).unwrap() + passed + jumped);
     }
     Time(Timestamp::now())
 }
@@ -20,6 +21,8 @@ pub fn now() -> Time {
 thread_local! {
     /// When the simulation on this thread began. Its clock starts at the beginning of 2026.
     pub static SIMULATED: std::cell::Cell<Option<tokio::time::Instant>> = const { std::cell::Cell::new(None) };
+    /// By how many seconds that clock was set forward or back since.
+    pub static JUMPED: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
 }
 
 /// The longest requeue delay: the queue cannot handle delays of years.

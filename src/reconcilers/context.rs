@@ -24,6 +24,7 @@ use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queues;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
+use crate::reconcilers::success_events::SuccessEvents;
 use crate::reconcilers::tenant_work::TenantWork;
 use crate::reconcilers::waiting::Waiting;
 
@@ -99,6 +100,8 @@ pub struct Context {
     pub catalogs: Arc<FairLimiter>,
     /// Runs the work whose cost users and brokers determine.
     pub tenant_work: TenantWork,
+    /// Events that no reconcile waits for.
+    pub success_events: SuccessEvents,
 }
 
 impl Context {
@@ -142,6 +145,7 @@ impl Context {
             instance_locks: InstanceLocks::default(),
             catalogs: FairLimiter::for_each(MAX_CATALOGS_IN_NAMESPACE),
             tenant_work: TenantWork::default(),
+            success_events: SuccessEvents::default(),
             settings,
             fence,
             metrics,

@@ -17,10 +17,15 @@ pub enum Error {
         /// The failure.
         source: Box<kube::Error>,
     },
-    /// There is no usable connection to the broker, because its object, its Secret or its settings are missing or
-    /// wrong.
+    /// There is no usable connection to the broker, because its settings are wrong.
     #[error("{0}")]
     Broker(String),
+    /// There is none because the Secret with its credentials cannot be used.
+    #[error("{0}")]
+    Credentials(String),
+    /// There is none because its object, or the Secret with its credentials, does not exist.
+    #[error("{0}")]
+    Missing(String),
     /// The call is not made now: the circuit is open, no permit was free in time, the decision is outdated, or the
     /// cache is stale. This is no failure; the object is requeued.
     #[error("the call is postponed")]
@@ -48,17 +53,20 @@ impl Error {
         self.api_status().is_some_and(Status::is_already_exists)
     }
 
-    /// The message of the API server, if it rejected the object as forbidden or invalid. Its author has to see that.
+    /// The message of the API server, if it refused the request for good, as forbidden, invalid or too large: an
+    /// unchanged retry would be refused again. The author of the object has to see that.
     pub fn refusal(&self) -> Option<&str> {
         let status = self.api_status()?;
-        (status.is_forbidden() || status.is_invalid()).then_some(&status.message)
+        let transient = [401, 404, 408, 409, 429];
+        let is_refused = (400..500).contains(&status.code) && !transient.contains(&status.code);
+        // etcd's limit is smaller than the API server's, which passes on its words as an internal error.
+        let is_too_large = status.message.contains("request is too large");
+        (is_refused || is_too_large).then_some(&status.message)
     }
 
-    /// Whether the API server rejected the request for good: an unchanged retry would be rejected again.
+    /// Whether the API server refused the request for good.
     pub fn is_refused(&self) -> bool {
-        let transient = [404, 408, 409, 429];
-        self.api_status()
-            .is_some_and(|status| (400..500).contains(&status.code) && !transient.contains(&status.code))
+        self.refusal().is_some()
     }
 
     /// Whether the object does not exist, or no longer does.
@@ -73,7 +81,13 @@ impl Error {
                 kube::Error::Api(status) => Some(status),
                 _ => None,
             },
-            Self::Broker(_) | Self::NotNow | Self::Replaced | Self::TooLong(_) | Self::Panic(_) => None,
+            Self::Broker(_)
+            | Self::Credentials(_)
+            | Self::Missing(_)
+            | Self::NotNow
+            | Self::Replaced
+            | Self::TooLong(_)
+            | Self::Panic(_) => None,
         }
     }
 }

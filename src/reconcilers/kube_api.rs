@@ -29,8 +29,6 @@ use crate::reconcilers::refused::Refused;
 const MAX_NOTE_BYTES: usize = 1000;
 /// A resourceVersion higher than that of any copy of an object: every cached copy is stale.
 const GONE: u64 = u64::MAX;
-/// The reporting component of events.
-const REPORTER: &str = "service-catalog";
 
 /// The Kubernetes API, with the operator's memory of what it has written.
 pub struct KubeApi {
@@ -46,8 +44,7 @@ pub struct KubeApi {
 impl KubeApi {
     /// The API that this client reaches.
     pub fn new(client: Client) -> Self {
-        let reporter = Reporter { controller: REPORTER.to_owned(), instance: None };
-        let recorder = Recorder::new(client.clone(), reporter);
+        let recorder = Recorder::new(client.clone(), reporter());
         Self { client, refused: Arc::default(), recorder, last_written: ByUid::default() }
     }
 
@@ -208,17 +205,25 @@ impl KubeApi {
 
     /// Writes an event, best-effort: a lost event is logged and does not fail the reconcile.
     pub async fn record_event<K: Resource<DynamicType = ()>>(&self, object: &K, note: Note) {
-        let type_ = if note.warning { EventType::Warning } else { EventType::Normal };
-        let event = Event {
-            type_,
-            reason: note.reason.clone(),
-            note: Some(truncate(&note.message, MAX_NOTE_BYTES)),
-            action: note.reason.clone(),
-            secondary: None,
-        };
-        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+        if let Err(error) = self.recorder.publish(&event_of(&note), &object.object_ref(&())).await {
             warn!(%error, reason = note.reason, "failed to write an event");
         }
+    }
+}
+
+/// The reporting component of events.
+pub fn reporter() -> Reporter {
+    Reporter { controller: "service-catalog".to_owned(), instance: None }
+}
+
+/// The event of a note, without the object that it is about.
+pub fn event_of(note: &Note) -> Event {
+    Event {
+        type_: if note.warning { EventType::Warning } else { EventType::Normal },
+        reason: note.reason.clone(),
+        note: Some(truncate(&note.message, MAX_NOTE_BYTES)),
+        action: note.reason.clone(),
+        secondary: None,
     }
 }
 

@@ -26,20 +26,24 @@ use kube::core::object::HasStatus;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::crd::condition::Condition;
+use crate::domain::progress::HasProgress;
+use crate::domain::reason;
 use crate::domain::schema::Purpose;
 use crate::domain::{self, Note, Outcome, Settled, Step};
 use crate::reconcilers::broker_access::call_gate::{CallGate, RETRY_BUSY_AFTER};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
-use crate::reconcilers::identity::Identity;
+use crate::reconcilers::identity::{Identity, namespace};
 use crate::reconcilers::kind::Kind;
 
 /// A kind whose objects exist at a broker: what the loop needs of instances and of bindings.
-pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send + Sync> {
+pub trait Lifecycle:
+    Kind + HasStatus<Status: HasProgress + Clone + Default + PartialEq + Send + Sync>
+{
     /// A call to the broker.
     type Call: Send + Sync;
     /// What a reconcile has observed, besides the object itself.
@@ -73,6 +77,9 @@ pub trait Lifecycle: Kind + HasStatus<Status: Clone + Default + PartialEq + Send
 
     /// Whether a call may change something at the broker; a poll or a fetch does not.
     fn is_mutating(call: &Self::Call) -> bool;
+
+    /// Whether a call removes an orphan.
+    fn removes_orphan(call: &Self::Call) -> bool;
 
     /// Makes a call, once no other changing call for the same instance is in flight.
     fn execute(
@@ -119,8 +126,47 @@ pub struct Attempt<'a, K: Lifecycle> {
     pub may_be_retry: bool,
 }
 
-/// Reconciles an object: executes step after step until the next one is to wait.
+/// An object with the outcome of a call in its status.
+struct Written<K> {
+    object: K,
+    /// Whether the outcome was merged into a status that another replica wrote.
+    is_merged: bool,
+}
+
+/// Reconciles an object. What the API server refuses is told in a condition.
 pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Action, Error> {
+    let reconciled = Box::pin(take_steps(Arc::clone(&object), context)).await;
+    if let Err(error) = &reconciled
+        && error.is_refused()
+    {
+        report_refusal(context, object.as_ref(), error).await;
+    }
+    reconciled
+}
+
+/// Writes the condition `WriteRefused`; an event, if the status is what the API server refuses.
+async fn report_refusal<K: Lifecycle>(context: &Context, object: &K, error: &Error) {
+    let why = error.to_string();
+    if let Err(error) = write_refusal(context, object, &why).await
+        && error.is_refused()
+    {
+        context.api.record_event(object, Note::refused(&why)).await;
+    }
+}
+
+async fn write_refusal<K: Lifecycle>(context: &Context, object: &K, why: &str) -> Result<(), Error> {
+    let mut object = context.api.read(object).await?;
+    let mut status = object.status().cloned().unwrap_or_default();
+    status.progress().write_refused(why, &clock::now());
+    if object.status() != Some(&status) {
+        *object.status_mut() = Some(status);
+        context.api.write_status(&object).await?;
+    }
+    Ok(())
+}
+
+/// Executes step after step until the next one is to wait.
+async fn take_steps<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Action, Error> {
     let mut object = Arc::unwrap_or_clone(object);
     let identity = Identity::of(&object);
     if lacks_finalizer(&object) {
@@ -131,6 +177,9 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
     let mut is_live = false;
     // Whether this reconcile has just written the intent. Then no other reconcile can have made the call.
     let mut intent_just_written = false;
+    // Whether it has just written the outcome of a call. Then no other reconcile can have requested the removal of an
+    // orphan that this outcome made.
+    let mut outcome_just_written = false;
     // The snapshot after a validation, which the next decision reuses.
     let mut validated = None;
     loop {
@@ -143,7 +192,8 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
             Step::AwaitBroker => return Ok(wait_for_broker(context, &object, &identity, &snapshot)),
             Step::Resolve(references) => {
-                let patch = json!({"metadata": {"labels": references.labels}, "spec": references.spec});
+                let metadata = json!({"labels": references.labels, "annotations": references.annotations});
+                let patch = json!({"metadata": metadata, "spec": references.spec});
                 object =
                     context.api.patch(&object, patch, "writing the references to class and plan").await?;
                 is_live = true;
@@ -161,20 +211,21 @@ pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Acti
                 record_change(context, &object, &status).await;
                 *object.status_mut() = Some(*status);
                 object = context.api.write_status(&object).await?;
-                (is_live, intent_just_written) = (true, true);
+                (is_live, intent_just_written, outcome_just_written) = (true, true, false);
             }
             Step::Call(call) if !is_live && K::is_mutating(&call) => {
                 object = context.api.read(&object).await?;
                 is_live = true;
             }
             Step::Call(call) => {
-                let attempt =
-                    Attempt { snapshot: &snapshot, call: &call, may_be_retry: !intent_just_written };
-                match call_broker(context, object, &identity, &attempt).await? {
-                    ControlFlow::Continue(written) => object = written,
+                let is_first = intent_just_written || outcome_just_written && K::removes_orphan(&call);
+                let attempt = Attempt { snapshot: &snapshot, call: &call, may_be_retry: !is_first };
+                let written = match call_broker(context, object, &identity, &attempt).await? {
+                    ControlFlow::Continue(written) => written,
                     ControlFlow::Break(action) => return Ok(action),
-                }
-                (is_live, intent_just_written) = (true, false);
+                };
+                object = written.object;
+                (is_live, intent_just_written, outcome_just_written) = (true, false, !written.is_merged);
             }
             Step::Delete => {
                 return context.api.delete(&object).await.map(|()| Action::await_change());
@@ -192,7 +243,7 @@ async fn call_broker<K: Lifecycle>(
     object: K,
     identity: &Identity,
     attempt: &Attempt<'_, K>,
-) -> Result<ControlFlow<Action, K>, Error> {
+) -> Result<ControlFlow<Action, Written<K>>, Error> {
     let outcome = match object.execute(context, attempt.snapshot, attempt.call).await {
         Err(Error::NotNow) => return Ok(ControlFlow::Break(Action::requeue(RETRY_BUSY_AFTER))),
         outcome => outcome?,
@@ -234,8 +285,24 @@ fn lacks_finalizer<K: Lifecycle>(object: &K) -> bool {
 async fn record_change<K: Lifecycle>(context: &Context, object: &K, status: &K::Status) {
     let before = object.status().map_or(&[][..], K::conditions);
     if let Some(note) = Note::for_change(before, K::conditions(status)) {
-        context.api.record_event(object, note).await;
+        record(context, object, note).await;
     }
+}
+
+/// Records an event. What is left at a broker is also counted and logged; if its namespace is being deleted, and with it
+/// all events about the object, the event is about the namespace.
+async fn record<K: Lifecycle>(context: &Context, object: &K, note: Note) {
+    if note.reason == reason::LEFT_AT_BROKER {
+        warn!(what = note.message, "left at the broker");
+        context.metrics.left_at_broker(&K::kind(&()));
+        let namespace = context.caches.namespaces.get(&ObjectRef::new(namespace(object)));
+        if let Some(namespace) = namespace
+            && namespace.metadata.deletion_timestamp.is_some()
+        {
+            return context.api.record_event(namespace.as_ref(), note).await;
+        }
+    }
+    context.api.record_event(object, note).await;
 }
 
 /// Writes the outcome of a call; `None` if the finalizer was removed. On a conflict it reads the object and retries: an
@@ -245,21 +312,24 @@ async fn persist_outcome<K: Lifecycle>(
     mut object: K,
     attempt: &Attempt<'_, K>,
     mut settled: Settled<K::Status>,
-) -> Result<Option<K>, Error> {
-    if let Some(note) = settled.note {
-        context.api.record_event(&object, note).await;
+) -> Result<Option<Written<K>>, Error> {
+    match settled.note.take() {
+        Some(note) if note.warning => record(context, &object, note).await,
+        Some(note) => context.success_events.record(&object, &note),
+        None => {}
     }
     let before = object.status().cloned().unwrap_or_default();
+    let mut is_merged = false;
     loop {
         let current = object.status().cloned().unwrap_or_default();
         if !settled.remove_finalizer && current == settled.status {
-            return Ok(Some(object));
+            return Ok(Some(Written { object, is_merged }));
         }
         let written = if settled.remove_finalizer {
             remove_finalizer(context, &object).await.map(|()| None)
         } else {
             *object.status_mut() = Some(settled.status.clone());
-            context.api.write_status(&object).await.map(Some)
+            context.api.write_status(&object).await.map(|object| Some(Written { object, is_merged }))
         };
         let error = match written {
             Err(error) if error.is_conflict() => error,
@@ -271,6 +341,7 @@ async fn persist_outcome<K: Lifecycle>(
             continue;
         }
         info!("conflict: another replica wrote the status during the call; merging the outcome into it");
+        is_merged = true;
         (settled.status, settled.remove_finalizer) =
             match object.merge_concurrent_status(context, attempt, &before) {
                 Some(status) => (status, false),

@@ -29,7 +29,7 @@ mod ownership;
 mod referenced_secrets;
 mod references;
 
-pub use binding_secrets::BindingSecrets;
+pub use binding_secrets::{BindingSecrets, Covered};
 pub use ownership::SecretSlot;
 pub use referenced_secrets::{ReferencedSecrets, references};
 pub use references::User;

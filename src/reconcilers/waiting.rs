@@ -1,4 +1,4 @@
-//! Objects that wait for something to change, by the key of what they wait for: a change requeues only those that wait
+//! Objects that wait for something to change, by the keys of what they wait for: a change requeues only those that wait
 //! for it, however many others wait.
 
 use std::collections::{HashMap, HashSet};
@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kube::Resource;
 use kube::runtime::reflector::ObjectRef;
 
-/// The objects of a kind that wait. Each waits for one key.
+/// The objects of a kind that wait, each for one or several keys.
 pub struct Waiting<Key, K: Resource<DynamicType = ()>>(Mutex<Index<Key, K>>);
 
 struct Index<Key, K: Resource<DynamicType = ()>> {
     /// What the object with each UID waits for.
-    objects: HashMap<String, (Key, ObjectRef<K>)>,
+    objects: HashMap<String, (Vec<Key>, ObjectRef<K>)>,
     /// The UIDs of the objects that wait for each key. None is empty.
     by_key: HashMap<Key, HashSet<String>>,
 }
@@ -25,12 +25,14 @@ impl<Key, K: Resource<DynamicType = ()>> Default for Waiting<Key, K> {
 }
 
 impl<Key: Clone + Eq + Hash, K: Resource<DynamicType = ()>> Waiting<Key, K> {
-    /// Lets the object with this UID wait for this key, and for no other.
-    pub fn wait(&self, uid: &str, key: Key, object: ObjectRef<K>) {
+    /// Lets the object with this UID wait for these keys, and for no others.
+    pub fn wait(&self, uid: &str, keys: Vec<Key>, object: ObjectRef<K>) {
         let mut index = self.lock();
         index.remove(uid);
-        index.by_key.entry(key.clone()).or_default().insert(uid.to_owned());
-        index.objects.insert(uid.to_owned(), (key, object));
+        for key in &keys {
+            index.by_key.entry(key.clone()).or_default().insert(uid.to_owned());
+        }
+        index.objects.insert(uid.to_owned(), (keys, object));
     }
 
     /// The object with this UID waits no longer.
@@ -52,11 +54,13 @@ impl<Key: Clone + Eq + Hash, K: Resource<DynamicType = ()>> Waiting<Key, K> {
 
 impl<Key: Eq + Hash, K: Resource<DynamicType = ()>> Index<Key, K> {
     fn remove(&mut self, uid: &str) {
-        let Some((key, _)) = self.objects.remove(uid) else { return };
-        if let Some(uids) = self.by_key.get_mut(&key) {
-            uids.remove(uid);
-            if uids.is_empty() {
-                self.by_key.remove(&key);
+        let Some((keys, _)) = self.objects.remove(uid) else { return };
+        for key in keys {
+            if let Some(uids) = self.by_key.get_mut(&key) {
+                uids.remove(uid);
+                if uids.is_empty() {
+                    self.by_key.remove(&key);
+                }
             }
         }
     }
@@ -78,14 +82,15 @@ mod tests {
     fn a_change_concerns_only_those_that_wait_for_it() {
         let waiting = Waiting::default();
         for (uid, key) in [("1", "a"), ("2", "a"), ("3", "b"), ("4", "a")] {
-            waiting.wait(uid, key, ObjectRef::new(uid));
+            waiting.wait(uid, vec![key], ObjectRef::new(uid));
         }
         assert_eq!(names(&waiting, &["a"]), ["1", "2", "4"]);
-        assert_eq!(names(&waiting, &["b", "c"]), ["3"]);
-        waiting.wait("2", "b", ObjectRef::new("2"));
+        assert_eq!(names(&waiting, &["b", "d"]), ["3"]);
+        waiting.wait("2", vec!["b", "c"], ObjectRef::new("2"));
         waiting.stop("1");
         assert_eq!(names(&waiting, &["a"]), ["4"]);
         assert_eq!(names(&waiting, &["b"]), ["2", "3"]);
+        assert_eq!(names(&waiting, &["c"]), ["2"]);
         for uid in ["1", "2", "3", "4"] {
             waiting.stop(uid);
         }

@@ -78,8 +78,13 @@ impl Wiring {
             namespaces::follow(namespaces, Arc::clone(&api), context.settings.reach.clone()).boxed(),
             Arc::clone(&context.binding_secrets).follow().boxed(),
             Arc::clone(&context.referenced_secrets).follow().boxed(),
+            write_success_events(Arc::clone(&context)).boxed(),
         ]);
         tasks.reconcilers.push(rollouts::run(rollouts, context).boxed());
         tasks
     }
+}
+
+async fn write_success_events(context: Arc<Context>) {
+    context.success_events.write(&context.api.client).await;
 }

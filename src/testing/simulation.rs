@@ -15,6 +15,7 @@
 //! | `world` | how do API server, broker and operator interact? |
 //! | `users`, `platform` | what do application teams do, and what do platform teams and broker operators do? |
 //! | `invariants`, `published` | which invariants hold for instances and bindings, and for brokers, classes and plans? |
+//! | `chosen` | which plan has a user chosen, whatever the broker calls it later? |
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same invariant? |
 //! | `matrix`, `catalog_matrix` | how does each fault of each call end, and of each catalog fetch? |
 //! | `catalog` | which catalog does the broker offer, and how does it change? |
@@ -26,6 +27,7 @@ mod broker;
 mod catalog;
 mod catalog_matrix;
 mod choices;
+mod chosen;
 mod door;
 mod fault;
 mod former;
@@ -79,6 +81,7 @@ fn setting(name: &str, default: u64) -> u64 {
 /// | I7 | an operation is not polled again; 410 does not count as gone |
 /// | I8 | `Retry-After` is ignored; there is no back-off between attempts |
 /// | I9 | an instance does not wait for its binding; a reconcile continues with another object of the same name |
+/// | I12 | the name of a plan is resolved again at each reconcile |
 ///
 /// I10 is tested in `tests/it/leaks.rs` too, with everything that the real process writes.
 #[test]

@@ -19,9 +19,9 @@ pub const NAMESPACE: &str = "neighbours";
 /// The number of timed instances, and of those in flight at once: few, so that they do not wait for each other.
 const TIMED: u32 = 1000;
 const AT_ONCE: usize = 4;
-/// The number of instances at the broker that hangs, and its concurrency limit.
+/// The number of instances at the broker that hangs, and how many calls a namespace may have in flight to it.
 const HANGING: u32 = 200;
-const CALLS: u32 = 32;
+const CALLS: u32 = 16;
 /// The timeout of one instance.
 const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -2,6 +2,7 @@
 
 mod deletion;
 mod failures;
+mod lost_credentials;
 mod rotation;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 
 mod deletion;
 mod failures;
+mod renames;
 mod schemas;
 mod updates;
 

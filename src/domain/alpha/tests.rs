@@ -153,7 +153,7 @@ fn a_refusal_does_not_take_ready_away_from_what_works() {
     let ready = copied(step(&instance(|_| ()), Some(&child(|_| ()))));
     let working = instance(|object| object["status"] = serde_json::to_value(ready).unwrap());
     for (instance, type_, state) in
-        [(instance(|_| ()), "Ready", "ChildRefused"), (working, "Updated", "Ready")]
+        [(instance(|_| ()), "Ready", "ChildRefused"), (working, "Updated", "ChildRefused")]
     {
         let status = refused(&instance, "no", &at(0));
         let reported = condition::find(&status.conditions, type_).unwrap();

@@ -58,6 +58,9 @@ fn ensure_secret(mut decision: Decision<'_>) -> Step {
         }
         return rotate::rotate(decision);
     }
+    if rotate::replaces_lost(observed, record) {
+        return rotate::rotate(decision);
+    }
     if let Some(next) = decision.next_attempt().filter(|_| !is_ready) {
         return decision.wait(Some(next));
     }

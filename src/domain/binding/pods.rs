@@ -52,7 +52,8 @@ pub(super) fn unbind_waits_until(observed: &Observed<'_>, status: &mut ServiceBi
     let restart = binding.spec.injection.as_ref().and_then(|injection| injection.restart).unwrap_or_default();
     let since = binding.metadata.deletion_timestamp.as_ref()?;
     let deadline = Time(since.0.checked_add(MAX_WAIT_FOR_PODS).unwrap_or(since.0));
-    let is_over = deadline.0 <= observed.now.0;
+    // A deletion in the future: the operator's clock was set back. It waits for pods no longer than from now on.
+    let is_over = deadline.0 <= observed.now.0 || since.0 > observed.now.0 + MAX_WAIT_FOR_PODS;
     if is_over || restart != Restart::Always || status.revision == 0 || !concerns_pods(binding) {
         return None;
     }

@@ -5,6 +5,7 @@ use super::ids::is_given;
 use super::state::{Phase, may_exist};
 use super::{Step, Verb, cannot_address_broker, orphans, pods, poll, rotate};
 use crate::crd::condition::{self, Status};
+use crate::domain::orphan;
 use crate::domain::progress::Execution;
 use crate::domain::reason;
 
@@ -31,11 +32,13 @@ pub(super) fn remove(mut decision: Decision<'_>) -> Step {
         }
     }
     let now = decision.now();
-    if rotate::abandon(&mut decision.state, now) {
-        return decision.write();
-    }
+    let has_abandoned = rotate::abandon(&mut decision.state, now);
     if let Some(orphan) = decision.state.record.orphans.first().cloned() {
-        return orphans::mitigate(decision, &orphan);
+        if decision.next_removal(&orphan).is_some() {
+            let (reason, message) = (reason::DELETION_WAITS_FOR_ORPHANS, orphan::DELETION_WAITS);
+            decision.report(condition::READY, Status::False, reason, message);
+        }
+        return if has_abandoned { decision.write() } else { orphans::mitigate(decision, &orphan) };
     }
     if decision.state.has_orphan_without_ids() {
         return cannot_address_broker(decision);

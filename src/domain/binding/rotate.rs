@@ -111,6 +111,17 @@ pub(super) fn request(mut decision: Decision<'_>) -> Step {
     }
 }
 
+/// Whether new credentials are requested for ones that the broker does not return again: because the Secret is gone, or
+/// because the user has asked for them.
+pub(super) fn replaces_lost(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
+    let is_reported = |type_| {
+        let found = condition::find(&record.conditions, type_);
+        found.is_some_and(|found| found.reason == reason::CREDENTIALS_NOT_RETURNED)
+    };
+    let is_requested = due::request(observed.binding, record).is_some();
+    is_reported(condition::ROTATED) || is_requested && is_reported(condition::READY)
+}
+
 /// Makes orphans of successor and predecessor, as the binding is being deleted; returns whether it had any.
 pub(super) fn abandon(state: &mut BindingState, now: &Time) -> bool {
     let has_successor = matches!(state.phase, Phase::Rotating { .. });

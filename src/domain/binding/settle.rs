@@ -24,6 +24,7 @@ use crate::crd::ServiceBindingStatus;
 use crate::crd::condition::{self, Status};
 use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::{Observed as _, State as _};
+use crate::domain::metadata::attempt_id;
 use crate::domain::orphan::{self, Removal};
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::step::{not_called, stored};
@@ -38,6 +39,8 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
     let state = BindingState::parse(observed.binding.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, &call.instance.broker_name, state);
     match (&call.verb, outcome) {
+        (_, Outcome::OutOfReach(why)) if settlement.is_deleted() => settlement.leave(call, &why),
+        (verb, Outcome::OutOfReach(why)) => settlement.not_called(verb, &why),
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(call, outcome),
         (Verb::Bind | Verb::Poll(_), outcome) if settlement.is_rotating() => settlement.rotation(outcome),
         (verb, Outcome::NotCalled(why)) => settlement.not_called(verb, &why),
@@ -124,7 +127,8 @@ pub(super) fn ready(record: &mut ServiceBindingStatus, now: &Time) {
 /// Describes the removal of an orphan to the module that instances and bindings share.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let reason = reason::SERVICE_BINDING_NEEDS_ORPHAN_MITIGATION;
-    Removal { id, broker, reason, seed: observed.seed(), now: &observed.now }
+    let may_be_retry = observed.may_be_retry;
+    Removal { id, broker, reason, seed: observed.seed(), now: &observed.now, may_be_retry }
 }
 
 pub(super) use rotate::{abandon_successor, give_up_successor, rotation_failed};
@@ -170,9 +174,28 @@ impl<'a> Settlement<'a> {
         if matches!(verb, Verb::Poll(_)) {
             self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
             self.poll_later(None);
-        } else {
-            self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, None);
+            return;
         }
+        // What was surely never sent needs no broker to be deleted.
+        if !self.observed.may_be_retry && *verb == Verb::Bind {
+            self.nothing_happened();
+        }
+        self.retry(Status::False, reason::ERROR_INJECTING_BIND_RESULT, &message, None);
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.observed.binding.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Lets the object go, although the broker may still have something for it.
+    fn leave(&mut self, call: &Call, why: &str) {
+        let message = format!(
+            "Left at the broker {}: the binding {} of the instance {}, which cannot be deleted: {why}, and its \
+             namespace is being deleted. If the broker has it, delete it there",
+            self.broker, call.binding_id, call.instance.id
+        );
+        self.record_event(true, reason::LEFT_AT_BROKER, &message);
+        self.remove_finalizer = true;
     }
 
     /// The condition that reports the current operation. A rotation does not touch `Ready`: the current credentials
@@ -227,18 +250,19 @@ impl<'a> Settlement<'a> {
         let removed = orphan::settle(&mut self.state, &removal, outcome);
         self.note = removed.note;
         self.next_poll = removed.next_poll;
-        if !removed.gone {
-            return;
+        let Some(gone) = removed.gone else { return };
+        let latest = attempt_id(&self.observed.binding.metadata, self.state.record.abandoned_attempts - 1);
+        if gone.never_existed && call.binding_id == latest {
+            self.state.progress().reuse_attempt();
         }
         if self.state.is_bound() {
-            self.orphan_of_bound_is_gone();
             return;
         }
         if self.state.phase.confirmed().is_none() && self.state.record.orphans.is_empty() {
             self.state.record.unbind_status = RemovalStatus::NotRequired;
         }
         if !condition::is_true(&self.state.record.conditions, condition::FAILED) {
-            let message = self.state.progress().back_off(&self.observed.now, self.observed.seed());
+            let message = self.state.progress().back_off(&gone.why, &self.observed.now, self.observed.seed());
             self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
         }
     }

@@ -7,6 +7,8 @@
 
 use std::mem::take;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use crate::crd::ServiceBindingStatus;
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::operation::{BoundInstance, Orphan, Schedule};
@@ -266,6 +268,15 @@ impl decision::State for BindingState {
 
     fn broker(&self) -> Option<&str> {
         self.phase.instance().map(|instance| &*instance.broker_name)
+    }
+
+    fn correct_times(&mut self, now: &Time) {
+        self.progress().correct_times(now);
+        let record = &mut self.record;
+        let replaced_at = record.predecessor.as_mut().and_then(|former| former.replaced_at.as_mut());
+        for time in record.issued_at.iter_mut().chain(replaced_at).filter(|time| time.0 > now.0) {
+            time.clone_from(now);
+        }
     }
 
     fn schedule(&self) -> Option<&Schedule> {

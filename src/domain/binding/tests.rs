@@ -111,7 +111,7 @@ pub(super) fn requested(world: &World) -> (ServiceBinding, Call) {
 
 pub(super) fn bound(world: &World) -> ServiceBinding {
     let (mut binding, call) = requested(world);
-    let stored = Outcome::Stored { digest: "digest".into(), validity: Validity::default() };
+    let stored = Outcome::Stored { digest: "digest".into(), keys: Vec::new(), validity: Validity::default() };
     binding.status = Some(settle(&observed(&binding, world), &call, stored).status);
     binding
 }
@@ -208,7 +208,7 @@ fn a_binding_of_service_catalog_is_taken_over_without_a_call_to_the_broker() {
         panic!("the Secret is not taken over")
     };
     assert_eq!((call.verb.clone(), call.binding_id.as_str()), (Verb::Adopt, "28d11555"));
-    let stored = Outcome::Stored { digest: "digest".into(), validity: Validity::default() };
+    let stored = Outcome::Stored { digest: "digest".into(), keys: Vec::new(), validity: Validity::default() };
     binding.status = Some(settle(&observed(&binding, &world), &call, stored).status);
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
 }
@@ -221,7 +221,8 @@ fn an_attempt_is_not_forgotten_over_the_late_write_of_a_former_leader() {
     let before = binding.status.clone().unwrap();
     let late = |outcome| settle(&observed(&binding, &world), &call, outcome).status;
     let busy = late(Outcome::Failed(error(429)));
-    let done = late(Outcome::Stored { digest: "digest".into(), validity: Validity::default() });
+    let done =
+        late(Outcome::Stored { digest: "digest".into(), keys: Vec::new(), validity: Validity::default() });
     let orphaned = late(Outcome::Failed(error(500)));
     for (late, orphans) in [(busy, Some(1)), (done, None), (orphaned, None), (before.clone(), None)] {
         let binding = ServiceBinding { status: Some(late), ..binding.clone() };

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use crate::crd::broker::CatalogRestrictions;
 use crate::crd::role;
-use crate::domain::catalog::{Change, Existing, Object, desired, diff, summary};
+use crate::domain::catalog::{Change, Existing, Object, Rejection, Rejections, desired, diff, summary};
 use crate::osb;
 
 use super::NamespaceLimit;
@@ -16,8 +16,25 @@ pub struct Publication<C, P> {
     pub classes: Vec<Change<C>>,
     /// The changes of plans.
     pub plans: Vec<Change<P>>,
-    /// The summary, valid once all changes are written.
-    pub published: Published,
+    /// The entries that are not published, and why.
+    rejected: Rejections,
+    /// The summary, but for the rejected entries; valid once all changes are written.
+    published: Published,
+}
+
+impl<C, P> Publication<C, P> {
+    /// Whether there are entries that cannot be published.
+    pub fn rejects_entries(&self) -> bool {
+        self.rejected.count() > 0
+    }
+
+    /// The summary, given the entries that the API server has refused: they are told like others that are not published,
+    /// and do not keep those from being published.
+    pub fn published(&self, refused: Vec<Rejection>) -> Published {
+        let mut rejected = self.rejected.clone();
+        refused.into_iter().for_each(|entry| rejected.push(entry));
+        Published { rejected: summary(&rejected), ..self.published.clone() }
+    }
 }
 
 /// A published catalog.
@@ -63,10 +80,10 @@ where
         classes,
         plans,
         changes: diff.classes.len() + diff.plans.len(),
-        rejected: summary(&diff.rejected),
+        rejected: String::new(),
         message: "Successfully fetched catalog entries from broker.",
     };
-    Ok(Publication { classes: diff.classes, plans: diff.plans, published })
+    Ok(Publication { classes: diff.classes, plans: diff.plans, rejected: diff.rejected, published })
 }
 
 /// An empty catalog changes nothing: a broker that has lost its configuration is more likely than one that withdraws
@@ -79,5 +96,5 @@ fn unchanged<C: role::Class, P: role::Plan>(existing: &Existing<C, P>) -> Public
         rejected: String::new(),
         message: "The broker's catalog is empty: the operator keeps the published classes and plans",
     };
-    Publication { classes: Vec::new(), plans: Vec::new(), published }
+    Publication { classes: Vec::new(), plans: Vec::new(), rejected: Rejections::default(), published }
 }

@@ -45,7 +45,10 @@ pub(super) fn next(observed: &Observed<'_>, connection: &Connection<'_>) -> Reli
         None => match (&due, &connection.failures) {
             (Relist::Now, None) => due,
             _ if connection.is_suspected => Relist::Probe,
-            (Relist::Now, Some(failures)) => at(failures.retry_at.clone(), &observed.now),
+            (Relist::Now, Some(failures)) if schedule::is_due(&failures.retry_at, &observed.now) => {
+                Relist::Now
+            }
+            (Relist::Now, Some(failures)) => Relist::At(failures.retry_at.clone()),
             _ => due,
         },
         Some(outage) => during_outage(&due, outage, connection.is_shared, &observed.now),
@@ -71,7 +74,9 @@ fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     let Some(status) = observed.status else { return Relist::Now };
     let changed = status.reconciled_generation != observed.meta.generation.unwrap_or_default()
         || status.auth_secret_version != connection.secret_version;
-    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(|_| !changed) else {
+    // A fetch in the future: the clock was set back since.
+    let is_past = |last: &&Time| last.0 <= observed.now.0;
+    let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(is_past).filter(|_| !changed) else {
         return Relist::Now;
     };
     if !condition::is_true(&status.conditions, condition::READY) {

@@ -13,6 +13,8 @@ pub enum Outcome {
     Unusable {
         /// Why.
         why: String,
+        /// Whether the credentials are the cause, not the other settings.
+        is_about_credentials: bool,
         /// Whether the namespace of the Secret is being deleted.
         secret_is_terminating: bool,
     },
@@ -53,15 +55,20 @@ pub enum Next {
 /// The result of a step, from its outcome and what was known before.
 pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
     match outcome {
-        Outcome::Unusable { why, secret_is_terminating } => {
+        Outcome::Unusable { why, is_about_credentials, secret_is_terminating } => {
             if observed.meta.deletion_timestamp.is_some() {
                 return unusable_and_deleted(observed, Some(&*why).filter(|_| !secret_is_terminating));
             }
-            let why = format!("Error getting broker auth credentials: {why}");
+            let (reason, why) = if is_about_credentials {
+                let why = format!("Error getting broker auth credentials: {why}");
+                (reason::ERROR_GETTING_AUTH_CREDENTIALS, why)
+            } else {
+                (reason::ERROR_FETCHING_CATALOG, format!("Error fetching catalog: {why}"))
+            };
             // A namespace that is being deleted loses its Secrets first. The existing connection is still needed to
             // deprovision its instances.
             let drops_connection = !secret_is_terminating;
-            Settled { drops_connection, ..failed(observed, reason::ERROR_GETTING_AUTH_CREDENTIALS, &why) }
+            Settled { drops_connection, ..failed(observed, reason, &why) }
         }
         Outcome::NotFetched(error) => {
             let why = format!("Error fetching catalog. Error getting broker catalog: {error}");

@@ -381,5 +381,5 @@ fn the_message_about_an_outage_names_its_cause_and_its_end() {
     assert_eq!(note, Some(Note::new(true, reason::BROKER_UNREACHABLE, message)));
     let available = condition::find(&status.conditions, condition::AVAILABLE).unwrap();
     assert_eq!((available.message.as_str(), &available.last_transition_time), (message, &Some(at(5))));
-    assert_eq!(status.last_condition_state, "Ready", "the last condition is shown");
+    assert_eq!(status.last_condition_state, reason::BROKER_UNREACHABLE, "what needs attention is shown");
 }

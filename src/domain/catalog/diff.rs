@@ -187,6 +187,10 @@ impl Broker<'_> {
             if let Some(why) = self.conflict::<K>(&object, found) {
                 let what = format!("{} {:?}", K::WORD, K::external_name(&object));
                 compared.rejected.push(Rejection { what, why });
+                // The broker has moved the plan to another class: from this one it is removed.
+                if self.manages::<K>(found) && !K::is_removed(found) && K::class(found) != K::class(&object) {
+                    compared.changes.push(Change::Mark { object: Arc::clone(found), removed: true });
+                }
                 compared.refused.insert(name(&object).to_owned());
             } else {
                 compared.changes.extend(self.update::<K>(&object, found));
@@ -210,7 +214,11 @@ impl Broker<'_> {
             return Some(format!("{exists} with the external ID {:?}", K::external_id(found)));
         }
         let class = K::class(found).filter(|class| K::class(desired) != Some(*class));
-        class.map(|class| format!("{exists} for class {class:?}"))
+        class.map(|class| {
+            format!(
+                "{exists} for class {class:?}; it follows the catalog when no instance uses it there any more"
+            )
+        })
     }
 
     /// The change that turns an existing object into the desired one, if any is needed.

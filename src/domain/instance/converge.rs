@@ -17,6 +17,13 @@ use crate::domain::schema::Purpose;
 
 /// The next step towards the spec. Unfinished work comes first: an operation that is polled, then orphans.
 pub(super) fn converge(mut decision: Decision<'_>) -> Step {
+    // The names in the spec count only until the catalog changes, so an edit is resolved before all other work.
+    if let Ok(target) = &decision.observed.target
+        && target.is_edited
+        && let Some(references) = target.references_to_write(decision.observed.instance)
+    {
+        return Step::Resolve(references);
+    }
     if let Some(Execution::Polled(operation)) = decision.state.phase.execution().cloned() {
         return poll(decision, operation);
     }
@@ -34,20 +41,31 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
     if let Some(references) = target.references_to_write(observed.instance) {
         return Step::Resolve(references);
     }
-    let confirmed = decision.state.phase.confirmed().cloned();
-    let record = &mut decision.state.record;
-    record.user_specified_class_name.clone_from(&target.user_specified_class);
-    record.user_specified_plan_name.clone_from(&target.user_specified_plan);
-    let plan = confirmed.as_ref().map(InstanceProperties::plan_id);
-    record.plan_updatable = target.is_fixed(plan).then_some(false);
+    record_target(&mut decision, target);
     let parameters = match &observed.parameters {
         Ok(parameters) => parameters,
         Err(error) => return decision.block(reason::ERROR_WITH_PARAMETERS, error),
     };
     let desired = properties(observed, target, parameters);
-    match confirmed {
+    match decision.state.phase.confirmed().cloned() {
         None => create(decision, target, desired),
         Some(confirmed) => change(decision, target, desired, confirmed),
+    }
+}
+
+/// Records what the spec was resolved to.
+fn record_target(decision: &mut Decision<'_>, target: &Target) {
+    let plan = decision.state.phase.confirmed().map(InstanceProperties::plan_id);
+    let is_fixed = target.is_fixed(plan);
+    let record = &mut decision.state.record;
+    record.user_specified_class_name.clone_from(&target.user_specified_class);
+    record.user_specified_plan_name.clone_from(&target.user_specified_plan);
+    record.plan_updatable = is_fixed.then_some(false);
+    match target.outdated_names() {
+        Some(message) => {
+            decision.report(condition::NAME_OUTDATED, Status::True, reason::RENAMED_IN_CATALOG, &message);
+        }
+        None => decision.state.progress().withdraw(condition::NAME_OUTDATED),
     }
 }
 
@@ -145,11 +163,10 @@ fn change(
             && request.maintenance_version == desired.maintenance_version
     });
     if is_updating && is_requested {
-        let uncertain = decision.state.record.update_uncertain;
-        let plan_changes = plan_changes || (uncertain && target.plan_updatable);
+        let are_empty = desired.parameter_checksum.is_empty() && confirmed.parameter_checksum.is_empty();
         let verb = Verb::Update {
-            plan_id: plan_changes.then(|| desired.plan_id().to_owned()),
-            parameters: uncertain || desired.parameter_checksum != confirmed.parameter_checksum,
+            parameters: !are_empty || decision.state.record.update_uncertain,
+            maintenance_info: desired.maintenance_version == target.maintenance.version,
         };
         return decision.request(verb, condition::UPDATED);
     }

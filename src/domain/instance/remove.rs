@@ -7,16 +7,21 @@ use super::state::{Phase, may_exist};
 use super::{Step, Verb, cannot_address_broker, orphans, poll};
 use crate::crd::condition::{self, Status};
 use crate::domain::metadata::{is_cascading, is_retained};
+use crate::domain::orphan;
 use crate::domain::progress::Execution;
 use crate::domain::reason;
 
 /// The next step of a deletion. An asynchronous provision or update is not waited for: the deprovision is sent at once.
-pub(super) fn remove(decision: Decision<'_>) -> Step {
+pub(super) fn remove(mut decision: Decision<'_>) -> Step {
     if let Phase::Deprovisioning { execution: Execution::Polled(operation), .. } = &decision.state.phase {
         let operation = operation.clone();
         return poll(decision, operation);
     }
     if let Some(orphan) = decision.state.record.orphans.first().cloned() {
+        if decision.next_removal(&orphan).is_some() {
+            let (reason, message) = (reason::DELETION_WAITS_FOR_ORPHANS, orphan::DELETION_WAITS);
+            decision.report(condition::READY, Status::False, reason, message);
+        }
         return orphans::mitigate(decision, &orphan);
     }
     if decision.state.has_orphan_without_ids() {

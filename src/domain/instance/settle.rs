@@ -31,6 +31,8 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
     let state = InstanceState::parse(observed.instance.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, call, state);
     match (&call.verb, outcome) {
+        (_, Outcome::OutOfReach(why)) if settlement.is_deleted() => settlement.leave(&why),
+        (_, Outcome::OutOfReach(why)) => settlement.not_called(&why),
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(outcome),
         (_, Outcome::NotCalled(why)) => settlement.not_called(&why),
         (Verb::Deprovision, outcome) => settlement.deprovision(outcome),
@@ -118,7 +120,8 @@ fn abandon(
 /// Describes the removal of an orphan to the module that instances and bindings share.
 pub(super) fn removal<'a>(observed: &'a Observed<'_>, id: &'a str, broker: &'a str) -> Removal<'a> {
     let reason = reason::STARTING_INSTANCE_ORPHAN_MITIGATION;
-    Removal { id, broker, reason, seed: observed.seed(), now: &observed.now }
+    let may_be_retry = observed.may_be_retry;
+    Removal { id, broker, reason, seed: observed.seed(), now: &observed.now, may_be_retry }
 }
 
 /// A settlement in the making: the new state, and what the shell does besides writing it.
@@ -167,8 +170,35 @@ impl<'a> Settlement<'a> {
         if matches!(self.call.verb, Verb::Poll(_)) {
             self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &why);
             self.poll_later(None);
-        } else {
-            self.retry(type_, Status::False, reason::REFERENCES_NONEXISTENT_BROKER, &why, None);
+            return;
+        }
+        // What was surely never sent needs no broker to be deleted.
+        if !self.observed.may_be_retry && matches!(self.call.verb, Verb::Provision | Verb::Update { .. }) {
+            self.nothing_happened();
+        }
+        self.retry(type_, Status::False, reason::REFERENCES_NONEXISTENT_BROKER, &why, None);
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.observed.instance.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Lets the object go, although the broker may still have something for it.
+    fn leave(&mut self, why: &str) {
+        let message = format!(
+            "Left at the broker {}: the instance {}, which cannot be deprovisioned: {why}, and its namespace is being \
+             deleted. If the broker has it, delete it there",
+            self.call.broker, self.call.instance_id
+        );
+        self.record_event(true, reason::LEFT_AT_BROKER, &message);
+        self.remove_finalizer = true;
+    }
+
+    /// The attempt certainly had no effect at the broker: the state before it is restored.
+    fn nothing_happened(&mut self) {
+        self.state.phase.withdraw();
+        if self.state.phase.confirmed().is_none() {
+            self.state.record.deprovision_status = RemovalStatus::NotRequired;
         }
     }
 

@@ -147,21 +147,38 @@ fn a_first_provision_ends_as_the_broker_answers() {
     }
 }
 
+/// Some brokers count attempts by the id. Another DELETE, earlier or of another replica, may still be on its way: then the
+/// id cannot be used again.
 #[test]
-fn an_abandoned_id_is_removed_and_not_used_again() {
-    let mut instance = intended();
-    let first = instance.status.as_ref().unwrap().instance_id.clone();
-    instance.status = Some(after(&instance, Outcome::Failed(error(500))).status);
-    let mitigation = call(&instance, &at(0));
-    assert_eq!((&mitigation.verb, &mitigation.instance_id), (&Verb::Mitigate, &first));
-    instance.status =
-        Some(settle(&observed(&instance, &at(0)), &mitigation, Outcome::Failed(error(410))).status);
-    let Step::Wait(Some(next)) = decide(&observed(&instance, &at(0))) else { panic!("no back-off") };
-    let conditions = &instance.status.as_ref().unwrap().conditions;
-    let message = &condition::find(conditions, condition::READY).unwrap().message;
-    assert!(message.ends_with(&format!("; next attempt at {}", next.0)), "{message}");
-    let Step::Write(status) = decide(&observed(&instance, &next)) else { panic!("no new attempt") };
-    assert_ne!(status.instance_id, first);
+fn an_abandoned_id_is_used_again_only_if_the_broker_never_had_it_and_no_other_delete_was_sent() {
+    let done = || Outcome::Done { dashboard_url: None };
+    let gone = || Outcome::Failed(error(410));
+    for (what, may_be_retry, outcome, is_used_again) in [
+        ("never existed", false, gone(), true),
+        ("deleted", false, done(), false),
+        ("gone, perhaps after another DELETE", true, gone(), false),
+    ] {
+        let mut instance = intended();
+        let first = instance.status.as_ref().unwrap().instance_id.clone();
+        instance.status = Some(after(&instance, Outcome::Failed(error(500))).status);
+        let mitigation = call(&instance, &at(0));
+        assert_eq!((&mitigation.verb, &mitigation.instance_id), (&Verb::Mitigate, &first));
+        let now = at(0);
+        let seen = Observed { may_be_retry, ..observed(&instance, &now) };
+        instance.status = Some(settle(&seen, &mitigation, outcome).status);
+        let Step::Wait(Some(next)) = decide(&observed(&instance, &at(0))) else { panic!("no back-off") };
+        // The cause of the wait stays in the message.
+        let conditions = &instance.status.as_ref().unwrap().conditions;
+        let message = &condition::find(conditions, condition::READY).unwrap().message;
+        let end = format!("; orphan mitigation was completed successfully; next attempt at {}", next.0);
+        assert!(
+            message.starts_with("The broker broker did not provision the instance: ")
+                && message.ends_with(&end),
+            "{message}"
+        );
+        let Step::Write(status) = decide(&observed(&instance, &next)) else { panic!("no new attempt") };
+        assert_eq!(status.instance_id == first, is_used_again, "{what}");
+    }
 }
 
 #[test]
@@ -191,7 +208,7 @@ fn a_failing_update_does_not_take_ready_away() {
     let Step::Write(status) = decide(&with_other_parameters(&instance, &now)) else { panic!("no intent") };
     instance.status = Some(*status);
     let Step::Call(call) = decide(&with_other_parameters(&instance, &now)) else { panic!("no call") };
-    assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: true });
+    assert_eq!(call.verb, Verb::Update { parameters: true, maintenance_info: true });
     for (error, refused) in [(error(400), true), (error(500), false), (error(429), false)] {
         let status = settle(&with_other_parameters(&instance, &now), &call, Outcome::Failed(error)).status;
         assert!(condition::is_true(&status.conditions, condition::READY));
@@ -277,7 +294,8 @@ fn a_call_is_not_forgotten_when_a_former_leader_writes_late() {
 
     let mut instance = intended();
     instance.status = Some(after(&instance, Outcome::Done { dashboard_url: None }).status);
-    let update = Call { verb: Verb::Update { plan_id: None, parameters: true }, ..call(&intended(), &at(0)) };
+    let update =
+        Call { verb: Verb::Update { parameters: true, maintenance_info: true }, ..call(&intended(), &at(0)) };
     let status = merge_concurrent_status(&observed(&instance, &at(0)), &before, &update).unwrap();
     assert!(status.update_uncertain);
     instance.status = Some(status);

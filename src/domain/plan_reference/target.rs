@@ -7,14 +7,17 @@ use kube::ResourceExt as _;
 use serde_json::{Map, Value};
 
 use crate::crd::ServiceInstance;
-use crate::crd::names::{label, label_value};
+use crate::crd::names::{ANNOTATION_RESOLVED, label, label_value};
 use crate::crd::plan::MaintenanceInfo;
 use crate::crd::reference::LocalObjectReference;
 use crate::domain::{parameters, reason};
 
 /// The class and the plan to which the spec of an instance resolves.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "five independent facts of broker, class and plan")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "six independent facts of broker, class, plan and instance"
+)]
 pub struct Target {
     /// Whether class, plan and broker are namespaced.
     pub namespaced: bool,
@@ -52,15 +55,34 @@ pub struct Target {
     pub user_specified_class: String,
     /// The value of the column `Plan`.
     pub user_specified_plan: String,
+    /// The names in the spec, for the annotation `servicecatalog.k8s.io/resolved`.
+    pub names: String,
+    /// Whether the instance was resolved before, and the user has written other names since.
+    pub is_edited: bool,
+    /// The external name of the class in the spec, if the broker has renamed the class.
+    pub outdated_class: Option<OutdatedName>,
+    /// The external name of the plan in the spec, if the broker has renamed the plan.
+    pub outdated_plan: Option<OutdatedName>,
 }
 
-/// What the operator writes to an instance's spec and labels, as service-catalog did.
+/// A name in the spec that the broker has changed in its catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutdatedName {
+    /// The name in the spec.
+    pub written: String,
+    /// The name in the catalog.
+    pub name: String,
+}
+
+/// What the operator writes to an instance's spec and labels, as service-catalog did, and to its annotations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct References {
     /// The fields of `spec`.
     pub spec: BTreeMap<&'static str, Option<LocalObjectReference>>,
     /// The labels by which clients find instances.
     pub labels: BTreeMap<&'static str, String>,
+    /// The names to which the references belong.
+    pub annotations: BTreeMap<&'static str, String>,
 }
 
 impl Target {
@@ -91,7 +113,15 @@ impl Target {
             (plan_label, label_value(&self.plan_object)),
         ]);
         let labelled = labels.iter().all(|(key, value)| instance.labels().get(*key) == Some(value));
-        (desired != present || !labelled).then_some(References { spec: desired, labels })
+        let annotations = BTreeMap::from([(ANNOTATION_RESOLVED, self.names.clone())]);
+        // Without the annotation an earlier version has resolved it, and the status says so.
+        let is_named =
+            instance.annotations().get(ANNOTATION_RESOLVED).is_none_or(|names| *names == self.names);
+        (desired != present || !labelled || !is_named).then_some(References {
+            spec: desired,
+            labels,
+            annotations,
+        })
     }
 
     /// Why no instance can be provisioned: reason and message. A broker that is being deleted waits for the instances that
@@ -142,9 +172,34 @@ impl Target {
 
     /// Whether the plan of the instance must not be edited, because the class does not allow plan changes.
     /// `confirmed` is the id of the plan that the instance has at the broker, if any. If the spec already names
-    /// another plan, it may still be edited, so that the user can set the former plan again.
+    /// another plan, it may still be edited, so that the user can set the former plan again; also if it has an outdated
+    /// name, so that the user can set the new one.
     pub fn is_fixed(&self, confirmed: Option<&str>) -> bool {
-        !self.plan_updatable && confirmed.is_none_or(|plan_id| plan_id == self.plan_id)
+        let has_plan = confirmed.is_none_or(|plan_id| plan_id == self.plan_id);
+        !self.plan_updatable && has_plan && self.outdated_plan.is_none()
+    }
+
+    /// What the user should know of names in the spec that the broker has changed; `None` if there are none.
+    pub fn outdated_names(&self) -> Option<String> {
+        let scope = if self.namespaced { "service" } else { "clusterService" };
+        let class = self.outdated_class.as_ref().map(|OutdatedName { written, name }| {
+            format!(
+                "The broker {} renamed the class {written:?} to {name:?}. The instance keeps it; new instances must \
+                 use the new name",
+                self.broker
+            )
+        });
+        let plan = self.outdated_plan.as_ref().map(|OutdatedName { written, name }| {
+            format!(
+                "The broker {} renamed the plan {written:?} to {name:?}. The instance keeps it; set \
+                 spec.{scope}PlanExternalName to {name:?}",
+                self.broker
+            )
+        });
+        match (class, plan) {
+            (Some(class), Some(plan)) => Some(format!("{class}. {plan}")),
+            (class, plan) => class.or(plan),
+        }
     }
 
     /// Whether the catalog prevents the provision or the plan change that the spec asks for. `confirmed` is the id of

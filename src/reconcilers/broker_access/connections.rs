@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::{
-    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, NameLookups, Redactor,
-    Reservation,
+    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, ConfigError, NameLookups,
+    Redactor, Reservation,
 };
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
 use crate::reconcilers::caches::Caches;
@@ -53,6 +54,8 @@ pub struct Connection {
     /// The version of its Secret; empty without one.
     pub secret_version: String,
     failures: Mutex<Option<Failures>>,
+    /// Whether the catalog that is being published, or was last, has entries that cannot be published.
+    rejects_entries: AtomicBool,
     /// The limit of calls to all brokers of a namespace, and the broker's namespace; `None` if it is cluster-wide.
     calls_in_namespace: Option<(Arc<FairLimiter>, String)>,
 }
@@ -72,6 +75,11 @@ impl Connection {
     /// Remembers the failed fetches of the catalog in a row.
     pub fn set_failures(&self, failures: Option<Failures>) {
         *self.failures.lock().unwrap_or_else(PoisonError::into_inner) = failures;
+    }
+
+    /// Remembers whether the catalog that is about to be published has entries that cannot be.
+    pub fn set_rejects_entries(&self, rejects_entries: bool) {
+        self.rejects_entries.store(rejects_entries, Ordering::Relaxed);
     }
 
     /// Knows the credentials for the broker.
@@ -196,13 +204,13 @@ impl Connections {
             None => {
                 let reference = ObjectRef::new(&broker.name);
                 let missing =
-                    || Error::Broker(format!("ClusterServiceBroker {:?} does not exist", broker.name));
+                    || Error::Missing(format!("ClusterServiceBroker {:?} does not exist", broker.name));
                 let broker = self.caches.cluster_brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Cluster>(&broker).await
             }
             Some(namespace) => {
                 let reference = ObjectRef::new(&broker.name).within(namespace);
-                let missing = || Error::Broker(format!("ServiceBroker {:?} does not exist", broker.name));
+                let missing = || Error::Missing(format!("ServiceBroker {:?} does not exist", broker.name));
                 let broker = self.caches.brokers.get(&reference).ok_or_else(missing)?;
                 self.connect::<Namespaced>(&broker).await
             }
@@ -238,7 +246,10 @@ impl Connections {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),
         };
-        let client = Client::new(&config).map_err(|error| Error::Broker(error.to_string()))?;
+        let client = Client::new(&config).map_err(|error| match error {
+            ConfigError::Credentials(_) => Error::Credentials(error.to_string()),
+            other => Error::Broker(other.to_string()),
+        })?;
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
         let requeue = move || queue.requeue(object.clone());
         let gate = if S::NAMESPACED {
@@ -255,6 +266,7 @@ impl Connections {
             generation,
             secret_version,
             failures: Mutex::default(),
+            rejects_entries: AtomicBool::default(),
             calls_in_namespace: name
                 .namespace
                 .clone()
@@ -306,6 +318,17 @@ impl Connections {
         self.lock().iter().map(|(name, connection)| (name.clone(), Arc::clone(connection))).collect()
     }
 
+    /// Has the catalog of a broker fetched again soon, if it has entries that could not be published. Returns whether it
+    /// has.
+    pub fn publish_rejected(&self, broker: &BrokerName) -> bool {
+        let connection = self.get(broker);
+        let rejecting = connection.filter(|connection| connection.rejects_entries.load(Ordering::Relaxed));
+        if let Some(connection) = &rejecting {
+            connection.gate.set_outdated(true);
+        }
+        rejecting.is_some()
+    }
+
     fn get(&self, broker: &BrokerName) -> Option<Arc<Connection>> {
         self.lock().get(broker).cloned()
     }
@@ -344,7 +367,7 @@ impl Connections {
         let found =
             api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
         found.ok_or_else(|| {
-            Error::Broker(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
+            Error::Missing(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
         })
     }
 }
@@ -352,10 +375,10 @@ impl Connections {
 fn entry(secret: &Secret, reference: &ObjectReference, key: &str) -> Result<String, Error> {
     let ObjectReference { namespace, name } = reference;
     let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    let bytes =
-        bytes.ok_or_else(|| Error::Broker(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
+    let bytes = bytes
+        .ok_or_else(|| Error::Credentials(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
     String::from_utf8(bytes.0.clone()).map_err(|_| {
-        Error::Broker(format!("the key {key:?} of the Secret {namespace}/{name} is not valid UTF-8"))
+        Error::Credentials(format!("the key {key:?} of the Secret {namespace}/{name} is not valid UTF-8"))
     })
 }
 

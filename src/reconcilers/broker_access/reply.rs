@@ -2,7 +2,8 @@
 
 use crate::domain::Outcome;
 use crate::osb::{Redactor, Reply, Screened};
-use crate::reconcilers::broker_access::connections::Connection;
+use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
+use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::tenant_work::TenantWork;
 
@@ -15,6 +16,19 @@ pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<St
             operation: operation.map(Screened::from),
             dashboard_url: dashboard_url(body),
         },
+    }
+}
+
+/// The outcome of a call that cannot be made without a connection to the broker. A broker whose object or Secret went
+/// with its namespace can never be called again: nothing can be created in a namespace that is being deleted.
+pub fn not_called(caches: &Caches, broker: &BrokerName, error: Error) -> Result<Outcome, Error> {
+    let namespace = broker.namespace.as_deref();
+    match error {
+        Error::Missing(why) if namespace.is_some_and(|namespace| caches.is_terminating(namespace)) => {
+            Ok(Outcome::OutOfReach(why))
+        }
+        Error::Broker(why) | Error::Credentials(why) | Error::Missing(why) => Ok(Outcome::NotCalled(why)),
+        error => Err(error),
     }
 }
 

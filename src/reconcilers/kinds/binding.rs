@@ -19,7 +19,7 @@ use crate::crd::condition::Condition;
 use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance};
 use crate::domain::binding::injecting::{self, Obstacle};
 use crate::domain::binding::{
-    Call, Observed, Offering, Step, broker, decide, merge_concurrent_status, settle,
+    Call, Observed, Offering, Step, Verb, broker, decide, merge_concurrent_status, settle,
 };
 use crate::domain::credentials::{becomes_code, digest, sources};
 use crate::domain::parameters::Parameters;
@@ -67,6 +67,10 @@ impl Lifecycle for ServiceBinding {
 
     fn is_mutating(call: &Call) -> bool {
         call.verb.is_mutating()
+    }
+
+    fn removes_orphan(call: &Call) -> bool {
+        call.verb == Verb::Mitigate
     }
 
     async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
@@ -206,7 +210,7 @@ impl Snapshot {
         let uid = &self.identity.uid;
         // Before reading the plan, so that a change in between requeues the binding.
         if let Some(plan) = plan_key(instance) {
-            context.rejected_by_schema.wait(uid, plan, ObjectRef::from_obj(binding));
+            context.rejected_by_schema.wait(uid, vec![plan], ObjectRef::from_obj(binding));
         }
         self.parameters = fitting(context, instance, parameters.clone()).await;
         if self.parameters.is_ok() {

@@ -117,16 +117,20 @@ impl<S: Scope> Reconcile<'_, S> {
     /// Makes the connection to the broker; the outcome if that is impossible.
     async fn connect(&mut self) -> Result<Option<Outcome>, Error> {
         if let Err(why) = refer_to_secret::<S>(self.context, &self.broker) {
-            return Ok(Some(Outcome::Unusable { why, secret_is_terminating: false }));
+            let is_about_credentials = true;
+            return Ok(Some(Outcome::Unusable { why, is_about_credentials, secret_is_terminating: false }));
         }
         match self.context.brokers.connect::<S>(&self.broker).await {
             Ok(connection) => {
                 self.connection = Some(connection);
                 Ok(None)
             }
-            Err(Error::Broker(why)) => {
-                let secret_is_terminating = is_secret_terminating(self.context, &self.broker.auth());
-                Ok(Some(Outcome::Unusable { why, secret_is_terminating }))
+            Err(error @ (Error::Broker(_) | Error::Credentials(_) | Error::Missing(_))) => {
+                Ok(Some(Outcome::Unusable {
+                    why: error.to_string(),
+                    is_about_credentials: !matches!(error, Error::Broker(_)),
+                    secret_is_terminating: is_secret_terminating(self.context, &self.broker.auth()),
+                }))
             }
             Err(error) => Err(error),
         }
@@ -156,7 +160,7 @@ impl<S: Scope> Reconcile<'_, S> {
             None => None,
         };
         match connection.call(namespace(&self.broker), osb::Client::catalog).await? {
-            Ok(catalog) => publish::<S>(self.context, &self.broker, &catalog).await,
+            Ok(catalog) => publish::<S>(self.context, &self.broker, connection, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),
         }
     }

@@ -14,7 +14,7 @@ use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::binding::blocks_deletion_of;
 use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent_status, settle};
 use crate::domain::parameters::Parameters;
-use crate::domain::plan_reference::{Current, PlanReference, Target, Unresolved, out_of_reach, resolve};
+use crate::domain::plan_reference::{PlanReference, Target, Unresolved, class_keys, out_of_reach, resolve};
 use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
@@ -22,7 +22,7 @@ use crate::osb::{self, LastOperationQuery, PlanQuery};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::broker_access::origin::origin;
-use crate::reconcilers::broker_access::reply::{SecretValues, outcome_of, without_secrets};
+use crate::reconcilers::broker_access::reply::{SecretValues, not_called, outcome_of, without_secrets};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
@@ -31,7 +31,7 @@ use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::schemas;
-use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, is_for};
 use crate::reconcilers::secrets::{self, User};
 
 /// Reconciles an instance.
@@ -69,6 +69,10 @@ impl Lifecycle for ServiceInstance {
 
     fn is_mutating(call: &Call) -> bool {
         call.verb.is_mutating()
+    }
+
+    fn removes_orphan(call: &Call) -> bool {
+        call.verb == Verb::Mitigate
     }
 
     async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
@@ -229,8 +233,7 @@ async fn fitting<S: Scope>(
 
 /// Lets changes of the class that the instance names, and of its plans, requeue the instance.
 fn wait_for_catalog(context: &Context, instance: &ServiceInstance) {
-    let class = PlanReference::of(&instance.spec).class_key(namespace(instance));
-    context.waiting_for_catalog.wait(uid(instance), class, ObjectRef::from_obj(instance));
+    context.waiting_for_catalog.wait(uid(instance), class_keys(instance), ObjectRef::from_obj(instance));
 }
 
 /// The call gate of the instance's broker.
@@ -254,27 +257,19 @@ fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresol
         return Err(unresolved);
     }
     if reference.namespaced {
-        find_in::<Namespaced>(context, instance, reference)
+        find_in::<Namespaced>(context, instance)
     } else {
-        find_in::<Cluster>(context, instance, reference)
+        find_in::<Cluster>(context, instance)
     }
 }
 
-fn find_in<S: Scope>(
-    context: &Context,
-    instance: &ServiceInstance,
-    reference: PlanReference<'_>,
-) -> Result<Target, Unresolved> {
+fn find_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
     let classes = S::Class::cache(&context.caches).state();
     let plans = S::Plan::cache(&context.caches).state();
     let target = resolve(
-        reference,
+        instance,
         classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
         plans.iter().map(Arc::as_ref).filter(|plan| is_for::<S>(*plan, instance)),
-        Current {
-            class: class_of::<S>(instance),
-            plan_id: confirmed(instance).map(InstanceProperties::plan_id),
-        },
     );
     target.map(|target| Target { broker_deleted: !keep_broker::<S>(context, instance, &target), ..target })
 }
@@ -347,8 +342,7 @@ impl Execution<'_> {
         let broker = BrokerName::seen_from(namespace, namespaced, &call.broker);
         let connection = match context.connection(&broker).await {
             Ok(connection) => connection,
-            Err(Error::Broker(why)) => return Ok(Outcome::NotCalled(why)),
-            Err(error) => return Err(error),
+            Err(error) => return not_called(&context.caches, &broker, error),
         };
         let cluster_id = &context.settings.cluster_id;
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;
@@ -381,9 +375,9 @@ impl Execution<'_> {
                 let body = request::provision(call, origin, &status, &parameters);
                 Ok(outcome_of(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
             }
-            Verb::Update { plan_id, parameters: changed } => {
-                let parameters = changed.then_some(&parameters);
-                let body = request::update(call, origin, &status, plan_id.as_deref(), parameters);
+            Verb::Update { parameters: are_sent, maintenance_info } => {
+                let parameters = are_sent.then_some(&parameters);
+                let body = request::update(call, origin, &status, parameters, *maintenance_info);
                 Ok(outcome_of(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
             }
             Verb::Deprovision | Verb::Mitigate => {

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
 use kube::core::PartialObjectMeta;
@@ -31,6 +32,8 @@ use crate::reconcilers::watch as watches;
 
 /// How many Secrets are read at once, at most. Each may take a few MiB while it is decoded.
 const MAX_READS: usize = 4;
+/// The names of entries are kept in the status of the binding up to this size together, in bytes.
+const MAX_KEYS_BYTES: usize = 1024;
 
 /// The Secrets that contain the credentials of bindings.
 pub struct BindingSecrets {
@@ -42,6 +45,31 @@ pub struct BindingSecrets {
     listed: Mutex<HashSet<NamespacedName>>,
     parts: Vec<Part>,
     unlisted: Unlisted,
+}
+
+/// The entries of a Secret that the operator has written.
+pub struct Covered {
+    /// Their digest.
+    pub digest: String,
+    /// Their names; none if they are too many for the status of the binding.
+    pub keys: Vec<String>,
+}
+
+impl Covered {
+    fn of(data: &SecretData) -> Self {
+        let size: usize = data.keys().map(String::len).sum();
+        let keys = if size > MAX_KEYS_BYTES { Vec::new() } else { data.keys().cloned().collect() };
+        Self { digest: digest(data), keys }
+    }
+}
+
+/// The digest of the entries with these names; of all without any.
+fn digest_of(data: &SecretData, keys: &[String]) -> String {
+    if keys.is_empty() {
+        return digest(data);
+    }
+    let covered = data.iter().filter(|(key, _)| keys.contains(key));
+    digest(&covered.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
 /// What is kept of a Secret.
@@ -89,8 +117,9 @@ impl BindingSecrets {
             Some(Known { digest: Some(digest), .. }) => Ok(Some(digest)),
             Some(_) => {
                 let found = self.find(binding).await?.filter(|secret| belongs_to(secret, binding));
+                let keys = binding.status.as_ref().map(|status| &*status.secret_keys).unwrap_or_default();
                 Ok(found.map(|secret| {
-                    let digest = digest(secret.data.as_ref().unwrap_or(&SecretData::new()));
+                    let digest = digest_of(secret.data.as_ref().unwrap_or(&SecretData::new()), keys);
                     self.remember(&secret, Some(&digest));
                     digest
                 }))
@@ -124,7 +153,7 @@ impl BindingSecrets {
         binding: &ServiceBinding,
         slot: SecretSlot,
         data: SecretData,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Covered>, Error> {
         let api = self.collection(binding);
         let parameters =
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
@@ -152,9 +181,45 @@ impl BindingSecrets {
                 }
             }
         };
-        let digest = digest(written.data.as_ref().unwrap_or(&SecretData::new()));
-        self.remember(&written, Some(&digest));
-        Ok(Some(digest))
+        let covered = Covered::of(written.data.as_ref().unwrap_or(&SecretData::new()));
+        self.remember(&written, Some(&covered.digest));
+        Ok(Some(covered))
+    }
+
+    /// Why the API server would refuse a write to the Secret, so that no broker is called in vain. A dry run: quotas,
+    /// policies and immutability count, and nothing is stored.
+    pub async fn refusal(
+        &self,
+        binding: &ServiceBinding,
+        slot: &SecretSlot,
+    ) -> Result<Option<String>, Error> {
+        let api = self.collection(binding);
+        let parameters = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let data = Some([("dry-run".to_owned(), ByteString::default())].into());
+        let former = match slot {
+            SecretSlot::Ours(_) => self.find(binding).await?,
+            SecretSlot::Vacant | SecretSlot::Foreign => None,
+        };
+        let tried = match former {
+            Some(secret) => {
+                let secret = Secret { data, ..secret };
+                api.replace(binding.secret_name(), &parameters, &secret)
+                    .await
+                    .during("trying to replace the Secret")
+            }
+            None => {
+                let (metadata, type_) = (ownership::metadata(binding), Some(type_(binding)));
+                let secret = Secret { metadata, data, type_, ..Secret::default() };
+                api.create(&parameters, &secret).await.during("trying to create the Secret")
+            }
+        };
+        match tried {
+            Ok(_) => Ok(None),
+            Err(error) => match error.refusal() {
+                Some(why) => Ok(Some(why.to_owned())),
+                None => Err(error),
+            },
+        }
     }
 
     /// Deletes the binding's own Secret, if there is one.

@@ -93,6 +93,7 @@ fn connect_catalog<S: Scope>(
         waiting_for_plan::<S>(context),
         rejected_bindings::<S>(context),
         instances_of_plan::<S>(context),
+        moved_plan::<S>(context),
     ]);
 }
 
@@ -206,6 +207,19 @@ fn instances_of<S: Scope, K: Kind>(
             if of(&instance) == entry.meta().name.as_deref() && scope::is_for::<S>(entry, instance.as_ref()) {
                 context.queues.instances.requeue_object(&instance);
             }
+        }
+    })
+}
+
+/// The broker of a plan that is gone, if the broker offers entries that could not be published: it may have moved the plan
+/// to another class, where it can be published now.
+fn moved_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        let (plan, namespace) = (change.object, change.object.meta().namespace.clone());
+        let broker = BrokerName { namespace, name: plan.broker_name().to_owned() };
+        if change.is_gone && context.brokers.publish_rejected(&broker) {
+            S::Broker::queue(&context.queues).requeue_name(&broker.name, broker.namespace.as_deref());
         }
     })
 }

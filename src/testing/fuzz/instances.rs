@@ -12,12 +12,11 @@ use super::mutation::{Json, document};
 use super::outcomes::{End, at, end, outage, outage_at, second};
 use super::properties::{assert_conditions, assert_stable, one_of_each_type, read_as_stored};
 use super::target::{Case, Verdict, case};
-use crate::crd::instance::InstanceProperties;
 use crate::crd::{ClusterServiceClass, ClusterServicePlan, ServiceInstance, ServiceInstanceStatus};
 use crate::domain::instance::{Observed, Step, decide, merge_concurrent_status, settle};
 use crate::domain::osb_id::HasOsbIds as _;
 use crate::domain::parameters::{Parameters, merge};
-use crate::domain::plan_reference::{Current, PlanReference, Unresolved, resolve};
+use crate::domain::plan_reference::{Unresolved, resolve};
 
 /// How many writes may follow one another while nothing else happens. More would be a loop without an end.
 pub const MAX_WRITES: usize = 8;
@@ -73,12 +72,7 @@ fn known() -> BoxedStrategy<Known> {
 
 impl Known {
     fn observe<'a>(&'a self, instance: &'a ServiceInstance) -> Observed<'a> {
-        let confirmed = instance.status.as_ref().and_then(|status| status.external_properties.as_ref());
-        let current = Current {
-            class: instance.spec.cluster_service_class_ref.as_ref().map(|class| class.name.as_str()),
-            plan_id: confirmed.map(InstanceProperties::plan_id),
-        };
-        let resolved = resolve(PlanReference::of(&instance.spec), CLASSES.iter(), PLANS.iter(), current);
+        let resolved = resolve(instance, CLASSES.iter(), PLANS.iter());
         let unresolved = Unresolved { reason: "Unresolved", message: "the cache is empty".to_owned() };
         let inline =
             || merge([None, None], instance.spec.parameters.as_ref(), &[]).map_err(|error| error.to_string());
@@ -147,6 +141,9 @@ fn run(
                 }
                 let labels = references.labels.into_iter().map(|(name, value)| (name.to_owned(), value));
                 instance.metadata.labels.get_or_insert_default().extend(labels);
+                let annotations =
+                    references.annotations.into_iter().map(|(name, value)| (name.to_owned(), value));
+                instance.metadata.annotations.get_or_insert_default().extend(annotations);
             }
             Step::Validate(_) => {
                 assert!(!known.validated);

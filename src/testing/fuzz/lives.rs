@@ -42,7 +42,9 @@ enum End {
 impl End {
     fn outcome(self) -> Outcome {
         match self {
-            Self::Unusable(why, secret_is_terminating) => Outcome::Unusable { why, secret_is_terminating },
+            Self::Unusable(why, secret_is_terminating) => {
+                Outcome::Unusable { why, is_about_credentials: true, secret_is_terminating }
+            }
             Self::NotFetched(error) => Outcome::NotFetched(error),
             Self::NotPublished(why) => Outcome::NotPublished(why),
             Self::Published(rejected) => Outcome::Published(Published {

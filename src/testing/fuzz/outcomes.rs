@@ -53,9 +53,11 @@ impl End {
             Self::Polled(last) => Outcome::Polled(last),
             Self::Failed(error) => Outcome::Failed(error),
             Self::NotCalled(why) => Outcome::NotCalled(why),
-            Self::Stored(digest, metadata) => {
-                Outcome::Stored { digest, validity: Validity::of(Some(&metadata)) }
-            }
+            Self::Stored(digest, metadata) => Outcome::Stored {
+                keys: vec![digest.clone()],
+                digest,
+                validity: Validity::of(Some(&metadata)),
+            },
             Self::Unusable(why) => Outcome::Unusable(why),
         }
     }

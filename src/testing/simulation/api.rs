@@ -34,6 +34,8 @@ pub struct Request {
     pub path: String,
     /// The body; `null` if there is none.
     pub body: Value,
+    /// Whether it is only tried.
+    pub is_dry_run: bool,
 }
 
 /// A watch event.
@@ -85,6 +87,9 @@ impl Api {
 
     /// Answers a request of the operator.
     pub fn answer(&mut self, request: &Request) -> Answer {
+        if request.is_dry_run {
+            return self.clone().answer(&Request { is_dry_run: false, ..request.clone() });
+        }
         let Some((key, subresource)) = parse(&request.path) else { return failure(404, "NotFound") };
         if key.resource == "events" {
             return (201, request.body.clone());

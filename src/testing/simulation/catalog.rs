@@ -29,7 +29,7 @@ pub fn offered() -> Value {
 pub fn change(catalog: &mut Value, choices: &mut Choices) -> &'static str {
     let former = std::mem::replace(catalog, offered());
     let services = &mut catalog["services"];
-    match choices.below(10) {
+    match choices.below(14) {
         0 => "offers its usual catalog",
         1 => withdraw(services, "cache", "withdraws the cache"),
         2 => withdraw(&mut services[0]["plans"], "large", "withdraws the plan large"),
@@ -58,12 +58,35 @@ pub fn change(catalog: &mut Value, choices: &mut Choices) -> &'static str {
             add_invalid(services);
             "adds invalid entries"
         }
+        9 => {
+            (services[0]["plans"][0]["name"], services[0]["plans"][1]["name"]) =
+                ("large".into(), "small".into());
+            "swaps the names of the plans small and large"
+        }
+        10 => {
+            services[0]["plans"][0]["name"] = "legacy".into();
+            services[0]["plans"].as_array_mut().unwrap().push(plan("newer", "small"));
+            "renames the plan small, and gives its name to another one"
+        }
+        11 => {
+            services[0]["plans"][0] = plan("newest", "small");
+            "gives the plan small another id"
+        }
+        12 => {
+            let moved = services[0]["plans"].as_array_mut().unwrap().remove(0);
+            services[1]["plans"].as_array_mut().unwrap().push(moved);
+            "moves the plan small to the cache"
+        }
         _ => {
             *catalog = former;
             change_much(catalog);
             "withdraws, renames and adds entries, some of them invalid"
         }
     }
+}
+
+fn plan(id: &str, name: &str) -> Value {
+    json!({"id": id, "name": name, "description": id})
 }
 
 /// Makes one change of each kind.

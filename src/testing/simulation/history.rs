@@ -45,6 +45,14 @@ pub fn shortest(end: End) -> End {
 /// possible, because an operator without credentials, or an object without its broker, retries forever.
 const SETTLING_TIME: Duration = Duration::from_hours(3);
 
+/// How the API server refuses a write: a quota or a policy, an object that is too large, an invalid one, too many
+/// requests.
+const REFUSALS: [(u16, &str); 4] =
+    [(403, "Forbidden"), (413, "RequestEntityTooLarge"), (422, "Invalid"), (429, "TooManyRequests")];
+
+/// By how many seconds the clock is set forward or back.
+const JUMPS: [i64; 4] = [-86_400, -600, 600, 86_400];
+
 struct History {
     world: World,
     choices: Choices,
@@ -70,8 +78,10 @@ enum Move {
     Lose(usize, bool),
     Repeat(usize),
     Relist(usize),
+    Refuse(usize),
     Crash,
     Depose,
+    Jump,
     Resume,
 }
 
@@ -194,6 +204,12 @@ impl History {
             moves.extend(
                 (0..RESOURCES.len()).flat_map(|watch| [(Move::Repeat(watch), 1), (Move::Relist(watch), 1)]),
             );
+            moves.extend(
+                (0..world.waiting.len())
+                    .filter(|index| world.is_refusable(*index))
+                    .map(|index| (Move::Refuse(index), 1)),
+            );
+            moves.push((Move::Jump, 1));
             moves.push((Move::Crash, 2));
             moves.push((Move::Depose, 2));
         }
@@ -262,6 +278,8 @@ impl History {
                     world.record(format!("the watch of {} repeats itself", RESOURCES[watch]));
                 }
             }
+            Move::Refuse(index) => world.refuse(index, REFUSALS[self.choices.below(REFUSALS.len())]),
+            Move::Jump => world.set_clock(JUMPS[self.choices.below(JUMPS.len())]),
             Move::Crash => {
                 let done = self.choices.below(2) == 1;
                 world.crash(|_| done);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::api::{Api, Key, Request as Write, parse};
 use super::broker::{Broker, id};
+use super::chosen;
 use super::half::{HALVES, Half};
 use super::request::{Endpoint, Request};
 use super::truth::Instance;
@@ -108,7 +109,7 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
         instance.bindings.retain(|id, _| !told.contains(id) || is_bound(id, api));
     }
     for (_, object) in api.list(INSTANCES).filter(|(_, object)| !is_retained(object)) {
-        broken.extend(of_instance(object, &rest));
+        broken.extend(of_instance(object, &rest, api));
         broken.extend(of_end(object).filter(|_| !is_without_class(object, api)));
     }
     for (_, object) in api.list(BINDINGS).filter(|(_, object)| !is_retained(object)) {
@@ -140,7 +141,7 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
 }
 
 /// I1, I5: the service of an instance exists at the broker, and matches the spec. Not judged during a deprovision.
-fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Broken> {
+fn of_instance(object: &Value, there: &BTreeMap<String, Instance>, api: &Api) -> Option<Broken> {
     let status = &object["status"];
     if status["externalProperties"].is_null() || status["currentOperation"] == "Deprovision" {
         return None;
@@ -149,9 +150,9 @@ fn of_instance(object: &Value, there: &BTreeMap<String, Instance>) -> Option<Bro
         return Some(format!("I1: not at the broker: {object}"));
     };
     let spec = &object["spec"];
-    let as_wanted = there.parameters == spec["parameters"]
-        && spec[Half::of_instance(object).member("PlanExternalName")] == there.plan.as_str();
-    (is_settled(object) && !as_wanted).then(|| format!("I5: the broker has {there:?}: {object}"))
+    let is_as_wanted =
+        || there.parameters == spec["parameters"] && chosen::is_chosen(object, &there.plan, api);
+    (is_settled(object) && !is_as_wanted()).then(|| format!("I5: the broker has {there:?}: {object}"))
 }
 
 /// I7: no object stops halfway.

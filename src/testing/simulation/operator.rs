@@ -120,7 +120,9 @@ impl Inbox {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await?;
         let body = serde_json::from_slice(&body).unwrap_or_default();
-        let request = api::Request { method: head.method, path: head.uri.path().to_owned(), body };
+        let is_dry_run = head.uri.query().is_some_and(|query| query.contains("dryRun=All"));
+        let path = head.uri.path().to_owned();
+        let request = api::Request { method: head.method, path, body, is_dry_run };
         let (sender, answer) = oneshot::channel();
         self.put(Waiting::Api(request, sender));
         let (status, body) = answer.await??;

@@ -134,7 +134,17 @@ fn of_broker(half: Half, before: Option<&Value>, api: &Api, broker: &mut Broker)
     if !answered {
         return Some(format!("the status claims a fetch that did not happen: {object}"));
     }
-    let (expected, there) = (expected(door.published.as_ref()), entries(half, api));
+    let ((mut expected, _), there) = (expected(door.published.as_ref(), half, api), entries(half, api));
+    // A plan that was moved to another class, and deleted from the former one while the catalog was published. It follows
+    // with the next fetch.
+    let class = half.member("ClassRef");
+    for event in api.log.iter().filter(|event| event.gone && event.key.resource == half.resource("plans")) {
+        let (spec, key) = (&event.object["spec"], ("plans", text(&event.object["spec"]["externalID"])));
+        let has_moved = expected.get(&key).is_some_and(|entry| entry.3 != spec[&class]["name"]);
+        if has_moved && !there.contains_key(&key) {
+            expected.remove(&key);
+        }
+    }
     (expected != there).then(|| format!("published: {there:?}, not {expected:?}"))
 }
 
@@ -159,11 +169,11 @@ fn of_half(half: Half, api: &Api, broker: &Broker) -> Vec<Broken> {
     if reason != "FetchedCatalog" || !is(object, "Ready") || connection(half, object, api).is_none() {
         broken.push(format!("I7: its catalog is not fetched: {object}"));
     }
-    let (expected, there) = (expected(door.published.as_ref()), entries(half, api));
+    let ((expected, has_moved), there) = (expected(door.published.as_ref(), half, api), entries(half, api));
     if expected != there {
         broken.push(format!("published: {there:?}, not {expected:?}"));
     }
-    if is(object, "CatalogEntriesRejected") != has_invalid(&door.last) {
+    if is(object, "CatalogEntriesRejected") != (has_invalid(&door.last) || has_moved) {
         broken.push(format!("CatalogEntriesRejected does not match the catalog: {object}"));
     }
     for kind in KINDS {
@@ -257,8 +267,24 @@ fn entries(half: Half, api: &Api) -> Entries {
     offered.map(entry).collect()
 }
 
-/// The classes and plans that should be published.
-fn expected(published: Option<&Published>) -> Entries {
+/// The classes and plans that should be published, and whether a plan has to wait: the broker has moved it to another class,
+/// and an instance still uses it in the former one.
+fn expected(published: Option<&Published>, half: Half, api: &Api) -> (Entries, bool) {
+    let mut entries = offered(published);
+    let class = half.member("ClassRef");
+    let before = entries.len();
+    for (_, plan) in managed(half, api).filter(|(key, _)| key.resource == half.resource("plans")) {
+        let key = ("plans", text(&plan["spec"]["externalID"]));
+        if entries.get(&key).is_some_and(|entry| entry.3 != plan["spec"][&class]["name"]) {
+            entries.remove(&key);
+        }
+    }
+    let has_moved = entries.len() < before;
+    (entries, has_moved)
+}
+
+/// The classes and plans in the catalog that the restrictions admit.
+fn offered(published: Option<&Published>) -> Entries {
     let mut entries = Entries::new();
     let Some(Published { catalog, restrictions }) = published else { return entries };
     let admits = |list: &str, index: usize| restrictions[list][0] != RESTRICTIONS[index].1;

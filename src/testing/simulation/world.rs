@@ -14,7 +14,7 @@ use super::invariants::Finalized;
 use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
 use super::watches::RESOURCES;
-use super::{NAMESPACE, invariants, published};
+use super::{NAMESPACE, chosen, invariants, published};
 use crate::reconcilers::clock;
 use crate::reconcilers::kube_api::truncate;
 
@@ -80,6 +80,7 @@ impl World {
     fn empty(api: Api) -> Self {
         let began = Instant::now();
         clock::SIMULATED.set(Some(began));
+        clock::JUMPED.set(0);
         let mut world = Self {
             api,
             broker: Broker::offering(super::catalog::offered()),
@@ -130,6 +131,7 @@ impl World {
                     }
                     Waiting::Broker(request, answer) => {
                         self.broken.extend(invariants::of_call(&request, &self.api));
+                        self.broken.extend(chosen::of_call(&request, &self.api));
                         published::note(&mut self.broker, &self.api);
                         self.broker.receive(&request);
                         self.waiting.push(Waiting::Broker(request, answer));
@@ -241,6 +243,30 @@ impl World {
         let _ = answer.send(Err("connection reset"));
     }
 
+    /// Whether the API server may refuse a request for good: a write of an instance, a binding or a Secret.
+    pub fn is_refusable(&self, index: usize) -> bool {
+        let resources = ["/serviceinstances", "/servicebindings", "/secrets"];
+        matches!(self.waiting.get(index), Some(Waiting::Api(request, _))
+            if !request.method.is_safe() && resources.iter().any(|resource| request.path.contains(resource)))
+    }
+
+    /// Refuses a request to the API server.
+    pub fn refuse(&mut self, index: usize, (code, reason): (u16, &str)) {
+        let waiting = self.waiting.remove(index);
+        self.record(format!("{}: {code} {reason}", waiting.describe()));
+        if let Waiting::Api(_, answer) = waiting {
+            self.broker.disturb();
+            let _ = answer.send(Ok(api::failure(code, reason)));
+        }
+    }
+
+    /// Sets the clock of the cluster forward, or back.
+    pub fn set_clock(&mut self, seconds: i64) {
+        clock::JUMPED.set(clock::JUMPED.get() + seconds);
+        self.broker.disturb();
+        self.record(format!("the clock is set by {seconds} s"));
+    }
+
     /// Kills the operator. `carried_out` says which of its requests are executed nevertheless.
     pub fn crash(&mut self, carried_out: impl Fn(&Waiting) -> bool) {
         self.record("the operator is killed");
@@ -340,6 +366,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         clock::SIMULATED.set(None);
+        clock::JUMPED.set(0);
     }
 }
 

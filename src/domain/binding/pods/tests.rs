@@ -155,7 +155,8 @@ fn new_credentials_make_the_rollout_unknown() {
     let lost = World { secret: None, ..world };
     let Step::Call(call) = decide(&observed(&binding, &lost)) else { panic!("no repair") };
     for (digest, expected) in [("digest", "True"), ("another", "Unknown")] {
-        let stored = Outcome::Stored { digest: digest.into(), validity: Validity::default() };
+        let stored =
+            Outcome::Stored { digest: digest.into(), keys: Vec::new(), validity: Validity::default() };
         let after = settle(&observed(&binding, &lost), &call, stored).status;
         assert_eq!(condition::find(&after.conditions, condition::ROLLED_OUT).unwrap().status, expected);
     }

@@ -18,19 +18,20 @@ use crate::osb;
 impl Settlement<'_> {
     pub(super) fn bind(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest, validity } => self.bound(&digest, validity),
+            Outcome::Stored { digest, keys, validity } => self.bound(&digest, keys, validity),
+            Outcome::NoCredentials => self.not_returned(),
             Outcome::InProgress { operation, .. } => {
                 let message = "The binding is being created asynchronously";
                 self.accepted(operation, reason::BINDING, message);
             }
             Outcome::Unusable(why) => self.not_stored(&why),
             Outcome::Failed(error) => self.bind_failed(&error),
-            Outcome::Done { .. } | Outcome::Polled(_) | Outcome::NotCalled(_) => {}
+            Outcome::Done { .. } | Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::OutOfReach(_) => {}
         }
     }
 
     /// The Secret holds the credentials: the binding is ready.
-    pub(super) fn bound(&mut self, digest: &str, validity: Validity) {
+    pub(super) fn bound(&mut self, digest: &str, keys: Vec<String>, validity: Validity) {
         let binding = self.observed.binding;
         self.state.phase.confirm();
         let record = &mut self.state.record;
@@ -40,9 +41,11 @@ impl Settlement<'_> {
             record.secret_digest.clear();
         }
         revise(binding, record, digest);
+        record.secret_keys = keys;
         record.binding = Some(LocalObjectReference { name: binding.secret_name().to_owned() });
         record.unbind_status = RemovalStatus::Required;
         record.reconciled_generation = record.observed_generation;
+        self.record_event(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
         self.record_validity(validity);
         ready(&mut self.state.record, &self.observed.now);
     }
@@ -60,7 +63,7 @@ impl Settlement<'_> {
     }
 
     /// The attempt certainly had no effect at the broker: the state before it is restored.
-    fn nothing_happened(&mut self) {
+    pub(super) fn nothing_happened(&mut self) {
         self.state.phase.withdraw();
         if self.state.phase.confirmed().is_none() {
             self.state.record.unbind_status = RemovalStatus::NotRequired;
@@ -123,6 +126,25 @@ impl Settlement<'_> {
         self.record_event(true, reason, &message);
     }
 
+    /// The broker does not return the credentials of a bound binding again. What the Secret still has is not touched. If
+    /// it is gone, a rotation requests new credentials.
+    pub(super) fn not_returned(&mut self) {
+        self.state.phase.withdraw();
+        let why = format!("the broker {} returned no credentials when asked for them again", self.broker);
+        if self.observed.secret.is_some() {
+            let message = format!(
+                "The Secret was changed, and {why}; it is left as it is. For new credentials, set the annotation \
+                 servicecatalog.k8s.io/rotate of the binding"
+            );
+            return self.retry(Status::False, reason::CREDENTIALS_NOT_RETURNED, &message, None);
+        }
+        let message = format!("The Secret is gone, and {why}; new credentials are requested");
+        self.state.progress().end();
+        self.report(condition::READY, Status::False, reason::CREDENTIALS_NOT_RETURNED, &message);
+        self.report(condition::ROTATED, Status::False, reason::CREDENTIALS_NOT_RETURNED, &message);
+        self.record_event(true, reason::CREDENTIALS_NOT_RETURNED, &message);
+    }
+
     /// The broker refused the request. The operator does not send the same request again.
     pub(super) fn refused(&mut self, message: &str) {
         self.state.record.refused = self.state.phase.request().map(fingerprint).unwrap_or_default();
@@ -144,7 +166,8 @@ impl Settlement<'_> {
     /// The outcome of a repair or a takeover of the Secret of a bound binding.
     pub(super) fn repair(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest, validity } => self.bound(&digest, validity),
+            Outcome::Stored { digest, keys, validity } => self.bound(&digest, keys, validity),
+            Outcome::NoCredentials => self.not_returned(),
             Outcome::Failed(error) => {
                 let message =
                     format!("The broker {} did not return the credentials again: {error}", self.broker);
@@ -156,7 +179,8 @@ impl Settlement<'_> {
             Outcome::Done { .. }
             | Outcome::InProgress { .. }
             | Outcome::Polled(_)
-            | Outcome::NotCalled(_) => {}
+            | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{LEFT_UNDER_GIVEN_ID, Settlement};
 use crate::crd::condition::Status;
 use crate::domain::binding::state::Phase;
 use crate::domain::progress::HasProgress as _;
-use crate::domain::{Outcome, reason, verdict};
+use crate::domain::{Outcome, reason, schedule, verdict};
 use crate::osb::{self, OperationState};
 
 /// Why a bind fails whose last poll says that it succeeded.
@@ -16,10 +16,8 @@ impl Settlement<'_> {
     pub(super) fn poll(&mut self, outcome: Outcome) {
         let removing = matches!(self.state.phase, Phase::Unbinding { .. });
         match outcome {
-            Outcome::Stored { digest, validity } => {
-                self.record_event(false, reason::INJECTED_BIND_RESULT, "Injected bind result");
-                self.bound(&digest, validity);
-            }
+            Outcome::Stored { digest, keys, validity } => self.bound(&digest, keys, validity),
+            Outcome::NoCredentials => self.not_returned(),
             Outcome::Polled(last) => match last.state {
                 OperationState::InProgress => {
                     self.still_in_progress(last.description.as_deref(), last.retry_after);
@@ -45,12 +43,22 @@ impl Settlement<'_> {
             }
             Outcome::Failed(error) => self.poll_failed(&error),
             Outcome::Unusable(why) => self.not_stored(&why),
-            Outcome::Done { .. } | Outcome::InProgress { .. } | Outcome::NotCalled(_) => {}
+            Outcome::Done { .. }
+            | Outcome::InProgress { .. }
+            | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_) => {}
         }
     }
 
     /// The poll failed: the state of the operation is unknown, and polling continues.
     pub(super) fn poll_failed(&mut self, error: &osb::Error) {
+        if matches!(self.state.phase, Phase::Unbinding { .. }) {
+            let failing = self.state.progress().poll_failed(&self.observed.now);
+            if failing >= schedule::POLLS_FAIL_FOR {
+                let why = format!("its polls have failed for {} s: {error}", failing.as_secs());
+                return self.operation_failed(&why);
+            }
+        }
         let message = format!(
             "The broker {} did not report the state of the operation: {error}; polling continues",
             self.broker
@@ -64,6 +72,9 @@ impl Settlement<'_> {
     }
 
     pub(super) fn still_in_progress(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
+        if matches!(self.state.phase, Phase::Unbinding { .. }) {
+            self.state.progress().poll_answered(&self.observed.now);
+        }
         let (reason, message) = match self.state.phase {
             Phase::Unbinding { .. } => (reason::UNBINDING, "The binding is being deleted asynchronously"),
             Phase::Rotating { .. } => (reason::ROTATING, "The credentials are being replaced asynchronously"),

@@ -11,7 +11,6 @@ use crate::crd::binding::Predecessor;
 use crate::crd::condition::{self, Status};
 use crate::domain::binding::Observed;
 use crate::domain::binding::state::{BindingState, Phase, orphan_of};
-use crate::domain::decision::Observed as _;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::step::not_called;
 use crate::domain::validity::Validity;
@@ -25,7 +24,11 @@ const IN_PROGRESS: &str = "The credentials are being replaced asynchronously";
 impl Settlement<'_> {
     pub(super) fn rotation(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Stored { digest, validity } => self.rotated(&digest, validity),
+            Outcome::Stored { digest, keys, validity } => self.rotated(&digest, keys, validity),
+            Outcome::NoCredentials => {
+                let why = format!("The broker {} returned no credentials for the successor", self.broker);
+                self.give_up_successor(&why, None);
+            }
             Outcome::InProgress { operation, .. } => self.accepted(operation, reason::ROTATING, IN_PROGRESS),
             Outcome::Polled(last) => match last.state {
                 osb::OperationState::InProgress => {
@@ -40,12 +43,14 @@ impl Settlement<'_> {
             Outcome::Failed(error) if self.is_polled() => self.successor_poll_failed(&error),
             Outcome::Failed(error) => self.successor_failed(&error),
             Outcome::Unusable(why) => self.give_up_successor(&unusable(&why), None),
-            Outcome::NotCalled(why) => self.rotation_failed(&not_called(self.broker, &why), None),
+            Outcome::NotCalled(why) | Outcome::OutOfReach(why) => {
+                self.rotation_not_called(&not_called(self.broker, &why))
+            }
             Outcome::Done { .. } => {}
         }
     }
 
-    fn rotated(&mut self, digest: &str, validity: Validity) {
+    fn rotated(&mut self, digest: &str, keys: Vec<String>, validity: Validity) {
         let Phase::Rotating { successor_id, .. } = &self.state.phase else { return };
         let (successor_id, instance) = (successor_id.clone(), self.state.phase.instance().cloned());
         let record = &mut self.state.record;
@@ -57,13 +62,21 @@ impl Settlement<'_> {
             expires_at: record.expires_at.take(),
         };
         (record.issued_at, record.renew_before) = (None, None);
-        self.bound(digest, validity);
+        self.bound(digest, keys, validity);
         let record = &mut self.state.record;
         let revision = record.credentials_revision - 1;
         record.predecessor = Some(Predecessor { revision, ..former });
         let message = "The Secret holds the new credentials; the operator deletes the previous binding when no pod \
                        uses it";
         self.report(condition::ROTATED, Status::True, reason::ROTATED_SUCCESSFULLY, message);
+    }
+
+    /// The request was not sent. A successor that was surely never requested is not removed at the broker, either.
+    fn rotation_not_called(&mut self, why: &str) {
+        if !self.is_polled() && !self.observed.may_be_retry {
+            forget_successor(&mut self.state);
+        }
+        self.rotation_failed(why, None);
     }
 
     fn is_polled(&self) -> bool {
@@ -122,18 +135,6 @@ impl Settlement<'_> {
     fn rotation_failed(&mut self, why: &str, retry_after: Option<Duration>) {
         let message = rotation_failed(self.observed, &mut self.state, why, retry_after);
         self.record_event(true, reason::ROTATION_FAILED, &message);
-    }
-
-    /// The orphan of a bound binding is gone. If a rotation is still owed, its back-off goes on. If not, the counted
-    /// failures were those of the removal, and are forgotten.
-    pub(super) fn orphan_of_bound_is_gone(&mut self) {
-        let is_owed = condition::is_false(&self.state.record.conditions, condition::ROTATED);
-        let mut progress = self.state.progress();
-        if is_owed {
-            progress.back_off(&self.observed.now, self.observed.seed());
-        } else {
-            progress.forget_failures();
-        }
     }
 }
 

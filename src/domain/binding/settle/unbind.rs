@@ -22,13 +22,19 @@ impl Settlement<'_> {
                 );
                 self.retry(Status::Unknown, reason::UNBIND_CALL_FAILED, &message, error.retry_after());
             }
-            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_)
+            | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_)
+            | Outcome::Stored { .. }
+            | Outcome::NoCredentials
+            | Outcome::Unusable(_) => {}
         }
     }
 
     pub(super) fn unbound(&mut self) {
         self.state.record.unbind_status = RemovalStatus::Succeeded;
         self.state.phase = Phase::default();
+        self.record_event(false, reason::UNBOUND_SUCCESSFULLY, "The binding was deleted successfully");
         self.remove_finalizer = true;
     }
 }

@@ -162,7 +162,7 @@ fn an_id_of_another_object_is_not_used() {
 #[test]
 fn a_binding_has_the_ids_that_it_has_requested_or_has_to_delete() {
     let world = world();
-    let stored = Outcome::Stored { digest: "digest".into(), validity: Validity::default() };
+    let stored = Outcome::Stored { digest: "digest".into(), keys: Vec::new(), validity: Validity::default() };
     let bound = settled(&requested(&world), &world, stored);
     let refused = settled(&requested(&world), &world, Outcome::Failed(error(400)));
     let next = Some("given".to_owned());

@@ -158,7 +158,11 @@ fn a_deleted_broker_goes_when_its_last_instance_goes() {
 #[test]
 fn a_deleted_broker_is_called_with_the_credentials_that_it_had() {
     let mut given = Given::with(delete);
-    let is_gone = || Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating: false };
+    let is_gone = || Outcome::Unusable {
+        why: "there is no Secret".to_owned(),
+        is_about_credentials: true,
+        secret_is_terminating: false,
+    };
     let settled = settle(&given.observed(), is_gone());
     assert_eq!((Some(settled.status), settled.note), (given.status.clone(), None), "it goes");
     given.instances.push(instance("db", held_by("broker")));
@@ -170,7 +174,11 @@ fn a_deleted_broker_is_called_with_the_credentials_that_it_had() {
              until it restarts",
         ),
     ] {
-        let unusable = Outcome::Unusable { why: "there is no Secret".to_owned(), secret_is_terminating };
+        let unusable = Outcome::Unusable {
+            why: "there is no Secret".to_owned(),
+            is_about_credentials: true,
+            secret_is_terminating,
+        };
         let settled = settle(&given.observed(), unusable);
         let ready = settled.status.conditions.last().unwrap();
         assert_eq!(ready.reason, "DeletionBlockedByInstances");

@@ -59,7 +59,7 @@ where
     let (classes, plans) = (created(classes), created(plans));
     let existing = Existing { broker: "broker", classes: &classes, plans: &plans };
     let second = publication(second, restrictions, &existing, &owner, None)?;
-    Ok((words(&second.classes).chain(words(&second.plans)).collect(), second.published))
+    Ok((words(&second.classes).chain(words(&second.plans)).collect(), second.published(Vec::new())))
 }
 
 fn restrict(class: &str) -> CatalogRestrictions {
@@ -114,7 +114,8 @@ fn the_brokers_of_a_namespace_have_one_limit() {
     let publish = |broker: &str, catalog: &osb::Catalog, max_plans: usize| {
         let existing = Of { broker, classes: &classes, plans: &plans };
         let limit = NamespaceLimit::of(10 * max_plans);
-        publication(catalog, None, &existing, &owner, Some(limit)).map(|published| published.published.plans)
+        publication(catalog, None, &existing, &owner, Some(limit))
+            .map(|published| published.published(Vec::new()).plans)
     };
     let one = catalog(&["queue"]);
     assert_eq!(publish("broker", &one, 6), Ok(2));

@@ -21,7 +21,11 @@ fn published(rejected: &str) -> Outcome {
 }
 
 fn unusable(secret_is_terminating: bool) -> Outcome {
-    Outcome::Unusable { why: "there is no Secret shop/auth".to_owned(), secret_is_terminating }
+    Outcome::Unusable {
+        why: "there is no Secret shop/auth".to_owned(),
+        is_about_credentials: true,
+        secret_is_terminating,
+    }
 }
 
 fn refused(status: u16) -> Outcome {

@@ -96,7 +96,7 @@ fn poll() -> Verb {
 
 /// Instances that are not being deleted: what they are, their status, and the first operation at the broker.
 fn present() -> Vec<(&'static str, Value, Verb)> {
-    let update = Verb::Update { plan_id: None, parameters: true };
+    let update = Verb::Update { parameters: true, maintenance_info: true };
     let again = json!({"currentOperation": "Provision", "inProgressProperties": plan(),
         "deprovisionStatus": "NotRequired", "conditions": not_ready("ErrorCallingProvision")});
     let refused = json!({"deprovisionStatus": "NotRequired",
@@ -219,7 +219,7 @@ fn an_edit_that_was_not_observed_yet_is_carried_out() {
     let mut touched = stored(&json!({}));
     touched.metadata.generation = Some(2);
     let Step::Call(call) = next_step(&mut touched) else { panic!("no call") };
-    assert_eq!(call.verb, Verb::Update { plan_id: None, parameters: false });
+    assert_eq!(call.verb, Verb::Update { parameters: true, maintenance_info: true });
 }
 
 /// The class is gone: service-catalog deleted classes together with their broker.

@@ -6,7 +6,8 @@ use crate::crd::instance::ProvisionStatus;
 use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::Observed as _;
 use crate::domain::instance::state::Phase;
-use crate::domain::orphan;
+use crate::domain::metadata::attempt_id;
+use crate::domain::orphan::{self, Gone};
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict;
 use crate::domain::{Outcome, reason};
@@ -29,7 +30,12 @@ impl Settlement<'_> {
                 let reason = reason::DEPROVISION_CALL_FAILED;
                 self.retry(condition::READY, Status::Unknown, reason, &message, error.retry_after());
             }
-            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_)
+            | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_)
+            | Outcome::Stored { .. }
+            | Outcome::NoCredentials
+            | Outcome::Unusable(_) => {}
         }
     }
 
@@ -40,8 +46,10 @@ impl Settlement<'_> {
         let mut progress = self.state.progress();
         progress.end();
         progress.forget_failures();
-        let message = "The instance was deprovisioned successfully";
-        self.report(condition::READY, Status::False, reason::DEPROVISIONED_SUCCESSFULLY, message);
+        let (reason, message) =
+            (reason::DEPROVISIONED_SUCCESSFULLY, "The instance was deprovisioned successfully");
+        self.report(condition::READY, Status::False, reason, message);
+        self.record_event(false, reason, message);
         self.remove_finalizer = true;
     }
 
@@ -50,13 +58,17 @@ impl Settlement<'_> {
         let removed = orphan::settle(&mut self.state, &removal, outcome);
         self.note = removed.note;
         self.next_poll = removed.next_poll;
-        if removed.gone {
-            self.mitigated();
+        if let Some(gone) = removed.gone {
+            self.mitigated(&gone);
         }
     }
 
     /// An orphan is gone. After a provision that failed for good (`Failed`) there is no further attempt to announce.
-    fn mitigated(&mut self) {
+    fn mitigated(&mut self, gone: &Gone) {
+        let latest = attempt_id(&self.observed.instance.metadata, self.state.record.abandoned_attempts - 1);
+        if gone.never_existed && self.call.instance_id == latest {
+            self.state.progress().reuse_attempt();
+        }
         if self.state.phase.confirmed().is_none() && self.state.record.orphans.is_empty() {
             self.state.phase.forget_request();
             self.state.record.deprovision_status = RemovalStatus::NotRequired;
@@ -64,7 +76,7 @@ impl Settlement<'_> {
         if condition::is_true(&self.state.record.conditions, condition::FAILED) {
             return;
         }
-        let message = self.state.progress().back_off(&self.observed.now, self.observed.seed());
+        let message = self.state.progress().back_off(&gone.why, &self.observed.now, self.observed.seed());
         self.report(condition::READY, Status::False, reason::ORPHAN_MITIGATION_SUCCESSFUL, &message);
     }
 }

@@ -7,7 +7,7 @@ use crate::crd::condition::{self, Status};
 use crate::domain::instance::state::Phase;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict;
-use crate::domain::{Outcome, reason};
+use crate::domain::{Outcome, reason, schedule};
 use crate::osb::{self, OperationState};
 
 impl Settlement<'_> {
@@ -32,7 +32,9 @@ impl Settlement<'_> {
             Outcome::Done { .. }
             | Outcome::InProgress { .. }
             | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_)
             | Outcome::Stored { .. }
+            | Outcome::NoCredentials
             | Outcome::Unusable(_) => {}
         }
     }
@@ -53,6 +55,13 @@ impl Settlement<'_> {
             );
             return self.give_up(&message, error.retry_after());
         }
+        if removing {
+            let failing = self.state.progress().poll_failed(&self.observed.now);
+            if failing >= schedule::POLLS_FAIL_FOR {
+                let message = format!("its polls have failed for {} s: {error}", failing.as_secs());
+                return self.operation_failed(&message, None);
+            }
+        }
         let type_ = self.condition_of_operation();
         let message = format!(
             "The broker {} did not report the state of the operation: {error}; polling continues",
@@ -63,6 +72,9 @@ impl Settlement<'_> {
     }
 
     fn still_in_progress(&mut self, description: Option<&str>, retry_after: Option<Duration>) {
+        if matches!(self.state.phase, Phase::Deprovisioning { .. }) {
+            self.state.progress().poll_answered(&self.observed.now);
+        }
         let (reason, message) = match self.state.phase {
             Phase::Updating { .. } => {
                 (reason::UPDATING_INSTANCE, "The instance is being updated asynchronously")
@@ -84,22 +96,10 @@ impl Settlement<'_> {
 
     fn operation_succeeded(&mut self) {
         match self.state.phase {
-            Phase::Updating { .. } => {
-                self.updated(None);
-                self.record_event(
-                    false,
-                    reason::INSTANCE_UPDATED_SUCCESSFULLY,
-                    "The instance was updated successfully",
-                );
-            }
+            Phase::Updating { .. } => self.updated(None),
             Phase::Deprovisioning { .. } => self.deprovisioned(),
             Phase::Absent { .. } | Phase::Provisioning { .. } | Phase::Provisioned { .. } => {
                 self.provisioned(None);
-                self.record_event(
-                    false,
-                    reason::PROVISIONED_SUCCESSFULLY,
-                    "The instance was provisioned successfully",
-                );
             }
         }
     }

@@ -3,7 +3,6 @@
 use super::{LEFT_UNDER_GIVEN_ID, Settlement};
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::ProvisionStatus;
-use crate::crd::operation::RemovalStatus;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::verdict::{self, Verdict};
 use crate::domain::{Outcome, reason};
@@ -20,7 +19,12 @@ impl Settlement<'_> {
                 self.accepted(operation, reason::PROVISIONING, &message);
             }
             Outcome::Failed(error) => self.provision_failed(&error),
-            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_)
+            | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_)
+            | Outcome::Stored { .. }
+            | Outcome::NoCredentials
+            | Outcome::Unusable(_) => {}
         }
     }
 
@@ -28,8 +32,10 @@ impl Settlement<'_> {
         let remark = self.store_dashboard(dashboard_url);
         self.state.record.provision_status = ProvisionStatus::Provisioned;
         self.confirmed();
-        let message = format!("The instance was provisioned successfully{remark}");
-        self.report(condition::READY, Status::True, reason::PROVISIONED_SUCCESSFULLY, &message);
+        let (reason, message) =
+            (reason::PROVISIONED_SUCCESSFULLY, format!("The instance was provisioned successfully{remark}"));
+        self.report(condition::READY, Status::True, reason, &message);
+        self.record_event(false, reason, &message);
     }
 
     fn provision_failed(&mut self, error: &osb::Error) {
@@ -55,8 +61,7 @@ impl Settlement<'_> {
             Verdict::Orphan => self.give_up(&message, error.retry_after()),
             verdict @ (Verdict::Retry | Verdict::Repeat) => {
                 if verdict == Verdict::Retry {
-                    self.state.phase.withdraw();
-                    self.state.record.deprovision_status = RemovalStatus::NotRequired;
+                    self.nothing_happened();
                 }
                 let reason = if error.status().is_some() {
                     reason::PROVISION_CALL_FAILED

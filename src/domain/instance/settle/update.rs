@@ -32,15 +32,22 @@ impl Settlement<'_> {
                     }
                 }
             }
-            Outcome::Polled(_) | Outcome::NotCalled(_) | Outcome::Stored { .. } | Outcome::Unusable(_) => {}
+            Outcome::Polled(_)
+            | Outcome::NotCalled(_)
+            | Outcome::OutOfReach(_)
+            | Outcome::Stored { .. }
+            | Outcome::NoCredentials
+            | Outcome::Unusable(_) => {}
         }
     }
 
     pub(super) fn updated(&mut self, dashboard_url: Option<Screened>) {
         let remark = self.store_dashboard(dashboard_url);
         self.confirmed();
-        let message = format!("The instance was updated successfully{remark}");
-        self.report(condition::READY, Status::True, reason::INSTANCE_UPDATED_SUCCESSFULLY, &message);
+        let (reason, message) =
+            (reason::INSTANCE_UPDATED_SUCCESSFULLY, format!("The instance was updated successfully{remark}"));
+        self.report(condition::READY, Status::True, reason, &message);
+        self.record_event(false, reason, &message);
     }
 
     /// Takes `Ready` away if the broker reports that the instance is unusable (OSB, “Service Broker Errors”).

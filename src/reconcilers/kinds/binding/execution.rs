@@ -13,7 +13,7 @@ use crate::osb::{
 use crate::reconcilers::broker_access::call_gate::BrokerReply;
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::broker_access::origin::origin;
-use crate::reconcilers::broker_access::reply::{SecretValues, outcome_of, without_secrets};
+use crate::reconcilers::broker_access::reply::{SecretValues, not_called, outcome_of, without_secrets};
 use crate::reconcilers::error::{Error, Explained};
 
 /// The reply to a call that may return credentials.
@@ -39,7 +39,7 @@ impl Execution<'_> {
             return self.storage.adopt().await;
         }
         let slot = match call.verb {
-            Verb::Bind => match self.storage.prepare().await? {
+            Verb::Bind | Verb::Fetch => match self.storage.prepare().await? {
                 Ok(slot) => Some(slot),
                 Err(why) => return Ok(Outcome::NotCalled(why)),
             },
@@ -50,8 +50,7 @@ impl Execution<'_> {
         let broker = BrokerName::seen_from(namespace, *namespaced, broker_name);
         let connection = match context.connection(&broker).await {
             Ok(connection) => connection,
-            Err(Error::Broker(why)) => return Ok(Outcome::NotCalled(why)),
-            Err(error) => return Err(error),
+            Err(error) => return not_called(&context.caches, &broker, error),
         };
         let (cluster_id, name) = (&context.settings.cluster_id, &binding.spec.instance_ref.name);
         let origin = origin(&context.api, &context.caches, cluster_id, namespace, name).await?;

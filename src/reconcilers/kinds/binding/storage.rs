@@ -9,13 +9,13 @@ use super::offering::Described;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::domain::Outcome;
-use crate::domain::credentials::{Entries, Meta, check, secret_data, sources};
+use crate::domain::credentials::{Entries, Meta, check, digest, secret_data, sources};
 use crate::domain::validity::Validity;
 use crate::osb::BindResponse;
 use crate::raw_json::RawJson;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
-use crate::reconcilers::secrets::SecretSlot;
+use crate::reconcilers::secrets::{Covered, SecretSlot};
 
 /// The entries of the Secrets to which `spec.secretTransforms` refers, by name.
 type Sources = BTreeMap<String, SecretData>;
@@ -42,6 +42,11 @@ impl Storage<'_> {
         let slot = self.context.binding_secrets.slot(self.binding).await?;
         if let SecretSlot::Foreign = slot {
             return Ok(Err(self.foreign_secret()));
+        }
+        if (matches!(slot, SecretSlot::Ours(_)) || self.has_failed())
+            && let Some(why) = self.context.binding_secrets.refusal(self.binding, &slot).await?
+        {
+            return Ok(Err(self.refused(&why)));
         }
         let transforms = self.binding.spec.secret_transforms.clone();
         if transforms.is_empty() {
@@ -77,10 +82,16 @@ impl Storage<'_> {
             Err(why) => return Ok(Outcome::Unusable(why)),
         };
         let validity = Validity::of(body.metadata.as_ref());
+        let has_credentials = body.credentials.as_ref().is_some_and(|credentials| !credentials.0.is_empty());
         let entries = match self.entries(body).await? {
             Ok(entries) => entries,
             Err(why) => return Ok(Outcome::Unusable(why)),
         };
+        // Credentials are never replaced by nothing. Some services have none: then the entries are the same as before.
+        let known = self.binding.status.as_ref().map(|status| &*status.secret_digest).unwrap_or_default();
+        if !has_credentials && !known.is_empty() && digest(&entries.data) != known {
+            return Ok(Outcome::NoCredentials);
+        }
         for warning in &entries.warnings {
             info!(warning, "changed an entry of the Secret");
         }
@@ -120,16 +131,23 @@ impl Storage<'_> {
 
     async fn write(&self, slot: SecretSlot, data: SecretData, validity: Validity) -> Result<Outcome, Error> {
         match self.context.binding_secrets.write(self.binding, slot, data).await {
-            Ok(Some(digest)) => Ok(Outcome::Stored { digest, validity }),
+            Ok(Some(Covered { digest, keys })) => Ok(Outcome::Stored { digest, keys, validity }),
             Ok(None) => Ok(Outcome::Unusable(self.foreign_secret())),
             Err(error) => match error.refusal() {
-                Some(why) => {
-                    let name = self.binding.secret_name();
-                    Ok(Outcome::Unusable(format!("the API server rejected the Secret {name:?}: {why}")))
-                }
+                Some(why) => Ok(Outcome::Unusable(self.refused(why))),
                 None => Err(error),
             },
         }
+    }
+
+    /// Whether an attempt has failed, perhaps because the API server refused the Secret. A first attempt does without
+    /// the dry run, which is a request.
+    fn has_failed(&self) -> bool {
+        self.binding.status.as_ref().is_some_and(|status| status.operation.is_some())
+    }
+
+    fn refused(&self, why: &str) -> String {
+        format!("the API server rejected the Secret {:?}: {why}", self.binding.secret_name())
     }
 
     fn foreign_secret(&self) -> String {

@@ -1,5 +1,6 @@
 //! Writes and deletes the classes and plans of a broker. [`domain::broker`](crate::domain::broker) decides which.
 
+use std::mem::take;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +14,9 @@ use tracing::warn;
 
 use crate::crd::role::{Broker as _, Class as _, Plan as _};
 use crate::domain::broker::{NamespaceLimit, Outcome, dependents, publication};
-use crate::domain::catalog::{Change, Existing};
-use crate::osb;
+use crate::domain::catalog::{Change, Existing, Rejection};
+use crate::osb::{self, excerpt};
+use crate::reconcilers::broker_access::connections::Connection;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::kind::Kind;
@@ -22,6 +24,8 @@ use crate::reconcilers::scope::{Scope, is_for, owner};
 
 /// How many classes or plans of a broker are written at once, at most.
 const CONCURRENT_WRITES: usize = 16;
+/// The longest text of the API server about an entry that it refuses, in characters.
+const MAX_REFUSAL_CHARS: usize = 200;
 /// How long publishing waits for the watch to bring the entries that it has created. Usually that takes milliseconds.
 const CACHE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -61,19 +65,22 @@ pub(super) fn is_cache_stale<S: Scope>(context: &Context, broker: &S::Broker) ->
 pub(super) async fn publish<S: Scope>(
     context: &Context,
     broker: &S::Broker,
+    connection: &Connection,
     catalog: &osb::Catalog,
 ) -> Result<Outcome, Error> {
     let (name, namespace, entries) =
         (broker.name_any(), broker.namespace(), Entries::<S>::usable_with(context, broker));
     let restrictions = broker.common().catalog_restrictions.as_ref();
     let limit = S::NAMESPACED.then(|| NamespaceLimit::of(context.settings.call_limits.max_catalog_plans));
-    let publication = match publication(catalog, restrictions, &entries.of(&name), &owner(broker), limit) {
+    let mut publication = match publication(catalog, restrictions, &entries.of(&name), &owner(broker), limit)
+    {
         Ok(publication) => publication,
         Err(why) => return Ok(Outcome::NotPublished(why)),
     };
-    apply(context, namespace.as_deref(), publication.classes).await?;
-    apply(context, namespace.as_deref(), publication.plans).await?;
-    Ok(Outcome::Published(publication.published))
+    connection.set_rejects_entries(publication.rejects_entries());
+    let mut refused = apply(context, namespace.as_deref(), take(&mut publication.classes)).await?;
+    refused.extend(apply(context, namespace.as_deref(), take(&mut publication.plans)).await?);
+    Ok(Outcome::Published(publication.published(refused)))
 }
 
 /// Deletes the classes and plans of a broker that is being deleted.
@@ -89,19 +96,33 @@ pub(super) async fn withdraw<S: Scope>(context: &Context, broker: &S::Broker) ->
     Ok(())
 }
 
+/// Executes the changes; returns the entries that the API server refuses.
 async fn apply<K: Kind>(
     context: &Context,
     namespace: Option<&str>,
     changes: Vec<Change<K>>,
-) -> Result<(), Error> {
+) -> Result<Vec<Rejection>, Error> {
     let writes = stream::iter(changes).map(|change| write_entry(context, namespace, change));
     // Await all writes although one may fail: a cancelled write would not be remembered, and the cache not known to be
     // stale.
-    let written: Vec<Result<Written<K>, Error>> = writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
-    let written: Vec<Written<K>> = written.into_iter().collect::<Result<_, _>>()?;
-    until_cached::<K>(context, written.into_iter().flatten().collect()).await;
-    Ok(())
+    let written: Vec<Result<Written<K>, Refusal>> =
+        writes.buffer_unordered(CONCURRENT_WRITES).collect().await;
+    let (mut created, mut refused) = (Vec::new(), Vec::new());
+    for result in written {
+        match result {
+            Ok(written) => created.extend(written),
+            Err((what, error)) => {
+                let why = error.refusal().map(|why| excerpt(why, MAX_REFUSAL_CHARS)).ok_or(error)?;
+                refused.push(Rejection { what, why });
+            }
+        }
+    }
+    until_cached::<K>(context, created).await;
+    Ok(refused)
 }
+
+/// A write that has failed: the entry, and why.
+type Refusal = (String, Error);
 
 /// The reference to an entry, if it was created.
 type Written<K> = Option<ObjectRef<K>>;
@@ -131,6 +152,19 @@ async fn until_cached<K: Kind>(context: &Context, mut missing: Vec<ObjectRef<K>>
 }
 
 async fn write_entry<K: Kind>(
+    context: &Context,
+    namespace: Option<&str>,
+    change: Change<K>,
+) -> Result<Written<K>, Refusal> {
+    let written = match &change {
+        Change::Create(object) | Change::Update(object) | Change::Restore(object) => object,
+        Change::Mark { object, .. } => object.as_ref(),
+    };
+    let what = format!("{} {:?}", K::kind(&()), written.name_any());
+    execute(context, namespace, change).await.map_err(|error| (what, error))
+}
+
+async fn execute<K: Kind>(
     context: &Context,
     namespace: Option<&str>,
     change: Change<K>,

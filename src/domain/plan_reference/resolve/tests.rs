@@ -1,0 +1,261 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::crd::class::CommonServiceClassSpec;
+use crate::crd::plan::CommonServicePlanSpec;
+use crate::crd::{ClusterServiceClass, ClusterServicePlan};
+
+/// A class: its Kubernetes name and id, its name, whether it is removed. A plan: the same, and the name of its class.
+type Entry = (&'static str, &'static str, bool);
+
+fn class((id, name, is_removed): Entry, broker: &str) -> ClusterServiceClass {
+    let spec = CommonServiceClassSpec {
+        external_id: id.to_owned(),
+        external_name: name.to_owned(),
+        ..CommonServiceClassSpec::default()
+    };
+    let mut class: ClusterServiceClass = Class::new(id, spec, broker);
+    class.status.get_or_insert_default().removed_from_broker_catalog = is_removed;
+    class
+}
+
+fn plan((id, name, is_removed): Entry, class: &str) -> ClusterServicePlan {
+    let spec = CommonServicePlanSpec {
+        external_id: id.to_owned(),
+        external_name: name.to_owned(),
+        ..CommonServicePlanSpec::default()
+    };
+    let mut plan: ClusterServicePlan = Plan::new(id, spec, "broker", class);
+    plan.status.get_or_insert_default().removed_from_broker_catalog = is_removed;
+    plan
+}
+
+/// An instance that names the class `database` and this plan, unless it is empty.
+fn naming(name: &str) -> Value {
+    let mut object = json!({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance",
+        "metadata": {"name": "db", "namespace": "shop"}, "spec": {"clusterServiceClassExternalName": "database"}});
+    if !name.is_empty() {
+        object["spec"]["clusterServicePlanExternalName"] = name.into();
+    }
+    object
+}
+
+/// The same after the operator has resolved `resolved`, the names, to the plan with this id.
+fn resolved(name: &str, resolved: &str, plan: &str) -> Value {
+    let mut object = naming(name);
+    object["metadata"]["annotations"][ANNOTATION_RESOLVED] = resolved.into();
+    with_references(object, plan)
+}
+
+fn with_references(mut object: Value, plan: &str) -> Value {
+    object["spec"]["clusterServiceClassRef"] = json!({"name": "c0"});
+    object["spec"]["clusterServicePlanRef"] = json!({"name": plan});
+    object
+}
+
+/// The same after the broker has confirmed this plan.
+fn confirmed(mut object: Value, plan: &str) -> Value {
+    object["status"]["externalProperties"] = requested(plan);
+    object
+}
+
+fn requested(plan: &str) -> Value {
+    json!({"clusterServicePlanExternalName": "", "clusterServicePlanExternalID": plan, "parameterChecksum": "",
+        "serviceID": "c0", "brokerName": "broker"})
+}
+
+fn of(object: &Value, classes: &[Entry], plans: &[Entry]) -> Result<Target, Unresolved> {
+    let instance: ServiceInstance = serde_json::from_value(object.clone()).unwrap();
+    let classes: Vec<_> = classes.iter().map(|entry| class(*entry, "broker")).collect();
+    let plans: Vec<_> = plans.iter().map(|entry| plan(*entry, "c0")).collect();
+    resolve(&instance, classes.iter(), plans.iter())
+}
+
+const CLASS: Entry = ("c0", "database", false);
+
+#[test]
+fn a_name_counts_once_and_then_its_reference() {
+    let standard = ("p0", "standard", false);
+    let renamed = ("p0", "legacy", false);
+    let removed = ("p0", "standard", true);
+    let newer = ("p2", "standard", false);
+    let large = ("p1", "large", false);
+    let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    let by_status = |specified: &str| {
+        let mut object = confirmed(with_references(naming("standard"), "p0"), "p0");
+        object["status"]["userSpecifiedClassName"] = "ClusterServiceClass/database".into();
+        object["status"]["userSpecifiedPlanName"] = specified.into();
+        object
+    };
+    let mut replaced = confirmed(naming("standard"), "p0");
+    replaced["status"]["userSpecifiedPlanName"] = "standard".into();
+    let mut of_service_catalog = confirmed(with_references(naming("standard"), "p0"), "p0");
+    of_service_catalog["status"]["externalProperties"]["clusterServicePlanExternalName"] = "standard".into();
+    let mut requests_large = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    requests_large["status"]["inProgressProperties"] = requested("p1");
+    for (what, object, plans, expected) in [
+        ("a new instance", naming("standard"), vec![standard, large], "p0"),
+        ("a new instance, of a name that two plans had", naming("standard"), vec![removed, newer], "p2"),
+        ("a new instance of a removed plan", naming("standard"), vec![removed], "p0"),
+        ("its plan was renamed, and the name given to another", settled.clone(), vec![renamed, newer], "p0"),
+        ("its plan was replaced by another of the same name", settled.clone(), vec![removed, newer], "p0"),
+        (
+            "the same before the broker was asked",
+            resolved("standard", "database/standard", "p0"),
+            vec![renamed, newer],
+            "p0",
+        ),
+        ("resolved by an earlier version", by_status("standard"), vec![renamed, newer], "p0"),
+        (
+            "resolved by an earlier version, and edited since",
+            by_status("legacy"),
+            vec![standard, newer],
+            "p0",
+        ),
+        ("resolved by service-catalog", of_service_catalog, vec![renamed, newer], "p0"),
+        (
+            "without references and annotation: another client replaced it",
+            replaced,
+            vec![renamed, newer],
+            "p0",
+        ),
+        (
+            "edited to the new name",
+            confirmed(resolved("legacy", "database/standard", "p0"), "p0"),
+            vec![renamed, newer],
+            "p0",
+        ),
+        (
+            "edited to another plan",
+            confirmed(resolved("large", "database/standard", "p0"), "p0"),
+            vec![standard, large],
+            "p1",
+        ),
+        (
+            "edited back before the status was written",
+            confirmed(resolved("standard", "database/large", "p1"), "p0"),
+            vec![standard, large],
+            "p0",
+        ),
+        (
+            "the former plan again, which is removed",
+            confirmed(resolved("standard", "database/large", "p1"), "p0"),
+            vec![removed, newer, large],
+            "p0",
+        ),
+        (
+            "the name was taken away",
+            confirmed(resolved("", "database/standard", "p0"), "p0"),
+            vec![standard],
+            "p0",
+        ),
+        ("no plan was named", confirmed(resolved("", "database/", "p0"), "p0"), vec![standard, large], "p0"),
+        (
+            "a change of the plan that is in progress was taken back",
+            requests_large,
+            vec![standard, large],
+            "p0",
+        ),
+        (
+            "restored from a backup",
+            resolved("standard", "database/standard", "p0"),
+            vec![renamed, newer],
+            "p0",
+        ),
+        ("copied and edited", resolved("large", "database/standard", "p0"), vec![standard, large], "p1"),
+        (
+            "copied to another cluster",
+            resolved("standard", "database/standard", "p9"),
+            vec![standard, large],
+            "p0",
+        ),
+    ] {
+        let target = of(&object, &[CLASS], &plans).unwrap_or_else(|why| panic!("{what}: {why:?}"));
+        assert_eq!(target.plan_id, expected, "{what}");
+    }
+}
+
+#[test]
+fn a_class_is_kept_by_its_id() {
+    let plans = [("p0", "standard", false)];
+    let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    let renamed = ("c0", "store", false);
+    let removed = ("c0", "database", true);
+    let newer = ("c1", "database", false);
+    for classes in [vec![renamed], vec![renamed, newer], vec![removed, newer]] {
+        for object in
+            [&settled, &confirmed(naming("standard"), "p0"), &resolved("standard", "database/standard", "p0")]
+        {
+            let target = of(object, &classes, &plans);
+            // Nothing but the name says which class the replaced one had, before the broker was asked.
+            assert_eq!(target.unwrap().service_id, "c0", "{object} {classes:?}");
+        }
+        assert!(of(&naming("standard"), &classes, &plans).is_err() || classes == [renamed], "{classes:?}");
+    }
+    let why = of(&settled, &[newer], &plans).unwrap_err();
+    assert_eq!(
+        why.message,
+        "The instance references a ClusterServiceClass \"database\" that does not exist: it has the ID \"c0\" at the \
+         broker broker"
+    );
+}
+
+#[test]
+fn what_is_removed_never_makes_a_name_ambiguous() {
+    let classes = [("c0", "database", true), ("c0-again", "database", false)];
+    let instance: ServiceInstance = serde_json::from_value(naming("standard")).unwrap();
+    let classes = classes.map(|entry| class(entry, "broker"));
+    let plans = [plan(("p0", "standard", true), "c0"), plan(("p1", "standard", false), "c0-again")];
+    assert_eq!(resolve(&instance, classes.iter(), plans.iter()).unwrap().plan_id, "p1");
+    let classes = [class(CLASS, "broker"), class(("c1", "database", false), "other")];
+    let why = resolve(&instance, classes.iter(), plans.iter()).unwrap_err();
+    assert!(
+        why.message.contains("there are several: c0 of the broker broker, c1 of the broker other"),
+        "{why:?}"
+    );
+}
+
+#[test]
+fn a_plan_that_is_gone_is_not_replaced_by_another_of_its_name() {
+    let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    let why = of(&settled, &[CLASS], &[("p2", "standard", false)]).unwrap_err();
+    assert_eq!(
+        why.message,
+        "The instance has a ClusterServicePlan with the ID \"p0\" that the class \"database\" does not have any more"
+    );
+}
+
+#[test]
+fn outdated_names_are_told_with_the_new_ones() {
+    let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    let target = of(&settled, &[("c0", "store", false)], &[("p0", "legacy", false)]).unwrap();
+    assert_eq!(
+        target.outdated_names().unwrap(),
+        "The broker broker renamed the class \"database\" to \"store\". The instance keeps it; new instances must use \
+         the new name. The broker broker renamed the plan \"standard\" to \"legacy\". The instance keeps it; set \
+         spec.clusterServicePlanExternalName to \"legacy\""
+    );
+    // The plan of a class that allows no changes may be edited while its name is outdated.
+    assert!(!target.plan_updatable && !target.is_fixed(Some("p0")));
+    let target = of(&settled, &[CLASS], &[("p0", "standard", false)]).unwrap();
+    assert_eq!(target.outdated_names(), None);
+    assert!(target.is_fixed(Some("p0")));
+}
+
+#[test]
+fn references_are_written_together_with_the_names_to_which_they_belong() {
+    let plans = [("p0", "standard", false)];
+    let references = |object: &Value| {
+        let instance: ServiceInstance = serde_json::from_value(object.clone()).unwrap();
+        of(object, &[CLASS], &plans).unwrap().references_to_write(&instance)
+    };
+    let written = references(&naming("standard")).unwrap();
+    assert_eq!(written.annotations[ANNOTATION_RESOLVED], "database/standard");
+    let mut object = resolved("standard", "database/standard", "p0");
+    for (label, value) in &written.labels {
+        object["metadata"]["labels"][label] = value.as_str().into();
+    }
+    assert_eq!(references(&object), None);
+    object["metadata"]["annotations"][ANNOTATION_RESOLVED] = "database/legacy".into();
+    assert_eq!(references(&object).unwrap().annotations[ANNOTATION_RESOLVED], "database/standard");
+}
