@@ -130,13 +130,11 @@ impl Progress<'_> {
     pub fn poll_failed(&mut self, now: &Time) -> Duration {
         let is_due = self.is_progress_due(now);
         let since = &mut self.operation.get_or_insert_default().polls_failing_since;
-        match since {
-            Some(since) => schedule::elapsed(since, now),
-            None => {
-                *since = is_due.then(|| now.clone());
-                Duration::ZERO
-            }
+        if let Some(since) = since {
+            return schedule::elapsed(since, now);
         }
+        *since = is_due.then(|| now.clone());
+        Duration::ZERO
     }
 
     fn is_progress_due(&self, now: &Time) -> bool {

@@ -17,7 +17,8 @@
 //! the Secret. A poll without news costs none, and at the start nothing is written or sent for settled objects. The
 //! intent is not optional: without it, a crash forgets that the broker was called. The references are a write of
 //! their own because spec and status are separate resources. A catalog without changes costs one write of the
-//! broker's status. `servicecatalog_api_write_count_total` counts all of them.
+//! broker's status. `servicecatalog_api_write_count_total` counts all of them. Events come on top: those of success are
+//! written beside the reconciles.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use crate::crd::condition::Condition;
+use crate::domain::plan_reference::References;
 use crate::domain::progress::HasProgress;
 use crate::domain::reason;
 use crate::domain::schema::Purpose;
@@ -192,10 +194,7 @@ async fn take_steps<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<A
             Step::Wait(until) => return Ok(clock::wait(until.as_ref())),
             Step::AwaitBroker => return Ok(wait_for_broker(context, &object, &identity, &snapshot)),
             Step::Resolve(references) => {
-                let metadata = json!({"labels": references.labels, "annotations": references.annotations});
-                let patch = json!({"metadata": metadata, "spec": references.spec});
-                object =
-                    context.api.patch(&object, patch, "writing the references to class and plan").await?;
+                object = write_references(context, &object, references).await?;
                 is_live = true;
             }
             Step::Label(label, is_wanted) => {
@@ -218,7 +217,8 @@ async fn take_steps<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<A
                 is_live = true;
             }
             Step::Call(call) => {
-                let is_first = intent_just_written || outcome_just_written && K::removes_orphan(&call);
+                let is_first =
+                    if K::removes_orphan(&call) { outcome_just_written } else { intent_just_written };
                 let attempt = Attempt { snapshot: &snapshot, call: &call, may_be_retry: !is_first };
                 let written = match call_broker(context, object, &identity, &attempt).await? {
                     ControlFlow::Continue(written) => written,
@@ -227,14 +227,23 @@ async fn take_steps<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<A
                 object = written.object;
                 (is_live, intent_just_written, outcome_just_written) = (true, false, !written.is_merged);
             }
-            Step::Delete => {
-                return context.api.delete(&object).await.map(|()| Action::await_change());
-            }
-            Step::RemoveFinalizer => {
-                return remove_finalizer(context, &object).await.map(|()| Action::await_change());
-            }
+            Step::Delete => return context.api.delete(&object).await.map(await_change),
+            Step::RemoveFinalizer => return remove_finalizer(context, &object).await.map(await_change),
         }
     }
+}
+
+fn await_change(_: ()) -> Action {
+    Action::await_change()
+}
+
+async fn write_references<K: Lifecycle>(
+    context: &Context,
+    object: &K,
+    References { spec, labels, annotations }: References,
+) -> Result<K, Error> {
+    let patch = json!({"metadata": {"labels": labels, "annotations": annotations}, "spec": spec});
+    context.api.patch(object, patch, "writing the references to class and plan").await
 }
 
 /// Makes a call and persists its outcome. Breaks if that ended the object, or if the call is postponed.

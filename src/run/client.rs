@@ -28,8 +28,8 @@ pub fn fenced(mut config: Config, fence: Fence, metrics: Arc<Metrics>) -> Result
     config.read_timeout = Some(READ_TIMEOUT);
     let fence = AsyncFilterLayer::new(move |request: http::Request<Body>| fence.clone().admit(request));
     let count = MapRequestLayer::new(move |request: http::Request<Body>| {
-        if !request.method().is_safe() {
-            metrics.write(request.method().as_str());
+        if let Some(method) = method_of_write(&request) {
+            metrics.write(method);
         }
         request
     });
@@ -38,6 +38,14 @@ pub fn fenced(mut config: Config, fence: Fence, metrics: Arc<Metrics>) -> Result
     let limit = RequestLimit::default();
     let limited = builder(config)?.with_layer(&buffer).with_layer(&fence).with_layer(&limit);
     Ok(limited.with_layer(&retry).with_layer(&count).build())
+}
+
+/// How a request is counted as a write: by its method, or as an event. A dry run writes nothing.
+fn method_of_write(request: &http::Request<Body>) -> Option<&str> {
+    let is_dry_run = request.uri().query().is_some_and(|query| query.contains("dryRun="));
+    let is_event = request.uri().path().contains("/events");
+    let method = if is_event { "event" } else { request.method().as_str() };
+    (!request.method().is_safe() && !is_dry_run).then_some(method)
 }
 
 /// The client of the leader election. It does not retry: the election decides when to try again.

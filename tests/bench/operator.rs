@@ -60,7 +60,9 @@ impl Operator {
     /// Its resource usage so far.
     pub async fn usage(&self) -> Usage {
         let metrics = self.get("metrics").await.unwrap();
-        let written = metrics.lines().filter(|line| line.starts_with("servicecatalog_api_write_count_total"));
+        let written = metrics.lines().filter(|line| {
+            line.starts_with("servicecatalog_api_write_count_total") && !line.contains("method=\"event\"")
+        });
         let status = self.proc("status");
         let mebibytes = |field: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();

@@ -61,6 +61,10 @@ fn effect(request: &Request) -> Option<(String, String)> {
     let path = request.uri().path();
     let mut parts = path.split('/').skip_while(|part| *part != "namespaces").skip(1);
     let (namespace, resource) = (parts.next()?, parts.next()?);
+    // No object waits for its events, and they may be lost.
+    if resource == "events" {
+        return None;
+    }
     let subresource = parts.nth(1).map(|part| format!("/{part}")).unwrap_or_default();
     Some((namespace.to_owned(), format!("{} {resource}{subresource}", request.method())))
 }

@@ -32,7 +32,7 @@ impl<C, P> Publication<C, P> {
     /// and do not keep those from being published.
     pub fn published(&self, refused: Vec<Rejection>) -> Published {
         let mut rejected = self.rejected.clone();
-        refused.into_iter().for_each(|entry| rejected.push(entry));
+        rejected.extend(refused.into_iter().collect());
         Published { rejected: summary(&rejected), ..self.published.clone() }
     }
 }

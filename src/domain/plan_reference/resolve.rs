@@ -112,7 +112,7 @@ impl<'a> Recorded<'a> {
             let same: Vec<&C> = classes.into_iter().filter(is_requested).collect();
             let kept = same.iter().copied().find(is_referenced);
             let kept = kept.or_else(|| same.iter().copied().find(|class| self.is_named(*class)));
-            let kept = kept.or(same.first().copied());
+            let kept = kept.or_else(|| same.first().copied());
             return kept.ok_or_else(|| self.class_is_gone::<C>(requested));
         }
         if let Some(kept) = classes.iter().copied().find(is_referenced).filter(|_| self.is_current) {
@@ -124,7 +124,7 @@ impl<'a> Recorded<'a> {
         match (kept, offered.as_slice(), removed.first()) {
             (Some(class), _, _) => Ok(class),
             (None, [class], _) | (None, [], Some(class)) => Ok(*class),
-            (None, [], None) => Err(self.no_class(format!("{} that does not exist", self.written::<C>()))),
+            (None, [], None) => Err(no_class(&format!("{} that does not exist", self.written::<C>()))),
             (None, several, _) => Err(self.several_classes(several)),
         }
     }
@@ -158,7 +158,7 @@ impl<'a> Recorded<'a> {
         // Setting the former plan again is no change, even if its name belongs to another plan, too.
         let confirmed = named.iter().find(|plan| self.confirmed == Some(&plan.common().external_id));
         let offered = named.iter().find(|plan| !plan.is_removed());
-        confirmed.or(offered).or(named.first()).copied().ok_or_else(|| Unresolved {
+        confirmed.or(offered).or_else(|| named.first()).copied().ok_or_else(|| Unresolved {
             reason: reason::REFERENCES_NONEXISTENT_SERVICE_PLAN,
             message: format!(
                 "The instance references a {} {written:?} that the class {:?} does not have",
@@ -173,15 +173,8 @@ impl<'a> Recorded<'a> {
         format!("a {} {:?}", C::kind(&()), self.reference.class)
     }
 
-    fn no_class(&self, what: String) -> Unresolved {
-        Unresolved {
-            reason: reason::REFERENCES_NONEXISTENT_SERVICE_CLASS,
-            message: format!("The instance references {what}"),
-        }
-    }
-
     fn class_is_gone<C: Resource<DynamicType = ()>>(&self, requested: &InstanceProperties) -> Unresolved {
-        self.no_class(format!(
+        no_class(&format!(
             "{} that does not exist: it has the ID {:?} at the broker {}",
             self.written::<C>(),
             requested.service_id,
@@ -196,7 +189,7 @@ impl<'a> Recorded<'a> {
         let describe = |class: &&C| format!("{} of the broker {}", class.name_any(), class.broker_name());
         let classes = several.iter().map(describe).collect::<Vec<_>>().join(", ");
         let field = if self.reference.namespaced { "serviceClassName" } else { "clusterServiceClassName" };
-        self.no_class(format!(
+        no_class(&format!(
             "{}, but there are several: {classes}. Create an instance that names one of them in spec.{field} instead",
             self.written::<C>()
         ))
@@ -214,6 +207,13 @@ fn is_current(status: &ServiceInstanceStatus, reference: PlanReference<'_>) -> b
     (class.is_empty() || class == reference.class)
         && !plan.is_empty()
         && reference.plan.is_none_or(|written| written == plan)
+}
+
+fn no_class(what: &str) -> Unresolved {
+    Unresolved {
+        reason: reason::REFERENCES_NONEXISTENT_SERVICE_CLASS,
+        message: format!("The instance references {what}"),
+    }
 }
 
 fn plan_is_gone<P: Resource<DynamicType = ()>>(id: &str, class: &impl Class) -> Unresolved {

@@ -246,10 +246,7 @@ impl Connections {
                 metrics.request(&label, namespace.as_deref(), observation);
             })),
         };
-        let client = Client::new(&config).map_err(|error| match error {
-            ConfigError::Credentials(_) => Error::Credentials(error.to_string()),
-            other => Error::Broker(other.to_string()),
-        })?;
+        let client = Client::new(&config).map_err(unusable)?;
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
         let requeue = move || queue.requeue(object.clone());
         let gate = if S::NAMESPACED {
@@ -257,11 +254,10 @@ impl Connections {
         } else {
             CallGate::shared(&name.name, requeue)
         };
-        let fence = self.fence.clone();
         let connection = Arc::new(Connection {
             client,
             gate,
-            fence,
+            fence: self.fence.clone(),
             made_from,
             generation,
             secret_version,
@@ -369,6 +365,13 @@ impl Connections {
         found.ok_or_else(|| {
             Error::Missing(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
         })
+    }
+}
+
+fn unusable(error: ConfigError) -> Error {
+    match error {
+        ConfigError::Credentials(_) => Error::Credentials(error.to_string()),
+        other => Error::Broker(other.to_string()),
     }
 }
 

@@ -200,18 +200,14 @@ impl BindingSecrets {
             SecretSlot::Ours(_) => self.find(binding).await?,
             SecretSlot::Vacant | SecretSlot::Foreign => None,
         };
-        let tried = match former {
-            Some(secret) => {
-                let secret = Secret { data, ..secret };
-                api.replace(binding.secret_name(), &parameters, &secret)
-                    .await
-                    .during("trying to replace the Secret")
-            }
-            None => {
-                let (metadata, type_) = (ownership::metadata(binding), Some(type_(binding)));
-                let secret = Secret { metadata, data, type_, ..Secret::default() };
-                api.create(&parameters, &secret).await.during("trying to create the Secret")
-            }
+        let tried = if let Some(secret) = former {
+            let secret = Secret { data, ..secret };
+            let replaced = api.replace(binding.secret_name(), &parameters, &secret).await;
+            replaced.during("trying to replace the Secret")
+        } else {
+            let (metadata, type_) = (ownership::metadata(binding), Some(type_(binding)));
+            let secret = Secret { metadata, data, type_, ..Secret::default() };
+            api.create(&parameters, &secret).await.during("trying to create the Secret")
         };
         match tried {
             Ok(_) => Ok(None),

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::namespace::namespace;
 use crate::operator::operator;
 use crate::scripted::{Broker, Endpoint, INSTANCE, TestEnv, condition};
-use crate::namespace::namespace;
 
 /// A broker renames the plan of an instance, and gives its name to another plan.
 #[tokio::test]
@@ -29,7 +29,8 @@ async fn an_instance_keeps_its_plan_when_another_gets_its_name() {
     assert_eq!(env.broker.calls(Endpoint::Update), 0);
 
     env.patch(INSTANCE, "db", json!({"spec": {"parameters": {"size": 4}}})).await.unwrap();
-    env.until_broker("the parameters are new", |broker| broker.instance().parameters == json!({"size": 4})).await;
+    env.until_broker("the parameters are new", |broker| broker.instance().parameters == json!({"size": 4}))
+        .await;
     assert_eq!(env.broker.only(Endpoint::Update).body["plan_id"], "small");
 
     // The new name of the same plan is no change of the plan, which the class would not allow.

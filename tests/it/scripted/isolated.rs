@@ -178,9 +178,10 @@ impl IsolatedEnv {
         self.operator().count(counter, labels)
     }
 
-    /// The number of the operator's writes to the API server.
+    /// The number of the operator's writes to the API server, without events.
     pub fn writes(&self) -> u64 {
-        self.count("servicecatalog_api_write_count_total", "")
+        let methods = ["POST", "PUT", "PATCH", "DELETE"].map(|method| format!("method=\"{method}\""));
+        methods.iter().map(|method| self.count("servicecatalog_api_write_count_total", method)).sum()
     }
 
     /// The number of the operator's broker calls.

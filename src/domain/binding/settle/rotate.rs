@@ -44,7 +44,7 @@ impl Settlement<'_> {
             Outcome::Failed(error) => self.successor_failed(&error),
             Outcome::Unusable(why) => self.give_up_successor(&unusable(&why), None),
             Outcome::NotCalled(why) | Outcome::OutOfReach(why) => {
-                self.rotation_not_called(&not_called(self.broker, &why))
+                self.rotation_not_called(&not_called(self.broker, &why));
             }
             Outcome::Done { .. } => {}
         }

@@ -73,14 +73,41 @@ fn of(object: &Value, classes: &[Entry], plans: &[Entry]) -> Result<Target, Unre
 
 const CLASS: Entry = ("c0", "database", false);
 
+const STANDARD: Entry = ("p0", "standard", false);
+const RENAMED: Entry = ("p0", "legacy", false);
+const REMOVED: Entry = ("p0", "standard", true);
+/// Another plan that has got the name.
+const NEWER: Entry = ("p2", "standard", false);
+const LARGE: Entry = ("p1", "large", false);
+
+/// What it is, the instance, the plans, and the id of the plan that it is resolved to.
+type Case = (&'static str, Value, &'static [Entry], &'static str);
+
+fn assert_resolved<const N: usize>(cases: [Case; N]) {
+    for (what, object, plans, expected) in cases {
+        let target = of(&object, &[CLASS], plans).unwrap_or_else(|why| panic!("{what}: {why:?}"));
+        assert_eq!(target.plan_id, expected, "{what}");
+    }
+}
+
 #[test]
 fn a_name_counts_once_and_then_its_reference() {
-    let standard = ("p0", "standard", false);
-    let renamed = ("p0", "legacy", false);
-    let removed = ("p0", "standard", true);
-    let newer = ("p2", "standard", false);
-    let large = ("p1", "large", false);
-    let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    let new = || naming("standard");
+    let resolved = || resolved("standard", "database/standard", "p0");
+    let settled = || confirmed(resolved(), "p0");
+    assert_resolved([
+        ("new", new(), &[STANDARD, LARGE], "p0"),
+        ("new, of a name that two plans had", new(), &[REMOVED, NEWER], "p2"),
+        ("new, of a removed plan", new(), &[REMOVED], "p0"),
+        ("renamed, and its name given to another", settled(), &[RENAMED, NEWER], "p0"),
+        ("replaced by another of the same name", settled(), &[REMOVED, NEWER], "p0"),
+        ("before the broker was asked", resolved(), &[RENAMED, NEWER], "p0"),
+        ("restored from a backup", resolved(), &[RENAMED, NEWER], "p0"),
+    ]);
+}
+
+#[test]
+fn what_is_stored_without_the_annotation_counts_as_well() {
     let by_status = |specified: &str| {
         let mut object = confirmed(with_references(naming("standard"), "p0"), "p0");
         object["status"]["userSpecifiedClassName"] = "ClusterServiceClass/database".into();
@@ -91,88 +118,36 @@ fn a_name_counts_once_and_then_its_reference() {
     replaced["status"]["userSpecifiedPlanName"] = "standard".into();
     let mut of_service_catalog = confirmed(with_references(naming("standard"), "p0"), "p0");
     of_service_catalog["status"]["externalProperties"]["clusterServicePlanExternalName"] = "standard".into();
-    let mut requests_large = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    assert_resolved([
+        ("by an earlier version", by_status("standard"), &[RENAMED, NEWER], "p0"),
+        ("by an earlier version, edited since", by_status("legacy"), &[STANDARD, NEWER], "p0"),
+        ("by service-catalog", of_service_catalog, &[RENAMED, NEWER], "p0"),
+        ("another client has lost the references", replaced, &[RENAMED, NEWER], "p0"),
+    ]);
+}
+
+#[test]
+fn an_edit_of_the_name_counts_from_then_on() {
+    let edited = |name: &str, names: &str, plan: &str| confirmed(resolved(name, names, plan), "p0");
+    let mut requests_large = edited("standard", "database/standard", "p0");
     requests_large["status"]["inProgressProperties"] = requested("p1");
-    for (what, object, plans, expected) in [
-        ("a new instance", naming("standard"), vec![standard, large], "p0"),
-        ("a new instance, of a name that two plans had", naming("standard"), vec![removed, newer], "p2"),
-        ("a new instance of a removed plan", naming("standard"), vec![removed], "p0"),
-        ("its plan was renamed, and the name given to another", settled.clone(), vec![renamed, newer], "p0"),
-        ("its plan was replaced by another of the same name", settled.clone(), vec![removed, newer], "p0"),
+    let copied = |name: &str, plan: &str| resolved(name, "database/standard", plan);
+    assert_resolved([
+        ("the new name", edited("legacy", "database/standard", "p0"), &[RENAMED, NEWER], "p0"),
+        ("another plan", edited("large", "database/standard", "p0"), &[STANDARD, LARGE], "p1"),
+        ("back at once", edited("standard", "database/large", "p1"), &[STANDARD, LARGE], "p0"),
         (
-            "the same before the broker was asked",
-            resolved("standard", "database/standard", "p0"),
-            vec![renamed, newer],
+            "back to a removed plan",
+            edited("standard", "database/large", "p1"),
+            &[REMOVED, NEWER, LARGE],
             "p0",
         ),
-        ("resolved by an earlier version", by_status("standard"), vec![renamed, newer], "p0"),
-        (
-            "resolved by an earlier version, and edited since",
-            by_status("legacy"),
-            vec![standard, newer],
-            "p0",
-        ),
-        ("resolved by service-catalog", of_service_catalog, vec![renamed, newer], "p0"),
-        (
-            "without references and annotation: another client replaced it",
-            replaced,
-            vec![renamed, newer],
-            "p0",
-        ),
-        (
-            "edited to the new name",
-            confirmed(resolved("legacy", "database/standard", "p0"), "p0"),
-            vec![renamed, newer],
-            "p0",
-        ),
-        (
-            "edited to another plan",
-            confirmed(resolved("large", "database/standard", "p0"), "p0"),
-            vec![standard, large],
-            "p1",
-        ),
-        (
-            "edited back before the status was written",
-            confirmed(resolved("standard", "database/large", "p1"), "p0"),
-            vec![standard, large],
-            "p0",
-        ),
-        (
-            "the former plan again, which is removed",
-            confirmed(resolved("standard", "database/large", "p1"), "p0"),
-            vec![removed, newer, large],
-            "p0",
-        ),
-        (
-            "the name was taken away",
-            confirmed(resolved("", "database/standard", "p0"), "p0"),
-            vec![standard],
-            "p0",
-        ),
-        ("no plan was named", confirmed(resolved("", "database/", "p0"), "p0"), vec![standard, large], "p0"),
-        (
-            "a change of the plan that is in progress was taken back",
-            requests_large,
-            vec![standard, large],
-            "p0",
-        ),
-        (
-            "restored from a backup",
-            resolved("standard", "database/standard", "p0"),
-            vec![renamed, newer],
-            "p0",
-        ),
-        ("copied and edited", resolved("large", "database/standard", "p0"), vec![standard, large], "p1"),
-        (
-            "copied to another cluster",
-            resolved("standard", "database/standard", "p9"),
-            vec![standard, large],
-            "p0",
-        ),
-    ] {
-        let target = of(&object, &[CLASS], &plans).unwrap_or_else(|why| panic!("{what}: {why:?}"));
-        assert_eq!(target.plan_id, expected, "{what}");
-    }
+        ("a change that is taken back", requests_large, &[STANDARD, LARGE], "p0"),
+        ("taken away", edited("", "database/standard", "p0"), &[STANDARD], "p0"),
+        ("never named", edited("", "database/", "p0"), &[STANDARD, LARGE], "p0"),
+        ("copied and edited", copied("large", "p0"), &[STANDARD, LARGE], "p1"),
+        ("copied to another cluster", copied("standard", "p9"), &[STANDARD, LARGE], "p0"),
+    ]);
 }
 
 #[test]
