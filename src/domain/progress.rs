@@ -73,11 +73,8 @@ impl Progress<'_> {
 
     /// Removes a condition, and updates `lastConditionState`.
     pub fn withdraw(&mut self, type_: &str) {
-        // An empty summary is one of service-catalog, which had none in some versions.
-        if self.last_condition_state.is_empty() || condition::find(self.conditions, type_).is_some() {
-            condition::remove(self.conditions, type_);
-            *self.last_condition_state = condition::summary(self.conditions);
-        }
+        condition::remove(self.conditions, type_);
+        *self.last_condition_state = condition::summary(self.conditions);
     }
 
     /// Sets or removes the condition `Paused`.
