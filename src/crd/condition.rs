@@ -131,8 +131,7 @@ pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
 }
 
 /// The conditions that need attention although the object works.
-const ATTENTION: [(&str, &str); 4] =
-    [(UPDATED, "False"), (INJECTED, "False"), (AVAILABLE, "False"), (WRITE_REFUSED, "True")];
+const ATTENTION: [(&str, &str); 3] = [(UPDATED, "False"), (AVAILABLE, "False"), (WRITE_REFUSED, "True")];
 
 /// The word in the `Status` column: the last condition's type if it is `True`, else its reason. For an object that works,
 /// it is the reason of a condition that needs attention, if there is one.

@@ -53,7 +53,7 @@ mod tests {
             let injected = condition::find(&status.conditions, condition::INJECTED).unwrap();
             assert_eq!((&*injected.status, &*injected.reason), ("False", "Collision"));
             assert!(injected.message.contains(named), "{}", injected.message);
-            assert_eq!(status.last_condition_state, "Collision");
+            assert_eq!(status.last_condition_state, "Ready");
         }
         report(&mut status, &BTreeSet::new(), &at(0));
         assert_eq!(status, ready);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::web;
 use crate::cluster::Cluster;
-use crate::namespace::{Namespace, namespace_of};
+use crate::namespace::{Namespace, eventually, namespace_of};
 use crate::process::{directory, text};
 
 /// How long the API server is watched after each start. The errors that it makes of a missing parameter kind begin with
@@ -61,12 +61,27 @@ impl Installation {
         std::fs::write(Self::file(part), list.to_string()).unwrap();
     }
 
-    fn set_missing(&self, part: usize, is_missing: bool) {
-        if is_missing {
-            self.kubectl(&["delete", "--timeout=3m", "--filename", &Self::file(part)]);
-        } else {
-            self.kubectl(&["create", "--filename", &Self::file(part)]);
+    async fn set_missing(&self, part: usize, is_missing: bool) {
+        let file = Self::file(part);
+        if !is_missing {
+            return self.kubectl(&["create", "--filename", &file]);
         }
+        self.kubectl(&["delete", "--wait=false", "--filename", &file]);
+        // After a restart the API server sometimes forgets to finalize a CRD whose storage was being set up, until the CRD
+        // changes.
+        let mut touched = 0;
+        eventually("the part is gone", Duration::from_mins(3), async || {
+            let left = ["get", "--ignore-not-found", "--output=name", "--filename", &file];
+            let left = String::from_utf8_lossy(&self.cluster.kubectl(&left).stdout).into_owned();
+            if left.is_empty() {
+                return Ok(());
+            }
+            touched += 1;
+            let touch = format!("touched={touched}");
+            self.cluster.kubectl(&["annotate", "--overwrite", "--filename", &file, &touch]);
+            Err(left)
+        })
+        .await;
     }
 
     /// Restarts the API server; returns the first refusal of a pod in each namespace.
@@ -104,7 +119,7 @@ async fn an_unrelated_pod_starts_whatever_is_missing() {
     for set in SETS {
         for part in 0..PARTS.len() {
             if set[part] != missing[part] {
-                installation.set_missing(part, set[part]);
+                installation.set_missing(part, set[part]).await;
             }
         }
         missing = set;
