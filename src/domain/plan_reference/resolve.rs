@@ -72,6 +72,8 @@ struct Recorded<'a> {
     is_known: bool,
     /// Whether these belong to the names in the spec.
     is_current: bool,
+    /// Whether this operator has seen the object before.
+    has_status: bool,
     /// What the broker was asked for last.
     requested: Option<&'a InstanceProperties>,
     /// The OSB id of the plan that the broker has confirmed.
@@ -94,6 +96,7 @@ impl<'a> Recorded<'a> {
                 Some(names) => *names == reference.names(),
                 None => status.is_some_and(|status| is_current(status, reference)),
             },
+            has_status: status.is_some(),
             requested: in_progress.or(external).filter(has_ids),
             confirmed: external.map(InstanceProperties::plan_id),
         }
@@ -142,11 +145,16 @@ impl<'a> Recorded<'a> {
         if self.is_current {
             let requested = self.requested.map(InstanceProperties::plan_id);
             let referenced = plans.iter().find(|plan| self.plan == Some(&plan.name_any()));
-            let known = || plans.iter().find(|plan| requested == Some(&plan.common().external_id));
+            let is_requested = |plan: &&&P| requested == Some(&plan.common().external_id);
+            // What was requested stands in for a reference that is lost, not for one whose plan is gone: they may differ.
+            let known = || plans.iter().find(is_requested).filter(|_| self.plan.is_none());
             match (referenced.or_else(known), requested) {
                 (Some(plan), _) => return Ok(plan),
-                (None, Some(id)) => return Err(plan_is_gone::<P>(id, class)),
-                (None, None) => {}
+                (None, requested) if requested.is_some() || self.has_status => {
+                    return Err(self.plan_is_gone::<P>(class));
+                }
+                // An object that was stored in another cluster.
+                (None, _) => {}
             }
         }
         let Some(written) = self.reference.plan else { return the_only_plan(plans, class) };
@@ -166,6 +174,18 @@ impl<'a> Recorded<'a> {
                 class.common().external_name
             ),
         })
+    }
+
+    fn plan_is_gone<P: Resource<DynamicType = ()>>(&self, class: &impl Class) -> Unresolved {
+        Unresolved {
+            reason: reason::REFERENCES_NONEXISTENT_SERVICE_PLAN,
+            message: format!(
+                "The instance was resolved to the {} {:?}, which the class {:?} does not have any more",
+                P::kind(&()),
+                self.plan.or(self.requested.map(InstanceProperties::plan_id)).unwrap_or_default(),
+                class.common().external_name
+            ),
+        }
     }
 
     /// The class as the user wrote it, after its kind.
@@ -213,17 +233,6 @@ fn no_class(what: &str) -> Unresolved {
     Unresolved {
         reason: reason::REFERENCES_NONEXISTENT_SERVICE_CLASS,
         message: format!("The instance references {what}"),
-    }
-}
-
-fn plan_is_gone<P: Resource<DynamicType = ()>>(id: &str, class: &impl Class) -> Unresolved {
-    Unresolved {
-        reason: reason::REFERENCES_NONEXISTENT_SERVICE_PLAN,
-        message: format!(
-            "The instance has a {} with the ID {id:?} that the class {:?} does not have any more",
-            P::kind(&()),
-            class.common().external_name
-        ),
     }
 }
 

@@ -246,6 +246,8 @@ fn is_blocked(object: &Value) -> bool {
         "ReferencesNonexistentInstance",
         "ErrorInstanceNotReady",
         "InstanceUnusable",
+        // The plan that the user chose is gone: another one of its name is not the user's choice.
+        "ReferencesNonexistentServicePlan",
     ];
     condition(object, "Ready").is_some_and(|ready| reasons.iter().any(|reason| ready["reason"] == *reason))
 }

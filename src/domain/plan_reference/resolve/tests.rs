@@ -193,10 +193,13 @@ fn what_is_removed_never_makes_a_name_ambiguous() {
 #[test]
 fn a_plan_that_is_gone_is_not_replaced_by_another_of_its_name() {
     let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
+    // Nor by the one that the broker was asked for before.
+    let moved = confirmed(resolved("large", "database/large", "p1"), "p0");
+    assert!(of(&moved, &[CLASS], &[STANDARD]).unwrap_err().message.contains("ClusterServicePlan \"p1\""));
     let why = of(&settled, &[CLASS], &[("p2", "standard", false)]).unwrap_err();
     assert_eq!(
         why.message,
-        "The instance has a ClusterServicePlan with the ID \"p0\" that the class \"database\" does not have any more"
+        "The instance was resolved to the ClusterServicePlan \"p0\", which the class \"database\" does not have any more"
     );
 }
 
