@@ -182,7 +182,7 @@ impl<'a> Recorded<'a> {
             message: format!(
                 "The instance was resolved to the {} {:?}, which the class {:?} does not have any more",
                 P::kind(&()),
-                self.plan.or(self.requested.map(InstanceProperties::plan_id)).unwrap_or_default(),
+                self.plan.or_else(|| self.requested.map(InstanceProperties::plan_id)).unwrap_or_default(),
                 class.common().external_name
             ),
         }
