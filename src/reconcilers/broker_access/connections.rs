@@ -12,6 +12,8 @@ use kube::{Api, Resource, ResourceExt as _};
 use secrecy::SecretString;
 use tokio::time::timeout;
 
+use crate::crd::broker::BrokerStatus;
+use crate::crd::condition::{CATALOG_REJECTED, is_true};
 use crate::crd::reference::ObjectReference;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::Failures;
@@ -262,7 +264,8 @@ impl Connections {
             generation,
             secret_version,
             failures: Mutex::default(),
-            rejects_entries: AtomicBool::default(),
+            // What the last publication found, also if another process made it.
+            rejects_entries: AtomicBool::new(rejects_entries(broker.status())),
             calls_in_namespace: name
                 .namespace
                 .clone()
@@ -366,6 +369,10 @@ impl Connections {
             Error::Missing(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
         })
     }
+}
+
+fn rejects_entries(status: Option<&BrokerStatus>) -> bool {
+    status.is_some_and(|status| is_true(&status.conditions, CATALOG_REJECTED))
 }
 
 fn unusable(error: ConfigError) -> Error {
