@@ -20,8 +20,8 @@ use crate::crd::binding::selector::{
 };
 use crate::crd::binding::{MAX_TEXT_BYTES, SecretTransform};
 use crate::crd::names::{
-    ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE, FINALIZER, LABEL_DELETING,
-    LABEL_INJECTS, label,
+    ANNOTATION_DELETION_POLICY, ANNOTATION_OSB_API_VERSION, ANNOTATION_PAUSED, ANNOTATION_RESOLVED,
+    ANNOTATION_ROTATE, FINALIZER, LABEL_DELETING, LABEL_INJECTS, label,
 };
 use crate::crd::raw::RawObject;
 use crate::crd::{
@@ -52,7 +52,16 @@ const LABELS: [&str; 6] = [
 ];
 
 /// The annotations that the operator reads from what users write.
-const ANNOTATIONS: [&str; 3] = [ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE];
+const ANNOTATIONS: [&str; 5] = [
+    ANNOTATION_DELETION_POLICY,
+    ANNOTATION_OSB_API_VERSION,
+    ANNOTATION_PAUSED,
+    ANNOTATION_RESOLVED,
+    ANNOTATION_ROTATE,
+];
+
+/// The longest value of the annotation `servicecatalog.k8s.io/resolved`, in characters: the names of a class and a plan.
+const MAX_RESOLVED_CHARS: usize = 2 * 1024 + 1;
 
 /// A kind that the operator keeps in memory.
 pub trait Cut {
@@ -112,8 +121,9 @@ fn cut_metadata(meta: &mut ObjectMeta) {
     }
     if let Some(annotations) = &mut meta.annotations {
         annotations.retain(|key, _| ANNOTATIONS.contains(&key.as_str()));
-        for value in annotations.values_mut() {
-            cut_text(value, MAX_ANNOTATION_CHARS);
+        for (key, value) in annotations {
+            let is_resolved = key == ANNOTATION_RESOLVED;
+            cut_text(value, if is_resolved { MAX_RESOLVED_CHARS } else { MAX_ANNOTATION_CHARS });
         }
     }
     if meta.owner_references.is_some() {

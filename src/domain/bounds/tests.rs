@@ -152,5 +152,23 @@ fn no_text_in_the_metadata_takes_much_memory() {
     let mut binding = binding(json!({}));
     binding.metadata.annotations = Some(ANNOTATIONS.map(|key| (key.to_owned(), "ä".repeat(80_000))).into());
     binding.cut();
-    assert!(size(&binding) < 4 * 1024, "{}", size(&binding));
+    assert!(size(&binding) < 4 * 1024 + 2 * MAX_RESOLVED_CHARS, "{}", size(&binding));
+}
+
+/// A name that is cut would differ from that in the spec, and be resolved again and again.
+#[test]
+fn the_longest_names_to_which_an_instance_was_resolved_are_kept() {
+    let names = format!("{}/{}", "ä".repeat(1024), "p".repeat(1024));
+    let mut instance: ServiceInstance = serde_json::from_value(json!({
+        "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance", "spec": {},
+        "metadata": {"name": "db", "annotations": {
+            ANNOTATION_RESOLVED: names, ANNOTATION_PAUSED: "x".repeat(5000), "example.com/other": "y",
+        }},
+    }))
+    .unwrap();
+    instance.cut();
+    let kept = instance.metadata.annotations.unwrap();
+    assert_eq!(kept[ANNOTATION_RESOLVED], names);
+    assert_eq!(kept[ANNOTATION_PAUSED].chars().count(), MAX_ANNOTATION_CHARS + 1);
+    assert_eq!(kept.len(), 2);
 }
