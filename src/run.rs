@@ -138,7 +138,7 @@ pub async fn run(options: Options, workers: &Handle) -> Result<(), Error> {
     init_logs(options.log_format)?;
     install_tls_provider();
     let metrics = Arc::new(Metrics::default());
-    let config = kube::Config::infer().await?;
+    let config = client::without_excluded_proxy(kube::Config::infer().await?);
     let (namespace, pod) = (&options.namespace, options.pod_name.as_deref());
     let (mut candidate, fence) =
         Candidate::new(client::unfenced(config.clone())?, namespace, pod, Arc::clone(&metrics));

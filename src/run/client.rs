@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ClientBuilder, DynBody};
 use kube::{Client, Config};
@@ -21,6 +22,19 @@ use crate::reconcilers::RequestLimit;
 const READ_TIMEOUT: Duration = Duration::from_mins(5);
 /// How many requests may queue for the client.
 const QUEUE_LENGTH: usize = 1024;
+
+/// The configuration without a proxy that `NO_PROXY` excludes. kube compares that variable with the address of the proxy,
+/// not with that of the API server. A proxy that the kubeconfig names stays.
+pub fn without_excluded_proxy(mut config: Config) -> Config {
+    let is_from_environment = ["HTTPS_PROXY", "https_proxy"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok()?.parse().ok())
+        .any(|proxy| Some(proxy) == config.proxy_url);
+    if is_from_environment && Matcher::from_env().intercept(&config.cluster_url).is_none() {
+        config.proxy_url = None;
+    }
+    config
+}
 
 /// The client of the reconcilers. It counts writes. Each request waits for a permit, and then each write waits until this
 /// replica leads. A retry waits again, because leadership may have been lost since the first attempt.

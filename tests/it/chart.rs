@@ -101,6 +101,7 @@ fn other_values() -> Value {
         "watchNamespaces": ["shop"], "restartWorkloads": false, "brokerRelistInterval": "1h30m",
         "osbApiRequestTimeout": "5s", "maxCatalogPlans": 10,
         "brokerAddresses": ["10.0.0.0/8", "*.example.com"], "logLevel": "debug",
+        "proxy": {"http": "http://proxy:1", "https": "http://proxy:2", "noProxy": ".svc"},
         "editorsMayAdopt": true, "webhookKeys": ["example.com/team"], "prometheusScrape": true,
         "networkPolicy": {
             "enabled": true, "ingressFrom": [{"namespaceSelector": {}}], "egress": [{"ports": [{"port": 443}]}],
@@ -138,6 +139,10 @@ fn every_value_has_its_effect() {
         "maxCatalogPlans": flag(container, "--max-catalog-plans").parse::<u64>().unwrap(),
         "brokerAddresses": flag(container, "--broker-addresses").split(',').collect::<Vec<_>>(),
         "logLevel": variable(container, "RUST_LOG")["value"],
+        "proxy": {
+            "http": variable(container, "HTTP_PROXY")["value"], "https": variable(container, "HTTPS_PROXY")["value"],
+            "noProxy": variable(container, "NO_PROXY")["value"],
+        },
         "editorsMayAdopt": aggregates_adopt(&given), "webhookKeys": accepted_keys(&given),
         "prometheusScrape": only(&given, "Service")["metadata"]["annotations"]["prometheus.io/scrape"] == "true",
         "networkPolicy": {
