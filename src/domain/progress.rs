@@ -205,10 +205,13 @@ impl Progress<'_> {
     /// anything else is tried, but not before `retry_after`; the next attempt gets a new id.
     pub fn abandon(&mut self, orphan: Orphan, reason: &str, now: &Time, retry_after: Option<Duration>) {
         let why = as_clause(&orphan.reason);
-        let message = format!("Deleting {} at the broker {}: {why}", orphan.id, orphan.broker_name);
-        self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
         // The pause of the failed operation is not that of the removal.
-        let next_attempt_time = retry_after.map(|delay| schedule::after(now, delay));
+        let next_attempt_time = retry_after.map(|delay| schedule::not_before(now, delay));
+        let not_before = next_attempt_time.as_ref().map(|time| format!("; not before {}", time.0));
+        let not_before = not_before.unwrap_or_default();
+        let message =
+            format!("Deleting {} at the broker {}: {why}{not_before}", orphan.id, orphan.broker_name);
+        self.report(condition::ORPHAN_MITIGATION, Status::True, reason, &message, now);
         let operation = Some(Schedule { next_attempt_time, ..Schedule::default() });
         self.orphans.push(Orphan { operation, ..orphan });
         *self.mitigating = true;

@@ -54,11 +54,21 @@ pub fn retry(now: &Time, failures: i64, seed: &str, retry_after: Option<Duration
     whole_second(&after(now, delay.max(retry_after.unwrap_or_default())))
 }
 
+/// The time after a pause that a broker asks for, as a status can have it.
+pub fn not_before(now: &Time, pause: Duration) -> Time {
+    whole_second(&after(now, pause))
+}
+
 /// The next whole second. A status has no fractions of a second: a time with one would be cut off when it is written,
 /// and so come before `Retry-After`.
 fn whole_second(time: &Time) -> Time {
     let up = i64::from(time.0.subsec_nanosecond() > 0);
     Timestamp::from_second(time.0.as_second().saturating_add(up)).map_or_else(|_| time.clone(), Time)
+}
+
+/// A time as messages have it: without fractions of a second, and not before the time that is meant.
+pub fn shown(time: &Time) -> Timestamp {
+    whole_second(time).0
 }
 
 /// Exponential back-off: `first` after one failure, doubling with each further one in a row, up to `longest`.

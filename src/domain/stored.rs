@@ -149,6 +149,7 @@ fn observe_binding<'a>(
         now: case.now.clone(),
         instance: known.instance.as_ref().map(|name| &instances[name]),
         offering: binding::Offering {
+            plan: "plan \"small\" of class \"database\"".to_owned(),
             bindable: offers("bindable"),
             retrievable: offers("retrievable"),
             rotatable: offers("rotatable"),

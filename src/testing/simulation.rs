@@ -15,6 +15,7 @@
 //! | `world` | how do API server, broker and operator interact? |
 //! | `users`, `platform` | what do application teams do, and what do platform teams and broker operators do? |
 //! | `invariants`, `published` | which invariants hold for instances and bindings, and for brokers, classes and plans? |
+//! | `explained` | does every object that waits say why, and what happens next? |
 //! | `chosen` | which plan has a user chosen, whatever the broker calls it later? |
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same invariant? |
 //! | `matrix`, `catalog_matrix` | how does each fault of each call end, and of each catalog fetch? |
@@ -29,6 +30,7 @@ mod catalog_matrix;
 mod choices;
 mod chosen;
 mod door;
+mod explained;
 mod fault;
 mod former;
 mod half;
@@ -86,7 +88,7 @@ fn setting(name: &str, default: u64) -> u64 {
 /// I10 is tested in `tests/it/leaks.rs` too, with everything that the real process writes.
 #[test]
 fn in_every_history_all_is_well_in_the_end() {
-    let (first, count) = (setting("SEED", 0), setting("SEEDS", 900));
+    let (first, count) = (setting("SEED", 0), setting("SEEDS", 1000));
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for thread in 0..threads {

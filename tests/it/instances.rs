@@ -151,7 +151,10 @@ async fn an_instance_waits_for_a_class_and_a_plan_that_do_not_exist_yet() {
     let env = env().await;
     env.instance("class", json!({"serviceClassExternalName": "files"})).await;
     let message = env.until_says(INSTANCE, "class", "Ready=False ReferencesNonexistentServiceClass").await;
-    assert_eq!(message, "The instance references a ServiceClass \"files\" that does not exist");
+    assert_eq!(
+        message,
+        "The instance references a ServiceClass \"files\" that does not exist; continues when a broker offers it"
+    );
     env.instance("plan", json!({"servicePlanExternalName": "huge"})).await;
     let message = env.until_says(INSTANCE, "plan", "Ready=False ReferencesNonexistentServicePlan").await;
     assert!(message.contains("ServicePlan \"huge\" that the class \"database\" does not have"), "{message}");

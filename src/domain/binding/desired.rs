@@ -41,7 +41,8 @@ pub(super) fn desired(observed: &Observed<'_>) -> Result<BindingProperties, Bloc
 pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, Blocked> {
     let name = &observed.binding.spec.instance_ref.name;
     let Some(instance) = observed.instance else {
-        let message = format!("There is no ServiceInstance {name:?} in the namespace");
+        let message =
+            format!("There is no ServiceInstance {name:?} in the namespace; continues when it is created");
         return Err(Blocked::new(reason::REFERENCES_NONEXISTENT_INSTANCE, message));
     };
     let not_ready = |why: &str| {
@@ -52,9 +53,11 @@ pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, B
     }
     let status = instance.status.as_ref();
     let ready = status.is_some_and(|status| condition::is_true(&status.conditions, condition::READY));
-    let bound = bound_instance(instance).filter(|_| ready).ok_or_else(|| not_ready("is not ready"))?;
+    let bound = bound_instance(instance)
+        .filter(|_| ready)
+        .ok_or_else(|| not_ready("is not ready; continues when it is"))?;
     if status.is_some_and(|status| status.async_op_in_progress) {
-        return Err(not_ready("has an asynchronous operation in progress"));
+        return Err(not_ready("has an asynchronous operation in progress; continues when that ends"));
     }
     Ok(bound)
 }

@@ -127,7 +127,10 @@ impl<'a> Recorded<'a> {
         match (kept, offered.as_slice(), removed.first()) {
             (Some(class), _, _) => Ok(class),
             (None, [class], _) | (None, [], Some(class)) => Ok(*class),
-            (None, [], None) => Err(no_class(&format!("{} that does not exist", self.written::<C>()))),
+            (None, [], None) => {
+                let class = self.written::<C>();
+                Err(no_class(&format!("{class} that does not exist; continues when a broker offers it")))
+            }
             (None, several, _) => Err(self.several_classes(several)),
         }
     }
@@ -169,7 +172,8 @@ impl<'a> Recorded<'a> {
         confirmed.or(offered).or_else(|| named.first()).copied().ok_or_else(|| Unresolved {
             reason: reason::REFERENCES_NONEXISTENT_SERVICE_PLAN,
             message: format!(
-                "The instance references a {} {written:?} that the class {:?} does not have",
+                "The instance references a {} {written:?} that the class {:?} does not have; continues when the broker offers \
+                 it, or choose another plan",
                 P::kind(&()),
                 class.common().external_name
             ),
@@ -180,7 +184,7 @@ impl<'a> Recorded<'a> {
         Unresolved {
             reason: reason::REFERENCES_NONEXISTENT_SERVICE_PLAN,
             message: format!(
-                "The instance was resolved to the {} {:?}, which the class {:?} does not have any more",
+                "The instance was resolved to the {} {:?}, which the class {:?} does not have any more; choose another plan",
                 P::kind(&()),
                 self.plan.or_else(|| self.requested.map(InstanceProperties::plan_id)).unwrap_or_default(),
                 class.common().external_name
@@ -195,7 +199,7 @@ impl<'a> Recorded<'a> {
 
     fn class_is_gone<C: Resource<DynamicType = ()>>(&self, requested: &InstanceProperties) -> Unresolved {
         no_class(&format!(
-            "{} that does not exist: it has the ID {:?} at the broker {}",
+            "{} that does not exist: it has the ID {:?} at the broker {}; continues when the broker offers it",
             self.written::<C>(),
             requested.service_id,
             requested.broker_name

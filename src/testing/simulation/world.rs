@@ -14,7 +14,7 @@ use super::invariants::Finalized;
 use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
 use super::watches::RESOURCES;
-use super::{NAMESPACE, chosen, invariants, published};
+use super::{NAMESPACE, chosen, explained, invariants, published};
 use crate::reconcilers::clock;
 use crate::reconcilers::kube_api::truncate;
 
@@ -154,6 +154,9 @@ impl World {
     /// Lets time pass until a request arrives; false if none ever will.
     pub async fn wait(&mut self) -> bool {
         let longest = if self.waiting.is_empty() { QUIET } else { MAX_LATENCY };
+        if self.waiting.is_empty() && self.is_informed() {
+            self.broken.extend(explained::of_waiting(&self.api));
+        }
         let arrived = timeout(longest, self.inbox.arrival()).await.is_ok();
         if self.began.elapsed() > MAX_DURATION {
             self.broken.push("I7: it does not come to rest".to_owned());

@@ -171,7 +171,7 @@ fn a_class_is_kept_by_its_id() {
     assert_eq!(
         why.message,
         "The instance references a ClusterServiceClass \"database\" that does not exist: it has the ID \"c0\" at the \
-         broker broker"
+         broker broker; continues when the broker offers it"
     );
 }
 
@@ -199,7 +199,7 @@ fn a_plan_that_is_gone_is_not_replaced_by_another_of_its_name() {
     let why = of(&settled, &[CLASS], &[("p2", "standard", false)]).unwrap_err();
     assert_eq!(
         why.message,
-        "The instance was resolved to the ClusterServicePlan \"p0\", which the class \"database\" does not have any more"
+        "The instance was resolved to the ClusterServicePlan \"p0\", which the class \"database\" does not have any more; choose another plan"
     );
 }
 

@@ -1,0 +1,78 @@
+//! I13: an object that waits says in its own status why, what happens next, and when.
+
+use serde_json::Value;
+
+use super::api::Api;
+use super::invariants::{condition, is};
+use super::world::Broken;
+
+/// How messages say what happens next.
+const NEXT_STEPS: [&str; 23] = [
+    "next attempt",
+    "Retried",
+    "not retried",
+    "tried again",
+    "resume",
+    "continues when",
+    "Continues",
+    "continue",
+    "wait until",
+    "waits",
+    "Waiting",
+    "waiting",
+    "asynchronously",
+    "polling",
+    "in-flight",
+    "delet",
+    "Remove the annotation",
+    "create it",
+    "choose",
+    "change",
+    "correct",
+    "edit",
+    "Rename",
+];
+
+/// An object that waits, while nothing is on its way, without saying so.
+pub fn of_waiting(api: &Api) -> Option<Broken> {
+    let objects = ["serviceinstances", "servicebindings"].into_iter().flat_map(|kind| api.list(kind));
+    objects.map(|(_, object)| object).find_map(silent)
+}
+
+fn silent(object: &Value) -> Option<Broken> {
+    if object["status"].is_null() {
+        return None;
+    }
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    let messages: Vec<&str> = conditions
+        .filter_map(|condition| condition["message"].as_str())
+        .filter(|text| !text.is_empty())
+        .collect();
+    let say = |what: &str| messages.iter().any(|message| message.contains(what));
+    // During an outage the broker tells the time, and so does the user of a pause.
+    let waits_for_broker =
+        condition(object, "Ready").is_some_and(|ready| ready["reason"] == "WaitingForBroker");
+    if is(object, "Paused") || waits_for_broker {
+        return None;
+    }
+    if let Some(untold) = times(object).find(|time| !say(time)) {
+        return Some(format!("I13: no condition tells of the attempt at {untold}: {object}"));
+    }
+    if is(object, "Ready") && object["metadata"]["deletionTimestamp"].is_null() {
+        return None;
+    }
+    let ready = condition(object, "Ready").and_then(|ready| ready["message"].as_str()).unwrap_or_default();
+    let is_told = NEXT_STEPS.iter().any(|next| ready.contains(next)) || is(object, "OrphanMitigation");
+    (!is_told).then(|| format!("I13: Ready does not say what happens next: {object}"))
+}
+
+/// The times of the next attempts that the status has. A deletion that waits for the removal of an orphan has ended the
+/// operation that failed.
+fn times(object: &Value) -> impl Iterator<Item = &str> {
+    let status = &object["status"];
+    let orphans = status["orphans"].as_array().into_iter().flatten();
+    let is_deleted = !object["metadata"]["deletionTimestamp"].is_null();
+    let own = Some(&status["operation"]).filter(|_| !is_deleted || status["orphans"].is_null());
+    let operations = orphans.map(|orphan| &orphan["operation"]).chain(own);
+    operations.filter_map(|operation| operation["nextAttemptTime"].as_str())
+}
