@@ -23,9 +23,11 @@
 //! | `identity` | On whose behalf is a request made? |
 //! | `catalog` | What does a broker offer, and which entries are unusable? |
 //! | `instance`, `binding`, `operation` | What do requests and responses look like on the wire? |
+//! | `version` | Which version of the API does a client declare, and what does that version not know? |
 //! | `route`, `header` | Which paths and headers does the API have? |
 //! | `error`, `error/response` | What went wrong, what does it mean, and what does an error look like on the wire? |
 //! | `json`, `text`, `retry_after` | How are JSON, text and delays from an untrusted broker read safely? |
+//! | `lenient` | How is a document read whose optional members may be unusable? |
 //! | `screen`, `redaction` | What is shown of a broker's texts, and which parts of them repeat a secret? |
 //!
 //! Quoted section names are those of the specification, `spec.md` and `profile.md`.
@@ -44,6 +46,7 @@ mod identity;
 pub(crate) mod in_process;
 mod instance;
 mod json;
+mod lenient;
 mod name_lookups;
 mod operation;
 mod redaction;
@@ -53,6 +56,7 @@ pub mod route;
 mod screen;
 mod text;
 mod transport;
+mod version;
 
 #[cfg(test)]
 mod tests;
@@ -76,6 +80,7 @@ pub use instance::{
     UpdateResponse,
 };
 pub use json::SecretObject;
+pub use lenient::IgnoredMember;
 pub use name_lookups::NameLookups;
 pub use operation::{
     AsyncQuery, DeletionResponse, LastOperation, LastOperationQuery, OperationState, PlanQuery, Reply,
@@ -84,6 +89,4 @@ pub use operation::{
 pub use redaction::{REDACTED, Redactor};
 pub use screen::Screened;
 pub use text::excerpt;
-
-/// The version of the API that every request declares (“API Version Header”).
-pub const API_VERSION: &str = "2.17";
+pub use version::{ApiVersion, UnknownVersion};

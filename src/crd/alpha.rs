@@ -35,6 +35,7 @@ use super::schema;
 pub struct BrokerSpec {
     /// Base URL of the broker, `http://` or `https://`, optionally with a path. The operator appends `/v2/…`.
     #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = schema::url_without_credentials())]
     pub url: String,
     /// How the operator authenticates to the broker. Default: no authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,6 +16,7 @@ use super::schema;
 pub struct CommonServiceBrokerSpec {
     /// Base URL of the broker, `http://` or `https://`, optionally with a path. The operator appends `/v2/…`.
     #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = schema::url_without_credentials())]
     pub url: String,
     /// Disables verification of the broker's TLS certificate. Default: false. For tests only: an attacker on the
     /// network can read the credentials.
@@ -249,4 +250,8 @@ pub struct BrokerStatus {
     /// `resourceVersion` of the Secret with which the catalog was last fetched. A change triggers another fetch.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub auth_secret_version: String,
+    /// Version of the Open Service Broker API with which the catalog was last fetched, if the broker refuses the newest
+    /// one that the operator speaks, or if the annotation `servicecatalog.k8s.io/osb-api-version` sets another.
+    #[serde(default, skip_serializing_if = "String::is_empty", rename = "osbAPIVersion")]
+    pub osb_api_version: String,
 }

@@ -33,6 +33,9 @@ pub const ANNOTATION_DELETION_POLICY: &str = "servicecatalog.k8s.io/deletion-pol
 /// Annotation. `"true"`: the operator does not call the broker for this object.
 pub const ANNOTATION_PAUSED: &str = "servicecatalog.k8s.io/paused";
 
+/// Annotation on a broker. The version of the Open Service Broker API in which the operator calls it, such as `2.14`.
+pub const ANNOTATION_OSB_API_VERSION: &str = "servicecatalog.k8s.io/osb-api-version";
+
 /// Annotation on a binding. Each new value requests a rotation of its credentials.
 pub const ANNOTATION_ROTATE: &str = "servicecatalog.k8s.io/rotate";
 

@@ -102,3 +102,10 @@ pub fn required(field: &str) -> Rule {
     Rule::new(format!("has(self.{field}) && self.{field} != ''"))
         .message(Message::Message(format!("{field} is required")))
 }
+
+/// CEL rule for a URL: it is shown in lists and logs, so credentials have no place in it.
+pub fn url_without_credentials() -> Rule {
+    let message =
+        "the URL must not contain credentials: store them in a Secret and refer to it in spec.authInfo";
+    Rule::new("!self.matches('^[^/?#]*//[^/?#]*@')").message(message)
+}

@@ -123,8 +123,10 @@ pub struct Observed<'a> {
 }
 
 /// What class and plan allow for bindings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offering {
+    /// The plan and its class, as messages name them.
+    pub plan: String,
     /// Whether instances can be bound (`bindable`).
     pub bindable: bool,
     /// Whether the broker returns the credentials again (`bindings_retrievable`). Only such brokers may bind

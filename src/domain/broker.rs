@@ -43,6 +43,7 @@ use super::note::Note;
 use crate::crd::ServiceInstance;
 use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
 use crate::crd::condition::{self, Status};
+use crate::osb::ApiVersion;
 
 use relist::Relist;
 
@@ -87,6 +88,8 @@ pub struct Connection<'a> {
     pub generation: i64,
     /// The resourceVersion of the Secret with the credentials; empty without a Secret.
     pub secret_version: &'a str,
+    /// The version of the API in which the broker is called.
+    pub api_version: ApiVersion,
     /// Whether the broker has said since the last fetch that its catalog has changed (OSB, “Service Broker Errors”,
     /// `MaintenanceInfoConflict`).
     pub is_outdated: bool,

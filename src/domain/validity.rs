@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::osb::BindingMetadata;
+use crate::osb::{BindingMetadata, IgnoredMember};
 
 /// The beginning of the year 0, in seconds after 1970.
 const YEAR_ZERO: i64 = -62_167_219_200;
@@ -21,9 +21,12 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Parses the broker's metadata. A `renew_before` after the expiry would be too late, so the expiry caps it.
-    pub fn of(metadata: Option<&BindingMetadata>) -> Self {
-        let mut validity = Self::default();
+    /// Parses the broker's metadata. A `renew_before` after the expiry would be too late, so the expiry caps it. `ignored`
+    /// are the members of the answer that could not be read.
+    pub fn of(metadata: Option<&BindingMetadata>, ignored: &[IgnoredMember]) -> Self {
+        let unread = ignored.iter().find(|member| member.path.starts_with("metadata"));
+        let unreadable = unread.map(|member| format!("The broker's {member}: it is ignored"));
+        let mut validity = Self { unreadable, ..Self::default() };
         let Some(metadata) = metadata else { return validity };
         let expires_at = validity.read("expires_at", metadata.expires_at.as_deref());
         let renew_before = validity.read("renew_before", metadata.renew_before.as_deref());
@@ -84,7 +87,7 @@ mod tests {
             (Some(100), None, (Some(100), None)),
         ] {
             let metadata = BindingMetadata { expires_at: text(expires), renew_before: text(renew) };
-            let validity = Validity::of(Some(&metadata));
+            let validity = Validity::of(Some(&metadata), &[]);
             assert_eq!(validity.unreadable, None);
             assert_eq!(
                 (validity.expires_at, validity.renew_before),
@@ -97,7 +100,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_ignored_and_reported() {
         let metadata = BindingMetadata { expires_at: Some("hunter2".into()), renew_before: None };
-        let validity = Validity::of(Some(&metadata));
+        let validity = Validity::of(Some(&metadata), &[]);
         assert_eq!(validity.expires_at, None);
         let message = validity.unreadable.unwrap();
         assert!(message.contains("expires_at") && !message.contains("hunter2"), "{message}");

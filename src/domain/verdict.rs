@@ -86,7 +86,8 @@ pub fn hint(error: &osb::Error) -> &'static str {
     } else if error.is_unauthorized() {
         " (the broker rejects the credentials: check spec.authInfo of the broker object)"
     } else if error.is_unsupported_version() {
-        " (the broker does not support version 2.17 of the Open Service Broker API)"
+        " (the broker does not support this version of the Open Service Broker API: the operator tries older ones when it \
+         fetches the catalog, unless the annotation servicecatalog.k8s.io/osb-api-version of the broker object sets one)"
     } else {
         ""
     }

@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 
 use super::error::{MAX_DESCRIPTION_CHARS, Refusal};
 use super::screen::Screen;
-use super::{BindResponse, Catalog, Error, LastOperation, Reply, catalog, json, operation};
+use super::{
+    BindResponse, Catalog, DeletionResponse, Error, IgnoredMember, InstanceResponse, LastOperation,
+    ProvisionResponse, Reply, UpdateResponse, catalog, json, lenient, operation,
+};
 
 /// A broker's response, as far as it could be read.
 pub(super) struct Answer {
@@ -21,10 +24,43 @@ pub(super) struct Answer {
     pub(super) screen: Screen,
 }
 
+/// A document of which only some members are needed.
+pub(super) trait Document: DeserializeOwned {
+    /// The members that must be as specified if they are there.
+    const NEEDED: &[&str] = &[];
+
+    /// Remembers the members that are ignored, if a caller has a use for that.
+    fn set_ignored(&mut self, _members: Vec<IgnoredMember>) {}
+}
+
+impl Document for DeletionResponse {}
+impl Document for LastOperation {}
+impl Document for InstanceResponse {}
+
+impl Document for BindResponse {
+    const NEEDED: &[&str] = &["credentials"];
+
+    fn set_ignored(&mut self, members: Vec<IgnoredMember>) {
+        self.ignored = members;
+    }
+}
+
+impl Document for ProvisionResponse {
+    fn set_ignored(&mut self, members: Vec<IgnoredMember>) {
+        self.ignored = members;
+    }
+}
+
+impl Document for UpdateResponse {
+    fn set_ignored(&mut self, members: Vec<IgnoredMember>) {
+        self.ignored = members;
+    }
+}
+
 impl Answer {
     /// The JSON document in the body of a successful response.
-    pub(super) fn document<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.read(json::object)
+    pub(super) fn document<T: Document>(&self) -> Result<T, Error> {
+        self.read(document)
     }
 
     /// The catalog, of at most so many plans.
@@ -51,13 +87,17 @@ impl Answer {
     }
 
     /// The reply to a provision or update request. All members of the body are optional, and so is the body.
-    pub(super) fn reply<T: DeserializeOwned>(&self) -> Result<Reply<T>, Error> {
+    pub(super) fn reply<T: Document>(&self) -> Result<Reply<T>, Error> {
         self.sync_or_async(|| self.decode(object_or_empty), || self.decode(object_or_empty))
     }
 
-    /// The reply to a deprovision or unbind request. Only the status counts.
-    pub(super) fn deletion(&self) -> Result<Reply<()>, Error> {
-        self.sync_or_async(|| Ok(()), || Ok(()))
+    /// The reply to a deprovision or unbind request. Only a 200 says that the object is gone, with an object or nothing in
+    /// its body: a page of a proxy, or an answer that means something else, must not let go what the broker still has.
+    pub(super) fn deletion(&self) -> Result<Reply<DeletionResponse>, Error> {
+        if self.status == 201 {
+            return Err(self.refusal());
+        }
+        self.reply()
     }
 
     /// The reply to a bind request. With a 202 nothing but `operation` is read: it must not carry credentials.
@@ -65,7 +105,7 @@ impl Answer {
         if self.status == 202 && !accepts_incomplete {
             return Err(self.malformed("the request did not set accepts_incomplete=true".to_owned()));
         }
-        self.sync_or_async(|| self.decode(json::object), || Ok(BindResponse::default()))
+        self.sync_or_async(|| self.decode(document), || Ok(BindResponse::default()))
     }
 
     fn sync_or_async<T>(
@@ -101,8 +141,15 @@ impl Answer {
     }
 }
 
-fn object_or_empty<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    json::object(or_empty(body))
+fn document<T: Document>(body: &[u8]) -> Result<T, String> {
+    let read = lenient::object::<T>(json::bounded(body)?, T::NEEDED).map_err(|fault| fault.to_string())?;
+    let mut document = read.document;
+    document.set_ignored(read.ignored);
+    Ok(document)
+}
+
+fn object_or_empty<T: Document>(body: &[u8]) -> Result<T, String> {
+    document(or_empty(body))
 }
 
 /// The body, or an empty JSON object if there is no body.

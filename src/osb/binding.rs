@@ -1,9 +1,10 @@
 //! What do requests and responses for service bindings look like on the wire?
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::de::{Error, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::json::SecretObject;
+use super::{IgnoredMember, json::SecretObject};
 
 /// The body of a bind request (“Binding”, “Body”; “Binding Rotation”).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -74,6 +75,9 @@ pub struct BindResponse {
     /// The current parameters, possibly not all of them. Only in the response to a fetch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<SecretObject>,
+    /// The members of the answer that are ignored, because they are not as specified. Not part of the document.
+    #[serde(skip)]
+    pub ignored: Vec<IgnoredMember>,
 }
 
 /// The lifetime of a binding (“Binding”, “Binding Metadata Object”). The times are strings as the broker wrote them:
@@ -130,7 +134,7 @@ fn ports<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
     let port = |value| match value {
         Value::String(port) => Ok(port),
         Value::Number(port) => Ok(port.to_string()),
-        _ => Err(D::Error::custom("a port is neither a string nor a number")),
+        _ => Err(D::Error::invalid_type(Unexpected::Other("value"), &"a string or a number")),
     };
     Vec::<Value>::deserialize(deserializer)?.into_iter().map(port).collect()
 }

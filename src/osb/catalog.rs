@@ -147,8 +147,13 @@ pub struct Plan {
     /// The JSON Schemas of the parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schemas: Option<Schemas>,
-    /// The number of seconds after which a platform stops polling an operation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The number of seconds after which a platform stops polling an operation. Brokers in languages with one kind of
+    /// number write `3600.0`, and others `"3600"`: both are accepted.
+    #[serde(
+        default,
+        deserialize_with = "super::json::whole_number",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub maximum_polling_duration: Option<u64>,
     /// The version of new instances.
     #[serde(skip_serializing_if = "Option::is_none")]

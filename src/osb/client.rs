@@ -6,10 +6,11 @@ use std::time::Instant;
 use reqwest::Method;
 
 use super::{
-    AnswerMemory, BindRequest, BindResponse, Catalog, Config, ConfigError, Error, InstanceResponse,
-    LastOperation, LastOperationQuery, Observation, Observer, OriginatingIdentity, PlanQuery,
-    ProvisionRequest, ProvisionResponse, Redactor, Reply, Reservation, UpdateRequest, UpdateResponse,
-    answer::Answer, answer_memory::LARGE, request::Request, transport::Transport,
+    AnswerMemory, ApiVersion, BindRequest, BindResponse, Catalog, Config, ConfigError, DeletionResponse,
+    Error, InstanceResponse, LastOperation, LastOperationQuery, Observation, Observer, OriginatingIdentity,
+    PlanQuery, ProvisionRequest, ProvisionResponse, Redactor, Reply, Reservation, UpdateRequest,
+    UpdateResponse, answer::Answer, answer_memory::LARGE, request::Request, transport::Transport,
+    version::ASYNC_BINDINGS,
 };
 
 /// A client for one broker. Clones share its connection pool.
@@ -47,6 +48,14 @@ impl Client {
         Self { reservation: Some(Arc::clone(reservation)), ..self.clone() }
     }
 
+    /// A client that speaks this version of the API. A new client speaks the newest.
+    #[must_use]
+    pub fn speaking(&self, version: ApiVersion) -> Self {
+        let mut client = self.clone();
+        client.transport.version = version;
+        client
+    }
+
     /// Knows the credentials for the broker. The texts of its errors, polls and catalogs are redacted already.
     pub fn redactor(&self) -> &Redactor {
         self.transport.redactor()
@@ -54,8 +63,9 @@ impl Client {
 
     /// Fetches the broker's catalog (“Catalog Management”).
     pub async fn catalog(&self) -> Result<Catalog, Error> {
-        let max_plans = self.max_catalog_plans;
-        self.call(Request::catalog(max_plans), move |answer| answer.catalog(max_plans)).await
+        let (max_plans, version) = (self.max_catalog_plans, self.transport.version);
+        let read = move |answer: &Answer| answer.catalog(max_plans).map(|catalog| version.restrict(catalog));
+        self.call(Request::catalog(max_plans), read).await
     }
 
     /// Creates an instance (“Provisioning”).
@@ -68,7 +78,7 @@ impl Client {
         let request = Request::of_instance("ProvisionInstance", Method::PUT, instance_id)?
             .on_behalf_of(identity)
             .accepting_incomplete()
-            .with_body(body);
+            .with_body(body, self.transport.version);
         self.call(request, Answer::reply).await
     }
 
@@ -81,7 +91,7 @@ impl Client {
     ) -> Result<InstanceResponse, Error> {
         let request = Request::of_instance("GetInstance", Method::GET, instance_id)?
             .on_behalf_of(identity)
-            .with_query(query);
+            .with_hints(query, self.transport.version);
         self.call(request, Answer::document).await
     }
 
@@ -95,7 +105,7 @@ impl Client {
         let request = Request::of_instance("UpdateInstance", Method::PATCH, instance_id)?
             .on_behalf_of(identity)
             .accepting_incomplete()
-            .with_body(body);
+            .with_body(body, self.transport.version);
         self.call(request, Answer::reply).await
     }
 
@@ -105,7 +115,7 @@ impl Client {
         instance_id: &str,
         query: &PlanQuery,
         identity: Option<&OriginatingIdentity>,
-    ) -> Result<Reply<()>, Error> {
+    ) -> Result<Reply<DeletionResponse>, Error> {
         let request = Request::of_instance("DeprovisionInstance", Method::DELETE, instance_id)?
             .on_behalf_of(identity)
             .accepting_incomplete()
@@ -141,7 +151,7 @@ impl Client {
         let mut request = Request::of_binding("Bind", Method::PUT, (instance_id, binding_id))?
             .for_credentials()
             .on_behalf_of(identity)
-            .with_body(body);
+            .with_body(body, self.transport.version);
         if accepts_incomplete {
             request = request.accepting_incomplete();
         }
@@ -159,7 +169,7 @@ impl Client {
         let request = Request::of_binding("GetBinding", Method::GET, (instance_id, binding_id))?
             .for_credentials()
             .on_behalf_of(identity)
-            .with_query(query);
+            .with_hints(query, self.transport.version);
         self.call(request, Answer::document).await
     }
 
@@ -170,11 +180,13 @@ impl Client {
         binding_id: &str,
         query: &PlanQuery,
         identity: Option<&OriginatingIdentity>,
-    ) -> Result<Reply<()>, Error> {
-        let request = Request::of_binding("Unbind", Method::DELETE, (instance_id, binding_id))?
-            .on_behalf_of(identity)
-            .accepting_incomplete()
-            .with_query(query);
+    ) -> Result<Reply<DeletionResponse>, Error> {
+        let mut request =
+            Request::of_binding("Unbind", Method::DELETE, (instance_id, binding_id))?.on_behalf_of(identity);
+        if self.transport.version >= ASYNC_BINDINGS {
+            request = request.accepting_incomplete();
+        }
+        let request = request.with_query(query);
         self.call(request, Answer::deletion).await
     }
 

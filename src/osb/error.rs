@@ -288,7 +288,14 @@ fn to(location: Option<&str>) -> String {
 
 /// The error for a request without a response. If the connection failed, nothing was sent.
 pub(super) fn without_response(error: reqwest::Error) -> Error {
-    if error.is_connect() || error.is_builder() {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let is_unknown_issuer = causes.any(|cause| {
+        let cause = unwrapped(cause).downcast_ref();
+        matches!(cause, Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+    });
+    if is_unknown_issuer {
+        Error::Unreachable { reason: UNKNOWN_ISSUER.to_owned() }
+    } else if error.is_connect() || error.is_builder() {
         Error::Unreachable { reason: reason(error) }
     } else {
         Error::NoAnswer { reason: reason(error) }
@@ -325,6 +332,10 @@ fn unwrapped<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::
     inner.map_or(error, |inner| unwrapped(inner))
 }
 
+/// What to do about a certificate of an unknown CA.
+const UNKNOWN_ISSUER: &str =
+    "its certificate is not of a CA that is trusted: set caBundle to the certificate of its CA";
+
 /// What a tenant is told of a certificate: what is wrong with it, and nothing that is in it. It may be that of an
 /// internal service, with the names of others.
 fn of_certificate(error: &CertificateError) -> &'static str {
@@ -336,7 +347,7 @@ fn of_certificate(error: &CertificateError) -> &'static str {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet"
         }
-        CertificateError::UnknownIssuer => "its certificate is not of a CA that is trusted",
+        CertificateError::UnknownIssuer => UNKNOWN_ISSUER,
         _ => "its certificate is invalid",
     }
 }

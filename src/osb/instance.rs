@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
+    IgnoredMember,
     catalog::{MaintenanceInfo, version_only},
     json::SecretObject,
 };
@@ -41,6 +42,9 @@ pub struct ProvisionResponse {
     /// Labels and attributes of the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<InstanceMetadata>,
+    /// The members of the answer that are ignored, because they are not as specified. Not part of the document.
+    #[serde(skip)]
+    pub ignored: Vec<IgnoredMember>,
 }
 
 /// Labels and attributes of an instance (“Service Instance Metadata”).
@@ -116,6 +120,9 @@ pub struct UpdateResponse {
     /// Labels and attributes of the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<InstanceMetadata>,
+    /// The members of the answer that are ignored, because they are not as specified. Not part of the document.
+    #[serde(skip)]
+    pub ignored: Vec<IgnoredMember>,
 }
 
 /// An instance as the broker reports it (“Fetching a Service Instance”, “Response”).

@@ -2,7 +2,8 @@
 
 use std::{fmt, ops::Deref};
 
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::raw_json::RawJson;
@@ -40,10 +41,15 @@ const MAX_VALUES: usize = 10_000;
 
 /// Decodes a JSON object. The error repeats nothing of the text: it may hold secrets.
 pub(super) fn object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    decode(bounded(text)?)
+}
+
+/// The text of a JSON object, if it has a limited number of values.
+pub(super) fn bounded(text: &[u8]) -> Result<&[u8], String> {
     if count_values(text) > MAX_VALUES {
         return Err(format!("it has more than {MAX_VALUES} values"));
     }
-    object_of_any_size(text)
+    object_text(text)
 }
 
 /// How many values the document has, at most: one for each comma and opening bracket outside of strings.
@@ -80,10 +86,18 @@ fn outside_of_strings(text: &[u8]) -> impl Iterator<Item = u8> {
 
 /// As [`object`], for a type that keeps the text of what may be large.
 pub(super) fn object_of_any_size<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
-    if !text.trim_ascii_start().starts_with(b"{") {
-        return Err("it is not a JSON object".to_owned());
-    }
-    serde_json::from_slice(text).map_err(|error| describe(&error))
+    decode(object_text(text)?)
+}
+
+fn decode<T: DeserializeOwned>(object: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(object).map_err(|error| describe(&error))
+}
+
+/// The text of a JSON object without the byte order mark that some libraries begin with.
+fn object_text(text: &[u8]) -> Result<&[u8], String> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let is_object = text.trim_ascii_start().starts_with(b"{");
+    if is_object { Ok(text) } else { Err("it is not a JSON object".to_owned()) }
 }
 
 /// Describes a decoding error without the offending value, which may be a secret.
@@ -119,6 +133,21 @@ where
 {
     let members: Option<Map<String, Value>> = Option::deserialize(deserializer)?;
     Ok(members.map(RawJson::from))
+}
+
+/// Reads a whole number, also one that is written with a fraction of zero or as a string; `null` is absent.
+pub(super) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = match Value::deserialize(deserializer)? {
+        Value::Null => return Ok(None),
+        Value::String(digits) => digits.parse().ok(),
+        Value::Number(number) => {
+            let digits = number.to_string();
+            let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+            whole.parse().ok().filter(|_| fraction.bytes().all(|digit| digit == b'0'))
+        }
+        _ => None,
+    };
+    number.map(Some).ok_or_else(|| D::Error::invalid_type(Unexpected::Other("value"), &"a whole number"))
 }
 
 /// Reads a value of the wrong type as absent, for responses whose other members are useful nevertheless.

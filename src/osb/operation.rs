@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::json::{self, is_default};
 
@@ -27,7 +28,7 @@ pub enum Reply<T> {
 
 /// The body of a successful deletion, `{}` (“Deprovisioning”, “Unbinding”: “Response”).
 ///
-/// Brokers send it. The client does not read it, because only the status counts.
+/// Its members are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletionResponse {}
 
@@ -109,15 +110,22 @@ pub enum OperationState {
 /// because the rest of the body must not be read for some endpoints.
 #[derive(Deserialize)]
 struct Accepted {
-    operation: Option<String>,
+    operation: Option<Value>,
 }
 
 /// The longest operation that the specification allows, in characters.
 const MAX_OPERATION_CHARS: usize = 10_000;
 
-/// The `operation` in the body of a 202. An empty one counts as absent.
+/// The `operation` in the body of a 202. An empty one counts as absent, and so does one that no poll could repeat: the
+/// operation is on its way, and a broker that needs no more than its id is polled with success. A number is repeated as
+/// it was written.
 pub(super) fn operation(body: &[u8]) -> Result<Option<String>, String> {
     let Accepted { operation } = json::object(body)?;
+    let operation = match operation {
+        Some(Value::String(operation)) => Some(operation),
+        Some(Value::Number(operation)) => Some(operation.to_string()),
+        _ => None,
+    };
     match operation {
         Some(operation) if operation.chars().count() > MAX_OPERATION_CHARS => {
             Err(format!("the operation is longer than {MAX_OPERATION_CHARS} characters"))

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::answer_memory::LARGE;
-use super::{AsyncQuery, Error, LastOperationQuery, OriginatingIdentity, route};
+use super::version::FETCH_HINTS;
+use super::{ApiVersion, AsyncQuery, Error, LastOperationQuery, OriginatingIdentity, PlanQuery, route};
 
 /// One request to a broker.
 pub(super) struct Request<'a> {
@@ -76,8 +77,11 @@ impl<'a> Request<'a> {
         Self { identity, ..self }
     }
 
-    pub(super) fn with_body(self, body: &impl Serialize) -> Self {
-        Self { body: Some(json!(body).to_string().into()), ..self }
+    /// Adds the members of the body that this version of the API knows.
+    pub(super) fn with_body(self, body: &impl Serialize, version: ApiVersion) -> Self {
+        let mut body = json!(body);
+        version.prune(&mut body);
+        Self { body: Some(body.to_string().into()), ..self }
     }
 
     pub(super) fn accepting_incomplete(self) -> Self {
@@ -90,6 +94,11 @@ impl<'a> Request<'a> {
             _ => route::INSTANCE_LAST_OPERATION,
         };
         self.with_query(query)
+    }
+
+    /// Adds the ids of service and plan to a request that fetches an object, if this version of the API knows them there.
+    pub(super) fn with_hints(self, query: &PlanQuery, version: ApiVersion) -> Self {
+        if version < FETCH_HINTS { self } else { self.with_query(query) }
     }
 
     /// Adds the members of a flat object to the query. Omits empty values: the specification gives them no meaning.
@@ -143,7 +152,6 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::osb::PlanQuery;
 
     fn base(url: &str) -> Url {
         Url::parse(url).unwrap()

@@ -3,6 +3,7 @@
 
 use url::Url;
 
+use super::IgnoredMember;
 use super::address::ChosenBy;
 use super::redaction::Redactor;
 use super::text::{beginning, excerpt, has_hidden_characters, visible};
@@ -48,6 +49,14 @@ pub enum Screened {
 }
 
 impl Screened {
+    /// The `dashboard_url` of an answer, of which these members could not be read.
+    pub fn answered_dashboard_url(url: Option<String>, ignored: &[IgnoredMember]) -> Option<Self> {
+        if ignored.iter().any(|member| member.path == "dashboard_url") {
+            return Some(Self::Withheld("it is not a string"));
+        }
+        url.and_then(Self::dashboard_url)
+    }
+
     /// The `dashboard_url` of an instance, which people and user interfaces open. `None` if it is empty.
     pub fn dashboard_url(url: String) -> Option<Self> {
         let withheld = match Url::parse(&url) {

@@ -12,6 +12,7 @@ mod redirects;
 mod round_trips;
 mod texts;
 mod tls;
+mod versions;
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -14,8 +14,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    API_VERSION, ChosenBy, Config, ConfigError, Error, Redactor, Reservation, address::Resolver,
+    ApiVersion, ChosenBy, Config, ConfigError, Error, Redactor, Reservation, address::Resolver,
     answer::Answer, answer_memory::LARGE, error, header, request::Request, retry_after, screen::Screen,
+    text::excerpt,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -25,6 +26,9 @@ const MAX_REDIRECTS: usize = 3;
 
 /// The length, in characters, to which the target of a redirect is cut in messages.
 const MAX_LOCATION_CHARS: usize = 300;
+
+/// The length, in characters, to which the name of a content encoding is cut in messages.
+const MAX_ENCODING_CHARS: usize = 50;
 
 /// The upper limit of the configured timeout.
 const MAX_TIMEOUT: Duration = Duration::from_hours(24);
@@ -37,6 +41,8 @@ pub(super) struct Transport {
     authorization: Option<HeaderValue>,
     timeout: Duration,
     screen: Screen,
+    /// The version of the API that requests declare.
+    pub(super) version: ApiVersion,
 }
 
 /// How requests reach the broker.
@@ -68,6 +74,7 @@ impl Transport {
             base: Arc::new(base),
             authorization,
             timeout: config.timeout.min(MAX_TIMEOUT),
+            version: ApiVersion::default(),
         })
     }
 
@@ -154,7 +161,7 @@ impl Transport {
         if request.body.is_some() {
             headers.insert(CONTENT_TYPE, JSON);
         }
-        headers.insert(header::API_VERSION, HeaderValue::from_static(API_VERSION));
+        headers.insert(header::API_VERSION, HeaderValue::from_static(self.version.as_str()));
         headers.insert(ACCEPT, JSON);
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
@@ -217,7 +224,11 @@ impl Transport {
         let retry_after = requested_delay(response.headers());
         let (status, screen) = (response.status().as_u16(), self.screen.clone());
         let content_type = media_type(response.headers());
-        let mut answer = Answer { status, retry_after, content_type, body: Vec::new(), defect: None, screen };
+        let defect = unknown_encoding(response.headers());
+        let mut answer = Answer { status, retry_after, content_type, body: Vec::new(), defect, screen };
+        if answer.defect.is_some() {
+            return answer;
+        }
         loop {
             answer.defect = match timeout_at(deadline, response.chunk()).await {
                 Ok(Ok(Some(chunk))) if chunk.len() <= limit - answer.body.len() => {
@@ -277,6 +288,13 @@ impl Transport {
 /// The delay that the response requests with `Retry-After`.
 fn requested_delay(headers: &HeaderMap) -> Option<Duration> {
     retry_after::parse(headers.get(RETRY_AFTER)?.to_str().ok()?, Timestamp::now())
+}
+
+/// Why a body cannot be read that is still encoded: the HTTP client has removed the encodings that it knows.
+fn unknown_encoding(headers: &HeaderMap) -> Option<String> {
+    let encoding = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity")?;
+    let encoding = excerpt(encoding.to_str().unwrap_or_default(), MAX_ENCODING_CHARS);
+    Some(format!("its content encoding {encoding:?} is not supported: the operator accepts gzip"))
 }
 
 /// The type of the response's body, such as `text/html`, without parameters.

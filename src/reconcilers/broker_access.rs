@@ -2,7 +2,8 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `connections` | with which address, credentials and TLS settings is a broker called? |
+//! | `connections` | with which address, TLS settings and API version is a broker called? |
+//! | `authentication` | with which credentials, and how many are read at once? |
 //! | `call_gate` | may it be called now, and which call gets the next permit? |
 //! | `origin` | for which cluster, namespace and instance is it called (OSB `context`)? |
 //! | `reply` | which outcome does its reply to any call mean? |
@@ -12,6 +13,7 @@
 //! each, so that what fails for one tenant suspends the calls of no other. What objects do during an outage is
 //! decided in `domain::outage`.
 
+mod authentication;
 pub mod call_gate;
 pub mod connections;
 pub mod origin;

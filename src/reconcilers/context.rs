@@ -116,7 +116,7 @@ impl Context {
     ) -> Self {
         let (api, caches, queues) = (Arc::new(api), Arc::new(caches), Arc::new(queues));
         let brokers = Connections::new(
-            Arc::clone(&api),
+            &api,
             Arc::clone(&caches),
             Arc::clone(&queues),
             fence.clone(),

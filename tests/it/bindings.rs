@@ -266,7 +266,7 @@ async fn a_plan_without_bindings_is_not_bound() {
     env.ready_instance(json!({"servicePlanExternalName": "unbound"})).await;
     env.binding("db", json!({})).await;
     let message = env.until_says(BINDING, "db", "Failed=True ErrorNonbindableServiceClass").await;
-    let refused = "The class or plan of the instance is not bindable; not retried";
+    let refused = "The plan \"unbound\" of class \"database\" is not bindable; not retried";
     assert!(message.starts_with(refused), "{message}");
     assert_eq!(env.broker.calls(Endpoint::Bind), 0);
     env.remove(BINDING, "db").await;

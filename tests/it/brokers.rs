@@ -2,6 +2,7 @@
 
 mod addresses;
 mod copies;
+mod versions;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -51,6 +51,7 @@ pub struct Broker {
 
 struct State {
     catalog: Value,
+    version: &'static str,
     authorization: Option<String>,
     truth: Truth,
     echo: Option<Echo>,
@@ -70,6 +71,7 @@ impl Broker {
     pub fn offering(catalog: Value) -> Self {
         let state = Arc::new(Mutex::new(State {
             catalog,
+            version: rules::NEWEST,
             authorization: None,
             truth: Truth::default(),
             echo: None,
@@ -98,6 +100,11 @@ impl Broker {
     /// From now on it requires this value of `Authorization`.
     pub fn require(&self, authorization: &str) {
         self.lock().authorization = Some(authorization.to_owned());
+    }
+
+    /// From now on it refuses every other version of the API.
+    pub fn insist_on(&self, version: &'static str) {
+        self.lock().version = version;
     }
 
     /// Changes its catalog.
@@ -280,8 +287,11 @@ impl State {
             }
             return Some((When::Before, answer(401, &body)));
         }
-        self.violations.extend(rules::violations(request, &self.catalog, &self.truth));
         self.requests.push(request.clone());
+        if self.version != rules::NEWEST && request.header("X-Broker-API-Version") != Some(self.version) {
+            return Some((When::Before, answer(412, &json!({"description": "wrong version of the API"}))));
+        }
+        self.violations.extend(rules::violations(request, &self.catalog, &self.truth, self.version));
         self.script.get_mut(&request.endpoint).and_then(VecDeque::pop_front)
     }
 

@@ -142,11 +142,13 @@ fn create(decision: Decision<'_>) -> Step {
     let observed = decision.observed;
     if !observed.offering.bindable {
         decision.state.record.refused = fingerprint(&desired);
-        let message = "The class or plan of the instance is not bindable; not retried: delete the binding, and bind an \
-                       instance of a bindable plan";
+        let message = format!(
+            "The {} is not bindable; not retried: delete the binding, and bind an instance of a bindable plan",
+            observed.offering.plan
+        );
         let reason = reason::ERROR_NONBINDABLE_SERVICE_CLASS;
-        decision.report(condition::FAILED, Status::True, reason, message);
-        decision.block(reason, message);
+        decision.report(condition::FAILED, Status::True, reason, &message);
+        decision.block(reason, &message);
         return decision.wait(None);
     }
     if let Some(next) = decision.next_attempt() {

@@ -11,6 +11,7 @@ use crate::domain::decision::Observed as _;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
 use crate::domain::rollout::{concerns_pods, injects};
+use crate::domain::schedule::shown;
 
 /// How long an unbind waits for pods at most.
 const MAX_WAIT_FOR_PODS: SignedDuration = SignedDuration::from_mins(5);
@@ -62,7 +63,7 @@ pub(super) fn unbind_waits_until(observed: &Observed<'_>, status: &mut ServiceBi
         let message = format!(
             "Pods have the credentials. The broker is asked to remove them when no pod has them any more, at {} at \
              the latest. {usage}",
-            deadline.0
+            shown(&deadline)
         );
         let reason = reason::WAITING_FOR_PODS;
         status.progress().report(condition::READY, Status::False, reason, &message, &observed.now);

@@ -48,6 +48,7 @@ use crate::crd::condition::{self, Status};
 use crate::domain::metadata::attempt_id;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
+use crate::domain::schedule::shown;
 use crate::domain::schema::Purpose;
 
 /// How many orphans failed attempts may pile up while the credentials are about to expire. Then orphan mitigation comes
@@ -145,7 +146,7 @@ fn retire(record: &mut ServiceBindingStatus, now: &Time) {
 fn report_expiry(status: &mut ServiceBindingStatus, now: &Time) {
     let Some(expires_at) = status.expires_at.clone().filter(|end| is_past(Some(end), now)) else { return };
     let message =
-        format!("The credentials expired at {}; they are replaced as soon as possible", expires_at.0);
+        format!("The credentials expired at {}; they are replaced as soon as possible", shown(&expires_at));
     let mut progress = status.progress();
     progress.report(condition::READY, Status::False, reason::CREDENTIALS_EXPIRED, &message, now);
 }
@@ -158,7 +159,7 @@ pub(super) fn has_expired(status: &ServiceBindingStatus, now: &Time) -> bool {
 fn report_wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time) {
     let message = format!(
         "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
-        end.0
+        shown(end)
     );
     status.progress().report(condition::ROTATED, Status::False, reason::ROTATION_WAITING, &message, now);
 }
@@ -242,6 +243,7 @@ fn successor(observed: &Observed<'_>, intended: &BindingProperties) -> Result<Bi
         return Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why));
     }
     if !observed.offering.bindable {
+        // It names no plan, because stored bindings have this message.
         let why = "The class or plan of the instance is not bindable any more";
         return Err(Blocked::new(reason::ERROR_NONBINDABLE_SERVICE_CLASS, why));
     }

@@ -4,6 +4,7 @@ use super::{Connection, Observed};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
 use crate::domain::Note;
+use crate::domain::schedule::shown;
 
 /// The status whose condition `Available` follows the circuit breaker, with an event if the outage is new; `None` if
 /// the stored status is up to date.
@@ -34,7 +35,8 @@ fn set_available(status: &mut BrokerStatus, observed: &Observed<'_>, connection:
     let Some(until) = &outage.until else { return };
     let message = format!(
         "Calls are suspended until {}: {}. Pending requests resume automatically",
-        until.0, outage.cause.description
+        shown(until),
+        outage.cause.description
     );
     let (is, reason) = (Status::False, outage.cause.reason);
     condition::set(conditions, condition::AVAILABLE, is, reason, &message, &observed.now);

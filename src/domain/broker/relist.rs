@@ -9,6 +9,7 @@ use crate::crd::broker::RelistBehavior;
 use crate::crd::condition;
 use crate::domain::duration::go_duration;
 use crate::domain::{reason, schedule};
+use crate::osb::ApiVersion;
 
 /// When an outage may be over, pending requests of instances and bindings probe a broker of one namespace first. If
 /// there are none, a fetch of the catalog probes it after this delay. A broker that asks for pauses is not fetched from
@@ -67,13 +68,19 @@ pub(super) fn probe(observed: &Observed<'_>, connection: &Connection<'_>) -> Opt
     }
 }
 
+/// A version of the API as the status has it: empty if it is the newest, which needs no record.
+pub(super) fn recorded(version: ApiVersion) -> &'static str {
+    if version == ApiVersion::default() { "" } else { version.as_str() }
+}
+
 /// When the catalog is due, without regard to an outage: at once for a new spec (`relistRequests` is part of it), for
-/// new credentials and after a failure (which [`Failures`](super::Failures) delays), else when the relist duration
+/// new credentials, for another version of the API (it offers other features) and after a failure (which [`Failures`](super::Failures) delays), else when the relist duration
 /// has passed.
 fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     let Some(status) = observed.status else { return Relist::Now };
     let changed = status.reconciled_generation != observed.meta.generation.unwrap_or_default()
-        || status.auth_secret_version != connection.secret_version;
+        || status.auth_secret_version != connection.secret_version
+        || status.osb_api_version != recorded(connection.api_version);
     // A fetch in the future: the clock was set back since.
     let is_past = |last: &&Time| last.0 <= observed.now.0;
     let Some(last) = status.last_catalog_retrieval_time.as_ref().filter(is_past).filter(|_| !changed) else {

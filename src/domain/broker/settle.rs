@@ -1,9 +1,10 @@
 //! What follows from the outcome of a step: the new status, the event, and when to retry?
 
+use super::relist::recorded;
 use super::{Failures, Observed, Published, deletion, report};
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{self, Status};
-use crate::domain::{Note, reason};
+use crate::domain::{Note, reason, verdict};
 use crate::osb;
 
 /// The outcome of [`Step::Connect`](super::Step::Connect) or [`Step::Fetch`](super::Step::Fetch).
@@ -71,7 +72,8 @@ pub fn settle(observed: &Observed<'_>, outcome: Outcome) -> Settled {
             Settled { drops_connection, ..failed(observed, reason, &why) }
         }
         Outcome::NotFetched(error) => {
-            let why = format!("Error fetching catalog. Error getting broker catalog: {error}");
+            let hint = if error.is_unsupported_version() { verdict::hint(&error) } else { "" };
+            let why = format!("Error fetching catalog. Error getting broker catalog: {error}{hint}");
             failed(observed, reason::ERROR_FETCHING_CATALOG, &why)
         }
         Outcome::NotPublished(why) => failed(observed, reason::ERROR_SYNCING_CATALOG, &why),
@@ -120,11 +122,14 @@ fn failed(observed: &Observed<'_>, reason: &'static str, why: &str) -> Settled {
 
 fn succeeded(observed: &Observed<'_>, published: Published) -> Settled {
     let now = &observed.now;
-    let secret_version = observed.connection.as_ref().map(|connection| connection.secret_version);
+    let connection = observed.connection.as_ref();
+    let secret_version = connection.map(|connection| connection.secret_version);
+    let api_version = connection.map(|connection| recorded(connection.api_version));
     let mut status = BrokerStatus {
         reconciled_generation: observed.meta.generation.unwrap_or_default(),
         last_catalog_retrieval_time: Some(now.clone()),
         auth_secret_version: secret_version.unwrap_or_default().to_owned(),
+        osb_api_version: api_version.unwrap_or_default().to_owned(),
         operation_start_time: None,
         ..observed.status()
     };

@@ -25,6 +25,7 @@ struct Given {
     outage: Option<Outage>,
     generation: i64,
     failures: Option<Failures>,
+    api_version: ApiVersion,
 }
 
 impl Given {
@@ -58,6 +59,7 @@ impl Given {
             outage: None,
             generation: 1,
             failures: None,
+            api_version: ApiVersion::default(),
         }
     }
 
@@ -79,6 +81,7 @@ impl Given {
             connection: self.is_connected.then(|| Connection {
                 generation: self.generation,
                 secret_version: self.secret_version,
+                api_version: self.api_version,
                 is_outdated: self.is_outdated,
                 outage: self.outage.clone(),
                 is_shared: false,
@@ -250,6 +253,7 @@ fn a_catalog_is_fetched_when_it_is_due() {
             "wait",
         ),
         ("new credentials", |given| given.secret_version = "8", "read"),
+        ("another version of the API", |given| given.api_version = ApiVersion::V2_14, "read"),
         ("the credentials are gone", |given| given.secret_version = "", "read"),
         ("the last fetch failed", fail, "read"),
         (

@@ -12,6 +12,7 @@ use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
 use crate::crd::condition;
 use crate::crd::{ClusterServiceBroker, ServiceBroker};
 use crate::domain::broker::{Connection, Observed, Step, decide};
+use crate::osb::ApiVersion;
 
 const BROKERS: &str = include_str!("../../../tests/fixtures/stored/brokers.yaml");
 
@@ -41,6 +42,7 @@ fn step(case: &Stored<KnownOfBroker>, spec: &CommonServiceBrokerSpec, status: &B
         connection: Some(Connection {
             generation: meta.generation.unwrap_or_default(),
             secret_version: &case.known.secret,
+            api_version: ApiVersion::default(),
             is_outdated: false,
             outage: None,
             is_shared: false,

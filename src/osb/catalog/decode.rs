@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Catalog, Plan, Rejected, Service};
+use crate::osb::lenient::{self, IgnoredMember, Lenient};
 use crate::osb::{json, text};
 
 /// The length, in characters, to which the name of a rejected entry is cut.
@@ -56,7 +57,7 @@ impl Reader {
             return Err(format!("it has more offerings than the limit of {}", self.max_plans));
         }
         let what = format!("service{}", label(text, &format!("s[{index}]")));
-        match self.service(text, &what) {
+        match self.service(index, text, &what) {
             Ok(service) => self.catalog.services.push(service),
             Err(why) => self.reject(what, why),
         }
@@ -66,9 +67,11 @@ impl Reader {
         Ok(())
     }
 
-    fn service(&mut self, text: &RawValue, what: &str) -> Result<Service, String> {
-        let (mut service, plans) = self.offering(text)?;
-        service.plans = self.plans_of(plans, what);
+    fn service(&mut self, index: usize, text: &RawValue, what: &str) -> Result<Service, String> {
+        let path = format!("services[{index}]");
+        let (Lenient { document: mut service, ignored }, plans) = self.offering(text, &path)?;
+        self.ignore(ignored, || what.to_owned());
+        service.plans = self.plans_of(plans, what, &path);
         if service.plans.is_empty() {
             return Err("it has no usable plan".to_owned());
         }
@@ -78,19 +81,23 @@ impl Reader {
     }
 
     /// An offering without its plans, and the list of these.
-    fn offering<'a>(&self, text: &'a RawValue) -> Result<(Service, &'a RawValue), String> {
-        let Parts { members, plans } = entry(text)?;
-        check_depth(&members)?;
-        let service: Service =
-            serde_json::from_str(&members).map_err(|error| json::describe_entry(&error))?;
-        claim("id", &service.id, &self.service_ids)?;
-        claim("name", &service.name, &self.service_names)?;
+    fn offering<'a>(
+        &self,
+        text: &'a RawValue,
+        path: &str,
+    ) -> Result<(Lenient<Service>, &'a RawValue), String> {
+        check_object(text)?;
+        let Parts { members, plans } =
+            serde_json::from_str(text.get()).map_err(|error| json::describe_entry(&error))?;
+        let service: Lenient<Service> = entry(&members, path)?;
+        claim("id", &service.document.id, &self.service_ids)?;
+        claim("name", &service.document.name, &self.service_names)?;
         let plans = plans.filter(|plans| plans.get().starts_with('['));
         Ok((service, plans.ok_or("its plans are not a list")?))
     }
 
     /// The usable plans. At the limit it stops, because the catalog is refused.
-    fn plans_of(&mut self, list: &RawValue, service: &str) -> Vec<Plan> {
+    fn plans_of(&mut self, list: &RawValue, service: &str, path: &str) -> Vec<Plan> {
         let mut names = HashSet::new();
         let mut plans = Vec::new();
         let _ = for_each(list, |index, text| {
@@ -98,31 +105,37 @@ impl Reader {
             if self.plans > self.max_plans {
                 return Err(String::new());
             }
-            match self.plan(text, &names) {
-                Ok(plan) => {
+            let what = || format!("plan{} of {service}", label(text, &format!("s[{index}]")));
+            match self.plan(text, &names, &format!("{path}.plans[{index}]")) {
+                Ok(Lenient { document: plan, ignored }) => {
+                    self.ignore(ignored, what);
                     self.plan_ids.insert(plan.id.clone());
                     names.insert(plan.name.clone());
                     plans.push(plan);
                 }
-                Err(why) => {
-                    let what = format!("plan{} of {service}", label(text, &format!("s[{index}]")));
-                    self.reject(what, why);
-                }
+                Err(why) => self.reject(what(), why),
             }
             Ok(())
         });
         plans
     }
 
-    fn plan(&self, text: &RawValue, names: &HashSet<String>) -> Result<Plan, String> {
+    fn plan(&self, text: &RawValue, names: &HashSet<String>, path: &str) -> Result<Lenient<Plan>, String> {
         if text.get().len() > MAX_ENTRY_BYTES {
             return Err(too_large());
         }
-        check_depth(text.get())?;
-        let plan: Plan = entry(text)?;
-        claim("id", &plan.id, &self.plan_ids)?;
-        claim("name", &plan.name, names)?;
+        check_object(text)?;
+        let plan: Lenient<Plan> = entry(text.get(), path)?;
+        claim("id", &plan.document.id, &self.plan_ids)?;
+        claim("name", &plan.document.name, names)?;
         Ok(plan)
+    }
+
+    /// Members that are ignored are told beside the entries that are left out.
+    fn ignore(&mut self, members: Vec<IgnoredMember>, what: impl Fn() -> String) {
+        for member in members {
+            self.reject(what(), format!("{member}; the member is ignored"));
+        }
     }
 
     fn reject(&mut self, what: String, why: String) {
@@ -130,11 +143,16 @@ impl Reader {
     }
 }
 
-fn entry<'a, T: Deserialize<'a>>(text: &'a RawValue) -> Result<T, String> {
-    if !text.get().starts_with('{') {
-        return Err("it is not an object".to_owned());
-    }
-    serde_json::from_str(text.get()).map_err(|error| json::describe_entry(&error))
+/// Decodes an entry, which is at this path of the catalog.
+fn entry<T: DeserializeOwned>(text: &str, path: &str) -> Result<Lenient<T>, String> {
+    check_depth(text)?;
+    let Lenient { document, ignored } =
+        lenient::object(text.as_bytes(), &[]).map_err(|fault| fault.within(path).to_string())?;
+    Ok(Lenient { document, ignored: ignored.into_iter().map(|member| member.within(path)).collect() })
+}
+
+fn check_object(text: &RawValue) -> Result<(), String> {
+    if text.get().starts_with('{') { Ok(()) } else { Err("it is not an object".to_owned()) }
 }
 
 fn check_depth(text: &str) -> Result<(), String> {

@@ -45,7 +45,8 @@ async fn a_provision_request_and_its_reply_lose_nothing() {
             operation: Some("op".to_owned()),
             body: ProvisionResponse {
                 dashboard_url: Some("http://dash".to_owned()),
-                metadata: Some(metadata)
+                metadata: Some(metadata),
+                ignored: Vec::new(),
             },
         },
     );

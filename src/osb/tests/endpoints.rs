@@ -101,7 +101,10 @@ async fn success_is_200_or_201_and_for_mutations_202() {
     let body = r#"{"services": [], "state": "succeeded", "operation": "op"}"#;
     for operation in MUTATIONS {
         for status in [200, 201] {
-            assert_eq!(outcome(operation, status, body).await, "done", "{operation:?} {status}");
+            // “Deprovisioning” and “Unbinding” do not have 201: nothing says that the object is gone.
+            let is_unknown = status == 201 && matches!(operation, Deprovision | Unbind);
+            let expected = if is_unknown { "refused" } else { "done" };
+            assert_eq!(outcome(operation, status, body).await, expected, "{operation:?} {status}");
         }
         let accepted = if operation == BindSynchronously { "malformed" } else { "in progress op" };
         assert_eq!(outcome(operation, 202, body).await, accepted, "{operation:?}");
@@ -131,21 +134,12 @@ async fn every_other_status_is_refused_whatever_the_body() {
 
 #[tokio::test]
 async fn successes_without_a_usable_body_are_malformed_unless_none_is_needed() {
-    let broken = [
-        "{",
-        "[]",
-        "[1]",
-        "null",
-        "\"x\"",
-        "<html>",
-        "{} {}",
-        r#"{"operation": 1, "dashboard_url": 1, "endpoints": 1, "state": 1, "services": 1}"#,
-    ];
+    let broken = ["{", "[]", "[1]", "null", "\"x\"", "<html>", "{} {}"];
     for operation in MUTATIONS.into_iter().chain(READS) {
         let deletes = matches!(operation, Deprovision | Unbind);
         for body in broken {
             for status in [200, 201] {
-                let expected = if deletes { "done" } else { "malformed" };
+                let expected = if deletes && status == 201 { "refused" } else { "malformed" };
                 assert_eq!(outcome(operation, status, body).await, expected, "{operation:?} {status} {body}");
             }
         }
@@ -161,6 +155,26 @@ async fn successes_without_a_usable_body_are_malformed_unless_none_is_needed() {
 }
 
 #[tokio::test]
+async fn only_members_that_are_needed_can_fail_an_answer() {
+    let body = r#"{"operation": {}, "dashboard_url": 1, "endpoints": 1, "volume_mounts": [{}], "metadata": [],
+        "syslog_drain_url": {}, "parameters": 1, "description": {}, "state": "succeeded", "services": []}"#;
+    for operation in MUTATIONS.into_iter().chain(READS) {
+        let expected = if MUTATIONS.contains(&operation) { "done" } else { "document" };
+        assert_eq!(outcome(operation, 200, body).await, expected, "{operation:?}");
+    }
+    for (body, fails) in [
+        (r#"{"state": 1, "credentials": {}, "services": []}"#, [PollInstance, PollBinding].as_slice()),
+        (r#"{"state": "succeeded", "credentials": "x", "services": []}"#, &[Bind, FetchBinding]),
+        (r#"{"state": "succeeded", "credentials": {}, "services": 1}"#, &[GetCatalog]),
+    ] {
+        for operation in [Provision, Bind, Unbind, GetCatalog, PollInstance, FetchBinding, PollBinding] {
+            let is_malformed = outcome(operation, 200, body).await == "malformed";
+            assert_eq!(is_malformed, fails.contains(&operation), "{operation:?} {body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn operations_are_optional_and_of_limited_length() {
     let [longest, too_long] = [10_000, 10_001].map(|length| "ä".repeat(length));
     let quoted = |operation: &str| json!({"operation": operation, "other": [1.5]}).to_string();
@@ -169,6 +183,8 @@ async fn operations_are_optional_and_of_limited_length() {
         ("{}".to_owned(), "in progress ".to_owned()),
         (r#"{"operation": null}"#.to_owned(), "in progress ".to_owned()),
         (quoted(""), "in progress ".to_owned()),
+        (r#"{"operation": 5.0}"#.to_owned(), "in progress 5.0".to_owned()),
+        (r#"{"operation": ["x"]}"#.to_owned(), "in progress ".to_owned()),
         (quoted("a/b +c%d&e"), "in progress a/b +c%d&e".to_owned()),
         (quoted(&longest), format!("in progress {longest}")),
         (quoted(&too_long), "malformed".to_owned()),

@@ -145,8 +145,11 @@ fn instance_metadata() -> impl Strategy<Value = Option<InstanceMetadata>> {
 }
 
 fn provision_response() -> impl Strategy<Value = ProvisionResponse> {
-    (of(text()), instance_metadata())
-        .prop_map(|(dashboard_url, metadata)| ProvisionResponse { dashboard_url, metadata })
+    (of(text()), instance_metadata()).prop_map(|(dashboard_url, metadata)| ProvisionResponse {
+        dashboard_url,
+        metadata,
+        ignored: Vec::new(),
+    })
 }
 
 fn context() -> impl Strategy<Value = Option<Value>> {
@@ -199,6 +202,7 @@ fn bind_response() -> impl Strategy<Value = BindResponse> {
             volume_mounts: lists.0,
             endpoints: lists.1,
             parameters,
+            ignored: Vec::new(),
         },
     )
 }
@@ -257,8 +261,8 @@ proptest! {
         maintenance_info in version(),
     ) {
         survives(&answer);
-        let ProvisionResponse { dashboard_url, metadata } = answer;
-        survives(&UpdateResponse { dashboard_url: dashboard_url.clone(), metadata: metadata.clone() });
+        let ProvisionResponse { dashboard_url, metadata, ignored } = answer;
+        survives(&UpdateResponse { dashboard_url: dashboard_url.clone(), metadata: metadata.clone(), ignored });
         survives(&InstanceResponse {
             service_id, plan_id, dashboard_url, parameters, maintenance_info, metadata,
         });

@@ -57,7 +57,11 @@ async fn refusal(host: &str, ca_bundle: Option<&[u8]>) -> String {
 async fn a_tenant_is_not_told_what_is_in_a_certificate() {
     for (host, ca_bundle, why) in [
         ("localhost", Some(CA), "its certificate is not valid for the host in the URL"),
-        ("127.0.0.1", None, "its certificate is not of a CA that is trusted"),
+        (
+            "127.0.0.1",
+            None,
+            "its certificate is not of a CA that is trusted: set caBundle to the certificate of its CA",
+        ),
     ] {
         assert_eq!(refusal(host, ca_bundle).await, format!("the broker cannot be reached: {why}"));
     }

@@ -233,7 +233,7 @@ impl CallGate {
         let mut admitted = Admitted { gate: self, admission, result: None };
         let result = call.await;
         admitted.result = CallResult::of(&result);
-        if result.as_ref().is_err_and(osb::Error::is_maintenance_info_conflict) {
+        if result.as_ref().is_err_and(needs_catalog) {
             let broker = broker.as_ref().unwrap_or(self);
             broker.set_outdated(true);
             broker.requeue_broker();
@@ -242,7 +242,7 @@ impl CallGate {
     }
 
     /// Whether the broker has said that the published catalog is outdated (OSB, “Service Broker Errors”,
-    /// `MaintenanceInfoConflict`).
+    /// `MaintenanceInfoConflict`), or the version of the API: a fetch of the catalog finds out which one it understands.
     pub fn is_outdated(&self) -> bool {
         self.outdated.load(Ordering::Relaxed)
     }
@@ -380,6 +380,11 @@ impl Drop for Admitted<'_> {
             broker.requeue_broker();
         }
     }
+}
+
+/// Whether the answer says that the next step is to fetch the catalog.
+fn needs_catalog(error: &osb::Error) -> bool {
+    error.is_maintenance_info_conflict() || error.is_unsupported_version()
 }
 
 #[cfg(test)]

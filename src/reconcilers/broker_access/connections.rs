@@ -6,27 +6,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Secret;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Resource, ResourceExt as _};
-use secrecy::SecretString;
+use kube::{Resource, ResourceExt as _};
 use tokio::time::timeout;
 
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{CATALOG_REJECTED, is_true};
-use crate::crd::reference::ObjectReference;
-use crate::crd::role::{AuthSecret, Broker as _};
+use crate::crd::names::ANNOTATION_OSB_API_VERSION;
+use crate::crd::role::Broker as _;
 use crate::domain::broker::Failures;
 use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::{
-    AllowedAddresses, AnswerMemory, Authentication, ChosenBy, Client, Config, ConfigError, NameLookups,
-    Redactor, Reservation,
+    self, AllowedAddresses, AnswerMemory, ApiVersion, Authentication, ChosenBy, Client, Config, ConfigError,
+    NameLookups, Redactor, Reservation,
 };
+use crate::reconcilers::broker_access::authentication::CredentialReader;
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
 use crate::reconcilers::caches::Caches;
-use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kube_api::KubeApi;
@@ -35,13 +34,6 @@ use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 
 /// How many calls are in flight at once to all brokers of a namespace, at most. The answers to so many take 8 MiB.
 const MAX_CALLS_IN_NAMESPACE: usize = 128;
-
-/// How many Secrets with credentials for brokers are read at once, at most. Each may take a few MiB while it is
-/// decoded.
-const MAX_READS: usize = 4;
-
-/// How many of them are for brokers of the same owner, at most.
-const MAX_READS_OF_OWNER: usize = 1;
 
 /// A connection to a broker: an HTTP client with its credentials, behind a call gate.
 pub struct Connection {
@@ -56,6 +48,10 @@ pub struct Connection {
     /// The version of its Secret; empty without one.
     pub secret_version: String,
     failures: Mutex<Option<Failures>>,
+    /// The version of the API that the broker understands, as far as it is known.
+    api_version: Mutex<ApiVersion>,
+    /// Whether a user has set the version.
+    is_version_fixed: bool,
     /// Whether the catalog that is being published, or was last, has entries that cannot be published.
     rejects_entries: AtomicBool,
     /// The limit of calls to all brokers of a namespace, and the broker's namespace; `None` if it is cluster-wide.
@@ -84,6 +80,22 @@ impl Connection {
         self.rejects_entries.store(rejects_entries, Ordering::Relaxed);
     }
 
+    /// The version of the API in which the broker is called.
+    pub fn api_version(&self) -> ApiVersion {
+        *self.api_version.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an older version if the broker refuses this one, and returns whether there is one. After the oldest, the
+    /// newest is next.
+    pub fn downgrade(&self, error: &osb::Error) -> bool {
+        let mut version = self.api_version.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = version.after(error).filter(|_| !self.is_version_fixed);
+        if !self.is_version_fixed && error.is_unsupported_version() {
+            *version = next.unwrap_or_default();
+        }
+        next.is_some()
+    }
+
     /// Knows the credentials for the broker.
     pub fn redactor(&self) -> &Redactor {
         self.client.redactor()
@@ -110,7 +122,7 @@ impl Connection {
         };
         let call = async {
             self.fence.wait_open().await;
-            call(&self.client).await
+            call(&self.client.speaking(self.api_version())).await
         };
         self.gate.of(namespace).call(namespace, call).await
     }
@@ -155,7 +167,6 @@ pub struct CallLimits {
 
 /// All connections to brokers.
 pub struct Connections {
-    api: Arc<KubeApi>,
     caches: Arc<Caches>,
     queues: Arc<Queues>,
     fence: Fence,
@@ -165,8 +176,7 @@ pub struct Connections {
     memory: AnswerMemory,
     /// Looks up the names of all brokers' hosts.
     lookups: NameLookups,
-    /// Limits the reads of Secrets with credentials.
-    reads: Arc<FairLimiter>,
+    credentials: CredentialReader,
     /// Limits the calls to the brokers of each namespace.
     calls_in_namespace: Arc<FairLimiter>,
     known: Mutex<HashMap<BrokerName, Arc<Connection>>>,
@@ -175,7 +185,7 @@ pub struct Connections {
 impl Connections {
     /// No connections yet. Calls wait until the fence is open.
     pub fn new(
-        api: Arc<KubeApi>,
+        api: &KubeApi,
         caches: Arc<Caches>,
         queues: Arc<Queues>,
         fence: Fence,
@@ -183,7 +193,7 @@ impl Connections {
         limits: CallLimits,
     ) -> Self {
         Self {
-            api,
+            credentials: CredentialReader::new(api.client.clone()),
             caches,
             queues,
             fence,
@@ -191,7 +201,6 @@ impl Connections {
             limits,
             memory: AnswerMemory::default(),
             lookups: NameLookups::default(),
-            reads: FairLimiter::with_share(MAX_READS, MAX_READS_OF_OWNER),
             calls_in_namespace: FairLimiter::for_each(MAX_CALLS_IN_NAMESPACE),
             known: Mutex::default(),
         }
@@ -223,32 +232,16 @@ impl Connections {
     pub async fn connect<S: Scope>(&self, broker: &S::Broker) -> Result<Arc<Connection>, Error> {
         let name = BrokerName::of(broker);
         let owner = name.owner();
-        let (authentication, secret_version) = self.authentication(&broker.auth(), &owner).await?;
+        let (authentication, secret_version) = self.credentials.read(&broker.auth(), &owner).await?;
         let generation = broker.meta().generation.unwrap_or_default();
-        let made_from = format!("{}/{generation}/{secret_version}", uid(broker));
+        let fixed_version = fixed_version(broker)?;
+        let made_from = format!("{}/{generation}/{secret_version}/{fixed_version:?}", uid(broker));
         if let Some(connection) = self.get(&name)
             && connection.made_from == made_from
         {
             return Ok(connection);
         }
-        let spec = broker.common();
-        let (metrics, BrokerName { name: label, namespace }) = (Arc::clone(&self.metrics), name.clone());
-        let config = Config {
-            url: spec.url.clone(),
-            chosen_by: if S::NAMESPACED { ChosenBy::Tenant } else { ChosenBy::Administrator },
-            allowed_addresses: Arc::clone(&self.limits.allowed_addresses),
-            authentication,
-            ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
-            insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
-            timeout: self.limits.timeout,
-            max_catalog_plans: self.limits.max_catalog_plans,
-            memory: self.memory.of(&owner),
-            lookups: self.lookups.of(&owner),
-            observer: Some(Arc::new(move |observation| {
-                metrics.request(&label, namespace.as_deref(), observation);
-            })),
-        };
-        let client = Client::new(&config).map_err(unusable)?;
+        let client = Client::new(&self.config::<S>(broker, &name, authentication)).map_err(unusable)?;
         let (queue, object) = (S::Broker::queue(&self.queues).clone(), ObjectRef::from_obj(broker));
         let requeue = move || queue.requeue(object.clone());
         let gate = if S::NAMESPACED {
@@ -264,6 +257,8 @@ impl Connections {
             generation,
             secret_version,
             failures: Mutex::default(),
+            api_version: Mutex::new(fixed_version.unwrap_or_else(|| known_version(broker.status()))),
+            is_version_fixed: fixed_version.is_some(),
             // What the last publication found, also if another process made it.
             rejects_entries: AtomicBool::new(rejects_entries(broker.status())),
             calls_in_namespace: name
@@ -282,6 +277,31 @@ impl Connections {
             self.forget_gone(&name);
         }
         Ok(connection)
+    }
+
+    fn config<S: Scope>(
+        &self,
+        broker: &S::Broker,
+        name: &BrokerName,
+        authentication: Authentication,
+    ) -> Config {
+        let (spec, owner) = (broker.common(), name.owner());
+        let (metrics, BrokerName { name: label, namespace }) = (Arc::clone(&self.metrics), name.clone());
+        Config {
+            url: spec.url.clone(),
+            chosen_by: if S::NAMESPACED { ChosenBy::Tenant } else { ChosenBy::Administrator },
+            allowed_addresses: Arc::clone(&self.limits.allowed_addresses),
+            authentication,
+            ca_bundle: spec.ca_bundle.as_ref().map(|bundle| bundle.0.clone()),
+            insecure_skip_tls_verify: spec.insecure_skip_tls_verify,
+            timeout: self.limits.timeout,
+            max_catalog_plans: self.limits.max_catalog_plans,
+            memory: self.memory.of(&owner),
+            lookups: self.lookups.of(&owner),
+            observer: Some(Arc::new(move |observation| {
+                metrics.request(&label, namespace.as_deref(), observation);
+            })),
+        }
     }
 
     /// Drops the connection: the broker is gone, or its object or Secret has become unusable.
@@ -335,40 +355,18 @@ impl Connections {
     fn lock(&self) -> MutexGuard<'_, HashMap<BrokerName, Arc<Connection>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The credentials, and the resourceVersion of their Secret.
-    async fn authentication(
-        &self,
-        auth: &AuthSecret,
-        owner: &str,
-    ) -> Result<(Authentication, String), Error> {
-        match auth {
-            AuthSecret::None => Ok((Authentication::None, String::new())),
-            AuthSecret::Basic(reference) => {
-                // Until the credentials are copied: the Secret may have more.
-                let _permit = self.reads.acquire(owner).await;
-                let secret = self.secret(reference).await?;
-                let username = entry(&secret, reference, "username")?;
-                let password = SecretString::from(entry(&secret, reference, "password")?);
-                Ok((Authentication::Basic { username, password }, version(&secret)))
-            }
-            AuthSecret::Bearer(reference) => {
-                let _permit = self.reads.acquire(owner).await;
-                let secret = self.secret(reference).await?;
-                let token = SecretString::from(entry(&secret, reference, "token")?);
-                Ok((Authentication::Bearer { token }, version(&secret)))
-            }
-        }
-    }
+/// The version of the API that a user has set for the broker.
+fn fixed_version(broker: &impl Resource) -> Result<Option<ApiVersion>, Error> {
+    let annotation = broker.meta().annotations.as_ref().and_then(|all| all.get(ANNOTATION_OSB_API_VERSION));
+    let version = annotation.map(|version| version.parse()).transpose();
+    version.map_err(|why| Error::Broker(format!("the annotation {ANNOTATION_OSB_API_VERSION}: {why}")))
+}
 
-    async fn secret(&self, reference: &ObjectReference) -> Result<Secret, Error> {
-        let api = Api::<Secret>::namespaced(self.api.client.clone(), &reference.namespace);
-        let found =
-            api.get_opt(&reference.name).await.during("reading the Secret with the broker's credentials")?;
-        found.ok_or_else(|| {
-            Error::Missing(format!("Secret {}/{} does not exist", reference.namespace, reference.name))
-        })
-    }
+/// The version with which the last catalog was fetched, also by another process.
+fn known_version(status: Option<&BrokerStatus>) -> ApiVersion {
+    status.and_then(|status| status.osb_api_version.parse().ok()).unwrap_or_default()
 }
 
 fn rejects_entries(status: Option<&BrokerStatus>) -> bool {
@@ -380,18 +378,4 @@ fn unusable(error: ConfigError) -> Error {
         ConfigError::Credentials(_) => Error::Credentials(error.to_string()),
         other => Error::Broker(other.to_string()),
     }
-}
-
-fn entry(secret: &Secret, reference: &ObjectReference, key: &str) -> Result<String, Error> {
-    let ObjectReference { namespace, name } = reference;
-    let bytes = secret.data.as_ref().and_then(|data| data.get(key));
-    let bytes = bytes
-        .ok_or_else(|| Error::Credentials(format!("the Secret {namespace}/{name} has no key {key:?}")))?;
-    String::from_utf8(bytes.0.clone()).map_err(|_| {
-        Error::Credentials(format!("the key {key:?} of the Secret {namespace}/{name} is not valid UTF-8"))
-    })
-}
-
-fn version(secret: &Secret) -> String {
-    secret.resource_version().unwrap_or_default()
 }

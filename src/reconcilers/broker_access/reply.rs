@@ -8,8 +8,7 @@ use crate::reconcilers::error::Error;
 use crate::reconcilers::tenant_work::TenantWork;
 
 /// The outcome of a call that the broker may execute synchronously or asynchronously.
-pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<String>) -> Outcome {
-    let dashboard_url = |body| dashboard_url(body).and_then(Screened::dashboard_url);
+pub fn outcome_of<T>(reply: Reply<T>, dashboard_url: impl FnOnce(T) -> Option<Screened>) -> Outcome {
     match reply {
         Reply::Done(body) => Outcome::Done { dashboard_url: dashboard_url(body) },
         Reply::InProgress { operation, body } => Outcome::InProgress {

@@ -238,7 +238,7 @@ impl Snapshot {
             binding,
             now: clock::now(),
             instance: self.instance.as_deref(),
-            offering: self.offering,
+            offering: self.offering.clone(),
             parameters: self.parameters.clone(),
             validated: self.validated,
             secret: self.secret.clone(),

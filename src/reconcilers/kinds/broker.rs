@@ -16,7 +16,7 @@ use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain;
 use crate::domain::broker::{Next, Observed, Outage, Outcome, Settled, Step, decide, settle};
 use crate::osb;
-use crate::reconcilers::broker_access::call_gate::RETRY_BUSY_AFTER;
+use crate::reconcilers::broker_access::call_gate::{BrokerReply, RETRY_BUSY_AFTER};
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
@@ -105,6 +105,7 @@ impl<S: Scope> Reconcile<'_, S> {
             connection: self.connection.as_ref().map(|connection| domain::broker::Connection {
                 generation: connection.generation,
                 secret_version: &connection.secret_version,
+                api_version: connection.api_version(),
                 is_outdated: connection.gate.is_outdated(),
                 outage: connection.gate.outage_cause().map(|(cause, until)| Outage { cause, until }),
                 is_shared: connection.gate.is_shared(),
@@ -159,9 +160,26 @@ impl<S: Scope> Reconcile<'_, S> {
             Some(namespace) => Some(self.context.catalogs.acquire(&namespace).await),
             None => None,
         };
-        match connection.call(namespace(&self.broker), osb::Client::catalog).await? {
+        match self.fetch_in_known_version(connection).await? {
             Ok(catalog) => publish::<S>(self.context, &self.broker, connection, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),
+        }
+    }
+
+    /// Fetches the catalog, in an older version of the API if the broker refuses the newer ones.
+    async fn fetch_in_known_version(
+        &self,
+        connection: &Connection,
+    ) -> Result<BrokerReply<osb::Catalog>, Error> {
+        loop {
+            let version = connection.api_version();
+            let reply = connection.call(namespace(&self.broker), osb::Client::catalog).await?;
+            match &reply {
+                Err(error) if connection.downgrade(error) => {
+                    info!(refused = %version, next = %connection.api_version(), "broker refused the API version");
+                }
+                _ => return Ok(reply),
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::domain::plan_reference::{PlanReference, Target, Unresolved, class_key
 use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
-use crate::osb::{self, LastOperationQuery, PlanQuery};
+use crate::osb::{self, LastOperationQuery, PlanQuery, Screened};
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::broker_access::origin::origin;
@@ -373,15 +373,21 @@ impl Execution<'_> {
         match &call.verb {
             Verb::Provision => {
                 let body = request::provision(call, origin, &status, &parameters);
-                Ok(outcome_of(broker.provision(id, &body, identity).await?, |body| body.dashboard_url))
+                let reply = broker.provision(id, &body, identity).await?;
+                Ok(outcome_of(reply, |body| {
+                    Screened::answered_dashboard_url(body.dashboard_url, &body.ignored)
+                }))
             }
             Verb::Update { parameters: are_sent, maintenance_info } => {
                 let parameters = are_sent.then_some(&parameters);
                 let body = request::update(call, origin, &status, parameters, *maintenance_info);
-                Ok(outcome_of(broker.update(id, &body, identity).await?, |body| body.dashboard_url))
+                let reply = broker.update(id, &body, identity).await?;
+                Ok(outcome_of(reply, |body| {
+                    Screened::answered_dashboard_url(body.dashboard_url, &body.ignored)
+                }))
             }
             Verb::Deprovision | Verb::Mitigate => {
-                Ok(outcome_of(broker.deprovision(id, &plan, identity).await?, |()| None))
+                Ok(outcome_of(broker.deprovision(id, &plan, identity).await?, |_| None))
             }
             Verb::Poll(operation) | Verb::PollMitigation(operation) => {
                 let PlanQuery { service_id, plan_id } = plan;

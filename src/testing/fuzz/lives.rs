@@ -116,6 +116,7 @@ impl Known {
             connection: self.is_connected.then(|| Connection {
                 generation: broker.meta().generation.unwrap_or_default(),
                 secret_version: &self.secret_version,
+                api_version: osb::ApiVersion::default(),
                 is_outdated: self.is_outdated,
                 outage: self.outage(),
                 is_shared: self.is_shared,

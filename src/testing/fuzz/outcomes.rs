@@ -56,7 +56,7 @@ impl End {
             Self::Stored(digest, metadata) => Outcome::Stored {
                 keys: vec![digest.clone()],
                 digest,
-                validity: Validity::of(Some(&metadata)),
+                validity: Validity::of(Some(&metadata), &[]),
             },
             Self::Unusable(why) => Outcome::Unusable(why),
         }

@@ -186,7 +186,7 @@ pub fn words() -> Case {
             restriction.admits(&Properties { name: one, external_name: two, ..Properties::default() });
         }
         let metadata = BindingMetadata { expires_at: Some(one.clone()), renew_before: Some(two.clone()) };
-        let validity = Validity::of(Some(&metadata));
+        let validity = Validity::of(Some(&metadata), &[]);
         let end = validity.expires_at.as_ref();
         assert!(validity.renew_before.is_none_or(|time| end.is_none_or(|end| time.0 <= end.0)));
         assert!(!validity.unreadable.is_some_and(|told| one.len() > 12 && told.contains(one)));

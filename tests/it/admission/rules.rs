@@ -223,6 +223,25 @@ async fn an_object_can_always_be_labelled_and_let_go() {
     }
 }
 
+/// The URL is in lists, in logs and in backups.
+#[tokio::test]
+async fn the_url_of_a_broker_has_no_credentials() {
+    let namespace = namespace().await;
+    let why = Some("store them in a Secret and refer to it in spec.authInfo");
+    for (url, error) in [
+        ("https://user:password@broker", why),
+        ("https://token@broker/v", why),
+        ("http://broker/a@b", None),
+        ("http://broker", None),
+    ] {
+        for kind in ["ServiceBroker", "ClusterServiceBroker", "Broker"] {
+            let spec = json!({"url": url});
+            let object = json!({"kind": kind, "metadata": {"name": namespace.name}, "spec": spec});
+            expect(&format!("{kind} {url}"), namespace.try_create(object).await, error);
+        }
+    }
+}
+
 #[tokio::test]
 async fn zero_values_of_go_clients_are_accepted() {
     let namespace = namespace().await;

@@ -6,6 +6,7 @@ use super::{
 use crate::domain::broker::{Next, Outcome, Published, Settled, settle};
 use crate::domain::fixtures::error;
 use crate::domain::schedule::elapsed;
+use crate::osb::ApiVersion;
 
 const RETRIES: &str =
     ". The operator retries with back-off (up to 5 min), and at once when this object or its Secret changes";
@@ -253,4 +254,16 @@ fn a_failure_during_an_outage_leaves_the_next_fetch_to_the_circuit_breaker() {
     assert_eq!(settle(&given.observed(), refused(403)).failures, None);
     let unusable = Given::with(|given| given.is_connected = false);
     assert_eq!(settle(&unusable.observed(), self::unusable(false)).failures, None);
+}
+
+/// The next process continues with the version that the broker understands.
+#[test]
+fn the_version_of_the_api_is_recorded_unless_it_is_the_newest() {
+    for (version, expected) in [(ApiVersion::V2_17, ""), (ApiVersion::V2_14, "2.14")] {
+        let given = Given::with(|given| given.api_version = version);
+        let settled = settle(&given.observed(), published(""));
+        assert_eq!(settled.status.osb_api_version, expected);
+        let again = Given::with(|given| (given.api_version, given.status) = (version, Some(settled.status)));
+        assert_eq!(again.step(), "wait until 605");
+    }
 }

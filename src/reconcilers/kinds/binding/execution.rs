@@ -100,7 +100,7 @@ impl Execution<'_> {
             }
             Verb::Unbind | Verb::Mitigate => {
                 let reply = broker.unbind(instance, id, &plan, identity).await?;
-                Ok(Received::Outcome(outcome_of(reply, |()| None)))
+                Ok(Received::Outcome(outcome_of(reply, |_| None)))
             }
             Verb::Poll(operation) | Verb::PollMitigation(operation) => {
                 let PlanQuery { service_id, plan_id } = plan.clone();

@@ -50,6 +50,7 @@ pub(super) fn offering(context: &Context, instance: Option<&ServiceInstance>) ->
 fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<(Offering, Described)> {
     let (class, plan) = entries::<S>(context, instance)?;
     let offering = Offering {
+        plan: format!("plan {:?} of class {:?}", plan.common().external_name, class.common().external_name),
         bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
         retrievable: class.common().binding_retrievable,
         rotatable: plan
@@ -72,8 +73,13 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
 /// The offering if the class or plan is gone from the catalog: its instances can still be bound (OSB, “Catalog
 /// Management”).
 fn unknown(broker: String) -> (Offering, Described) {
-    let offering =
-        Offering { bindable: true, retrievable: false, rotatable: false, maximum_polling_duration: None };
+    let offering = Offering {
+        plan: "plan".to_owned(),
+        bindable: true,
+        retrievable: false,
+        rotatable: false,
+        maximum_polling_duration: None,
+    };
     (offering, Described { broker, ..Described::default() })
 }
 

@@ -81,7 +81,7 @@ impl Storage<'_> {
             Ok(slot) => slot,
             Err(why) => return Ok(Outcome::Unusable(why)),
         };
-        let validity = Validity::of(body.metadata.as_ref());
+        let validity = Validity::of(body.metadata.as_ref(), &body.ignored);
         let has_credentials = body.credentials.as_ref().is_some_and(|credentials| !credentials.0.is_empty());
         let entries = match self.entries(body).await? {
             Ok(entries) => entries,
