@@ -240,9 +240,12 @@ fn await_change(_: ()) -> Action {
 async fn write_references<K: Lifecycle>(
     context: &Context,
     object: &K,
-    References { spec, labels, annotations }: References,
+    References { spec, labels, annotations, external_id }: References,
 ) -> Result<K, Error> {
-    let patch = json!({"metadata": {"labels": labels, "annotations": annotations}, "spec": spec});
+    let mut patch = json!({"metadata": {"labels": labels, "annotations": annotations}, "spec": spec});
+    if let Some(id) = external_id {
+        patch["spec"]["externalID"] = id.into();
+    }
     context.api.patch(object, patch, "writing the references to class and plan").await
 }
 

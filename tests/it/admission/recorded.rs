@@ -108,7 +108,9 @@ async fn finish(namespace: &Namespace, object: &Value) {
 }
 
 fn has_finalizer(object: &Value) -> bool {
-    object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| finalizers.contains(&FINALIZER.into()))
+    object["metadata"]["finalizers"]
+        .as_array()
+        .is_some_and(|finalizers| finalizers.contains(&FINALIZER.into()))
 }
 
 /// Seen to fail without the policy: `Replace` loses the finalizer of all kinds, the requester and the references, and is
