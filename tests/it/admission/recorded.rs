@@ -5,7 +5,7 @@ use service_catalog::crd::names::{ANNOTATION_RESOLVED, FINALIZER};
 
 use super::requester::alice;
 use super::{alpha_binding, alpha_instance, binding, broker, instance};
-use crate::namespace::{Namespace, namespace};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace};
 
 const CLASS_LABEL: &str = "servicecatalog.k8s.io/spec.clusterServiceClassRef.name";
 
@@ -41,11 +41,31 @@ impl Client {
         }
     }
 
-    async fn write(self, namespace: &Namespace, manifest: &Value, stored: &Value) -> Value {
+    /// Writes the object; returns it as it was before and after. The operator may write it meanwhile.
+    async fn write(self, namespace: &Namespace, manifest: &Value, stored: &Value) -> [Value; 2] {
+        let (kind, name) = names(stored);
+        let mut before = stored.clone();
+        loop {
+            match self.try_write(namespace, manifest, &before).await {
+                Ok(after) => return [before, after],
+                Err(error) if error.contains("the object has been modified") => {
+                    before = namespace.get(kind, name).await.unwrap();
+                }
+                Err(error) => panic!("{self:?} of {kind}: {error}"),
+            }
+        }
+    }
+
+    async fn try_write(
+        self,
+        namespace: &Namespace,
+        manifest: &Value,
+        stored: &Value,
+    ) -> Result<Value, String> {
         let (mut sent, mut read) = (manifest.clone(), stored.clone());
-        let (kind, name) = (stored["kind"].as_str().unwrap(), stored["metadata"]["name"].as_str().unwrap());
+        let (kind, name) = names(stored);
         sent["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"].clone();
-        let written = match self {
+        match self {
             Self::Replace => namespace.replace(sent).await,
             Self::ReplaceWithUid => {
                 sent["metadata"]["uid"] = stored["metadata"]["uid"].clone();
@@ -64,9 +84,12 @@ impl Client {
                 let abandon = json!({"metadata": {"finalizers": ["example.com/other"]}});
                 namespace.patch(kind, name, abandon).await
             }
-        };
-        written.unwrap_or_else(|error| panic!("{self:?} of {kind}: {error}"))
+        }
     }
+}
+
+fn names(object: &Value) -> (&str, &str) {
+    (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap())
 }
 
 /// The manifests of all kinds that have the finalizer.
@@ -99,12 +122,18 @@ async fn stored(namespace: &Namespace, manifest: &Value) -> Value {
     namespace.as_operator().await.patch("ServiceInstance", "x", patch).await.unwrap()
 }
 
+/// Removes the object. Until it is deleted, the operator adds the finalizer to one that it has not seen before.
 async fn finish(namespace: &Namespace, object: &Value) {
-    let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
-    namespace.patch(kind, name, json!({"metadata": {"finalizers": null}})).await.unwrap();
-    // It may be deleted already, and go with its finalizers.
-    let _ = namespace.delete(kind, name).await;
-    assert!(namespace.get(kind, name).await.unwrap_err().contains("not found"));
+    let (kind, name) = names(object);
+    namespace.delete(kind, name).await.unwrap();
+    eventually("it is gone", PATIENCE, async || {
+        let _ = namespace.patch(kind, name, json!({"metadata": {"finalizers": null}})).await;
+        match namespace.get(kind, name).await {
+            Err(error) if error.contains("not found") => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
 }
 
 fn has_finalizer(object: &Value) -> bool {
@@ -121,8 +150,8 @@ async fn what_is_recorded_survives_every_client_unless_it_abandons_the_object() 
     let alice = namespace.as_user(alice()).await;
     for manifest in manifests(&namespace) {
         for client in Client::ALL {
-            let before = stored(&namespace, &manifest).await;
-            let after = client.write(&alice, &manifest, &before).await;
+            let new = stored(&namespace, &manifest).await;
+            let [before, after] = client.write(&alice, &manifest, &new).await;
             let what = format!("{client:?} of {}", manifest["kind"]);
             assert_eq!(has_finalizer(&after), client.keeps_finalizer(&manifest), "{what}: {after:#}");
             assert_eq!(after["spec"], before["spec"], "{what}");
@@ -143,9 +172,9 @@ async fn a_changed_manifest_makes_its_author_the_requester_and_keeps_the_rest() 
     let namespace = namespace().await;
     let alice = namespace.as_user(alice()).await;
     let mut manifest = instance("x", json!({"clusterServiceClassName": "c", "externalID": "given"}));
-    let before = stored(&namespace, &manifest).await;
+    let new = stored(&namespace, &manifest).await;
     manifest["spec"] = json!({"clusterServiceClassName": "c", "clusterServicePlanName": "other"});
-    let after = Client::Replace.write(&alice, &manifest, &before).await;
+    let [before, after] = Client::Replace.write(&alice, &manifest, &new).await;
     let mut expected = before["spec"].clone();
     expected["clusterServicePlanName"] = "other".into();
     expected["userInfo"] = after["spec"]["userInfo"].clone();
@@ -161,11 +190,12 @@ async fn a_deletion_is_not_cut_short_by_a_manifest() {
     let namespace = namespace().await;
     for manifest in manifests(&namespace) {
         let created = stored(&namespace, &manifest).await;
-        let (kind, name) = (created["kind"].as_str().unwrap(), created["metadata"]["name"].as_str().unwrap());
+        let (kind, name) = names(&created);
         let deleted = namespace.delete(kind, name).await.unwrap();
-        let replaced = Client::Replace.write(&namespace, &manifest, &deleted).await;
-        assert!(has_finalizer(&replaced), "{kind}");
-        let ended = Client::Abandon.write(&namespace, &manifest, &replaced).await;
+        // A running operator may already have removed the finalizer.
+        let [before, replaced] = Client::Replace.write(&namespace, &manifest, &deleted).await;
+        assert_eq!(has_finalizer(&replaced), has_finalizer(&before), "{kind}");
+        let [_, ended] = Client::Abandon.write(&namespace, &manifest, &replaced).await;
         assert!(!has_finalizer(&ended), "{kind}");
         namespace.patch(kind, name, json!({"metadata": {"finalizers": null}})).await.unwrap();
         assert!(namespace.get(kind, name).await.unwrap_err().contains("not found"));
