@@ -14,9 +14,11 @@
 //! `catalogRestrictions`. Everything that needs the user or another object is a policy in
 //! `charts/service-catalog/templates/policies/`:
 //!
-//! - `finalizer`: adds the finalizer at creation, never later: removing it is how an object is abandoned
-//! - `creator`, `editor`, `binding-creator` (`requester.yaml`): write the user who creates or edits to
-//!   `spec.userInfo`, whatever the request says; the operator may name another user
+//! - `finalizer`: adds the finalizer at creation
+//! - `creator` (`requester.yaml`): writes the user who creates an object to `spec.userInfo`, whatever the request says;
+//!   the operator may name another user
+//! - `recorded`: keeps the finalizer and what else was recorded when an update leaves it out, as `kubectl replace` does;
+//!   removing only the finalizer is how an object is abandoned. The user who edits an instance becomes its requester
 //! - `relist`: keeps a broker's counter when a client sends 0; writes the default of `relistBehavior`
 //! - `binding`: the default of `secretName`; the label of bindings that inject
 //! - `auth-secret`: a broker may name a Secret only if the author of the broker may read it; who says where a

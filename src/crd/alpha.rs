@@ -29,7 +29,13 @@ use super::schema;
     annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[-1:].message",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct BrokerSpec {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::reference::{LocalObjectReference, ObjectReference};
+use super::reference::{LocalSecretReference, ObjectReference};
 use super::schema;
 
 /// Fields that ClusterServiceBroker and ServiceBroker share.
@@ -162,8 +162,8 @@ pub struct AuthConfig {
     /// Name of the Secret. A user who sets it must be allowed to `get` the Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("has(self.name) && self.name != ''").message("secretRef needs a name"))]
-    #[schemars(with = "LocalObjectReference")]
-    pub secret_ref: Option<LocalObjectReference>,
+    #[schemars(with = "LocalSecretReference")]
+    pub secret_ref: Option<LocalSecretReference>,
 }
 
 /// Desired state of a ClusterServiceBroker: its URL, its credentials, and which classes and plans are published.
@@ -181,7 +181,13 @@ pub struct AuthConfig {
     annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[-1:].message",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.insecureSkipTLSVerify) && self.insecureSkipTLSVerify && has(self.caBundle))").message("caBundle cannot be used when insecureSkipTLSVerify is true"))]
@@ -211,7 +217,13 @@ pub struct ClusterServiceBrokerSpec {
     annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.url"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[-1:].message",
+        priority = 1
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.insecureSkipTLSVerify) && self.insecureSkipTLSVerify && has(self.caBundle))").message("caBundle cannot be used when insecureSkipTLSVerify is true"))]

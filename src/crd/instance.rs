@@ -31,6 +31,7 @@ use super::schema;
     annotation("api-approved.kubernetes.io", "https://github.com/kubernetes-sigs/service-catalog"),
     selectable = ".status.lastConditionState",
     validation = rule::plan_change(),
+    validation = rule::fixed_external_id(),
     printcolumn(name = "Class", type_ = "string", json_path = ".status.userSpecifiedClassName"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".status.userSpecifiedPlanName"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.lastConditionState"),
@@ -47,7 +48,6 @@ use super::schema;
 #[x_kube(validation = rule::one_class())]
 #[x_kube(validation = rule::matching_plan())]
 #[x_kube(validation = rule::fixed_class())]
-#[x_kube(validation = rule::fixed_external_id())]
 pub struct ServiceInstanceSpec {
     /// ClusterServiceClass, by its name in the broker's catalog. Immutable.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -118,7 +118,8 @@ pub struct ServiceInstanceSpec {
     #[serde(default, deserialize_with = "schema::null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("nullable" = true), length(max = 64))]
     pub parameters_from: Vec<ParametersFromSource>,
-    /// OSB ID of the instance (`instance_id`). Default: a UUID chosen by the operator. Immutable.
+    /// OSB ID of the instance (`instance_id`). Default: a UUID that the operator chooses and writes here. Immutable for
+    /// users, who need the permission `adopt` to set it. A backup with it finds the instance at the broker again.
     #[serde(default, skip_serializing_if = "String::is_empty", rename = "externalID")]
     #[schemars(length(max = 253))]
     pub external_id: String,

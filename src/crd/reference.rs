@@ -16,6 +16,20 @@ pub struct LocalObjectReference {
     pub name: String,
 }
 
+/// Reference to a Secret in the same namespace.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
+pub struct LocalSecretReference {
+    /// Ignored: the Secret is in the namespace of the object that refers to it. Accepted because manifests for
+    /// service-catalog set it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Name of the Secret.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 253))]
+    pub name: String,
+}
+
 /// Reference to an object in any namespace.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Default)]
 pub struct ObjectReference {

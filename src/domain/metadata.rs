@@ -49,3 +49,14 @@ pub(super) fn attempt_id(meta: &ObjectMeta, attempt: i64) -> String {
     let object = meta.uid.as_deref().and_then(|uid| uuid::Uuid::parse_str(uid).ok()).unwrap_or_default();
     uuid::Uuid::new_v5(&object, attempt.to_string().as_bytes()).to_string()
 }
+
+/// How many of the last attempts are recognised by their ids. `spec.externalID` lags behind by one at most, because it is
+/// written before each attempt.
+const RECOGNISED_ATTEMPTS: i64 = 8;
+
+/// Whether this is the [`attempt_id`] of the attempt with this number, or of one shortly before. Other objects have other
+/// ids: a user cannot choose a UID, so this id is no stranger's.
+pub(super) fn is_attempt_id(meta: &ObjectMeta, number: i64, id: &str) -> bool {
+    let oldest = number.saturating_sub(RECOGNISED_ATTEMPTS).max(0);
+    meta.uid.is_some() && (oldest..=number).rev().any(|attempt| attempt_id(meta, attempt) == id)
+}

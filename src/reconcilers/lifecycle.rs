@@ -20,6 +20,7 @@
 //! broker's status. `servicecatalog_api_write_count_total` counts all of them. Events come on top: those of success are
 //! written beside the reconciles.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -240,8 +241,12 @@ fn await_change(_: ()) -> Action {
 async fn write_references<K: Lifecycle>(
     context: &Context,
     object: &K,
-    References { spec, labels, annotations }: References,
+    References { spec, labels, annotations, external_id }: References,
 ) -> Result<K, Error> {
+    // Without a new id, the patch must not mention the field: null would remove it.
+    let id = external_id.map(|id| ("externalID", json!(id)));
+    let spec: BTreeMap<_, _> =
+        spec.into_iter().map(|(name, reference)| (name, json!(reference))).chain(id).collect();
     let patch = json!({"metadata": {"labels": labels, "annotations": annotations}, "spec": spec});
     context.api.patch(object, patch, "writing the references to class and plan").await
 }

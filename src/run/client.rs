@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{HeaderValue, USER_AGENT};
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::client::retry::RetryPolicy;
 use kube::client::{Body, ClientBuilder, DynBody};
@@ -70,8 +71,13 @@ pub fn unfenced(config: Config) -> Result<Client, Error> {
 /// The service that sends a request once.
 type Sender = BoxService<http::Request<Body>, http::Response<Box<DynBody>>, BoxError>;
 
+/// Every request has the operator's name as its user agent, and with it every write a field manager: where a request names
+/// none, the API server takes the user agent up to the slash. So `managedFields` names the operator in all objects that it
+/// writes, also in events and the lease, for example for `managedFieldsManagers` of Argo CD.
 fn builder(mut config: Config) -> Result<ClientBuilder<Sender>, Error> {
     config.default_retry = false;
+    let agent = HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, agent));
     ClientBuilder::try_from(config)
         .map_err(|error| Error::Api("cannot set up TLS for the Kubernetes API", Box::new(error)))
 }

@@ -70,7 +70,7 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// I1 to I11 hold whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
+/// I1 to I13 hold whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
 ///
 /// | invariant | the defect that broke it |
 /// |---|---|
@@ -84,6 +84,8 @@ fn setting(name: &str, default: u64) -> u64 {
 /// | I8 | `Retry-After` is ignored; there is no back-off between attempts |
 /// | I9 | an instance does not wait for its binding; a reconcile continues with another object of the same name |
 /// | I12 | the name of a plan is resolved again at each reconcile |
+/// | I12 | the id in the spec, which a backup holds, is not written again for the attempt after an orphan mitigation |
+/// | I13 | a condition says what has happened, and not what happens next |
 ///
 /// I10 is tested in `tests/it/leaks.rs` too, with everything that the real process writes.
 #[test]
@@ -114,7 +116,7 @@ fn check(seed: u64) {
     );
 }
 
-/// I1 to I11 and the specification's orphan mitigation table, for each operation and each fault.
+/// I1 to I13 and the specification's orphan mitigation table, for each operation and each fault.
 #[test]
 fn every_fault_of_every_operation_ends_well() {
     play(&matrix::all());

@@ -7,6 +7,7 @@ mod own_namespace;
 mod own_object;
 mod own_restart;
 mod own_secret;
+mod recorded;
 mod referenced_secret;
 mod relist;
 mod requester;
@@ -83,7 +84,7 @@ async fn what_stands_for_something_at_a_broker_gets_the_finalizer() {
             assert_eq!(namespace.try_create(object).await.unwrap()["metadata"]["finalizers"], kept, "{kind}");
         }
         namespace.create(object).await.unwrap();
-        // This is how a user abandons an object. No update restores the finalizer.
+        // This is how a user abandons an object. What else an update may leave out: `admission::recorded`.
         let abandon = json!({"metadata": {"finalizers": null, "labels": {"a": "b"}}});
         let abandoned = namespace.try_patch(&kind, &name, abandon).await.unwrap();
         assert_eq!(abandoned["metadata"]["finalizers"], Value::Null, "{kind}");

@@ -15,6 +15,7 @@
 
 mod admission;
 mod alpha;
+mod backup;
 mod bindings;
 mod brokers;
 mod budget;

@@ -89,6 +89,13 @@ impl Namespace {
         self.send(Method::PUT, &path, "application/json", with_version(object)).await
     }
 
+    /// Applies an object on the server, as the field manager `apply` and with force.
+    pub async fn apply(&self, object: Value) -> Result<Value, String> {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let path = self.path(kind(&object), &format!("/{name}?fieldManager=apply&force=true"));
+        self.send(Method::PATCH, &path, "application/apply-patch+yaml", with_version(object)).await
+    }
+
     /// Applies a merge patch.
     pub async fn patch(&self, kind: &str, name: &str, patch: Value) -> Result<Value, String> {
         self.send(Method::PATCH, &self.path(kind, &format!("/{name}")), "application/merge-patch+json", patch)

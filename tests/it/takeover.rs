@@ -34,14 +34,14 @@ fn follow_the_guide(cluster: &Cluster) -> String {
     std::os::unix::fs::symlink(binary("kubectl"), tools.join("kubectl")).unwrap();
     crate::process::run(Command::new("chmod").args(["+x"]).arg(tools.join("helm")));
     let directory = env!("CARGO_MANIFEST_DIR");
-    let script =
-        commands().replace(">service-catalog-backup.yaml", &format!(">{}/backup.yaml", tools.display()));
+    let backup = format!("{}/backup.yaml", tools.display());
+    let script = commands().replace("service-catalog-backup.yaml", &backup);
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
     let mut bash = Command::new("bash");
     bash.args(["-c", &script]).current_dir(directory).env("PATH", path).env("HOME", &tools);
     let output = bash.env("KUBECONFIG", cluster.kubeconfig("admin")).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    std::fs::read_to_string(tools.join("backup.yaml")).unwrap()
+    std::fs::read_to_string(backup).unwrap()
 }
 
 /// The `--cluster-id` that the guide gives to the operator.

@@ -87,6 +87,12 @@ pub(super) fn fixed_class() -> Rule {
     Rule::new(unchanged.join(" && ")).message("the class is immutable: create a new instance instead")
 }
 
+/// The operator writes the id of the next attempt, which differs from the one before. Which user may set the id is a
+/// policy's to say (`external-id`).
 pub(super) fn fixed_external_id() -> Rule {
-    Rule::new(unchanged("externalID", "")).message("externalID is immutable")
+    let is_unset = "(!has(oldSelf.spec.externalID) || oldSelf.spec.externalID == '')";
+    let is_provisioned = "has(oldSelf.status) && has(oldSelf.status.provisionStatus) && \
+                          oldSelf.status.provisionStatus == 'Provisioned'";
+    let unchanged = unchanged("externalID", ".spec");
+    Rule::new(format!("{unchanged} || {is_unset} || !({is_provisioned})")).message("externalID is immutable")
 }

@@ -2,15 +2,16 @@
 
 use super::decision::Decision;
 use super::desired::{fingerprint, properties};
-use super::ids::{is_given, next_id};
+use super::ids::{given_id, id_to_record, is_given, next_id};
 use super::state::Phase;
 use super::{Step, Verb, cannot_address_broker, orphans, poll, settle};
+use crate::crd::ServiceInstance;
 use crate::crd::condition::{self, Status};
 use crate::crd::instance::{InstanceProperties, ProvisionStatus};
 use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::Observed as _;
 use crate::domain::osb_id;
-use crate::domain::plan_reference::Target;
+use crate::domain::plan_reference::{References, Target};
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
 use crate::domain::schema::Purpose;
@@ -22,7 +23,7 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
         && target.is_edited
         && let Some(references) = target.references_to_write(decision.observed.instance)
     {
-        return Step::Resolve(references);
+        return resolve(decision.observed.instance, references);
     }
     if let Some(Execution::Polled(operation)) = decision.state.phase.execution().cloned() {
         return poll(decision, operation);
@@ -39,7 +40,7 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
         Err(unresolved) => return decision.block(unresolved.reason, &unresolved.message),
     };
     if let Some(references) = target.references_to_write(observed.instance) {
-        return Step::Resolve(references);
+        return resolve(observed.instance, references);
     }
     record_target(&mut decision, target);
     let parameters = match &observed.parameters {
@@ -51,6 +52,12 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
         None => create(decision, target, desired),
         Some(confirmed) => change(decision, target, desired, confirmed),
     }
+}
+
+/// Writes the references, and with them the id, so that it costs no write of its own. Instances that an earlier version has
+/// resolved get the id with their next edit.
+fn resolve(instance: &ServiceInstance, references: References) -> Step {
+    Step::Resolve(References { external_id: id_to_record(instance), ..references })
 }
 
 /// Records what the spec was resolved to.
@@ -107,8 +114,13 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
     if !decision.observed.validated {
         return Step::Validate(Purpose::Provision);
     }
+    // The former attempt was abandoned. The id of the next one is written before the broker gets it.
+    let instance = decision.observed.instance;
+    if !instance.spec.external_id.is_empty() && id_to_record(instance).is_some() {
+        return resolve(instance, target.references());
+    }
     let record = &mut decision.state.record;
-    record.instance_id = next_id(decision.observed.instance, record.abandoned_attempts);
+    record.instance_id = next_id(instance, record.abandoned_attempts);
     record.default_provision_parameters = target.defaults();
     record.deprovision_status = RemovalStatus::Required;
     record.provision_status = ProvisionStatus::NotProvisioned;
@@ -124,7 +136,8 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
 /// Another object has the id of the next provision. An id that the operator has derived is skipped, so that nobody can
 /// block an instance by giving its next id to another one. It does not become an orphan: it is the other object's.
 fn id_is_taken(mut decision: Decision<'_>) -> Step {
-    if decision.observed.instance.spec.external_id.is_empty() {
+    let abandoned_attempts = decision.state.record.abandoned_attempts;
+    if given_id(decision.observed.instance, abandoned_attempts).is_none() {
         decision.state.phase.withdraw();
         decision.state.record.deprovision_status = RemovalStatus::NotRequired;
         decision.state.record.abandoned_attempts += 1;

@@ -83,45 +83,52 @@ pub struct References {
     pub labels: BTreeMap<&'static str, String>,
     /// The names to which the references belong.
     pub annotations: BTreeMap<&'static str, String>,
+    /// The value of `spec.externalID`, if it is to be written.
+    pub external_id: Option<String>,
 }
 
 impl Target {
     /// The references and labels to write; `None` if the instance has them already.
     pub fn references_to_write(&self, instance: &ServiceInstance) -> Option<References> {
+        let references = self.references();
         let spec = &instance.spec;
-        let reference =
-            |name: &str, applies: bool| applies.then(|| LocalObjectReference { name: name.to_owned() });
-        let desired = BTreeMap::from([
-            ("clusterServiceClassRef", reference(&self.class_object, !self.namespaced)),
-            ("clusterServicePlanRef", reference(&self.plan_object, !self.namespaced)),
-            ("serviceClassRef", reference(&self.class_object, self.namespaced)),
-            ("servicePlanRef", reference(&self.plan_object, self.namespaced)),
-        ]);
         let present = BTreeMap::from([
             ("clusterServiceClassRef", spec.cluster_service_class_ref.clone()),
             ("clusterServicePlanRef", spec.cluster_service_plan_ref.clone()),
             ("serviceClassRef", spec.service_class_ref.clone()),
             ("servicePlanRef", spec.service_plan_ref.clone()),
         ]);
+        let is_labelled =
+            references.labels.iter().all(|(key, value)| instance.labels().get(*key) == Some(value));
+        // Without the annotation an earlier version has resolved it, and the status says so.
+        let is_named =
+            instance.annotations().get(ANNOTATION_RESOLVED).is_none_or(|names| *names == self.names);
+        (references.spec != present || !is_labelled || !is_named).then_some(references)
+    }
+
+    /// The references and labels of an instance.
+    pub fn references(&self) -> References {
+        let reference =
+            |name: &str, applies: bool| applies.then(|| LocalObjectReference { name: name.to_owned() });
         let (class_label, plan_label) = if self.namespaced {
             (label::SERVICE_CLASS_REF, label::SERVICE_PLAN_REF)
         } else {
             (label::CLUSTER_SERVICE_CLASS_REF, label::CLUSTER_SERVICE_PLAN_REF)
         };
-        let labels = BTreeMap::from([
-            (class_label, label_value(&self.class_object)),
-            (plan_label, label_value(&self.plan_object)),
-        ]);
-        let labelled = labels.iter().all(|(key, value)| instance.labels().get(*key) == Some(value));
-        let annotations = BTreeMap::from([(ANNOTATION_RESOLVED, self.names.clone())]);
-        // Without the annotation an earlier version has resolved it, and the status says so.
-        let is_named =
-            instance.annotations().get(ANNOTATION_RESOLVED).is_none_or(|names| *names == self.names);
-        (desired != present || !labelled || !is_named).then_some(References {
-            spec: desired,
-            labels,
-            annotations,
-        })
+        References {
+            spec: BTreeMap::from([
+                ("clusterServiceClassRef", reference(&self.class_object, !self.namespaced)),
+                ("clusterServicePlanRef", reference(&self.plan_object, !self.namespaced)),
+                ("serviceClassRef", reference(&self.class_object, self.namespaced)),
+                ("servicePlanRef", reference(&self.plan_object, self.namespaced)),
+            ]),
+            labels: BTreeMap::from([
+                (class_label, label_value(&self.class_object)),
+                (plan_label, label_value(&self.plan_object)),
+            ]),
+            annotations: BTreeMap::from([(ANNOTATION_RESOLVED, self.names.clone())]),
+            external_id: None,
+        }
     }
 
     /// Why no instance can be provisioned: reason and message. A broker that is being deleted waits for the instances that

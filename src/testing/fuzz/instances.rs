@@ -1,5 +1,6 @@
 //! What does the core decide about any instance, and what does it make of any answer?
 
+use std::mem::take;
 use std::sync::LazyLock;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -139,6 +140,7 @@ fn run(
                         _ => &mut spec.service_plan_ref,
                     } = reference;
                 }
+                spec.external_id = references.external_id.unwrap_or_else(|| take(&mut spec.external_id));
                 let labels = references.labels.into_iter().map(|(name, value)| (name.to_owned(), value));
                 instance.metadata.labels.get_or_insert_default().extend(labels);
                 let annotations =

@@ -1,4 +1,4 @@
-//! The invariants I1 to I11 of instances and bindings: at every step, and at rest.
+//! The invariants I1 to I12 of instances and bindings: at every step, and at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,7 @@ use super::chosen;
 use super::half::{HALVES, Half};
 use super::request::{Endpoint, Request};
 use super::truth::Instance;
+use super::users::GIVEN;
 use super::world::Broken;
 use crate::crd::names::ANNOTATION_DELETION_POLICY;
 
@@ -33,7 +34,8 @@ pub fn of_call(request: &Request, api: &Api) -> Option<Broken> {
             object["status"][member] == id(request) && !object["status"]["externalProperties"].is_null()
         })
     };
-    if owner["spec"]["externalID"] == id(request) && !was_confirmed() {
+    let is_given = owner["spec"]["externalID"] == id(request) && id(request).starts_with(GIVEN);
+    if is_given && !was_confirmed() {
         return Some(format!("I4: {:?} of a given id that was never confirmed: {owner}", request.endpoint));
     }
     let wanted = owner["metadata"]["deletionTimestamp"].is_null();
@@ -100,7 +102,7 @@ fn is_new(binding: &Value) -> bool {
         && binding["status"]["operation"].is_null()
 }
 
-/// I1, I3, I5, I7 and I11 at rest.
+/// I1, I3, I5, I7, I11 and I12 at rest.
 pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     let mut rest = broker.truth.instances.clone();
     let mut broken = Vec::new();
@@ -140,7 +142,8 @@ pub fn at_rest(api: &Api, broker: &Broker) -> Vec<Broken> {
     broken
 }
 
-/// I1, I5: the service of an instance exists at the broker, and matches the spec. Not judged during a deprovision.
+/// I1, I5, I12: the service of an instance exists at the broker and matches the spec, which holds its id for backups. Not
+/// judged during a deprovision.
 fn of_instance(object: &Value, there: &BTreeMap<String, Instance>, api: &Api) -> Option<Broken> {
     let status = &object["status"];
     if status["externalProperties"].is_null() || status["currentOperation"] == "Deprovision" {
@@ -150,6 +153,9 @@ fn of_instance(object: &Value, there: &BTreeMap<String, Instance>, api: &Api) ->
         return Some(format!("I1: not at the broker: {object}"));
     };
     let spec = &object["spec"];
+    if spec["externalID"] != status["instanceID"] {
+        return Some(format!("I12: a backup of it does not hold the id: {object}"));
+    }
     let is_as_wanted =
         || there.parameters == spec["parameters"] && chosen::is_chosen(object, &there.plan, api);
     (is_settled(object) && !is_as_wanted()).then(|| format!("I5: the broker has {there:?}: {object}"))

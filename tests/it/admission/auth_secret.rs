@@ -36,7 +36,8 @@ fn auth(kind: &str, namespace: &str, how: &str, secret: &str) -> Value {
     match kind {
         "Broker" => json!({"authInfo": {"basicAuthSecret": reference}}),
         "ClusterServiceBroker" => json!({"authInfo": {how: {"secretRef": reference}}}),
-        _ => json!({"authInfo": {how: {"secretRef": {"name": secret}}}}),
+        // service-catalog's documents set a namespace, which is ignored.
+        _ => json!({"authInfo": {how: {"secretRef": {"namespace": "ignored", "name": secret}}}}),
     }
 }
 

@@ -66,3 +66,28 @@ async fn an_external_id_needs_a_permission_of_its_own() {
             .await;
     }
 }
+
+/// The operator writes the id of the next attempt, until the broker has confirmed one.
+#[tokio::test]
+async fn the_operator_alone_writes_an_id_into_an_existing_instance() {
+    let namespace = namespace().await;
+    let operator = namespace.as_operator().await;
+    // No operator changes it beside the test: its class does not exist.
+    namespace.create(instance("x", json!({"clusterServiceClassName": "c"}))).await.unwrap();
+    namespace.create(binding("x", json!({}))).await.unwrap();
+    let edit = |id: &str| json!({"spec": {"externalID": id}});
+    let immutable = Some("externalID is immutable");
+    for kind in ["ServiceInstance", "ServiceBinding"] {
+        expect(kind, namespace.try_patch(kind, "x", edit("mine")).await, immutable);
+    }
+    expect("a binding", operator.try_patch("ServiceBinding", "x", edit("first")).await, immutable);
+    for id in ["first", "second"] {
+        expect(id, operator.patch("ServiceInstance", "x", edit(id)).await, None);
+        expect(id, namespace.try_patch("ServiceInstance", "x", edit("mine")).await, immutable);
+        let left_out = namespace.try_patch("ServiceInstance", "x", edit("")).await.unwrap();
+        assert_eq!(left_out["spec"]["externalID"], id);
+    }
+    let status = json!({"status": {"provisionStatus": "Provisioned"}});
+    namespace.patch_status("ServiceInstance", "x", status).await.unwrap();
+    expect("provisioned", operator.try_patch("ServiceInstance", "x", edit("third")).await, immutable);
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::fixtures::polled;
+use crate::domain::instance::ids::id_to_record;
 use crate::domain::osb_id::{HasOsbIds as _, Standing};
 use crate::osb::OperationState;
 
@@ -182,4 +183,54 @@ fn an_object_has_the_ids_that_it_has_requested_or_has_to_delete() {
     let stored = json!({"conditions": [], "provisionStatus": "Provisioned", "deprovisionStatus": "Required"});
     let stored = ServiceInstance { status: serde_json::from_value(stored).unwrap(), ..given() };
     assert_eq!((stored.ids(), stored.next_id()), (vec![("given", Standing::Firm)], None));
+}
+
+/// The operator writes the id of each attempt to the spec, which makes it no given one. Seen to fail when it does: what a
+/// failed attempt has left at the broker is not deleted.
+#[test]
+fn an_id_that_the_operator_has_written_is_not_a_given_one() {
+    let recorded = |instance: ServiceInstance| {
+        let id = id_to_record(&instance).unwrap();
+        let mut recorded = instance;
+        recorded.spec.external_id = id;
+        assert_eq!(id_to_record(&recorded), None);
+        recorded
+    };
+    let new = recorded(instance());
+    assert_eq!(new.next_id().as_ref(), Some(&new.spec.external_id));
+    let Step::Write(status) = decide(&observed(&new, &at(0))) else { panic!("no intent") };
+    let mut requested = ServiceInstance { status: Some(*status), ..new };
+    requested.status = Some(after(&requested, Outcome::Failed(error(500))).status);
+    assert_eq!(requested.status.as_ref().unwrap().orphans.len(), 1);
+    // Once the orphan is gone, the id of the next attempt is written before its intent.
+    let removal = call(&requested, &at(1000));
+    let gone = settle(&observed(&requested, &at(1000)), &removal, Outcome::Done { dashboard_url: None });
+    requested.status = Some(gone.status);
+    let abandoned = requested.spec.external_id.clone();
+    let Step::Resolve(references) = decide(&observed(&requested, &at(1_000_000))) else {
+        panic!("not recorded")
+    };
+    assert_eq!((references.external_id.as_ref(), references.spec.len()), (requested.next_id().as_ref(), 4));
+    let next = recorded(requested);
+    assert_ne!(next.spec.external_id, abandoned);
+    let Step::Write(status) = decide(&observed(&next, &at(1_000_000))) else { panic!("no intent") };
+    assert_eq!(status.instance_id, next.spec.external_id);
+
+    // In an object that is restored without its UID, it is a given id.
+    let mut restored = ServiceInstance { status: None, ..next };
+    restored.metadata.uid = Some("5d1d5e2c-0000-4000-8000-000000000000".into());
+    assert_eq!(restored.next_id().as_ref(), Some(&restored.spec.external_id));
+    assert_eq!(id_to_record(&restored), None);
+}
+
+/// An upgrade writes nothing to instances that an earlier version has provisioned; their next edit records the id.
+#[test]
+fn the_id_of_an_earlier_version_is_recorded_with_the_next_write_of_references() {
+    let mut confirmed = intended();
+    confirmed.status = Some(after(&confirmed, Outcome::Done { dashboard_url: None }).status);
+    assert!(!matches!(decide(&observed(&confirmed, &at(0))), Step::Resolve(_)));
+    let id = confirmed.status.as_ref().unwrap().instance_id.clone();
+    assert_eq!(id_to_record(&confirmed), Some(id));
+    confirmed.spec.external_id = "given".into();
+    assert_eq!(id_to_record(&confirmed), None);
 }
