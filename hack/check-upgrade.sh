@@ -13,7 +13,7 @@ fail() {
 # Fails if these objects exist.
 gone() {
   left=$(kubectl get --ignore-not-found --output name "$@")
-  [ -z "$left" ] || fail "still there:" $left
+  [ -z "$left" ] || fail "still there: ${left//$'\n'/ }"
 }
 
 cluster_id() {
@@ -23,9 +23,10 @@ cluster_id() {
 case ${1:-} in
 backup)
   [ -s "${2:?the file of the backup}" ] || fail "$2 is empty"
-  id=$(cluster_id) && [ -n "$id" ] || fail "the ConfigMap cluster-info of namespace $namespace has no id: is it the" \
+  id=$(cluster_id) || id=
+  [ -n "$id" ] || fail "the ConfigMap cluster-info of namespace $namespace has no id: is it the" \
     "namespace of service-catalog? Without the id, brokers would take this for another cluster"
-  grep -q "^ *id: ['\"]\?$id['\"]\?\$" "$2" || fail "$2 lacks the cluster id $id"
+  grep -q "^ *id: ['\"]\?${id}['\"]\?\$" "$2" || fail "$2 lacks the cluster id $id"
   for kind in ${kinds//,/ }; do
     for uid in $(kubectl get "$kind" --all-namespaces --output 'jsonpath={.items[*].metadata.uid}'); do
       grep -q "^ *uid: $uid\$" "$2" || fail "$2 lacks one of the $kind, with the uid $uid"
@@ -62,7 +63,7 @@ removed)
   for kind in serviceaccount role rolebinding clusterrole clusterrolebinding; do
     left=$(kubectl get "$kind" --namespace "$namespace" --output name |
       grep -e '/servicecatalog\.k8s\.io:' -e '/service-catalog-controller-manager' -e '/service-catalog-webhook' || true)
-    [ -z "$left" ] || fail "still there:" $left
+    [ -z "$left" ] || fail "still there: ${left//$'\n'/ }"
   done
   ;;
 *) fail "which step? backup FILE, stopped, definitions, installed or removed" ;;

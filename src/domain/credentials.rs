@@ -2,8 +2,9 @@
 //!
 //! One for each member of the broker's credentials, after the binding's `spec.secretTransforms`. Then the operator adds
 //! `type` and `provider`, by which applications recognise a service (servicebinding.io), and well-known names for
-//! members that the broker names differently. It adds these last and never replaces an entry by one, so that a
-//! transform sees only what the broker sent. The entry point is [`secret_data`].
+//! members that the broker names differently, as far as the binding wants them ([`Additions`]). It adds these last and
+//! never replaces an entry by one, so that a transform sees only what the broker sent. The entry point is
+//! [`secret_data`].
 //!
 //! | file | what it answers |
 //! |---|---|
@@ -29,6 +30,8 @@ use thiserror::Error;
 
 use crate::crd::binding::{MAX_TEXT_BYTES, SecretData, SecretTransform, runs_code};
 use crate::crd::names::hex;
+use crate::crd::{ServiceBinding, ServiceBindingStatus};
+use crate::domain::rollout::selects;
 
 use budget::MAX_WORK;
 use template::TemplateError;
@@ -108,6 +111,43 @@ pub struct Meta<'a> {
     pub broker: &'a str,
     /// The prefix of the variables, if the entries become variables of containers (`spec.injection.envFrom`).
     pub env_prefix: Option<&'a str>,
+    /// Which entries the operator adds.
+    pub additions: Additions<'a>,
+}
+
+/// Which entries the operator adds to those that the broker sent. An application that makes a variable of each entry of a
+/// Secret gets no more of them than it expects.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Additions<'a> {
+    /// All that follow from the credentials: the binding injects, or asks for them with `spec.type`.
+    #[default]
+    All,
+    /// `type` and `provider`, by which implementations of servicebinding.io recognise the Secret.
+    Descriptions,
+    /// Those that the Secret had before.
+    Recorded(&'a [String]),
+}
+
+impl<'a> Additions<'a> {
+    /// What the operator adds to the Secret of a binding.
+    pub fn of(binding: &'a ServiceBinding) -> Self {
+        let status = binding.status.as_ref();
+        let is_of_earlier_version = |status: &ServiceBindingStatus| !status.secret_digest.is_empty();
+        match status {
+            _ if selects(binding) || !binding.spec.type_.is_empty() => Self::All,
+            Some(status) if !status.secret_keys.is_empty() => Self::Recorded(&status.secret_keys),
+            Some(status) if is_of_earlier_version(status) => Self::All,
+            _ => Self::Descriptions,
+        }
+    }
+
+    fn include(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Descriptions => matches!(name, "type" | "provider"),
+            Self::Recorded(names) => names.iter().any(|recorded| recorded == name),
+        }
+    }
 }
 
 /// The entries of a Secret.

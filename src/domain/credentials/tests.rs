@@ -14,6 +14,7 @@ pub const META: Meta = Meta {
     class_metadata: None,
     broker: "acme",
     env_prefix: None,
+    additions: Additions::All,
 };
 
 /// The entries for these credentials and transforms, in a namespace with the Secret `extra`.
@@ -211,4 +212,33 @@ fn many_keys_that_become_the_same_name_are_numbered_in_one_pass() {
     assert!(entries.data.contains_key("_") && entries.data.contains_key("_-20000"));
     assert_eq!(entries.warnings.len(), 11);
     assert_eq!(entries.warnings[10], "19990 more keys are not valid in a Secret, so other keys are used");
+}
+
+/// An application that makes variables of all entries, in a Deployment of its own, gets no unexpected ones.
+#[test]
+fn the_operator_adds_what_the_binding_wants_or_had() {
+    let binding = |spec: Value, status: Value| -> ServiceBinding {
+        let mut binding = json!({
+            "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceBinding", "metadata": {"name": "db"},
+            "spec": {"instanceRef": {"name": "db"}}, "status": status,
+        });
+        binding["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        serde_json::from_value(binding).unwrap()
+    };
+    let all = ["provider", "type", "user", "username"];
+    for (spec, status, expected) in [
+        (json!({}), json!({}), &["provider", "type", "user"][..]),
+        (json!({"type": "mysql"}), json!({}), &all),
+        (json!({"podSelector": {"matchLabels": {"app": "web"}}}), json!({}), &all),
+        // A Secret of service-catalog was taken over.
+        (json!({}), json!({"secretDigest": "d", "secretKeys": ["user"]}), &["user"]),
+        (json!({}), json!({"secretDigest": "d", "secretKeys": ["user", "username"]}), &["user", "username"]),
+        // An earlier version has written it.
+        (json!({}), json!({"secretDigest": "d"}), &all),
+    ] {
+        let binding = binding(spec, status);
+        let meta = Meta { additions: Additions::of(&binding), type_: &binding.spec.type_, ..META };
+        let entries = written(&json!({"user": "u"}), &json!([]), &meta).ok().unwrap();
+        assert_eq!(entries.data.keys().collect::<Vec<_>>(), expected, "{binding:?}");
+    }
 }

@@ -63,33 +63,37 @@ pub(super) fn add(
     credentials: &Map<String, Value>,
     meta: &Meta,
 ) {
-    describe(data, "type", meta.type_, || type_of(credentials, meta));
-    describe(data, "provider", meta.provider, || provider_of(meta));
-    for (name, others, fits) in ALIASES {
+    describe(data, ("type", meta.type_), meta, || type_of(credentials, meta));
+    describe(data, ("provider", meta.provider), meta, || provider_of(meta));
+    let is_free = |name: &str| !removed.contains(name) && meta.additions.include(name);
+    for (name, others, fits) in ALIASES.iter().filter(|(name, _, _)| is_free(name)) {
         let value = others.iter().filter_map(|other| text(data, other)).find(|value| fits(value));
         if let Some(value) = value.map(str::to_owned) {
-            add_free(data, removed, name, value);
+            add_missing(data, name, value);
         }
     }
     let uri = text(data, "uri").and_then(|uri| Url::parse(uri).ok());
-    for (name, value) in uri.iter().flat_map(parts) {
-        add_free(data, removed, name, value);
+    for (name, value) in uri.iter().flat_map(parts).filter(|(name, _)| is_free(name)) {
+        add_missing(data, name, value);
     }
 }
 
 /// The value of the binding's spec, else the entry that exists, else a guess.
-fn describe(data: &mut SecretData, name: &str, specified: &str, guess: impl FnOnce() -> String) {
+fn describe(
+    data: &mut SecretData,
+    (name, specified): (&str, &str),
+    meta: &Meta,
+    guess: impl FnOnce() -> String,
+) {
     if !specified.is_empty() {
         data.insert(name.to_owned(), bytes(specified));
-    } else if data.get(name).is_none_or(|value| value.0.is_empty()) {
+    } else if meta.additions.include(name) && data.get(name).is_none_or(|value| value.0.is_empty()) {
         data.insert(name.to_owned(), bytes(&guess()));
     }
 }
 
-fn add_free(data: &mut SecretData, removed: &BTreeSet<String>, name: &str, value: String) {
-    if !removed.contains(name) {
-        data.entry(name.to_owned()).or_insert_with(|| ByteString(value.into_bytes()));
-    }
+fn add_missing(data: &mut SecretData, name: &str, value: String) {
+    data.entry(name.to_owned()).or_insert_with(|| ByteString(value.into_bytes()));
 }
 
 fn bytes(text: &str) -> ByteString {

@@ -9,7 +9,7 @@ use super::offering::Described;
 use crate::crd::ServiceBinding;
 use crate::crd::binding::SecretData;
 use crate::domain::Outcome;
-use crate::domain::credentials::{Entries, Meta, check, digest, secret_data, sources};
+use crate::domain::credentials::{Additions, Entries, Meta, check, digest, secret_data, sources};
 use crate::domain::validity::Validity;
 use crate::osb::BindResponse;
 use crate::raw_json::RawJson;
@@ -104,27 +104,26 @@ impl Storage<'_> {
             Ok(sources) => sources,
             Err(why) => return Ok(Err(why)),
         };
-        let spec = &self.binding.spec;
-        let (type_, provider) = (spec.type_.clone(), spec.provider.clone());
-        let (transforms, described) = (spec.secret_transforms.clone(), Arc::clone(self.described));
+        let (binding, described) = (self.binding.clone(), Arc::clone(self.described));
         let namespace = self.namespace.to_owned();
-        let env_prefix = env_prefix(self.binding).map(str::to_owned);
         let entries = move || {
+            let spec = &binding.spec;
             let plan_metadata = described.plan_metadata.as_ref().map(RawJson::value);
             let class_metadata = described.class_metadata.as_ref().map(RawJson::value);
             let meta = Meta {
                 namespace: &namespace,
-                type_: &type_,
-                provider: &provider,
+                type_: &spec.type_,
+                provider: &spec.provider,
                 service: &described.service,
                 tags: &described.tags,
                 plan_metadata: plan_metadata.as_ref(),
                 class_metadata: class_metadata.as_ref(),
                 broker: &described.broker,
-                env_prefix: env_prefix.as_deref(),
+                env_prefix: env_prefix(&binding),
+                additions: Additions::of(&binding),
             };
             let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
-            secret_data(&credentials, &transforms, &sources, &meta).map_err(|error| error.to_string())
+            secret_data(&credentials, &spec.secret_transforms, &sources, &meta).map_err(|error| error.to_string())
         };
         turn.run(entries).await
     }
