@@ -123,7 +123,8 @@ impl Storage<'_> {
                 additions: Additions::of(&binding),
             };
             let credentials = body.credentials.map(|object| object.0).unwrap_or_default();
-            secret_data(&credentials, &spec.secret_transforms, &sources, &meta).map_err(|error| error.to_string())
+            secret_data(&credentials, &spec.secret_transforms, &sources, &meta)
+                .map_err(|error| error.to_string())
         };
         turn.run(entries).await
     }
