@@ -233,7 +233,6 @@ async fn a_catalog_that_is_none_is_refused_and_changes_nothing() {
         (Fault::Answer(200, huge), "it is longer than the limit of 10000 KiB"),
         (refusal(500, "out of order"), "the broker answered with status 500: out of order"),
         (refusal(403, "not you"), "the broker answered with status 403: not you"),
-        (refusal(412, "too new"), "the broker answered with status 412: too new"),
         (Fault::Close, "the broker did not answer: "),
     ] {
         env.broker.before(Endpoint::Catalog, fault);

@@ -85,15 +85,20 @@ impl Connection {
         *self.api_version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an older version if the broker refuses this one, and returns whether there is one. After the oldest, the
-    /// newest is next.
-    pub fn downgrade(&self, error: &osb::Error) -> bool {
-        let mut version = self.api_version.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = version.after(error).filter(|_| !self.is_version_fixed);
-        if !self.is_version_fixed && error.is_unsupported_version() {
-            *version = next.unwrap_or_default();
-        }
-        next.is_some()
+    /// The version in which the catalog is fetched first: the newest one, so that a broker that was upgraded, or whose proxy
+    /// has refused a request once, is not called in an old version for ever.
+    pub fn first_api_version(&self) -> ApiVersion {
+        if self.is_version_fixed { self.api_version() } else { ApiVersion::default() }
+    }
+
+    /// The version to try next if the broker refuses this one; `None` if there is none.
+    pub fn older_api_version(&self, refused: ApiVersion, error: &osb::Error) -> Option<ApiVersion> {
+        refused.after(error).filter(|_| !self.is_version_fixed)
+    }
+
+    /// Remembers the version in which the catalog was fetched.
+    pub fn set_api_version(&self, version: ApiVersion) {
+        *self.api_version.lock().unwrap_or_else(PoisonError::into_inner) = version;
     }
 
     /// Knows the credentials for the broker.
@@ -113,6 +118,16 @@ impl Connection {
         namespace: &str,
         call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
     ) -> Result<BrokerReply<T>, Error> {
+        self.call_in(self.api_version(), namespace, call).await
+    }
+
+    /// The same in this version of the API.
+    pub async fn call_in<T>(
+        &self,
+        version: ApiVersion,
+        namespace: &str,
+        call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
+    ) -> Result<BrokerReply<T>, Error> {
         let _permit = match &self.calls_in_namespace {
             Some((limiter, owner)) => {
                 let permit = timeout(PERMIT_TIMEOUT, limiter.acquire(owner)).await;
@@ -122,7 +137,7 @@ impl Connection {
         };
         let call = async {
             self.fence.wait_open().await;
-            call(&self.client.speaking(self.api_version())).await
+            call(&self.client.speaking(version)).await
         };
         self.gate.of(namespace).call(namespace, call).await
     }

@@ -171,15 +171,21 @@ impl<S: Scope> Reconcile<'_, S> {
         &self,
         connection: &Connection,
     ) -> Result<BrokerReply<osb::Catalog>, Error> {
+        let mut version = connection.first_api_version();
         loop {
-            let version = connection.api_version();
-            let reply = connection.call(namespace(&self.broker), osb::Client::catalog).await?;
-            match &reply {
-                Err(error) if connection.downgrade(error) => {
-                    info!(refused = %version, next = %connection.api_version(), "broker refused the API version");
+            let call = connection.call_in(version, namespace(&self.broker), osb::Client::catalog);
+            let reply = call.await?;
+            let older = reply.as_ref().err().and_then(|error| connection.older_api_version(version, error));
+            let Some(older) = older else {
+                if reply.is_ok() {
+                    connection.set_api_version(version);
                 }
-                _ => return Ok(reply),
-            }
+                return Ok(reply);
+            };
+            info!(refused = %version, next = %older, "broker refused the API version");
+            // This is the fetch that the refusal calls for.
+            connection.gate.set_outdated(false);
+            version = older;
         }
     }
 

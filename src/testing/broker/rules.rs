@@ -17,12 +17,9 @@ pub const ONLY_WHAT_CAN_BE_FETCHED: &str =
 /// The one rule that a caller cannot keep for a binding that it has left at the broker, as it does not know whose it is.
 pub const BINDINGS_FIRST: &str = "bindings are deleted before their instance";
 
-/// The newest version of the API.
-pub const NEWEST: &str = "2.17";
-
-/// The rules that a request breaks, in this version of the API.
-pub fn violations(request: &Request, catalog: &Value, truth: &Truth, version: &str) -> Vec<String> {
-    let mut rules = of_headers(request, version);
+/// The rules that a request breaks.
+pub fn violations(request: &Request, catalog: &Value, truth: &Truth) -> Vec<String> {
+    let mut rules = of_headers(request);
     if request.endpoint != Endpoint::Catalog {
         rules.extend(of_names(request));
         rules.extend(of_time(request, catalog, truth));
@@ -35,13 +32,15 @@ pub fn violations(request: &Request, catalog: &Value, truth: &Truth, version: &s
     broken.map(|(_, rule)| format!("{request:?}: {rule}")).collect()
 }
 
-fn of_headers(request: &Request, version: &str) -> Vec<Rule> {
+fn of_headers(request: &Request) -> Vec<Rule> {
+    // An older one, after the broker has refused the newest.
+    let versions = ["2.13", "2.14", "2.15", "2.16", "2.17"].map(Some);
     let is_json = request.header("Content-Type") == Some("application/json");
     let originator = request.header("X-Broker-API-Originating-Identity").and_then(originator);
     let has_originator = request.endpoint == Endpoint::Catalog || originator.is_some();
     vec![
         (request.endpoint != Endpoint::Unknown, "the API has no such endpoint"),
-        (request.header("X-Broker-API-Version") == Some(version), "X-Broker-API-Version must be sent"),
+        (versions.contains(&request.header("X-Broker-API-Version")), "X-Broker-API-Version must be sent"),
         (request.header("X-Broker-API-Request-Identity").is_some(), "each request has a request identity"),
         (request.header("Accept") == Some("application/json"), "Accept must be application/json"),
         (request.body.is_null() || is_json, "a body is JSON, with its Content-Type"),

@@ -70,7 +70,7 @@ impl Broker {
         self.calls += 1;
         let violations = self.door_mut(Half::of_request(request)).receive(request);
         self.violations.extend(violations);
-        let mut violations = rules::violations(request, &self.offered, &self.truth, rules::NEWEST);
+        let mut violations = rules::violations(request, &self.offered, &self.truth);
         if !self.door(Half::of_request(request)).is_published {
             // Without the class, the operator cannot know whether bindings can be fetched, and assumes that they
             // cannot.

@@ -37,6 +37,12 @@ async fn a_broker_that_insists_on_an_older_version_is_called_in_it() {
     let versions = versions(&env);
     assert_eq!(versions[0], "2.17");
     assert!(versions[1..].iter().all(|version| version == "2.14"), "{versions:?}");
+
+    // The broker is upgraded.
+    env.broker.insist_on("2.17");
+    env.patch(BROKER, "broker", json!({"spec": {"relistRequests": 1}})).await.unwrap();
+    env.until_ready(BROKER, "broker").await;
+    env.until(BROKER, "broker", |broker| broker["status"]["osbAPIVersion"].is_null()).await;
 }
 
 /// A broker that was upgraded, or downgraded, meanwhile.
@@ -56,6 +62,7 @@ async fn a_user_can_set_the_version() {
     let env = unregistered().await;
     env.register(json!({})).await;
     env.until_ready(BROKER, "broker").await;
+    env.broker.insist_on("2.15");
     env.patch(BROKER, "broker", annotated(json!("2.15"))).await.unwrap();
     env.until(BROKER, "broker", |broker| broker["status"]["osbAPIVersion"] == "2.15").await;
 
