@@ -21,6 +21,7 @@
 //! | `matrix`, `catalog_matrix` | how does each fault of each call end, and of each catalog fetch? |
 //! | `catalog` | which catalog does the broker offer, and how does it change? |
 //! | `restart` | what does a restart cost when all objects are settled? |
+//! | `namespace_goes` | does a namespace that is deleted always go? |
 //! | `stored` | does the operator leave objects alone that an earlier version has settled? |
 
 mod api;
@@ -37,6 +38,7 @@ mod half;
 mod history;
 mod invariants;
 mod matrix;
+mod namespace_goes;
 mod operator;
 mod platform;
 mod published;

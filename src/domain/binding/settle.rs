@@ -172,6 +172,7 @@ impl<'a> Settlement<'a> {
     fn not_called(&mut self, verb: &Verb, why: &str) {
         let message = not_called(self.broker, why);
         if matches!(verb, Verb::Poll(_)) {
+            let message = format!("{message}; polling continues");
             self.report(condition::READY, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &message);
             self.poll_later(None);
             return;

@@ -168,6 +168,7 @@ impl<'a> Settlement<'a> {
         let type_ = self.condition_of_operation();
         let why = not_called(&self.call.broker, why);
         if matches!(self.call.verb, Verb::Poll(_)) {
+            let why = format!("{why}; polling continues");
             self.report(type_, Status::False, reason::ERROR_POLLING_LAST_OPERATION, &why);
             self.poll_later(None);
             return;

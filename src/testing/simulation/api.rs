@@ -137,6 +137,9 @@ impl Api {
         if self.objects.contains_key(&key) {
             return failure(409, "AlreadyExists");
         }
+        if self.is_terminating(&key.namespace) {
+            return failure(403, "Forbidden");
+        }
         self.uids += 1;
         let has_spec = object.get("spec").is_some();
         let meta = &mut object["metadata"];
@@ -150,6 +153,13 @@ impl Api {
             meta["generation"] = 1.into();
         }
         self.write(&key, object, 201)
+    }
+
+    /// Whether a namespace is being deleted: nothing can be created in it.
+    fn is_terminating(&self, namespace: &str) -> bool {
+        let namespace =
+            self.objects.iter().find(|(key, _)| key.resource == "namespaces" && key.name == namespace);
+        namespace.is_some_and(|(_, namespace)| !namespace["metadata"]["deletionTimestamp"].is_null())
     }
 
     /// Stores an object exactly as another API server has stored it.

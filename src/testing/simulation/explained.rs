@@ -33,6 +33,9 @@ const NEXT_STEPS: [&str; 23] = [
     "Rename",
 ];
 
+/// How messages tell of another cause than the failure that the next attempt is about.
+const OTHER_CAUSES: [&str; 5] = ["continue", "choose", "must be removed", "wait until", "automatically"];
+
 /// An object that waits, while nothing is on its way, without saying so.
 pub fn of_waiting(api: &Api) -> Option<Broken> {
     let objects = ["serviceinstances", "servicebindings"].into_iter().flat_map(|kind| api.list(kind));
@@ -49,13 +52,11 @@ fn silent(object: &Value) -> Option<Broken> {
         .filter(|text| !text.is_empty())
         .collect();
     let say = |what: &str| messages.iter().any(|message| message.contains(what));
-    // During an outage the broker tells the time, and so does the user of a pause.
-    let waits_for_broker =
-        condition(object, "Ready").is_some_and(|ready| ready["reason"] == "WaitingForBroker");
-    if is(object, "Paused") || waits_for_broker {
+    if is(object, "Paused") {
         return None;
     }
-    if let Some(untold) = times(object).find(|time| !say(time)) {
+    let waits_for_another = OTHER_CAUSES.iter().any(|cause| say(cause));
+    if let Some(untold) = times(object).find(|time| !waits_for_another && !say(time)) {
         return Some(format!("I13: no condition tells of the attempt at {untold}: {object}"));
     }
     if is(object, "Ready") && object["metadata"]["deletionTimestamp"].is_null() {
@@ -63,7 +64,7 @@ fn silent(object: &Value) -> Option<Broken> {
     }
     let ready = condition(object, "Ready").and_then(|ready| ready["message"].as_str()).unwrap_or_default();
     let is_told = NEXT_STEPS.iter().any(|next| ready.contains(next)) || is(object, "OrphanMitigation");
-    (!is_told).then(|| format!("I13: Ready does not say what happens next: {object}"))
+    (!is_told && !waits_for_another).then(|| format!("I13: Ready does not say what happens next: {object}"))
 }
 
 /// The times of the next attempts that the status has. A deletion that waits for the removal of an orphan has ended the

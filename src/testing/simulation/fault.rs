@@ -63,23 +63,35 @@ pub struct Fault {
 impl Fault {
     /// Whether an honest broker can have this fault at such a request.
     pub fn can_occur_at(&self, endpoint: Endpoint) -> bool {
-        let status = match self.seen {
-            Seen::Answer(status, ..) => Some(status),
+        let status = match &self.seen {
+            Seen::Answer(status, ..) => Some(*status),
             _ => None,
         };
         let removes = matches!(endpoint, Endpoint::Deprovision | Endpoint::Unbind);
-        match self.seen {
+        match &self.seen {
             Seen::Failed | Seen::State(_) => {
                 matches!(endpoint, Endpoint::PollInstance | Endpoint::PollBinding)
             }
-            // The body of a deletion's answer means nothing, so an empty success is a success.
-            Seen::Answer(200 | 201, ..) | Seen::Cut(200 | 201, _) if removes => self.effect == Effect::Before,
+            // Nothing of this is needed there, so it is a success.
+            Seen::Answer(_, body, _)
+                if body == WRONG_TYPES
+                    && (removes || matches!(endpoint, Endpoint::Provision | Endpoint::Update)) =>
+            {
+                false
+            }
+            // An object, or nothing, says that the object is gone.
+            Seen::Answer(200, body, _) if removes && matches!(&**body, "" | "{}") => {
+                self.effect == Effect::Before
+            }
             _ if !endpoint.is_mutating() => self.effect == Effect::None && status != Some(410),
             _ if status == Some(410) => false,
             _ => true,
         }
     }
 }
+
+/// An object whose members are of other types than the specification has.
+const WRONG_TYPES: &str = r#"{"operation": 7, "dashboard_url": [], "credentials": "text", "state": {}}"#;
 
 /// All faults.
 pub static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
@@ -110,7 +122,7 @@ pub static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
         ("no JSON", "<html>"),
         ("half of a JSON", r#"{"operation": "#),
         ("a JSON array", "[]"),
-        ("wrong types", r#"{"operation": 7, "dashboard_url": [], "credentials": "text", "state": {}}"#),
+        ("wrong types", WRONG_TYPES),
         ("invalid UTF-8", "\u{fffd}{"),
     ] {
         for status in [200, 201, 202] {
