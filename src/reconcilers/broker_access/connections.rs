@@ -9,6 +9,7 @@ use std::time::Duration;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt as _};
 use tokio::time::timeout;
+use tracing::info;
 
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{CATALOG_REJECTED, is_true};
@@ -19,8 +20,8 @@ use crate::fair_limiter::FairLimiter;
 use crate::leader::Fence;
 use crate::metrics::Metrics;
 use crate::osb::{
-    self, AllowedAddresses, AnswerMemory, ApiVersion, Authentication, ChosenBy, Client, Config, ConfigError,
-    NameLookups, Redactor, Reservation,
+    AllowedAddresses, AnswerMemory, ApiVersion, Authentication, Catalog, ChosenBy, Client, Config,
+    ConfigError, NameLookups, Redactor, Reservation,
 };
 use crate::reconcilers::broker_access::authentication::CredentialReader;
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
@@ -85,20 +86,28 @@ impl Connection {
         *self.api_version.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The version in which the catalog is fetched first: the newest one, so that a broker that was upgraded, or whose proxy
-    /// has refused a request once, is not called in an old version for ever.
-    pub fn first_api_version(&self) -> ApiVersion {
-        if self.is_version_fixed { self.api_version() } else { ApiVersion::default() }
-    }
-
-    /// The version to try next if the broker refuses this one; `None` if there is none.
-    pub fn older_api_version(&self, refused: ApiVersion, error: &osb::Error) -> Option<ApiVersion> {
-        refused.after(error).filter(|_| !self.is_version_fixed)
-    }
-
-    /// Remembers the version in which the catalog was fetched.
-    pub fn set_api_version(&self, version: ApiVersion) {
-        *self.api_version.lock().unwrap_or_else(PoisonError::into_inner) = version;
+    /// Fetches the catalog in the newest version of the API that the broker accepts, and remembers that version. It begins
+    /// with the newest one: a broker that was upgraded, or whose proxy has refused a request once, is not called in an old
+    /// version for ever. All this is one call: the refusal of a version says nothing about the next one, so it must not
+    /// open the circuit.
+    pub async fn fetch_catalog(&self, namespace: &str) -> Result<BrokerReply<Catalog>, Error> {
+        let first = if self.is_version_fixed { self.api_version() } else { ApiVersion::default() };
+        self.call(namespace, async |client| {
+            let mut version = first;
+            loop {
+                let reply = client.speaking(version).catalog().await;
+                let refused = reply.as_ref().err().filter(|_| !self.is_version_fixed);
+                let Some(older) = refused.and_then(|error| version.after(error)) else {
+                    if reply.is_ok() {
+                        *self.api_version.lock().unwrap_or_else(PoisonError::into_inner) = version;
+                    }
+                    return reply;
+                };
+                info!(refused = %version, next = %older, "broker refused the API version");
+                version = older;
+            }
+        })
+        .await
     }
 
     /// Knows the credentials for the broker.
@@ -118,16 +127,6 @@ impl Connection {
         namespace: &str,
         call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
     ) -> Result<BrokerReply<T>, Error> {
-        self.call_in(self.api_version(), namespace, call).await
-    }
-
-    /// The same in this version of the API.
-    pub async fn call_in<T>(
-        &self,
-        version: ApiVersion,
-        namespace: &str,
-        call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
-    ) -> Result<BrokerReply<T>, Error> {
         let _permit = match &self.calls_in_namespace {
             Some((limiter, owner)) => {
                 let permit = timeout(PERMIT_TIMEOUT, limiter.acquire(owner)).await;
@@ -137,7 +136,7 @@ impl Connection {
         };
         let call = async {
             self.fence.wait_open().await;
-            call(&self.client.speaking(version)).await
+            call(&self.client.speaking(self.api_version())).await
         };
         self.gate.of(namespace).call(namespace, call).await
     }

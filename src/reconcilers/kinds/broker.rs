@@ -15,8 +15,7 @@ use crate::crd::broker::BrokerStatus;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain;
 use crate::domain::broker::{Next, Observed, Outage, Outcome, Settled, Step, decide, settle};
-use crate::osb;
-use crate::reconcilers::broker_access::call_gate::{BrokerReply, RETRY_BUSY_AFTER};
+use crate::reconcilers::broker_access::call_gate::RETRY_BUSY_AFTER;
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
@@ -80,7 +79,7 @@ impl<S: Scope> Reconcile<'_, S> {
                 Step::Probe => {
                     // The call gate records the result, and requeues this broker if the circuit changes.
                     if let Some(connection) = &self.connection {
-                        let _ = connection.call(namespace(&self.broker), osb::Client::catalog).await;
+                        let _ = connection.fetch_catalog(namespace(&self.broker)).await;
                     }
                     return Ok(Action::requeue(RETRY_BUSY_AFTER));
                 }
@@ -160,32 +159,9 @@ impl<S: Scope> Reconcile<'_, S> {
             Some(namespace) => Some(self.context.catalogs.acquire(&namespace).await),
             None => None,
         };
-        match self.fetch_in_known_version(connection).await? {
+        match connection.fetch_catalog(namespace(&self.broker)).await? {
             Ok(catalog) => publish::<S>(self.context, &self.broker, connection, &catalog).await,
             Err(error) => Ok(Outcome::NotFetched(error)),
-        }
-    }
-
-    /// Fetches the catalog, in an older version of the API if the broker refuses the newer ones.
-    async fn fetch_in_known_version(
-        &self,
-        connection: &Connection,
-    ) -> Result<BrokerReply<osb::Catalog>, Error> {
-        let mut version = connection.first_api_version();
-        loop {
-            let call = connection.call_in(version, namespace(&self.broker), osb::Client::catalog);
-            let reply = call.await?;
-            let older = reply.as_ref().err().and_then(|error| connection.older_api_version(version, error));
-            let Some(older) = older else {
-                if reply.is_ok() {
-                    connection.set_api_version(version);
-                }
-                return Ok(reply);
-            };
-            info!(refused = %version, next = %older, "broker refused the API version");
-            // This is the fetch that the refusal calls for.
-            connection.gate.set_outdated(false);
-            version = older;
         }
     }
 
