@@ -218,6 +218,8 @@ impl Scenario {
                 let pause = fault.seen.retry_after().unwrap_or_default() + RETRY_MIN;
                 LASTING.1 + LASTING.0.as_secs() / pause.as_secs()
             }
+            // Each time, in three versions of the API.
+            Seen::Answer(412, ..) => 3 * LASTING.1,
             _ => LASTING.1,
         };
         if fetches > allowed {
