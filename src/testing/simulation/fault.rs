@@ -75,7 +75,9 @@ impl Fault {
             // Nothing of this is needed there, so it is a success.
             Seen::Answer(_, body, _)
                 if body == WRONG_TYPES
-                    && (removes || matches!(endpoint, Endpoint::Provision | Endpoint::Update)) =>
+                    && (removes
+                        || status == Some(202)
+                        || matches!(endpoint, Endpoint::Provision | Endpoint::Update)) =>
             {
                 false
             }
