@@ -80,7 +80,7 @@ async fn secret_type_and_provider_are_as_the_spec_says() {
     assert_eq!(object["status"]["binding"]["name"], "credentials");
     let entries = env.entries("credentials").await;
     assert_eq!((entries["type"].as_str(), entries["provider"].as_str()), ("mysql", "me"));
-    // Whoever sets the type wants the entries that applications expect of it.
+    // With a type, the operator adds the entries that applications expect of that type.
     assert_eq!((&entries["host"], &entries["username"]), (&entries["hostname"], &entries["user"]));
     assert!(entries.contains_key("database"));
     assert_eq!(env.get("Secret", "credentials").await.unwrap()["type"], "servicebinding.io/mysql");

@@ -74,8 +74,8 @@ pub(super) fn recorded(version: ApiVersion) -> &'static str {
 }
 
 /// When the catalog is due, without regard to an outage: at once for a new spec (`relistRequests` is part of it), for
-/// new credentials, for another version of the API (it offers other features) and after a failure (which [`Failures`](super::Failures) delays), else when the relist duration
-/// has passed.
+/// new credentials, for another version of the API (it offers other features) and after a failure (which
+/// [`Failures`](super::Failures) delays), else when the relist duration has passed.
 fn due(observed: &Observed<'_>, connection: &Connection<'_>) -> Relist {
     let Some(status) = observed.status else { return Relist::Now };
     let changed = status.reconciled_generation != observed.meta.generation.unwrap_or_default()
