@@ -125,10 +125,8 @@ pub struct Observed<'a> {
 /// What class and plan allow for bindings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offering {
-    /// The plan and its class, as messages name them.
-    pub plan: String,
-    /// Whether instances can be bound (`bindable`).
-    pub bindable: bool,
+    /// The plan and its class, as messages name them, if instances cannot be bound (`bindable`).
+    pub not_bindable: Option<String>,
     /// Whether the broker returns the credentials again (`bindings_retrievable`). Only such brokers may bind
     /// asynchronously.
     pub retrievable: bool,

@@ -149,8 +149,7 @@ fn observe_binding<'a>(
         now: case.now.clone(),
         instance: known.instance.as_ref().map(|name| &instances[name]),
         offering: binding::Offering {
-            plan: "plan \"small\" of class \"database\"".to_owned(),
-            bindable: offers("bindable"),
+            not_bindable: (!offers("bindable")).then(|| "plan \"small\" of class \"database\"".to_owned()),
             retrievable: offers("retrievable"),
             rotatable: offers("rotatable"),
             maximum_polling_duration: None,

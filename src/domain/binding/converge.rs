@@ -140,11 +140,10 @@ fn create(decision: Decision<'_>) -> Step {
         ControlFlow::Break(step) => return step,
     };
     let observed = decision.observed;
-    if !observed.offering.bindable {
+    if let Some(plan) = &observed.offering.not_bindable {
         decision.state.record.refused = fingerprint(&desired);
         let message = format!(
-            "The {} is not bindable; not retried: delete the binding, and bind an instance of a bindable plan",
-            observed.offering.plan
+            "The {plan} is not bindable; not retried: delete the binding, and bind an instance of a bindable plan"
         );
         let reason = reason::ERROR_NONBINDABLE_SERVICE_CLASS;
         decision.report(condition::FAILED, Status::True, reason, &message);

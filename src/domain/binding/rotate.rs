@@ -242,7 +242,7 @@ fn successor(observed: &Observed<'_>, intended: &BindingProperties) -> Result<Bi
         );
         return Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why));
     }
-    if !observed.offering.bindable {
+    if observed.offering.not_bindable.is_some() {
         // It names no plan, because stored bindings have this message.
         let why = "The class or plan of the instance is not bindable any more";
         return Err(Blocked::new(reason::ERROR_NONBINDABLE_SERVICE_CLASS, why));

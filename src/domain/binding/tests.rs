@@ -66,8 +66,7 @@ pub(super) fn observed<'a>(binding: &'a ServiceBinding, world: &'a World) -> Obs
         now: world.now.clone(),
         instance: Some(&world.instance),
         offering: Offering {
-            plan: "plan \"p\" of class \"c\"".to_owned(),
-            bindable: world.bindable,
+            not_bindable: (!world.bindable).then(|| "plan \"p\" of class \"c\"".to_owned()),
             retrievable: world.retrievable,
             rotatable: world.rotatable,
             maximum_polling_duration: None,

@@ -89,7 +89,7 @@ impl Reader {
         check_object(text)?;
         let Parts { members, plans } =
             serde_json::from_str(text.get()).map_err(|error| json::describe_entry(&error))?;
-        let service: Lenient<Service> = entry(&members, path)?;
+        let service: Lenient<Service> = entry(&members, || path.to_owned())?;
         claim("id", &service.document.id, &self.service_ids)?;
         claim("name", &service.document.name, &self.service_names)?;
         let plans = plans.filter(|plans| plans.get().starts_with('['));
@@ -106,7 +106,7 @@ impl Reader {
                 return Err(String::new());
             }
             let what = || format!("plan{} of {service}", label(text, &format!("s[{index}]")));
-            match self.plan(text, &names, &format!("{path}.plans[{index}]")) {
+            match self.plan(text, &names, || format!("{path}.plans[{index}]")) {
                 Ok(Lenient { document: plan, ignored }) => {
                     self.ignore(ignored, what);
                     self.plan_ids.insert(plan.id.clone());
@@ -120,7 +120,12 @@ impl Reader {
         plans
     }
 
-    fn plan(&self, text: &RawValue, names: &HashSet<String>, path: &str) -> Result<Lenient<Plan>, String> {
+    fn plan(
+        &self,
+        text: &RawValue,
+        names: &HashSet<String>,
+        path: impl Fn() -> String,
+    ) -> Result<Lenient<Plan>, String> {
         if text.get().len() > MAX_ENTRY_BYTES {
             return Err(too_large());
         }
@@ -144,11 +149,11 @@ impl Reader {
 }
 
 /// Decodes an entry, which is at this path of the catalog.
-fn entry<T: DeserializeOwned>(text: &str, path: &str) -> Result<Lenient<T>, String> {
+fn entry<T: DeserializeOwned>(text: &str, path: impl Fn() -> String) -> Result<Lenient<T>, String> {
     check_depth(text)?;
     let Lenient { document, ignored } =
-        lenient::object(text.as_bytes(), &[]).map_err(|fault| fault.within(path).to_string())?;
-    Ok(Lenient { document, ignored: ignored.into_iter().map(|member| member.within(path)).collect() })
+        lenient::object(text.as_bytes(), &[]).map_err(|fault| fault.within(&path()).to_string())?;
+    Ok(Lenient { document, ignored: ignored.into_iter().map(|member| member.within(&path())).collect() })
 }
 
 fn check_object(text: &RawValue) -> Result<(), String> {

@@ -90,8 +90,7 @@ impl Known {
             now: self.now(),
             instance,
             offering: Offering {
-                plan: "plan".to_owned(),
-                bindable,
+                not_bindable: (!bindable).then(|| "plan".to_owned()),
                 retrievable,
                 rotatable,
                 maximum_polling_duration: None,

@@ -49,9 +49,11 @@ pub(super) fn offering(context: &Context, instance: Option<&ServiceInstance>) ->
 
 fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Option<(Offering, Described)> {
     let (class, plan) = entries::<S>(context, instance)?;
+    let is_bindable = plan.common().bindable.unwrap_or_else(|| class.common().bindable);
+    let named =
+        || format!("plan {:?} of class {:?}", plan.common().external_name, class.common().external_name);
     let offering = Offering {
-        plan: format!("plan {:?} of class {:?}", plan.common().external_name, class.common().external_name),
-        bindable: plan.common().bindable.unwrap_or_else(|| class.common().bindable),
+        not_bindable: (!is_bindable).then(named),
         retrievable: class.common().binding_retrievable,
         rotatable: plan
             .common()
@@ -73,13 +75,8 @@ fn offering_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Optio
 /// The offering if the class or plan is gone from the catalog: its instances can still be bound (OSB, “Catalog
 /// Management”).
 fn unknown(broker: String) -> (Offering, Described) {
-    let offering = Offering {
-        plan: "plan".to_owned(),
-        bindable: true,
-        retrievable: false,
-        rotatable: false,
-        maximum_polling_duration: None,
-    };
+    let offering =
+        Offering { not_bindable: None, retrievable: false, rotatable: false, maximum_polling_duration: None };
     (offering, Described { broker, ..Described::default() })
 }
 
