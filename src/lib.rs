@@ -30,3 +30,4 @@ pub mod run;
 mod testing;
 
 pub use domain::restriction::Restriction;
+pub use reconcilers::policies;

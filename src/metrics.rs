@@ -60,6 +60,12 @@ struct LeftLabels {
     kind: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PolicyLabels {
+    policy: String,
+    problem: &'static str,
+}
+
 /// All metrics and their registry.
 #[derive(Debug)]
 pub struct Metrics {
@@ -75,6 +81,7 @@ pub struct Metrics {
     writes: Family<WriteLabels, Counter>,
     leads: Gauge,
     left_at_broker: Family<LeftLabels, Counter>,
+    policy_problems: Family<PolicyLabels, Gauge>,
     census: census::Gauges,
     take_census: OnceLock<TakeCensus>,
 }
@@ -125,6 +132,7 @@ impl Default for Metrics {
             writes: Family::default(),
             leads: Gauge::default(),
             left_at_broker: Family::default(),
+            policy_problems: Family::default(),
             census: census::Gauges::default(),
             take_census: OnceLock::new(),
         };
@@ -167,12 +175,23 @@ impl Metrics {
         let name = "servicecatalog_left_at_broker_count";
         let help = "Objects that were let go although the broker may still have something for them, by kind";
         registry.register(name, help, self.left_at_broker.clone());
+        let name = "servicecatalog_policy_problem";
+        let help = "1 for each admission policy of the chart that is missing or of another version";
+        registry.register(name, help, self.policy_problems.clone());
         self.census.register(registry);
     }
 
     /// Counts an object of this kind that was let go, although the broker may still have something for it.
     pub fn left_at_broker(&self, kind: &str) {
         self.left_at_broker.get_or_create(&LeftLabels { kind: kind.to_owned() }).inc();
+    }
+
+    /// Sets what is wrong with which admission policies.
+    pub fn set_policy_problems<'a>(&self, problems: impl Iterator<Item = (&'a str, &'static str)>) {
+        self.policy_problems.clear();
+        for (policy, problem) in problems {
+            self.policy_problems.get_or_create(&PolicyLabels { policy: policy.to_owned(), problem }).set(1);
+        }
     }
 
     /// Sets the function that takes the census at each scrape.

@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `client` | Which request does an operation send, and which responses does it accept? |
 //! | `config` | Where is the broker, and how does the client connect and authenticate? |
+//! | `trust` | Which certificates does a CA bundle trust? |
 //! | `address` | Which addresses may a client connect to? |
 //! | `name_lookups` | How many host names are looked up at once? |
 //! | `request` | Which URL and body does a request have? |
@@ -56,6 +57,7 @@ pub mod route;
 mod screen;
 mod text;
 mod transport;
+mod trust;
 mod version;
 
 #[cfg(test)]

@@ -19,10 +19,12 @@
 //! | `readable` | how are objects read that their users have nested deeply? |
 //! | `request_limit` | how many requests to the Kubernetes API are in flight at once? |
 //! | `reach`, `permissions`, `refused` | where does the operator work, and may it do so? |
+//! | `policies` | are the admission policies of the chart installed? |
 //! | `scope` | how does one implementation serve the cluster-wide and the namespaced kinds? |
 //! | `osb_ids` | which object has which id at its broker? |
 //! | `kind`, `identity`, `by_uid` | what does every kind have; which object is this; what is remembered for it? |
 //! | `instance_locks` | which calls exclude each other? |
+//! | `postponed` | when is an object tried again of which the API server has refused a write? |
 //! | `waiting` | which objects wait for what to change? |
 //! | `binding_index` | which bindings are in a namespace, and which of an instance? |
 //! | `tenant_work` | where does the work run whose cost users and brokers determine? |
@@ -74,6 +76,8 @@ pub(crate) mod kube_api;
 mod lifecycle;
 mod osb_ids;
 pub mod permissions;
+pub mod policies;
+mod postponed;
 pub(crate) mod queue;
 pub(crate) mod reach;
 pub(crate) mod readable;

@@ -39,7 +39,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::circuit_breaker::OutageCause;
 use super::metadata::has_finalizer;
-use super::note::Note;
+use super::note::{self, Note};
+use super::reason;
 use crate::crd::ServiceInstance;
 use crate::crd::broker::{BrokerStatus, CommonServiceBrokerSpec};
 use crate::crd::condition::{self, Status};
@@ -229,8 +230,18 @@ pub fn decide(observed: &Observed<'_>) -> Step {
     }
 }
 
+/// Reports that the API server has refused what the operator has to write; nothing, if that is reported already.
+pub fn write_refused(status: &mut BrokerStatus, why: &str, now: &Time) {
+    if !condition::is_true(&status.conditions, condition::WRITE_REFUSED) {
+        let (type_, reason) = (condition::WRITE_REFUSED, reason::REFUSED_BY_API_SERVER);
+        condition::set(&mut status.conditions, type_, Status::True, reason, &note::refusal(why), now);
+        status.last_condition_state = condition::summary(&status.conditions);
+    }
+}
+
 /// Sets the condition `Ready`.
 fn report(status: &mut BrokerStatus, is: Status, reason: &str, message: &str, now: &Time) {
+    condition::remove(&mut status.conditions, condition::WRITE_REFUSED);
     condition::set(&mut status.conditions, condition::READY, is, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);
 }

@@ -83,8 +83,6 @@ impl<'a, O: Observed> Decision<'a, O> {
     pub fn of(observed: &'a O) -> Self {
         let mut state = observed.parse(observed.stored());
         state.correct_times(observed.now());
-        // Reported again if the API server still refuses.
-        state.progress().withdraw(condition::WRITE_REFUSED);
         Self { observed, state, stored: observed.stored() }
     }
 
@@ -119,7 +117,9 @@ impl<'a, O: Observed> Decision<'a, O> {
     }
 
     /// Ends with a write of the state.
-    pub fn write(self) -> StepOf<O> {
+    pub fn write(mut self) -> StepOf<O> {
+        // Reported again if the API server still refuses.
+        self.state.progress().withdraw(condition::WRITE_REFUSED);
         Step::Write(Box::new(self.state.into_status()))
     }
 
@@ -189,7 +189,13 @@ impl<'a, O: Observed> Decision<'a, O> {
         self.once_written(Step::RemoveFinalizer)
     }
 
-    fn once_written(self, step: StepOf<O>) -> StepOf<O> {
+    /// What the API server refuses is a condition until an object waits for something else: a step may be the one that is
+    /// refused, and is then made without a write of the status.
+    fn once_written(mut self, step: StepOf<O>) -> StepOf<O> {
+        if self.state.clone().into_status() == self.stored && !matches!(step, Step::Wait(_)) {
+            return step;
+        }
+        self.state.progress().withdraw(condition::WRITE_REFUSED);
         let status = self.state.into_status();
         if status == self.stored { step } else { Step::Write(Box::new(status)) }
     }

@@ -51,12 +51,14 @@ pub(super) fn attempt_id(meta: &ObjectMeta, attempt: i64) -> String {
 }
 
 /// How many of the last attempts are recognised by their ids. `spec.externalID` lags behind by one at most, because it is
-/// written before each attempt.
+/// written before each attempt. It is ahead by one if the attempt before turns out to have left nothing, so that its number
+/// is used again.
 const RECOGNISED_ATTEMPTS: i64 = 8;
 
-/// Whether this is the [`attempt_id`] of the attempt with this number, or of one shortly before. Other objects have other
+/// Whether this is the [`attempt_id`] of the attempt with this number, of the next, or of one shortly before. Other objects have other
 /// ids: a user cannot choose a UID, so this id is no stranger's.
 pub(super) fn is_attempt_id(meta: &ObjectMeta, number: i64, id: &str) -> bool {
     let oldest = number.saturating_sub(RECOGNISED_ATTEMPTS).max(0);
-    meta.uid.is_some() && (oldest..=number).rev().any(|attempt| attempt_id(meta, attempt) == id)
+    let next = number.saturating_add(1);
+    meta.uid.is_some() && (oldest..=next).rev().any(|attempt| attempt_id(meta, attempt) == id)
 }

@@ -29,6 +29,15 @@ impl Note {
         Self { warning, reason: reason.to_owned(), message: message.to_owned() }
     }
 
+    /// The event of an admission policy, or its binding, that is not installed.
+    pub fn policy_missing(policy: &str) -> Self {
+        let message = format!(
+            "{policy} is missing, so what it enforces is not enforced. If it injects credentials, new pods start without \
+             them. Run helm upgrade"
+        );
+        Self::new(true, reason::POLICY_MISSING, &message)
+    }
+
     /// The event for a status that the API server refuses.
     pub fn refused(why: &str) -> Self {
         Self::new(true, reason::REFUSED_BY_API_SERVER, &refusal(why))

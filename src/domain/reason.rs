@@ -168,6 +168,8 @@ reasons! {
     ROLLOUT_PAUSED = "RolloutPaused";
     /// The strategy `OnDelete` replaces a pod only after a user has deleted it.
     ON_DELETE = "OnDelete";
+    /// An admission policy is missing, so pods get no credentials.
+    POLICY_MISSING = "PolicyMissing";
     /// Pods lack the current revision, and no restart will help.
     STALE_PODS = "StalePods";
     /// `spec.injection.restart` does not allow a restart, or the operator restarts no workloads.

@@ -7,6 +7,7 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `demand` | which revision does a binding want of a pod, and does the pod drift from it? |
+//! | `policies` | are the policies installed that inject credentials, and which pods did they miss? |
 //! | `restart_plan` | which workloads are restarted now, and how far is the rollout of each binding? |
 //!
 //! The pod template of a workload whose pods are stale gets the annotation
@@ -21,6 +22,9 @@
 //! - **Once.** A template that already has the revision is left alone, whatever its pods say. A pod that the restart
 //!   created carries the annotation: if it lacks the revision nevertheless, that is reported (`StalePods`), and the
 //!   restart is not repeated.
+//! - **Not without the policies.** While a policy that injects is missing, no workload is restarted whose pods a binding
+//!   selects: the new pods would have nothing. A restart that nevertheless came before the policies is repeated once
+//!   they are installed.
 //! - **Level-triggered.** Only the permits and how long a restart has waited are remembered; an operator that has
 //!   just started comes to the same result.
 //! - **Ten at a time.** A restart holds one of ten permits of the cluster until its stale pods are gone, ten minutes
@@ -29,6 +33,7 @@
 //!   no permit.
 
 mod demand;
+mod policies;
 mod restart_plan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +47,7 @@ use crate::crd::names::LABEL_TEMPLATE_HASH;
 use crate::crd::{ServiceBinding, ServiceBindingStatus};
 
 pub use demand::{Demand, Drift};
+pub use policies::{InjectionPolicies, RESTART_FOR_POLICIES};
 pub use restart_plan::{NamespaceState, RestartPlan, plan_restarts};
 
 /// Which revisions of a binding the running pods have, whether the binding selects these pods or not.
@@ -65,6 +71,8 @@ pub type Outdated = BTreeMap<NotRolledOut, BTreeSet<String>>;
 /// condition's reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NotRolledOut {
+    /// A policy that injects credentials is missing.
+    PolicyMissing,
     /// The pod is being replaced.
     Rolling,
     /// The limit of concurrent restarts is reached.
@@ -92,6 +100,7 @@ pub enum NotRolledOut {
 impl NotRolledOut {
     fn reason(self) -> &'static str {
         match self {
+            Self::PolicyMissing => reason::POLICY_MISSING,
             Self::Rolling => reason::ROLLING,
             Self::Throttled | Self::WaitingForOthers => reason::WAITING_FOR_RESTART,
             Self::Refused => reason::RESTART_REFUSED,
@@ -106,6 +115,10 @@ impl NotRolledOut {
     /// The message of the condition, up to the names.
     fn explanation(self) -> &'static str {
         match self {
+            Self::PolicyMissing => {
+                "Pods start without the credentials until these are installed again (helm upgrade). Pods are restarted \
+                 after that"
+            }
             Self::Rolling => "Being restarted",
             Self::Throttled => "Waiting for other restarts to finish",
             Self::WaitingForOthers => {
@@ -183,6 +196,8 @@ impl fmt::Display for Usage {
 pub struct Pod {
     /// Its name.
     pub name: String,
+    /// When it was created, in seconds since 1970.
+    pub created: i64,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The revision of each binding that the pod started with, by the binding's UID. 0: it was admitted before the

@@ -105,7 +105,8 @@ impl Answer {
         if self.status == 202 && !accepts_incomplete {
             return Err(self.malformed("the request did not set accepts_incomplete=true".to_owned()));
         }
-        self.sync_or_async(|| self.decode(document), || Ok(BindResponse::default()))
+        let done = || Ok(BindResponse { is_new: self.status == 201, ..self.decode(document)? });
+        self.sync_or_async(done, || Ok(BindResponse::default()))
     }
 
     fn sync_or_async<T>(

@@ -75,6 +75,9 @@ pub struct BindResponse {
     /// The current parameters, possibly not all of them. Only in the response to a fetch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<SecretObject>,
+    /// Whether the request has created the binding (201), or it existed already (200). Not part of the document.
+    #[serde(skip)]
+    pub is_new: bool,
     /// The members of the answer that are ignored, because they are not as specified. Not part of the document.
     #[serde(skip)]
     pub ignored: Vec<IgnoredMember>,

@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
 use reqwest::{
-    Certificate,
     header::{HeaderValue, InvalidHeaderValue},
     redirect, retry,
 };
+use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::address::Resolver;
-use super::{AllowedAddresses, AnswerMemory, ChosenBy, NameLookups, Redactor};
+use super::{AllowedAddresses, AnswerMemory, ChosenBy, NameLookups, Redactor, trust};
 
 /// The default of [`Config::timeout`] (“Orphan Mitigation”: typically 60 seconds).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -49,7 +49,7 @@ pub struct Config {
     pub allowed_addresses: Arc<AllowedAddresses>,
     /// The credentials for the broker.
     pub authentication: Authentication,
-    /// The CA certificates (PEM) to trust. `None`: those of the system.
+    /// The certificates (PEM) to trust: those of CAs, or that of the broker itself. `None`: those of the system.
     pub ca_bundle: Option<Vec<u8>>,
     /// Whether the client accepts any TLS certificate.
     pub insecure_skip_tls_verify: bool,
@@ -201,29 +201,25 @@ impl Config {
             .connect_timeout(CONNECT_TIMEOUT.min(self.timeout / 2))
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tls_danger_accept_invalid_certs(self.insecure_skip_tls_verify);
-        if let Some(certificates) = self.certificates(base)? {
-            builder = builder.tls_certs_only(certificates);
-        }
+        builder = match self.tls()? {
+            Some(tls) if !self.insecure_skip_tls_verify => builder.tls_backend_preconfigured(tls),
+            // An `http://` URL needs no certificates.
+            _ if base.scheme() == "http" => builder.tls_certs_only([]),
+            _ => builder,
+        };
         builder.build().map_err(|error| match self.ca_bundle {
             Some(_) => ConfigError::CaBundle(super::error::reason(error)),
             None => ConfigError::Tls(super::error::reason(error)),
         })
     }
 
-    /// The CA certificates to trust; `None` for those of the system. An `http://` URL needs none.
-    fn certificates(&self, base: &Url) -> Result<Option<Vec<Certificate>>, ConfigError> {
-        let Some(bundle) = &self.ca_bundle else {
-            return Ok((base.scheme() == "http").then(Vec::new));
-        };
+    /// The settings that trust the CA bundle; `None` without one.
+    fn tls(&self) -> Result<Option<ClientConfig>, ConfigError> {
+        let Some(bundle) = &self.ca_bundle else { return Ok(None) };
         if self.chosen_by == ChosenBy::Tenant && bundle.len() > MAX_CA_BUNDLE_BYTES {
             return Err(ConfigError::CaBundle("it is larger than 64 KiB".to_owned()));
         }
-        let certificates = Certificate::from_pem_bundle(bundle)
-            .map_err(|error| ConfigError::CaBundle(super::error::reason(error)))?;
-        if certificates.is_empty() {
-            return Err(ConfigError::CaBundle("it contains no certificate in PEM format".to_owned()));
-        }
-        Ok(Some(certificates))
+        trust::only(bundle).map(Some)
     }
 }
 

@@ -10,6 +10,7 @@ use super::json;
 use super::redaction::Redactor;
 use super::screen::Screen;
 use super::text::{beginning, excerpt, without_tags};
+use super::trust::is_of_unknown_ca;
 
 mod response;
 
@@ -291,7 +292,7 @@ pub(super) fn without_response(error: reqwest::Error) -> Error {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     let is_unknown_issuer = causes.any(|cause| {
         let cause = unwrapped(cause).downcast_ref();
-        matches!(cause, Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+        matches!(cause, Some(rustls::Error::InvalidCertificate(error)) if is_of_unknown_ca(error))
     });
     if is_unknown_issuer {
         Error::Unreachable { reason: UNKNOWN_ISSUER.to_owned() }
@@ -347,7 +348,7 @@ fn of_certificate(error: &CertificateError) -> &'static str {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet"
         }
-        CertificateError::UnknownIssuer => UNKNOWN_ISSUER,
+        _ if is_of_unknown_ca(error) => UNKNOWN_ISSUER,
         _ => "its certificate is invalid",
     }
 }

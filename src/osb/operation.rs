@@ -1,5 +1,6 @@
 //! What do asynchronous operations look like on the wire? (“Synchronous and Asynchronous Operations”)
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -106,22 +107,16 @@ pub enum OperationState {
     Failed,
 }
 
-/// The part of a 202's body that all endpoints share (“Asynchronous Operations”, “Body”). It is decoded on its own,
-/// because the rest of the body must not be read for some endpoints.
-#[derive(Deserialize)]
-struct Accepted {
-    operation: Option<Value>,
-}
-
 /// The longest operation that the specification allows, in characters.
 const MAX_OPERATION_CHARS: usize = 10_000;
 
-/// The `operation` in the body of a 202. An empty one counts as absent, and so does one that no poll could repeat: the
+/// The `operation` in the body of a 202 (“Asynchronous Operations”, “Body”), the last one if there are several. The rest of
+/// the body must not be read for some endpoints. An empty one counts as absent, and so does one that no poll could repeat: the
 /// operation is on its way, and a broker that needs no more than its id is polled with success. A number is repeated as
 /// it was written.
 pub(super) fn operation(body: &[u8]) -> Result<Option<String>, String> {
-    let Accepted { operation } = json::object(body)?;
-    let operation = match operation {
+    let mut members: BTreeMap<String, Value> = json::object(body)?;
+    let operation = match members.remove("operation") {
         Some(Value::String(operation)) => Some(operation),
         Some(Value::Number(operation)) => Some(operation.to_string()),
         _ => None,

@@ -83,6 +83,13 @@ impl BindingIndex {
         self.lock().get(namespace(binding)).and_then(|here| here.contenders.limit(binding))
     }
 
+    /// The namespaces in which a binding wants to inject into pods.
+    pub fn injecting_namespaces(&self) -> Vec<String> {
+        let namespaces = self.lock();
+        let injecting = namespaces.iter().filter(|(_, here)| !here.contenders.is_empty());
+        injecting.map(|(namespace, _)| namespace.clone()).collect()
+    }
+
     /// Whether a binding of the namespace wants to inject into pods.
     pub fn wants_to_inject(&self, namespace: &str) -> bool {
         self.lock().get(namespace).is_some_and(|here| !here.contenders.is_empty())
@@ -153,6 +160,7 @@ mod tests {
         assert_eq!(names(index.of_instance("a", "i")), ["1", "2"]);
         assert_eq!(names(index.of_instance("b", "i")), ["1"]);
         assert_eq!(["a", "b"].map(|namespace| index.wants_to_inject(namespace)), [true, false]);
+        assert_eq!(index.injecting_namespaces(), ["a"]);
 
         // The watch may deliver only a new object of the same name.
         let mut next = binding("a", "2", "j", false);

@@ -2,7 +2,8 @@
 //!
 //! | file | question |
 //! |---|---|
-//! | `connections` | with which address, TLS settings and API version is a broker called? |
+//! | `connections` | with which address and TLS settings is a broker called? |
+//! | `versions` | in which version of the API? |
 //! | `authentication` | with which credentials, and how many are read at once? |
 //! | `call_gate` | may it be called now, and which call gets the next permit? |
 //! | `origin` | for which cluster, namespace and instance is it called (OSB `context`)? |
@@ -18,3 +19,4 @@ pub mod call_gate;
 pub mod connections;
 pub mod origin;
 pub mod reply;
+mod versions;

@@ -21,6 +21,8 @@ use crate::reconcilers::error::Error;
 use crate::reconcilers::instance_locks::InstanceLocks;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::osb_ids::OsbIds;
+use crate::reconcilers::policies::Policies;
+use crate::reconcilers::postponed::Postponed;
 use crate::reconcilers::queue::Queues;
 use crate::reconcilers::reach::Reach;
 use crate::reconcilers::secrets::{BindingSecrets, ReferencedSecrets};
@@ -76,6 +78,8 @@ pub struct Context {
     pub referenced_secrets: Arc<ReferencedSecrets>,
     /// Which pods already define what a binding would inject.
     pub collisions: Arc<Collisions>,
+    /// Objects of which the API server has refused a write.
+    pub postponed: Postponed,
     /// How many reconciles of an object have failed in a row.
     pub failures: ByUid<u32>,
     /// When the next poll of an asynchronous operation is due.
@@ -90,6 +94,8 @@ pub struct Context {
     pub rejected_by_schema: Waiting<PlanKey, ServiceBinding>,
     /// How far the credentials of a binding are rolled out to pods.
     pub usages: ByUid<Usage>,
+    /// When the policies were installed with which a binding was compared last, if that is newer than its `RolledOut`.
+    pub compared_since_policies: ByUid<i64>,
     /// Which instance has which id at its broker.
     pub instance_ids: OsbIds<ServiceInstance>,
     /// Which binding has which id at its broker.
@@ -100,6 +106,8 @@ pub struct Context {
     pub catalogs: Arc<FairLimiter>,
     /// Runs the work whose cost users and brokers determine.
     pub tenant_work: TenantWork,
+    /// What is wrong with the admission policies.
+    pub policies: Policies,
     /// Events that no reconcile waits for.
     pub success_events: SuccessEvents,
 }
@@ -133,6 +141,7 @@ impl Context {
             referenced_secrets: Arc::new(ReferencedSecrets::new(Arc::clone(&api), settings.reach.parts())),
             collisions: Arc::new(Collisions::new(settings.reach.parts())),
             bindings: BindingIndex::new(caches.bindings.clone()),
+            postponed: Postponed::default(),
             failures: ByUid::default(),
             next_poll: ByUid::default(),
             catalog_events: Notify::new(),
@@ -140,11 +149,13 @@ impl Context {
             waiting_for_catalog: Waiting::default(),
             rejected_by_schema: Waiting::default(),
             usages: ByUid::default(),
+            compared_since_policies: ByUid::default(),
             instance_ids: OsbIds::new(queues.instances.clone()),
             binding_ids: OsbIds::new(queues.bindings.clone()),
             instance_locks: InstanceLocks::default(),
             catalogs: FairLimiter::for_each(MAX_CATALOGS_IN_NAMESPACE),
             tenant_work: TenantWork::default(),
+            policies: Policies::default(),
             success_events: SuccessEvents::default(),
             settings,
             fence,
@@ -171,11 +182,13 @@ impl Context {
         self.api.forget(uid);
         self.referenced_secrets.forget(uid);
         self.brokers.forget_waiting(uid);
+        self.postponed.forget(uid);
         self.failures.set(uid, None);
         self.next_poll.set(uid, None);
         self.brokers_in_use.set(uid, None);
         self.waiting_for_catalog.stop(uid);
         self.rejected_by_schema.stop(uid);
         self.usages.set(uid, None);
+        self.compared_since_policies.set(uid, None);
     }
 }

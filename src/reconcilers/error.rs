@@ -30,6 +30,9 @@ pub enum Error {
     /// cache is stale. This is no failure; the object is requeued.
     #[error("the call is postponed")]
     NotNow,
+    /// The API server has refused a write of this object a short while ago. This is no failure.
+    #[error("the reconcile is postponed for {} s", .0.as_secs())]
+    Postponed(Duration),
     /// The object was deleted, and another one has its name.
     #[error("the object was replaced by another one of the same name")]
     Replaced,
@@ -64,9 +67,22 @@ impl Error {
         (is_refused || is_too_large).then_some(&status.message)
     }
 
+    /// The request that the API server refused, and its words.
+    pub fn refused(&self) -> String {
+        match (self, self.api_status()) {
+            (Self::Api { doing, .. }, Some(status)) => format!("{doing}: {}", status.message),
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the API server refused the request for good.
     pub fn is_refused(&self) -> bool {
         self.refusal().is_some()
+    }
+
+    /// Whether the API server failed: it, etcd or an admission webhook.
+    pub fn is_internal(&self) -> bool {
+        self.api_status().is_some_and(|status| status.code >= 500)
     }
 
     /// Whether the object does not exist, or no longer does.
@@ -85,6 +101,7 @@ impl Error {
             | Self::Credentials(_)
             | Self::Missing(_)
             | Self::NotNow
+            | Self::Postponed(_)
             | Self::Replaced
             | Self::TooLong(_)
             | Self::Panic(_) => None,

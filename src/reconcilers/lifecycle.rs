@@ -20,6 +20,8 @@
 //! broker's status. `servicecatalog_api_write_count_total` counts all of them. Events come on top: those of success are
 //! written beside the reconciles.
 
+mod refusal;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -40,7 +42,7 @@ use crate::reconcilers::broker_access::call_gate::{CallGate, RETRY_BUSY_AFTER};
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
-use crate::reconcilers::identity::{Identity, namespace};
+use crate::reconcilers::identity::{Identity, namespace, uid};
 use crate::reconcilers::kind::Kind;
 
 /// A kind whose objects exist at a broker: what the loop needs of instances and of bindings.
@@ -88,8 +90,7 @@ pub trait Lifecycle:
     fn execute(
         &self,
         context: &Context,
-        snapshot: &Self::Snapshot,
-        call: &Self::Call,
+        attempt: &Attempt<'_, Self>,
     ) -> impl Future<Output = Result<Outcome, Error>> + Send;
 
     /// The status after the call.
@@ -138,34 +139,18 @@ struct Written<K> {
 
 /// Reconciles an object. What the API server refuses is told in a condition.
 pub async fn run<K: Lifecycle>(object: Arc<K>, context: &Context) -> Result<Action, Error> {
+    if let Some(delay) = context.postponed.delay(object.meta()) {
+        return Err(Error::Postponed(delay));
+    }
     let reconciled = Box::pin(take_steps(Arc::clone(&object), context)).await;
-    if let Err(error) = &reconciled
-        && error.is_refused()
-    {
-        report_refusal(context, object.as_ref(), error).await;
+    match &reconciled {
+        Err(error) if refusal::is_refusal(context, object.as_ref(), error) => {
+            refusal::report(context, object.as_ref(), error).await;
+        }
+        Err(_) => {}
+        Ok(_) => context.postponed.forget(uid(object.as_ref())),
     }
     reconciled
-}
-
-/// Writes the condition `WriteRefused`; an event, if the status is what the API server refuses.
-async fn report_refusal<K: Lifecycle>(context: &Context, object: &K, error: &Error) {
-    let why = error.to_string();
-    if let Err(error) = write_refusal(context, object, &why).await
-        && error.is_refused()
-    {
-        context.api.record_event(object, Note::refused(&why)).await;
-    }
-}
-
-async fn write_refusal<K: Lifecycle>(context: &Context, object: &K, why: &str) -> Result<(), Error> {
-    let mut object = context.api.read(object).await?;
-    let mut status = object.status().cloned().unwrap_or_default();
-    status.progress().write_refused(why, &clock::now());
-    if object.status() != Some(&status) {
-        *object.status_mut() = Some(status);
-        context.api.write_status(&object).await?;
-    }
-    Ok(())
 }
 
 /// Executes step after step until the next one is to wait.
@@ -258,7 +243,7 @@ async fn call_broker<K: Lifecycle>(
     identity: &Identity,
     attempt: &Attempt<'_, K>,
 ) -> Result<ControlFlow<Action, Written<K>>, Error> {
-    let outcome = match object.execute(context, attempt.snapshot, attempt.call).await {
+    let outcome = match object.execute(context, attempt).await {
         Err(Error::NotNow) => return Ok(ControlFlow::Break(Action::requeue(RETRY_BUSY_AFTER))),
         outcome => outcome?,
     };
@@ -347,6 +332,11 @@ async fn persist_outcome<K: Lifecycle>(
         };
         let error = match written {
             Err(error) if error.is_conflict() => error,
+            // With the outcome in the status the broker is not asked again when the removal is tried again.
+            Err(error) if error.is_refused() && settled.remove_finalizer && current != settled.status => {
+                settled.remove_finalizer = false;
+                continue;
+            }
             written => return written,
         };
         object = context.api.read(&object).await?;

@@ -11,7 +11,8 @@
 //! | `workloads` | which workload recreates a pod, and how is it restarted? |
 //!
 //! - **Watches.** The pods of a namespace are watched, metadata only, while one of its bindings is open (`is_open`):
-//!   `RolledOut` is not `True` for its spec and revision, it has a predecessor, or it is being deleted. The write
+//!   `RolledOut` is not `True` for its spec and revision, it has a predecessor, or it is being deleted; and while a policy
+//!   that injects is missing, or newer than `RolledOut`. The write
 //!   that changes the revision withdraws `RolledOut=True`. Only pods that a binding selects, or that carry a stamp,
 //!   are kept. Workloads are not watched: they are read when a pod of theirs is stale.
 //! - **Usage.** The result reaches the reconciler of bindings as `Observed::usage`, with the version of the binding
@@ -72,7 +73,7 @@ pub async fn run(requeued: Requests<ServiceBinding>, context: Arc<Context>) {
     run_watchers(requeued, context).await;
 }
 
-/// Runs one watcher for each namespace with an open binding. Each is a task of its own: while one compares many pods with
+/// Runs one watcher for each namespace whose pods have to be compared with bindings. Each is a task of its own: while one compares many pods with
 /// many bindings, the others go on. Returns when there is nothing left to wait for, or when a watcher has panicked.
 async fn run_watchers(
     requeued: impl Stream<Item = Result<ObjectRef<ServiceBinding>, Infallible>>,
@@ -81,32 +82,37 @@ async fn run_watchers(
     let rollout_limit = FairLimiter::with_share(MAX_ROLLOUTS, MAX_ROLLOUTS_IN_NAMESPACE);
     let mut watchers: HashMap<String, Arc<Notify>> = HashMap::new();
     let mut tasks: JoinSet<String> = JoinSet::new();
+    let mut policies = context.policies.changes();
+    policies.mark_changed();
     pin_mut!(requeued);
     loop {
-        let (namespace, is_needed) = tokio::select! {
+        let namespaces = tokio::select! {
             Some(Ok(binding)) = requeued.next() => {
-                let is_needed = context.caches.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
-                (binding.namespace.unwrap_or_default(), is_needed)
+                let is_open = context.caches.bindings.get(&binding).is_some_and(|binding| is_open(&binding));
+                let namespace = binding.namespace.unwrap_or_default();
+                vec![namespace].into_iter().filter(|namespace| is_open || watchers.contains_key(namespace)).collect()
             }
             Some(ended) = tasks.join_next() => {
                 let Ok(namespace) = ended else { return };
                 watchers.remove(&namespace);
-                let is_needed = namespace_watcher::is_needed(&context, &namespace);
-                (namespace, is_needed)
+                vec![namespace]
             }
+            Ok(()) = policies.changed() => context.bindings.injecting_namespaces(),
             else => return,
         };
-        if let Some(bindings_changed) = watchers.get(&namespace) {
-            bindings_changed.notify_one();
-        } else if is_needed {
-            let bindings_changed = Arc::new(Notify::new());
-            watchers.insert(namespace.clone(), Arc::clone(&bindings_changed));
-            let (context, rollout_limit) = (Arc::clone(&context), Arc::clone(&rollout_limit));
-            tasks.spawn(async move {
-                let watcher = NamespaceWatcher::new(&context, namespace.clone(), rollout_limit);
-                watcher.run(&bindings_changed).await;
-                namespace
-            });
+        for namespace in namespaces {
+            if let Some(changed) = watchers.get(&namespace) {
+                changed.notify_one();
+            } else if namespace_watcher::is_needed(&context, &namespace) {
+                let changed = Arc::new(Notify::new());
+                watchers.insert(namespace.clone(), Arc::clone(&changed));
+                let (context, rollout_limit) = (Arc::clone(&context), Arc::clone(&rollout_limit));
+                tasks.spawn(async move {
+                    let watcher = NamespaceWatcher::new(&context, namespace.clone(), rollout_limit);
+                    watcher.run(&changed).await;
+                    namespace
+                });
+            }
         }
     }
 }

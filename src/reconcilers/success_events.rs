@@ -29,8 +29,13 @@ impl Default for SuccessEvents {
 impl SuccessEvents {
     /// Has an event about this object written later.
     pub fn record<K: Resource<DynamicType = ()>>(&self, object: &K, note: &Note) {
+        self.record_about(object.object_ref(&()), note);
+    }
+
+    /// Has an event about what is referred to written later.
+    pub fn record_about(&self, object: ObjectReference, note: &Note) {
         // The error means that too many wait.
-        let _ = self.sender.try_send((event_of(note), object.object_ref(&())));
+        let _ = self.sender.try_send((event_of(note), object));
     }
 
     /// Writes them forever.

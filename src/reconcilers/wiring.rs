@@ -80,9 +80,17 @@ impl Wiring {
             Arc::clone(&context.referenced_secrets).follow().boxed(),
             write_success_events(Arc::clone(&context)).boxed(),
         ]);
+        if context.settings.reach.has_cluster_kinds() {
+            tasks.watches.push(follow_policies(Arc::clone(&context)).boxed());
+        }
         tasks.reconcilers.push(rollouts::run(rollouts, context).boxed());
         tasks
     }
+}
+
+async fn follow_policies(context: Arc<Context>) {
+    let Context { policies, api, fence, metrics, success_events, .. } = context.as_ref();
+    policies.follow(&api.client, fence, metrics, success_events).await;
 }
 
 async fn write_success_events(context: Arc<Context>) {

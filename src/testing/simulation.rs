@@ -20,6 +20,7 @@
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same invariant? |
 //! | `matrix`, `catalog_matrix` | how does each fault of each call end, and of each catalog fetch? |
 //! | `catalog` | which catalog does the broker offer, and how does it change? |
+//! | `denied` | what does a policy cost that refuses the operator's writes for hours? |
 //! | `restart` | what does a restart cost when all objects are settled? |
 //! | `namespace_goes` | does a namespace that is deleted always go? |
 //! | `stored` | does the operator leave objects alone that an earlier version has settled? |
@@ -30,6 +31,7 @@ mod catalog;
 mod catalog_matrix;
 mod choices;
 mod chosen;
+mod denied;
 mod door;
 mod explained;
 mod fault;

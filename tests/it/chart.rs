@@ -1,9 +1,11 @@
 //! The chart: what it installs, which values it rejects, and what an uninstallation keeps.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use service_catalog::crd;
+use service_catalog::policies::{MUTATING, VALIDATING};
 
 use crate::cluster::{CHART, Cluster, NAMESPACE, binary};
 use crate::namespace::namespace;
@@ -164,6 +166,28 @@ fn aggregates_adopt(objects: &[Value]) -> bool {
     let is_adopt = |object: &&Value| object["metadata"]["name"] == "service-catalog-adopt";
     let role = objects.iter().find(is_adopt).expect("the role is always there");
     role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+}
+
+/// The operator looks for these by name.
+#[test]
+fn it_installs_the_policies_that_the_operator_looks_for() {
+    let objects = rendered(&[]);
+    let installed = |kind: &str| -> BTreeSet<String> {
+        let names = objects.iter().filter(|object| object["kind"] == kind);
+        names.map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for (kind, policies) in [("Mutating", &MUTATING[..]), ("Validating", &VALIDATING[..])] {
+        let wanted: BTreeSet<String> =
+            policies.iter().map(|policy| format!("{policy}.servicecatalog.k8s.io")).collect();
+        for kind in [format!("{kind}AdmissionPolicy"), format!("{kind}AdmissionPolicyBinding")] {
+            assert_eq!(installed(&kind), wanted, "{kind}");
+        }
+    }
+    for object in objects.iter().filter(|object| object["kind"].as_str().unwrap().contains("AdmissionPolicy"))
+    {
+        let version = &object["metadata"]["labels"]["app.kubernetes.io/version"];
+        assert_eq!(version, env!("CARGO_PKG_VERSION"), "{}", object["metadata"]["name"]);
+    }
 }
 
 /// The labels and annotations of others that the policies accept on objects that the operator writes.

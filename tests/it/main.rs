@@ -43,6 +43,7 @@ mod isolation;
 mod killpoint;
 mod leader;
 mod leaks;
+mod missing_policies;
 mod namespace;
 mod namespace_deletion;
 mod operator;

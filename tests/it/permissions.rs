@@ -62,6 +62,8 @@ async fn the_operator_may_do_its_work_and_nothing_else() {
         (true, "patch", "/namespaces", "", "team"),
         (false, "update", "/namespaces", "", "team"),
         (false, "patch", "/namespaces/status", "", "team"),
+        (true, "watch", "admissionregistration.k8s.io/mutatingadmissionpolicies", "", ""),
+        (false, "delete", "admissionregistration.k8s.io/validatingadmissionpolicybindings", "", ""),
         (false, "get", "/configmaps", "team", ""),
         (true, "get", "/configmaps", NAMESPACE, "cluster-info"),
         (false, "get", "/configmaps", NAMESPACE, "another"),

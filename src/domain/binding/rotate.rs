@@ -66,7 +66,7 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
     let record = &mut decision.state.record;
     report_expiry(record, now);
     let due = due::due(observed, record);
-    let is_due = is_past(due.as_ref(), now);
+    let is_due = is_past(due.as_ref(), now) || replaces_lost(observed, record);
     let urgent = due::urgent(record);
     let is_urgent = is_due && is_past(urgent.as_ref(), now);
     if let Some(orphan) = record.orphans.first().cloned()
@@ -112,15 +112,23 @@ pub(super) fn request(mut decision: Decision<'_>) -> Step {
     }
 }
 
-/// Whether new credentials are requested for ones that the broker does not return again: because the Secret is gone, or
-/// because the user has asked for them.
+/// Whether new credentials are requested for ones that cannot be had again: the broker does not return them and the Secret is
+/// gone, or the user has asked for new ones. `Ready` tells it until the Secret is as it should be; a rotation that has to
+/// wait changes only `Rotated`.
 pub(super) fn replaces_lost(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
-    let is_reported = |type_| {
-        let found = condition::find(&record.conditions, type_);
-        found.is_some_and(|found| found.reason == reason::CREDENTIALS_NOT_RETURNED)
-    };
     let is_requested = due::request(observed.binding, record).is_some();
-    is_reported(condition::ROTATED) || is_requested && is_reported(condition::READY)
+    match unready(record) {
+        Some(reason::CREDENTIALS_NOT_RETURNED) => observed.secret.is_none() || is_requested,
+        // Unless the rotation has to wait: until then the Secret may be repaired.
+        Some(reason::ERROR_INJECTING_BIND_RESULT) => is_requested && ready_instance(observed).is_ok(),
+        _ => false,
+    }
+}
+
+/// Why the binding is not ready.
+fn unready(record: &ServiceBindingStatus) -> Option<&str> {
+    let ready = condition::find(&record.conditions, condition::READY)?;
+    (ready.status == Status::False.as_str()).then_some(&ready.reason)
 }
 
 /// Makes orphans of successor and predecessor, as the binding is being deleted; returns whether it had any.
@@ -217,7 +225,9 @@ fn acknowledge(record: &mut ServiceBindingStatus, request: Option<String>) {
 fn is_rotatable(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
     let instance = observed.instance.and_then(|instance| instance.status.as_ref());
     let is_updated = instance.is_some_and(|status| status.current_operation.is_some());
-    observed.offering.rotatable && !is_updated && !has_expired(record, &observed.now)
+    // The broker may have lost the binding, too.
+    let is_lost = unready(record) == Some(reason::ERROR_INJECTING_BIND_RESULT);
+    observed.offering.rotatable && !is_updated && !is_lost && !has_expired(record, &observed.now)
 }
 
 /// The request for a successor: from the present binding if the broker can do that, else like a new binding.

@@ -26,6 +26,7 @@ use crate::crd::operation::RemovalStatus;
 use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::metadata::attempt_id;
 use crate::domain::orphan::{self, Removal};
+use crate::domain::osb_id::HasOsbIds as _;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::step::{not_called, stored};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
@@ -39,7 +40,7 @@ pub fn settle(observed: &Observed<'_>, call: &Call, outcome: Outcome) -> Settled
     let state = BindingState::parse(observed.binding.status.clone().unwrap_or_default());
     let mut settlement = Settlement::new(observed, &call.instance.broker_name, state);
     match (&call.verb, outcome) {
-        (_, Outcome::OutOfReach(why)) if settlement.is_deleted() => settlement.leave(call, &why),
+        (_, Outcome::OutOfReach(why)) if settlement.is_deleted() => settlement.leave(&why),
         (verb, Outcome::OutOfReach(why)) => settlement.not_called(verb, &why),
         (Verb::Mitigate | Verb::PollMitigation(_), outcome) => settlement.mitigation(call, outcome),
         (Verb::Bind | Verb::Poll(_), outcome) if settlement.is_rotating() => settlement.rotation(outcome),
@@ -189,11 +190,14 @@ impl<'a> Settlement<'a> {
     }
 
     /// Lets the object go, although the broker may still have something for it.
-    fn leave(&mut self, call: &Call, why: &str) {
+    fn leave(&mut self, why: &str) {
+        let binding = self.observed.binding;
+        let ids: Vec<&str> = binding.ids().into_iter().map(|(id, _)| id).collect();
         let message = format!(
-            "Left at the broker {}: the binding {} of the instance {}, which cannot be deleted: {why}, and its \
+            "Left at the broker {}: what it may have for the binding, as {}. It cannot be deleted: {why}, and its \
              namespace is being deleted. If the broker has it, delete it there",
-            self.broker, call.binding_id, call.instance.id
+            self.broker,
+            ids.join(", ")
         );
         self.record_event(true, reason::LEFT_AT_BROKER, &message);
         self.remove_finalizer = true;

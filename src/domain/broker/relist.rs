@@ -109,7 +109,10 @@ fn during_outage(due: &Relist, outage: &Outage, is_shared: bool, now: &Time) -> 
     let Some(until) = &outage.until else { return Relist::OnRequest };
     let is_asked_for = outage.cause.reason == reason::BROKER_RATE_LIMITED;
     let delay = if is_shared && !is_asked_for { Duration::ZERO } else { PROBE_DELAY };
-    match (at(schedule::after(until, delay), now), due) {
+    // The clock was set back: no outage ends that late.
+    let is_over = until.0 > now.0 && schedule::is_due(until, now);
+    let next = if is_over { Relist::Now } else { at(schedule::after(until, delay), now) };
+    match (next, due) {
         (Relist::Now, Relist::At(_) | Relist::OnRequest | Relist::Probe) => Relist::Probe,
         (probe, _) => probe,
     }

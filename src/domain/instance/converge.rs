@@ -54,8 +54,7 @@ pub(super) fn converge(mut decision: Decision<'_>) -> Step {
     }
 }
 
-/// Writes the references, and with them the id, so that it costs no write of its own. Instances that an earlier version has
-/// resolved get the id with their next edit.
+/// Writes the references, and with them the id, so that it costs no write of its own.
 fn resolve(instance: &ServiceInstance, references: References) -> Step {
     Step::Resolve(References { external_id: id_to_record(instance), ..references })
 }
@@ -114,9 +113,10 @@ fn create(mut decision: Decision<'_>, target: &Target, desired: InstanceProperti
     if !decision.observed.validated {
         return Step::Validate(Purpose::Provision);
     }
-    // The former attempt was abandoned. The id of the next one is written before the broker gets it.
+    // The former attempt was abandoned, or the references are those of a copied object. The id is written before the broker
+    // gets it.
     let instance = decision.observed.instance;
-    if !instance.spec.external_id.is_empty() && id_to_record(instance).is_some() {
+    if id_to_record(instance).is_some() {
         return resolve(instance, target.references());
     }
     let record = &mut decision.state.record;
@@ -188,6 +188,10 @@ fn change(
     }
     if !decision.observed.validated && must_validate(&decision.state.phase, &desired, &confirmed) {
         return Step::Validate(Purpose::Update);
+    }
+    // An earlier version did not write it.
+    if id_to_record(decision.observed.instance).is_some() {
+        return resolve(decision.observed.instance, target.references());
     }
     decision.state.record.update_uncertain |= is_updating;
     decision.state.record.refused.clear();

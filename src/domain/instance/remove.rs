@@ -8,7 +8,7 @@ use super::{Step, Verb, cannot_address_broker, orphans, poll};
 use crate::crd::condition::{self, Status};
 use crate::domain::metadata::{is_cascading, is_retained};
 use crate::domain::orphan;
-use crate::domain::progress::Execution;
+use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::reason;
 
 /// The next step of a deletion. An asynchronous provision or update is not waited for: the deprovision is sent at once.
@@ -48,6 +48,7 @@ fn deprovision(mut decision: Decision<'_>) -> Step {
     }
     decision.state.phase.deprovision();
     let message = "Deprovision request for ServiceInstance in-flight to Broker";
+    decision.state.progress().withdraw(condition::UPDATED);
     decision.begin(condition::READY, reason::DEPROVISION_REQUEST_IN_FLIGHT, message)
 }
 

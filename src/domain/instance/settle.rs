@@ -18,6 +18,7 @@ use crate::crd::condition::{self, Status};
 use crate::crd::operation::{Orphan, RemovalStatus};
 use crate::domain::decision::{Observed as _, State as _};
 use crate::domain::orphan::Removal;
+use crate::domain::osb_id::HasOsbIds as _;
 use crate::domain::progress::{Execution, HasProgress as _};
 use crate::domain::step::{not_called, stored};
 use crate::domain::{Note, Outcome, Settled, reason, schedule};
@@ -186,10 +187,13 @@ impl<'a> Settlement<'a> {
 
     /// Lets the object go, although the broker may still have something for it.
     fn leave(&mut self, why: &str) {
+        let instance = self.observed.instance;
+        let ids: Vec<&str> = instance.ids().into_iter().map(|(id, _)| id).collect();
         let message = format!(
-            "Left at the broker {}: the instance {}, which cannot be deprovisioned: {why}, and its namespace is being \
-             deleted. If the broker has it, delete it there",
-            self.call.broker, self.call.instance_id
+            "Left at the broker {}: what it may have for the instance, as {}. It cannot be deprovisioned: {why}, and \
+             its namespace is being deleted. If the broker has it, delete it there",
+            self.call.broker,
+            ids.join(", ")
         );
         self.record_event(true, reason::LEFT_AT_BROKER, &message);
         self.remove_finalizer = true;

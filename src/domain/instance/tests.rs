@@ -12,6 +12,8 @@ use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, FINALIZER
 use crate::crd::operation::RemovalStatus;
 use crate::crd::raw::RawObject;
 use crate::domain::fixtures::{at, error};
+use crate::domain::instance::ids::id_to_record;
+use crate::domain::metadata::attempt_id;
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
 use crate::osb::Error;
@@ -19,14 +21,16 @@ use crate::osb::Error;
 pub(super) fn instance() -> ServiceInstance {
     let bare = ServiceInstance::new("db", crate::crd::ServiceInstanceSpec::default());
     let labels = target().references_to_write(&bare).unwrap().labels;
-    serde_json::from_value(json!({
+    let mut instance: ServiceInstance = serde_json::from_value(json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance",
         "metadata": {"name": "db", "namespace": "ns", "uid": "8a5eeef7-a444-4048-b18d-5f76d01a6569", "generation": 1,
             "finalizers": [FINALIZER], "labels": labels},
         "spec": {"clusterServiceClassExternalName": "mysql", "clusterServicePlanExternalName": "small",
             "clusterServiceClassRef": {"name": "class"}, "clusterServicePlanRef": {"name": "plan"}},
     }))
-    .unwrap()
+    .unwrap();
+    instance.spec.external_id = attempt_id(&instance.metadata, 0);
+    instance
 }
 
 fn target() -> Target {
@@ -65,6 +69,14 @@ pub(super) fn observed<'a>(instance: &'a ServiceInstance, now: &Time) -> Observe
 pub(super) fn deleted(mut instance: ServiceInstance) -> ServiceInstance {
     instance.metadata.deletion_timestamp = Some(at(0));
     instance.metadata.labels.get_or_insert_default().insert(LABEL_DELETING.to_owned(), "true".to_owned());
+    instance
+}
+
+/// The instance with the id in its spec that the operator writes there.
+pub(super) fn recorded(mut instance: ServiceInstance) -> ServiceInstance {
+    if let Some(id) = id_to_record(&instance) {
+        instance.spec.external_id = id;
+    }
     instance
 }
 
@@ -176,6 +188,7 @@ fn an_abandoned_id_is_used_again_only_if_the_broker_never_had_it_and_no_other_de
                 && message.ends_with(&end),
             "{message}"
         );
+        let instance = recorded(instance);
         let Step::Write(status) = decide(&observed(&instance, &next)) else { panic!("no new attempt") };
         assert_eq!(status.instance_id == first, is_used_again, "{what}");
     }

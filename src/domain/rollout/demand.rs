@@ -60,6 +60,11 @@ impl Demand {
         }
     }
 
+    /// Whether the binding injects into pods, if there are any that it selects.
+    pub fn injects(&self) -> bool {
+        self.selector.is_some()
+    }
+
     /// Whether the pod should have the binding's current revision.
     pub fn selects(&self, pod: &Pod) -> bool {
         !pod.exempt && self.selector.as_ref().is_some_and(|selector| selector.matches(&pod.labels))

@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Demand, Drift, NotRolledOut, Owner, Pod, Template, Usage, Workload};
+use super::{
+    Demand, Drift, InjectionPolicies, NotRolledOut, Owner, Pod, RESTART_FOR_POLICIES, Template, Usage,
+    Workload,
+};
 
 /// The state of a namespace, as the plan needs it.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct NamespaceState<'a> {
     pub rolling: &'a BTreeSet<Workload>,
     /// The workloads whose restart the API server rejected a short while ago.
     pub refused: &'a BTreeSet<Workload>,
+    /// The policies that inject credentials.
+    pub policies: &'a InjectionPolicies,
     /// Whether the operator restarts workloads at all.
     pub restarts: bool,
     /// How many more restarts may start: the permits that are left.
@@ -85,9 +90,18 @@ impl NamespaceState<'_> {
     fn usages(&self) -> BTreeMap<String, Usage> {
         let usage = |demand: &Demand| {
             let oldest = self.pods.iter().filter_map(|pod| pod.stamps.get(&demand.uid).copied()).min();
-            Usage { oldest, of: demand.version, ..Usage::default() }
+            let missing =
+                Some(&self.policies.missing).filter(|missing| demand.injects() && !missing.is_empty());
+            let outdated = missing.map(|missing| (NotRolledOut::PolicyMissing, missing.clone()));
+            Usage { oldest, of: demand.version, outdated: outdated.into_iter().collect() }
         };
         self.demands.iter().map(|demand| (demand.uid.clone(), usage(demand))).collect()
+    }
+
+    /// Whether new pods would lack what these have, or should have, because a policy is missing.
+    fn lack_policies(&self, pods: &[&Pod]) -> bool {
+        let is_selected = |pod: &&Pod| self.demands.iter().any(|demand| demand.selects(pod));
+        !self.policies.missing.is_empty() && pods.iter().any(is_selected)
     }
 
     /// Whether a restart waits for another binding of these pods that will soon have a revision.
@@ -135,12 +149,16 @@ struct DriftedPods<'a> {
     disabled: Vec<&'a Demand>,
     /// The bindings that allow a restart, which the operator does not make.
     left_to_users: Vec<&'a Demand>,
+    /// Whether a restart did not help because the policies were not installed.
+    missed: bool,
 }
 
 impl<'a> DriftedPods<'a> {
     fn add(&mut self, state: &NamespaceState<'_>, demand: &'a Demand, drift: Drift, pod: &'a Pod) {
         self.pods.push(pod);
-        if pod.restarts.get(&demand.uid) == Some(&drift.revision) {
+        let was_restarted = pod.restarts.get(&demand.uid) == Some(&drift.revision);
+        self.missed |= was_restarted && state.policies.missed(pod);
+        if was_restarted && !state.policies.missed(pod) {
             self.still_stale.push(demand);
         } else if !drift.restart {
             self.disabled.push(demand);
@@ -160,6 +178,13 @@ impl<'a> DriftedPods<'a> {
         plan.record_all(self.disabled.iter().copied(), NotRolledOut::Disabled, workload);
         plan.record_all(self.left_to_users.iter().copied(), NotRolledOut::LeftToUsers, workload);
         match state.workloads.get(workload) {
+            _ if state.lack_policies(&self.pods) => {
+                for policy in &state.policies.missing {
+                    demands(&self.wanted).for_each(|demand| {
+                        plan.record(demand, NotRolledOut::PolicyMissing, policy.clone());
+                    });
+                }
+            }
             Some(template) => self.restart(state, workload, template, plan),
             None => plan.record_all(demands(&self.wanted), NotRolledOut::Rolling, workload),
         }
@@ -172,8 +197,12 @@ impl<'a> DriftedPods<'a> {
         template: &Template,
         plan: &mut RestartPlan,
     ) {
-        let has_started =
-            |(demand, drift): &(&Demand, Drift)| template.restarts.get(&demand.uid) == Some(&drift.revision);
+        let policies = self.missed.then_some(state.policies.installed).flatten();
+        let has_started = |(demand, drift): &(&Demand, Drift)| {
+            template.restarts.get(&demand.uid) == Some(&drift.revision)
+                && policies
+                    .is_none_or(|installed| template.restarts.get(RESTART_FOR_POLICIES) == Some(&installed))
+        };
         let (started, new): (Vec<_>, Vec<_>) = self.wanted.into_iter().partition(has_started);
         let (ready, unready): (Vec<_>, Vec<_>) = new.into_iter().partition(|(demand, _)| demand.is_ready);
         let restarted_as = progress_of_restart(template);
@@ -191,7 +220,9 @@ impl<'a> DriftedPods<'a> {
         plan.record_all(demands(&ready), finding, workload);
         let restarts = finding == restarted_as && !ready.is_empty();
         if restarts {
-            plan.restarts.insert(workload.clone(), revisions_after(state, template, &ready));
+            let mut restarts = revisions_after(state, template, &ready);
+            restarts.extend(policies.map(|installed| (RESTART_FOR_POLICIES.to_owned(), installed)));
+            plan.restarts.insert(workload.clone(), restarts);
         }
         if restarted_as == NotRolledOut::Rolling && (restarts || !started.is_empty()) {
             plan.rolling.insert(workload.clone());

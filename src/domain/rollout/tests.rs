@@ -1,6 +1,7 @@
 //! Tables of drift and of restart plans.
 
 mod messages;
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,6 +79,7 @@ struct World {
     refused: BTreeSet<Workload>,
     restarts: bool,
     budget: usize,
+    policies: InjectionPolicies,
 }
 
 /// The binding `a`, and a pod of the Deployment `web` that is older than the binding.
@@ -92,6 +94,7 @@ fn world() -> World {
         refused: BTreeSet::new(),
         restarts: true,
         budget: 10,
+        policies: InjectionPolicies::default(),
     }
 }
 
@@ -108,6 +111,7 @@ impl World {
             refused: &self.refused,
             restarts: self.restarts,
             budget: self.budget,
+            policies: &self.policies,
         })
     }
 

@@ -128,7 +128,9 @@ async fn a_binding_is_read_whole_and_the_same_when_fetched() {
     assert_eq!(bound.syslog_drain_url.as_deref(), Some("syslog://logs"));
     assert!(!format!("{bound:?}").contains("hunter2"));
 
-    assert_eq!(broker.client().fetch_binding("i", "b", &plan_query(), None).await.unwrap(), bound);
+    let fetched = broker.client().fetch_binding("i", "b", &plan_query(), None).await.unwrap();
+    assert_eq!((bound.is_new, fetched.is_new), (true, false));
+    assert_eq!(BindResponse { is_new: true, ..fetched }, bound);
     assert_eq!(
         serde_json::from_slice::<Value>(&broker.requests()[0].1).unwrap(),
         json!({
@@ -140,7 +142,7 @@ async fn a_binding_is_read_whole_and_the_same_when_fetched() {
 
 #[tokio::test]
 async fn a_binding_may_consist_of_anything_or_nothing() {
-    let nothing = Reply::Done(BindResponse::default());
+    let nothing = Reply::Done(BindResponse { is_new: true, ..BindResponse::default() });
     let in_progress = Reply::InProgress { operation: None, body: BindResponse::default() };
     let cases = [
         (201, "{}", nothing.clone()),

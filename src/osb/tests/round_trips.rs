@@ -202,6 +202,7 @@ fn bind_response() -> impl Strategy<Value = BindResponse> {
             volume_mounts: lists.0,
             endpoints: lists.1,
             parameters,
+            is_new: false,
             ignored: Vec::new(),
         },
     )

@@ -17,16 +17,24 @@ use super::*;
 const CA: &[u8] = include_bytes!("tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("tls/server.pem");
 const KEY: &[u8] = include_bytes!("tls/server.key");
+// Two certificates for 127.0.0.1 that are their own CA, as `openssl req -x509` makes them, and their key.
+const SELF_SIGNED: &[u8] = include_bytes!("tls/self-signed.pem");
+const SELF_SIGNED_EXPIRED: &[u8] = include_bytes!("tls/expired.pem");
+const SELF_SIGNED_KEY: &[u8] = include_bytes!("tls/self-signed.key");
 
 /// A broker behind TLS with an empty catalog.
 fn broker() -> String {
+    broker_with(CERTIFICATE, KEY)
+}
+
+fn broker_with(certificate: &[u8], key: &[u8]) -> String {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
     let server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], PrivateKeyDer::from_pem_slice(KEY).unwrap())
+        .with_single_cert(vec![certificate], PrivateKeyDer::from_pem_slice(key).unwrap())
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
@@ -78,6 +86,28 @@ async fn a_certificate_of_the_configured_ca_is_trusted() {
     catalog(Some(CA), false).await.unwrap();
     let bundle = [CERTIFICATE, b"\nand a comment\n", CA].concat();
     catalog(Some(&bundle), false).await.unwrap();
+}
+
+/// As the archived service-catalog did. Seen to fail with webpki alone.
+#[tokio::test]
+async fn a_certificate_that_is_its_own_ca_is_trusted_if_it_is_in_the_bundle() {
+    let catalog = async |certificate, bundle: &[u8], host: &str| {
+        let url = broker_with(certificate, SELF_SIGNED_KEY).replace("127.0.0.1", host);
+        let config = Config { ca_bundle: Some(bundle.to_vec()), ..config(&url) };
+        Client::new(&config).unwrap().catalog().await.map_err(|error| error.to_string())
+    };
+    catalog(SELF_SIGNED, SELF_SIGNED, "127.0.0.1").await.unwrap();
+    catalog(SELF_SIGNED, &[CA, SELF_SIGNED].concat(), "127.0.0.1").await.unwrap();
+    for (certificate, bundle, host, why) in [
+        (SELF_SIGNED, SELF_SIGNED, "localhost", "certificate not valid for name"),
+        (SELF_SIGNED, CA, "127.0.0.1", "its certificate is not of a CA that is trusted"),
+        (SELF_SIGNED_EXPIRED, SELF_SIGNED_EXPIRED, "127.0.0.1", "certificate expired"),
+        // The same name and key, but another certificate.
+        (SELF_SIGNED_EXPIRED, SELF_SIGNED, "127.0.0.1", "certificate expired"),
+    ] {
+        let error = catalog(certificate, bundle, host).await.unwrap_err();
+        assert!(error.contains(why), "{why}: {error}");
+    }
 }
 
 #[tokio::test]

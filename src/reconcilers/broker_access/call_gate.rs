@@ -29,6 +29,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::domain::circuit_breaker::{Admission, CallResult, CircuitBreaker, Outage, OutageCause};
+use crate::domain::schedule;
 use crate::fair_limiter::FairLimiter;
 use crate::osb;
 use crate::reconcilers::clock;
@@ -317,10 +318,8 @@ impl CallGate {
             _ if of_all.is_some() => (0, MAX_PAUSE, 1),
             None => (*batch, BATCH_INTERVAL, MAX_BATCH.min(*batch * 2)),
             Some((_, None)) => (0, PROBE_DELAY, 1),
-            Some((_, Some(until))) => match clock::delay(&until) {
-                Duration::ZERO => (1, PROBE_DELAY, 1),
-                delay => (0, delay, 1),
-            },
+            Some((_, Some(until))) if schedule::is_due(&until, &clock::now()) => (1, PROBE_DELAY, 1),
+            Some((_, Some(until))) => (0, clock::delay(&until), 1),
         };
         *batch = next;
         let mut waiting = self.waiting();

@@ -9,7 +9,6 @@ use std::time::Duration;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt as _};
 use tokio::time::timeout;
-use tracing::info;
 
 use crate::crd::broker::BrokerStatus;
 use crate::crd::condition::{CATALOG_REJECTED, is_true};
@@ -25,6 +24,7 @@ use crate::osb::{
 };
 use crate::reconcilers::broker_access::authentication::CredentialReader;
 use crate::reconcilers::broker_access::call_gate::{BrokerReply, CallGate, PERMIT_TIMEOUT};
+use crate::reconcilers::broker_access::versions::Versions;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
@@ -49,10 +49,7 @@ pub struct Connection {
     /// The version of its Secret; empty without one.
     pub secret_version: String,
     failures: Mutex<Option<Failures>>,
-    /// The version of the API that the broker understands, as far as it is known.
-    api_version: Mutex<ApiVersion>,
-    /// Whether a user has set the version.
-    is_version_fixed: bool,
+    versions: Versions,
     /// Whether the catalog that is being published, or was last, has entries that cannot be published.
     rejects_entries: AtomicBool,
     /// The limit of calls to all brokers of a namespace, and the broker's namespace; `None` if it is cluster-wide.
@@ -83,28 +80,20 @@ impl Connection {
 
     /// The version of the API in which the broker is called.
     pub fn api_version(&self) -> ApiVersion {
-        *self.api_version.lock().unwrap_or_else(PoisonError::into_inner)
+        self.versions.current()
     }
 
-    /// Fetches the catalog in the newest version of the API that the broker accepts, and remembers that version. It begins
-    /// with the newest one: a broker that was upgraded, or whose proxy has refused a request once, is not called in an old
-    /// version for ever. All this is one call: the refusal of a version says nothing about the next one, so it must not
-    /// open the circuit.
+    /// Fetches the catalog in the newest version of the API that the broker accepts. All this is one call: the refusal of a
+    /// version says nothing about the next one, so it must not open the circuit.
     pub async fn fetch_catalog(&self, namespace: &str) -> Result<BrokerReply<Catalog>, Error> {
-        let first = if self.is_version_fixed { self.api_version() } else { ApiVersion::default() };
-        self.call(namespace, async |client| {
-            let mut version = first;
+        self.send(namespace, async |client| {
+            let mut version = self.versions.first();
             loop {
                 let reply = client.speaking(version).catalog().await;
-                let refused = reply.as_ref().err().filter(|_| !self.is_version_fixed);
-                let Some(older) = refused.and_then(|error| version.after(error)) else {
-                    if reply.is_ok() {
-                        *self.api_version.lock().unwrap_or_else(PoisonError::into_inner) = version;
-                    }
-                    return reply;
-                };
-                info!(refused = %version, next = %older, "broker refused the API version");
-                version = older;
+                match self.versions.fetched(version, &reply) {
+                    Some(older) => version = older,
+                    None => return reply,
+                }
             }
         })
         .await
@@ -121,8 +110,20 @@ impl Connection {
     }
 
     /// Makes a call for an object of this namespace, once it has a permit and this replica leads. [`Error::NotNow`] if
-    /// the circuit is open or no permit becomes free in time.
+    /// the circuit is open or no permit becomes free in time. If the broker refuses the version, which it may not do for
+    /// its catalog, the next call is made in an older one.
     pub async fn call<T>(
+        &self,
+        namespace: &str,
+        call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
+    ) -> Result<BrokerReply<T>, Error> {
+        let version = self.versions.current();
+        let reply = self.send(namespace, async |client| call(&client.speaking(version)).await).await?;
+        self.versions.observe(version, &reply);
+        Ok(reply)
+    }
+
+    async fn send<T>(
         &self,
         namespace: &str,
         call: impl AsyncFnOnce(&Client) -> BrokerReply<T>,
@@ -136,7 +137,7 @@ impl Connection {
         };
         let call = async {
             self.fence.wait_open().await;
-            call(&self.client.speaking(self.api_version())).await
+            call(&self.client).await
         };
         self.gate.of(namespace).call(namespace, call).await
     }
@@ -271,8 +272,7 @@ impl Connections {
             generation,
             secret_version,
             failures: Mutex::default(),
-            api_version: Mutex::new(fixed_version.unwrap_or_else(|| known_version(broker.status()))),
-            is_version_fixed: fixed_version.is_some(),
+            versions: Versions::new(fixed_version, known_version(broker.status())),
             // What the last publication found, also if another process made it.
             rejects_entries: AtomicBool::new(rejects_entries(broker.status())),
             calls_in_namespace: name

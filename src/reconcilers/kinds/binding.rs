@@ -73,7 +73,8 @@ impl Lifecycle for ServiceBinding {
         call.verb == Verb::Mitigate
     }
 
-    async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
+    async fn execute(&self, context: &Context, attempt: &Attempt<'_, Self>) -> Result<Outcome, Error> {
+        let Attempt { snapshot, call, may_be_retry } = *attempt;
         let namespace = &snapshot.identity.namespace;
         let (binding_id, broker) = (&call.binding_id, &call.instance.broker_name);
         let outcome = {
@@ -84,7 +85,8 @@ impl Lifecycle for ServiceBinding {
             debug!(operation = ?call.verb, binding_id, broker, "calling broker");
             let (retrievable, described) = (snapshot.offering.retrievable, &snapshot.described);
             let storage = Storage { context, binding: self, namespace, described };
-            Execution { storage, parameters: &snapshot.parameters, retrievable }.run(call).await?
+            let parameters = &snapshot.parameters;
+            Execution { storage, parameters, retrievable, may_be_retry }.run(call).await?
         };
         info!(operation = call.verb.name(), binding_id, broker, %outcome, "broker call finished");
         Ok(outcome)

@@ -13,8 +13,8 @@ use tracing::info;
 
 use crate::crd::broker::BrokerStatus;
 use crate::crd::role::{AuthSecret, Broker as _};
-use crate::domain;
-use crate::domain::broker::{Next, Observed, Outage, Outcome, Settled, Step, decide, settle};
+use crate::domain::broker::{Next, Observed, Outage, Outcome, Settled, Step, decide, settle, write_refused};
+use crate::domain::{self, Note};
 use crate::reconcilers::broker_access::call_gate::RETRY_BUSY_AFTER;
 use crate::reconcilers::broker_access::connections::{BrokerName, Connection};
 use crate::reconcilers::clock;
@@ -28,8 +28,31 @@ use publish::{is_cache_stale, publish, withdraw};
 
 /// Reconciles a broker of either kind.
 pub async fn reconcile<S: Scope>(broker: Arc<S::Broker>, context: Arc<Context>) -> Result<Action, Error> {
-    let broker = Arc::unwrap_or_clone(broker);
-    Reconcile::<S> { context: &context, broker, connection: None, is_live: false }.run().await
+    let reconcile = |broker| Reconcile::<S> { context: &context, broker, connection: None, is_live: false };
+    let reconciled = reconcile(broker.as_ref().clone()).run().await;
+    if let Err(error) = &reconciled
+        && error.is_refused()
+    {
+        report_refusal::<S>(&context, broker.as_ref(), &error.refused()).await;
+    }
+    reconciled
+}
+
+/// Writes the condition `WriteRefused`; an event, if the status is what the API server refuses.
+async fn report_refusal<S: Scope>(context: &Context, broker: &S::Broker, why: &str) {
+    let written = async {
+        let mut broker = context.api.read(broker).await?;
+        let mut status = broker.status().cloned().unwrap_or_default();
+        write_refused(&mut status, why, &clock::now());
+        if broker.status() != Some(&status) {
+            broker.set_status(status);
+            context.api.write_status(&broker).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    if written.await.is_err_and(|error| error.is_refused()) {
+        context.api.record_event(broker, Note::refused(why)).await;
+    }
 }
 
 /// A reconcile of a broker in progress.

@@ -75,7 +75,8 @@ impl Lifecycle for ServiceInstance {
         call.verb == Verb::Mitigate
     }
 
-    async fn execute(&self, context: &Context, snapshot: &Snapshot, call: &Call) -> Result<Outcome, Error> {
+    async fn execute(&self, context: &Context, attempt: &Attempt<'_, Self>) -> Result<Outcome, Error> {
+        let Attempt { snapshot, call, .. } = *attempt;
         let Identity { namespace, name, .. } = &snapshot.identity;
         let (instance_id, broker) = (&call.instance_id, &call.broker);
         let outcome = {

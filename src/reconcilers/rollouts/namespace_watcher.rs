@@ -13,8 +13,8 @@ use super::pods::{Pods, Watched};
 use super::workloads::Workloads;
 use crate::crd::ServiceBinding;
 use crate::domain::rollout::{
-    Demand, NamespaceState, NotRolledOut, Pod, RestartPlan, Usage, Version, Workload, concerns_pods, injects,
-    is_open, plan_restarts,
+    Demand, InjectionPolicies, NamespaceState, NotRolledOut, Pod, RestartPlan, Usage, Version, Workload,
+    concerns_pods, injects, is_open, plan_restarts,
 };
 use crate::fair_limiter::{FairLimiter, Permit};
 use crate::reconcilers::context::Context;
@@ -32,16 +32,29 @@ const MAX_STALL: Duration = Duration::from_mins(2);
 /// The delay of a retry after the API server has failed, or has refused a restart.
 const RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// The bindings of a namespace that concern pods; none if none of them is open.
+/// The bindings of a namespace that concern pods; none if the pods need not be compared with them.
 fn bindings(context: &Context, namespace: &str) -> Vec<Arc<ServiceBinding>> {
+    let policies = context.policies.injection();
+    let is_needed = |binding: &ServiceBinding| {
+        is_open(binding) || injects(binding) && is_affected(context, binding, &policies)
+    };
     let mut bindings = context.bindings.in_namespace(namespace);
     bindings.retain(|binding| concerns_pods(binding));
     // In a lasting order: a change of the order would restart the watch of the pods.
     bindings.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
-    if context.caches.is_terminating(namespace) || !bindings.iter().any(|binding| is_open(binding)) {
+    if context.caches.is_terminating(namespace) || !bindings.iter().any(|binding| is_needed(binding)) {
         bindings.clear();
     }
     bindings
+}
+
+/// Whether a policy is missing, or was installed after the pods were compared with the binding.
+fn is_affected(context: &Context, binding: &ServiceBinding, policies: &InjectionPolicies) -> bool {
+    let compared = context.compared_since_policies.get(uid(binding));
+    !policies.missing.is_empty()
+        || policies
+            .newer_than(binding)
+            .is_some_and(|installed| compared.is_none_or(|since| since < installed))
 }
 
 /// Whether the pods of a namespace have to be watched.
@@ -153,6 +166,9 @@ impl<'a> NamespaceWatcher<'a> {
                     }
                     // Until the pods are listed there is nothing to do: the end of the list is a change.
                     next = if pods.are_known() { self.reconcile(&bindings, &pods.all()).await } else { None };
+                    if self::bindings(self.context, &self.namespace).is_empty() {
+                        return;
+                    }
                 }
             }
         }
@@ -204,6 +220,7 @@ impl<'a> NamespaceWatcher<'a> {
 
     fn plan(&self, demands: &[Demand], pods: &[&Pod], urgent: &BTreeSet<String>) -> RestartPlan {
         plan_restarts(&NamespaceState {
+            policies: &self.context.policies.injection(),
             demands,
             pods,
             owners: self.workloads.owners(),
@@ -269,8 +286,10 @@ impl<'a> NamespaceWatcher<'a> {
 
     /// Hands the usage of each binding to the reconciler of bindings.
     fn publish_usages(&self, bindings: &[Arc<ServiceBinding>], usages: &BTreeMap<String, Usage>) {
+        let policies = self.context.policies.injection();
         for binding in bindings {
             let uid = uid(binding.as_ref());
+            self.context.compared_since_policies.set(uid, policies.newer_than(binding));
             // Before the first revision there are no credentials to roll out, so no usage is published.
             let usage = usages.get(uid).filter(|usage| usage.of.1 > 0);
             if self.context.usages.get(uid).as_ref() != usage {

@@ -16,7 +16,7 @@ use crate::crd::names::{
     ANNOTATION_INJECT, ANNOTATION_MIRROR, ANNOTATION_RESTART, ANNOTATION_REVISION, LABEL_TEMPLATE_HASH,
 };
 use crate::domain;
-use crate::domain::rollout::{Controller, Pod};
+use crate::domain::rollout::{Controller, Pod, RESTART_FOR_POLICIES};
 use crate::reconcilers::watch::{RUNNING_PODS, watch};
 
 /// What is watched for a binding: its UID, and the pods that it selects.
@@ -147,6 +147,7 @@ impl Interests {
         let labels = object.labels().iter().filter(|(key, _)| self.keys.contains(*key));
         Pod {
             name: object.name_any(),
+            created: meta.creation_timestamp.as_ref().map_or(0, |created| created.0.as_second()),
             labels: labels.map(|(key, value)| (key.clone(), value.clone())).collect(),
             stamps: if is_full { BTreeMap::new() } else { self.revisions(annotations, ANNOTATION_REVISION) },
             restarts: self.revisions(annotations, ANNOTATION_RESTART),
@@ -158,7 +159,8 @@ impl Interests {
 
     fn revisions(&self, annotations: &BTreeMap<String, String>, prefix: &str) -> BTreeMap<String, i64> {
         let mut revisions = revisions(annotations, prefix);
-        revisions.retain(|uid, _| self.uids.contains(uid));
+        let is_for_policies = |uid: &str| prefix == ANNOTATION_RESTART && uid == RESTART_FOR_POLICIES;
+        revisions.retain(|uid, _| self.uids.contains(uid) || is_for_policies(uid));
         revisions
     }
 }
@@ -277,10 +279,11 @@ mod tests {
         let read = pod(&object(
             "web-1",
             &json!({
-                "labels": {"app": "web"}, "deletionTimestamp": "2026-01-01T00:00:00Z",
+                "labels": {"app": "web"}, "creationTimestamp": "1970-01-01T00:00:07Z", "deletionTimestamp": "2026-01-01T00:00:00Z",
                 "annotations": {
                     "revision.servicecatalog.k8s.io/a": "2", "revision.servicecatalog.k8s.io/b": "two",
-                    "restart.servicecatalog.k8s.io/a": "1", "servicecatalog.k8s.io/inject": "false",
+                    "restart.servicecatalog.k8s.io/a": "1", "restart.servicecatalog.k8s.io/policies": "5",
+                    "revision.servicecatalog.k8s.io/policies": "6", "servicecatalog.k8s.io/inject": "false",
                 },
                 "ownerReferences": [
                     {"apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u-n"},
@@ -296,9 +299,10 @@ mod tests {
         };
         let expected = Pod {
             name: "web-1".into(),
+            created: 7,
             labels: [("app".into(), "web".into())].into(),
             stamps: [("a".into(), 2)].into(),
-            restarts: [("a".into(), 1)].into(),
+            restarts: [("a".into(), 1), ("policies".into(), 5)].into(),
             controller: Some(controller),
             exempt: true,
             terminating: true,

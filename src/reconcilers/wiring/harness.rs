@@ -105,6 +105,9 @@ where
         Ok(Err(panic)) => Err(Error::Panic(describe(panic.as_ref()))),
         Err(_) => Err(Error::TooLong(RECONCILE_TIMEOUT)),
     };
+    if let Err(Error::Postponed(delay)) = result {
+        return Ok(Action::requeue(delay));
+    }
     let is_gone = is_gone(&context, object.as_ref());
     if is_gone {
         // It was forgotten when the watch delivered its deletion. The reconcile may have remembered it anew since.

@@ -35,6 +35,8 @@ pub struct Broker {
     pub gone: BTreeSet<String>,
     /// The number of requests that remove something.
     pub removals: usize,
+    /// Whether it returns the credentials of a binding only once: a bind that is repeated is answered without them.
+    pub forgets_credentials: bool,
     at_work: BTreeMap<String, usize>,
 }
 
@@ -176,10 +178,16 @@ impl Broker {
     }
 
     fn perform(&mut self, request: &Request) -> (u16, Value) {
-        let answer = match request.endpoint {
+        let mut answer = match request.endpoint {
             Endpoint::Catalog => (200, self.door_mut(Half::of_request(request)).answer()),
             _ => self.truth.answer(request),
         };
+        if request.endpoint == Endpoint::Bind
+            && answer.0 == 200
+            && let Some(body) = answer.1.as_object_mut().filter(|_| self.forgets_credentials)
+        {
+            body.remove("credentials");
+        }
         if matches!(request.endpoint, Endpoint::Provision | Endpoint::Bind)
             && matches!(answer.0, 200..300)
             && self.gone.contains(id(request))

@@ -39,10 +39,10 @@ const OTHER_CAUSES: [&str; 5] = ["continue", "choose", "must be removed", "wait 
 /// An object that waits, while nothing is on its way, without saying so.
 pub fn of_waiting(api: &Api) -> Option<Broken> {
     let objects = ["serviceinstances", "servicebindings"].into_iter().flat_map(|kind| api.list(kind));
-    objects.map(|(_, object)| object).find_map(silent)
+    objects.map(|(_, object)| object).find_map(|object| silent(object, &api.now))
 }
 
-fn silent(object: &Value) -> Option<Broken> {
+fn silent(object: &Value, now: &str) -> Option<Broken> {
     if object["status"].is_null() {
         return None;
     }
@@ -52,11 +52,12 @@ fn silent(object: &Value) -> Option<Broken> {
         .filter(|text| !text.is_empty())
         .collect();
     let say = |what: &str| messages.iter().any(|message| message.contains(what));
-    if is(object, "Paused") {
+    if is(object, "Paused") || is(object, "WriteRefused") {
         return None;
     }
     let waits_for_another = OTHER_CAUSES.iter().any(|cause| say(cause));
-    if let Some(untold) = times(object).find(|time| !waits_for_another && !say(time)) {
+    // An attempt that is past due waits for something else, which `Ready` has to tell.
+    if let Some(untold) = times(object).find(|time| *time > now && !waits_for_another && !say(time)) {
         return Some(format!("I13: no condition tells of the attempt at {untold}: {object}"));
     }
     if is(object, "Ready") && object["metadata"]["deletionTimestamp"].is_null() {

@@ -89,7 +89,9 @@ impl History {
     fn new(mut choices: Choices) -> Self {
         let (actions, faults) = (1 + choices.below(8), choices.below(8));
         let platform_actions = choices.pick(&[4, 2, 1, 1]);
-        Self { world: World::new(), choices, actions, platform_actions, done: 0, faults, spent: 0 }
+        let mut world = World::new();
+        world.broker.forgets_credentials = choices.below(4) == 0;
+        Self { world, choices, actions, platform_actions, done: 0, faults, spent: 0 }
     }
 
     async fn play(&mut self) {
@@ -105,6 +107,10 @@ impl History {
             }
         }
         users::unpause(&mut self.world.api);
+        if std::mem::take(&mut self.world.broker.forgets_credentials) {
+            self.world.go_on_for(SETTLING_TIME).await;
+            self.world.record("the broker is repaired: it returns credentials again");
+        }
         if self.done > 0 {
             self.repair_brokers().await;
         }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::api::{self, Api, Key};
 use super::broker::Broker;
+use super::denied::Denial;
 use super::fault::Fault;
 use super::former::Former;
 use super::invariants::Finalized;
@@ -47,6 +48,10 @@ pub struct World {
     pub story: Vec<String>,
     /// The invariants that were broken so far.
     pub broken: Vec<Broken>,
+    /// What an admission policy refuses, as long as it is there.
+    pub denial: Option<Denial>,
+    /// Until when statuses may lack what could not be written.
+    pub untold_until: Instant,
     /// The number of the operator's writes to the API server.
     pub writes: usize,
     /// Whether a user has changed or deleted the Secret of a binding.
@@ -89,6 +94,8 @@ impl World {
             waiting: Vec::new(),
             story: Vec::new(),
             broken: Vec::new(),
+            denial: None,
+            untold_until: began,
             writes: 0,
             is_secret_touched: false,
             finalized: Finalized::default(),
@@ -154,7 +161,7 @@ impl World {
     /// Lets time pass until a request arrives; false if none ever will.
     pub async fn wait(&mut self) -> bool {
         let longest = if self.waiting.is_empty() { QUIET } else { MAX_LATENCY };
-        if self.waiting.is_empty() && self.is_informed() {
+        if self.waiting.is_empty() && self.is_informed() && Instant::now() >= self.untold_until {
             self.broken.extend(explained::of_waiting(&self.api));
         }
         let arrived = timeout(longest, self.inbox.arrival()).await.is_ok();
@@ -178,6 +185,9 @@ impl World {
     }
 
     fn finish(&mut self, index: usize, fault: Option<&Fault>) {
+        if self.is_denied(index) {
+            return self.refuse(index, (403, "Forbidden"));
+        }
         let waiting = self.waiting.remove(index);
         let what = waiting.describe();
         match waiting {
@@ -251,6 +261,11 @@ impl World {
         let resources = ["/serviceinstances", "/servicebindings", "/secrets"];
         matches!(self.waiting.get(index), Some(Waiting::Api(request, _))
             if !request.method.is_safe() && resources.iter().any(|resource| request.path.contains(resource)))
+    }
+
+    fn is_denied(&self, index: usize) -> bool {
+        let denies = |denial: &Denial| matches!(&self.waiting[index], Waiting::Api(request, _) if denial.concerns(request));
+        self.denial.as_ref().is_some_and(denies)
     }
 
     /// Refuses a request to the API server.

@@ -1,5 +1,7 @@
-//! Rotation: the outcomes of each call, and what follows from them. `timing` tests when, `obstacles` what blocks it.
+//! Rotation: the outcomes of each call, and what follows from them. `timing` tests when, `obstacles` what blocks it, and
+//! `lost` what follows if the broker does not return credentials again.
 
+mod lost;
 mod obstacles;
 mod timing;
 

@@ -19,7 +19,7 @@ impl Settlement<'_> {
     pub(super) fn bind(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Stored { digest, keys, validity } => self.bound(&digest, keys, validity),
-            Outcome::NoCredentials => self.not_returned(),
+            Outcome::NoCredentials => self.without_credentials(),
             Outcome::InProgress { operation, .. } => {
                 let message = "The binding is being created asynchronously";
                 self.accepted(operation, reason::BINDING, message);
@@ -124,6 +124,22 @@ impl Settlement<'_> {
             format!("{message}; deleting what may exist at the broker; next attempt not before {}", next.0);
         self.report(condition::READY, Status::False, reason, &message);
         self.record_event(true, reason, &message);
+    }
+
+    /// The broker has the binding, but does not return its credentials.
+    pub(super) fn without_credentials(&mut self) {
+        if self.state.phase.confirmed().is_some() {
+            return self.not_returned();
+        }
+        let message = format!(
+            "The broker {} has the binding, but returned no credentials, which an earlier answer may have had",
+            self.broker
+        );
+        if self.has_unconfirmed_given_id() {
+            let message = format!("{message}. For new credentials, create a binding without spec.externalID");
+            return self.retry(Status::False, reason::CREDENTIALS_NOT_RETURNED, &message, None);
+        }
+        self.give_up(reason::CREDENTIALS_NOT_RETURNED, &message, None);
     }
 
     /// The broker does not return the credentials of a bound binding again. What the Secret still has is not touched. If

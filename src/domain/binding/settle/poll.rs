@@ -17,7 +17,7 @@ impl Settlement<'_> {
         let removing = matches!(self.state.phase, Phase::Unbinding { .. });
         match outcome {
             Outcome::Stored { digest, keys, validity } => self.bound(&digest, keys, validity),
-            Outcome::NoCredentials => self.not_returned(),
+            Outcome::NoCredentials => self.without_credentials(),
             Outcome::Polled(last) => match last.state {
                 OperationState::InProgress => {
                     self.still_in_progress(last.description.as_deref(), last.retry_after);

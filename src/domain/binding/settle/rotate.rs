@@ -62,12 +62,17 @@ impl Settlement<'_> {
             expires_at: record.expires_at.take(),
         };
         (record.issued_at, record.renew_before) = (None, None);
+        let are_new = record.secret_digest != digest;
         self.bound(digest, keys, validity);
         let record = &mut self.state.record;
         let revision = record.credentials_revision - 1;
         record.predecessor = Some(Predecessor { revision, ..former });
-        let message = "The Secret holds the new credentials; the operator deletes the previous binding when no pod \
-                       uses it";
+        let message = if are_new {
+            "The Secret holds the new credentials; the operator deletes the previous binding when no pod uses it"
+        } else {
+            "The broker returned the same credentials as before; the operator deletes the previous binding when no \
+             pod uses it"
+        };
         self.report(condition::ROTATED, Status::True, reason::ROTATED_SUCCESSFULLY, message);
     }
 

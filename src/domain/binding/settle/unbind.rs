@@ -1,7 +1,7 @@
 //! Which status follows from the outcome of an unbind?
 
 use super::Settlement;
-use crate::crd::condition::Status;
+use crate::crd::condition::{self, Status};
 use crate::crd::operation::RemovalStatus;
 use crate::domain::binding::state::Phase;
 use crate::domain::{Outcome, reason, verdict};
@@ -34,7 +34,9 @@ impl Settlement<'_> {
     pub(super) fn unbound(&mut self) {
         self.state.record.unbind_status = RemovalStatus::Succeeded;
         self.state.phase = Phase::default();
-        self.record_event(false, reason::UNBOUND_SUCCESSFULLY, "The binding was deleted successfully");
+        let (reason, message) = (reason::UNBOUND_SUCCESSFULLY, "The binding was deleted successfully");
+        self.report(condition::READY, Status::False, reason, message);
+        self.record_event(false, reason, message);
         self.remove_finalizer = true;
     }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::{Call, Observed, Step, Verb, decide, settle};
-use super::{after, deleted, instance, intended, observed, with_other_parameters};
+use super::{after, deleted, instance, intended, observed, recorded, with_other_parameters};
 use crate::crd::ServiceInstance;
 use crate::crd::condition::{self, Condition, find};
 use crate::domain::fixtures::{at, error, held, polled};
@@ -164,7 +164,8 @@ proptest! {
                     prop_assert!(conditions.iter().all(|condition| condition.reason != reason::WAITING_FOR_BROKER));
                     return Ok(());
                 }
-                Step::Resolve(_) | Step::Validate(_) | Step::Label(..) | Step::Delete => panic!("unexpected step"),
+                Step::Resolve(_) => instance = recorded(instance.clone()),
+                Step::Validate(_) | Step::Label(..) | Step::Delete => panic!("unexpected step"),
             }
         }
     }

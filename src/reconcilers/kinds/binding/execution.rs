@@ -30,6 +30,8 @@ pub(super) struct Execution<'a> {
     pub(super) parameters: &'a Explained<Parameters>,
     /// Whether the broker can return the credentials again (OSB, `bindings_retrievable`).
     pub(super) retrievable: bool,
+    /// Whether the broker may have received the call before.
+    pub(super) may_be_retry: bool,
 }
 
 impl Execution<'_> {
@@ -60,7 +62,10 @@ impl Execution<'_> {
         let outcome = match connection.call(namespace, send).await? {
             Err(error) => Outcome::Failed(error),
             Ok(Received::Outcome(outcome)) => outcome,
-            Ok(Received::Credentials(body)) => return self.storage.store(*body, slot).await,
+            Ok(Received::Credentials(body)) => {
+                let is_repeated = call.verb == Verb::Bind && !body.is_new && self.may_repeat(call);
+                return self.storage.store(*body, slot, is_repeated).await;
+            }
         };
         let work = (&context.tenant_work, namespace);
         without_secrets(outcome, &connection, work, self.secrets(call)).await
@@ -121,6 +126,13 @@ impl Execution<'_> {
         let operation = status.and_then(|status| status.current_operation);
         matches!(call.verb, Verb::Poll(_))
             && matches!(operation, Some(BindingOperation::Bind | BindingOperation::Rotate))
+    }
+
+    /// Whether the broker may have answered the same bind before, with the credentials.
+    fn may_repeat(&self, call: &Call) -> bool {
+        let binding = self.storage.binding;
+        let is_bound = binding.status.as_ref().is_some_and(|status| status.external_properties.is_some());
+        self.may_be_retry || is_bound || call.binding_id == binding.spec.external_id
     }
 
     /// The properties of the intent, as the status has them.

@@ -15,6 +15,7 @@ use crate::osb::BindResponse;
 use crate::raw_json::RawJson;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
+use crate::reconcilers::identity::uid;
 use crate::reconcilers::secrets::{Covered, SecretSlot};
 
 /// The entries of the Secrets to which `spec.secretTransforms` refers, by name.
@@ -71,8 +72,14 @@ impl Storage<'_> {
         self.context.referenced_secrets.sources(self.namespace, names).await
     }
 
-    /// Writes the credentials to the Secret. If that is impossible, the binding at the broker is unusable.
-    pub(super) async fn store(&self, body: BindResponse, slot: Option<SecretSlot>) -> Result<Outcome, Error> {
+    /// Writes the credentials to the Secret. If that is impossible, the binding at the broker is unusable. `is_repeated`: a
+    /// former answer may have had credentials that this one leaves out.
+    pub(super) async fn store(
+        &self,
+        body: BindResponse,
+        slot: Option<SecretSlot>,
+        is_repeated: bool,
+    ) -> Result<Outcome, Error> {
         let slot = match slot {
             Some(slot) => Ok(slot),
             None => self.prepare().await?,
@@ -89,7 +96,8 @@ impl Storage<'_> {
         };
         // Credentials are never replaced by nothing. Some services have none: then the entries are the same as before.
         let known = self.binding.status.as_ref().map(|status| &*status.secret_digest).unwrap_or_default();
-        if !has_credentials && !known.is_empty() && digest(&entries.data) != known {
+        let may_lose = if known.is_empty() { is_repeated } else { digest(&entries.data) != known };
+        if !has_credentials && may_lose {
             return Ok(Outcome::NoCredentials);
         }
         for warning in &entries.warnings {
@@ -143,7 +151,8 @@ impl Storage<'_> {
     /// Whether an attempt has failed, perhaps because the API server refused the Secret. A first attempt does without
     /// the dry run, which is a request.
     fn has_failed(&self) -> bool {
-        self.binding.status.as_ref().is_some_and(|status| status.operation.is_some())
+        let is_counted = self.binding.status.as_ref().is_some_and(|status| status.operation.is_some());
+        is_counted || self.context.failures.get(uid(self.binding)).is_some()
     }
 
     fn refused(&self, why: &str) -> String {
