@@ -26,6 +26,7 @@
 //! | `instance_locks` | which calls exclude each other? |
 //! | `postponed` | when is an object tried again of which the API server has refused a write? |
 //! | `waiting` | which objects wait for what to change? |
+//! | `index`, `indexes` | which classes and plans does an instance name, and which instances need one? |
 //! | `binding_index` | which bindings are in a namespace, and which of an instance? |
 //! | `tenant_work` | where does the work run whose cost users and brokers determine? |
 //! | `watch`, `clock`, `error` | how is a watch followed, what time is it, why did a reconcile fail? |
@@ -68,6 +69,8 @@ mod collisions;
 pub(crate) mod context;
 pub(crate) mod error;
 mod identity;
+mod index;
+mod indexes;
 mod instance_locks;
 pub(crate) mod kind;
 mod kind_table;

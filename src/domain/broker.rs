@@ -48,7 +48,7 @@ use crate::osb::ApiVersion;
 
 use relist::Relist;
 
-pub use deletion::{dependents, needs};
+pub use deletion::{brokers_of, dependents};
 pub use failures::Failures;
 pub use namespace_limit::NamespaceLimit;
 pub use publication::{Published, publication};
@@ -69,7 +69,7 @@ pub struct Observed<'a> {
     pub relist_interval: Duration,
     /// Whether the object was read from the API server in this reconcile, not from the cache.
     pub is_live: bool,
-    /// The instances of the whole cluster. Only a deleted broker needs them; for any other they may be absent.
+    /// The instances for which the broker may have something, and perhaps others. Only a deleted broker needs them.
     pub instances: Vec<Arc<ServiceInstance>>,
     /// How the broker is reached; `None` before [`Step::Connect`].
     pub connection: Option<Connection<'a>>,

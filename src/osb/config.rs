@@ -219,7 +219,7 @@ impl Config {
         if self.chosen_by == ChosenBy::Tenant && bundle.len() > MAX_CA_BUNDLE_BYTES {
             return Err(ConfigError::CaBundle("it is larger than 64 KiB".to_owned()));
         }
-        trust::only(bundle).map(Some)
+        trust::only(bundle).map(Some).map_err(ConfigError::CaBundle)
     }
 }
 

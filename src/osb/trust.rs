@@ -9,8 +9,6 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use super::ConfigError;
-
 /// Trusts the certificates that those of a bundle have signed, and those of the bundle themselves. The latter is what
 /// `openssl req -x509` makes for a server: a certificate that is its own CA, which webpki accepts only as a CA.
 #[derive(Debug)]
@@ -19,20 +17,20 @@ struct Bundle {
     issued: Arc<WebPkiServerVerifier>,
 }
 
-/// The TLS settings of a client that trusts only the certificates of this bundle (PEM). The TLS provider must be installed.
-pub(super) fn only(bundle: &[u8]) -> Result<ClientConfig, ConfigError> {
-    let invalid = |why: String| ConfigError::CaBundle(why);
+/// The TLS settings of a client that trusts only the certificates of this bundle (PEM), or why it is invalid. The TLS provider
+/// must be installed.
+pub(super) fn only(bundle: &[u8]) -> Result<ClientConfig, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bundle).collect();
-    let certificates = certificates.map_err(|error| invalid(error.to_string()))?;
+    let certificates = certificates.map_err(|error| error.to_string())?;
     if certificates.is_empty() {
-        return Err(invalid("it contains no certificate in PEM format".to_owned()));
+        return Err("it contains no certificate in PEM format".to_owned());
     }
     let mut roots = RootCertStore::empty();
     for certificate in &certificates {
-        roots.add(certificate.clone()).map_err(|error| invalid(error.to_string()))?;
+        roots.add(certificate.clone()).map_err(|error| error.to_string())?;
     }
     let issued = WebPkiServerVerifier::builder(Arc::new(roots)).build();
-    let issued = issued.map_err(|error| invalid(error.to_string()))?;
+    let issued = issued.map_err(|error| error.to_string())?;
     let verifier = Arc::new(Bundle { certificates, issued });
     Ok(ClientConfig::builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }

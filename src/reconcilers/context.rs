@@ -18,6 +18,7 @@ use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::collisions::Collisions;
 use crate::reconcilers::error::Error;
+use crate::reconcilers::indexes::{Indexes, Need, cached};
 use crate::reconcilers::instance_locks::InstanceLocks;
 use crate::reconcilers::kube_api::KubeApi;
 use crate::reconcilers::osb_ids::OsbIds;
@@ -68,6 +69,8 @@ pub struct Context {
     pub caches: Arc<Caches>,
     /// The bindings in the cache, by namespace and instance.
     pub bindings: BindingIndex,
+    /// Classes, plans and instances by what they have in common.
+    pub indexes: Indexes,
     /// The queues, to requeue objects.
     pub queues: Arc<Queues>,
     /// Connections to brokers.
@@ -113,6 +116,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// The cached instances that need this.
+    pub fn instances_with(&self, need: &Need) -> Vec<Arc<ServiceInstance>> {
+        cached(&self.indexes.instances, &self.caches.instances, need, Need::of)
+    }
+
     /// A context that remembers nothing yet.
     pub fn new(
         api: KubeApi,
@@ -141,6 +149,7 @@ impl Context {
             referenced_secrets: Arc::new(ReferencedSecrets::new(Arc::clone(&api), settings.reach.parts())),
             collisions: Arc::new(Collisions::new(settings.reach.parts())),
             bindings: BindingIndex::new(caches.bindings.clone()),
+            indexes: Indexes::default(),
             postponed: Postponed::default(),
             failures: ByUid::default(),
             next_poll: ByUid::default(),

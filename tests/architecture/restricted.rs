@@ -88,6 +88,8 @@ const CLOCK_READERS: &[(&str, &str, &str)] = &[
         "Timestamp",
         "the one `now` of everything that is decided and written; simulated in tests",
     ),
+    ("reconcilers::policies", "Instant", "how long a change of the policies has lasted"),
+    ("reconcilers::postponed", "Instant", "the delay until an object is tried again"),
     ("reconcilers::rollouts::namespace_watcher", "Instant", "the delay between two checks of the pods"),
 ];
 

@@ -36,11 +36,17 @@ pub(super) fn blocking_instances(observed: &Observed<'_>) -> Vec<String> {
 /// Whether the broker of this name has, may have or is about to create something for the instance: the instance itself
 /// or an orphan.
 pub fn needs(instance: &ServiceInstance, broker: &str) -> bool {
-    let Some(status) = &instance.status else { return false };
-    let properties = status.external_properties.as_ref().or(status.in_progress_properties.as_ref());
+    brokers_of(instance).any(|name| name == broker)
+}
+
+/// The names of the brokers that an instance [needs].
+pub fn brokers_of(instance: &ServiceInstance) -> impl Iterator<Item = &str> {
+    let status = instance.status.as_ref();
+    let properties = status
+        .and_then(|status| status.external_properties.as_ref().or(status.in_progress_properties.as_ref()));
     let own = properties.map(|properties| properties.broker_name.as_str());
-    let orphans = status.orphans.iter().map(|orphan| orphan.broker_name.as_str());
-    own.into_iter().chain(orphans).any(|name| name == broker)
+    let orphans = status.map(|status| status.orphans.as_slice()).unwrap_or_default();
+    own.into_iter().chain(orphans.iter().map(|orphan| orphan.broker_name.as_str()))
 }
 
 /// Reports which instances block the deletion. The deletion of the last one requeues the broker.

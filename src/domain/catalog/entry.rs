@@ -29,8 +29,8 @@ pub enum Step {
     Delete,
 }
 
-/// The one next step. `is_used` says whether an instance [uses](is_used_by) the entry, or [has](has_plan) the plan. It
-/// searches the cache, so it is called only for a removed entry.
+/// The one next step. `is_used` says whether the spec of an instance was resolved to the entry, or an instance
+/// [has](has_plan) the plan. It is called only for a removed entry.
 pub fn decide(entry: Entry<'_>, is_used: impl FnOnce() -> bool) -> Step {
     if entry.is_removed && !is_used() {
         return Step::Delete;
@@ -42,13 +42,6 @@ pub fn decide(entry: Entry<'_>, is_used: impl FnOnce() -> bool) -> Step {
     } else {
         Step::Label(entry.search_labels)
     }
-}
-
-/// Whether an instance uses a class or a plan, given the name to which its spec was resolved ([`class_of`],
-/// [`plan_of`]).
-pub fn is_used_by(meta: &ObjectMeta, instance: &ServiceInstance, resolved: Option<&str>) -> bool {
-    let is_visible = meta.namespace.is_none() || meta.namespace == instance.metadata.namespace;
-    is_visible && resolved.is_some() && resolved == meta.name.as_deref()
 }
 
 /// The plans that an instance has at its broker, or may have soon, as pairs of the broker's name and the OSB id: the
@@ -159,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_uses_the_entry_to_which_its_spec_was_resolved_in_its_scope() {
+    fn an_instance_names_the_entries_to_which_its_spec_was_resolved() {
         let mut instance = ServiceInstance::new("db", ServiceInstanceSpec::default());
         instance.metadata.namespace = Some("shop".to_owned());
         let reference = |name: &str| Some(LocalObjectReference { name: name.to_owned() });
@@ -172,19 +165,5 @@ mod tests {
             [class_of(&instance, true), plan_of(&instance, true)],
             [Some("own-class"), Some("own-plan")]
         );
-        for (namespace, name, resolved, expected) in [
-            (None, "class", Some("class"), true),
-            (None, "other", Some("class"), false),
-            (None, "class", None, false),
-            (Some("shop"), "class", Some("class"), true),
-            (Some("store"), "class", Some("class"), false),
-        ] {
-            let meta = ObjectMeta {
-                name: Some(name.to_owned()),
-                namespace: namespace.map(str::to_owned),
-                ..ObjectMeta::default()
-            };
-            assert_eq!(is_used_by(&meta, &instance, resolved), expected, "{namespace:?} {name} {resolved:?}");
-        }
     }
 }

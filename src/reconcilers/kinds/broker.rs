@@ -11,6 +11,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
 use tracing::info;
 
+use crate::crd::ServiceInstance;
 use crate::crd::broker::BrokerStatus;
 use crate::crd::role::{AuthSecret, Broker as _};
 use crate::domain::broker::{Next, Observed, Outage, Outcome, Settled, Step, decide, settle, write_refused};
@@ -21,6 +22,7 @@ use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
 use crate::reconcilers::identity::{namespace, uid};
+use crate::reconcilers::indexes::Need;
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::scope::Scope;
 use crate::reconcilers::secrets::User;
@@ -123,7 +125,7 @@ impl<S: Scope> Reconcile<'_, S> {
             now: clock::now(),
             relist_interval: context.settings.relist_interval,
             is_live: self.is_live,
-            instances: if is_deleted { context.caches.instances.state() } else { Vec::new() },
+            instances: if is_deleted { self.instances() } else { Vec::new() },
             connection: self.connection.as_ref().map(|connection| domain::broker::Connection {
                 generation: connection.generation,
                 secret_version: &connection.secret_version,
@@ -135,6 +137,12 @@ impl<S: Scope> Reconcile<'_, S> {
                 failures: connection.failures(),
             }),
         }
+    }
+
+    /// The instances for which the broker may have something.
+    fn instances(&self) -> Vec<Arc<ServiceInstance>> {
+        let need = Need::Broker(self.broker.meta().namespace.clone(), self.broker.name_any());
+        self.context.instances_with(&need)
     }
 
     /// Makes the connection to the broker; the outcome if that is impossible.

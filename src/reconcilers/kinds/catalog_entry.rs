@@ -3,25 +3,26 @@
 
 use std::sync::Arc;
 
-use kube::Resource as _;
 use kube::runtime::controller::Action;
+use kube::{Resource as _, ResourceExt as _};
 use serde_json::json;
 use tracing::info;
 
 use crate::crd::ServiceInstance;
 use crate::crd::role::{Class as _, Plan as _};
-use crate::domain::catalog::entry::{Entry, Step, decide, has_plan, is_used_by};
+use crate::domain::catalog::entry::{Entry, Step, decide, has_plan};
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
+use crate::reconcilers::indexes::Need;
 use crate::reconcilers::kind::Kind;
-use crate::reconcilers::scope::{Scope, class_of, is_for, plan_of};
+use crate::reconcilers::scope::Scope;
 
 /// Reconciles a class.
 pub async fn reconcile_class<S: Scope>(class: Arc<S::Class>, context: Arc<Context>) -> Result<Action, Error> {
     let (is_removed, search_labels) = (class.is_removed(), class.search_labels());
     let entry = Entry { meta: class.meta(), is_removed, search_labels };
-    let uses = |instance: &ServiceInstance| is_used_by(class.meta(), instance, class_of::<S>(instance));
-    let step = decide(entry, || context.caches.instances.find(uses).is_some());
+    let need = || Need::Class(class.meta().namespace.clone(), class.name_any());
+    let step = decide(entry, || !context.instances_with(&need()).is_empty());
     execute(&context, class.as_ref(), step).await
 }
 
@@ -29,11 +30,14 @@ pub async fn reconcile_class<S: Scope>(class: Arc<S::Class>, context: Arc<Contex
 pub async fn reconcile_plan<S: Scope>(plan: Arc<S::Plan>, context: Arc<Context>) -> Result<Action, Error> {
     let (is_removed, search_labels) = (plan.is_removed(), plan.search_labels());
     let entry = Entry { meta: plan.meta(), is_removed, search_labels };
-    let uses = |instance: &ServiceInstance| {
-        is_used_by(plan.meta(), instance, plan_of::<S>(instance))
-            || (is_for::<S>(plan.as_ref(), instance) && has_plan(instance, plan.as_ref(), S::NAMESPACED))
+    let needs = || {
+        let (namespace, id) = (plan.meta().namespace.clone(), plan.common().external_id.clone());
+        let resolved = context.instances_with(&Need::Plan(namespace.clone(), plan.name_any()));
+        let at_broker = context.instances_with(&Need::PlanAtBroker(namespace, id));
+        let has = |instance: &Arc<ServiceInstance>| has_plan(instance, plan.as_ref(), S::NAMESPACED);
+        !resolved.is_empty() || at_broker.iter().any(has)
     };
-    let step = decide(entry, || context.caches.instances.find(uses).is_some());
+    let step = decide(entry, needs);
     execute(&context, plan.as_ref(), step).await
 }
 

@@ -1,11 +1,14 @@
-//! Reconciles instances: observes them and calls their brokers. The entry point is [`reconcile`].
+//! Reconciles instances: observes them and calls their brokers. The entry point is [`reconcile`]. `resolution` finds their
+//! class and plan.
+
+mod resolution;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource as _, ResourceExt as _};
 use tracing::{debug, info};
 
 use crate::crd::condition::Condition;
@@ -14,7 +17,7 @@ use crate::crd::{ServiceInstance, ServiceInstanceStatus};
 use crate::domain::binding::blocks_deletion_of;
 use crate::domain::instance::{Call, Observed, Step, Verb, broker, decide, merge_concurrent_status, settle};
 use crate::domain::parameters::Parameters;
-use crate::domain::plan_reference::{PlanReference, Target, Unresolved, class_keys, out_of_reach, resolve};
+use crate::domain::plan_reference::{PlanReference, Target, Unresolved};
 use crate::domain::request::{self, Origin};
 use crate::domain::schema::Purpose;
 use crate::domain::{Outcome, Settled};
@@ -31,8 +34,9 @@ use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
 use crate::reconcilers::schemas;
-use crate::reconcilers::scope::{Cluster, Namespaced, Scope, is_for};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
 use crate::reconcilers::secrets::{self, User};
+use resolution::{find, wait_for_catalog};
 
 /// Reconciles an instance.
 pub async fn reconcile(instance: Arc<ServiceInstance>, context: Arc<Context>) -> Result<Action, Error> {
@@ -232,11 +236,6 @@ async fn fitting<S: Scope>(
     schemas::fitting(&context.tenant_work, &identity.namespace, plan, purpose, parameters).await
 }
 
-/// Lets changes of the class that the instance names, and of its plans, requeue the instance.
-fn wait_for_catalog(context: &Context, instance: &ServiceInstance) {
-    context.waiting_for_catalog.wait(uid(instance), class_keys(instance), ObjectRef::from_obj(instance));
-}
-
 /// The call gate of the instance's broker.
 fn gate(
     context: &Context,
@@ -248,47 +247,6 @@ fn gate(
     let name = broker(instance, target.as_ref().ok())?;
     let broker = BrokerName::seen_from(&identity.namespace, namespaced, &name);
     context.brokers.gate(&broker, &identity.namespace)
-}
-
-fn find(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
-    let reference = PlanReference::of(&instance.spec);
-    if !context.settings.reach.has_cluster_kinds()
-        && let Some(unresolved) = out_of_reach(reference)
-    {
-        return Err(unresolved);
-    }
-    if reference.namespaced {
-        find_in::<Namespaced>(context, instance)
-    } else {
-        find_in::<Cluster>(context, instance)
-    }
-}
-
-fn find_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Result<Target, Unresolved> {
-    let classes = S::Class::cache(&context.caches).state();
-    let plans = S::Plan::cache(&context.caches).state();
-    let target = resolve(
-        instance,
-        classes.iter().map(Arc::as_ref).filter(|class| is_for::<S>(*class, instance)),
-        plans.iter().map(Arc::as_ref).filter(|plan| is_for::<S>(*plan, instance)),
-    );
-    target.map(|target| Target { broker_deleted: !keep_broker::<S>(context, instance, &target), ..target })
-}
-
-/// Keeps the target's broker until the cache shows whether the instance needs it. False if the broker is being deleted.
-fn keep_broker<S: Scope>(context: &Context, instance: &ServiceInstance, target: &Target) -> bool {
-    let broker = BrokerName::seen_from(namespace(instance), S::NAMESPACED, &target.broker);
-    let mut reference = ObjectRef::new(&broker.name);
-    reference.namespace.clone_from(&broker.namespace);
-    let is_deleted = || {
-        let known = S::Broker::cache(&context.caches).get(&reference);
-        known.is_some_and(|known| known.meta().deletion_timestamp.is_some())
-    };
-    if !is_deleted() {
-        context.brokers_in_use.set(uid(instance), Some(broker));
-    }
-    // Looked at once more: the broker may have been finalised in between.
-    !is_deleted()
 }
 
 /// The properties that the broker has confirmed.

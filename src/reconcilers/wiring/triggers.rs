@@ -1,5 +1,7 @@
 //! Which change requeues which objects? Every change requeues the changed object itself; this file adds the others.
 
+use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -12,7 +14,7 @@ use super::watched_kinds::WatchedKinds;
 use crate::crd::alpha::{Binding, Broker, Instance};
 use crate::crd::role::{Class, Plan as _};
 use crate::crd::{ServiceBinding, ServiceInstance};
-use crate::domain::broker::needs;
+use crate::domain::broker::brokers_of;
 use crate::domain::catalog;
 use crate::domain::catalog::entry::plans_at_broker;
 use crate::domain::osb_id::HasOsbIds;
@@ -21,11 +23,13 @@ use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::identity::namespace;
+use crate::reconcilers::index::Index;
+use crate::reconcilers::indexes::{Indexes, Need, class_of_plan, keys_of_class};
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::alpha::{self, Alpha};
 use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queue;
-use crate::reconcilers::scope::{self, Cluster, Namespaced, Scope, class_of, plan_of};
+use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, plan_of};
 
 /// Connects the watch of each kind to the queues of other kinds.
 pub fn connect(
@@ -39,6 +43,7 @@ pub fn connect(
     connect_catalog::<Cluster>(&mut kinds.cluster_classes.feed, &mut kinds.cluster_plans.feed, context);
     connect_catalog::<Namespaced>(&mut kinds.classes.feed, &mut kinds.plans.feed, context);
     kinds.instances.feed.add_listeners([
+        indexed(context, |indexes| &indexes.instances, Need::of),
         ids(context, |context| &context.instance_ids),
         bindings_of_instance(context),
         catalog_of_instance::<Cluster>(context),
@@ -84,17 +89,35 @@ fn connect_catalog<S: Scope>(
     context: &Arc<Context>,
 ) {
     classes.add_listeners([
+        indexed(context, |indexes| &indexes.classes, keys_of_class),
         catalog_events(context),
         waiting_for_class::<S>(context),
         instances_of_class::<S>(context),
     ]);
     plans.add_listeners([
+        indexed(context, |indexes| &indexes.plans, class_of_plan),
         catalog_events(context),
         waiting_for_plan::<S>(context),
         rejected_bindings::<S>(context),
         instances_of_plan::<S>(context),
         moved_plan::<S>(context),
     ]);
+}
+
+/// Keeps an index. First, because the other listeners use it.
+fn indexed<K: Kind, Key: Hash + 'static>(
+    context: &Arc<Context>,
+    index: fn(&Indexes) -> &Index<Key>,
+    keys: fn(&K) -> Vec<Key>,
+) -> Listener<K> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        let name = (change.object.meta().namespace.clone(), change.object.name_any());
+        let former = change.before.into_iter().chain(change.is_gone.then_some(change.object));
+        let present = Some(change.object).filter(|_| !change.is_gone);
+        let [former, present] = [former.flat_map(keys).collect(), present.map(keys).unwrap_or_default()];
+        index(&context.indexes).change(name, former, present);
+    })
 }
 
 /// The objects that wait for an id that the changed object no longer has.
@@ -182,19 +205,19 @@ fn requeue_waiting<C: Class + Kind>(context: &Context, class: &C) {
 
 /// The instances of a class whose terms have changed.
 fn instances_of_class<S: Scope>(context: &Arc<Context>) -> Listener<S::Class> {
-    instances_of::<S, _>(context, class_of::<S>, |before, now| ClassTerms::of(before) == ClassTerms::of(now))
+    instances_of(context, Need::Class, |before: &S::Class, now| ClassTerms::of(before) == ClassTerms::of(now))
 }
 
 /// The instances of a plan whose terms have changed.
 fn instances_of_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
-    instances_of::<S, _>(context, plan_of::<S>, |before, now| PlanTerms::of(before) == PlanTerms::of(now))
+    instances_of(context, Need::Plan, |before: &S::Plan, now| PlanTerms::of(before) == PlanTerms::of(now))
 }
 
 /// The instances of a class or plan that is gone, or whose change `is_same` does not ignore. A new class or plan needs
 /// no requeue here: instances that refer to a missing one are [waiting](waiting_for_class).
-fn instances_of<S: Scope, K: Kind>(
+fn instances_of<K: Kind>(
     context: &Arc<Context>,
-    of: fn(&ServiceInstance) -> Option<&str>,
+    need: fn(Option<String>, String) -> Need,
     is_same: fn(&K, &K) -> bool,
 ) -> Listener<K> {
     let context = Arc::clone(context);
@@ -203,10 +226,8 @@ fn instances_of<S: Scope, K: Kind>(
         if change.before.is_none_or(|before| !change.is_gone && is_same(before, entry)) {
             return;
         }
-        for instance in context.caches.instances.state() {
-            if of(&instance) == entry.meta().name.as_deref() && scope::is_for::<S>(entry, instance.as_ref()) {
-                context.queues.instances.requeue_object(&instance);
-            }
+        for instance in context.instances_with(&need(entry.meta().namespace.clone(), entry.name_any())) {
+            context.queues.instances.requeue_object(&instance);
         }
     })
 }
@@ -278,16 +299,16 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
                 S::Plan::queue(&context.queues).requeue_name(&plan, namespace.as_deref());
             }
         }
-        for broker in S::Broker::cache(&context.caches).state() {
-            if broker.meta().deletion_timestamp.is_none()
-                || !scope::is_for::<S>(broker.as_ref(), change.object)
-            {
-                continue;
-            }
-            let needs = |instance: &ServiceInstance| needs(instance, &broker.name_any());
-            let is_needed = !change.is_gone && needs(change.object);
-            if change.before.is_some_and(needs) != is_needed {
-                S::Broker::queue(&context.queues).requeue_object(&broker);
+        let now: BTreeSet<&str> =
+            if change.is_gone { BTreeSet::new() } else { brokers_of(change.object).collect() };
+        let former = change.before.into_iter().chain(change.is_gone.then_some(change.object));
+        let former: BTreeSet<&str> = former.flat_map(brokers_of).collect();
+        for broker in former.symmetric_difference(&now) {
+            let mut broker = ObjectRef::<S::Broker>::new(broker);
+            broker.namespace.clone_from(&namespace);
+            let known = S::Broker::cache(&context.caches).get(&broker);
+            if known.is_some_and(|known| known.meta().deletion_timestamp.is_some()) {
+                S::Broker::queue(&context.queues).requeue(broker);
             }
         }
     })
