@@ -32,6 +32,13 @@ impl BindingIndex {
         Self { cache, namespaces: Mutex::default() }
     }
 
+    /// The cache is about to have this binding: from now on it is found.
+    pub fn add(&self, binding: &ServiceBinding) {
+        let mut namespaces = self.lock();
+        let here = namespaces.entry(namespace(binding).to_owned()).or_default();
+        here.add(binding);
+    }
+
     /// Applies a change that the watch has delivered. Returns the other bindings that may inject into pods because of it,
     /// and those that no longer may.
     pub fn observe(
@@ -47,8 +54,7 @@ impl BindingIndex {
             here.remove(former);
         }
         if !is_gone {
-            let instance = here.by_instance.entry(binding.spec.instance_ref.name.clone()).or_default();
-            instance.insert(binding.name_any());
+            here.add(binding);
             here.contenders.insert(binding);
         }
         let now_admitted = here.contenders.admitted();
@@ -106,6 +112,11 @@ impl BindingIndex {
 }
 
 impl Namespace {
+    fn add(&mut self, binding: &ServiceBinding) {
+        let instance = self.by_instance.entry(binding.spec.instance_ref.name.clone()).or_default();
+        instance.insert(binding.name_any());
+    }
+
     fn remove(&mut self, binding: &ServiceBinding) {
         let instance = &binding.spec.instance_ref.name;
         if let Some(names) = self.by_instance.get_mut(instance) {

@@ -1,6 +1,7 @@
 //! Which objects have a key in common? An index, fed by the watches, so that nothing walks over all objects.
 //!
-//! It keeps a hash of each key, and the name of each object once.
+//! It keeps a hash of each key. The keys of an object are added before the cache has it, and removed after the cache has
+//! another version: what is searched for in between is found, and sorted out by those who look at the object.
 
 use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
@@ -26,25 +27,27 @@ impl<Key> Default for Index<Key> {
 }
 
 impl<Key: Hash> Index<Key> {
-    /// The object had these keys, and now has those.
-    pub fn change(&self, name: Name, former: Vec<Key>, present: Vec<Key>) {
+    /// The object will have these keys.
+    pub fn add(&self, name: Name, keys: Vec<Key>) {
+        let name = Arc::new(name);
+        let mut by_hash = self.lock();
+        for key in keys {
+            by_hash.entry(self.hasher.hash_one(key)).or_default().insert(Arc::clone(&name));
+        }
+    }
+
+    /// The object had these keys, and now has only those, which were [added](Self::add).
+    pub fn remove(&self, name: &Name, former: Vec<Key>, present: Vec<Key>) {
         let hashes = |keys: Vec<Key>| keys.into_iter().map(|key| self.hasher.hash_one(key)).collect();
         let (former, present): (HashSet<u64>, HashSet<u64>) = (hashes(former), hashes(present));
-        if former == present {
-            return;
-        }
-        let name = Arc::new(name);
         let mut by_hash = self.lock();
         for hash in former.difference(&present) {
             if let Some(found) = by_hash.get_mut(hash) {
-                found.remove(&name);
+                found.remove(name);
                 if found.is_empty() {
                     by_hash.remove(hash);
                 }
             }
-        }
-        for hash in present.difference(&former) {
-            by_hash.entry(*hash).or_default().insert(Arc::clone(&name));
         }
     }
 
@@ -77,7 +80,8 @@ mod tests {
             let named = |name: u8| (Some("ns".to_owned()), name.to_string());
             for (name, keys) in changes {
                 let former = objects.insert(name, keys.clone()).unwrap_or_default();
-                index.change(named(name), former, keys);
+                index.add(named(name), keys.clone());
+                index.remove(&named(name), former, keys);
                 for key in 0..4 {
                     let mut found: Vec<Name> = index.of(&key).iter().map(|name| name.as_ref().clone()).collect();
                     found.sort();
@@ -86,7 +90,7 @@ mod tests {
                 }
             }
             for (name, keys) in objects {
-                index.change(named(name), keys, Vec::new());
+                index.remove(&named(name), keys, Vec::new());
             }
             prop_assert!(index.lock().is_empty());
         }

@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, select_all};
-use futures::{FutureExt as _, Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy,
     ValidatingAdmissionPolicyBinding,
@@ -147,16 +147,25 @@ impl Policies {
 
     /// Watches the policies of the cluster, forever.
     pub async fn follow(&self, client: &Client, fence: &Fence, metrics: &Metrics, events: &SuccessEvents) {
-        self.apply(installed(client), |problems| {
-            metrics.set_policy_problems(
-                problems.iter().map(|(policy, problem)| (policy.as_str(), problem.as_str())),
-            );
-            // A standby leaves it to the leader.
-            if fence.wait_open().now_or_never().is_some() {
-                report(problems, events);
+        let count = |problems: &Problems| {
+            let problems = problems.iter().map(|(policy, problem)| (policy.as_str(), problem.as_str()));
+            metrics.set_policy_problems(problems);
+        };
+        tokio::join!(self.apply(installed(client), count), self.report(fence, events));
+    }
+
+    /// Tells the cluster administrator of changes, once this replica leads.
+    async fn report(&self, fence: &Fence, events: &SuccessEvents) {
+        fence.wait_open().await;
+        let (mut changes, mut told) = (self.changes(), Problems::new());
+        changes.mark_changed();
+        while changes.changed().await.is_ok() {
+            let problems = changes.borrow_and_update().problems.clone();
+            if problems != told {
+                report(&problems, events);
+                told = problems;
             }
-        })
-        .await;
+        }
     }
 
     /// Applies what is installed, [`GRACE`] after the first change.
@@ -304,6 +313,7 @@ fn reference(policy: &str) -> ObjectReference {
 mod tests {
     use std::cell::RefCell;
 
+    use futures::FutureExt as _;
     use futures::channel::mpsc::unbounded;
     use tokio::time::advance;
 

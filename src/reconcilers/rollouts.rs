@@ -83,7 +83,7 @@ async fn run_watchers(
     let mut watchers: HashMap<String, Arc<Notify>> = HashMap::new();
     let mut tasks: JoinSet<String> = JoinSet::new();
     let mut policies = context.policies.changes();
-    policies.mark_changed();
+    let mut is_leading = false;
     pin_mut!(requeued);
     loop {
         let namespaces = tokio::select! {
@@ -97,7 +97,11 @@ async fn run_watchers(
                 watchers.remove(&namespace);
                 vec![namespace]
             }
-            Ok(()) = policies.changed() => context.bindings.injecting_namespaces(),
+            () = context.fence.wait_open(), if !is_leading => {
+                is_leading = true;
+                context.bindings.injecting_namespaces()
+            }
+            Ok(()) = policies.changed(), if is_leading => context.bindings.injecting_namespaces(),
             else => return,
         };
         for namespace in namespaces {

@@ -81,4 +81,12 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
     assert_ne!(without["metadata"]["uid"], with["metadata"]["uid"]);
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     assert_eq!(isolated.count("servicecatalog_policy_problem", ""), 0);
+
+    // It may be gone for so short a time that nothing is told.
+    kubectl(&isolated, &["delete", POLICY]);
+    kubectl(&isolated, &["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
+    until_pod(&env, false).await;
+    kubectl(&isolated, &["create", "--filename", file.to_str().unwrap()]);
+    until_pod(&env, true).await;
+    env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
 }

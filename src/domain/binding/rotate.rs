@@ -120,9 +120,17 @@ pub(super) fn replaces_lost(observed: &Observed<'_>, record: &ServiceBindingStat
     match unready(record) {
         Some(reason::CREDENTIALS_NOT_RETURNED) => observed.secret.is_none() || is_requested,
         // Unless the rotation has to wait: until then the Secret may be repaired.
-        Some(reason::ERROR_INJECTING_BIND_RESULT) => is_requested && ready_instance(observed).is_ok(),
+        Some(reason::ERROR_INJECTING_BIND_RESULT) => is_requested && may_begin(observed, record),
         _ => false,
     }
+}
+
+/// Whether nothing keeps a rotation from beginning.
+fn may_begin(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
+    let stored = observed.binding.status.as_ref();
+    let confirmed = stored.and_then(|status| status.external_properties.clone()).unwrap_or_default();
+    let is_blocked = successor(observed, &intended(observed, record, &confirmed)).is_err();
+    record.orphans.is_empty() && record.predecessor.is_none() && !is_blocked
 }
 
 /// Why the binding is not ready.

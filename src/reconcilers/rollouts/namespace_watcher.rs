@@ -289,9 +289,12 @@ impl<'a> NamespaceWatcher<'a> {
         let policies = self.context.policies.injection();
         for binding in bindings {
             let uid = uid(binding.as_ref());
-            self.context.compared_since_policies.set(uid, policies.newer_than(binding));
             // Before the first revision there are no credentials to roll out, so no usage is published.
             let usage = usages.get(uid).filter(|usage| usage.of.1 > 0);
+            // Until the binding says what is outdated, and is open for that reason, it stays affected.
+            let is_settled = usage.is_none_or(|usage| usage.outdated.is_empty());
+            let compared = policies.newer_than(binding).filter(|_| is_settled);
+            self.context.compared_since_policies.set(uid, compared);
             if self.context.usages.get(uid).as_ref() != usage {
                 self.context.usages.set(uid, usage.cloned());
                 self.context.queues.bindings.requeue_object(binding);

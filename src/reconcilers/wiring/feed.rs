@@ -38,6 +38,9 @@ impl<'a, K> Change<'a, K> {
 /// Called for every object that appeared, changed or is gone.
 pub type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 
+/// Called with a version of an object before the cache has it. An index then never lacks what the cache has.
+pub type Herald<K> = Box<dyn Fn(&K) + Send + Sync>;
+
 /// The watches of a kind, with the cache that they fill and the listeners that they notify. There is one watch for each
 /// part of the operator's reach.
 ///
@@ -46,6 +49,7 @@ pub type Listener<K> = Box<dyn Fn(&Change<'_, K>) + Send + Sync>;
 pub struct Feed<K: Resource<DynamicType = ()> + Clone + 'static> {
     store: Store<K>,
     writer: Writer<K>,
+    heralds: Vec<Herald<K>>,
     listeners: Vec<Listener<K>>,
     parts: Vec<Part>,
     /// The watches that have not listed their objects yet. While there are any, the cache is empty.
@@ -66,12 +70,18 @@ where
         let feed = Self {
             store: store.clone(),
             writer,
+            heralds: Vec::new(),
             listeners: Vec::new(),
             parts,
             unlisted,
             lists: HashMap::new(),
         };
         (if feed.parts.is_empty() { feed.filled() } else { feed }, store)
+    }
+
+    /// Adds a herald.
+    pub fn add_herald(&mut self, herald: Herald<K>) {
+        self.heralds.push(herald);
     }
 
     /// Adds listeners.
@@ -136,6 +146,7 @@ where
     fn fill(&mut self) {
         self.writer.apply_watcher_event(&Event::Init);
         for object in std::mem::take(&mut self.lists).into_values().flat_map(HashMap::into_values).flatten() {
+            self.announce(&object);
             self.writer.apply_watcher_event(&Event::InitApply(object));
         }
         self.writer.apply_watcher_event(&Event::InitDone);
@@ -178,6 +189,9 @@ where
         });
         let changes: Vec<_> = changes.collect();
         for (_, change) in &changes {
+            if let Event::Apply(object) = change {
+                self.announce(object);
+            }
             self.writer.apply_watcher_event(change);
         }
         for (before, change) in &changes {
@@ -187,6 +201,10 @@ where
                 Event::Init | Event::InitApply(_) | Event::InitDone => {}
             }
         }
+    }
+
+    fn announce(&self, object: &K) {
+        self.heralds.iter().for_each(|herald| herald(object));
     }
 
     fn notify(&self, before: Option<&K>, object: &K, is_gone: bool) {

@@ -42,14 +42,16 @@ pub fn connect(
     kinds.brokers.feed.add_listeners([forget_broker(context)]);
     connect_catalog::<Cluster>(&mut kinds.cluster_classes.feed, &mut kinds.cluster_plans.feed, context);
     connect_catalog::<Namespaced>(&mut kinds.classes.feed, &mut kinds.plans.feed, context);
+    keep_index(&mut kinds.instances.feed, context, |indexes| &indexes.instances, Need::of);
     kinds.instances.feed.add_listeners([
-        indexed(context, |indexes| &indexes.instances, Need::of),
         ids(context, |context| &context.instance_ids),
         bindings_of_instance(context),
         catalog_of_instance::<Cluster>(context),
         catalog_of_instance::<Namespaced>(context),
         alpha_of_child::<Instance>(context),
     ]);
+    let index_of = Arc::clone(context);
+    kinds.bindings.feed.add_herald(Box::new(move |binding| index_of.bindings.add(binding)));
     kinds.bindings.feed.add_listeners([
         // First, because the others use the index.
         index(context),
@@ -88,14 +90,14 @@ fn connect_catalog<S: Scope>(
     plans: &mut Feed<S::Plan>,
     context: &Arc<Context>,
 ) {
+    keep_index(classes, context, |indexes| &indexes.classes, keys_of_class);
+    keep_index(plans, context, |indexes| &indexes.plans, class_of_plan);
     classes.add_listeners([
-        indexed(context, |indexes| &indexes.classes, keys_of_class),
         catalog_events(context),
         waiting_for_class::<S>(context),
         instances_of_class::<S>(context),
     ]);
     plans.add_listeners([
-        indexed(context, |indexes| &indexes.plans, class_of_plan),
         catalog_events(context),
         waiting_for_plan::<S>(context),
         rejected_bindings::<S>(context),
@@ -104,20 +106,23 @@ fn connect_catalog<S: Scope>(
     ]);
 }
 
-/// Keeps an index. First, because the other listeners use it.
-fn indexed<K: Kind, Key: Hash + 'static>(
+/// Keeps an index.
+fn keep_index<K: Kind, Key: Hash + 'static>(
+    feed: &mut Feed<K>,
     context: &Arc<Context>,
     index: fn(&Indexes) -> &Index<Key>,
     keys: fn(&K) -> Vec<Key>,
-) -> Listener<K> {
-    let context = Arc::clone(context);
-    Box::new(move |change| {
-        let name = (change.object.meta().namespace.clone(), change.object.name_any());
+) {
+    let name = |object: &K| (object.meta().namespace.clone(), object.name_any());
+    let of = Arc::clone(context);
+    feed.add_herald(Box::new(move |object| index(&of.indexes).add(name(object), keys(object))));
+    let of = Arc::clone(context);
+    feed.add_listeners([Box::new(move |change: &Change<'_, K>| {
         let former = change.before.into_iter().chain(change.is_gone.then_some(change.object));
         let present = Some(change.object).filter(|_| !change.is_gone);
         let [former, present] = [former.flat_map(keys).collect(), present.map(keys).unwrap_or_default()];
-        index(&context.indexes).change(name, former, present);
-    })
+        index(&of.indexes).remove(&name(change.object), former, present);
+    }) as Listener<K>]);
 }
 
 /// The objects that wait for an id that the changed object no longer has.
