@@ -25,15 +25,24 @@ fn web() -> Value {
     }})
 }
 
+fn has_stamp(pod: &Value) -> bool {
+    let annotations = pod["metadata"]["annotations"].as_object();
+    annotations.is_some_and(|all| all.keys().any(|key| key.starts_with("revision.servicecatalog.k8s.io/")))
+}
+
+/// Puts the policy back for the tests that follow, also if this one fails.
+struct Restored<'a>(&'a IsolatedEnv, &'a str);
+
+impl Drop for Restored<'_> {
+    fn drop(&mut self) {
+        self.0.cluster().kubectl(&["apply", "--filename", self.1]);
+    }
+}
+
 /// Waits until there is one pod, with the binding's stamp or without.
 async fn until_pod(namespace: &Namespace, is_stamped: bool) -> Value {
     eventually(&format!("one pod, stamped: {is_stamped}"), PATIENCE, async || {
         let pods = namespace.list("Pod").await;
-        let has_stamp = |pod: &Value| {
-            let annotations = pod["metadata"]["annotations"].as_object();
-            annotations
-                .is_some_and(|all| all.keys().any(|key| key.starts_with("revision.servicecatalog.k8s.io/")))
-        };
         match &*pods {
             [pod] if has_stamp(pod) == is_stamped => Ok(pod.clone()),
             _ => Err(format!("{pods:#?}")),
@@ -61,6 +70,8 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
     saved["metadata"].as_object_mut().unwrap().retain(|key, _| ["name", "labels"].contains(&key.as_str()));
     let file = directory().join("policy.json");
     std::fs::write(&file, saved.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let _restored = Restored(&isolated, file);
     kubectl(&isolated, &["delete", POLICY]);
     let message = env.until_says(BINDING, "db", "RolledOut=False PolicyMissing").await;
     assert!(message.contains(POLICY) && message.contains("helm upgrade"), "{message}");
@@ -76,7 +87,7 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
     kubectl(&isolated, &["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
     let without = until_pod(&env, false).await;
 
-    kubectl(&isolated, &["create", "--filename", file.to_str().unwrap()]);
+    kubectl(&isolated, &["create", "--filename", file]);
     let with = until_pod(&env, true).await;
     assert_ne!(without["metadata"]["uid"], with["metadata"]["uid"]);
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
@@ -84,9 +95,16 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
 
     // It may be gone for so short a time that nothing is told.
     kubectl(&isolated, &["delete", POLICY]);
-    kubectl(&isolated, &["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
-    until_pod(&env, false).await;
-    kubectl(&isolated, &["create", "--filename", file.to_str().unwrap()]);
+    eventually("a pod misses the policy", PATIENCE, async || {
+        let pods = env.list("Pod").await;
+        if matches!(&*pods, [pod] if !has_stamp(pod)) {
+            return Ok(());
+        }
+        kubectl(&isolated, &["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
+        Err(format!("{pods:#?}"))
+    })
+    .await;
+    kubectl(&isolated, &["create", "--filename", file]);
     until_pod(&env, true).await;
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
 }
