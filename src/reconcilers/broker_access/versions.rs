@@ -15,20 +15,26 @@ pub struct Versions {
     known: Mutex<Known>,
 }
 
+/// How many calls in a row have to refuse a version. One refusal may be that of a proxy, and a lower version takes features
+/// away.
+const REFUSALS: u32 = 3;
+
 #[derive(Clone, Copy, Debug)]
 struct Known {
     /// The version in which calls are made.
     current: ApiVersion,
     /// The newest version that the broker has not refused for a call other than that of its catalog.
     newest: ApiVersion,
+    /// How many calls in a row have refused it, those of the catalog apart.
+    refusals: u32,
 }
 
 impl Versions {
     /// The version that a user has set, or else the one that was accepted last.
     pub fn new(fixed: Option<ApiVersion>, accepted: ApiVersion) -> Self {
         let known = match fixed {
-            Some(version) => Known { current: version, newest: version },
-            None => Known { current: accepted, newest: ApiVersion::default() },
+            Some(version) => Known { current: version, newest: version, refusals: 0 },
+            None => Known { current: accepted, newest: ApiVersion::default(), refusals: 0 },
         };
         Self { is_fixed: fixed.is_some(), known: Mutex::new(known) }
     }
@@ -54,11 +60,15 @@ impl Versions {
     }
 
     /// Observes the reply to a call. Not every broker checks the version of a request for its catalog, so a version that
-    /// it refuses here is not tried again.
+    /// it refuses here, several times, is not tried again.
     pub fn observe<T>(&self, version: ApiVersion, reply: &BrokerReply<T>) {
-        if let Some(older) = self.after(version, reply) {
-            self.change(|known| *known = Known { current: older, newest: older });
-        }
+        let older = self.after(version, reply);
+        self.change(|known| {
+            known.refusals = if older.is_some() { known.refusals + 1 } else { 0 };
+            if let Some(older) = older.filter(|_| known.refusals >= REFUSALS) {
+                *known = Known { current: older, newest: older, refusals: 0 };
+            }
+        });
     }
 
     /// The version to try next, if the broker has refused this one.
@@ -123,6 +133,10 @@ mod tests {
         let versions = Versions::new(None, ApiVersion::default());
         let all = [ApiVersion::V2_17, ApiVersion::V2_14];
         assert_eq!(negotiate(&versions, &all), Some(ApiVersion::V2_17));
+        for reply in [Err(refused()), Err(refused()), Ok(()), Err(refused()), Err(refused())] {
+            versions.observe(versions.current(), &reply);
+            assert_eq!(versions.current(), ApiVersion::V2_17, "it may be a proxy that refuses");
+        }
         versions.observe::<()>(versions.current(), &Err(refused()));
         assert_eq!(versions.current(), ApiVersion::V2_14);
         assert_eq!(negotiate(&versions, &all), Some(ApiVersion::V2_14));

@@ -197,11 +197,11 @@ fn make(call: Call, client: &Client) -> Result<(), Error> {
                 assert_reply(&reply);
                 assert!(accepts_incomplete || matches!(reply, Reply::Done(_)));
                 let (Reply::Done(body) | Reply::InProgress { body, .. }) = reply;
-                assert_round_trip(&BindResponse { ignored: Vec::new(), ..body });
+                assert_round_trip(&BindResponse { is_new: false, ignored: Vec::new(), ..body });
             })
         }
         Call::FetchBinding => done(client.fetch_binding("i", "b", &plan, None)).map(|binding| {
-            assert_round_trip(&BindResponse { ignored: Vec::new(), ..binding });
+            assert_round_trip(&BindResponse { is_new: false, ignored: Vec::new(), ..binding });
         }),
         Call::PollInstance => done(client.poll_instance("i", &poll, None)).map(|last| {
             assert_message(last.description.as_deref().unwrap_or_default(), 501);
