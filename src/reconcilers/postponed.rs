@@ -11,10 +11,15 @@ use tokio::time::Instant;
 
 use crate::reconcilers::by_uid::ByUid;
 
-/// The delay after the first refusal; it doubles with each further one.
-const MIN_DELAY: Duration = Duration::from_millis(500);
+/// The delay after the first failure of a reconcile, or refusal of a write; it doubles with each further one.
+pub const MIN_DELAY: Duration = Duration::from_millis(500);
 /// The longest delay.
 const MAX_DELAY: Duration = Duration::from_mins(5);
+
+/// The delay of a retry, after so many failures in a row before the last one.
+pub fn back_off(before: u32) -> Duration {
+    MIN_DELAY.saturating_mul(1 << before.min(16)).min(MAX_DELAY)
+}
 
 /// The last refusal of each object.
 #[derive(Default)]
@@ -40,8 +45,8 @@ impl Postponed {
     /// Postpones the next attempt.
     pub fn postpone(&self, meta: &ObjectMeta) {
         let count = self.0.get(uid(meta)).map_or(0, |refusal| refusal.count);
-        let delay = MIN_DELAY.saturating_mul(1 << count.min(16)).min(MAX_DELAY);
-        let refusal = Refusal { count: count + 1, retry_at: Instant::now() + delay, of: fingerprint(meta) };
+        let refusal =
+            Refusal { count: count + 1, retry_at: Instant::now() + back_off(count), of: fingerprint(meta) };
         self.0.set(uid(meta), Some(refusal));
     }
 

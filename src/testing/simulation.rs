@@ -74,6 +74,18 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
+/// Plays the history of each seed, of which there are so many unless `SEEDS` says otherwise. Panics with the first that breaks
+/// an invariant.
+fn play_seeds<F: Future<Output = (Vec<world::Broken>, Vec<String>)>>(
+    count: u64,
+    play: impl Fn(Choices) -> F,
+) {
+    for seed in 0..setting("SEEDS", count) {
+        let (broken, story) = run(play(Choices::of_seed(seed)));
+        assert!(broken.is_empty(), "seed {seed}:\n{}\n{}", story.join("\n"), broken.join("\n"));
+    }
+}
+
 /// I1 to I13 hold whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
 ///
 /// | invariant | the defect that broke it |

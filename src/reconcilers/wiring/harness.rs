@@ -18,6 +18,7 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
 use crate::reconcilers::kind::Kind;
+use crate::reconcilers::postponed;
 use crate::reconcilers::queue::{self, Requests};
 
 /// Timeout of a reconcile. It covers one response of a broker and a few of the API server.
@@ -25,12 +26,8 @@ const RECONCILE_TIMEOUT: Duration = Duration::from_mins(5);
 /// How many objects of a kind are reconciled at once in a namespace, at most. It limits the memory for a namespace: each
 /// reconcile holds parameters and requests.
 const MAX_IN_NAMESPACE: usize = 128;
-/// The back-off after the first failed reconcile; it doubles with each further one.
-const MIN_BACK_OFF: Duration = Duration::from_millis(500);
 /// The delay after a 404: by then the watches have delivered the deletion.
 const RETRY_NOT_FOUND_AFTER: Duration = Duration::from_secs(10);
-/// The longest back-off.
-const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 
 /// Runs a reconciler from the moment at which this replica becomes the leader until its queue is closed.
 pub async fn run<K, F, P>(store: Store<K>, queue: Requests<K>, context: Arc<Context>, reconcile: F)
@@ -156,12 +153,12 @@ fn describe(panic: &(dyn std::any::Any + Send)) -> String {
 /// Counts a failure; returns the delay until the retry. A conflict or a 404 is not a failure.
 fn back_off(context: &Context, uid: &str, error: &Error) -> Duration {
     if error.is_conflict() {
-        return MIN_BACK_OFF;
+        return postponed::MIN_DELAY;
     }
     if error.is_not_found() {
         return RETRY_NOT_FOUND_AFTER;
     }
     let before = context.failures.get(uid).unwrap_or_default();
     context.failures.set(uid, Some(before.saturating_add(1)));
-    MIN_BACK_OFF.saturating_mul(1 << before.min(16)).min(MAX_BACK_OFF)
+    postponed::back_off(before)
 }

@@ -9,7 +9,7 @@ use super::api::{Api, Request};
 use super::choices::Choices;
 use super::invariants::is;
 use super::world::World;
-use super::{NAMESPACE, explained, invariants, published, run, users};
+use super::{NAMESPACE, explained, invariants, published, users};
 
 /// The most actions of users before the refusal, and during it.
 const MAX_ACTIONS: usize = 5;
@@ -57,10 +57,7 @@ impl Denial {
 /// write requeues the object at once, and a broker gets thousands of requests.
 #[test]
 fn a_lasting_refusal_costs_little_and_is_told() {
-    for seed in 0..super::setting("SEEDS", 100) {
-        let (broken, story) = run(play(Choices::of_seed(seed)));
-        assert!(broken.is_empty(), "seed {seed}:\n{}\n{}", story.join("\n"), broken.join("\n"));
-    }
+    super::play_seeds(100, play);
 }
 
 async fn play(mut choices: Choices) -> (Vec<String>, Vec<String>) {

@@ -9,7 +9,7 @@ use super::api::Key;
 use super::choices::Choices;
 use super::half::{HALVES, Half};
 use super::world::World;
-use super::{NAMESPACE, platform, run, users};
+use super::{NAMESPACE, platform, users};
 
 /// The most actions of users before the namespace is deleted.
 const MAX_ACTIONS: usize = 6;
@@ -18,10 +18,7 @@ const MAX_ACTIONS: usize = 6;
 /// more.
 #[test]
 fn a_namespace_that_is_deleted_always_goes() {
-    for seed in 0..super::setting("SEEDS", 300) {
-        let (broken, story) = run(play(Choices::of_seed(seed)));
-        assert!(broken.is_empty(), "seed {seed}:\n{}\n{}", story.join("\n"), broken.join("\n"));
-    }
+    super::play_seeds(300, play);
 }
 
 async fn play(mut choices: Choices) -> (Vec<String>, Vec<String>) {
