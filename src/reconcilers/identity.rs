@@ -1,6 +1,7 @@
 //! Namespace, name and UID of an object, taken once at the start of a reconcile.
 
 use kube::Resource;
+use kube::runtime::reflector::ObjectRef;
 
 /// A namespace and a name.
 pub type NamespacedName = (String, String);
@@ -21,6 +22,15 @@ impl Identity {
     pub fn of(object: &impl Resource) -> Self {
         let name = object.meta().name.clone().unwrap_or_default();
         Self { namespace: namespace(object).to_owned(), name, uid: uid(object).to_owned() }
+    }
+}
+
+/// A reference to an object of this name, in a namespace or cluster-wide.
+pub fn reference<K: Resource<DynamicType = ()>>(name: &str, namespace: Option<&str>) -> ObjectRef<K> {
+    let reference = ObjectRef::new(name);
+    match namespace {
+        Some(namespace) => reference.within(namespace),
+        None => reference,
     }
 }
 

@@ -5,13 +5,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 
 use crate::crd::ServiceInstance;
 use crate::crd::role::{Class, Plan};
 use crate::domain::broker::brokers_of;
 use crate::domain::catalog::entry::{class_of, plan_of, plans_at_broker};
 use crate::domain::plan_reference::ClassKey;
+use crate::reconcilers::identity::reference;
 use crate::reconcilers::index::{Index, Name};
 use crate::reconcilers::kind::Kind;
 
@@ -77,9 +78,7 @@ pub fn cached<K: Kind, Key: Hash + PartialEq>(
 ) -> Vec<Arc<K>> {
     let find = |name: Arc<Name>| {
         let (namespace, name) = name.as_ref();
-        let mut reference = ObjectRef::new(name);
-        reference.namespace.clone_from(namespace);
-        cache.get(&reference).filter(|object| keys(object).contains(key))
+        cache.get(&reference(name, namespace.as_deref())).filter(|object| keys(object).contains(key))
     };
     index.of(key).into_iter().filter_map(find).collect()
 }

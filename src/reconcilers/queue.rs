@@ -14,6 +14,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::leader::Fence;
 use crate::reconcilers::caches::Caches;
+use crate::reconcilers::identity::reference;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::refused::Refused;
 
@@ -64,11 +65,7 @@ impl<K: kube::Resource<DynamicType = ()> + 'static> Queue<K> {
 
     /// Requeues the object of this name, in this namespace or cluster-wide.
     pub fn requeue_name(&self, name: &str, namespace: Option<&str>) {
-        let object = ObjectRef::new(name);
-        self.requeue(match namespace {
-            Some(namespace) => object.within(namespace),
-            None => object,
-        });
+        self.requeue(reference(name, namespace));
     }
 }
 

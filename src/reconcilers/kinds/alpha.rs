@@ -15,6 +15,7 @@ use crate::reconcilers::caches::Caches;
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
+use crate::reconcilers::identity::reference;
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::readable::Readable;
 
@@ -35,17 +36,14 @@ impl Alpha for Instance {}
 
 impl Alpha for Binding {
     fn is_deleted_with_parent(&self, caches: &Caches) -> bool {
-        let mut instance = ObjectRef::new(&self.spec.instance_ref.name);
-        instance.namespace = self.namespace();
+        let instance = reference(&self.spec.instance_ref.name, self.namespace().as_deref());
         caches.instances.get(&instance).is_some_and(|instance| cascades_to_bindings(&instance))
     }
 }
 
 /// The object of another kind with the same name, in the same namespace.
 pub fn namesake<K: Kind, O: Kind>(object: &K) -> ObjectRef<O> {
-    let mut reference = ObjectRef::new(&object.name_any());
-    reference.namespace = object.namespace();
-    reference
+    reference(&object.name_any(), object.namespace().as_deref())
 }
 
 /// Reconciles an alpha object. A change of its child requeues it.

@@ -29,7 +29,7 @@ use crate::reconcilers::broker_access::reply::{SecretValues, not_called, outcome
 use crate::reconcilers::clock;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{Error, Explained};
-use crate::reconcilers::identity::{Identity, namespace, uid};
+use crate::reconcilers::identity::{Identity, namespace, reference, uid};
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::kinds::parameters::merged;
 use crate::reconcilers::lifecycle::{self, Attempt, Lifecycle};
@@ -230,9 +230,8 @@ async fn fitting<S: Scope>(
     purpose: Purpose,
     parameters: Parameters,
 ) -> Explained<Parameters> {
-    let mut plan = ObjectRef::new(&target.plan_object);
-    plan.namespace = S::NAMESPACED.then(|| identity.namespace.clone());
-    let plan = S::Plan::cache(&context.caches).get(&plan);
+    let namespace = S::NAMESPACED.then_some(identity.namespace.as_str());
+    let plan = S::Plan::cache(&context.caches).get(&reference(&target.plan_object, namespace));
     schemas::fitting(&context.tenant_work, &identity.namespace, plan, purpose, parameters).await
 }
 

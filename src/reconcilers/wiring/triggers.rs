@@ -22,7 +22,7 @@ use crate::domain::plan_reference::{ClassKey, ClassTerms, PlanTerms};
 use crate::domain::rollout::concerns_pods;
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::identity::namespace;
+use crate::reconcilers::identity::{namespace, reference};
 use crate::reconcilers::index::Index;
 use crate::reconcilers::indexes::{Indexes, Need, class_of_plan, keys_of_class};
 use crate::reconcilers::kind::Kind;
@@ -193,8 +193,7 @@ fn waiting_for_plan<S: Scope>(context: &Arc<Context>) -> Listener<S::Plan> {
     let context = Arc::clone(context);
     Box::new(move |change| {
         for plan in change.versions() {
-            let mut class = ObjectRef::new(plan.class_name());
-            class.namespace.clone_from(&plan.meta().namespace);
+            let class = reference(plan.class_name(), plan.meta().namespace.as_deref());
             if let Some(class) = S::Class::cache(&context.caches).get(&class) {
                 requeue_waiting(&context, class.as_ref());
             }
@@ -309,8 +308,7 @@ fn catalog_of_instance<S: Scope>(context: &Arc<Context>) -> Listener<ServiceInst
         let former = change.before.into_iter().chain(change.is_gone.then_some(change.object));
         let former: BTreeSet<&str> = former.flat_map(brokers_of).collect();
         for broker in former.symmetric_difference(&now) {
-            let mut broker = ObjectRef::<S::Broker>::new(broker);
-            broker.namespace.clone_from(&namespace);
+            let broker = reference::<S::Broker>(broker, namespace.as_deref());
             let known = S::Broker::cache(&context.caches).get(&broker);
             if known.is_some_and(|known| known.meta().deletion_timestamp.is_some()) {
                 S::Broker::queue(&context.queues).requeue(broker);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::crd::ServiceInstance;
 use crate::crd::instance::InstanceProperties;
@@ -14,7 +13,7 @@ use crate::domain::schema::Purpose;
 use crate::raw_json::RawJson;
 use crate::reconcilers::context::{Context, PlanKey};
 use crate::reconcilers::error::Explained;
-use crate::reconcilers::identity::namespace;
+use crate::reconcilers::identity::{namespace, reference};
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::schemas;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, is_for, plan_of};
@@ -133,9 +132,8 @@ fn find<S: Scope, K: Kind>(
 ) -> Option<Arc<K>> {
     let entries = K::cache(&context.caches);
     let named = name.and_then(|name| {
-        let mut reference = ObjectRef::new(name);
-        reference.namespace = instance.namespace().filter(|_| S::NAMESPACED);
-        entries.get(&reference)
+        let namespace = instance.namespace().filter(|_| S::NAMESPACED);
+        entries.get(&reference(name, namespace.as_deref()))
     });
     let named = named.filter(|entry| matches(entry));
     named.or_else(|| entries.find(|entry| matches(entry) && is_for::<S>(entry, instance)))

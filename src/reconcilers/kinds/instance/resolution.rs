@@ -10,7 +10,7 @@ use crate::crd::ServiceInstance;
 use crate::domain::plan_reference::{PlanReference, Target, Unresolved, class_keys, out_of_reach, resolve};
 use crate::reconcilers::broker_access::connections::BrokerName;
 use crate::reconcilers::context::Context;
-use crate::reconcilers::identity::{namespace, uid};
+use crate::reconcilers::identity::{namespace, reference, uid};
 use crate::reconcilers::indexes::{cached, class_of_plan, keys_of_class};
 use crate::reconcilers::kind::Kind as _;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope};
@@ -51,8 +51,7 @@ fn find_in<S: Scope>(context: &Context, instance: &ServiceInstance) -> Result<Ta
 /// Keeps the target's broker until the cache shows whether the instance needs it. False if the broker is being deleted.
 fn keep_broker<S: Scope>(context: &Context, instance: &ServiceInstance, target: &Target) -> bool {
     let broker = BrokerName::seen_from(namespace(instance), S::NAMESPACED, &target.broker);
-    let mut reference = ObjectRef::new(&broker.name);
-    reference.namespace.clone_from(&broker.namespace);
+    let reference = reference(&broker.name, broker.namespace.as_deref());
     let is_deleted = || {
         let known = S::Broker::cache(&context.caches).get(&reference);
         known.is_some_and(|known| known.meta().deletion_timestamp.is_some())
