@@ -80,9 +80,10 @@ impl Error {
         self.refusal().is_some()
     }
 
-    /// Whether the API server failed: it, etcd or an admission webhook.
-    pub fn is_internal(&self) -> bool {
-        self.api_status().is_some_and(|status| status.code >= 500)
+    /// Whether the API server may soon answer otherwise: it, etcd or an admission webhook failed, or it has too many
+    /// requests.
+    pub fn is_transient(&self) -> bool {
+        self.api_status().is_some_and(|status| status.code == 429 || status.code >= 500)
     }
 
     /// Whether the object does not exist, or no longer does.

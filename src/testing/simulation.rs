@@ -18,7 +18,9 @@
 //! | `explained` | does every object that waits say why, and what happens next? |
 //! | `chosen` | which plan has a user chosen, whatever the broker calls it later? |
 //! | `choices`, `history` | what happens next, and which shorter history breaks the same invariant? |
+//! | `operation` | which operations can go wrong, and what has to be there before? |
 //! | `matrix`, `catalog_matrix` | how does each fault of each call end, and of each catalog fetch? |
+//! | `refusal_matrix` | how does each refusal of each write end? |
 //! | `catalog` | which catalog does the broker offer, and how does it change? |
 //! | `denied` | what does a policy cost that refuses the operator's writes for hours? |
 //! | `restart` | what does a restart cost when all objects are settled? |
@@ -41,9 +43,11 @@ mod history;
 mod invariants;
 mod matrix;
 mod namespace_goes;
+mod operation;
 mod operator;
 mod platform;
 mod published;
+mod refusal_matrix;
 mod restart;
 mod stored;
 mod users;
@@ -136,6 +140,12 @@ fn check(seed: u64) {
 #[test]
 fn every_fault_of_every_operation_ends_well() {
     play(&matrix::all());
+}
+
+/// The same for each write of each operation that the API server refuses, once or for hours.
+#[test]
+fn every_refusal_of_every_write_ends_well() {
+    play(&refusal_matrix::all());
 }
 
 /// The invariants of brokers, classes and plans (`published`), for each fault of each catalog fetch.

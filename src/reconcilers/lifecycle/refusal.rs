@@ -8,14 +8,14 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::Error;
 use crate::reconcilers::identity::uid;
 
-/// After how many failures in a row an error of the API server counts as a refusal: 15 s. A webhook that does not answer is
-/// such an error.
+/// After how many failures in a row a transient error of the API server counts as a refusal: 15 s. A webhook that does not
+/// answer is such an error.
 const FAILURES_ARE_REFUSALS: u32 = 5;
 
 /// Whether this failure is a refusal.
 pub fn is_refusal<K: Lifecycle>(context: &Context, object: &K, error: &Error) -> bool {
     let failures = context.failures.get(uid(object)).unwrap_or_default();
-    error.is_refused() || error.is_internal() && failures >= FAILURES_ARE_REFUSALS
+    error.is_refused() || error.is_transient() && failures >= FAILURES_ARE_REFUSALS
 }
 
 /// Tells the refusal, and postpones the next attempt. If the status is what the API server refuses, an event tells it.

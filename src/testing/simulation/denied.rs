@@ -105,7 +105,7 @@ async fn act(world: &mut World, choices: &mut Choices) {
 }
 
 /// An object that is not as its spec wants it, without a condition that names the refusal.
-fn untold(api: &Api) -> Option<String> {
+pub fn untold(api: &Api) -> Option<String> {
     let objects = ["serviceinstances", "servicebindings"].into_iter().flat_map(|kind| api.list(kind));
     let objects = objects.filter(|(key, _)| key.namespace == NAMESPACE).map(|(_, object)| object);
     let waits = |object: &&Value| !is(object, "Ready") || !object["metadata"]["deletionTimestamp"].is_null();

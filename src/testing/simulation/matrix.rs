@@ -1,43 +1,17 @@
 //! Operations × faults: every fault of every call, alone and together with a crash or a loss of leadership before or
 //! after the operator has written the outcome of the call.
 
-use std::sync::LazyLock;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::api::Key;
-use super::fault::{Effect, FAULTS, Fault, Seen};
-use super::half::Half;
-use super::operator::Waiting;
+use super::fault::{FAULTS, Fault, Seen};
+use super::operation::Operation::{
+    self, Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Rotate, Unbind, Update,
+};
+use super::operation::{PLANS, ROTATABLE, Setup, until};
 use super::request::Endpoint;
 use super::world::{Broken, World};
 use super::{invariants, run, users};
-
-/// The operation that meets the fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    Provision,
-    Update,
-    Deprovision,
-    /// Orphan mitigation after a failed provision.
-    Mitigate,
-    Bind,
-    /// A user deletes the Secret: the operator requests the credentials again.
-    Repair,
-    /// A user requests a rotation.
-    Rotate,
-    Unbind,
-    /// Orphan mitigation after a failed bind.
-    MitigateBinding,
-}
-
-use Operation::{Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Rotate, Unbind, Update};
-
-/// A class and plan that work synchronously, and some that work asynchronously.
-const PLANS: [(&str, &str); 2] = [("database", "small"), ("cache", "cache-slow")];
-
-/// A synchronous class and plan with `binding_rotatable`. Of `PLANS`, only the asynchronous ones have it.
-const ROTATABLE: (&str, &str) = ("database", "large");
 
 /// The calls of each operation: with a synchronous plan, and with an asynchronous one.
 const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 9] = [
@@ -72,13 +46,10 @@ const DEATHS: [Death; 4] = [Death::No, Death::Unwritten, Death::Written, Death::
 /// One scenario.
 #[derive(Clone, Copy)]
 pub struct Scenario {
-    operation: Operation,
-    plan: (&'static str, &'static str),
+    setup: Setup,
     endpoint: Endpoint,
     fault: &'static Fault,
     death: Death,
-    /// Whether the user gives the id of the object that is created.
-    gives_id: bool,
 }
 
 /// All scenarios.
@@ -89,8 +60,10 @@ pub fn all() -> Vec<Scenario> {
         for (plan, endpoints) in PLANS.into_iter().zip([sync, slow]).chain(besides) {
             for &endpoint in endpoints {
                 for fault in FAULTS.iter().filter(|fault| fault.can_occur_at(endpoint)) {
-                    let scenario =
-                        |gives_id, death| Scenario { operation, plan, endpoint, fault, death, gives_id };
+                    let scenario = |gives_id, death| {
+                        let setup = Setup { operation, plan, gives_id };
+                        Scenario { setup, endpoint, fault, death }
+                    };
                     all.extend(DEATHS.map(|death| scenario(false, death)));
                     // A death after the outcome is written adds nothing: the outcome says the same of a given id.
                     let creates = matches!(operation, Provision | Bind);
@@ -104,13 +77,8 @@ pub fn all() -> Vec<Scenario> {
 
 impl std::fmt::Display for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { operation, plan, endpoint, fault, death, gives_id } = self;
-        let given = if *gives_id { " with a given id" } else { "" };
-        write!(
-            f,
-            "{operation:?} of {}{given}, {endpoint:?} answered: {}; death: {death:?}",
-            plan.1, fault.name
-        )
+        let Self { setup, endpoint, fault, death } = self;
+        write!(f, "{setup}, {endpoint:?} answered: {}; death: {death:?}", fault.name)
     }
 }
 
@@ -124,10 +92,10 @@ impl Played for Scenario {
     fn play(&self) -> (Vec<Broken>, Vec<String>) {
         run(async move {
             let mut world = World::new();
-            self.prepare(&mut world).await;
+            self.setup.prepare(&mut world).await;
             let before = world.broker.changes;
             let ready = ready_since(&world);
-            self.begin(&mut world);
+            self.setup.begin(&mut world);
             if until(&mut world, self.endpoint).await.is_some() {
                 self.go_wrong(&mut world).await;
             } else {
@@ -137,7 +105,7 @@ impl Played for Scenario {
             if world.broken.is_empty() {
                 let changes = world.broker.changes - before;
                 world.broken.extend(self.judge(&world, changes));
-                if self.operation == Rotate && self.death == Death::No && ready_since(&world) != ready {
+                if self.setup.operation == Rotate && self.death == Death::No && ready_since(&world) != ready {
                     world.broken.push("the binding was not Ready all the time".to_owned());
                 }
                 world.broken.extend(invariants::at_rest(&world.api, &world.broker));
@@ -155,54 +123,6 @@ impl Played for Scenario {
 }
 
 impl Scenario {
-    /// Brings the world to the moment before the operation.
-    async fn prepare(self, world: &mut World) {
-        if self.operation == Provision {
-            return;
-        }
-        users::create_instance_of(&mut world.api, "one", self.class_and_plan(), &json!({"size": 1}));
-        if self.operation == Mitigate {
-            orphan(world, Endpoint::Provision).await;
-            return;
-        }
-        world.come_to_rest().await;
-        if matches!(self.operation, Repair | Rotate | Unbind | MitigateBinding) {
-            users::create_binding(&mut world.api, "one");
-            if self.operation == MitigateBinding {
-                orphan(world, Endpoint::Bind).await;
-                return;
-            }
-            world.come_to_rest().await;
-        }
-    }
-
-    fn class_and_plan(self) -> (Half, &'static str, &'static str) {
-        (Half::Cluster, self.plan.0, self.plan.1)
-    }
-
-    /// Starts the operation, as a user.
-    fn begin(self, world: &mut World) {
-        let api = &mut world.api;
-        let instance = Key::new("serviceinstances", "one");
-        match self.operation {
-            Provision => {
-                let (class_and_plan, id) = (self.class_and_plan(), self.external_id());
-                users::create_instance_with(api, "one", class_and_plan, &json!({"size": 1}), id);
-            }
-            Update => drop(api.edit(&instance, &json!({"spec": {"parameters": {"size": 2}}}))),
-            Deprovision => drop(api.delete(&instance)),
-            Bind => users::create_binding_with(api, "one", self.external_id()),
-            Repair => drop(api.delete(&Key::new("secrets", "one"))),
-            Rotate => drop(users::rotate(api, "one")),
-            Unbind => drop(api.delete(&Key::new("servicebindings", "one"))),
-            Mitigate | MitigateBinding => {}
-        }
-    }
-
-    fn external_id(self) -> &'static str {
-        if self.gives_id { "given-id" } else { "" }
-    }
-
     async fn go_wrong(self, world: &mut World) {
         world.inject(0, self.fault);
         if self.death == Death::No {
@@ -230,13 +150,13 @@ impl Scenario {
         // I8: the call, one retry, and orphan mitigation with its own calls. A rotation also deletes the predecessor,
         // and may repair the Secret.
         let budget =
-            if self.death == Death::No { 5 } else { 6 } + if self.operation == Rotate { 2 } else { 0 };
+            if self.death == Death::No { 5 } else { 6 } + if self.setup.operation == Rotate { 2 } else { 0 };
         if changes > budget {
             broken.push(format!("I8: {changes} changing calls, more than {budget}"));
         }
-        let removed = world.broker.removals > usize::from(self.operation == Rotate);
+        let removed = world.broker.removals > usize::from(self.setup.operation == Rotate);
         let creates = matches!(
-            (self.operation, self.endpoint),
+            (self.setup.operation, self.endpoint),
             (Provision, Endpoint::Provision) | (Bind | Rotate, Endpoint::Bind)
         );
         if creates
@@ -247,7 +167,7 @@ impl Scenario {
             broken.push(format!("a possible orphan was {what}"));
         }
         let refused = self.is_refused();
-        let object = match self.operation {
+        let object = match self.setup.operation {
             Provision | Update | Mitigate => "serviceinstances",
             Bind | Repair | Rotate | MitigateBinding => "servicebindings",
             Deprovision | Unbind => return broken,
@@ -255,7 +175,7 @@ impl Scenario {
         let object = world.api.get(&Key::new(object, "one"));
         let ready = object.is_some_and(|object| invariants::is(object, "Ready"));
         let updated = object.is_some_and(|object| invariants::condition(object, "Updated").is_none());
-        if self.operation == Rotate && !object.is_some_and(|object| invariants::is(object, "Rotated")) {
+        if self.setup.operation == Rotate && !object.is_some_and(|object| invariants::is(object, "Rotated")) {
             broken.push(format!("the credentials were not rotated: {object:?}"));
         }
         if self.death == Death::No && refused == (ready && updated) {
@@ -270,7 +190,7 @@ impl Scenario {
     /// The specification's table “Orphan Mitigation”, for creating calls. Valid answers are not among the faults. After
     /// a 409 the broker's next answer decides.
     fn wants_mitigation(self) -> Option<bool> {
-        if self.gives_id {
+        if self.setup.gives_id {
             return Some(false);
         }
         match self.fault.seen {
@@ -287,20 +207,21 @@ impl Scenario {
         let (status, body) = match &self.fault.seen {
             Seen::Answer(status, body, _) => (*status, body.as_str()),
             Seen::Failed => {
-                return matches!(self.operation, Provision | Bind) && self.endpoint != Endpoint::FetchBinding;
+                return matches!(self.setup.operation, Provision | Bind)
+                    && self.endpoint != Endpoint::FetchBinding;
             }
             _ => return false,
         };
         let passing = body.contains("ConcurrencyError") || body.contains("MaintenanceInfoConflict");
-        let said = match self.operation {
+        let said = match self.setup.operation {
             // The refusal may mean that the object exists no more; the operator then creates another one.
             Repair | Rotate | Mitigate | MitigateBinding | Deprovision | Unbind => false,
             Update if status == 500 => return self.endpoint.is_mutating() && body.contains("false"),
             Provision | Bind | Update => self.endpoint.is_mutating(),
         };
-        let repeatable = self.operation == Update && body.contains("\"update_repeatable\":true");
+        let repeatable = self.setup.operation == Update && body.contains("\"update_repeatable\":true");
         // A conflict at the first attempt with a given id: it belongs to something else.
-        let is_foreign = self.gives_id && status == 409;
+        let is_foreign = self.setup.gives_id && status == 409;
         said && (matches!(status, 400 | 422) || is_foreign) && !passing && !repeatable
     }
 }
@@ -317,31 +238,4 @@ fn wrote(world: &World) -> bool {
         line.contains("/status: 200") && line.contains(" ns/service") && !line.contains("broker")
     };
     world.story.last().is_some_and(its)
-}
-
-/// Continues until a call of this endpoint waits at the broker, and moves it to the front.
-pub async fn until(world: &mut World, endpoint: Endpoint) -> Option<()> {
-    loop {
-        world.settle().await;
-        let here = |waiting: &Waiting| matches!(waiting, Waiting::Broker(request, _) if request.endpoint == endpoint);
-        if let Some(index) = world.waiting.iter().position(here) {
-            world.waiting.swap(0, index);
-            return Some(());
-        }
-        if !world.broken.is_empty() || (!world.go_on() && !world.wait().await) {
-            return None;
-        }
-    }
-}
-
-/// A creating call fails after its effect.
-async fn orphan(world: &mut World, endpoint: Endpoint) {
-    static FAILURE: LazyLock<Fault> = LazyLock::new(|| Fault {
-        name: "500 after the effect".to_owned(),
-        effect: Effect::Before,
-        seen: Seen::Answer(500, String::new(), None),
-    });
-    if until(world, endpoint).await.is_some() {
-        world.inject(0, &FAILURE);
-    }
 }

@@ -47,8 +47,8 @@ pub fn act(world: &mut World, choices: &mut Choices) -> String {
         }
         4 => change_secret(world, half, choices),
         _ => {
-            world.api.edit(&half.broker(), &json!({"spec": {"relistDuration": "3h"}}));
-            format!("the platform sets the relist duration of the {of} to three hours")
+            world.api.edit(&half.broker(), &json!({"spec": {"relistDuration": "5h"}}));
+            format!("the platform sets the relist duration of the {of} to five hours")
         }
     }
 }
