@@ -1,5 +1,5 @@
 //! The API: the eight kinds of `servicecatalog.k8s.io/v1beta1`, as kubernetes-sigs/service-catalog defined them, and
-//! the three kinds of its first version, [`alpha`].
+//! the three kinds of its first version, [`alpha`]. [`template`] has the kind that the template broker reads.
 //!
 //! This module owns types only: fields, schemas and CEL rules. What an object means is decided in
 //! [`domain`](crate::domain). The entry point is [`all`], from which `service-catalog crds` prints the YAML in `crds/`.
@@ -47,6 +47,7 @@ pub mod raw;
 pub mod reference;
 pub mod role;
 pub mod schema;
+pub mod template;
 #[cfg(test)]
 mod tests;
 
@@ -81,6 +82,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         alpha::Broker::crd(),
         alpha::Instance::crd(),
         alpha::Binding::crd(),
+        template::crd(),
     ];
     for version in all.iter_mut().flat_map(|definition| &mut definition.spec.versions) {
         if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {

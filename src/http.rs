@@ -11,7 +11,7 @@
 //!
 //! ```text
 //! let listener = tokio::net::TcpListener::bind("0.0.0.0:8081").await?;
-//! http::serve(listener, router).await
+//! http::serve(listener, None, router).await
 //! ```
 
 mod connections;

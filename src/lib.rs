@@ -11,7 +11,10 @@
 //! * `http` — the HTTP server and its limits; the probes and `/metrics`.
 //! * `fair_limiter` — a semaphore whose permits go to namespaces in turn.
 //! * [`raw_json`] — JSON that is only passed on, kept as text.
+//! * `process` — what the subcommands share: logs, signals, the client of the API server.
 //! * [`run`] — `service-catalog run`: options, start-up and shutdown.
+//! * `template` — templates as services: what one offers, and which objects an instance has. Pure.
+//! * [`template_broker`] — `service-catalog template-broker`: the broker for templates.
 //!
 //! Public is what the command line, brokers written in Rust and the tests of an installation use. The rest is private, so
 //! that the compiler reports dead code.
@@ -23,9 +26,12 @@ mod http;
 mod leader;
 mod metrics;
 pub mod osb;
+mod process;
 pub mod raw_json;
 mod reconcilers;
 pub mod run;
+mod template;
+pub mod template_broker;
 #[cfg(test)]
 mod testing;
 

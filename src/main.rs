@@ -1,4 +1,5 @@
-//! The command line: `service-catalog run` is the operator, `service-catalog crds` prints its CRDs.
+//! The command line: `service-catalog run` is the operator, `service-catalog template-broker` the broker for templates, and
+//! `service-catalog crds` prints the CRDs.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use service_catalog::{crd, run};
+use service_catalog::{crd, run, template_broker};
 use tokio::runtime::{Builder, Runtime};
 
 /// The Kubernetes service catalog: Open Service Broker services through custom resources.
@@ -21,6 +22,8 @@ struct Cli {
 enum Command {
     /// Run the operator against the cluster of KUBECONFIG or, in a pod, the pod's own cluster.
     Run(Box<run::Options>),
+    /// Run the template broker, which offers templates as services, against the same cluster.
+    TemplateBroker(Box<template_broker::Options>),
     /// Print the custom resource definitions (CRDs) as YAML, or write them to a directory, one file per kind.
     Crds {
         /// Directory to write the files to; it must exist.
@@ -32,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(options) => run_operator(*options),
+        Command::TemplateBroker(options) => run_template_broker(*options),
         Command::Crds { directory } => write_crds(directory.as_deref()),
     };
     match result {
@@ -50,6 +54,10 @@ fn run_operator(options: run::Options) -> Result<(), Box<dyn Error>> {
     // Without waiting for work on blocking threads: the intent in each status tells the next leader about it.
     workers.shutdown_background();
     Ok(end?)
+}
+
+fn run_template_broker(options: template_broker::Options) -> Result<(), Box<dyn Error>> {
+    Ok(Builder::new_current_thread().enable_all().build()?.block_on(template_broker::run(options))?)
 }
 
 fn write_crds(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {

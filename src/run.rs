@@ -4,37 +4,32 @@
 mod client;
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{Api, Client, ResourceExt as _};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::SetOnce;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 use crate::domain::duration::go_duration;
 use crate::http;
 use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
 use crate::osb::{DEFAULT_MAX_CATALOG_PLANS, install_tls_provider};
+use crate::process::{self, LogFormat, init_logs, kube_client, until_stopped};
 use crate::reconcilers::{AllowedAddresses, CallLimits, Operator, Reach, Settings, permissions};
 
 /// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
 const MIN_VERSION: (u32, u32) = (1, 36);
 /// The `ConfigMap` in which the archived service-catalog stored the cluster ID.
 const CLUSTER_INFO: &str = "cluster-info";
-/// The default of `RUST_LOG`. kube's warnings about interrupted watches are off, because the operator logs them itself.
-const DEFAULT_LOG_FILTER: &str = "info,kube_runtime=error";
-
 /// The options of `service-catalog run`.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -77,14 +72,6 @@ pub struct Options {
     restart_workloads: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    /// One line of text per event.
-    Text,
-    /// One JSON object per event.
-    Json,
-}
-
 fn parse_duration(text: &str) -> Result<Duration, String> {
     go_duration(text)
         .filter(|duration| !duration.is_zero())
@@ -109,12 +96,9 @@ pub enum Error {
     /// The address is in use, or is not an address of this host.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// The signal handlers cannot be installed.
-    #[error("cannot install the signal handlers: {0}")]
-    Signals(std::io::Error),
-    /// `RUST_LOG` is not a log filter.
-    #[error("invalid RUST_LOG: {0}")]
-    Logs(#[from] tracing_subscriber::filter::ParseError),
+    /// The process cannot be set up.
+    #[error(transparent)]
+    Process(#[from] process::Error),
     /// Outside of its namespaces the operator cannot read the UID of kube-system.
     #[error(
         "no cluster ID: with --watch-namespace, set --cluster-id, because the operator may not read namespace kube-system"
@@ -138,10 +122,10 @@ pub async fn run(options: Options, workers: &Handle) -> Result<(), Error> {
     init_logs(options.log_format)?;
     install_tls_provider();
     let metrics = Arc::new(Metrics::default());
-    let config = client::without_excluded_proxy(kube::Config::infer().await?);
+    let config = kube_client::without_excluded_proxy(kube::Config::infer().await?);
     let (namespace, pod) = (&options.namespace, options.pod_name.as_deref());
     let (mut candidate, fence) =
-        Candidate::new(client::unfenced(config.clone())?, namespace, pod, Arc::clone(&metrics));
+        Candidate::new(kube_client::new(config.clone())?, namespace, pod, Arc::clone(&metrics));
     let client = {
         let _on_workers = workers.enter();
         client::fenced(config, fence.clone(), Arc::clone(&metrics))?
@@ -187,41 +171,14 @@ pub async fn run(options: Options, workers: &Handle) -> Result<(), Error> {
     // The first future to end drops the others, and with them their calls in flight. The intent in each status tells
     // the next leader about those calls.
     let end = tokio::select! {
-        never = http::serve(listener, endpoints) => match never {},
+        never = http::serve(listener, None, endpoints) => match never {},
         _ = operator => Ok(()),
         lost = leading => Err(lost.into()),
-        signalled = wait_for_signal() => signalled,
+        signalled = until_stopped() => signalled.map_err(Error::from),
         () = granted => Ok(()),
     };
     candidate.release().await;
     end
-}
-
-/// Returns on SIGTERM or SIGINT.
-async fn wait_for_signal() -> Result<(), Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    info!("received a stop signal; stopping");
-    Ok(())
-}
-
-fn init_logs(format: LogFormat) -> Result<(), Error> {
-    let filter = match std::env::var(EnvFilter::DEFAULT_ENV) {
-        Ok(directives) if !directives.is_empty() => EnvFilter::try_new(directives)?,
-        _ => EnvFilter::new(DEFAULT_LOG_FILTER),
-    };
-    let colours = std::io::stderr().is_terminal();
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    match format {
-        LogFormat::Text => logs.with_target(false).init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-    }
-    Ok(())
 }
 
 impl Options {

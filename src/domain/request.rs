@@ -36,6 +36,13 @@ impl Origin {
             "instance_name": self.instance_name,
         })
     }
+
+    /// The same with the name of the binding: an addition of ours, by which the template broker finds its requester.
+    fn context_of_binding(&self, binding_name: &str) -> Value {
+        let mut context = self.context();
+        context["binding_name"] = binding_name.into();
+        context
+    }
 }
 
 fn unless_empty(parameters: &Map<String, Value>) -> Option<SecretObject> {
@@ -99,6 +106,7 @@ pub fn update(
 pub fn bind(
     call: &binding::Call,
     origin: &Origin,
+    binding_name: &str,
     desired: Option<&BindingProperties>,
     parameters: &Map<String, Value>,
 ) -> BindRequest {
@@ -108,7 +116,7 @@ pub fn bind(
     BindRequest {
         service_id: call.instance.service_id.clone(),
         plan_id: call.instance.plan_id.clone(),
-        context: Some(origin.context()),
+        context: Some(origin.context_of_binding(binding_name)),
         app_guid: app_guid.clone(),
         bind_resource: Some(BindResource { app_guid, route: None }),
         parameters: unless_empty(parameters).filter(|_| predecessor_binding_id.is_none()),

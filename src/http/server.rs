@@ -13,7 +13,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tower::{ServiceBuilder, ServiceExt as _};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::RequestBodyDeadlineLayer;
@@ -23,7 +26,7 @@ use super::connections::Connections;
 use super::impatient_stream::ImpatientStream;
 
 /// From the opening of a connection, or from the end of its last response, until a request's header is complete. It is
-/// thereby the keep-alive timeout as well.
+/// thereby the keep-alive timeout as well. A TLS handshake has the same time before that.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// From the end of a request's header until its body is complete. After that, a handler that reads the body gets an
 /// error.
@@ -38,19 +41,33 @@ pub(super) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// The most connections at once. A further one replaces another: see [`Connections`].
 pub(super) const MAX_CONNECTIONS: usize = 128;
 
-/// Serves `router` over HTTP/1.1 until the future is dropped, which closes all connections. An error ends only its own
-/// connection.
-pub async fn serve(mut listener: TcpListener, router: Router) -> Infallible {
+/// Serves `router` over HTTP/1.1 until the future is dropped, which closes all connections; over TLS, if there is a `tls`.
+/// An error ends only its own connection.
+pub async fn serve(mut listener: TcpListener, tls: Option<TlsAcceptor>, router: Router) -> Infallible {
     let mut connections = Connections::new(MAX_CONNECTIONS);
     loop {
         // axum's `accept` never fails: it retries, and waits first if the process has no file descriptors left.
         let (stream, _) = Listener::accept(&mut listener).await;
         connections.make_room().await;
-        connections.add(|in_flight| serve_connection(stream, router.clone(), in_flight));
+        connections.add(|in_flight| serve_connection(stream, tls.clone(), router.clone(), in_flight));
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, in_flight: Arc<()>) {
+async fn serve_connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, in_flight: Arc<()>) {
+    let stream = ImpatientStream::new(stream, WRITE_TIMEOUT);
+    let Some(tls) = tls else { return serve_requests(stream, router, in_flight).await };
+    match timeout(HEADER_TIMEOUT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => serve_requests(stream, router, in_flight).await,
+        Ok(Err(error)) => debug!(%error, "closed connection: the TLS handshake failed"),
+        Err(_) => debug!("closed connection: the TLS handshake took too long"),
+    }
+}
+
+async fn serve_requests(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    router: Router,
+    in_flight: Arc<()>,
+) {
     let service_with_limits = ServiceBuilder::new()
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(RequestBodyDeadlineLayer::new(BODY_TIMEOUT))
@@ -67,7 +84,7 @@ async fn serve_connection(stream: TcpStream, router: Router, in_flight: Arc<()>)
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(ImpatientStream::new(stream, WRITE_TIMEOUT)), service);
+        .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = connection.await {
         debug!(%error, "closed HTTP connection");
     }

@@ -25,7 +25,7 @@ const DEADLINE: Duration = Duration::from_mins(2);
 async fn start(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(listener, router));
+    tokio::spawn(serve(listener, None, router));
     address
 }
 

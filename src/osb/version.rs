@@ -33,9 +33,10 @@ use ApiVersion::{V2_13, V2_14, V2_15, V2_16, V2_17};
 const ALL: [ApiVersion; 5] = [V2_13, V2_14, V2_15, V2_16, V2_17];
 
 /// Members of request bodies, and the version that introduced each. Earlier ones are not listed.
-const MEMBERS: [(&[&str], ApiVersion); 4] = [
+const MEMBERS: [(&[&str], ApiVersion); 5] = [
     (&["context", "clusterid"], V2_14),
     (&["context", "instance_name"], V2_15),
+    (&["context", "binding_name"], V2_15),
     (&["maintenance_info"], V2_15),
     (&["previous_values", "maintenance_info"], V2_15),
 ];

@@ -35,7 +35,7 @@ async fn the_credentials_are_in_a_secret() {
     let request = env.broker.only(Endpoint::Bind);
     let namespace = env.get("Namespace", &env.name).await.unwrap()["metadata"]["uid"].clone();
     let context = json!({
-        "platform": "kubernetes", "namespace": env.name, "instance_name": "db",
+        "platform": "kubernetes", "namespace": env.name, "instance_name": "db", "binding_name": "db",
         "clusterid": env.get("Namespace", "kube-system").await.unwrap()["metadata"]["uid"],
     });
     assert_eq!(

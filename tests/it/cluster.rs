@@ -197,7 +197,7 @@ impl Cluster {
             NAMESPACE,
             "--create-namespace",
             "--set",
-            "replicas=0",
+            "replicas=0,templateBroker.replicas=0",
         ]);
         assert!(output.status.success(), "{}", text(&output));
         let output = self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
@@ -299,7 +299,8 @@ impl Cluster {
         run(self.command(binary("kubectl")).args(arguments)).trim().to_owned()
     }
 
-    fn write_kubeconfig(&self, name: &str, token: &str, server: &str) {
+    /// Writes the kubeconfig `name` with a bearer token.
+    pub fn write_kubeconfig(&self, name: &str, token: &str, server: &str) {
         let kubeconfig = serde_json::json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "it",
             "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],

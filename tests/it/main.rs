@@ -58,6 +58,7 @@ mod scripted;
 mod server;
 mod svcat;
 mod takeover;
+mod template_broker;
 mod walkthrough;
 mod watch_namespaces;
 mod wire;

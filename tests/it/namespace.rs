@@ -171,12 +171,22 @@ fn kind(object: &Value) -> &str {
 
 fn version(kind: &str) -> &'static str {
     match kind {
-        "Event" | "Namespace" | "Node" | "Pod" | "ResourceQuota" | "Secret" | "ServiceAccount" => "v1",
+        "ConfigMap"
+        | "Event"
+        | "Namespace"
+        | "Node"
+        | "PersistentVolumeClaim"
+        | "Pod"
+        | "ResourceQuota"
+        | "Secret"
+        | "Service"
+        | "ServiceAccount" => "v1",
         "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet" => "apps/v1",
         "CronJob" | "Job" => "batch/v1",
         "Lease" => "coordination.k8s.io/v1",
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "rbac.authorization.k8s.io/v1",
         "SubjectAccessReview" | "SelfSubjectRulesReview" => "authorization.k8s.io/v1",
+        "Template" => "template.openshift.io/v1",
         "Broker" | "Instance" | "Binding" => "servicecatalog.k8s.io/v1alpha1",
         _ => "servicecatalog.k8s.io/v1beta1",
     }

@@ -129,3 +129,74 @@ does: the id stays the same when the reach changes. Without a cluster, as with `
 {{- dig "metadata" "uid" "" $system | required "set clusterID: with watchNamespaces, the operator may not read the default, the UID of the namespace kube-system, and Helm did not reach the cluster to read it" -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Whether there is a template broker: it is one for the whole cluster. Empty if not. */}}
+{{- define "service-catalog.templateBroker" -}}
+{{- if and .Values.templateBroker.enabled (not .Values.watchNamespaces) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "service-catalog.templateBroker.name" -}}
+{{- printf "%s-template-broker" (include "service-catalog.fullname" . | trunc 47 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "service-catalog.templateBroker.selector" -}}
+app.kubernetes.io/name: template-broker
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "service-catalog.templateBroker.labels" -}}
+{{ include "service-catalog.templateBroker.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* The user name of a ServiceAccount of the template broker. The arguments: the root, and the end of its name. */}}
+{{- define "service-catalog.templateBroker.username" -}}
+{{- $root := first . -}}
+system:serviceaccount:{{ $root.Release.Namespace }}:{{ include "service-catalog.templateBroker.name" $root }}{{ last . }}
+{{- end -}}
+
+{{/*
+The templates, and the table of images. On OpenShift, where each namespace has its own range of user and group IDs, the
+templates name none.
+*/}}
+{{- define "service-catalog.templateBroker.files" -}}
+{{- $isOpenShift := .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- $registry := .Values.templateBroker.registry | trimSuffix "/" -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "service-catalog.templateBroker.name" . }}-templates
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "service-catalog.templateBroker.labels" . | nindent 4 }}
+data:
+  {{- range $path, $content := .Files.Glob "files/templates/*.yaml" }}
+  {{- $name := base $path | trimSuffix ".yaml" }}
+  {{- if get $.Values.templateBroker.templates $name }}
+  {{ $name }}.yaml: |
+    {{- $text := $content | toString }}
+    {{- if $isOpenShift }}{{- $text = regexReplaceAll "\"(runAsUser|runAsGroup|fsGroup)\":[0-9]+," $text "" }}{{- end }}
+    {{- $text | nindent 4 }}
+  {{- end }}
+  {{- end }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ include "service-catalog.templateBroker.name" . }}-images
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "service-catalog.templateBroker.labels" . | nindent 4 }}
+data:
+  images.yaml: |
+    {{- range .Files.Get "files/images.yaml" | fromYamlArray }}
+    {{- if not (hasKey $.Values.templateBroker.images .name) }}
+    {{ .name }}: {{ if $registry }}{{ regexReplaceAll "^[^/]+" .image $registry }}{{ else }}{{ .image }}{{ end }}
+    {{- end }}
+    {{- end }}
+    {{- range $tag, $image := .Values.templateBroker.images }}
+    {{ $tag }}: {{ $image }}
+    {{- end }}
+{{- end -}}

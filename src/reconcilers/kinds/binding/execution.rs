@@ -1,5 +1,7 @@
 //! Executes a call about a binding. The entry point is [`Execution::run`].
 
+use kube::ResourceExt as _;
+
 use super::storage::Storage;
 use crate::crd::binding::{BindingOperation, BindingProperties};
 use crate::crd::operation::BoundInstance;
@@ -148,7 +150,8 @@ impl Execution<'_> {
         identity: Option<&OriginatingIdentity>,
     ) -> BrokerReply<Received> {
         let parameters = self.parameters.as_ref().map(Parameters::values);
-        let body = request::bind(call, origin, self.intent(), &parameters.unwrap_or_default());
+        let name = self.storage.binding.name_any();
+        let body = request::bind(call, origin, &name, self.intent(), &parameters.unwrap_or_default());
         match broker.bind(&call.instance.id, &call.binding_id, &body, self.retrievable, identity).await? {
             Reply::Done(body) => Ok(Received::Credentials(Box::new(body))),
             accepted @ Reply::InProgress { .. } => Ok(Received::Outcome(outcome_of(accepted, |_| None))),

@@ -1,0 +1,211 @@
+//! `service-catalog template-broker`: an Open Service Broker whose services are templates.
+//!
+//! It is a process of its own, with its own permissions. What an instance consists of is decided in
+//! [`template`](crate::template); this is the I/O around it. The entry point is [`run`].
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `server`, `gate`, `error` | what do requests and answers look like, which are let in, and what is refused? |
+//! | `broker` | what does each request do? |
+//! | `requester`, `acting` | for whom is a request made, and as whom does the broker call the API server? |
+//! | `objects` | how are the objects of an instance read, written and deleted? |
+//! | `records` | where does the broker keep what it knows of an instance? |
+//! | `offers`, `templates` | which templates are offered, and how do changes get into the catalog? |
+//! | `certificate`, `registration` | how does the broker identify itself, and how does the operator know it? |
+
+mod acting;
+mod broker;
+mod certificate;
+mod error;
+mod gate;
+mod objects;
+mod offers;
+mod records;
+mod registration;
+mod requester;
+mod server;
+mod templates;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use rustls::ServerConfig;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+use tracing::{info, warn};
+
+use crate::http;
+use crate::osb::install_tls_provider;
+use crate::process::{self, LogFormat, init_logs, kube_client, until_stopped};
+use crate::template::Images;
+use broker::{Broker, StandIns};
+use certificate::Served;
+use offers::Offers;
+use registration::{Registration, register};
+use templates::Sources;
+
+/// How often the broker looks whether its certificate has to be renewed, and its registration repaired.
+const UPKEEP: Duration = Duration::from_hours(1);
+/// How long after a failure it tries again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The options of `service-catalog template-broker`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Address that serves the Open Service Broker API, /livez and /readyz, over TLS.
+    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8443")]
+    listen: SocketAddr,
+    /// Format of the logs; RUST_LOG sets their levels, for example debug.
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+    /// Namespace that the broker runs in; it contains a Secret for each instance.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "service-catalog")]
+    namespace: String,
+    /// Name of the ClusterServiceBroker that the broker registers itself as.
+    #[arg(long, env = "BROKER_NAME", default_value = "template-service-broker")]
+    broker_name: String,
+    /// Base URL by which the operator reaches the broker [default: https://NAME.NAMESPACE.svc, NAME of the broker]
+    #[arg(long, env = "PUBLIC_URL")]
+    public_url: Option<url::Url>,
+    /// Directory with files of templates to offer.
+    #[arg(long, env = "TEMPLATES")]
+    templates: Option<PathBuf>,
+    /// File with the images for image stream tags in templates: a map from NAMESPACE/NAME:TAG or NAME:TAG to images.
+    #[arg(long, env = "IMAGES")]
+    images: Option<PathBuf>,
+    /// Namespace whose Templates are offered; repeatable, or separated by commas [default: the broker's own]
+    #[arg(
+        long = "template-namespace",
+        env = "TEMPLATE_NAMESPACES",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    template_namespaces: Vec<String>,
+    /// User name of the ServiceAccount that stands in for members of system:masters, for whom the API server lets nobody
+    /// act [default: they are refused]
+    #[arg(long, env = "ADMINISTRATORS")]
+    administrators: Option<String>,
+    /// User name of the ServiceAccount that deletes the objects of users who may not do so any more.
+    #[arg(long, env = "CLEANUP")]
+    cleanup: String,
+}
+
+/// Why the broker does not start.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The process cannot be set up.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// There is neither a kubeconfig nor an in-cluster configuration.
+    #[error("cannot configure the Kubernetes client: {0}")]
+    Config(#[from] kube::config::InferConfigError),
+    /// A file cannot be used.
+    #[error(transparent)]
+    File(#[from] templates::FileError),
+    /// There is no certificate.
+    #[error("no certificate: {0}")]
+    Certificate(#[from] certificate::Error),
+    /// TLS cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The address is in use, or is not an address of this host.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+}
+
+/// Runs the broker until SIGTERM or SIGINT.
+pub async fn run(options: Options) -> Result<(), Error> {
+    init_logs(options.log_format)?;
+    install_tls_provider();
+    let client = kube_client::new(kube_client::without_excluded_proxy(kube::Config::infer().await?))?;
+    let built_in = match &options.templates {
+        Some(directory) => templates::in_directory(directory, &options.namespace)?,
+        None => Vec::new(),
+    };
+    let images = options.images.as_deref().map_or_else(|| Ok(Images::default()), templates::images)?;
+    let upkeep = Upkeep { client: client.clone(), options: options.clone() };
+    let identity = upkeep.identity().await?;
+    let served = Arc::new(Served::new(Arc::clone(&identity.certified)));
+    let tls = ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::clone(&served) as _);
+    let offers = Arc::new(Offers::new(images));
+    let stand_ins = StandIns {
+        administrators: options.administrators.clone().filter(|name| !name.is_empty()),
+        cleanup: options.cleanup.clone(),
+    };
+    let broker = Broker::new(client.clone(), &options.namespace, Arc::clone(&offers), stand_ins);
+    let router = server::router(Arc::new(broker), identity.token);
+    let listener =
+        TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
+    info!(version = env!("CARGO_PKG_VERSION"), address = %options.listen, "starting template broker");
+    let namespaces = match options.template_namespaces.as_slice() {
+        [] => vec![options.namespace.clone()],
+        names => names.to_vec(),
+    };
+    let sources = Sources { built_in, namespaces };
+    tokio::select! {
+        never = http::serve(listener, Some(TlsAcceptor::from(Arc::new(tls))), router) => match never {},
+        never = upkeep.run(&served) => match never {},
+        () = templates::follow(&client, &sources, &offers, &options.broker_name) => Ok(()),
+        stopped = until_stopped() => Ok(stopped?),
+    }
+}
+
+/// Keeps certificate and registration in order.
+struct Upkeep {
+    client: Client,
+    options: Options,
+}
+
+impl Upkeep {
+    fn url(&self) -> String {
+        let Options { broker_name, namespace, public_url, .. } = &self.options;
+        public_url
+            .as_ref()
+            .map_or_else(|| format!("https://{broker_name}.{namespace}.svc"), ToString::to_string)
+    }
+
+    fn secret(&self) -> String {
+        format!("{}-identity", self.options.broker_name)
+    }
+
+    async fn identity(&self) -> Result<certificate::Identity, certificate::Error> {
+        let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.options.namespace);
+        let host = url::Url::parse(&self.url()).ok().and_then(|url| url.host_str().map(str::to_owned));
+        let hosts: Vec<String> = host.into_iter().collect();
+        certificate::ensure(&secrets, &self.secret(), &hosts, Timestamp::now()).await
+    }
+
+    async fn run(&self, served: &Served) -> Infallible {
+        loop {
+            match self.once(served).await {
+                Ok(()) => sleep(UPKEEP).await,
+                Err(error) => {
+                    warn!(%error, "cannot renew the certificate or register the broker; trying again");
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    async fn once(&self, served: &Served) -> Result<(), certificate::Error> {
+        let identity = self.identity().await?;
+        served.set(Arc::clone(&identity.certified));
+        let registration = Registration {
+            name: &self.options.broker_name,
+            url: &self.url(),
+            namespace: &self.options.namespace,
+            secret: &self.secret(),
+            authority: &identity.authority,
+        };
+        Ok(register(&self.client, &registration).await?)
+    }
+}

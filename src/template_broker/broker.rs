@@ -1,0 +1,121 @@
+//! What does each request do? An instance is a set of objects that were made from a template.
+//!
+//! Nothing runs in the background: a request does what it can, and the next poll continues. What is to be done is in the
+//! record of the instance, which is written first, so the broker may be killed at any moment.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `instances` | how is an instance created, changed and shown? |
+//! | `applying` | how are objects applied, and are they ready? |
+//! | `progress` | how far is an operation? |
+//! | `removal` | how is an instance deleted? |
+//! | `bindings` | which credentials does a binding get? |
+
+mod applying;
+mod bindings;
+mod instances;
+mod progress;
+mod removal;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use kube::Client;
+
+use super::acting::{headers_for, headers_of_name, with_headers};
+use super::error::Error;
+use super::objects::Objects;
+use super::offers::Offers;
+use super::records::Records;
+use crate::crd::reference::UserInfo;
+use crate::osb::OperationState;
+
+/// As whom the broker acts where no user can.
+#[derive(Clone, Debug)]
+pub struct StandIns {
+    /// The user name of the ServiceAccount that stands in for members of `system:masters`.
+    pub administrators: Option<String>,
+    /// The user name of the ServiceAccount that deletes the objects of users who may not do so any more.
+    pub cleanup: String,
+}
+
+/// The broker.
+pub struct Broker {
+    own: Client,
+    records: Records,
+    offers: Arc<Offers>,
+    stand_ins: StandIns,
+}
+
+/// How a request was accepted.
+#[derive(Debug)]
+pub enum Accepted {
+    /// It was fulfilled before.
+    Unchanged,
+    /// It is fulfilled.
+    Done,
+    /// It takes a while; polls carry this.
+    InProgress(String),
+}
+
+/// How far an operation is.
+#[derive(Debug)]
+pub struct Progress {
+    /// The state.
+    pub state: OperationState,
+    /// For the user.
+    pub description: String,
+    /// Whether an instance can be used after a failed update.
+    pub is_usable: Option<bool>,
+}
+
+impl Progress {
+    fn in_progress(description: String) -> Self {
+        Self { state: OperationState::InProgress, description, is_usable: None }
+    }
+
+    fn succeeded(description: String) -> Self {
+        Self { state: OperationState::Succeeded, description, is_usable: None }
+    }
+
+    fn failed(description: String) -> Self {
+        Self { state: OperationState::Failed, description, is_usable: None }
+    }
+}
+
+impl Broker {
+    /// A broker that keeps its records in this namespace.
+    pub fn new(own: Client, namespace: &str, offers: Arc<Offers>, stand_ins: StandIns) -> Self {
+        Self { records: Records::new(own.clone(), namespace), own, offers, stand_ins }
+    }
+
+    /// Whether the templates are known.
+    pub fn is_ready(&self) -> bool {
+        self.offers.are_known()
+    }
+
+    /// The catalog as JSON, and its entity tag.
+    pub fn catalog(&self) -> (String, String) {
+        self.offers.catalog()
+    }
+
+    /// The objects of an instance, as the user who requested it.
+    fn objects_of(&self, user: Option<&UserInfo>) -> Result<Objects, Error> {
+        Ok(self.objects_with(headers_for(user, self.stand_ins.administrators.as_deref())?))
+    }
+
+    /// The objects of an instance whose user may not delete them any more.
+    fn objects_of_cleanup(&self) -> Result<Objects, Error> {
+        Ok(self.objects_with(headers_of_name(&self.stand_ins.cleanup)?))
+    }
+
+    fn objects_with(&self, headers: HeaderMap) -> Objects {
+        Objects::new(with_headers(&self.own, headers), self.own.clone())
+    }
+}
+
+/// The time.
+fn now() -> Timestamp {
+    Timestamp::now()
+}

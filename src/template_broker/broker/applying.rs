@@ -1,0 +1,127 @@
+//! Applies the objects of an instance or of a binding, and looks whether they are ready.
+
+use serde_json::Value;
+use tracing::warn;
+
+use crate::template::{Entry, Inventory, LABEL_INSTANCE, Readiness, State, pod_problem, readiness};
+use crate::template_broker::error::Error;
+use crate::template_broker::objects::{Failure, Objects};
+
+/// The most refusals that are listed for a user.
+const MAX_LISTED: usize = 10;
+
+/// An object, and what the API server calls it.
+pub(super) type Located = (Entry, Value);
+
+/// Whether a live object belongs to an instance.
+pub(super) fn is_of(object: &Value, instance_id: &str) -> bool {
+    object["metadata"]["labels"][LABEL_INSTANCE] == instance_id
+}
+
+/// Asks the API server whether the user may apply all these objects. Nothing is changed.
+pub(super) async fn try_all(
+    objects: &Objects,
+    made: Vec<Value>,
+    namespace: &str,
+    instance_id: &str,
+) -> Result<Vec<Located>, Error> {
+    let mut located = Vec::new();
+    for object in made {
+        located.push((objects.locate(&object, namespace).await?, object));
+    }
+    let mut refusals = Vec::new();
+    for (entry, object) in &located {
+        let (kind, name) = (&entry.kind, &entry.name);
+        match try_one(objects, entry, object, instance_id).await {
+            Ok(true) => {}
+            Ok(false) => {
+                refusals.push(format!("{kind} {name} exists already; choose another name in the parameters"));
+            }
+            Err(Failure::Refused(status)) => refusals.push(format!("{kind} {name}: {}", status.message)),
+            Err(unavailable) => return Err(unavailable.into()),
+        }
+    }
+    if refusals.is_empty() {
+        return Ok(located);
+    }
+    let more = refusals.len().saturating_sub(MAX_LISTED);
+    refusals.truncate(MAX_LISTED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    Err(Error::BadRequest(format!("{}{more}", refusals.join("; "))))
+}
+
+/// False if the object exists and is not the instance's.
+async fn try_one(
+    objects: &Objects,
+    entry: &Entry,
+    object: &Value,
+    instance_id: &str,
+) -> Result<bool, Failure> {
+    if objects.read(entry).await?.is_some_and(|existing| !is_of(&existing, instance_id)) {
+        return Ok(false);
+    }
+    objects.apply(entry, object, true).await.map(|_| true)
+}
+
+/// Applies objects, and notes their UIDs. Returns how far the operation is then.
+pub(super) async fn apply(objects: &Objects, located: &[Located], inventory: &mut Inventory) -> State {
+    for (entry, object) in located {
+        match objects.apply(entry, object, false).await {
+            Ok(applied) => {
+                inventory.set_uid(entry, applied["metadata"]["uid"].as_str().unwrap_or_default());
+            }
+            Err(Failure::Refused(status)) => {
+                return State::Failed(format!("{} {}: {}", entry.kind, entry.name, status.message));
+            }
+            Err(Failure::Unavailable(error)) => {
+                warn!(%error, "the API server is not available; the next poll continues");
+                return State::Working;
+            }
+        }
+    }
+    State::Applied
+}
+
+/// The objects with the names by which they were applied before.
+pub(super) fn located(made: Vec<Value>, inventory: &Inventory, namespace: &str) -> Vec<Located> {
+    let locate = |object: Value| {
+        let in_namespace = Entry::of(&object, "", namespace);
+        let of_cluster = Entry { namespace: String::new(), ..in_namespace.clone() };
+        let is_it = |entry: &&Entry| entry.is_same_object(&in_namespace) || entry.is_same_object(&of_cluster);
+        let known = inventory.entries().iter().find(is_it);
+        known.map(|entry| (entry.clone(), object))
+    };
+    made.into_iter().filter_map(locate).collect()
+}
+
+/// Whether all objects are ready. If not, why the first one is not.
+pub(super) async fn look(objects: &Objects, located: &[Located]) -> Result<Readiness, Error> {
+    for (entry, made) in located {
+        // Nothing has to be read of a kind that is ready as soon as it exists.
+        if readiness(made) == Readiness::Ready {
+            continue;
+        }
+        let Some(live) = objects.read(entry).await? else {
+            return Ok(Readiness::Failed(format!("{} {} was deleted", entry.kind, entry.name)));
+        };
+        match readiness(&live) {
+            Readiness::Ready => {}
+            Readiness::Waiting(why) => {
+                let problem = problem_of_pods(objects, entry, &live).await;
+                let problem = problem.map(|problem| format!("; {problem}")).unwrap_or_default();
+                return Ok(Readiness::Waiting(format!("{why}{problem}")));
+            }
+            failed @ Readiness::Failed(_) => return Ok(failed),
+        }
+    }
+    Ok(Readiness::Ready)
+}
+
+/// What is wrong with a pod of a workload. Not every user may read pods.
+async fn problem_of_pods(objects: &Objects, entry: &Entry, workload: &Value) -> Option<String> {
+    let labels = workload["spec"]["selector"]["matchLabels"].as_object()?;
+    let labels: Vec<String> =
+        labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    let pods = objects.pods(&entry.namespace, &labels.join(",")).await.ok()?;
+    pods.iter().find_map(pod_problem)
+}

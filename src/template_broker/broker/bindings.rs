@@ -1,0 +1,214 @@
+//! Which credentials does a binding get? What the objects of the instance expose, and those that exist for this binding
+//! only, read as the user who requested the binding.
+
+use serde_json::{Map, Value};
+
+use super::applying::{apply, located, look, try_all};
+use super::instances::{entries, invalid, plan_of};
+use super::progress::end_of;
+use super::{Accepted, Broker, Progress, now};
+use crate::osb::{BindRequest, BindResponse, OperationState, OriginatingIdentity, SecretObject};
+use crate::template::{
+    Binding, Definition, Entry, Inventory, Named, Record, State, Task, credentials, is_exposable,
+};
+use crate::template_broker::error::Error;
+use crate::template_broker::objects::Objects;
+use crate::template_broker::records::Stored;
+use crate::template_broker::requester;
+
+/// What the platform sends with each poll of a binding.
+const OPERATION: &str = "b";
+
+impl Broker {
+    /// Creates a binding.
+    pub async fn bind(
+        &self,
+        id: &str,
+        binding_id: &str,
+        request: BindRequest,
+        claimed: Option<OriginatingIdentity>,
+        accepts_incomplete: bool,
+    ) -> Result<(Accepted, BindResponse), Error> {
+        let mut stored = self.provisioned(id).await?;
+        if request.parameters.is_some_and(|parameters| !parameters.0.is_empty()) {
+            return Err(Error::BadRequest("bindings to templates have no parameters".to_owned()));
+        }
+        let binding = requester::named_in(request.context.as_ref(), "binding_name")?;
+        if binding.namespace != stored.record.instance.namespace {
+            return Err(Error::BadRequest("the instance is in another namespace".to_owned()));
+        }
+        let user = requester::of_binding(&self.own, &binding, binding_id, claimed.as_ref()).await?;
+        let objects = self.objects_of(user.as_ref())?;
+        let known = stored.record.bindings.get(binding_id);
+        if known.is_some_and(|known| known.binding != binding) {
+            return Err(Error::Conflict("the binding exists for another ServiceBinding".to_owned()));
+        }
+        let definition = self.offers.read(&stored.record.desired.template)?;
+        let accepted = match known.map(|known| &known.state) {
+            Some(State::Succeeded) => Accepted::Unchanged,
+            Some(_) => Accepted::InProgress(OPERATION.to_owned()),
+            None if definition.has_binding_objects(plan_of(&definition, &stored.record.desired.plan_id)?) => {
+                if !accepts_incomplete {
+                    return Err(Error::AsyncRequired);
+                }
+                self.begin(id, binding_id, binding.clone(), &mut stored, &definition, &objects).await?;
+                Accepted::InProgress(OPERATION.to_owned())
+            }
+            None => Accepted::Done,
+        };
+        if let Accepted::InProgress(_) = accepted {
+            return Ok((accepted, BindResponse::default()));
+        }
+        let found = exposed(&stored.record, binding_id, &objects).await?;
+        if let Accepted::Done = accepted {
+            let inventory = Inventory::default();
+            let new = Binding { binding, inventory, state: State::Succeeded, is_going: false, began: now() };
+            stored.record.bindings.insert(binding_id.to_owned(), new);
+            self.records.replace(&mut stored).await?;
+        }
+        Ok((accepted, response(found)))
+    }
+
+    /// Creates the objects that exist for a binding only.
+    async fn begin(
+        &self,
+        id: &str,
+        binding_id: &str,
+        binding: Named,
+        stored: &mut Stored,
+        definition: &Definition,
+        objects: &Objects,
+    ) -> Result<(), Error> {
+        let made = self.objects_of_binding(id, binding_id, &stored.record, definition)?;
+        let located = try_all(objects, made, &stored.record.instance.namespace, id).await?;
+        let inventory = Inventory::default().with(entries(&located));
+        let new = Binding { binding, inventory, state: State::Working, is_going: false, began: now() };
+        stored.record.bindings.insert(binding_id.to_owned(), new);
+        self.records.replace(stored).await?;
+        if let Some(binding) = stored.record.bindings.get_mut(binding_id) {
+            binding.state = apply(objects, &located, &mut binding.inventory).await;
+        }
+        self.records.replace(stored).await
+    }
+
+    fn objects_of_binding(
+        &self,
+        id: &str,
+        binding_id: &str,
+        record: &Record,
+        definition: &Definition,
+    ) -> Result<Vec<Value>, Error> {
+        let plan = plan_of(definition, &record.desired.plan_id)?;
+        let images = self.offers.images();
+        definition.binding_objects(plan, &record.desired.values, id, binding_id, images).map_err(invalid)
+    }
+
+    /// How far a binding is.
+    pub async fn last_binding_operation(&self, id: &str, binding_id: &str) -> Result<Progress, Error> {
+        let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
+        let binding = stored.record.bindings.get(binding_id).ok_or(Error::Gone)?.clone();
+        match binding.state {
+            State::Succeeded => return Ok(Progress::succeeded(String::new())),
+            State::Failed(why) => return Ok(Progress::failed(why)),
+            State::Working | State::Applied => {}
+        }
+        if binding.is_going {
+            return self.go_on_unbinding(id, binding_id, &mut stored).await;
+        }
+        let user = requester::of_binding(&self.own, &binding.binding, binding_id, None).await?;
+        let objects = self.objects_of(user.as_ref())?;
+        let definition = self.offers.read(&stored.record.desired.template)?;
+        let made = self.objects_of_binding(id, binding_id, &stored.record, &definition)?;
+        let located = located(made, &binding.inventory, &stored.record.instance.namespace);
+        let plan = plan_of(&definition, &stored.record.desired.plan_id)?;
+        let Some(binding) = stored.record.bindings.get_mut(binding_id) else { return Err(Error::Gone) };
+        if binding.state == State::Working {
+            binding.state = apply(&objects, &located, &mut binding.inventory).await;
+        }
+        let end = match binding.state {
+            State::Applied => end_of(look(&objects, &located).await?, binding.began, plan),
+            _ => None,
+        };
+        binding.state = end.unwrap_or_else(|| binding.state.clone());
+        let progress = match &binding.state {
+            State::Succeeded => Progress::succeeded(String::new()),
+            State::Failed(why) => Progress::failed(why.clone()),
+            State::Working | State::Applied => {
+                Progress::in_progress("Waiting until the objects of the binding are ready".to_owned())
+            }
+        };
+        self.records.replace(&mut stored).await?;
+        Ok(progress)
+    }
+
+    /// The credentials of a binding as they are now.
+    pub async fn fetch_binding(&self, id: &str, binding_id: &str) -> Result<BindResponse, Error> {
+        let stored = self.provisioned(id).await?;
+        let binding = stored.record.bindings.get(binding_id);
+        let binding = binding.filter(|binding| binding.state == State::Succeeded);
+        let binding = binding.ok_or(Error::NotFound("the binding"))?;
+        let user = requester::of_binding(&self.own, &binding.binding, binding_id, None).await?;
+        let objects = self.objects_of(user.as_ref())?;
+        Ok(response(exposed(&stored.record, binding_id, &objects).await?))
+    }
+
+    /// Deletes the objects of a binding, and forgets it. Credentials that belong to the instance remain valid.
+    pub async fn unbind(&self, id: &str, binding_id: &str) -> Result<Accepted, Error> {
+        let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
+        let binding = stored.record.bindings.get_mut(binding_id).ok_or(Error::Gone)?;
+        if !binding.inventory.entries().is_empty() && !binding.is_going {
+            (binding.is_going, binding.state) = (true, State::Working);
+            self.records.replace(&mut stored).await?;
+        }
+        match self.go_on_unbinding(id, binding_id, &mut stored).await?.state {
+            OperationState::Succeeded => Ok(Accepted::Done),
+            _ => Ok(Accepted::InProgress(OPERATION.to_owned())),
+        }
+    }
+
+    async fn go_on_unbinding(
+        &self,
+        id: &str,
+        binding_id: &str,
+        stored: &mut Stored,
+    ) -> Result<Progress, Error> {
+        let Some(binding) = stored.record.bindings.get(binding_id) else { return Err(Error::Gone) };
+        let order: Vec<Entry> = binding.inventory.deletion_order().into_iter().cloned().collect();
+        let user = requester::of_instance(&self.own, &stored.record.instance, id, None).await.ok().flatten();
+        let going = self.remover(id, user.as_ref())?.remove_all(&order).await?;
+        if !going.is_empty() {
+            return Ok(Progress::in_progress(format!("Waiting until these are gone: {}", going.join(", "))));
+        }
+        stored.record.bindings.remove(binding_id);
+        self.records.replace(stored).await?;
+        Ok(Progress::succeeded(String::new()))
+    }
+
+    /// The record of an instance that can be bound.
+    async fn provisioned(&self, id: &str) -> Result<Stored, Error> {
+        let stored = self.records.read(id).await?.ok_or(Error::NotFound("the instance"))?;
+        let operation = &stored.record.operation;
+        let is_provisioned = match (operation.task, &operation.state) {
+            (Task::Provision, state) => *state == State::Succeeded,
+            (Task::Update, state) => !state.is_in_progress(),
+            (Task::Deprovision, _) => false,
+        };
+        if is_provisioned { Ok(stored) } else { Err(Error::Concurrency) }
+    }
+}
+
+/// What the objects of an instance and of a binding expose.
+async fn exposed(record: &Record, binding_id: &str, objects: &Objects) -> Result<Map<String, Value>, Error> {
+    let of_binding = record.bindings.get(binding_id).map(|binding| binding.inventory.entries());
+    let mut live = Vec::new();
+    for entry in record.inventory.entries().iter().chain(of_binding.unwrap_or_default()) {
+        if is_exposable(&entry.api_version, &entry.kind) {
+            live.extend(objects.read(entry).await?);
+        }
+    }
+    credentials(&live).map_err(invalid)
+}
+
+fn response(credentials: Map<String, Value>) -> BindResponse {
+    BindResponse { credentials: Some(SecretObject(credentials)), ..BindResponse::default() }
+}

@@ -1,0 +1,105 @@
+//! How far is an operation? A poll continues it: it applies what is missing, and looks whether all objects are ready.
+
+use super::applying::{Located, apply, located, look};
+use super::instances::{invalid, plan_of};
+use super::{Broker, Progress, now};
+use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue};
+use crate::template_broker::error::Error;
+use crate::template_broker::objects::Objects;
+use crate::template_broker::records::Stored;
+use crate::template_broker::requester;
+
+impl Broker {
+    /// How far the last operation of an instance is.
+    pub async fn last_operation(&self, id: &str, key: Option<&str>) -> Result<Progress, Error> {
+        let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
+        let operation = &stored.record.operation;
+        if key.is_some_and(|key| key != operation.key()) {
+            return Err(Error::BadRequest("the instance has had another operation since".to_owned()));
+        }
+        let task = operation.task;
+        let progress = match (&operation.state, task) {
+            (State::Succeeded, _) => Progress::succeeded(String::new()),
+            (State::Failed(why), _) => Progress::failed(why.clone()),
+            (_, Task::Deprovision) => self.go_on_removing(id, &mut stored).await?,
+            _ => self.proceed(id, &mut stored).await?,
+        };
+        Ok(Progress { is_usable: (task == Task::Update).then_some(true), ..progress })
+    }
+
+    /// Continues a provision or an update.
+    pub(super) async fn proceed(&self, id: &str, stored: &mut Stored) -> Result<Progress, Error> {
+        let record = &stored.record;
+        let user = requester::of_instance(&self.own, &record.instance, id, None).await?;
+        let objects = self.objects_of(user.as_ref())?;
+        let definition = self.offers.read(&record.desired.template)?;
+        let plan = plan_of(&definition, &record.desired.plan_id)?;
+        let made = definition.objects(plan, &record.desired.values, id, self.offers.images());
+        let located = located(made.map_err(invalid)?, &record.inventory, &record.instance.namespace);
+        if record.operation.state == State::Working {
+            self.apply_all(stored, &objects, &located).await?;
+        }
+        let mut description = String::new();
+        if stored.record.operation.state == State::Applied {
+            let seen = look(&objects, &located).await?;
+            if let Readiness::Waiting(why) = &seen {
+                description.clone_from(why);
+            }
+            self.conclude(stored, &objects, plan, &located, seen).await?;
+        }
+        Ok(match &stored.record.operation.state {
+            State::Succeeded => Progress::succeeded(definition.message(&stored.record.desired.values)),
+            State::Failed(why) => Progress::failed(why.clone()),
+            State::Working | State::Applied => Progress::in_progress(description),
+        })
+    }
+
+    /// Applies all objects of an instance.
+    pub(super) async fn apply_all(
+        &self,
+        stored: &mut Stored,
+        objects: &Objects,
+        located: &[Located],
+    ) -> Result<(), Error> {
+        stored.record.operation.state = apply(objects, located, &mut stored.record.inventory).await;
+        self.records.replace(stored).await
+    }
+
+    /// Writes the end of an operation whose objects are ready, have failed, or take too long.
+    async fn conclude(
+        &self,
+        stored: &mut Stored,
+        objects: &Objects,
+        plan: &Plan,
+        located: &[Located],
+        seen: Readiness,
+    ) -> Result<(), Error> {
+        let Some(end) = end_of(seen, stored.record.operation.began, plan) else { return Ok(()) };
+        if end == State::Succeeded {
+            prune(stored, objects, located).await?;
+        }
+        stored.record.operation.state = end;
+        self.records.replace(stored).await
+    }
+}
+
+/// How an operation ends whose objects look like this; `None` if it goes on.
+pub(super) fn end_of(seen: Readiness, began: jiff::Timestamp, plan: &Plan) -> Option<State> {
+    match seen {
+        Readiness::Ready => Some(State::Succeeded),
+        Readiness::Failed(why) => Some(State::Failed(why)),
+        Readiness::Waiting(why) => is_overdue(began, plan.maximum_polling_duration, now())
+            .then(|| State::Failed(format!("{why}. It was not ready in time"))),
+    }
+}
+
+/// Deletes what the instance has from an earlier version, and does not have any more.
+async fn prune(stored: &mut Stored, objects: &Objects, located: &[Located]) -> Result<(), Error> {
+    let kept: Vec<Entry> = located.iter().map(|(entry, _)| entry.clone()).collect();
+    let pruned: Vec<Entry> = stored.record.inventory.pruned_by(&kept).into_iter().cloned().collect();
+    for entry in pruned {
+        objects.delete(&entry).await?;
+        stored.record.inventory.remove(&entry);
+    }
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! Reads, writes and deletes the objects of an instance, as one user.
+
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions};
+use kube::core::{GroupVersionKind, Status};
+use kube::discovery::{Scope, pinned_kind};
+use kube::{Api, Client};
+use serde_json::Value;
+
+use super::error::Error;
+use super::registration::FIELD_MANAGER;
+use crate::template::{Entry, remove_undeclared};
+
+/// The most pods that are looked at to say why a workload is not ready.
+const MAX_PODS: u32 = 20;
+
+/// Why the API server did not do what it was asked for.
+#[derive(Debug)]
+pub enum Failure {
+    /// It refused, with a reason for the user.
+    Refused(Box<Status>),
+    /// It does not answer, or fails.
+    Unavailable(Box<kube::Error>),
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
+                Self::Refused(status)
+            }
+            error => Self::Unavailable(Box::new(error)),
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(status) => Self::BadRequest(status.message),
+            Failure::Unavailable(error) => Self::ApiServer(error),
+        }
+    }
+}
+
+/// The objects of one instance, as one user.
+pub struct Objects {
+    /// The client that acts as the user.
+    acting: Client,
+    /// The broker's own client, for discovery.
+    own: Client,
+}
+
+impl Objects {
+    /// Objects as the user of the client `acting`.
+    pub fn new(acting: Client, own: Client) -> Self {
+        Self { acting, own }
+    }
+
+    /// How the API server calls an object that a template describes. `namespace` is that of the instance.
+    pub async fn locate(&self, object: &Value, namespace: &str) -> Result<Entry, Error> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let found = pinned_kind(&self.own, &GroupVersionKind::gvk(group, version, kind)).await;
+        let (resource, capabilities) = found.map_err(|error| match &error {
+            kube::Error::Discovery(_) => unserved(api_version, kind),
+            kube::Error::Api(status) if status.is_not_found() => unserved(api_version, kind),
+            _ => error.into(),
+        })?;
+        let namespace = if capabilities.scope == Scope::Namespaced { namespace } else { "" };
+        Ok(Entry::of(object, &resource.plural, namespace))
+    }
+
+    /// An object as it is now. `None` if it does not exist, or its kind does not any more.
+    pub async fn read(&self, entry: &Entry) -> Result<Option<Value>, Failure> {
+        let object = self.api(entry).get_opt(&entry.name).await?;
+        Ok(object.and_then(|object| serde_json::to_value(object).ok()))
+    }
+
+    /// Creates or changes an object by server-side apply, or only asks whether that is allowed. Fields that templates for
+    /// OpenShift have and the API server does not know are left out.
+    pub async fn apply(&self, entry: &Entry, object: &Value, is_dry_run: bool) -> Result<Value, Failure> {
+        let parameters = PatchParams { dry_run: is_dry_run, ..PatchParams::apply(FIELD_MANAGER).force() };
+        let (api, mut object) = (self.api(entry), object.clone());
+        loop {
+            match api.patch(&entry.name, &parameters, &Patch::Apply(&object)).await.map_err(Failure::from) {
+                Ok(applied) => return Ok(serde_json::to_value(applied).unwrap_or_default()),
+                Err(Failure::Refused(status)) if remove_undeclared(&mut object, &status.message) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    /// Deletes an object, and before it what it owns. Returns whether it still exists.
+    pub async fn delete(&self, entry: &Entry) -> Result<bool, Failure> {
+        let preconditions = Preconditions { uid: entry.uid.clone(), resource_version: None };
+        let parameters = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::foreground() };
+        match self.api(entry).delete(&entry.name, &parameters).await {
+            // A conflict: another object has the name now.
+            Err(kube::Error::Api(status)) if status.code == 404 || status.code == 409 => Ok(false),
+            result => Ok(result.map(|_| true)?),
+        }
+    }
+
+    /// Some of the pods with these labels.
+    pub async fn pods(&self, namespace: &str, labels: &str) -> Result<Vec<Value>, Failure> {
+        let pods = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+        let pods = Api::<DynamicObject>::namespaced_with(self.acting.clone(), namespace, &pods);
+        let pods = pods.list(&ListParams::default().labels(labels).limit(MAX_PODS)).await?;
+        Ok(pods.items.into_iter().filter_map(|pod| serde_json::to_value(pod).ok()).collect())
+    }
+
+    fn api(&self, entry: &Entry) -> Api<DynamicObject> {
+        let (group, version) = entry.api_version.split_once('/').unwrap_or(("", &entry.api_version));
+        let resource = ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: entry.api_version.clone(),
+            kind: entry.kind.clone(),
+            plural: entry.resource.clone(),
+        };
+        match entry.namespace.as_str() {
+            "" => Api::all_with(self.acting.clone(), &resource),
+            namespace => Api::namespaced_with(self.acting.clone(), namespace, &resource),
+        }
+    }
+}
+
+fn unserved(api_version: &str, kind: &str) -> Error {
+    Error::BadRequest(format!("the cluster does not serve the kind {kind} of {api_version}"))
+}

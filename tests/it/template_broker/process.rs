@@ -1,0 +1,186 @@
+//! The process of the template broker, and a user who orders from it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use kube::config::AuthInfo;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, NAMESPACE, cluster};
+use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
+use crate::operator::operator;
+use crate::process::{Process, directory, free_address, text};
+use crate::scripted::{BINDING, Broker, INSTANCE, TestEnv};
+
+/// The ServiceAccount of the broker.
+const ACCOUNT: &str = "service-catalog-template-broker";
+
+/// A running template broker. Dropping it kills the process.
+pub struct TemplateBroker {
+    _process: Process,
+}
+
+impl TemplateBroker {
+    /// Starts the broker with the files and permissions of the chart.
+    pub fn start(cluster: &Cluster) -> Self {
+        let token =
+            cluster.kubectl(&["create", "token", ACCOUNT, "--namespace", NAMESPACE, "--duration=24h"]);
+        cluster.write_kubeconfig("template-broker", text(&token).trim(), &cluster.server());
+        let [templates, images] = ["templates", "images"].map(|part| files(cluster, part));
+        let address = free_address();
+        let account = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
+        command
+            .args(["template-broker", "--listen", &address.to_string()])
+            .args(["--public-url", &format!("https://localhost:{}", address.port())])
+            .arg("--templates")
+            .arg(templates)
+            .arg("--images")
+            .arg(images.join("images.yaml"))
+            .args(["--cleanup", &format!("{account}-cleanup")])
+            .args(["--administrators", &format!("{account}-administrators")])
+            .env("KUBECONFIG", cluster.kubeconfig("template-broker"))
+            .env("POD_NAMESPACE", NAMESPACE)
+            .env("RUST_LOG", "info,service_catalog=debug");
+        Self { _process: Process::start(&command, directory().join("template-broker.log")) }
+    }
+}
+
+/// Writes the files of a ConfigMap of the chart to a directory.
+fn files(cluster: &Cluster, part: &str) -> PathBuf {
+    let name = format!("{ACCOUNT}-{part}");
+    let found = cluster.kubectl(&["get", "configmap", &name, "--namespace", NAMESPACE, "--output=json"]);
+    let map: Value = serde_json::from_slice(&found.stdout).unwrap_or_else(|_| panic!("{}", text(&found)));
+    let path = directory().join(name);
+    std::fs::create_dir(&path).unwrap();
+    for (file, content) in map["data"].as_object().unwrap() {
+        std::fs::write(path.join(file), content.as_str().unwrap()).unwrap();
+    }
+    path
+}
+
+/// A namespace in which a user may edit.
+pub struct Desk {
+    /// As an administrator.
+    pub env: TestEnv,
+    /// As the user.
+    pub user: Namespace,
+}
+
+/// The shared operator and template broker, and a fresh namespace with a user who has the role `edit`.
+pub async fn desk() -> Desk {
+    desk_of("edit").await
+}
+
+/// The same for a user with another role; without any, if it is empty.
+pub async fn desk_of(role: &str) -> Desk {
+    static BROKER: LazyLock<TemplateBroker> = LazyLock::new(|| TemplateBroker::start(cluster()));
+    operator();
+    LazyLock::force(&BROKER);
+    let env = TestEnv::new(namespace().await, Broker::start());
+    if !role.is_empty() {
+        give(&env, "jane", role).await;
+    }
+    let user = env.as_user(user_of(&env, "jane")).await;
+    eventually("the catalog of templates is published", PATIENCE, async || {
+        let classes = classes_of(&env).await;
+        if classes.contains(&"postgresql".to_owned()) { Ok(()) } else { Err(format!("{classes:?}")) }
+    })
+    .await;
+    Desk { env, user }
+}
+
+/// A user of this namespace only: a test must not depend on the rights of another one.
+fn user_of(env: &Namespace, name: &str) -> AuthInfo {
+    user(&format!("{name}@{}", env.name))
+}
+
+/// Gives a user a role in the namespace.
+pub async fn give(env: &Namespace, name: &str, role: &str) {
+    let binding = json!({
+        "kind": "RoleBinding", "metadata": {"name": format!("{name}-{role}")},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": format!("{name}@{}", env.name)}],
+    });
+    env.create(binding).await.unwrap();
+}
+
+/// The external names of the classes of the template broker.
+async fn classes_of(env: &Namespace) -> Vec<String> {
+    let classes = env.list("ClusterServiceClass").await;
+    let own =
+        classes.iter().filter(|class| class["spec"]["clusterServiceBrokerName"] == "template-service-broker");
+    own.map(|class| class["spec"]["externalName"].as_str().unwrap().to_owned()).collect()
+}
+
+impl Desk {
+    /// The external names of the classes of the template broker.
+    pub async fn classes(&self) -> Vec<String> {
+        classes_of(&self.env).await
+    }
+
+    /// Creates an instance, as the user.
+    pub async fn order(&self, name: &str, spec: Value) {
+        self.user.create(json!({"kind": INSTANCE, "metadata": {"name": name}, "spec": spec})).await.unwrap();
+    }
+
+    /// Binds an instance, as the user, and waits for the credentials.
+    pub async fn bind(&self, name: &str) {
+        let binding = json!({"kind": BINDING, "metadata": {"name": name}, "spec": {"instanceRef": {"name": name}, "secretName": format!("{name}-credentials")}});
+        self.user.create(binding).await.unwrap();
+        self.env.until_ready(BINDING, name).await;
+    }
+
+    /// Waits until an instance says how far it is; returns the message.
+    pub async fn until_progress(&self, name: &str, text: &str) -> String {
+        let instance = self.env.until(INSTANCE, name, |instance| instance.to_string().contains(text)).await;
+        instance["status"]["conditions"].to_string()
+    }
+
+    /// Says that all pods run and are ready, once there are some.
+    pub async fn run_pods(&self) {
+        eventually("all pods run", PATIENCE, async || {
+            let deployments = self.env.list("Deployment").await;
+            for pod in self.env.list("Pod").await {
+                if pod["status"]["phase"] != "Running" && pod["metadata"]["deletionTimestamp"].is_null() {
+                    let status = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+                    let name = pod["metadata"]["name"].as_str().unwrap();
+                    self.env.patch_status("Pod", name, status).await?;
+                }
+            }
+            let is_available = |deployment: &Value| {
+                deployment["status"]["availableReplicas"] == 1
+                    && deployment["status"]["observedGeneration"] == deployment["metadata"]["generation"]
+                    && deployment["status"]["updatedReplicas"] == 1
+            };
+            if deployments.iter().all(is_available) { Ok(()) } else { Err(format!("{deployments:#?}")) }
+        })
+        .await;
+    }
+
+    /// Waits until an instance is gone. Without a kubelet, pods that are deleted have to be removed.
+    pub async fn until_deleted(&self, name: &str) {
+        eventually(&format!("{name} is deleted"), PATIENCE, async || {
+            let namespace = format!("--namespace={}", self.env.name);
+            cluster().kubectl(&["delete", "pods", "--all", "--force", "--grace-period=0", &namespace]);
+            match self.env.get(INSTANCE, name).await {
+                Ok(object) => Err(format!("{object:#}")),
+                Err(_) => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    /// Nothing of any instance is left in the namespace, and no record.
+    pub async fn nothing_is_left(&self) {
+        for kind in ["Secret", "Service", "Deployment", "PersistentVolumeClaim"] {
+            let left = self.env.list(kind).await;
+            let left: Vec<_> = left
+                .iter()
+                .filter(|it| !it["metadata"]["labels"]["servicecatalog.k8s.io/template-instance"].is_null())
+                .collect();
+            assert!(left.is_empty(), "{left:#?}");
+        }
+    }
+}
