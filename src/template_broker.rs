@@ -11,11 +11,13 @@
 //! | `objects` | how are the objects of an instance read, written and deleted? |
 //! | `records` | where does the broker keep what it knows of an instance? |
 //! | `offers`, `templates` | which templates are offered, and how do changes get into the catalog? |
+//! | `clock` | what time is it? |
 //! | `certificate`, `registration` | how does the broker identify itself, and how does the operator know it? |
 
 mod acting;
 mod broker;
 mod certificate;
+mod clock;
 mod error;
 mod gate;
 mod objects;
@@ -33,7 +35,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client};
 use rustls::ServerConfig;
@@ -73,7 +74,7 @@ pub struct Options {
     /// Name of the ClusterServiceBroker that the broker registers itself as.
     #[arg(long, env = "BROKER_NAME", default_value = "template-service-broker")]
     broker_name: String,
-    /// Base URL by which the operator reaches the broker [default: https://NAME.NAMESPACE.svc, NAME of the broker]
+    /// Base URL by which the operator reaches the broker [default: `https://NAME.NAMESPACE.svc`, NAME of the broker]
     #[arg(long, env = "PUBLIC_URL")]
     public_url: Option<url::Url>,
     /// Directory with files of templates to offer.
@@ -90,11 +91,11 @@ pub struct Options {
         value_delimiter = ','
     )]
     template_namespaces: Vec<String>,
-    /// User name of the ServiceAccount that stands in for members of system:masters, for whom the API server lets nobody
+    /// User name of the `ServiceAccount` that stands in for members of system:masters, for whom the API server lets nobody
     /// act [default: they are refused]
     #[arg(long, env = "ADMINISTRATORS")]
     administrators: Option<String>,
-    /// User name of the ServiceAccount that deletes the objects of users who may not do so any more.
+    /// User name of the `ServiceAccount` that deletes the objects of users who may not do so any more.
     #[arg(long, env = "CLEANUP")]
     cleanup: String,
 }
@@ -181,7 +182,7 @@ impl Upkeep {
         let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.options.namespace);
         let host = url::Url::parse(&self.url()).ok().and_then(|url| url.host_str().map(str::to_owned));
         let hosts: Vec<String> = host.into_iter().collect();
-        certificate::ensure(&secrets, &self.secret(), &hosts, Timestamp::now()).await
+        certificate::ensure(&secrets, &self.secret(), &hosts, clock::now()).await
     }
 
     async fn run(&self, served: &Served) -> Infallible {

@@ -40,7 +40,9 @@ impl Origin {
     /// The same with the name of the binding: an addition of ours, by which the template broker finds its requester.
     fn context_of_binding(&self, binding_name: &str) -> Value {
         let mut context = self.context();
-        context["binding_name"] = binding_name.into();
+        if let Some(members) = context.as_object_mut() {
+            members.insert("binding_name".to_owned(), binding_name.into());
+        }
         context
     }
 }

@@ -4,12 +4,37 @@ use serde_json::{Map, Value};
 
 use super::problem::short;
 
+/// Label on every object of an instance. Its value is the id of the service instance at the broker.
+pub const LABEL_INSTANCE: &str = "servicecatalog.k8s.io/template-instance";
+
 /// The longest name of an object, in characters.
 const MAX_NAME_CHARS: usize = 253;
 
 /// The text at a path of members.
 pub(super) fn text<'a>(object: &'a Value, path: &[&str]) -> Option<&'a str> {
     at(object, path)?.as_str()
+}
+
+/// Whether a live object belongs to an instance.
+pub fn is_of_instance(object: &Value, instance_id: &str) -> bool {
+    text(object, &["metadata", "labels", LABEL_INSTANCE]) == Some(instance_id)
+}
+
+/// The UID of a live object, or empty.
+pub fn uid(object: &Value) -> &str {
+    text(object, &["metadata", "uid"]).unwrap_or_default()
+}
+
+/// Whether a live object is being deleted.
+pub fn is_terminating(object: &Value) -> bool {
+    text(object, &["metadata", "deletionTimestamp"]).is_some()
+}
+
+/// The label selector of a workload's pods, if it is one by labels only.
+pub fn pod_selector(workload: &Value) -> Option<String> {
+    let labels = at(workload, &["spec", "selector", "matchLabels"])?.as_object()?;
+    let labels = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)));
+    Some(labels.collect::<Vec<_>>().join(","))
 }
 
 /// The whole number at a path of members.

@@ -9,13 +9,12 @@ use serde_json::{Map, Value};
 use super::annotation;
 use super::images::Images;
 use super::inventory::apply_order;
-use super::object::{annotation as annotation_of, api_version, describe, group, kind, name, namespace};
+use super::object::{
+    LABEL_INSTANCE, annotation as annotation_of, api_version, describe, group, kind, name, namespace,
+};
 use super::plan::Plan;
 use super::problem::Problems;
 use super::substitute::{Substitution, TooLarge, Values, has_reference};
-
-/// Label on every object of an instance. Its value is the id of the service instance at the broker.
-pub const LABEL_INSTANCE: &str = "servicecatalog.k8s.io/template-instance";
 
 /// How many bytes the objects of an instance may have together, as JSON.
 pub(super) const MAX_OBJECTS_BYTES: usize = 1024 * 1024;

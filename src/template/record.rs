@@ -74,7 +74,7 @@ impl Desired {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
     /// The `ServiceBinding`.
-    pub binding: Named,
+    pub object: Named,
     /// The objects that exist for this binding only.
     #[serde(default)]
     pub inventory: Inventory,

@@ -120,13 +120,14 @@ fn chosen(
     let is_fixed = fixed.is_some();
     let chosen = fixed.or(given);
     match (stored, &chosen) {
-        (Some(stored), Some(chosen)) if parameter.is_immutable && stored != chosen => Err(match is_fixed {
-            false => format!("the parameter {name} cannot change after creation: restore its value"),
-            true => format!(
+        (Some(stored), Some(chosen)) if parameter.is_immutable && stored != chosen => Err(if is_fixed {
+            format!(
                 "the plan {} changes the parameter {name}, which cannot change after creation: choose \
                  another plan",
                 inputs.plan.name
-            ),
+            )
+        } else {
+            format!("the parameter {name} cannot change after creation: restore its value")
         }),
         _ => Ok(chosen.or_else(|| stored.cloned())),
     }

@@ -2,7 +2,7 @@
 //!
 //! Objects of an instance are written, read and deleted as the user who requested it, by impersonation (KEP-5284): the
 //! API server decides what that user may do, and its audit log names the user. The broker's own permissions do not count
-//! then. It may impersonate only for the verbs and kinds that its ClusterRole lists.
+//! then. It may impersonate only for the verbs and kinds that its `ClusterRole` lists.
 
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Request};
@@ -30,7 +30,7 @@ pub enum Refused {
     /// A header cannot hold the name of the user or of a group.
     #[error("the name of the user, or of one of the user's groups, contains a control character")]
     Name,
-    /// Members of `system:masters` need a ServiceAccount that stands in for them.
+    /// Members of `system:masters` need a `ServiceAccount` that stands in for them.
     #[error(
         "the API server lets nobody act for members of the group system:masters; request the instance as another \
          user, or set the chart's templateBroker.administrators"
@@ -38,7 +38,7 @@ pub enum Refused {
     Administrator,
 }
 
-/// The headers of a request that is made for this user. `administrators` is the user name of the ServiceAccount that
+/// The headers of a request that is made for this user. `administrators` is the user name of the `ServiceAccount` that
 /// stands in for members of `system:masters`.
 pub fn headers_for(user: Option<&UserInfo>, administrators: Option<&str>) -> Result<HeaderMap, Refused> {
     let user = user.filter(|user| !user.username.is_empty()).ok_or(Refused::Nobody)?;

@@ -20,7 +20,6 @@ mod removal;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use jiff::Timestamp;
 use kube::Client;
 
 use super::acting::{headers_for, headers_of_name, with_headers};
@@ -34,9 +33,9 @@ use crate::osb::OperationState;
 /// As whom the broker acts where no user can.
 #[derive(Clone, Debug)]
 pub struct StandIns {
-    /// The user name of the ServiceAccount that stands in for members of `system:masters`.
+    /// The user name of the `ServiceAccount` that stands in for members of `system:masters`.
     pub administrators: Option<String>,
-    /// The user name of the ServiceAccount that deletes the objects of users who may not do so any more.
+    /// The user name of the `ServiceAccount` that deletes the objects of users who may not do so any more.
     pub cleanup: String,
 }
 
@@ -113,9 +112,4 @@ impl Broker {
     fn objects_with(&self, headers: HeaderMap) -> Objects {
         Objects::new(with_headers(&self.own, headers), self.own.clone())
     }
-}
-
-/// The time.
-fn now() -> Timestamp {
-    Timestamp::now()
 }

@@ -10,6 +10,7 @@ use tracing::{error, warn};
 
 use super::acting::Refused;
 use crate::osb::ErrorResponse;
+use crate::template::Problems;
 
 /// Why a request is not fulfilled. Users see the text.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +85,12 @@ impl From<kube::Error> for Error {
     /// A request that the broker made for itself.
     fn from(error: kube::Error) -> Self {
         Self::ApiServer(Box::new(error))
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Self::BadRequest(problems.to_string())
     }
 }
 

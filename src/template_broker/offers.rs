@@ -75,13 +75,13 @@ impl Offers {
     }
 
     /// Images for triggers.
-    pub fn images(&self) -> Option<&Images> {
-        Some(&self.table)
+    pub fn images(&self) -> &Images {
+        &self.table
     }
 
     /// A template that was offered before, for example that of an instance.
     pub fn read(&self, template: &Template) -> Result<Definition, Error> {
-        let platform = Platform { images: self.images(), is_served: &|_, _| true };
+        let platform = Platform { images: Some(self.images()), is_served: &|_, _| true };
         let read = Definition::parse(template, &platform);
         read.map_err(|problems| {
             Error::BadRequest(format!("the template of the instance is unusable: {problems}"))
@@ -95,7 +95,7 @@ impl Offers {
         templates: Vec<Template>,
         is_served: &dyn Fn(&str, &str) -> bool,
     ) -> (String, Vec<(Template, String)>) {
-        let platform = Platform { images: self.images(), is_served };
+        let platform = Platform { images: Some(self.images()), is_served };
         let (mut by_service, mut services) = (BTreeMap::new(), BTreeMap::<String, Service>::new());
         let mut rejected = Vec::new();
         for template in templates {

@@ -8,11 +8,12 @@ use futures::stream::{SelectAll, StreamExt as _};
 use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use super::clock::now;
 use super::offers::{Offers, log_rejected, served_kinds};
 use super::registration::{FIELD_MANAGER, announce};
 use crate::crd::template::Template;
@@ -48,7 +49,7 @@ pub fn in_directory(directory: &Path, namespace: &str) -> Result<Vec<Template>, 
             templates.push(template);
         }
     }
-    templates.sort_by_key(|template| template.name_any());
+    templates.sort_by_key(ResourceExt::name_any);
     Ok(templates)
 }
 
@@ -84,7 +85,7 @@ pub async fn follow(client: &Client, sources: &Sources, offers: &Arc<Offers>, br
     }
     loop {
         collect(&mut events).await;
-        let watched = stores.iter().flat_map(|store| store.state());
+        let watched = stores.iter().flat_map(Store::state);
         let templates: Vec<Template> =
             sources.built_in.iter().cloned().chain(watched.map(|it| it.as_ref().clone())).collect();
         while let Err(error) = publish(client, templates.clone(), offers, broker_name).await {
@@ -136,9 +137,9 @@ async fn tell(client: &Client, template: &Template, why_not: Option<&str>) {
     if known.is_some_and(|known| known.status == status && known.message == message) {
         return;
     }
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let time = now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let condition = json!({
-        "type": "Published", "status": status, "reason": reason, "message": message, "lastTransitionTime": now,
+        "type": "Published", "status": status, "reason": reason, "message": message, "lastTransitionTime": time,
     });
     let object = json!({
         "apiVersion": "template.openshift.io/v1", "kind": "Template",

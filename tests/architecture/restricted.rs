@@ -14,17 +14,17 @@ struct Restriction {
 
 const RESTRICTIONS: &[Restriction] = &[
     Restriction {
-        rooms: &["domain", "crd"],
+        rooms: &["domain", "crd", "template"],
         names: CLOCKS,
         reason: "the core has no clock: take the time as a parameter, as `now`",
     },
     Restriction {
-        rooms: &["domain", "crd"],
+        rooms: &["domain", "crd", "template"],
         names: &["…::Uuid::new_v4", "…::Uuid::now_v7", "rand", "getrandom", "fastrand", "…::RandomState"],
         reason: "the core has no randomness: derive the value from its input, or take it as a parameter",
     },
     Restriction {
-        rooms: &["domain", "crd"],
+        rooms: &["domain", "crd", "template"],
         names: &[
             "axum",
             "futures",
@@ -76,6 +76,12 @@ const CLOCKS: &[&str] = &[
 
 /// The modules that read a clock, which one, and why.
 const CLOCK_READERS: &[(&str, &str, &str)] = &[
+    (
+        "template_broker::clock",
+        "Timestamp",
+        "when operations begin, and when the certificate has to be renewed",
+    ),
+    ("template_broker::gate", "Instant", "how long a request took, for the log"),
     ("leader", "Instant", "how long the lease was seen unchanged, on this machine's clock"),
     ("leader", "Timestamp", "the times that are written into the Lease"),
     ("leader::fence", "Instant", "whether this replica may still act"),

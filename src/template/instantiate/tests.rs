@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::template::LABEL_INSTANCE;
+use crate::template::object::LABEL_INSTANCE;
 use crate::template::tests::{annotated, parse, template, values};
 use crate::template::{Definition, Images};
 

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use tracing::warn;
 
-use crate::template::{Entry, Inventory, LABEL_INSTANCE, Readiness, State, pod_problem, readiness};
+use crate::template::{
+    Entry, Inventory, Readiness, State, is_of_instance, pod_problem, pod_selector, readiness, uid,
+};
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::{Failure, Objects};
 
@@ -12,11 +14,6 @@ const MAX_LISTED: usize = 10;
 
 /// An object, and what the API server calls it.
 pub(super) type Located = (Entry, Value);
-
-/// Whether a live object belongs to an instance.
-pub(super) fn is_of(object: &Value, instance_id: &str) -> bool {
-    object["metadata"]["labels"][LABEL_INSTANCE] == instance_id
-}
 
 /// Asks the API server whether the user may apply all these objects. Nothing is changed.
 pub(super) async fn try_all(
@@ -57,7 +54,7 @@ async fn try_one(
     object: &Value,
     instance_id: &str,
 ) -> Result<bool, Failure> {
-    if objects.read(entry).await?.is_some_and(|existing| !is_of(&existing, instance_id)) {
+    if objects.read(entry).await?.is_some_and(|existing| !is_of_instance(&existing, instance_id)) {
         return Ok(false);
     }
     objects.apply(entry, object, true).await.map(|_| true)
@@ -68,7 +65,7 @@ pub(super) async fn apply(objects: &Objects, located: &[Located], inventory: &mu
     for (entry, object) in located {
         match objects.apply(entry, object, false).await {
             Ok(applied) => {
-                inventory.set_uid(entry, applied["metadata"]["uid"].as_str().unwrap_or_default());
+                inventory.set_uid(entry, uid(&applied));
             }
             Err(Failure::Refused(status)) => {
                 return State::Failed(format!("{} {}: {}", entry.kind, entry.name, status.message));
@@ -119,9 +116,6 @@ pub(super) async fn look(objects: &Objects, located: &[Located]) -> Result<Readi
 
 /// What is wrong with a pod of a workload. Not every user may read pods.
 async fn problem_of_pods(objects: &Objects, entry: &Entry, workload: &Value) -> Option<String> {
-    let labels = workload["spec"]["selector"]["matchLabels"].as_object()?;
-    let labels: Vec<String> =
-        labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
-    let pods = objects.pods(&entry.namespace, &labels.join(",")).await.ok()?;
+    let pods = objects.pods(&entry.namespace, &pod_selector(workload)?).await.ok()?;
     pods.iter().find_map(pod_problem)
 }

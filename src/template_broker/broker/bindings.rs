@@ -4,13 +4,14 @@
 use serde_json::{Map, Value};
 
 use super::applying::{apply, located, look, try_all};
-use super::instances::{entries, invalid, plan_of};
+use super::instances::{entries, plan_of};
 use super::progress::end_of;
-use super::{Accepted, Broker, Progress, now};
+use super::{Accepted, Broker, Progress};
 use crate::osb::{BindRequest, BindResponse, OperationState, OriginatingIdentity, SecretObject};
 use crate::template::{
     Binding, Definition, Entry, Inventory, Named, Record, State, Task, credentials, is_exposable,
 };
+use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::Objects;
 use crate::template_broker::records::Stored;
@@ -33,14 +34,14 @@ impl Broker {
         if request.parameters.is_some_and(|parameters| !parameters.0.is_empty()) {
             return Err(Error::BadRequest("bindings to templates have no parameters".to_owned()));
         }
-        let binding = requester::named_in(request.context.as_ref(), "binding_name")?;
-        if binding.namespace != stored.record.instance.namespace {
+        let object = requester::named_in(request.context.as_ref(), "binding_name")?;
+        if object.namespace != stored.record.instance.namespace {
             return Err(Error::BadRequest("the instance is in another namespace".to_owned()));
         }
-        let user = requester::of_binding(&self.own, &binding, binding_id, claimed.as_ref()).await?;
+        let user = requester::of_binding(&self.own, &object, binding_id, claimed.as_ref()).await?;
         let objects = self.objects_of(user.as_ref())?;
         let known = stored.record.bindings.get(binding_id);
-        if known.is_some_and(|known| known.binding != binding) {
+        if known.is_some_and(|known| known.object != object) {
             return Err(Error::Conflict("the binding exists for another ServiceBinding".to_owned()));
         }
         let definition = self.offers.read(&stored.record.desired.template)?;
@@ -51,7 +52,7 @@ impl Broker {
                 if !accepts_incomplete {
                     return Err(Error::AsyncRequired);
                 }
-                self.begin(id, binding_id, binding.clone(), &mut stored, &definition, &objects).await?;
+                self.begin(id, binding_id, object.clone(), &mut stored, &definition, &objects).await?;
                 Accepted::InProgress(OPERATION.to_owned())
             }
             None => Accepted::Done,
@@ -62,7 +63,7 @@ impl Broker {
         let found = exposed(&stored.record, binding_id, &objects).await?;
         if let Accepted::Done = accepted {
             let inventory = Inventory::default();
-            let new = Binding { binding, inventory, state: State::Succeeded, is_going: false, began: now() };
+            let new = Binding { object, inventory, state: State::Succeeded, is_going: false, began: now() };
             stored.record.bindings.insert(binding_id.to_owned(), new);
             self.records.replace(&mut stored).await?;
         }
@@ -74,7 +75,7 @@ impl Broker {
         &self,
         id: &str,
         binding_id: &str,
-        binding: Named,
+        object: Named,
         stored: &mut Stored,
         definition: &Definition,
         objects: &Objects,
@@ -82,7 +83,7 @@ impl Broker {
         let made = self.objects_of_binding(id, binding_id, &stored.record, definition)?;
         let located = try_all(objects, made, &stored.record.instance.namespace, id).await?;
         let inventory = Inventory::default().with(entries(&located));
-        let new = Binding { binding, inventory, state: State::Working, is_going: false, began: now() };
+        let new = Binding { object, inventory, state: State::Working, is_going: false, began: now() };
         stored.record.bindings.insert(binding_id.to_owned(), new);
         self.records.replace(stored).await?;
         if let Some(binding) = stored.record.bindings.get_mut(binding_id) {
@@ -99,8 +100,8 @@ impl Broker {
         definition: &Definition,
     ) -> Result<Vec<Value>, Error> {
         let plan = plan_of(definition, &record.desired.plan_id)?;
-        let images = self.offers.images();
-        definition.binding_objects(plan, &record.desired.values, id, binding_id, images).map_err(invalid)
+        let images = Some(self.offers.images());
+        definition.binding_objects(plan, &record.desired.values, id, binding_id, images).map_err(Error::from)
     }
 
     /// How far a binding is.
@@ -115,7 +116,7 @@ impl Broker {
         if binding.is_going {
             return self.go_on_unbinding(id, binding_id, &mut stored).await;
         }
-        let user = requester::of_binding(&self.own, &binding.binding, binding_id, None).await?;
+        let user = requester::of_binding(&self.own, &binding.object, binding_id, None).await?;
         let objects = self.objects_of(user.as_ref())?;
         let definition = self.offers.read(&stored.record.desired.template)?;
         let made = self.objects_of_binding(id, binding_id, &stored.record, &definition)?;
@@ -147,7 +148,7 @@ impl Broker {
         let binding = stored.record.bindings.get(binding_id);
         let binding = binding.filter(|binding| binding.state == State::Succeeded);
         let binding = binding.ok_or(Error::NotFound("the binding"))?;
-        let user = requester::of_binding(&self.own, &binding.binding, binding_id, None).await?;
+        let user = requester::of_binding(&self.own, &binding.object, binding_id, None).await?;
         let objects = self.objects_of(user.as_ref())?;
         Ok(response(exposed(&stored.record, binding_id, &objects).await?))
     }
@@ -206,7 +207,7 @@ async fn exposed(record: &Record, binding_id: &str, objects: &Objects) -> Result
             live.extend(objects.read(entry).await?);
         }
     }
-    credentials(&live).map_err(invalid)
+    credentials(&live).map_err(Error::from)
 }
 
 fn response(credentials: Map<String, Value>) -> BindResponse {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::applying::{Located, try_all};
-use super::{Accepted, Broker, now};
+use super::{Accepted, Broker};
 use crate::osb::{
     InstanceResponse, MaintenanceInfo, OriginatingIdentity, ProvisionRequest, SecretObject, UpdateRequest,
 };
 use crate::template::{
-    Definition, Desired, Entry, Inputs, Inventory, Operation, Origin, Plan, Problems, Record, State, Task,
-    Values,
+    Definition, Desired, Entry, Inputs, Inventory, Operation, Origin, Plan, Record, State, Task, Values,
 };
+use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::Objects;
 use crate::template_broker::offers::Offer;
@@ -165,8 +165,8 @@ impl Broker {
         origin: &Origin<'_>,
         objects: &Objects,
     ) -> Result<Vec<Located>, Error> {
-        let made = offer.definition.objects(plan, values, origin.instance_id, self.offers.images());
-        try_all(objects, made.map_err(invalid)?, origin.namespace, origin.instance_id).await
+        let made = offer.definition.objects(plan, values, origin.instance_id, Some(self.offers.images()));
+        try_all(objects, made?, origin.namespace, origin.instance_id).await
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) fn entries(located: &[Located]) -> Vec<Entry> {
 fn resolve(definition: &Definition, inputs: &Inputs<'_>) -> Result<Values, Error> {
     let mut failed = false;
     let mut random = |bytes: &mut [u8]| failed |= getrandom::fill(bytes).is_err();
-    let values = definition.resolve(inputs, &mut random).map_err(invalid)?;
+    let values = definition.resolve(inputs, &mut random)?;
     if failed {
         return Err(Error::Internal("the operating system has no random bytes".to_owned()));
     }
@@ -193,8 +193,4 @@ pub(super) fn plan_of<'a>(definition: &'a Definition, plan_id: &str) -> Result<&
 
 fn parameters(given: Option<SecretObject>) -> Map<String, Value> {
     given.map(|given| given.0).unwrap_or_default()
-}
-
-pub(super) fn invalid(problems: Problems) -> Error {
-    Error::BadRequest(problems.to_string())
 }

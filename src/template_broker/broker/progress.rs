@@ -1,9 +1,10 @@
 //! How far is an operation? A poll continues it: it applies what is missing, and looks whether all objects are ready.
 
 use super::applying::{Located, apply, located, look};
-use super::instances::{invalid, plan_of};
-use super::{Broker, Progress, now};
+use super::instances::plan_of;
+use super::{Broker, Progress};
 use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue};
+use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::Objects;
 use crate::template_broker::records::Stored;
@@ -34,8 +35,8 @@ impl Broker {
         let objects = self.objects_of(user.as_ref())?;
         let definition = self.offers.read(&record.desired.template)?;
         let plan = plan_of(&definition, &record.desired.plan_id)?;
-        let made = definition.objects(plan, &record.desired.values, id, self.offers.images());
-        let located = located(made.map_err(invalid)?, &record.inventory, &record.instance.namespace);
+        let made = definition.objects(plan, &record.desired.values, id, Some(self.offers.images()));
+        let located = located(made?, &record.inventory, &record.instance.namespace);
         if record.operation.state == State::Working {
             self.apply_all(stored, &objects, &located).await?;
         }

@@ -1,19 +1,19 @@
 //! Deletes instances: first what uses the data, then the data, then the record.
 //!
 //! The API server has authorised the deletion of the `ServiceInstance`. If the user who requested it may not delete
-//! objects any more, for example because the user has left, the broker does so as the ServiceAccount for cleanup, which
+//! objects any more, for example because the user has left, the broker does so as the `ServiceAccount` for cleanup, which
 //! may only delete what carries the label of an instance.
 
-use super::applying::is_of;
-use super::{Accepted, Broker, Progress, now};
+use super::{Accepted, Broker, Progress};
 use crate::crd::reference::UserInfo;
-use crate::template::{Entry, Task};
+use crate::template::{Entry, Task, is_of_instance, is_terminating, uid};
+use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::{Failure, Objects};
 use crate::template_broker::records::Stored;
 use crate::template_broker::requester;
 
-/// The policy that limits what the ServiceAccount for cleanup may delete.
+/// The policy that limits what the `ServiceAccount` for cleanup may delete.
 const CLEANUP_POLICY: &str = "'template-cleanup.servicecatalog.k8s.io'";
 
 impl Broker {
@@ -50,7 +50,7 @@ impl Broker {
 }
 
 impl Broker {
-    /// Deletes objects of an instance as its user, if there is one, or as the ServiceAccount for cleanup.
+    /// Deletes objects of an instance as its user, if there is one, or as the `ServiceAccount` for cleanup.
     pub(super) fn remover<'a>(&self, id: &'a str, user: Option<&UserInfo>) -> Result<Remover<'a>, Error> {
         let cleanup = self.objects_of_cleanup()?;
         Ok(Remover { instance_id: id, user: self.objects_of(user).ok(), cleanup })
@@ -62,7 +62,7 @@ pub(super) struct Remover<'a> {
     instance_id: &'a str,
     /// As the user who requested the instance, if there is one.
     user: Option<Objects>,
-    /// As the ServiceAccount for cleanup. It may delete, but not read.
+    /// As the `ServiceAccount` for cleanup. It may delete, but not read.
     cleanup: Objects,
 }
 
@@ -93,14 +93,13 @@ impl Remover<'_> {
 
     async fn remove_as(&self, user: &Objects, entry: &Entry) -> Result<bool, Failure> {
         let Some(live) = user.read(entry).await? else { return Ok(false) };
-        if !is_of(&live, self.instance_id) {
+        if !is_of_instance(&live, self.instance_id) {
             return Ok(false);
         }
-        if !live["metadata"]["deletionTimestamp"].is_null() {
+        if is_terminating(&live) {
             return Ok(true);
         }
-        let uid = live["metadata"]["uid"].as_str().map(str::to_owned);
-        user.delete(&Entry { uid, ..entry.clone() }).await
+        user.delete(&Entry { uid: Some(uid(&live).to_owned()), ..entry.clone() }).await
     }
 
     /// A policy refuses to delete what does not carry the label of an instance (any more): such an object stays.

@@ -13,7 +13,7 @@ use crate::operator::operator;
 use crate::process::{Process, directory, free_address, text};
 use crate::scripted::{BINDING, Broker, INSTANCE, TestEnv};
 
-/// The ServiceAccount of the broker.
+/// The `ServiceAccount` of the broker.
 const ACCOUNT: &str = "service-catalog-template-broker";
 
 /// A running template broker. Dropping it kills the process.
