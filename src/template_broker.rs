@@ -43,6 +43,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
+use url::Url;
 
 use crate::http;
 use crate::osb::install_tls_provider;
@@ -54,6 +55,10 @@ use offers::Offers;
 use registration::{Registration, register};
 use templates::Sources;
 
+/// The `ClusterServiceBroker` that the broker registers itself as: the name that OpenShift's has.
+const BROKER: &str = "template-service-broker";
+/// The Secret with the broker's certificate and the operator's token, in the broker's namespace.
+const SECRET: &str = "template-broker-identity";
 /// How often the broker looks whether its certificate has to be renewed, and its registration repaired.
 const UPKEEP: Duration = Duration::from_hours(1);
 /// How long after a failure it tries again.
@@ -71,12 +76,9 @@ pub struct Options {
     /// Namespace that the broker runs in; it contains a Secret for each instance.
     #[arg(long, env = "POD_NAMESPACE", default_value = "service-catalog")]
     namespace: String,
-    /// Name of the ClusterServiceBroker that the broker registers itself as.
-    #[arg(long, env = "BROKER_NAME", default_value = "template-service-broker")]
-    broker_name: String,
-    /// Base URL by which the operator reaches the broker [default: `https://NAME.NAMESPACE.svc`, NAME of the broker]
+    /// Base URL by which the operator reaches the broker. Its host is that of the broker's certificate.
     #[arg(long, env = "PUBLIC_URL")]
-    public_url: Option<url::Url>,
+    public_url: Url,
     /// Directory with files of templates to offer.
     #[arg(long, env = "TEMPLATES")]
     templates: Option<PathBuf>,
@@ -155,7 +157,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     tokio::select! {
         never = http::serve(listener, Some(TlsAcceptor::from(Arc::new(tls))), router) => match never {},
         never = upkeep.run(&served) => match never {},
-        () = templates::follow(&client, &sources, &offers, &options.broker_name) => Ok(()),
+        () = templates::follow(&client, &sources, &offers, BROKER) => Ok(()),
         stopped = until_stopped() => Ok(stopped?),
     }
 }
@@ -167,22 +169,10 @@ struct Upkeep {
 }
 
 impl Upkeep {
-    fn url(&self) -> String {
-        let Options { broker_name, namespace, public_url, .. } = &self.options;
-        public_url
-            .as_ref()
-            .map_or_else(|| format!("https://{broker_name}.{namespace}.svc"), ToString::to_string)
-    }
-
-    fn secret(&self) -> String {
-        format!("{}-identity", self.options.broker_name)
-    }
-
     async fn identity(&self) -> Result<certificate::Identity, certificate::Error> {
         let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.options.namespace);
-        let host = url::Url::parse(&self.url()).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let hosts: Vec<String> = host.into_iter().collect();
-        certificate::ensure(&secrets, &self.secret(), &hosts, clock::now()).await
+        let hosts: Vec<String> = self.options.public_url.host_str().map(str::to_owned).into_iter().collect();
+        certificate::ensure(&secrets, SECRET, &hosts, clock::now()).await
     }
 
     async fn run(&self, served: &Served) -> Infallible {
@@ -201,10 +191,10 @@ impl Upkeep {
         let identity = self.identity().await?;
         served.set(Arc::clone(&identity.certified));
         let registration = Registration {
-            name: &self.options.broker_name,
-            url: &self.url(),
+            name: BROKER,
+            url: self.options.public_url.as_str().trim_end_matches('/'),
             namespace: &self.options.namespace,
-            secret: &self.secret(),
+            secret: SECRET,
             authority: &identity.authority,
         };
         Ok(register(&self.client, &registration).await?)

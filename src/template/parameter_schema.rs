@@ -202,7 +202,7 @@ mod tests {
     fn a_plans_parameters_are_left_out() {
         let definition = definition();
         assert_eq!(definition.creation_schema(&definition.plans[1])["properties"].get("SIZE"), None);
-        assert_eq!(definition.form_order(&definition.plans[0]).len(), 12);
+        assert_eq!(definition.form_order(&definition.plans[0]).len(), 11);
         assert_eq!(definition.form_order(&definition.plans[1])[..3], ["NAME", "OWNER", "COPIES"]);
         assert!(!definition.form_order(&definition.plans[1]).contains(&"SIZE"));
     }

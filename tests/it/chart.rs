@@ -29,11 +29,26 @@ fn rendered(arguments: &[&str]) -> Vec<Value> {
     serde_saphyr::from_multiple(std::str::from_utf8(&output.stdout).unwrap()).unwrap()
 }
 
+/// The only object of this kind, but for those of the template broker.
 fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
-    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    let mut found = objects.iter().filter(|object| object["kind"] == kind && !is_template_brokers(object));
     let first = found.next().unwrap_or_else(|| panic!("no {kind}"));
     assert!(found.next().is_none(), "more than one {kind}");
     first
+}
+
+fn is_template_brokers(object: &Value) -> bool {
+    object["metadata"]["labels"]["app.kubernetes.io/name"] == "template-broker"
+}
+
+/// The only object of the template broker of this kind whose name ends like this.
+fn template_brokers<'a>(objects: &'a [Value], kind: &str, end: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| {
+        object["kind"] == kind
+            && is_template_brokers(object)
+            && object["metadata"]["name"].as_str().unwrap().ends_with(end)
+    });
+    found.next().unwrap_or_else(|| panic!("no {kind} …{end}"))
 }
 
 #[test]
@@ -157,8 +172,64 @@ fn every_value_has_its_effect() {
         "podLabels": {"team": pod["metadata"]["labels"]["team"]}, "podAnnotations": pod["metadata"]["annotations"],
     });
     assert_eq!(seen, values);
-    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&defaults), names(&values), "a value of values.yaml is not tested here");
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let (mut tested, template_broker) = (names(&values), "templateBroker");
+    tested.insert(template_broker.to_owned());
+    assert_eq!(names(&defaults), tested, "a value of values.yaml is not tested here");
+    assert!(!given.iter().any(is_template_brokers), "it needs the whole cluster");
+}
+
+#[test]
+fn every_value_of_the_template_broker_has_its_effect() {
+    let values = json!({"templateBroker": {
+        "enabled": true, "replicas": 2, "namespaces": ["shop"], "templates": {"redis": false},
+        "registry": "mirror.example.com/", "images": {"team/app:1": "registry/app:1", "openshift/postgresql:16": "own"},
+        "administratorsRole": "edit", "kinds": [{"apiGroups": ["apps"], "resources": ["deployments"]}],
+        "resources": {"limits": {"memory": "1Gi"}},
+    }});
+    let file = directory().join("template-broker.json");
+    std::fs::write(&file, values.to_string()).unwrap();
+    let given = rendered(&["--values", file.to_str().unwrap()]);
+    let deployment = template_brokers(&given, "Deployment", "");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    assert_eq!(container["resources"]["limits"]["memory"], "1Gi");
+    let arguments = container["args"].to_string();
+    for namespace in [NAMESPACE, "shop"] {
+        assert!(arguments.contains(&format!("--template-namespace={namespace}")), "{arguments}");
+    }
+    let templates = &template_brokers(&given, "ConfigMap", "-templates")["data"];
+    assert!(templates["redis.yaml"].is_null() && templates["mysql.yaml"].is_string());
+    let images = template_brokers(&given, "ConfigMap", "-images")["data"]["images.yaml"].as_str().unwrap();
+    for line in [
+        "openshift/postgresql:16: own",
+        "team/app:1: registry/app:1",
+        "openshift/mysql:8.4: mirror.example.com/sclorg/mysql-84-c9s:latest",
+    ] {
+        assert!(images.lines().any(|it| it == line), "{line}: {images}");
+    }
+    let binding = template_brokers(&given, "ClusterRoleBinding", "-administrators");
+    assert_eq!(binding["roleRef"]["name"], "edit");
+    let rules = template_brokers(&given, "ClusterRole", "-template-broker")["rules"].to_string();
+    assert!(rules.contains("deployments") && !rules.contains("configmaps"), "{rules}");
+    let refusing = rendered(&["--set", "templateBroker.administratorsRole="]);
+    let container =
+        &template_brokers(&refusing, "Deployment", "")["spec"]["template"]["spec"]["containers"][0];
+    assert!(!container["args"].to_string().contains("--administrators"));
+    let without = rendered(&["--set", "templateBroker.enabled=false"]);
+    assert!(!without.iter().any(is_template_brokers));
+}
+
+/// On OpenShift, each namespace has its own range of IDs, and Templates are served already.
+#[test]
+fn on_openshift_templates_name_no_ids_and_their_kind_is_not_defined() {
+    let openshift = ["security.openshift.io/v1", "template.openshift.io/v1"];
+    let objects = rendered(&openshift.map(|it| ["--api-versions", it]).concat());
+    let templates = template_brokers(&objects, "ConfigMap", "-templates")["data"].to_string();
+    assert!(!templates.contains("fsGroup") && !templates.contains("runAsUser"));
+    assert!(objects.iter().all(|object| object["metadata"]["name"] != "templates.template.openshift.io"));
+    let elsewhere = rendered(&[]);
+    assert!(template_brokers(&elsewhere, "ConfigMap", "-templates")["data"].to_string().contains("fsGroup"));
 }
 
 /// Whether the role `edit` includes the permission to set `spec.externalID`.
@@ -173,7 +244,7 @@ fn aggregates_adopt(objects: &[Value]) -> bool {
 fn it_installs_the_policies_that_the_operator_looks_for() {
     let objects = rendered(&[]);
     let installed = |kind: &str| -> BTreeSet<String> {
-        let names = objects.iter().filter(|object| object["kind"] == kind);
+        let names = objects.iter().filter(|object| object["kind"] == kind && !is_template_brokers(object));
         names.map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
     };
     for (kind, policies) in [("Mutating", &MUTATING[..]), ("Validating", &VALIDATING[..])] {
@@ -255,7 +326,8 @@ fn the_definitions_are_kept_when_the_release_goes() {
     assert_eq!(definitions.len(), crd::all().len());
     for definition in definitions {
         assert_eq!(definition["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
-        assert_eq!(definition["metadata"]["labels"]["svcat"], "true");
+        let is_ours = definition["spec"]["group"] == crd::GROUP;
+        assert_eq!(definition["metadata"]["labels"]["svcat"] == "true", is_ours);
     }
 }
 

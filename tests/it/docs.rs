@@ -113,11 +113,12 @@ fn every_value_of_the_chart_and_every_option_is_explained() {
     let values: Value = serde_saphyr::from_str(&read(&Path::new(CHART).join("values.yaml"))).unwrap();
     let mut paths = Vec::new();
     leaves(&values, "", &mut paths);
-    let help = |arguments: &[&str]| {
+    let help_of = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_service-catalog")).args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    let help = [help(&["run", "--help"]), help(&["crds", "--help"])].concat();
+    let help = [&["run", "--help"], &["template-broker", "--help"], &["crds", "--help"]];
+    let help = help.map(|arguments| help_of(arguments)).concat();
     let is_option = |word: &&str| word.starts_with("--") && *word != "--help";
     let options: BTreeSet<&str> = help.split_whitespace().filter(is_option).collect();
     assert!(paths.len() > 10 && options.len() > 5, "{paths:?} {options:?}");
