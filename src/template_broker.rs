@@ -59,8 +59,8 @@ use templates::Sources;
 const BROKER: &str = "template-service-broker";
 /// The Secret with the broker's certificate and the operator's token, in the broker's namespace.
 const SECRET: &str = "template-broker-identity";
-/// How often the broker looks whether its certificate has to be renewed, and its registration repaired.
-const UPKEEP: Duration = Duration::from_hours(1);
+/// How often the broker reads its identity: it may have to be renewed, or another replica may have replaced it.
+const UPKEEP: Duration = Duration::from_mins(1);
 /// How long after a failure it tries again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -136,8 +136,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     };
     let images = options.images.as_deref().map_or_else(|| Ok(Images::default()), templates::images)?;
     let upkeep = Upkeep { client: client.clone(), options: options.clone() };
-    let identity = upkeep.identity().await?;
-    let served = Arc::new(Served::new(Arc::clone(&identity.certified)));
+    let served = Arc::new(Served::new(upkeep.identity().await?));
     let tls = ServerConfig::builder().with_no_client_auth().with_cert_resolver(Arc::clone(&served) as _);
     let offers = Arc::new(Offers::new(images));
     let stand_ins = StandIns {
@@ -145,7 +144,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
         cleanup: options.cleanup.clone(),
     };
     let broker = Broker::new(client.clone(), &options.namespace, Arc::clone(&offers), stand_ins);
-    let router = server::router(Arc::new(broker), identity.token);
+    let router = server::router(Arc::new(broker), Arc::clone(&served));
     let listener =
         TcpListener::bind(options.listen).await.map_err(|error| Error::Listen(options.listen, error))?;
     info!(version = env!("CARGO_PKG_VERSION"), address = %options.listen, "starting template broker");
@@ -176,8 +175,9 @@ impl Upkeep {
     }
 
     async fn run(&self, served: &Served) -> Infallible {
+        let mut registered: Option<String> = None;
         loop {
-            match self.once(served).await {
+            match self.once(served, &mut registered).await {
                 Ok(()) => sleep(UPKEEP).await,
                 Err(error) => {
                     warn!(%error, "cannot renew the certificate or register the broker; trying again");
@@ -187,16 +187,22 @@ impl Upkeep {
         }
     }
 
-    async fn once(&self, served: &Served) -> Result<(), certificate::Error> {
-        let identity = self.identity().await?;
-        served.set(Arc::clone(&identity.certified));
+    /// `registered` is the certificate of the authority with which the broker has registered itself.
+    async fn once(&self, served: &Served, registered: &mut Option<String>) -> Result<(), certificate::Error> {
+        served.set(self.identity().await?);
+        let authority = served.get().authority.clone();
+        if registered.as_ref() == Some(&authority) {
+            return Ok(());
+        }
         let registration = Registration {
             name: BROKER,
             url: self.options.public_url.as_str().trim_end_matches('/'),
             namespace: &self.options.namespace,
             secret: SECRET,
-            authority: &identity.authority,
+            authority: &authority,
         };
-        Ok(register(&self.client, &registration).await?)
+        register(&self.client, &registration).await?;
+        *registered = Some(authority);
+        Ok(())
     }
 }

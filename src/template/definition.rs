@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::annotation;
 use super::expose::{exposed, exposed_twice, is_exposable};
@@ -283,10 +283,17 @@ fn about(name: &str, annotations: &BTreeMap<String, String>) -> About {
     }
 }
 
-/// The annotated version, or one that rises with every change of the template.
+/// The annotated version, or one that changes with every change of the template.
 fn version(template: &Template, annotations: &BTreeMap<String, String>) -> String {
     let annotated = annotations.get(annotation::VERSION).filter(|version| is_semver(version));
-    annotated.cloned().unwrap_or_else(|| format!("0.0.{}", template.metadata.generation.unwrap_or(0).max(0)))
+    annotated.cloned().unwrap_or_else(|| {
+        let Template { message, objects, parameters, labels, .. } = template;
+        let content = json!([annotations, message, objects, parameters, labels]).to_string();
+        let digest = plan::service_id(&content);
+        let generation = template.metadata.generation.unwrap_or(0).max(0);
+        // A letter first: numbers in a semantic version have no leading zeros.
+        format!("0.0.{generation}-v{}", digest.get(..8).unwrap_or_default())
+    })
 }
 
 /// Whether a text is a version of <https://semver.org>, version 2.

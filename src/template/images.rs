@@ -15,11 +15,16 @@ use super::substitute::has_reference;
 /// Images by tag: `namespace/name:tag`, or `name:tag` for any namespace.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(transparent)]
-pub struct Images(BTreeMap<String, String>);
+pub struct Images {
+    table: BTreeMap<String, String>,
+    /// Whether a controller of the cluster fills in the images of other tags.
+    #[serde(skip)]
+    leaves_others: bool,
+}
 
 impl FromIterator<(String, String)> for Images {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(entries: T) -> Self {
-        Self(entries.into_iter().collect())
+        Self { table: entries.into_iter().collect(), leaves_others: false }
     }
 }
 
@@ -43,8 +48,15 @@ struct TriggerSource {
 impl Images {
     fn image(&self, source: &TriggerSource) -> Option<&str> {
         let namespace = source.namespace.as_deref().filter(|namespace| !namespace.is_empty());
-        let qualified = namespace.and_then(|namespace| self.0.get(&format!("{namespace}/{}", source.name)));
-        qualified.or_else(|| self.0.get(&source.name)).map(String::as_str)
+        let qualified =
+            namespace.and_then(|namespace| self.table.get(&format!("{namespace}/{}", source.name)));
+        qualified.or_else(|| self.table.get(&source.name)).map(String::as_str)
+    }
+
+    /// The same table for a cluster with image streams: other tags are left to the cluster's own controller.
+    #[must_use]
+    pub fn beside_image_streams(&self) -> Self {
+        Self { table: self.table.clone(), leaves_others: true }
     }
 
     /// Fills in the images of an object's triggers. An image that the object has already stays if the table does not
@@ -77,6 +89,7 @@ impl Images {
         match self.image(source) {
             Some(image) if path.set(object, image) => Ok(true),
             Some(_) => Err(format!("{} names a container that does not exist", annotation::TRIGGERS)),
+            None if self.leaves_others => Ok(true),
             None => Ok(path.first_text(object).is_some_and(|image| !image.trim().is_empty())),
         }
     }

@@ -47,6 +47,11 @@ impl Entry {
             && (&self.kind, &self.namespace, &self.name) == (&other.kind, &other.namespace, &other.name)
     }
 
+    /// Whether an object that is about to be applied is of this kind and version.
+    pub fn is_of_kind(&self, object: &Value) -> bool {
+        self.api_version == api_version(object) && self.kind == kind(object)
+    }
+
     /// Whether the object holds data that only a deprovision may delete.
     pub fn holds_data(&self) -> bool {
         group(&self.api_version).is_empty() && self.kind == "PersistentVolumeClaim"

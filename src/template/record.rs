@@ -88,6 +88,13 @@ pub struct Binding {
     pub began: Timestamp,
 }
 
+impl Binding {
+    /// A binding that is requested now.
+    pub fn new(object: Named, began: Timestamp) -> Self {
+        Self { object, inventory: Inventory::default(), state: State::Working, is_going: false, began }
+    }
+}
+
 /// An operation on an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {

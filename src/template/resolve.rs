@@ -82,6 +82,12 @@ impl Definition {
         kept.filter_map(|it| Some((it.name.clone(), values.get(&it.name)?.clone()))).collect()
     }
 
+    /// The values that must not be shown.
+    pub fn secrets<'a>(&'a self, values: &'a Values) -> impl Iterator<Item = &'a str> {
+        let hidden = self.parameters.iter().filter(|parameter| parameter.is_hidden());
+        hidden.filter_map(|parameter| values.get(&parameter.name)).map(String::as_str)
+    }
+
     /// The parameters of an instance that may be shown, as the user gave them: none that the plan fixes, and neither
     /// generated ones nor passwords.
     pub fn shown_parameters(&self, plan: &Plan, values: &Values) -> Map<String, Value> {

@@ -27,8 +27,11 @@ pub enum Refused {
         "the object records no user who requested it; change its spec, so that spec.userInfo is recorded"
     )]
     Nobody,
-    /// A header cannot hold the name of the user or of a group.
-    #[error("the name of the user, or of one of the user's groups, contains a control character")]
+    /// A header cannot hold the name of the user or of a group as it is: the API server trims what it reads.
+    #[error(
+        "the name of the user, or of one of the user's groups, is empty, begins or ends with a space, or contains a \
+         control character"
+    )]
     Name,
     /// Members of `system:masters` need a `ServiceAccount` that stands in for them.
     #[error(
@@ -65,6 +68,9 @@ pub fn headers_of_name(username: &str) -> Result<HeaderMap, Refused> {
 }
 
 fn value(text: &str) -> Result<HeaderValue, Refused> {
+    if text.is_empty() || text.trim() != text {
+        return Err(Refused::Name);
+    }
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Refused::Name)
 }
 
@@ -133,7 +139,10 @@ mod tests {
     fn without_a_name_nothing_is_sent() {
         assert_eq!(headers_for(None, Some("stand-in")), Err(Refused::Nobody));
         assert_eq!(headers(&user("", &["system:masters"]), Some("stand-in")), Err(Refused::Nobody));
-        assert_eq!(headers(&user("two\nlines", &[]), None), Err(Refused::Name));
-        assert_eq!(headers(&user("jane", &["two\nlines"]), None), Err(Refused::Name));
+        for name in ["two\nlines", " jane", "jane ", "jane\t", "jane\u{a0}"] {
+            assert_eq!(headers(&user(name, &[]), None), Err(Refused::Name), "{name:?}");
+            assert_eq!(headers(&user("jane", &[name]), None), Err(Refused::Name), "{name:?}");
+        }
+        assert_eq!(headers(&user("jane", &[""]), None), Err(Refused::Name));
     }
 }

@@ -9,6 +9,7 @@
 //! | `applying` | how are objects applied, and are they ready? |
 //! | `progress` | how far is an operation? |
 //! | `removal` | how is an instance deleted? |
+//! | `turns` | which requests wait for each other? |
 //! | `bindings` | which credentials does a binding get? |
 
 mod applying;
@@ -16,6 +17,7 @@ mod bindings;
 mod instances;
 mod progress;
 mod removal;
+mod turns;
 
 use std::sync::Arc;
 
@@ -29,6 +31,7 @@ use super::offers::Offers;
 use super::records::Records;
 use crate::crd::reference::UserInfo;
 use crate::osb::OperationState;
+use turns::Turns;
 
 /// As whom the broker acts where no user can.
 #[derive(Clone, Debug)]
@@ -42,6 +45,7 @@ pub struct StandIns {
 /// The broker.
 pub struct Broker {
     own: Client,
+    turns: Turns,
     records: Records,
     offers: Arc<Offers>,
     stand_ins: StandIns,
@@ -86,7 +90,13 @@ impl Progress {
 impl Broker {
     /// A broker that keeps its records in this namespace.
     pub fn new(own: Client, namespace: &str, offers: Arc<Offers>, stand_ins: StandIns) -> Self {
-        Self { records: Records::new(own.clone(), namespace), own, offers, stand_ins }
+        Self {
+            records: Records::new(own.clone(), namespace),
+            own,
+            turns: Turns::default(),
+            offers,
+            stand_ins,
+        }
     }
 
     /// Whether the templates are known.

@@ -35,6 +35,8 @@ const AUTHORITY_KEY: &str = "ca.key";
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
 const TOKEN: &str = "token";
+const HOST_NAMES: &str = "host-names";
+const VALID_FROM: &str = "valid-from";
 const RENEW_AT: &str = "renew-at";
 
 /// Why there is no usable certificate.
@@ -72,7 +74,7 @@ pub async fn ensure(
     loop {
         let stored = secrets.get_opt(name).await?;
         let entries = stored.as_ref().and_then(|secret| secret.data.clone()).unwrap_or_default();
-        if is_current(&entries, now) {
+        if is_current(&entries, host_names, now) {
             return parse(&entries);
         }
         let metadata = stored.map_or_else(
@@ -96,9 +98,12 @@ pub async fn ensure(
 
 type Entries = BTreeMap<String, ByteString>;
 
-fn is_current(entries: &Entries, now: Timestamp) -> bool {
-    let renew_at = text(entries, RENEW_AT).ok().and_then(|time| time.parse::<Timestamp>().ok());
-    renew_at.is_some_and(|renew_at| now < renew_at)
+/// Whether the certificate is for these hosts, valid now, and not to be renewed yet.
+fn is_current(entries: &Entries, host_names: &[String], now: Timestamp) -> bool {
+    let time = |name| text(entries, name).ok().and_then(|time| time.parse::<Timestamp>().ok());
+    let times = time(VALID_FROM).zip(time(RENEW_AT));
+    times.is_some_and(|(from, renew_at)| (from..renew_at).contains(&now))
+        && text(entries, HOST_NAMES).is_ok_and(|names| names == host_names.join(","))
 }
 
 /// The entries with a new certificate, and with an authority and a token if they had none.
@@ -121,10 +126,13 @@ fn renewed(mut entries: Entries, host_names: &[String], now: Timestamp) -> Resul
         let date = time.to_zoned(TimeZone::UTC).date();
         date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
     };
-    parameters.not_before = date(now - SignedDuration::from_hours(24));
+    let valid_from = now - SignedDuration::from_hours(24);
+    parameters.not_before = date(valid_from);
     parameters.not_after = date(now + VALID_FOR);
     put(&mut entries, CERTIFICATE, parameters.signed_by(&key, &issuer)?.pem());
     put(&mut entries, KEY, key.serialize_pem());
+    put(&mut entries, HOST_NAMES, host_names.join(","));
+    put(&mut entries, VALID_FROM, valid_from.to_string());
     put(&mut entries, RENEW_AT, (now + VALID_FOR - RENEWED_BEFORE).to_string());
     Ok(entries)
 }
@@ -157,24 +165,29 @@ fn text(entries: &Entries, name: &'static str) -> Result<String, Error> {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(Error::Malformed(name))
 }
 
-/// The certificate of new connections, which changes when it is renewed.
-pub struct Served(RwLock<Arc<CertifiedKey>>);
+/// The identity of new connections and requests, which changes when it is renewed or replaced.
+pub struct Served(RwLock<Arc<Identity>>);
 
 impl Served {
-    /// Serves this certificate at first.
-    pub fn new(certified: Arc<CertifiedKey>) -> Self {
-        Self(RwLock::new(certified))
+    /// Serves this identity at first.
+    pub fn new(identity: Identity) -> Self {
+        Self(RwLock::new(Arc::new(identity)))
     }
 
-    /// Serves another certificate from now on.
-    pub fn set(&self, certified: Arc<CertifiedKey>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certified;
+    /// Serves another identity from now on.
+    pub fn set(&self, identity: Identity) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+    }
+
+    /// The identity now.
+    pub fn get(&self) -> Arc<Identity> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl ResolvesServerCert for Served {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.get().certified))
     }
 }
 
@@ -196,8 +209,10 @@ mod tests {
     fn a_renewal_keeps_authority_and_token() {
         let hosts = ["template-broker.ns.svc".to_owned()];
         let first = renewed(Entries::new(), &hosts, at("2026-01-01T00:00:00Z")).unwrap();
-        assert!(is_current(&first, at("2026-03-01T00:00:00Z")));
-        assert!(!is_current(&first, at("2026-03-03T00:00:00Z")));
+        assert!(is_current(&first, &hosts, at("2026-03-01T00:00:00Z")));
+        assert!(!is_current(&first, &hosts, at("2026-03-03T00:00:00Z")));
+        assert!(!is_current(&first, &hosts, at("2025-12-30T00:00:00Z")), "the clock was ahead");
+        assert!(!is_current(&first, &["another".to_owned()], at("2026-03-01T00:00:00Z")));
         let second = renewed(first.clone(), &hosts, at("2026-03-03T00:00:00Z")).unwrap();
         for kept in [AUTHORITY, AUTHORITY_KEY, TOKEN] {
             assert_eq!(first[kept], second[kept], "{kept}");

@@ -46,8 +46,8 @@ pub enum Error {
     #[error("the template has another version now")]
     MaintenanceInfoConflict,
     /// The API server does not answer, or fails.
-    #[error("the Kubernetes API server does not answer the template broker: {0}")]
-    ApiServer(Box<kube::Error>),
+    #[error("the Kubernetes API server does not answer the template broker, or fails")]
+    ApiServer(String),
     /// A defect, or a record that another program has changed.
     #[error("{0}")]
     Internal(String),
@@ -84,7 +84,7 @@ impl Error {
 impl From<kube::Error> for Error {
     /// A request that the broker made for itself.
     fn from(error: kube::Error) -> Self {
-        Self::ApiServer(Box::new(error))
+        Self::ApiServer(error.to_string())
     }
 }
 
@@ -105,7 +105,7 @@ impl IntoResponse for Error {
         let status = self.status();
         match &self {
             Self::Internal(_) => error!(error = %self, "request failed"),
-            Self::ApiServer(_) => warn!(error = %self, "request failed"),
+            Self::ApiServer(error) => warn!(error, "request failed: the API server is not available"),
             _ => {}
         }
         let body = ErrorResponse {

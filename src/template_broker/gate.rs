@@ -8,14 +8,16 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
 use tracing::info;
 
+use super::certificate::Served;
 use super::error::Error;
 use crate::osb::header::{API_VERSION, REQUEST_IDENTITY};
 
 /// Rejects requests without the token, or with an unsupported version of the API.
-pub async fn admit(State(token): State<Arc<SecretString>>, request: Request, next: Next) -> Response {
-    if !has_token(request.headers(), &token) {
+pub async fn admit(State(identity): State<Arc<Served>>, request: Request, next: Next) -> Response {
+    if !has_token(request.headers(), &identity.get().token) {
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"template broker\"")];
         return (challenge, Error::Unauthorized).into_response();
     }
@@ -74,9 +76,20 @@ fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 
-/// Finishes a request even if the platform disconnects: the less often an operation stops halfway, the better.
-pub async fn finish(request: Request, next: Next) -> Result<Response, Error> {
-    tokio::spawn(next.run(request)).await.map_err(|error| Error::Internal(error.to_string()))
+/// Finishes a request even if the platform disconnects: the less often an operation stops halfway, the better. A few
+/// requests are processed at once; others wait.
+pub async fn finish(
+    State(permits): State<Arc<Semaphore>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let permit = permits.acquire_owned().await.map_err(|error| Error::Internal(error.to_string()))?;
+    let finished = tokio::spawn(async move {
+        let response = next.run(request).await;
+        drop(permit);
+        response
+    });
+    finished.await.map_err(|error| Error::Internal(error.to_string()))
 }
 
 #[cfg(test)]

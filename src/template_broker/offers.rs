@@ -1,13 +1,13 @@
-//! Which templates does the broker offer? Those of the chart, which are files, and those in some namespaces, which are
-//! watched. Of two with the same name, the one in the cluster counts.
+//! Which templates does the broker offer?
+//!
+//! Templates are kept as text, and parsed when they are needed: parsed ones take up to fifty times the memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use kube::Client;
 use kube::discovery::Discovery;
 use serde_json::json;
-use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::error::Error;
@@ -15,11 +15,7 @@ use crate::crd::template::Template;
 use crate::osb::{MaintenanceInfo, Service};
 use crate::template::{Definition, Images, Platform};
 
-/// The most templates that are offered. A plan's schemas and texts are in the catalog, which the operator limits.
-const MAX_TEMPLATES: usize = 1000;
-
 /// A template that is offered.
-#[derive(Clone)]
 pub struct Offer {
     /// The template, parsed.
     pub definition: Definition,
@@ -40,7 +36,9 @@ impl Offer {
 /// All that is offered.
 #[derive(Default)]
 struct Catalog {
-    by_service: BTreeMap<String, Arc<Offer>>,
+    /// The texts of the templates, by the IDs of their services.
+    by_service: BTreeMap<String, Arc<str>>,
+    images: Arc<Images>,
     json: String,
     etag: String,
 }
@@ -51,6 +49,9 @@ pub struct Offers {
     table: Images,
     catalog: RwLock<Option<Arc<Catalog>>>,
 }
+
+/// The kinds that the API server serves, as API version and kind.
+pub type ServedKinds = BTreeSet<(String, String)>;
 
 impl Offers {
     /// No templates are known yet.
@@ -63,63 +64,71 @@ impl Offers {
         self.current().is_some()
     }
 
-    /// The catalog as JSON, and its entity tag.
+    /// The entity tag of the catalog, and the catalog as JSON.
     pub fn catalog(&self) -> (String, String) {
         self.current().map(|catalog| (catalog.etag.clone(), catalog.json.clone())).unwrap_or_default()
     }
 
     /// The template of a service.
-    pub fn find(&self, service_id: &str) -> Result<Arc<Offer>, Error> {
-        let offer = self.current().and_then(|catalog| catalog.by_service.get(service_id).cloned());
-        offer.ok_or_else(|| Error::BadRequest("no template offers this service (any more)".to_owned()))
+    pub fn find(&self, service_id: &str) -> Result<Offer, Error> {
+        let text = self.current().and_then(|catalog| catalog.by_service.get(service_id).cloned());
+        let text =
+            text.ok_or_else(|| Error::BadRequest("no template offers this service (any more)".to_owned()))?;
+        let template: Template =
+            serde_json::from_str(&text).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Offer { definition: self.read(&template)?, template })
     }
 
     /// Images for triggers.
-    pub fn images(&self) -> &Images {
-        &self.table
+    pub fn images(&self) -> Arc<Images> {
+        self.current().map(|catalog| Arc::clone(&catalog.images)).unwrap_or_default()
     }
 
     /// A template that was offered before, for example that of an instance.
     pub fn read(&self, template: &Template) -> Result<Definition, Error> {
-        let platform = Platform { images: Some(self.images()), is_served: &|_, _| true };
+        let platform = Platform { images: Some(&self.images()), is_served: &|_, _| true };
         let read = Definition::parse(template, &platform);
         read.map_err(|problems| {
             Error::BadRequest(format!("the template of the instance is unusable: {problems}"))
         })
     }
 
-    /// Offers these templates from now on. Unusable ones are left out, and returned with the reasons. Returns the entity tag
-    /// as well.
-    pub fn offer(
-        &self,
-        templates: Vec<Template>,
-        is_served: &dyn Fn(&str, &str) -> bool,
-    ) -> (String, Vec<(Template, String)>) {
-        let platform = Platform { images: Some(self.images()), is_served };
+    /// Offers the templates with these texts from now on. Of two with one name, the first counts. Returns why others are
+    /// left out, by their places, and the entity tag of the catalog.
+    pub fn offer(&self, texts: &[Arc<str>], served: &ServedKinds) -> (BTreeMap<usize, String>, String) {
+        let is_served =
+            |api_version: &str, kind: &str| served.contains(&(api_version.to_owned(), kind.to_owned()));
+        let images = if is_served("image.openshift.io/v1", "ImageStream") {
+            self.table.beside_image_streams()
+        } else {
+            self.table.clone()
+        };
+        let platform = Platform { images: Some(&images), is_served: &is_served };
         let (mut by_service, mut services) = (BTreeMap::new(), BTreeMap::<String, Service>::new());
-        let mut rejected = Vec::new();
-        for template in templates {
-            match Definition::parse(&template, &platform) {
-                Err(problems) => rejected.push((template, problems.to_string())),
-                Ok(_) if by_service.len() >= MAX_TEMPLATES => {
-                    rejected.push((template, format!("there are more than {MAX_TEMPLATES} templates")));
+        let mut left_out = BTreeMap::new();
+        for (place, text) in texts.iter().enumerate() {
+            let read = serde_json::from_str::<Template>(text).map_err(|error| error.to_string());
+            let read = read.and_then(|template| {
+                Definition::parse(&template, &platform).map_err(|problems| problems.to_string())
+            });
+            match read {
+                Err(why) => drop(left_out.insert(place, why)),
+                Ok(definition) if services.contains_key(&definition.name) => {
+                    let why =
+                        format!("another template is offered as {}: choose another name", definition.name);
+                    left_out.insert(place, why);
                 }
-                // The later ones are those in the cluster.
                 Ok(definition) => {
-                    let former = services.insert(definition.name.clone(), definition.service());
-                    if let Some(former) = former {
-                        by_service.remove(&former.id);
-                    }
-                    by_service
-                        .insert(definition.service_id.clone(), Arc::new(Offer { definition, template }));
+                    by_service.insert(definition.service_id.clone(), Arc::clone(text));
+                    services.insert(definition.name.clone(), definition.service());
                 }
             }
         }
         let json = json!({"services": services.into_values().collect::<Vec<_>>()}).to_string();
         let etag = format!("\"{}\"", Uuid::new_v5(&Uuid::NAMESPACE_OID, json.as_bytes()));
-        let catalog = Catalog { by_service, json, etag: etag.clone() };
+        let catalog = Catalog { by_service, images: Arc::new(images), json, etag: etag.clone() };
         *self.catalog.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(catalog));
-        (etag, rejected)
+        (left_out, etag)
     }
 
     fn current(&self) -> Option<Arc<Catalog>> {
@@ -127,29 +136,15 @@ impl Offers {
     }
 }
 
-/// Asks the API server which kinds it serves. Returns a predicate of API version and kind.
-pub async fn served_kinds(client: &Client) -> Result<impl Fn(&str, &str) -> bool + use<>, kube::Error> {
+/// Asks the API server which kinds it serves.
+pub async fn served_kinds(client: &Client) -> Result<ServedKinds, kube::Error> {
     let discovery = Discovery::new(client.clone()).run_aggregated().await?;
-    let mut kinds = std::collections::BTreeSet::new();
+    let mut kinds = ServedKinds::new();
     for group in discovery.groups() {
         for version in group.versions() {
-            kinds.extend(
-                group.versioned_resources(version).into_iter().map(|(it, _)| (it.api_version, it.kind)),
-            );
+            let resources = group.versioned_resources(version).into_iter();
+            kinds.extend(resources.map(|(resource, _)| (resource.api_version, resource.kind)));
         }
     }
-    info!(kinds = kinds.len(), "read the kinds that the API server serves");
-    Ok(move |api_version: &str, kind: &str| kinds.contains(&(api_version.to_owned(), kind.to_owned())))
-}
-
-/// Logs what is left out.
-pub fn log_rejected(rejected: &[(Template, String)]) {
-    for (template, why) in rejected {
-        warn!(
-            template = template.metadata.name,
-            namespace = template.metadata.namespace,
-            why,
-            "left a template out of the catalog"
-        );
-    }
+    Ok(kinds)
 }

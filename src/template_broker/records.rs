@@ -17,6 +17,8 @@ use crate::template::Record;
 
 /// The type of the Secrets.
 const SECRET_TYPE: &str = "servicecatalog.k8s.io/template-instance";
+/// The largest record. In base64 it is a third larger, and etcd takes 1.5 MiB.
+const MAX_RECORD_BYTES: usize = 768 * 1024;
 /// The entry with the record, as JSON.
 const RECORD: &str = "record";
 /// Secret names are derived from instance IDs with this namespace: an ID may contain any character.
@@ -73,6 +75,14 @@ impl Records {
         Ok(())
     }
 
+    /// Whether the record is still the one that was read. An operation that was suspended must not go on with an old one.
+    pub async fn is_current(&self, stored: &Stored) -> Result<bool, Error> {
+        let metadata = &stored.secret.metadata;
+        let found = self.0.get_metadata_opt(metadata.name.as_deref().unwrap_or_default()).await?;
+        let version = found.and_then(|found| found.metadata.resource_version);
+        Ok(version.is_some() && version == metadata.resource_version)
+    }
+
     /// Removes a record. It may be gone already.
     pub async fn remove(&self, stored: &Stored) -> Result<(), Error> {
         let metadata = &stored.secret.metadata;
@@ -92,6 +102,11 @@ fn secret_name(instance_id: &str) -> String {
 
 fn data(record: &Record) -> Result<BTreeMap<String, ByteString>, Error> {
     let json = serde_json::to_vec(record).map_err(|error| Error::Internal(error.to_string()))?;
+    if json.len() > MAX_RECORD_BYTES {
+        return Err(Error::BadRequest(
+            "parameters, template and bindings of the instance are too large".to_owned(),
+        ));
+    }
     Ok(BTreeMap::from([(RECORD.to_owned(), ByteString(json))]))
 }
 

@@ -8,7 +8,9 @@
 use kube::{Api, Client};
 use serde_json::Value;
 
+use super::BROKER;
 use super::error::Error;
+use crate::crd::instance::InstanceProperties;
 use crate::crd::reference::UserInfo;
 use crate::crd::{ServiceBinding, ServiceInstance};
 use crate::osb::OriginatingIdentity;
@@ -27,16 +29,30 @@ pub fn named_in(context: Option<&Value>, name_member: &str) -> Result<Named, Err
     Ok(Named { namespace: member("namespace")?, name: member(name_member)? })
 }
 
-/// The user who requested an instance that is to be created, changed or read.
+/// The user who requested an instance that is to be created, changed or read. The object has to want it from this broker: a
+/// plan of this service, if one is named.
 pub async fn of_instance(
     client: &Client,
     named: &Named,
     id: &str,
+    (service_id, plan_id): (&str, Option<&str>),
     claimed: Option<&OriginatingIdentity>,
 ) -> Result<Option<UserInfo>, Error> {
-    let instance = read_instance(client, named).await?;
-    let instance = instance.filter(|instance| has_id(instance, id)).ok_or_else(|| {
-        Error::BadRequest(format!("the ServiceInstance {named} does not have this instance ID"))
+    let wants = |properties: &InstanceProperties| {
+        properties.broker_name == BROKER
+            && properties.service_id == service_id
+            && plan_id.is_none_or(|plan| properties.plan_id() == plan)
+    };
+    let is_wanted = |instance: &ServiceInstance| {
+        let status = instance.status.as_ref().filter(|status| status.instance_id == id);
+        let status = status.filter(|_| !is_orphan(instance, id));
+        let properties = status.and_then(|status| {
+            status.in_progress_properties.as_ref().or(status.external_properties.as_ref())
+        });
+        properties.is_some_and(wants)
+    };
+    let instance = read_instance(client, named).await?.filter(is_wanted).ok_or_else(|| {
+        Error::BadRequest(format!("the ServiceInstance {named} does not have this instance ID for this plan"))
     })?;
     agreeing(instance.spec.user_info, claimed)
 }
@@ -45,8 +61,8 @@ pub async fn of_instance(
 /// is what a failed attempt has left. `None` if the user is not known any more.
 pub async fn of_deletion(client: &Client, named: &Named, id: &str) -> Result<Option<UserInfo>, Error> {
     let Some(instance) = read_instance(client, named).await? else { return Ok(None) };
-    let is_in_use =
-        instance.metadata.deletion_timestamp.is_none() && !is_orphan(&instance, id) && has_id(&instance, id);
+    let has_id = instance.status.as_ref().is_some_and(|status| status.instance_id == id);
+    let is_in_use = has_id && instance.metadata.deletion_timestamp.is_none() && !is_orphan(&instance, id);
     if is_in_use {
         return Err(Error::BadRequest(format!(
             "the ServiceInstance {named} exists and is not being deleted"
@@ -55,31 +71,51 @@ pub async fn of_deletion(client: &Client, named: &Named, id: &str) -> Result<Opt
     Ok(instance.spec.user_info)
 }
 
+/// The user whose objects an instance consists of, as far as it still exists.
+pub async fn of_objects(client: &Client, named: &Named) -> Result<Option<UserInfo>, Error> {
+    Ok(read_instance(client, named).await?.and_then(|instance| instance.spec.user_info))
+}
+
 async fn read_instance(client: &Client, named: &Named) -> Result<Option<ServiceInstance>, Error> {
     Ok(Api::namespaced(client.clone(), &named.namespace).get_opt(&named.name).await?)
 }
 
-/// The user who requested a binding that is to be created or read.
+/// The user who requested a binding to this instance that is to be created or read.
 pub async fn of_binding(
     client: &Client,
     named: &Named,
     id: &str,
+    instance: &Named,
     claimed: Option<&OriginatingIdentity>,
 ) -> Result<Option<UserInfo>, Error> {
-    let bindings = Api::<ServiceBinding>::namespaced(client.clone(), &named.namespace);
-    let binding = bindings.get_opt(&named.name).await?;
-    let has_id = |binding: &ServiceBinding| {
+    let is_wanted = |binding: &ServiceBinding| {
         let status = binding.status.as_ref();
-        status.is_some_and(|status| status.binding_id == id || status.successor_id == id)
+        binding.spec.instance_ref.name == instance.name
+            && named.namespace == instance.namespace
+            && status.is_some_and(|status| status.binding_id == id || status.successor_id == id)
     };
-    let binding = binding.filter(has_id).ok_or_else(|| {
-        Error::BadRequest(format!("the ServiceBinding {named} does not have this binding ID"))
+    let binding = read_binding(client, named).await?.filter(is_wanted).ok_or_else(|| {
+        Error::BadRequest(format!(
+            "the ServiceBinding {named} does not have this binding ID for this instance"
+        ))
     })?;
     agreeing(binding.spec.user_info, claimed)
 }
 
-fn has_id(instance: &ServiceInstance, id: &str) -> bool {
-    instance.status.as_ref().is_some_and(|status| status.instance_id == id) || is_orphan(instance, id)
+/// Checks that a binding may be deleted: the API server has authorised it, or a rotation has replaced the binding.
+pub async fn may_unbind(client: &Client, named: &Named, id: &str) -> Result<(), Error> {
+    let Some(binding) = read_binding(client, named).await? else { return Ok(()) };
+    let status = binding.status.as_ref();
+    let is_orphan = status.is_some_and(|status| status.orphans.iter().any(|orphan| orphan.id == id));
+    let has_id = status.is_some_and(|status| status.binding_id == id);
+    if has_id && !is_orphan && binding.metadata.deletion_timestamp.is_none() {
+        return Err(Error::BadRequest(format!("the ServiceBinding {named} exists and is not being deleted")));
+    }
+    Ok(())
+}
+
+async fn read_binding(client: &Client, named: &Named) -> Result<Option<ServiceBinding>, Error> {
+    Ok(Api::namespaced(client.clone(), &named.namespace).get_opt(&named.name).await?)
 }
 
 fn is_orphan(instance: &ServiceInstance, id: &str) -> bool {

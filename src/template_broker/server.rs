@@ -9,11 +9,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router, middleware};
-use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use super::broker::{Accepted, Broker, Progress};
+use super::certificate::Served;
 use super::error::Error;
 use super::gate;
 use crate::osb::header::ORIGINATING_IDENTITY;
@@ -25,12 +26,14 @@ use crate::osb::{
 
 /// The delay between polls that platforms should use, in seconds.
 const POLL_AFTER: &str = "2";
+/// How many requests are processed at once, at most. Each has some objects in memory.
+const MAX_REQUESTS: usize = 16;
 
 /// The state that handlers share.
 type Shared = State<Arc<Broker>>;
 
 /// All routes.
-pub fn router(broker: Arc<Broker>, token: SecretString) -> Router {
+pub fn router(broker: Arc<Broker>, identity: Arc<Served>) -> Router {
     let instance = put(provision).get(fetch).patch(update).delete(deprovision);
     let binding = put(bind).get(fetch_binding).delete(unbind);
     Router::new()
@@ -40,8 +43,8 @@ pub fn router(broker: Arc<Broker>, token: SecretString) -> Router {
         .route(route::BINDING, binding)
         .route(route::BINDING_LAST_OPERATION, get(last_binding_operation))
         .fallback(async || Error::NotFound("this address"))
-        .layer(middleware::from_fn(gate::finish))
-        .layer(middleware::from_fn_with_state(Arc::new(token), gate::admit))
+        .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(MAX_REQUESTS)), gate::finish))
+        .layer(middleware::from_fn_with_state(identity, gate::admit))
         .layer(middleware::from_fn(gate::log))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -129,8 +132,12 @@ async fn fetch_binding(State(broker): Shared, ids: Ids) -> Result<Json<BindRespo
     broker.fetch_binding(&ids.instance, &ids.binding).await.map(Json)
 }
 
-async fn unbind(State(broker): Shared, ids: Ids) -> Result<Response, Error> {
-    let accepted = broker.unbind(&ids.instance, &ids.binding).await?;
+async fn unbind(
+    State(broker): Shared,
+    ids: Ids,
+    Parameters(query): Parameters<AsyncQuery>,
+) -> Result<Response, Error> {
+    let accepted = broker.unbind(&ids.instance, &ids.binding, query.accepts_incomplete).await?;
     Ok(answer(accepted, DeletionResponse {}))
 }
 

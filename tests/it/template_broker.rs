@@ -2,8 +2,10 @@
 //!
 //! There are no nodes, so the tests say that pods run.
 
+mod own_templates;
 mod process;
 mod rights;
+mod wire;
 
 use serde_json::{Value, json};
 

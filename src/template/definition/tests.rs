@@ -40,7 +40,29 @@ fn a_bare_template_has_defaults() {
     assert_eq!((&definition.name[..], &definition.namespace[..]), ("store", "catalog"));
     assert_eq!((&definition.about.display_name[..], definition.is_bindable), ("store", true));
     assert_eq!(definition.about.description, "No description provided.");
-    assert_eq!(definition.version, "0.0.7");
+    assert!(definition.version.starts_with("0.0.7-v"), "{}", definition.version);
+}
+
+/// The generation does not rise with an annotation, and begins anew when a template is deleted and applied again.
+#[test]
+fn every_change_of_a_template_is_a_version() {
+    let version = |change: &dyn Fn(&mut Value)| {
+        let mut changed = template(json!([{"name": "A"}]), json!({}));
+        changed["metadata"]["generation"] = json!(1);
+        change(&mut changed);
+        parse(changed).unwrap().version
+    };
+    let before = version(&|_| {});
+    assert_eq!(version(&|changed| changed["metadata"]["resourceVersion"] = json!("9")), before);
+    let changes: [&dyn Fn(&mut Value); 3] = [
+        &|changed| changed["metadata"]["annotations"] = json!({"description": "another"}),
+        &|changed| changed["message"] = json!("another"),
+        &|changed| changed["parameters"][0]["value"] = json!("another"),
+    ];
+    for change in changes {
+        let after = version(change);
+        assert!(after != before && is_semver(&after), "{after}");
+    }
 }
 
 #[test]

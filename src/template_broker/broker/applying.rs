@@ -8,6 +8,7 @@ use crate::template::{
 };
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::{Failure, Objects};
+use crate::template_broker::records::{Records, Stored};
 
 /// The most refusals that are listed for a user.
 const MAX_LISTED: usize = 10;
@@ -22,9 +23,16 @@ pub(super) async fn try_all(
     namespace: &str,
     instance_id: &str,
 ) -> Result<Vec<Located>, Error> {
-    let mut located = Vec::new();
+    let mut located: Vec<Located> = Vec::new();
     for object in made {
-        located.push((objects.locate(&object, namespace).await?, object));
+        let known = located.iter().find(|(entry, _)| entry.is_of_kind(&object));
+        let entry = match known {
+            Some((entry, _)) => {
+                Entry::of(&object, &entry.resource, if entry.namespace.is_empty() { "" } else { namespace })
+            }
+            None => objects.locate(&object, namespace).await?,
+        };
+        located.push((entry, object));
     }
     let mut refusals = Vec::new();
     for (entry, object) in &located {
@@ -34,7 +42,7 @@ pub(super) async fn try_all(
             Ok(false) => {
                 refusals.push(format!("{kind} {name} exists already; choose another name in the parameters"));
             }
-            Err(Failure::Refused(status)) => refusals.push(format!("{kind} {name}: {}", status.message)),
+            Err(Failure::Refused { why, .. }) => refusals.push(format!("{kind} {name}: {why}")),
             Err(unavailable) => return Err(unavailable.into()),
         }
     }
@@ -60,23 +68,30 @@ async fn try_one(
     objects.apply(entry, object, true).await.map(|_| true)
 }
 
-/// Applies objects, and notes their UIDs. Returns how far the operation is then.
-pub(super) async fn apply(objects: &Objects, located: &[Located], inventory: &mut Inventory) -> State {
+/// Applies objects, and notes their UIDs. Returns how far the operation is then. It ends if another replica has changed the
+/// record, perhaps because the instance is being deleted.
+pub(super) async fn apply(
+    objects: &Objects,
+    located: &[Located],
+    inventory: &mut Inventory,
+    (records, stored): (&Records, &Stored),
+) -> Result<State, Error> {
     for (entry, object) in located {
+        if !records.is_current(stored).await? {
+            return Err(Error::Concurrency);
+        }
         match objects.apply(entry, object, false).await {
-            Ok(applied) => {
-                inventory.set_uid(entry, uid(&applied));
-            }
-            Err(Failure::Refused(status)) => {
-                return State::Failed(format!("{} {}: {}", entry.kind, entry.name, status.message));
+            Ok(applied) => inventory.set_uid(entry, uid(&applied)),
+            Err(Failure::Refused { why, .. }) => {
+                return Ok(State::Failed(format!("{} {}: {why}", entry.kind, entry.name)));
             }
             Err(Failure::Unavailable(error)) => {
-                warn!(%error, "the API server is not available; the next poll continues");
-                return State::Working;
+                warn!(error, "the API server is not available; the next poll continues");
+                return Ok(State::Working);
             }
         }
     }
-    State::Applied
+    Ok(State::Applied)
 }
 
 /// The objects with the names by which they were applied before.
@@ -98,20 +113,28 @@ pub(super) async fn look(objects: &Objects, located: &[Located]) -> Result<Readi
         if readiness(made) == Readiness::Ready {
             continue;
         }
-        let Some(live) = objects.read(entry).await? else {
-            return Ok(Readiness::Failed(format!("{} {} was deleted", entry.kind, entry.name)));
-        };
-        match readiness(&live) {
-            Readiness::Ready => {}
-            Readiness::Waiting(why) => {
-                let problem = problem_of_pods(objects, entry, &live).await;
-                let problem = problem.map(|problem| format!("; {problem}")).unwrap_or_default();
-                return Ok(Readiness::Waiting(format!("{why}{problem}")));
+        match look_at(objects, entry).await {
+            Ok(Readiness::Ready) => {}
+            Ok(other) => return Ok(other),
+            Err(Failure::Refused { why, .. }) => {
+                return Ok(Readiness::Failed(format!("{} {}: {why}", entry.kind, entry.name)));
             }
-            failed @ Readiness::Failed(_) => return Ok(failed),
+            Err(unavailable) => return Err(unavailable.into()),
         }
     }
     Ok(Readiness::Ready)
+}
+
+async fn look_at(objects: &Objects, entry: &Entry) -> Result<Readiness, Failure> {
+    let Some(live) = objects.read(entry).await? else {
+        return Ok(Readiness::Failed(format!("{} {} was deleted", entry.kind, entry.name)));
+    };
+    let Readiness::Waiting(why) = readiness(&live) else { return Ok(readiness(&live)) };
+    let problem = problem_of_pods(objects, entry, &live).await;
+    Ok(Readiness::Waiting(match problem {
+        Some(problem) => format!("{why}; {problem}"),
+        None => why,
+    }))
 }
 
 /// What is wrong with a pod of a workload. Not every user may read pods.

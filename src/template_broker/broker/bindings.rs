@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::applying::{apply, located, look, try_all};
+use super::applying::{Located, apply, located, look, try_all};
 use super::instances::{entries, plan_of};
 use super::progress::end_of;
 use super::{Accepted, Broker, Progress};
@@ -17,8 +17,11 @@ use crate::template_broker::objects::Objects;
 use crate::template_broker::records::Stored;
 use crate::template_broker::requester;
 
-/// What the platform sends with each poll of a binding.
-const OPERATION: &str = "b";
+/// What the platform sends with each poll of a bind, and of an unbind.
+const BINDING: &str = "b";
+const UNBINDING: &str = "u";
+/// The most bindings of an instance: they are in its record.
+const MAX_BINDINGS: usize = 1000;
 
 impl Broker {
     /// Creates a binding.
@@ -30,30 +33,33 @@ impl Broker {
         claimed: Option<OriginatingIdentity>,
         accepts_incomplete: bool,
     ) -> Result<(Accepted, BindResponse), Error> {
-        let mut stored = self.provisioned(id).await?;
         if request.parameters.is_some_and(|parameters| !parameters.0.is_empty()) {
             return Err(Error::BadRequest("bindings to templates have no parameters".to_owned()));
         }
         let object = requester::named_in(request.context.as_ref(), "binding_name")?;
-        if object.namespace != stored.record.instance.namespace {
-            return Err(Error::BadRequest("the instance is in another namespace".to_owned()));
-        }
-        let user = requester::of_binding(&self.own, &object, binding_id, claimed.as_ref()).await?;
-        let objects = self.objects_of(user.as_ref())?;
-        let known = stored.record.bindings.get(binding_id);
-        if known.is_some_and(|known| known.object != object) {
-            return Err(Error::Conflict("the binding exists for another ServiceBinding".to_owned()));
-        }
+        let _turn = self.turns.take(id).await;
+        let mut stored = self.provisioned(id).await?;
+        let instance = &stored.record.instance;
+        let user = requester::of_binding(&self.own, &object, binding_id, instance, claimed.as_ref()).await?;
         let definition = self.offers.read(&stored.record.desired.template)?;
-        let accepted = match known.map(|known| &known.state) {
-            Some(State::Succeeded) => Accepted::Unchanged,
-            Some(_) => Accepted::InProgress(OPERATION.to_owned()),
+        let objects =
+            self.objects_of(user.as_ref())?.hiding(definition.secrets(&stored.record.desired.values));
+        let accepted = match stored.record.bindings.get(binding_id) {
+            Some(known) if known.object != object => {
+                return Err(Error::Conflict("the binding exists for another ServiceBinding".to_owned()));
+            }
+            Some(known) if known.is_going => return Err(Error::Concurrency),
+            Some(Binding { state: State::Succeeded, .. }) => Accepted::Unchanged,
+            Some(_) => Accepted::InProgress(BINDING.to_owned()),
+            None if stored.record.bindings.len() >= MAX_BINDINGS => {
+                return Err(Error::BadRequest(format!("the instance has {MAX_BINDINGS} bindings already")));
+            }
             None if definition.has_binding_objects(plan_of(&definition, &stored.record.desired.plan_id)?) => {
                 if !accepts_incomplete {
                     return Err(Error::AsyncRequired);
                 }
                 self.begin(id, binding_id, object.clone(), &mut stored, &definition, &objects).await?;
-                Accepted::InProgress(OPERATION.to_owned())
+                Accepted::InProgress(BINDING.to_owned())
             }
             None => Accepted::Done,
         };
@@ -62,8 +68,7 @@ impl Broker {
         }
         let found = exposed(&stored.record, binding_id, &objects).await?;
         if let Accepted::Done = accepted {
-            let inventory = Inventory::default();
-            let new = Binding { object, inventory, state: State::Succeeded, is_going: false, began: now() };
+            let new = Binding { state: State::Succeeded, ..Binding::new(object, now()) };
             stored.record.bindings.insert(binding_id.to_owned(), new);
             self.records.replace(&mut stored).await?;
         }
@@ -83,11 +88,24 @@ impl Broker {
         let made = self.objects_of_binding(id, binding_id, &stored.record, definition)?;
         let located = try_all(objects, made, &stored.record.instance.namespace, id).await?;
         let inventory = Inventory::default().with(entries(&located));
-        let new = Binding { object, inventory, state: State::Working, is_going: false, began: now() };
+        let new = Binding { inventory: inventory.clone(), ..Binding::new(object, now()) };
         stored.record.bindings.insert(binding_id.to_owned(), new);
         self.records.replace(stored).await?;
+        self.apply_binding(binding_id, stored, objects, &located, inventory).await
+    }
+
+    /// Applies the objects of a binding.
+    async fn apply_binding(
+        &self,
+        binding_id: &str,
+        stored: &mut Stored,
+        objects: &Objects,
+        located: &[Located],
+        mut inventory: Inventory,
+    ) -> Result<(), Error> {
+        let state = apply(objects, located, &mut inventory, (&self.records, stored)).await?;
         if let Some(binding) = stored.record.bindings.get_mut(binding_id) {
-            binding.state = apply(objects, &located, &mut binding.inventory).await;
+            (binding.inventory, binding.state) = (inventory, state);
         }
         self.records.replace(stored).await
     }
@@ -100,70 +118,87 @@ impl Broker {
         definition: &Definition,
     ) -> Result<Vec<Value>, Error> {
         let plan = plan_of(definition, &record.desired.plan_id)?;
-        let images = Some(self.offers.images());
-        definition.binding_objects(plan, &record.desired.values, id, binding_id, images).map_err(Error::from)
+        let images = self.offers.images();
+        Ok(definition.binding_objects(plan, &record.desired.values, id, binding_id, Some(&images))?)
     }
 
     /// How far a binding is.
     pub async fn last_binding_operation(&self, id: &str, binding_id: &str) -> Result<Progress, Error> {
+        let _turn = self.turns.take(id).await;
         let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
         let binding = stored.record.bindings.get(binding_id).ok_or(Error::Gone)?.clone();
-        match binding.state {
-            State::Succeeded => return Ok(Progress::succeeded(String::new())),
-            State::Failed(why) => return Ok(Progress::failed(why)),
-            State::Working | State::Applied => {}
-        }
         if binding.is_going {
             return self.go_on_unbinding(id, binding_id, &mut stored).await;
         }
-        let user = requester::of_binding(&self.own, &binding.object, binding_id, None).await?;
-        let objects = self.objects_of(user.as_ref())?;
-        let definition = self.offers.read(&stored.record.desired.template)?;
-        let made = self.objects_of_binding(id, binding_id, &stored.record, &definition)?;
-        let located = located(made, &binding.inventory, &stored.record.instance.namespace);
-        let plan = plan_of(&definition, &stored.record.desired.plan_id)?;
-        let Some(binding) = stored.record.bindings.get_mut(binding_id) else { return Err(Error::Gone) };
-        if binding.state == State::Working {
-            binding.state = apply(&objects, &located, &mut binding.inventory).await;
+        if binding.state.is_in_progress() {
+            self.go_on_binding(id, binding_id, &binding, &mut stored).await?;
         }
-        let end = match binding.state {
-            State::Applied => end_of(look(&objects, &located).await?, binding.began, plan),
-            _ => None,
-        };
-        binding.state = end.unwrap_or_else(|| binding.state.clone());
-        let progress = match &binding.state {
-            State::Succeeded => Progress::succeeded(String::new()),
-            State::Failed(why) => Progress::failed(why.clone()),
-            State::Working | State::Applied => {
-                Progress::in_progress("Waiting until the objects of the binding are ready".to_owned())
-            }
-        };
-        self.records.replace(&mut stored).await?;
-        Ok(progress)
+        let state = stored.record.bindings.get(binding_id).map(|binding| &binding.state);
+        Ok(match state {
+            Some(State::Succeeded) => Progress::succeeded(String::new()),
+            Some(State::Failed(why)) => Progress::failed(why.clone()),
+            _ => Progress::in_progress("Waiting until the objects of the binding are ready".to_owned()),
+        })
+    }
+
+    async fn go_on_binding(
+        &self,
+        id: &str,
+        binding_id: &str,
+        binding: &Binding,
+        stored: &mut Stored,
+    ) -> Result<(), Error> {
+        let Record { desired, instance, .. } = &stored.record;
+        let user = requester::of_binding(&self.own, &binding.object, binding_id, instance, None).await?;
+        let definition = self.offers.read(&desired.template)?;
+        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&desired.values));
+        let made = self.objects_of_binding(id, binding_id, &stored.record, &definition)?;
+        let located = located(made, &binding.inventory, &instance.namespace);
+        if binding.state == State::Working {
+            let inventory = binding.inventory.clone();
+            return self.apply_binding(binding_id, stored, &objects, &located, inventory).await;
+        }
+        let plan = plan_of(&definition, &desired.plan_id)?;
+        let Some(end) = end_of(look(&objects, &located).await?, binding.began, plan) else { return Ok(()) };
+        if let Some(binding) = stored.record.bindings.get_mut(binding_id) {
+            binding.state = end;
+        }
+        self.records.replace(stored).await
     }
 
     /// The credentials of a binding as they are now.
     pub async fn fetch_binding(&self, id: &str, binding_id: &str) -> Result<BindResponse, Error> {
         let stored = self.provisioned(id).await?;
         let binding = stored.record.bindings.get(binding_id);
-        let binding = binding.filter(|binding| binding.state == State::Succeeded);
+        let binding = binding.filter(|binding| binding.state == State::Succeeded && !binding.is_going);
         let binding = binding.ok_or(Error::NotFound("the binding"))?;
-        let user = requester::of_binding(&self.own, &binding.object, binding_id, None).await?;
+        let instance = &stored.record.instance;
+        let user = requester::of_binding(&self.own, &binding.object, binding_id, instance, None).await?;
         let objects = self.objects_of(user.as_ref())?;
         Ok(response(exposed(&stored.record, binding_id, &objects).await?))
     }
 
     /// Deletes the objects of a binding, and forgets it. Credentials that belong to the instance remain valid.
-    pub async fn unbind(&self, id: &str, binding_id: &str) -> Result<Accepted, Error> {
+    pub async fn unbind(
+        &self,
+        id: &str,
+        binding_id: &str,
+        accepts_incomplete: bool,
+    ) -> Result<Accepted, Error> {
+        let _turn = self.turns.take(id).await;
         let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
         let binding = stored.record.bindings.get_mut(binding_id).ok_or(Error::Gone)?;
+        requester::may_unbind(&self.own, &binding.object, binding_id).await?;
         if !binding.inventory.entries().is_empty() && !binding.is_going {
-            (binding.is_going, binding.state) = (true, State::Working);
+            if !accepts_incomplete {
+                return Err(Error::AsyncRequired);
+            }
+            binding.is_going = true;
             self.records.replace(&mut stored).await?;
         }
         match self.go_on_unbinding(id, binding_id, &mut stored).await?.state {
             OperationState::Succeeded => Ok(Accepted::Done),
-            _ => Ok(Accepted::InProgress(OPERATION.to_owned())),
+            _ => Ok(Accepted::InProgress(UNBINDING.to_owned())),
         }
     }
 
@@ -173,10 +208,11 @@ impl Broker {
         binding_id: &str,
         stored: &mut Stored,
     ) -> Result<Progress, Error> {
-        let Some(binding) = stored.record.bindings.get(binding_id) else { return Err(Error::Gone) };
+        let Record { bindings, instance, .. } = &stored.record;
+        let binding = bindings.get(binding_id).ok_or(Error::Gone)?;
         let order: Vec<Entry> = binding.inventory.deletion_order().into_iter().cloned().collect();
-        let user = requester::of_instance(&self.own, &stored.record.instance, id, None).await.ok().flatten();
-        let going = self.remover(id, user.as_ref())?.remove_all(&order).await?;
+        let user = requester::of_objects(&self.own, instance).await?;
+        let going = self.remover(id, &instance.namespace, user.as_ref())?.remove_all(&order).await?;
         if !going.is_empty() {
             return Ok(Progress::in_progress(format!("Waiting until these are gone: {}", going.join(", "))));
         }

@@ -1,7 +1,6 @@
 //! Creates, changes and shows instances.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -11,12 +10,14 @@ use crate::osb::{
     InstanceResponse, MaintenanceInfo, OriginatingIdentity, ProvisionRequest, SecretObject, UpdateRequest,
 };
 use crate::template::{
-    Definition, Desired, Entry, Inputs, Inventory, Operation, Origin, Plan, Record, State, Task, Values,
+    Definition, Desired, Entry, Inputs, Inventory, Named, Operation, Origin, Plan, Record, State, Task,
+    Values,
 };
 use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::Objects;
 use crate::template_broker::offers::Offer;
+use crate::template_broker::records::Stored;
 use crate::template_broker::requester;
 
 impl Broker {
@@ -31,46 +32,79 @@ impl Broker {
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
-        let given = parameters(request.parameters);
         let instance = requester::named_in(Some(&request.context), "instance_name")?;
-        if let Some(mut stored) = self.records.read(id).await? {
-            let record = &stored.record;
-            let is_same = record.instance == instance
-                && record.desired.is_same(&request.service_id, &request.plan_id, &given);
-            return match (&record.operation.state, record.operation.task) {
-                _ if !is_same => Err(Error::Conflict("the instance exists with other attributes".to_owned())),
-                (State::Succeeded, _) => Ok(Accepted::Unchanged),
-                (state, Task::Provision) if state.is_in_progress() => {
-                    self.proceed(id, &mut stored).await?;
-                    Ok(Accepted::InProgress(stored.record.operation.key()))
-                }
-                _ => Err(Error::Conflict("another operation has left the instance unfinished".to_owned())),
-            };
+        let _turn = self.turns.take(id).await;
+        match self.records.read(id).await? {
+            Some(stored) => self.provision_again(id, stored, &instance, request).await,
+            None => self.provision_new(id, instance, request, claimed).await,
         }
-        let user = requester::of_instance(&self.own, &instance, id, claimed.as_ref()).await?;
-        let objects = self.objects_of(user.as_ref())?;
-        let offer = self.offers.find(&request.service_id)?;
+    }
+
+    /// The platform repeats a request, because it has not got the answer.
+    async fn provision_again(
+        &self,
+        id: &str,
+        mut stored: Stored,
+        instance: &Named,
+        request: ProvisionRequest,
+    ) -> Result<Accepted, Error> {
+        let record = &stored.record;
+        // Not a conflict: after one, the platform would take the other instance for its own.
+        if record.instance != *instance {
+            return Err(Error::BadRequest("another ServiceInstance has this instance ID".to_owned()));
+        }
+        let given = parameters(request.parameters);
+        let is_same = record.desired.is_same(&request.service_id, &request.plan_id, &given);
+        match (&record.operation.state, record.operation.task) {
+            _ if !is_same => Err(Error::Conflict("the instance exists with other attributes".to_owned())),
+            (State::Succeeded, Task::Provision | Task::Update) => Ok(Accepted::Unchanged),
+            (state, Task::Provision) if state.is_in_progress() => {
+                self.proceed(id, &mut stored).await?;
+                Ok(Accepted::InProgress(stored.record.operation.key()))
+            }
+            _ => Err(Error::Conflict("another operation has left the instance unfinished".to_owned())),
+        }
+    }
+
+    async fn provision_new(
+        &self,
+        id: &str,
+        instance: Named,
+        request: ProvisionRequest,
+        claimed: Option<OriginatingIdentity>,
+    ) -> Result<Accepted, Error> {
+        let ProvisionRequest { service_id, plan_id, .. } = request;
+        let given = parameters(request.parameters);
+        let wanted = (service_id.as_str(), Some(plan_id.as_str()));
+        let user = requester::of_instance(&self.own, &instance, id, wanted, claimed.as_ref()).await?;
+        let offer = self.offers.find(&service_id)?;
         offer.check_version(request.maintenance_info.as_ref())?;
         let definition = &offer.definition;
-        let plan = plan_of(definition, &request.plan_id)?;
+        let plan = plan_of(definition, &plan_id)?;
         let origin =
             Origin { instance_id: id, instance_name: &instance.name, namespace: &instance.namespace };
         let values = resolve(definition, &Inputs { plan, given: &given, stored: &Values::new(), origin })?;
+        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&values));
         let located = self.prepare(&offer, plan, &values, &origin, &objects).await?;
         let record = Record {
-            instance,
+            instance: instance.clone(),
+            inventory: Inventory::default().with(entries(&located)),
             desired: Desired {
-                service_id: request.service_id,
-                plan_id: request.plan_id,
+                service_id: service_id.clone(),
+                plan_id: plan_id.clone(),
                 template: offer.template.clone(),
                 given,
-                values,
+                values: values.clone(),
             },
-            inventory: Inventory::default().with(entries(&located)),
             operation: Operation::provision(now()),
             bindings: BTreeMap::new(),
         };
         let mut stored = self.records.create(id, record).await?;
+        // The platform may have given the attempt up meanwhile, and have asked for its deletion before there was a record.
+        if let Err(gone) = requester::of_instance(&self.own, &instance, id, wanted, None).await {
+            self.records.remove(&stored).await?;
+            return Err(gone);
+        }
         self.apply_all(&mut stored, &objects, &located).await?;
         Ok(Accepted::InProgress(stored.record.operation.key()))
     }
@@ -86,35 +120,40 @@ impl Broker {
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
+        let _turn = self.turns.take(id).await;
         let mut stored = self.records.read(id).await?.ok_or(Error::NotFound("the instance"))?;
-        let record = &stored.record;
-        if record.operation.state.is_in_progress() {
+        if stored.record.operation.task == Task::Deprovision {
             return Err(Error::Concurrency);
         }
-        if record.desired.service_id != request.service_id {
-            return Err(Error::BadRequest("an instance cannot change to another service".to_owned()));
+        // The platform repeats a request whose answer it has not got, or has given up polling.
+        if stored.record.operation.state.is_in_progress() {
+            self.proceed(id, &mut stored).await?;
         }
-        let user = requester::of_instance(&self.own, &record.instance, id, claimed.as_ref()).await?;
-        let objects = self.objects_of(user.as_ref())?;
-        let offer = self.offer_for(&record.desired, request.maintenance_info.as_ref())?;
-        let definition = &offer.definition;
-        let desired = &record.desired;
+        let Record { desired, instance, operation, .. } = &stored.record;
         let given = request.parameters.map_or_else(|| desired.given.clone(), |given| given.0);
         let plan_id = request.plan_id.unwrap_or_else(|| desired.plan_id.clone());
+        if operation.state.is_in_progress() {
+            let is_same = desired.is_same(&request.service_id, &plan_id, &given);
+            return if is_same { Ok(Accepted::InProgress(operation.key())) } else { Err(Error::Concurrency) };
+        }
+        if desired.service_id != request.service_id {
+            return Err(Error::BadRequest("an instance cannot change to another service".to_owned()));
+        }
+        let wanted = (desired.service_id.as_str(), Some(plan_id.as_str()));
+        let user = requester::of_instance(&self.own, instance, id, wanted, claimed.as_ref()).await?;
+        let offer = self.offer_for(desired, request.maintenance_info.as_ref())?;
+        let definition = &offer.definition;
         let plan = plan_of(definition, &plan_id)?;
-        let stored_values = definition.kept(&desired.values);
-        let origin = Origin {
-            instance_id: id,
-            instance_name: &record.instance.name,
-            namespace: &record.instance.namespace,
-        };
-        let values = resolve(definition, &Inputs { plan, given: &given, stored: &stored_values, origin })?;
+        let kept = definition.kept(&desired.values);
+        let origin =
+            Origin { instance_id: id, instance_name: &instance.name, namespace: &instance.namespace };
+        let values = resolve(definition, &Inputs { plan, given: &given, stored: &kept, origin })?;
+        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&values));
         let located = self.prepare(&offer, plan, &values, &origin, &objects).await?;
-        let service_id = request.service_id;
-        let template = offer.template.clone();
+        let (service_id, template) = (request.service_id, offer.template.clone());
         let record = &mut stored.record;
         record.inventory = record.inventory.with(entries(&located));
-        record.desired = Desired { service_id, plan_id, template, given, values };
+        record.desired = Desired { service_id, plan_id, template, given, values: values.clone() };
         record.operation = record.operation.next(Task::Update, now());
         self.records.replace(&mut stored).await?;
         self.apply_all(&mut stored, &objects, &located).await?;
@@ -125,10 +164,10 @@ impl Broker {
     pub async fn fetch(&self, id: &str) -> Result<InstanceResponse, Error> {
         let stored = self.records.read(id).await?.ok_or(Error::NotFound("the instance"))?;
         let Record { desired, operation, .. } = stored.record;
-        match (operation.task, operation.state.is_in_progress()) {
-            (Task::Provision, true) => return Err(Error::NotFound("the instance")),
-            (_, true) => return Err(Error::Concurrency),
-            (_, false) => {}
+        match (operation.task, operation.state) {
+            (_, State::Succeeded) | (Task::Update, State::Failed(_)) => {}
+            (Task::Provision, _) => return Err(Error::NotFound("the instance")),
+            _ => return Err(Error::Concurrency),
         }
         let definition = self.offers.read(&desired.template)?;
         let plan = plan_of(&definition, &desired.plan_id)?;
@@ -146,10 +185,10 @@ impl Broker {
     }
 
     /// The template that an update uses: the one of the instance, unless the user upgrades to the current one.
-    fn offer_for(&self, desired: &Desired, wanted: Option<&MaintenanceInfo>) -> Result<Arc<Offer>, Error> {
+    fn offer_for(&self, desired: &Desired, wanted: Option<&MaintenanceInfo>) -> Result<Offer, Error> {
         let definition = self.offers.read(&desired.template)?;
         if wanted.is_none_or(|wanted| wanted.version == definition.version) {
-            return Ok(Arc::new(Offer { definition, template: desired.template.clone() }));
+            return Ok(Offer { definition, template: desired.template.clone() });
         }
         let offer = self.offers.find(&desired.service_id)?;
         offer.check_version(wanted)?;
@@ -165,7 +204,7 @@ impl Broker {
         origin: &Origin<'_>,
         objects: &Objects,
     ) -> Result<Vec<Located>, Error> {
-        let made = offer.definition.objects(plan, values, origin.instance_id, Some(self.offers.images()));
+        let made = offer.definition.objects(plan, values, origin.instance_id, Some(&self.offers.images()));
         try_all(objects, made?, origin.namespace, origin.instance_id).await
     }
 }

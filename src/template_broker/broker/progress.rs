@@ -1,8 +1,11 @@
 //! How far is an operation? A poll continues it: it applies what is missing, and looks whether all objects are ready.
 
+use jiff::Timestamp;
+
 use super::applying::{Located, apply, located, look};
 use super::instances::plan_of;
 use super::{Broker, Progress};
+use crate::crd::reference::UserInfo;
 use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue};
 use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
@@ -13,6 +16,7 @@ use crate::template_broker::requester;
 impl Broker {
     /// How far the last operation of an instance is.
     pub async fn last_operation(&self, id: &str, key: Option<&str>) -> Result<Progress, Error> {
+        let _turn = self.turns.take(id).await;
         let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
         let operation = &stored.record.operation;
         if key.is_some_and(|key| key != operation.key()) {
@@ -31,22 +35,23 @@ impl Broker {
     /// Continues a provision or an update.
     pub(super) async fn proceed(&self, id: &str, stored: &mut Stored) -> Result<Progress, Error> {
         let record = &stored.record;
-        let user = requester::of_instance(&self.own, &record.instance, id, None).await?;
-        let objects = self.objects_of(user.as_ref())?;
+        let service = (record.desired.service_id.as_str(), None);
+        let user = requester::of_instance(&self.own, &record.instance, id, service, None).await?;
         let definition = self.offers.read(&record.desired.template)?;
+        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&record.desired.values));
         let plan = plan_of(&definition, &record.desired.plan_id)?;
-        let made = definition.objects(plan, &record.desired.values, id, Some(self.offers.images()));
-        let located = located(made?, &record.inventory, &record.instance.namespace);
+        let made = definition.objects(plan, &record.desired.values, id, Some(&self.offers.images()))?;
+        let located = located(made, &record.inventory, &record.instance.namespace);
         if record.operation.state == State::Working {
             self.apply_all(stored, &objects, &located).await?;
         }
-        let mut description = String::new();
-        if stored.record.operation.state == State::Applied {
-            let seen = look(&objects, &located).await?;
-            if let Readiness::Waiting(why) = &seen {
-                description.clone_from(why);
-            }
-            self.conclude(stored, &objects, plan, &located, seen).await?;
+        let seen = match &stored.record.operation.state {
+            State::Applied => look(&objects, &located).await?,
+            _ => Readiness::Waiting("Applying the objects".to_owned()),
+        };
+        let description = if let Readiness::Waiting(why) = &seen { why.clone() } else { String::new() };
+        if stored.record.operation.state.is_in_progress() {
+            self.conclude(id, stored, user.as_ref(), plan, &located, seen).await?;
         }
         Ok(match &stored.record.operation.state {
             State::Succeeded => Progress::succeeded(definition.message(&stored.record.desired.values)),
@@ -62,45 +67,55 @@ impl Broker {
         objects: &Objects,
         located: &[Located],
     ) -> Result<(), Error> {
-        stored.record.operation.state = apply(objects, located, &mut stored.record.inventory).await;
+        let mut inventory = stored.record.inventory.clone();
+        let state = apply(objects, located, &mut inventory, (&self.records, stored)).await?;
+        (stored.record.inventory, stored.record.operation.state) = (inventory, state);
         self.records.replace(stored).await
     }
 
     /// Writes the end of an operation whose objects are ready, have failed, or take too long.
     async fn conclude(
         &self,
+        id: &str,
         stored: &mut Stored,
-        objects: &Objects,
+        user: Option<&UserInfo>,
         plan: &Plan,
         located: &[Located],
         seen: Readiness,
     ) -> Result<(), Error> {
         let Some(end) = end_of(seen, stored.record.operation.began, plan) else { return Ok(()) };
         if end == State::Succeeded {
-            prune(stored, objects, located).await?;
+            self.prune(id, stored, user, located).await?;
         }
         stored.record.operation.state = end;
         self.records.replace(stored).await
     }
+
+    /// Deletes what the instance has from an earlier version, and does not have any more. Nothing waits until it is gone.
+    async fn prune(
+        &self,
+        id: &str,
+        stored: &mut Stored,
+        user: Option<&UserInfo>,
+        located: &[Located],
+    ) -> Result<(), Error> {
+        let kept: Vec<Entry> = located.iter().map(|(entry, _)| entry.clone()).collect();
+        let pruned: Vec<Entry> = stored.record.inventory.pruned_by(&kept).into_iter().cloned().collect();
+        let namespace = stored.record.instance.namespace.clone();
+        self.remover(id, &namespace, user)?.remove_all(&pruned).await?;
+        for entry in &pruned {
+            stored.record.inventory.remove(entry);
+        }
+        Ok(())
+    }
 }
 
 /// How an operation ends whose objects look like this; `None` if it goes on.
-pub(super) fn end_of(seen: Readiness, began: jiff::Timestamp, plan: &Plan) -> Option<State> {
+pub(super) fn end_of(seen: Readiness, began: Timestamp, plan: &Plan) -> Option<State> {
     match seen {
         Readiness::Ready => Some(State::Succeeded),
         Readiness::Failed(why) => Some(State::Failed(why)),
         Readiness::Waiting(why) => is_overdue(began, plan.maximum_polling_duration, now())
             .then(|| State::Failed(format!("{why}. It was not ready in time"))),
     }
-}
-
-/// Deletes what the instance has from an earlier version, and does not have any more.
-async fn prune(stored: &mut Stored, objects: &Objects, located: &[Located]) -> Result<(), Error> {
-    let kept: Vec<Entry> = located.iter().map(|(entry, _)| entry.clone()).collect();
-    let pruned: Vec<Entry> = stored.record.inventory.pruned_by(&kept).into_iter().cloned().collect();
-    for entry in pruned {
-        objects.delete(&entry).await?;
-        stored.record.inventory.remove(&entry);
-    }
-    Ok(())
 }

@@ -4,6 +4,8 @@
 //! objects any more, for example because the user has left, the broker does so as the `ServiceAccount` for cleanup, which
 //! may only delete what carries the label of an instance.
 
+use tracing::warn;
+
 use super::{Accepted, Broker, Progress};
 use crate::crd::reference::UserInfo;
 use crate::template::{Entry, Task, is_of_instance, is_terminating, uid};
@@ -14,7 +16,7 @@ use crate::template_broker::records::Stored;
 use crate::template_broker::requester;
 
 /// The policy that limits what the `ServiceAccount` for cleanup may delete.
-const CLEANUP_POLICY: &str = "'template-cleanup.servicecatalog.k8s.io'";
+const CLEANUP_POLICY: &str = "template-cleanup.servicecatalog.k8s.io";
 
 impl Broker {
     /// Deletes an instance.
@@ -22,6 +24,7 @@ impl Broker {
         if !accepts_incomplete {
             return Err(Error::AsyncRequired);
         }
+        let _turn = self.turns.take(id).await;
         let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
         requester::of_deletion(&self.own, &stored.record.instance, id).await?;
         let operation = &stored.record.operation;
@@ -37,7 +40,7 @@ impl Broker {
     /// Deletes what is left, in the order of deletion.
     pub(super) async fn go_on_removing(&self, id: &str, stored: &mut Stored) -> Result<Progress, Error> {
         let user = requester::of_deletion(&self.own, &stored.record.instance, id).await?;
-        let remover = self.remover(id, user.as_ref())?;
+        let remover = self.remover(id, &stored.record.instance.namespace, user.as_ref())?;
         let bound = stored.record.bindings.values().flat_map(|binding| binding.inventory.deletion_order());
         let order: Vec<Entry> = bound.chain(stored.record.inventory.deletion_order()).cloned().collect();
         let going = remover.remove_all(&order).await?;
@@ -47,22 +50,27 @@ impl Broker {
         }
         Ok(Progress::in_progress(format!("Waiting until these are gone: {}", going.join(", "))))
     }
-}
 
-impl Broker {
     /// Deletes objects of an instance as its user, if there is one, or as the `ServiceAccount` for cleanup.
-    pub(super) fn remover<'a>(&self, id: &'a str, user: Option<&UserInfo>) -> Result<Remover<'a>, Error> {
+    pub(super) fn remover<'a>(
+        &self,
+        instance_id: &'a str,
+        namespace: &'a str,
+        user: Option<&UserInfo>,
+    ) -> Result<Remover<'a>, Error> {
         let cleanup = self.objects_of_cleanup()?;
-        Ok(Remover { instance_id: id, user: self.objects_of(user).ok(), cleanup })
+        Ok(Remover { instance_id, namespace, user: self.objects_of(user).ok(), cleanup })
     }
 }
 
 /// Deletes the objects of an instance.
 pub(super) struct Remover<'a> {
     instance_id: &'a str,
+    /// The namespace of the instance.
+    namespace: &'a str,
     /// As the user who requested the instance, if there is one.
     user: Option<Objects>,
-    /// As the `ServiceAccount` for cleanup. It may delete, but not read.
+    /// As the `ServiceAccount` for cleanup, only in the namespace of the instance.
     cleanup: Objects,
 }
 
@@ -82,30 +90,48 @@ impl Remover<'_> {
         Ok(going)
     }
 
-    /// Deletes an object, unless it is not the instance's any more. Returns whether it still exists.
+    /// Deletes an object, unless it is not the instance's. Returns whether it still exists.
     async fn remove(&self, entry: &Entry) -> Result<bool, Error> {
         let Some(user) = &self.user else { return self.clean_up(entry).await };
         match self.remove_as(user, entry).await {
-            Err(Failure::Refused(status)) if status.code == 403 => self.clean_up(entry).await,
+            Err(Failure::Refused { code: 403, .. }) => self.clean_up(entry).await,
             removed => Ok(removed?),
         }
     }
 
-    async fn remove_as(&self, user: &Objects, entry: &Entry) -> Result<bool, Failure> {
-        let Some(live) = user.read(entry).await? else { return Ok(false) };
-        if !is_of_instance(&live, self.instance_id) {
+    async fn remove_as(&self, objects: &Objects, entry: &Entry) -> Result<bool, Failure> {
+        let Some(live) = objects.read(entry).await? else { return Ok(false) };
+        // The label counts only for an object that was applied, perhaps, just before the broker stopped.
+        let is_ours = match &entry.uid {
+            Some(known) => known == uid(&live),
+            None => is_of_instance(&live, self.instance_id),
+        };
+        if !is_ours {
             return Ok(false);
         }
         if is_terminating(&live) {
             return Ok(true);
         }
-        user.delete(&Entry { uid: Some(uid(&live).to_owned()), ..entry.clone() }).await
+        objects.delete(&Entry { uid: Some(uid(&live).to_owned()), ..entry.clone() }).await
     }
 
-    /// A policy refuses to delete what does not carry the label of an instance (any more): such an object stays.
+    /// Deletes an object that the user may not delete. One in another namespace stays, and one without the label of an
+    /// instance, which the policy protects.
     async fn clean_up(&self, entry: &Entry) -> Result<bool, Error> {
-        match self.cleanup.delete(entry).await {
-            Err(Failure::Refused(status)) if status.message.contains(CLEANUP_POLICY) => Ok(false),
+        let removed = if entry.namespace == self.namespace {
+            self.remove_as(&self.cleanup, entry).await
+        } else {
+            Err(Failure::Refused { code: 403, why: CLEANUP_POLICY.to_owned() })
+        };
+        match removed {
+            Err(Failure::Refused { why, .. }) if why.contains(CLEANUP_POLICY) => {
+                let Entry { kind, namespace, name, .. } = entry;
+                warn!(
+                    kind,
+                    namespace, name, "an object of a deleted instance stays: its user may not delete it"
+                );
+                Ok(false)
+            }
             removed => Ok(removed?),
         }
     }

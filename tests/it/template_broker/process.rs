@@ -1,5 +1,6 @@
 //! The process of the template broker, and a user who orders from it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -8,6 +9,7 @@ use kube::config::AuthInfo;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, NAMESPACE, cluster};
+use crate::leaks;
 use crate::namespace::{Namespace, PATIENCE, eventually, namespace, user};
 use crate::operator::operator;
 use crate::process::{Process, directory, free_address, text};
@@ -18,7 +20,17 @@ const ACCOUNT: &str = "service-catalog-template-broker";
 
 /// A running template broker. Dropping it kills the process.
 pub struct TemplateBroker {
+    /// Where it listens.
+    pub address: SocketAddr,
     _process: Process,
+}
+
+/// The broker that the tests share.
+static BROKER: LazyLock<TemplateBroker> = LazyLock::new(|| TemplateBroker::start(cluster()));
+
+/// Where the shared broker listens.
+pub fn address() -> SocketAddr {
+    BROKER.address
 }
 
 impl TemplateBroker {
@@ -43,7 +55,11 @@ impl TemplateBroker {
             .env("KUBECONFIG", cluster.kubeconfig("template-broker"))
             .env("POD_NAMESPACE", NAMESPACE)
             .env("RUST_LOG", "info,service_catalog=debug");
-        Self { _process: Process::start(&command, directory().join("template-broker.log")) }
+        // Users may read logs of operators: the tests search this one for secrets, too.
+        let log = directory().join("template-broker.log");
+        let process = Process::start(&command, log.clone());
+        leaks::watch(log);
+        Self { address, _process: process }
     }
 }
 
@@ -75,7 +91,6 @@ pub async fn desk() -> Desk {
 
 /// The same for a user with another role; without any, if it is empty.
 pub async fn desk_of(role: &str) -> Desk {
-    static BROKER: LazyLock<TemplateBroker> = LazyLock::new(|| TemplateBroker::start(cluster()));
     operator();
     LazyLock::force(&BROKER);
     let env = TestEnv::new(namespace().await, Broker::start());
@@ -125,9 +140,15 @@ impl Desk {
         self.user.create(json!({"kind": INSTANCE, "metadata": {"name": name}, "spec": spec})).await.unwrap();
     }
 
-    /// Binds an instance, as the user, and waits for the credentials.
+    /// Binds an instance by a binding of the same name, as the user, and waits for the credentials.
     pub async fn bind(&self, name: &str) {
-        let binding = json!({"kind": BINDING, "metadata": {"name": name}, "spec": {"instanceRef": {"name": name}, "secretName": format!("{name}-credentials")}});
+        self.bind_to(name, name).await;
+    }
+
+    /// The same by a binding of another name.
+    pub async fn bind_to(&self, instance: &str, name: &str) {
+        let spec = json!({"instanceRef": {"name": instance}, "secretName": format!("{name}-credentials")});
+        let binding = json!({"kind": BINDING, "metadata": {"name": name}, "spec": spec});
         self.user.create(binding).await.unwrap();
         self.env.until_ready(BINDING, name).await;
     }
