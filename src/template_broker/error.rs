@@ -48,6 +48,9 @@ pub enum Error {
     /// The API server does not answer, or fails.
     #[error("the Kubernetes API server does not answer the template broker, or fails")]
     ApiServer(String),
+    /// The broker has just been started, and does not know the templates yet.
+    #[error("the template broker does not know the templates yet")]
+    NotReady,
     /// A defect, or a record that another program has changed.
     #[error("{0}")]
     Internal(String),
@@ -65,7 +68,7 @@ impl Error {
             Self::AsyncRequired | Self::Concurrency | Self::Outdated(_) | Self::MaintenanceInfoConflict => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::ApiServer(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ApiServer(_) | Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -71,11 +71,14 @@ impl Offers {
 
     /// The template of a service.
     pub fn find(&self, service_id: &str) -> Result<Offer, Error> {
-        let text = self.current().and_then(|catalog| catalog.by_service.get(service_id).cloned());
-        let text =
-            text.ok_or_else(|| Error::BadRequest("no template offers this service (any more)".to_owned()))?;
+        // Without a catalog, the broker has just been started: that is no refusal.
+        let catalog = self.current().ok_or(Error::NotReady)?;
+        let text = catalog
+            .by_service
+            .get(service_id)
+            .ok_or_else(|| Error::BadRequest("no template offers this service (any more)".to_owned()))?;
         let template: Template =
-            serde_json::from_str(&text).map_err(|error| Error::Internal(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Offer { definition: self.read(&template)?, template })
     }
 

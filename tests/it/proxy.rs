@@ -55,7 +55,8 @@ impl Proxy {
 
 /// The namespace that a request writes in, and the write, for example `PUT serviceinstances/status`.
 fn effect(request: &Request) -> Option<(String, String)> {
-    if request.method().is_safe() {
+    let is_dry_run = request.uri().query().is_some_and(|query| query.contains("dryRun="));
+    if request.method().is_safe() || is_dry_run {
         return None;
     }
     let path = request.uri().path();

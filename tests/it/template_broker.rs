@@ -2,6 +2,7 @@
 //!
 //! There are no nodes, so the tests say that pods run.
 
+mod crash;
 mod own_templates;
 mod process;
 mod rights;

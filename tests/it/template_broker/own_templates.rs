@@ -14,7 +14,7 @@ async fn shelf() -> Namespace {
 }
 
 /// A template without workloads: its instances are ready at once. `second` is the name of one of its objects.
-fn notes(version: &str, second: &str) -> Value {
+pub fn notes(version: &str, second: &str) -> Value {
     let exposed = |key: &str| format!("template.openshift.io/expose-{key}");
     json!({
         "kind": "Template",

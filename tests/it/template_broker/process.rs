@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use kube::config::AuthInfo;
 use serde_json::{Value, json};
@@ -36,11 +37,17 @@ pub fn address() -> SocketAddr {
 impl TemplateBroker {
     /// Starts the broker with the files and permissions of the chart.
     pub fn start(cluster: &Cluster) -> Self {
+        Self::start_behind(cluster, &cluster.server(), None)
+    }
+
+    /// The same, for a broker that reaches the API server at `server`, and listens at an address of its choice.
+    pub fn start_behind(cluster: &Cluster, server: &str, address: Option<SocketAddr>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         let token =
             cluster.kubectl(&["create", "token", ACCOUNT, "--namespace", NAMESPACE, "--duration=24h"]);
-        cluster.write_kubeconfig("template-broker", text(&token).trim(), &cluster.server());
+        cluster.write_kubeconfig("template-broker", text(&token).trim(), server);
         let [templates, images] = ["templates", "images"].map(|part| files(cluster, part));
-        let address = free_address();
+        let address = address.unwrap_or_else(free_address);
         let account = format!("system:serviceaccount:{NAMESPACE}:{ACCOUNT}");
         let mut command = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
         command
@@ -56,7 +63,7 @@ impl TemplateBroker {
             .env("POD_NAMESPACE", NAMESPACE)
             .env("RUST_LOG", "info,service_catalog=debug");
         // Users may read logs of operators: the tests search this one for secrets, too.
-        let log = directory().join("template-broker.log");
+        let log = directory().join(format!("template-broker-{}.log", COUNT.fetch_add(1, Ordering::Relaxed)));
         let process = Process::start(&command, log.clone());
         leaks::watch(log);
         Self { address, _process: process }
@@ -69,7 +76,7 @@ fn files(cluster: &Cluster, part: &str) -> PathBuf {
     let found = cluster.kubectl(&["get", "configmap", &name, "--namespace", NAMESPACE, "--output=json"]);
     let map: Value = serde_json::from_slice(&found.stdout).unwrap_or_else(|_| panic!("{}", text(&found)));
     let path = directory().join(name);
-    std::fs::create_dir(&path).unwrap();
+    std::fs::create_dir_all(&path).unwrap();
     for (file, content) in map["data"].as_object().unwrap() {
         std::fs::write(path.join(file), content.as_str().unwrap()).unwrap();
     }
