@@ -17,7 +17,7 @@ use_redis() {
   run kubectl describe secret visits
   run kubectl apply -f examples/redis/deployment.yaml
   run kubectl rollout status --timeout=90s deployment/counter
-  eventually has_counted
+  eventually has_counted 0
   run kubectl logs deployment/counter --tail=2
 
   chapter "The team edits the instance: more memory, and the data is kept"
@@ -27,12 +27,13 @@ use_redis() {
   run kubectl wait --for=jsonpath=.status.externalProperties.parameters.MEMORY_LIMIT=512Mi --timeout=90s serviceinstance/visits
   run kubectl get pods --selector app.kubernetes.io/instance=visits --output \
     custom-columns=POD:.metadata.name,MEMORY:.spec.containers[0].resources.limits.memory,STARTED:.status.startTime
-  eventually has_counted
+  eventually has_counted "$(visits)"
   run kubectl logs deployment/counter --tail=2
 }
 
-# Whether the last visit was counted.
-has_counted() { kubectl logs deployment/counter --tail=1 | grep -q 'visit [0-9]'; }
+visits() { kubectl logs deployment/counter | sed -n 's/^visit \([0-9]*\)$/\1/p' | tail -1; }
+# has_counted VISITS: whether there were more.
+has_counted() { [ "$(visits)" -gt "$1" ]; }
 
 start_broker() {
   run kubectl apply -f examples/demo/postgresql.yaml

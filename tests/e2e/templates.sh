@@ -117,9 +117,29 @@ check "the instance names the pod and the reason" eventually says ImagePull \
   field '{.status.conditions[*].message}' serviceinstance/ruby
 check "it can be deleted at once" as_jane delete --timeout=90s serviceinstance/ruby
 
-section "The end of built-in services"
+section "kill -9 of the template broker"
 kubectl delete pods --selector uses >/dev/null
 check "bindings and instances are removed" as_jane delete --timeout=90s servicebindings,serviceinstances --all
+# As the operator is killed in crashes.sh.
+kill_template_broker() {
+  local process
+  for process in $(pgrep -f '^/service-catalog template-broker'); do kill -KILL "$process"; done
+  operator delete pod --selector app.kubernetes.io/name=template-broker --force --grace-period=0 >/dev/null 2>&1
+}
+for moment in 0.2 0.5 2; do
+  order redis persistent >/dev/null &
+  sleep "$moment"
+  kill_template_broker
+  wait
+  check "killed after $moment s of an order" ready serviceinstance/redis servicebinding/redis
+  as_jane delete --wait=false serviceinstance/redis servicebinding/redis >/dev/null &
+  sleep "$moment"
+  kill_template_broker
+  wait
+  check "killed after $moment s of a deletion" gone serviceinstance/redis
+done
+
+section "The end of built-in services"
 kinds=$(kubectl api-resources --namespaced --verbs list --output name | paste -s -d ,)
 check "no object is left" equal "" kubectl get "$kinds" --all-namespaces --output name --selector servicecatalog.k8s.io/template-instance
 check "no pod, claim or Secret is left" equal "" kubectl get pods,persistentvolumeclaims,secrets --output name
