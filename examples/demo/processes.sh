@@ -52,12 +52,14 @@ act_as() {
 }
 
 use_redis() {
-  eventually kubectl get deployment visits
+  eventually names_what_it_waits_for
   run kubectl get serviceinstances --output wide
   show_redis
   echo
   echo "No pod runs here, so the Redis does not become ready, and there is nothing to bind."
 }
+
+names_what_it_waits_for() { kubectl get serviceinstances --output wide | grep -q Deployment; }
 
 start_broker() {
   "${unprivileged[@]}" initdb -D "$data/pg" -U postgres -A scram-sha-256 --pwfile "$data/password" -E UTF8 \

@@ -58,7 +58,7 @@ run kubectl apply -f examples/redis/instance.yaml
 use_redis
 
 chapter "It deletes everything: binding, application, and the Redis with its data"
-run kubectl delete -f examples/redis
+run kubectl delete --ignore-not-found -f examples/redis
 show_redis
 run kubectl get serviceinstances,servicebindings,secrets
 
