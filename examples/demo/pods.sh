@@ -1,10 +1,39 @@
 # shellcheck shell=bash
-# Sourced by story.sh: operator, broker, PostgreSQL and the application run in pods.
+# Sourced by story.sh: operator, brokers, services and applications run in pods.
 
 install() {
   run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --wait --hide-notes \
-    --set image.repository=localhost/service-catalog,image.tag=demo
+    --values examples/demo/values.yaml
 }
+
+use_redis() {
+  ready serviceinstance/visits
+  run kubectl get serviceinstances
+  show_redis
+
+  chapter "Its application gets the credentials, with a ServiceBinding that selects its pods"
+  run kubectl apply -f examples/redis/binding.yaml
+  ready servicebinding/visits
+  run kubectl describe secret visits
+  run kubectl apply -f examples/redis/deployment.yaml
+  run kubectl rollout status --timeout=90s deployment/counter
+  eventually has_counted 0
+  run kubectl logs deployment/counter --tail=2
+
+  chapter "The team edits the instance: more memory, and the data is kept"
+  patch='{"spec": {"parameters": {"MEMORY_LIMIT": "512Mi"}}}'
+  show "kubectl patch serviceinstance visits --type merge --patch '$patch'"
+  kubectl patch serviceinstance visits --type merge --patch "$patch"
+  run kubectl wait --for=jsonpath=.status.externalProperties.parameters.MEMORY_LIMIT=512Mi --timeout=90s serviceinstance/visits
+  run kubectl get pods --selector app.kubernetes.io/instance=visits --output \
+    custom-columns=POD:.metadata.name,MEMORY:.spec.containers[0].resources.limits.memory,STARTED:.status.startTime
+  eventually has_counted "$(visits)"
+  run kubectl logs deployment/counter --tail=2
+}
+
+visits() { kubectl logs deployment/counter | sed -n 's/^visit \([0-9]*\)$/\1/p' | tail -1; }
+# has_counted VISITS: whether there were more.
+has_counted() { [ "$(visits)" -gt "$1" ]; }
 
 start_broker() {
   run kubectl apply -f examples/demo/postgresql.yaml

@@ -2,7 +2,7 @@
 # Sourced by story.sh: a control plane without nodes. Processes take the place of pods, and end with the story.
 
 ports=()
-for _ in 1 2 3; do
+for _ in 1 2 3 4; do
   ports+=("$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')")
 done
 database_url=postgresql://postgres:another-example@127.0.0.1:${ports[0]}/postgres
@@ -26,16 +26,40 @@ process() { # NAME COMMAND…, with its log beside those of the cluster
 }
 install() {
   run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --hide-notes \
-    --set replicas=0
-  # The operator has the rights that its pod would have.
-  kubectl config view --raw >"$HOME/operator"
-  kubectl config --kubeconfig "$HOME/operator" set-credentials admin >/dev/null \
-    --token "$(kubectl create token service-catalog --namespace service-catalog --duration 24h)"
+    --set replicas=0,templateBroker.replicas=0
   show "service-catalog run --listen 127.0.0.1:${ports[2]} &"
-  process service-catalog env KUBECONFIG="$HOME/operator" \
+  act_as service-catalog
+  process service-catalog env KUBECONFIG="$HOME/service-catalog" \
     target/debug/service-catalog run --listen "127.0.0.1:${ports[2]}"
   eventually curl -sf "http://127.0.0.1:${ports[2]}/readyz"
+  show "service-catalog template-broker --listen 127.0.0.1:${ports[3]} &"
+  local name=service-catalog-template-broker
+  act_as $name
+  kubectl get configmap $name-images --namespace service-catalog --output 'jsonpath={.data.images\.yaml}' >"$HOME/images.yaml"
+  process $name env KUBECONFIG="$HOME/$name" target/debug/service-catalog template-broker \
+    --listen "127.0.0.1:${ports[3]}" --public-url "https://localhost:${ports[3]}" \
+    --templates charts/service-catalog/files/templates --images "$HOME/images.yaml" \
+    --administrators system:serviceaccount:service-catalog:$name-administrators \
+    --cleanup system:serviceaccount:service-catalog:$name-cleanup
+  eventually curl -sfk "https://127.0.0.1:${ports[3]}/readyz"
 }
+
+# act_as NAME: a kubeconfig with the rights that the pod of this ServiceAccount would have.
+act_as() {
+  kubectl config view --raw >"$HOME/$1"
+  kubectl config --kubeconfig "$HOME/$1" set-credentials admin >/dev/null \
+    --token "$(kubectl create token "$1" --namespace service-catalog --duration 24h)"
+}
+
+use_redis() {
+  eventually names_what_it_waits_for
+  run kubectl get serviceinstances --output wide
+  show_redis
+  echo
+  echo "No pod runs here, so the Redis does not become ready, and there is nothing to bind."
+}
+
+names_what_it_waits_for() { kubectl get serviceinstances --output wide | grep -q Deployment; }
 
 start_broker() {
   "${unprivileged[@]}" initdb -D "$data/pg" -U postgres -A scram-sha-256 --pwfile "$data/password" -E UTF8 \

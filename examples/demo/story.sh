@@ -14,8 +14,8 @@ eventually() {
   done
 }
 
-# The steps that differ between pods and processes: install, start_broker, register_broker, sql, show_application,
-# how_to_enter.
+# The steps that differ between pods and processes: install, use_redis, start_broker, register_broker, sql,
+# show_application, how_to_enter.
 # shellcheck source=examples/demo/pods.sh
 source "examples/demo/$1.sh"
 
@@ -23,7 +23,8 @@ trap 'echo "The demo failed. The current objects:"; kubectl get svcat,pods,event
 
 bold='' plain=''
 [ ! -t 1 ] || bold=$'\e[1m' plain=$'\e[0m'
-chapter() { printf '\n%s\n' "$bold$*$plain"; }
+chapters=0
+chapter() { printf '\n%s\n' "$bold$((chapters += 1)). $*$plain"; }
 show() { echo "$ $*"; } # a command, as typed in a shell
 run() {
   show "$@"
@@ -36,27 +37,46 @@ made() {
     UNION SELECT 'role', rolname FROM pg_roles WHERE rolname ~ '^osb_.*[0-9]' ORDER BY 1, 2"
 }
 
-chapter "1. A Kubernetes cluster, and the service catalog in it"
+show_redis() {
+  run kubectl get deployments,pods,services,networkpolicies,persistentvolumeclaims --selector app.kubernetes.io/instance=visits
+}
+
+chapter "A Kubernetes cluster, and the service catalog in it"
 run kubectl version
 install
 
-chapter "2. A PostgreSQL server, and a service broker for it"
-start_broker
+chapter "The catalog: services that the template broker of the chart runs in the cluster itself"
+eventually kubectl get clusterservicebroker/template-service-broker
+ready clusterservicebroker/template-service-broker
+run kubectl get clusterserviceclasses
+
+chapter "An application team orders a Redis: a ServiceInstance"
 # For some seconds the API server serves the new kinds but rejects their objects, until its policies have discovered
 # them.
-eventually kubectl apply --dry-run=server -f examples
+eventually kubectl apply --dry-run=server -f examples/redis
+run kubectl apply -f examples/redis/instance.yaml
+use_redis
 
-chapter "3. The platform team registers the broker: its catalog becomes classes and plans"
+chapter "It deletes everything: binding, application, and the Redis with its data"
+run kubectl delete --ignore-not-found -f examples/redis
+show_redis
+run kubectl get serviceinstances,servicebindings,secrets
+
+chapter "For broker authors: a PostgreSQL server of the platform team, and a service broker for it"
+start_broker
+
+chapter "The platform team registers the broker: its catalog becomes classes and plans"
 register_broker
 ready clusterservicebroker/postgresql
-run kubectl get clusterservicebrokers,clusterserviceclasses,clusterserviceplans
+run kubectl get clusterservicebrokers
+run kubectl get clusterserviceclasses,clusterserviceplans --field-selector spec.clusterServiceBrokerName=postgresql
 
-chapter "4. An application team requests a database: a ServiceInstance"
+chapter "An application team requests a database: a ServiceInstance"
 run kubectl apply -f examples/instance.yaml
 ready serviceinstance/guestbook-db
 run kubectl get serviceinstances
 
-chapter "5. … and for credentials: a ServiceBinding"
+chapter "… and for credentials: a ServiceBinding"
 run kubectl apply -f examples/binding.yaml
 ready servicebinding/guestbook-db
 run kubectl get servicebindings
@@ -65,22 +85,23 @@ echo
 echo "The broker has created in PostgreSQL:"
 made
 
-chapter "6. The application's pod gets the credentials, because the binding selects its label"
+chapter "The application's pod gets the credentials, because the binding selects its label"
 run kubectl apply -f examples/deployment.yaml
 show_application
 
 if [ -n "${KEEP-}" ]; then
-  chapter "Everything keeps running until Ctrl-C. From another terminal, for example:"
+  printf '\n%s\n' "${bold}Everything keeps running until Ctrl-C. From another terminal, for example:$plain"
   how_to_enter
   # In the background, because the shell handles signals only while it waits.
   sleep infinity &
   wait
 fi
 
-chapter "7. Clean-up: everything is deleted"
+chapter "Clean-up: everything is deleted"
 run kubectl delete -f examples/deployment.yaml -f examples/binding.yaml -f examples/instance.yaml
 run kubectl delete -f examples/broker.yaml
-run kubectl get clusterserviceclasses,clusterserviceplans,serviceinstances,servicebindings,secrets
+run kubectl get clusterservicebrokers
+run kubectl get serviceinstances,servicebindings,secrets
 echo
 echo "The broker's databases and roles in PostgreSQL are gone:"
 made

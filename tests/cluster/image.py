@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import pathlib
 import platform
 import re
@@ -28,8 +29,9 @@ SKELETON = {
 class Layer:
     """The content of the image: a tar entry and its bytes for each path."""
 
-    def __init__(self):
+    def __init__(self, root=None):
         self.entries = {}
+        self.root = root and pathlib.Path(root).resolve()
 
     def add(self, path, kind, mode, content=b"", target=""):
         for parent in reversed(pathlib.PurePosixPath(path).parents):
@@ -55,10 +57,13 @@ class Layer:
 
     def copy_binary(self, source, path):
         self.copy(source, path)
+        environment = dict(os.environ)
+        if self.root:
+            environment["LD_LIBRARY_PATH"] = ":".join(map(str, self.root.glob("usr/lib/*-linux-gnu")))
         # ldd fails for statically linked binaries, which need no libraries.
-        libraries = subprocess.run(["ldd", source], capture_output=True, text=True).stdout
+        libraries = subprocess.run(["ldd", source], capture_output=True, text=True, env=environment).stdout
         for library in re.findall(r"(/\S+) \(0x", libraries):
-            self.copy(library, library)
+            self.copy(library, library.removeprefix(str(self.root)))
 
     def copy_busybox(self):
         busybox = shutil.which("busybox")
@@ -110,10 +115,11 @@ def main():
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--binary", action="append", default=[], metavar="PATH[:DEST]", help="a binary with its libraries; by default placed in /")
     parser.add_argument("--file", action="append", default=[], metavar="PATH:DEST", help="a file or a directory")
+    parser.add_argument("--root", help="a directory with unpacked packages: libraries are looked for there, too")
     parser.add_argument("--busybox", action="store_true", help="a shell and the usual commands in /bin")
     arguments = parser.parse_args()
 
-    layer = Layer()
+    layer = Layer(arguments.root)
     layer.add("/tmp", tarfile.DIRTYPE, 0o1777)
     for path, text in SKELETON.items():
         layer.add(path, tarfile.REGTYPE, 0o644, text.format(user=arguments.user).encode())

@@ -132,6 +132,24 @@ EOF
 component kube-proxy --config proxy.yaml --hostname-override node
 component cluster-dns $address:53
 
+# Claims without a class are bound to these. Each is used once, because nothing empties it.
+for volume in {1..9}; do
+  mkdir -p "volumes/$volume"
+  cat <<EOF
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: volume-$volume}
+spec:
+  capacity: {storage: 1Gi}
+  accessModes: [ReadWriteOnce]
+  local: {path: "$DIR/node/volumes/$volume"}
+  nodeAffinity:
+    required: {nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [node]}]}]}
+EOF
+done >volumes.yaml
+kubectl create --filename volumes.yaml >"$DIR/log/volumes"
+
 eventually kubectl wait --for=condition=Ready node/node
 
 cd "$directory"

@@ -11,9 +11,6 @@ missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
-# containerd is only unpacked, because its package would start a service.
-[ -x "$built/node/usr/bin/containerd" ] || missing+=(containerd)
-
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "a cluster with pods needs root on Debian, and of its packages: ${missing[*]}" >&2
@@ -21,11 +18,8 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   apt-get -qq update
   apt-get -qq install -y --no-install-recommends "${packages[@]}" >/dev/null
-  unpack=$(mktemp -d)
-  trap 'rm -rf "$unpack"' EXIT
-  (cd "$unpack" && apt-get -qq -o APT::Sandbox::User=root download containerd)
-  dpkg -x "$unpack"/containerd_*.deb "$built/node"
 fi
+"$here/unpack.sh" "$built/node" containerd
 
 # pause keeps the namespaces of a pod open; containerd is configured with this name.
 mkdir -p "$built/images"

@@ -42,16 +42,28 @@ spec:
   ports: [{port: 80, targetPort: 8080}]
 ---
 apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: client, labels: {app: client}}
 spec:
   terminationGracePeriodSeconds: 0
-  containers: [{name: client, image: localhost/busybox:1, command: [/bin/sleep, "10000"]}]
+  securityContext: {fsGroup: 1001}
+  containers:
+  - {name: client, image: localhost/busybox:1, command: [/bin/sleep, "10000"], volumeMounts: [{name: data, mountPath: /data}]}
+  volumes: [{name: data, persistentVolumeClaim: {claimName: data}}]
 EOF
 kubectl wait --for=condition=Ready pod/server pod/client --timeout=60s >/dev/null
 
 check "logs: a Secret as variable and as file" "alice s3cret" "$(kubectl logs server)"
 check "exec" 65532 "$(kubectl exec server -- id -u)"
+check "a volume for a claim, with the group of the pod" 1001 \
+  "$(kubectl exec client -- sh -c 'touch /data/file && stat -c %g /data/file')"
 check "a Service by name, from a pod" hello "$(from_pod client server 80)"
 check "a Service by full name, from a pod" hello "$(from_pod client server.default.svc.cluster.local 80)"
 check "a Service by name, from the pod behind it" hello "$(from_pod server server.default 80)"

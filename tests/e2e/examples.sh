@@ -95,5 +95,7 @@ section "Clean-up"
 kubectl delete --wait=false deployments,pods --all >/dev/null
 check "bindings and instances are removed" kubectl delete --timeout=90s servicebindings,serviceinstances --all
 check "brokers are removed" kubectl delete --timeout=90s -f examples/broker.yaml -f examples/namespaced-broker.yaml --ignore-not-found
-check "their classes and plans are removed" equal "" kubectl get clusterserviceclasses,clusterserviceplans,serviceclasses,serviceplans --output name
+check "their classes and plans are removed" equal "" kubectl get serviceclasses,serviceplans --output name
+check "… the cluster-wide ones, too" equal "" kubectl get clusterserviceclasses,clusterserviceplans --output name \
+  --field-selector spec.clusterServiceBrokerName=postgresql
 check "nothing is left at the broker" nothing_is_orphaned

@@ -78,8 +78,9 @@ nothing_is_orphaned() {
 }
 
 operator() { kubectl --namespace service-catalog "$@"; }
+its_pods=(--selector app.kubernetes.io/name=service-catalog)
 stop_operator() {
-  operator scale deployment/service-catalog --replicas=0 && operator wait --for=delete --timeout=60s pod --all
+  operator scale deployment/service-catalog --replicas=0 && operator wait --for=delete --timeout=60s pod "${its_pods[@]}"
 }
 start_operator() {
   operator scale deployment/service-catalog --replicas=1 && operator rollout status --timeout=60s deployment/service-catalog
@@ -88,8 +89,8 @@ start_operator() {
 # process is dead, so deleting its lease is safe and saves the new one the wait for its end.
 kill_operator() {
   local process
-  for process in $(pgrep -x service-catalog); do kill -KILL "$process"; done
-  operator delete pod --all --force --grace-period=0 >/dev/null 2>&1
+  for process in $(pgrep -f '^/service-catalog run'); do kill -KILL "$process"; done
+  operator delete pod "${its_pods[@]}" --force --grace-period=0 >/dev/null 2>&1
   operator delete lease --all >/dev/null 2>&1
 }
 
@@ -98,4 +99,5 @@ diagnose() {
   kubectl get svcat,events --all-namespaces
   show_all
   operator logs deployment/service-catalog
+  operator logs deployment/service-catalog-template-broker
 }

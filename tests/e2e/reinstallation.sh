@@ -16,8 +16,9 @@ kubectl delete --wait=false serviceinstance/default-plan >/dev/null
 kubectl apply -f examples/asynchronous.yaml >/dev/null
 
 check "helm install" helm install service-catalog charts/service-catalog --namespace service-catalog --wait \
-  --set image.repository=localhost/service-catalog,image.tag=demo
+  --values examples/demo/values.yaml
 check "an object that was deleted meanwhile is removed" gone serviceinstance/default-plan
 check "an object that was created meanwhile becomes ready" ready serviceinstance/asynchronous
-check "everything is removed" kubectl delete --timeout=90s servicebindings,serviceinstances,clusterservicebrokers --all
+check "bindings and instances are removed" kubectl delete --timeout=90s servicebindings,serviceinstances --all
+check "the broker is removed" kubectl delete --timeout=90s clusterservicebroker/postgresql
 check "nothing is left at the broker" nothing_is_orphaned

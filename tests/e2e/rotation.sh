@@ -104,5 +104,6 @@ check "… and its Secret" equal "" kubectl get secret/db --ignore-not-found --o
 check "… and its role" equal 0 roles "$new"
 check "no pod uses it any more" eventually equal "" kubectl get pods --output 'jsonpath={.items[*].spec.containers[0].env[?(@.name=="DATABASE_URL")].name}'
 kubectl delete deployment/load >/dev/null
-check "everything is removed" kubectl delete --timeout=90s serviceinstances,clusterservicebrokers --all
+check "the instance is removed" kubectl delete --timeout=90s serviceinstances --all
+check "the broker is removed" kubectl delete --timeout=90s clusterservicebroker/postgresql
 check "nothing is left at the broker" nothing_is_orphaned

@@ -11,7 +11,10 @@ use crate::process::text;
 fn manifests(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let is_manifest = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml");
+    // Values of the chart are no objects.
+    let is_manifest = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "yaml") && !path.ends_with("demo/values.yaml")
+    };
     let deeper = directories.iter().flat_map(|directory| manifests(directory));
     files.into_iter().filter(is_manifest).chain(deeper).collect()
 }

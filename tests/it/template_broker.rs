@@ -35,7 +35,7 @@ async fn a_database_is_ordered_bound_changed_and_deleted() {
     assert_eq!(container["image"], "quay.io/sclorg/postgresql-16-c9s:latest");
 
     desk.bind("db").await;
-    let entries = desk.env.entries("db-credentials").await;
+    let entries = desk.env.entries("db").await;
     assert_eq!(entries["host"], format!("db.{}.svc", desk.env.name));
     assert_eq!((&*entries["port"], &*entries["type"], entries["password"].len()), ("5432", "postgresql", 32));
     let uri = format!(
@@ -49,7 +49,7 @@ async fn a_database_is_ordered_bound_changed_and_deleted() {
     desk.env.until("Deployment", "db", |deployment| memory(deployment) == "1Gi").await;
     desk.run_pods().await;
     desk.env.until_ready(INSTANCE, "db").await;
-    let secret = desk.env.get("Secret", "db").await;
+    let secret = desk.env.get("Secret", "db-server").await;
     assert!(secret.is_ok(), "{secret:?}");
     let claim = desk.env.get("PersistentVolumeClaim", "db").await.unwrap();
     assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "2Gi");
@@ -113,7 +113,7 @@ async fn an_object_that_exists_already_is_not_taken_over() {
     }
     let desk = desk().await;
     desk.env
-        .create(json!({"kind": "Secret", "metadata": {"name": "db"}, "stringData": {"mine": "1"}}))
+        .create(json!({"kind": "Secret", "metadata": {"name": "db-server"}, "stringData": {"mine": "1"}}))
         .await
         .unwrap();
     let spec =
@@ -121,11 +121,11 @@ async fn an_object_that_exists_already_is_not_taken_over() {
     desk.order("db", spec).await;
     let message =
         desk.env.until_says(INSTANCE, "db", "Failed=True ClusterServiceBrokerReturnedFailure").await;
-    assert!(message.contains("Secret db exists already; choose another name"), "{message}");
+    assert!(message.contains("Secret db-server exists already; choose another name"), "{message}");
     assert!(desk.env.get("Deployment", "db").await.is_err(), "nothing is created");
     let instance = desk.env.get(INSTANCE, "db").await.unwrap();
     assert!(condition(&instance, "Ready=False").is_some());
     desk.user.delete(INSTANCE, "db").await.unwrap();
     desk.until_deleted("db").await;
-    assert_eq!(desk.env.entries("db").await["mine"], "1");
+    assert_eq!(desk.env.entries("db-server").await["mine"], "1");
 }

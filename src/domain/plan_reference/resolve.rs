@@ -6,6 +6,8 @@
 //! in between cannot make a reference count for a name that was not meant. What the broker was asked for is in the
 //! status, and stands in for references that another client has lost.
 //!
+//! Of several classes with the name, the one that offers the plan counts, if it is the only one that does.
+//!
 //! An entry that the broker has removed from its catalog is no candidate for a name, unless it is the only one: then it
 //! explains why the instance cannot be provisioned. An instance that has a removed plan keeps it.
 
@@ -35,13 +37,9 @@ where
 {
     let reference = PlanReference::of(&instance.spec);
     let recorded = Recorded::of(instance, reference);
-    let class = recorded.class(classes.collect())?;
-    let plans: Vec<&P> = plans
-        .filter(|plan| {
-            let terms = PlanTerms::of(*plan);
-            terms.class == class.name_any() && terms.broker == class.broker_name()
-        })
-        .collect();
+    let mut plans: Vec<&P> = plans.collect();
+    let class = recorded.class(classes.collect(), &plans)?;
+    plans.retain(|plan| is_plan_of(*plan, class));
     let plan = recorded.plan(&plans, class)?;
     let confirmed = plans.iter().find(|plan| recorded.confirmed == Some(&plan.common().external_id));
     let target = target(reference, class, plan, confirmed.copied().unwrap_or(plan));
@@ -102,9 +100,10 @@ impl<'a> Recorded<'a> {
         }
     }
 
-    fn class<C>(&self, classes: Vec<&'a C>) -> Result<&'a C, Unresolved>
+    fn class<C, P>(&self, classes: Vec<&'a C>, plans: &[&P]) -> Result<&'a C, Unresolved>
     where
         C: Class + Resource<DynamicType = ()>,
+        P: Plan + Resource<DynamicType = ()>,
     {
         let is_referenced = |class: &&C| self.class == Some(&class.name_any());
         if let Some(requested) = self.requested {
@@ -131,8 +130,30 @@ impl<'a> Recorded<'a> {
                 let class = self.written::<C>();
                 Err(no_class(&format!("{class} that does not exist; continues when a broker offers it")))
             }
-            (None, several, _) => Err(self.several_classes(several)),
+            (None, several, _) => {
+                self.class_with_the_plan(several, plans).ok_or_else(|| self.several_classes(several))
+            }
         }
+    }
+
+    /// The only one of several classes that offers the plan. Brokers share names such as `redis`, and a broker that is
+    /// added must not stop the orders that another one has always served.
+    fn class_with_the_plan<C, P>(&self, classes: &[&'a C], plans: &[&P]) -> Option<&'a C>
+    where
+        C: Class + Resource<DynamicType = ()>,
+        P: Plan + Resource<DynamicType = ()>,
+    {
+        let written = self.reference.plan?;
+        let named: Vec<&P> = plans.iter().copied().filter(|plan| self.names(written, *plan)).collect();
+        let offers = |class: &&C| named.iter().any(|plan| is_plan_of(*plan, *class) && !plan.is_removed());
+        let mut offering = classes.iter().copied().filter(offers);
+        offering.next().filter(|_| offering.next().is_none())
+    }
+
+    /// Whether a plan is the one that the user has written.
+    fn names<P: Plan + Resource<DynamicType = ()>>(&self, written: &str, plan: &P) -> bool {
+        let PlanTerms { name, id, .. } = PlanTerms::of(plan);
+        self.reference.matches(written, &plan.name_any(), name, id)
     }
 
     fn is_named<C: Class + Resource<DynamicType = ()>>(&self, class: &C) -> bool {
@@ -161,11 +182,7 @@ impl<'a> Recorded<'a> {
             }
         }
         let Some(written) = self.reference.plan else { return the_only_plan(plans, class) };
-        let named = plans.iter().filter(|plan| {
-            let PlanTerms { name, id, .. } = PlanTerms::of(**plan);
-            self.reference.matches(written, &plan.name_any(), name, id)
-        });
-        let named: Vec<&P> = named.copied().collect();
+        let named: Vec<&P> = plans.iter().copied().filter(|plan| self.names(written, *plan)).collect();
         // Setting the former plan again is no change, even if its name belongs to another plan, too.
         let confirmed = named.iter().find(|plan| self.confirmed == Some(&plan.common().external_id));
         let offered = named.iter().find(|plan| !plan.is_removed());
@@ -218,6 +235,15 @@ impl<'a> Recorded<'a> {
             self.written::<C>()
         ))
     }
+}
+
+fn is_plan_of<C, P>(plan: &P, class: &C) -> bool
+where
+    C: Class + Resource<DynamicType = ()>,
+    P: Plan + Resource<DynamicType = ()>,
+{
+    let terms = PlanTerms::of(plan);
+    terms.class == class.name_any() && terms.broker == class.broker_name()
 }
 
 /// Whether a status belongs to the names in the spec, for an instance without the annotation: service-catalog or an

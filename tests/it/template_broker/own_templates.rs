@@ -66,7 +66,7 @@ async fn a_template_is_offered_ordered_bound_and_upgraded() {
         desk.bind_to("note", name).await;
         let binding = desk.env.get(BINDING, name).await.unwrap();
         let id = binding["status"]["bindingID"].as_str().unwrap();
-        let entries = desk.env.entries(&format!("{name}-credentials")).await;
+        let entries = desk.env.entries(name).await;
         assert_eq!((&*entries["of"], &*entries["text"]), (id, "first"));
         assert_eq!(entries["key"], before["data"]["key"].as_str().unwrap());
         desk.env.get("Secret", &format!("key-{id}")).await.unwrap();

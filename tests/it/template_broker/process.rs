@@ -154,7 +154,7 @@ impl Desk {
 
     /// The same by a binding of another name.
     pub async fn bind_to(&self, instance: &str, name: &str) {
-        let spec = json!({"instanceRef": {"name": instance}, "secretName": format!("{name}-credentials")});
+        let spec = json!({"instanceRef": {"name": instance}});
         let binding = json!({"kind": BINDING, "metadata": {"name": name}, "spec": spec});
         self.user.create(binding).await.unwrap();
         self.env.until_ready(BINDING, name).await;

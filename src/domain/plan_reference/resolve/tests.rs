@@ -191,6 +191,29 @@ fn what_is_removed_never_makes_a_name_ambiguous() {
 }
 
 #[test]
+fn of_several_classes_the_only_one_that_offers_the_plan_counts() {
+    let classes = [class(CLASS, "broker"), class(("c1", "database", false), "broker")];
+    let resolve_among = |name: &str, plans: &[ClusterServicePlan]| {
+        let instance: ServiceInstance = serde_json::from_value(naming(name)).unwrap();
+        resolve(&instance, classes.iter(), plans.iter())
+    };
+    let (standard, large) = (plan(STANDARD, "c0"), plan(LARGE, "c1"));
+    let plans = [standard.clone(), large.clone()];
+    for (name, id) in [("standard", "c0"), ("large", "c1")] {
+        assert_eq!(resolve_among(name, &plans).unwrap().service_id, id, "{name}");
+    }
+    // A plan that is removed is not offered.
+    let plans = [plan(REMOVED, "c0"), plan(NEWER, "c1")];
+    assert_eq!(resolve_among("standard", &plans).unwrap().plan_id, "p2");
+    // No plan, a plan of none, a plan of both.
+    let both = [standard, plan(NEWER, "c1"), large];
+    for (name, plans) in [("", &both[..]), ("tiny", &both[..]), ("standard", &both[..]), ("standard", &[])] {
+        let why = resolve_among(name, plans).unwrap_err();
+        assert!(why.message.contains("there are several"), "{name}: {why:?}");
+    }
+}
+
+#[test]
 fn a_plan_that_is_gone_is_not_replaced_by_another_of_its_name() {
     let settled = confirmed(resolved("standard", "database/standard", "p0"), "p0");
     // Nor by the one that the broker was asked for before.
