@@ -63,6 +63,8 @@ const SECRET: &str = "template-broker-identity";
 const UPKEEP: Duration = Duration::from_mins(1);
 /// How long after a failure it tries again.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often it looks whether the catalog is there, at the start.
+const CATALOG_CHECK: Duration = Duration::from_millis(100);
 
 /// The options of `service-catalog template-broker`.
 #[derive(Args, Clone, Debug)]
@@ -155,7 +157,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let sources = Sources { built_in, namespaces };
     tokio::select! {
         never = http::serve(listener, Some(TlsAcceptor::from(Arc::new(tls))), router) => match never {},
-        never = upkeep.run(&served) => match never {},
+        never = upkeep.run(&served, &offers) => match never {},
         () = templates::follow(&client, &sources, &offers, BROKER) => Ok(()),
         stopped = until_stopped() => Ok(stopped?),
     }
@@ -174,7 +176,11 @@ impl Upkeep {
         certificate::ensure(&secrets, SECRET, &hosts, clock::now()).await
     }
 
-    async fn run(&self, served: &Served) -> Infallible {
+    async fn run(&self, served: &Served, offers: &Offers) -> Infallible {
+        // The operator fetches the catalog as soon as the broker is registered.
+        while !offers.are_known() {
+            sleep(CATALOG_CHECK).await;
+        }
         let mut registered: Option<String> = None;
         loop {
             match self.once(served, &mut registered).await {

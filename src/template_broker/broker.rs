@@ -104,8 +104,8 @@ impl Broker {
         self.offers.are_known()
     }
 
-    /// The catalog as JSON, and its entity tag.
-    pub fn catalog(&self) -> (String, String) {
+    /// The entity tag of the catalog, and the catalog as JSON.
+    pub fn catalog(&self) -> Result<(String, String), Error> {
         self.offers.catalog()
     }
 

@@ -65,8 +65,9 @@ impl Offers {
     }
 
     /// The entity tag of the catalog, and the catalog as JSON.
-    pub fn catalog(&self) -> (String, String) {
-        self.current().map(|catalog| (catalog.etag.clone(), catalog.json.clone())).unwrap_or_default()
+    pub fn catalog(&self) -> Result<(String, String), Error> {
+        let catalog = self.current().ok_or(Error::NotReady)?;
+        Ok((catalog.etag.clone(), catalog.json.clone()))
     }
 
     /// The template of a service.

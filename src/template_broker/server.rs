@@ -25,7 +25,7 @@ use crate::osb::{
 };
 
 /// The delay between polls that platforms should use, in seconds.
-const POLL_AFTER: &str = "2";
+const POLL_AFTER: &str = "1";
 /// How many requests are processed at once, at most. Each has some objects in memory.
 const MAX_REQUESTS: usize = 16;
 
@@ -60,14 +60,14 @@ async fn readyz(State(broker): Shared) -> (StatusCode, &'static str) {
 }
 
 /// The catalog, or 304 for a platform that has this version of it.
-async fn catalog(State(broker): Shared, headers: HeaderMap) -> Response {
-    let (etag, body) = broker.catalog();
+async fn catalog(State(broker): Shared, headers: HeaderMap) -> Result<Response, Error> {
+    let (etag, body) = broker.catalog()?;
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let tag = [(header::ETAG, etag)];
     if known {
-        return (StatusCode::NOT_MODIFIED, tag).into_response();
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    (tag, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    Ok((tag, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 async fn provision(
@@ -78,7 +78,9 @@ async fn provision(
     Body(request): Body<ProvisionRequest>,
 ) -> Result<Response, Error> {
     let accepted = broker.provision(&ids.instance, request, user, query.accepts_incomplete).await?;
-    Ok(answer(accepted, ProvisionResponse::default()))
+    let is_new = matches!(accepted, Accepted::Done);
+    let answer = answer(accepted, ProvisionResponse::default());
+    Ok(if is_new { (StatusCode::CREATED, answer).into_response() } else { answer })
 }
 
 async fn update(

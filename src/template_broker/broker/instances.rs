@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::applying::{Located, try_all};
+use super::progress::Applying;
 use super::{Accepted, Broker};
 use crate::osb::{
     InstanceResponse, MaintenanceInfo, OriginatingIdentity, ProvisionRequest, SecretObject, UpdateRequest,
@@ -105,8 +106,8 @@ impl Broker {
             self.records.remove(&stored).await?;
             return Err(gone);
         }
-        self.apply_all(&mut stored, &objects, &located).await?;
-        Ok(Accepted::InProgress(stored.record.operation.key()))
+        let applying = Applying { user: user.as_ref(), objects: &objects, plan, located: &located };
+        self.apply_all(id, &mut stored, &applying).await
     }
 
     /// Changes parameters, plan or version of an instance.
@@ -156,8 +157,8 @@ impl Broker {
         record.desired = Desired { service_id, plan_id, template, given, values: values.clone() };
         record.operation = record.operation.next(Task::Update, now());
         self.records.replace(&mut stored).await?;
-        self.apply_all(&mut stored, &objects, &located).await?;
-        Ok(Accepted::InProgress(stored.record.operation.key()))
+        let applying = Applying { user: user.as_ref(), objects: &objects, plan, located: &located };
+        self.apply_all(id, &mut stored, &applying).await
     }
 
     /// What an instance is.

@@ -4,14 +4,22 @@ use jiff::Timestamp;
 
 use super::applying::{Located, apply, located, look};
 use super::instances::plan_of;
-use super::{Broker, Progress};
+use super::{Accepted, Broker, Progress};
 use crate::crd::reference::UserInfo;
-use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue};
+use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue, readiness};
 use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::Objects;
 use crate::template_broker::records::Stored;
 use crate::template_broker::requester;
+
+/// What is applied for an instance, and as whom.
+pub(super) struct Applying<'a> {
+    pub(super) user: Option<&'a UserInfo>,
+    pub(super) objects: &'a Objects,
+    pub(super) plan: &'a Plan,
+    pub(super) located: &'a [Located],
+}
 
 impl Broker {
     /// How far the last operation of an instance is.
@@ -43,7 +51,12 @@ impl Broker {
         let made = definition.objects(plan, &record.desired.values, id, Some(&self.offers.images()))?;
         let located = located(made, &record.inventory, &record.instance.namespace);
         if record.operation.state == State::Working {
-            self.apply_all(stored, &objects, &located).await?;
+            self.apply_all(
+                id,
+                stored,
+                &Applying { user: user.as_ref(), objects: &objects, plan, located: &located },
+            )
+            .await?;
         }
         let seen = match &stored.record.operation.state {
             State::Applied => look(&objects, &located).await?,
@@ -60,17 +73,24 @@ impl Broker {
         })
     }
 
-    /// Applies all objects of an instance.
+    /// Applies all objects of an instance. If none of them has to become ready, the operation ends at once.
     pub(super) async fn apply_all(
         &self,
+        id: &str,
         stored: &mut Stored,
-        objects: &Objects,
-        located: &[Located],
-    ) -> Result<(), Error> {
+        Applying { user, objects, plan, located }: &Applying<'_>,
+    ) -> Result<Accepted, Error> {
         let mut inventory = stored.record.inventory.clone();
         let state = apply(objects, located, &mut inventory, (&self.records, stored)).await?;
+        let is_over =
+            state == State::Applied && located.iter().all(|(_, made)| readiness(made) == Readiness::Ready);
         (stored.record.inventory, stored.record.operation.state) = (inventory, state);
-        self.records.replace(stored).await
+        if is_over {
+            self.conclude(id, stored, *user, plan, located, Readiness::Ready).await?;
+            return Ok(Accepted::Done);
+        }
+        self.records.replace(stored).await?;
+        Ok(Accepted::InProgress(stored.record.operation.key()))
     }
 
     /// Writes the end of an operation whose objects are ready, have failed, or take too long.
