@@ -4,7 +4,8 @@ use serde_json::Value;
 use tracing::warn;
 
 use crate::template::{
-    Entry, Inventory, Readiness, State, is_of_instance, pod_problem, pod_selector, readiness, uid,
+    Definition, Entry, Inventory, Plan, Readiness, State, is_of_instance, pod_problem, pod_selector,
+    readiness, uid,
 };
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::{Failure, Objects};
@@ -15,6 +16,18 @@ const MAX_LISTED: usize = 10;
 
 /// An object, and what the API server calls it.
 pub(super) type Located = (Entry, Value);
+
+/// The entries of objects, for an inventory.
+pub(super) fn entries(located: &[Located]) -> Vec<Entry> {
+    located.iter().map(|(entry, _)| entry.clone()).collect()
+}
+
+/// The plan with this ID.
+pub(super) fn plan_of<'a>(definition: &'a Definition, plan_id: &str) -> Result<&'a Plan, Error> {
+    definition
+        .plan(plan_id)
+        .ok_or_else(|| Error::BadRequest("the template does not have this plan".to_owned()))
+}
 
 /// Asks the API server whether the user may apply all these objects. Nothing is changed.
 pub(super) async fn try_all(

@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::applying::{Located, apply, located, look, try_all};
-use super::instances::{entries, plan_of};
+use super::applying::{Located, apply, entries, located, look, plan_of, try_all};
 use super::progress::end_of;
 use super::{Accepted, Broker, Progress};
 use crate::osb::{BindRequest, BindResponse, OperationState, OriginatingIdentity, SecretObject};

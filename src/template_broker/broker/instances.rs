@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::applying::{Located, try_all};
+use super::applying::{Located, entries, plan_of, try_all};
 use super::progress::Applying;
 use super::{Accepted, Broker};
 use crate::osb::{
     InstanceResponse, MaintenanceInfo, OriginatingIdentity, ProvisionRequest, SecretObject, UpdateRequest,
 };
 use crate::template::{
-    Definition, Desired, Entry, Inputs, Inventory, Named, Operation, Origin, Plan, Record, State, Task,
-    Values,
+    Definition, Desired, Inputs, Inventory, Named, Operation, Origin, Plan, Record, State, Task, Values,
 };
 use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
@@ -210,10 +209,6 @@ impl Broker {
     }
 }
 
-pub(super) fn entries(located: &[Located]) -> Vec<Entry> {
-    located.iter().map(|(entry, _)| entry.clone()).collect()
-}
-
 /// The values of all parameters, with random ones from the operating system.
 fn resolve(definition: &Definition, inputs: &Inputs<'_>) -> Result<Values, Error> {
     let mut failed = false;
@@ -223,12 +218,6 @@ fn resolve(definition: &Definition, inputs: &Inputs<'_>) -> Result<Values, Error
         return Err(Error::Internal("the operating system has no random bytes".to_owned()));
     }
     Ok(values)
-}
-
-pub(super) fn plan_of<'a>(definition: &'a Definition, plan_id: &str) -> Result<&'a Plan, Error> {
-    definition
-        .plan(plan_id)
-        .ok_or_else(|| Error::BadRequest("the template does not have this plan".to_owned()))
 }
 
 fn parameters(given: Option<SecretObject>) -> Map<String, Value> {

@@ -2,8 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::applying::{Located, apply, located, look};
-use super::instances::plan_of;
+use super::applying::{Located, apply, located, look, plan_of};
 use super::{Accepted, Broker, Progress};
 use crate::crd::reference::UserInfo;
 use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue, readiness};
