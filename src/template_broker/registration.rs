@@ -6,12 +6,20 @@ use k8s_openapi::ByteString;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::json;
-use tracing::info;
+use tracing::{error, info};
 
 use crate::crd::ClusterServiceBroker;
 
 /// The field manager of the broker's writes.
 pub const FIELD_MANAGER: &str = "template-broker";
+
+/// Label on the broker object. Its value is [`FIELD_MANAGER`].
+const LABEL_NAME: &str = "app.kubernetes.io/name";
+
+/// Whether this program has registered a broker.
+fn is_ours(broker: &ClusterServiceBroker) -> bool {
+    broker.labels().get(LABEL_NAME).is_some_and(|name| name == FIELD_MANAGER)
+}
 
 /// Where the broker is, and how the operator authenticates.
 pub struct Registration<'a> {
@@ -27,13 +35,23 @@ pub struct Registration<'a> {
     pub authority: &'a str,
 }
 
-/// Creates the broker object, or brings it up to date.
+/// Creates the broker object, or brings it up to date. One that was registered otherwise stays as it is: OpenShift's broker
+/// had the same name, and an instance must not get another broker.
 pub async fn register(client: &Client, registration: &Registration<'_>) -> Result<(), kube::Error> {
+    let brokers = Api::<ClusterServiceBroker>::all(client.clone());
+    if brokers.get_opt(registration.name).await?.is_some_and(|broker| !is_ours(&broker)) {
+        error!(
+            broker = registration.name,
+            "a ClusterServiceBroker of this name exists already, so the template broker is not registered: delete it \
+             if it is not needed, and restart the template broker"
+        );
+        return Ok(());
+    }
     let Registration { name, url, namespace, secret, authority } = registration;
     let broker = json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1",
         "kind": "ClusterServiceBroker",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": {LABEL_NAME: FIELD_MANAGER}},
         "spec": {
             "url": url,
             "caBundle": ByteString(authority.as_bytes().to_vec()),
@@ -41,7 +59,7 @@ pub async fn register(client: &Client, registration: &Registration<'_>) -> Resul
         },
     });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    Api::<ClusterServiceBroker>::all(client.clone()).patch(name, &parameters, &Patch::Apply(broker)).await?;
+    brokers.patch(name, &parameters, &Patch::Apply(broker)).await?;
     info!(broker = name, url, "registered the broker");
     Ok(())
 }
@@ -53,7 +71,7 @@ const ANNOTATION_CATALOG: &str = "servicecatalog.k8s.io/template-catalog";
 /// new.
 pub async fn announce(client: &Client, name: &str, etag: &str) -> Result<bool, kube::Error> {
     let brokers = Api::<ClusterServiceBroker>::all(client.clone());
-    let Some(broker) = brokers.get_opt(name).await? else { return Ok(false) };
+    let Some(broker) = brokers.get_opt(name).await?.filter(is_ours) else { return Ok(false) };
     if broker.annotations().get(ANNOTATION_CATALOG).is_some_and(|announced| announced == etag) {
         return Ok(false);
     }
