@@ -2,7 +2,7 @@
 //!
 //! The platform serialises requests and the broker deserialises them; for responses it is the other way round. So each
 //! type is both `Serialize` and `Deserialize`. It omits absent members, never writes `null` and ignores unknown
-//! members. Together with [`route`] and [`header`], the types are all that a broker in Rust needs of this API.
+//! members. Together with [`route`], [`header`] and [`gate`], the types are all that a broker in Rust needs of this API.
 //! Credentials and parameters are serialised whole, but their `Debug` output is redacted ([`SecretObject`]).
 //!
 //! The entry point is [`Client`], with one method for each endpoint. It sends a request once, reads the response within
@@ -26,6 +26,7 @@
 //! | `instance`, `binding`, `operation` | What do requests and responses look like on the wire? |
 //! | `version` | Which version of the API does a client declare, and what does that version not know? |
 //! | `route`, `header` | Which paths and headers does the API have? |
+//! | `gate` | What does every broker check of a request, and log? |
 //! | `error`, `error/response` | What went wrong, what does it mean, and what does an error look like on the wire? |
 //! | `json`, `text`, `retry_after` | How are JSON, text and delays from an untrusted broker read safely? |
 //! | `lenient` | How is a document read whose optional members may be unusable? |
@@ -41,6 +42,7 @@ mod catalog;
 mod client;
 mod config;
 mod error;
+pub mod gate;
 pub mod header;
 mod identity;
 #[cfg(test)]

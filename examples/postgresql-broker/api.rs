@@ -16,7 +16,7 @@ use axum::{
     routing::{get, put},
 };
 use serde_json::json;
-use service_catalog::osb::{ErrorResponse, route};
+use service_catalog::osb::{self, ErrorResponse, route};
 use uuid::Uuid;
 
 pub use self::gate::Credentials;
@@ -41,7 +41,7 @@ pub fn router(broker: Arc<Broker>, credentials: Credentials) -> Router {
         .fallback(async || Error::NotFound("this address"))
         .layer(middleware::from_fn(gate::finish))
         .layer(middleware::from_fn_with_state(Arc::new(credentials), gate::admit))
-        .layer(middleware::from_fn(gate::log))
+        .layer(middleware::from_fn(osb::gate::log))
         .route("/healthz", get(healthz))
         .with_state(broker)
 }

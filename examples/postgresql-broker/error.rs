@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use service_catalog::osb::ErrorResponse;
+use service_catalog::osb::{ErrorResponse, gate::VersionError};
 
 /// The error of a request. Platforms show its text to users.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +27,9 @@ pub enum Error {
     /// The object to delete does not exist.
     #[error("it does not exist (any more)")]
     Gone,
-    /// The platform uses another major version of the API.
-    #[error("this broker supports version 2 of the Open Service Broker API, the platform sent {0}")]
-    Version(String),
+    /// The platform does not use version 2 of the API.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// The plan only works asynchronously.
     #[error("this plan requires client support for asynchronous service operations")]
     AsyncRequired,
@@ -58,7 +58,7 @@ impl Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Gone => StatusCode::GONE,
-            Self::Version(_) => StatusCode::PRECONDITION_FAILED,
+            Self::Version(error) => error.status(),
             Self::AsyncRequired
             | Self::Concurrency
             | Self::MaintenanceInfoConflict

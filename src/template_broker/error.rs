@@ -10,6 +10,7 @@ use tracing::{error, warn};
 
 use super::acting::Refused;
 use crate::osb::ErrorResponse;
+use crate::osb::gate::VersionError;
 use crate::template::Problems;
 
 /// Why a request is not fulfilled. Users see the text.
@@ -30,9 +31,9 @@ pub enum Error {
     /// What is to be deleted does not exist.
     #[error("it does not exist (any more)")]
     Gone,
-    /// The platform uses another major version of the API.
-    #[error("this broker supports version 2 of the Open Service Broker API, the platform sent {0}")]
-    Version(String),
+    /// The platform does not use version 2 of the API.
+    #[error(transparent)]
+    Version(#[from] VersionError),
     /// The request works only asynchronously.
     #[error("this service requires client support for asynchronous service operations")]
     AsyncRequired,
@@ -64,7 +65,7 @@ impl Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Gone => StatusCode::GONE,
-            Self::Version(_) => StatusCode::PRECONDITION_FAILED,
+            Self::Version(error) => error.status(),
             Self::AsyncRequired | Self::Concurrency | Self::Outdated(_) | Self::MaintenanceInfoConflict => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

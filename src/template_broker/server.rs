@@ -19,7 +19,7 @@ use super::error::Error;
 use super::gate;
 use crate::osb::header::ORIGINATING_IDENTITY;
 use crate::osb::{
-    AsyncQuery, BindRequest, BindResponse, DeletionResponse, InstanceResponse, LastOperation,
+    self, AsyncQuery, BindRequest, BindResponse, DeletionResponse, InstanceResponse, LastOperation,
     LastOperationQuery, OperationState, OriginatingIdentity, ProvisionRequest, ProvisionResponse, Reply,
     UpdateRequest, UpdateResponse, route,
 };
@@ -45,7 +45,7 @@ pub fn router(broker: Arc<Broker>, identity: Arc<Served>) -> Router {
         .fallback(async || Error::NotFound("this address"))
         .layer(middleware::from_fn_with_state(Arc::new(Semaphore::new(MAX_REQUESTS)), gate::finish))
         .layer(middleware::from_fn_with_state(identity, gate::admit))
-        .layer(middleware::from_fn(gate::log))
+        .layer(middleware::from_fn(osb::gate::log))
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .with_state(broker)

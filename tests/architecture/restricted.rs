@@ -81,7 +81,7 @@ const CLOCK_READERS: &[(&str, &str, &str)] = &[
         "Timestamp",
         "when operations begin, and when the certificate has to be renewed",
     ),
-    ("template_broker::gate", "Instant", "how long a request took, for the log"),
+    ("osb::gate", "Instant", "how long a request took, for the log"),
     ("leader", "Instant", "how long the lease was seen unchanged, on this machine's clock"),
     ("leader", "Timestamp", "the times that are written into the Lease"),
     ("leader::fence", "Instant", "whether this replica may still act"),
