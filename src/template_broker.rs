@@ -95,8 +95,8 @@ pub struct Options {
         value_delimiter = ','
     )]
     template_namespaces: Vec<String>,
-    /// User name of the `ServiceAccount` that stands in for members of system:masters, for whom the API server lets nobody
-    /// act [default: they are refused]
+    /// User name of the `ServiceAccount` as which the broker acts for members of system:masters, whom the API server does
+    /// not allow to be impersonated [default: their instances are refused]
     #[arg(long, env = "ADMINISTRATORS")]
     administrators: Option<String>,
     /// User name of the `ServiceAccount` that deletes the objects of users who may not do so any more.

@@ -32,9 +32,8 @@ const NO_DESCRIPTION: &str = "No description provided.";
 /// What the cluster offers to templates.
 #[derive(Clone, Copy)]
 pub struct Platform<'a> {
-    /// Images for triggers. `None` on a cluster that serves image streams: its controller fills in the images, and two
-    /// writers of one field would never settle.
-    pub images: Option<&'a Images>,
+    /// Images for triggers.
+    pub images: &'a Images,
     /// Whether the cluster serves a kind, by API version and kind.
     pub is_served: &'a dyn Fn(&str, &str) -> bool,
 }
@@ -87,6 +86,18 @@ pub struct Definition {
 impl Definition {
     /// Reads a template, or says everything that is wrong with it.
     pub fn parse(template: &Template, platform: &Platform) -> Result<Self, Problems> {
+        let (definition, mut problems) = Self::read_all(template);
+        definition.check_objects(platform, &mut problems);
+        problems.or(definition)
+    }
+
+    /// Reads a template that was parsed before, such as that of an instance: its objects are not checked again.
+    pub fn read(template: &Template) -> Result<Self, Problems> {
+        let (definition, problems) = Self::read_all(template);
+        problems.or(definition)
+    }
+
+    fn read_all(template: &Template) -> (Self, Problems) {
         let mut problems = Problems::default();
         let annotations = template.metadata.annotations.clone().unwrap_or_default();
         let namespace = template.metadata.namespace.clone().unwrap_or_default();
@@ -110,8 +121,7 @@ impl Definition {
             namespace,
             name,
         };
-        definition.check_objects(platform, &mut problems);
-        problems.or(definition)
+        (definition, problems)
     }
 
     /// The plan with this id.

@@ -18,13 +18,13 @@ mod tests;
 
 impl Definition {
     /// The objects of an instance of this plan in the order in which they are applied. `images` fills in the images of
-    /// triggers; `None` where image streams do.
+    /// triggers.
     pub fn objects(
         &self,
         plan: &Plan,
         values: &Values,
         instance_id: &str,
-        images: Option<&Images>,
+        images: &Images,
     ) -> Result<Vec<Value>, Problems> {
         let labels = &self.labels;
         let processing = Processing { values, labels, instance_id, images, shows_values: false };
@@ -39,7 +39,7 @@ impl Definition {
         values: &Values,
         instance_id: &str,
         binding_id: &str,
-        images: Option<&Images>,
+        images: &Images,
     ) -> Result<Vec<Value>, Problems> {
         let mut values = values.clone();
         values.insert(BINDING_ID.to_owned(), binding_id.to_owned());

@@ -3,6 +3,8 @@
 //! The broker keeps an inventory in each instance's record. Before it applies objects, it adds them, so that nothing is
 //! lost if it stops half way. A `PersistentVolumeClaim` holds the user's data: no update deletes it, and it goes last.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,6 +28,12 @@ pub struct Entry {
     /// UID, as soon as it was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<String>,
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, output: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(output, "{} {}", self.kind, self.name)
+    }
 }
 
 impl Entry {

@@ -119,7 +119,7 @@ impl ParameterDefinition {
         name.contains("PASSWORD") || self.is_generated() && sounds_secret
     }
 
-    /// Whether the value is shown to nobody but the objects and their bindings.
+    /// Whether only the objects and their bindings may have the value: no answer, status or log shows it.
     pub fn is_hidden(&self) -> bool {
         self.is_generated() || self.is_password()
     }

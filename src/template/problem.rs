@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::osb::excerpt;
+
 /// The longest text for users that quotes an object's status or a parser, in characters.
 const MAX_TEXT_CHARS: usize = 300;
 
@@ -47,12 +49,8 @@ impl std::error::Error for Problems {}
 
 /// A text in one line of at most [`MAX_TEXT_CHARS`] characters.
 pub(super) fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let line: String = line.chars().filter(|character| !character.is_control()).collect();
-    match line.char_indices().nth(MAX_TEXT_CHARS) {
-        None => line,
-        Some(_) => line.chars().take(MAX_TEXT_CHARS - 1).chain(['…']).collect(),
-    }
+    // The mark of a cut counts, too.
+    excerpt(text, MAX_TEXT_CHARS - 1)
 }
 
 /// A name that came from outside, short enough for a message.

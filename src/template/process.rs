@@ -39,7 +39,7 @@ pub(super) struct Processing<'a> {
     /// The id of the service instance.
     pub(super) instance_id: &'a str,
     /// The images for triggers.
-    pub(super) images: Option<&'a Images>,
+    pub(super) images: &'a Images,
     /// Whether messages may show values, because they are the template's own.
     pub(super) shows_values: bool,
 }
@@ -84,12 +84,11 @@ impl Processing<'_> {
     }
 
     fn fill_images(&self, object: &mut Value, template: &Value) -> Result<(), String> {
-        let Some(images) = self.images else { return Ok(()) };
         if !self.shows_values {
-            return images.fill(object, template);
+            return self.images.fill(object, template);
         }
         let shown = object.clone();
-        images.fill(object, &shown)
+        self.images.fill(object, &shown)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the broker remembers of an instance.
 //!
 //! A record says what the instance is to be. It is written before the first object of an operation, so an operation
-//! that was interrupted can be continued by anyone who reads the record.
+//! that was interrupted can be continued by any replica that reads the record.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,7 @@
 //!
 //! The first of: the plan's, the user's, the one that the instance has already, the default, a built-in value of the
 //! same name, a generated one. The values are stored with the instance: a retry or an update must not generate a
-//! password anew. The entry point is [`Definition::resolve`].
+//! password again. The entry point is [`Definition::resolve`].
 
 use serde_json::{Map, Value};
 

@@ -23,7 +23,7 @@ pub(super) fn parse(template: Value) -> Result<Definition, Problems> {
         kind != "DeploymentConfig" && !api_version.contains("openshift.io") && kind != "Route"
     };
     let template: Template = serde_json::from_value(template).unwrap();
-    Definition::parse(&template, &Platform { images: Some(&images), is_served: &is_served })
+    Definition::parse(&template, &Platform { images: &images, is_served: &is_served })
 }
 
 /// The problems of a template.

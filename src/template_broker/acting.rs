@@ -16,7 +16,7 @@ const IMPERSONATE_USER: HeaderName = HeaderName::from_static("impersonate-user")
 const IMPERSONATE_UID: HeaderName = HeaderName::from_static("impersonate-uid");
 const IMPERSONATE_GROUP: HeaderName = HeaderName::from_static("impersonate-group");
 
-/// The group whose members the API server does not let anyone impersonate with constraints.
+/// The group whose members the API server does not allow to be impersonated with constraints.
 const SYSTEM_MASTERS: &str = "system:masters";
 
 /// Why the broker cannot act for a user.
@@ -26,7 +26,7 @@ pub enum Refused {
     #[error(
         "the object records no user who requested it; change its spec, so that spec.userInfo is recorded"
     )]
-    Nobody,
+    NoRequester,
     /// A header cannot hold the name of the user or of a group as it is: the API server trims what it reads.
     #[error(
         "the name of the user, or of one of the user's groups, is empty, begins or ends with a space, or contains a \
@@ -35,8 +35,8 @@ pub enum Refused {
     Name,
     /// Members of `system:masters` need a `ServiceAccount` that stands in for them.
     #[error(
-        "the API server lets nobody act for members of the group system:masters; request the instance as another \
-         user, or set the chart's templateBroker.administrators"
+        "the API server does not allow the template broker to impersonate members of the group system:masters; request \
+         the instance as another user, or set the chart's templateBroker.administratorsRole"
     )]
     Administrator,
 }
@@ -44,7 +44,7 @@ pub enum Refused {
 /// The headers of a request that is made for this user. `administrators` is the user name of the `ServiceAccount` that
 /// stands in for members of `system:masters`.
 pub fn headers_for(user: Option<&UserInfo>, administrators: Option<&str>) -> Result<HeaderMap, Refused> {
-    let user = user.filter(|user| !user.username.is_empty()).ok_or(Refused::Nobody)?;
+    let user = user.filter(|user| !user.username.is_empty()).ok_or(Refused::NoRequester)?;
     if user.groups.iter().any(|group| group == SYSTEM_MASTERS) {
         return headers_of_name(administrators.ok_or(Refused::Administrator)?);
     }
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn without_a_name_nothing_is_sent() {
-        assert_eq!(headers_for(None, Some("stand-in")), Err(Refused::Nobody));
-        assert_eq!(headers(&user("", &["system:masters"]), Some("stand-in")), Err(Refused::Nobody));
+        assert_eq!(headers_for(None, Some("stand-in")), Err(Refused::NoRequester));
+        assert_eq!(headers(&user("", &["system:masters"]), Some("stand-in")), Err(Refused::NoRequester));
         for name in ["two\nlines", " jane", "jane ", "jane\t", "jane\u{a0}"] {
             assert_eq!(headers(&user(name, &[]), None), Err(Refused::Name), "{name:?}");
             assert_eq!(headers(&user("jane", &[name]), None), Err(Refused::Name), "{name:?}");

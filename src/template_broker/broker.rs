@@ -31,6 +31,7 @@ use super::offers::Offers;
 use super::records::Records;
 use crate::crd::reference::UserInfo;
 use crate::osb::OperationState;
+use crate::template::{Definition, State, Values};
 use turns::Turns;
 
 /// As whom the broker acts where no user can.
@@ -85,6 +86,23 @@ impl Progress {
     fn failed(description: String) -> Self {
         Self { state: OperationState::Failed, description, is_usable: None }
     }
+
+    /// The progress of an operation in this state. A failure describes itself.
+    fn of(state: &State, description: String) -> Self {
+        match state {
+            State::Succeeded => Self::succeeded(description),
+            State::Failed(why) => Self::failed(why.clone()),
+            State::Working | State::Applied => Self::in_progress(description),
+        }
+    }
+
+    /// The progress of a deletion after which these still exist.
+    fn until_gone(going: &[String]) -> Self {
+        if going.is_empty() {
+            return Self::succeeded(String::new());
+        }
+        Self::in_progress(format!("Waiting until these are gone: {}", going.join(", ")))
+    }
 }
 
 impl Broker {
@@ -112,6 +130,16 @@ impl Broker {
     /// The objects of an instance, as the user who requested it.
     fn objects_of(&self, user: Option<&UserInfo>) -> Result<Objects, Error> {
         Ok(self.objects_with(headers_for(user, self.stand_ins.administrators.as_deref())?))
+    }
+
+    /// The same, for an instance of this template with these values.
+    fn objects_with_values(
+        &self,
+        user: Option<&UserInfo>,
+        definition: &Definition,
+        values: &Values,
+    ) -> Result<Objects, Error> {
+        Ok(self.objects_of(user)?.hiding(definition.secrets(values)))
     }
 
     /// The objects of an instance whose user may not delete them any more.

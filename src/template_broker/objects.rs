@@ -86,8 +86,7 @@ impl Objects {
     pub async fn locate(&self, object: &Value, namespace: &str) -> Result<Entry, Error> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let found = pinned_kind(&self.own, &GroupVersionKind::gvk(group, version, kind)).await;
+        let found = pinned_kind(&self.own, &gvk(api_version, kind)).await;
         let (resource, capabilities) = found.map_err(|error| match &error {
             kube::Error::Discovery(_) => unserved(api_version, kind),
             kube::Error::Api(status) if status.is_not_found() => unserved(api_version, kind),
@@ -143,19 +142,18 @@ impl Objects {
     }
 
     fn api(&self, entry: &Entry) -> Api<DynamicObject> {
-        let (group, version) = entry.api_version.split_once('/').unwrap_or(("", &entry.api_version));
-        let resource = ApiResource {
-            group: group.to_owned(),
-            version: version.to_owned(),
-            api_version: entry.api_version.clone(),
-            kind: entry.kind.clone(),
-            plural: entry.resource.clone(),
-        };
+        let resource =
+            ApiResource::from_gvk_with_plural(&gvk(&entry.api_version, &entry.kind), &entry.resource);
         match entry.namespace.as_str() {
             "" => Api::all_with(self.acting.clone(), &resource),
             namespace => Api::namespaced_with(self.acting.clone(), namespace, &resource),
         }
     }
+}
+
+fn gvk(api_version: &str, kind: &str) -> GroupVersionKind {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    GroupVersionKind::gvk(group, version, kind)
 }
 
 fn unserved(api_version: &str, kind: &str) -> Error {

@@ -80,21 +80,13 @@ impl Offers {
             .ok_or_else(|| Error::BadRequest("no template offers this service (any more)".to_owned()))?;
         let template: Template =
             serde_json::from_str(text).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Offer { definition: self.read(&template)?, template })
+        Ok(Offer { definition: Definition::read(&template)?, template })
     }
 
     /// Images for triggers.
-    pub fn images(&self) -> Arc<Images> {
-        self.current().map(|catalog| Arc::clone(&catalog.images)).unwrap_or_default()
-    }
-
-    /// A template that was offered before, for example that of an instance.
-    pub fn read(&self, template: &Template) -> Result<Definition, Error> {
-        let platform = Platform { images: Some(&self.images()), is_served: &|_, _| true };
-        let read = Definition::parse(template, &platform);
-        read.map_err(|problems| {
-            Error::BadRequest(format!("the template of the instance is unusable: {problems}"))
-        })
+    pub fn images(&self) -> Result<Arc<Images>, Error> {
+        let catalog = self.current().ok_or(Error::NotReady)?;
+        Ok(Arc::clone(&catalog.images))
     }
 
     /// Offers the templates with these texts from now on. Of two with one name, the first counts. Returns why others are
@@ -107,7 +99,7 @@ impl Offers {
         } else {
             self.table.clone()
         };
-        let platform = Platform { images: Some(&images), is_served: &is_served };
+        let platform = Platform { images: &images, is_served: &is_served };
         let (mut by_service, mut services) = (BTreeMap::new(), BTreeMap::<String, Service>::new());
         let mut left_out = BTreeMap::new();
         for (place, text) in texts.iter().enumerate() {

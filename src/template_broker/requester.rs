@@ -5,14 +5,19 @@
 //! policy has written. So a stolen bearer token does not make its holder another user, and an instance cannot be
 //! addressed through the object of another namespace.
 
-use kube::{Api, Client};
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::BROKER;
 use super::error::Error;
 use crate::crd::instance::InstanceProperties;
+use crate::crd::operation::Orphan;
 use crate::crd::reference::UserInfo;
-use crate::crd::{ServiceBinding, ServiceInstance};
+use crate::crd::{ServiceBinding, ServiceBindingStatus, ServiceInstance, ServiceInstanceStatus};
 use crate::osb::OriginatingIdentity;
 use crate::template::Named;
 
@@ -44,14 +49,14 @@ pub async fn of_instance(
             && plan_id.is_none_or(|plan| properties.plan_id() == plan)
     };
     let is_wanted = |instance: &ServiceInstance| {
-        let status = instance.status.as_ref().filter(|status| status.instance_id == id);
-        let status = status.filter(|_| !is_orphan(instance, id));
+        let status = instance.status.as_ref();
+        let status = status.filter(|status| status.instance_id == id && !has_orphan(&status.orphans, id));
         let properties = status.and_then(|status| {
             status.in_progress_properties.as_ref().or(status.external_properties.as_ref())
         });
         properties.is_some_and(wants)
     };
-    let instance = read_instance(client, named).await?.filter(is_wanted).ok_or_else(|| {
+    let instance = read(client, named).await?.filter(is_wanted).ok_or_else(|| {
         Error::BadRequest(format!("the ServiceInstance {named} does not have this instance ID for this plan"))
     })?;
     agreeing(instance.spec.user_info, claimed)
@@ -60,10 +65,10 @@ pub async fn of_instance(
 /// The user on whose behalf an instance is deleted: the deletion itself was authorised by the API server, or the instance
 /// is what a failed attempt has left. `None` if the user is not known any more.
 pub async fn of_deletion(client: &Client, named: &Named, id: &str) -> Result<Option<UserInfo>, Error> {
-    let Some(instance) = read_instance(client, named).await? else { return Ok(None) };
-    let has_id = instance.status.as_ref().is_some_and(|status| status.instance_id == id);
-    let is_in_use = has_id && instance.metadata.deletion_timestamp.is_none() && !is_orphan(&instance, id);
-    if is_in_use {
+    let Some(instance) = read::<ServiceInstance>(client, named).await? else { return Ok(None) };
+    let has_id =
+        |status: &ServiceInstanceStatus| status.instance_id == id && !has_orphan(&status.orphans, id);
+    if instance.metadata.deletion_timestamp.is_none() && instance.status.as_ref().is_some_and(has_id) {
         return Err(Error::BadRequest(format!(
             "the ServiceInstance {named} exists and is not being deleted"
         )));
@@ -73,11 +78,7 @@ pub async fn of_deletion(client: &Client, named: &Named, id: &str) -> Result<Opt
 
 /// The user whose objects an instance consists of, as far as it still exists.
 pub async fn of_objects(client: &Client, named: &Named) -> Result<Option<UserInfo>, Error> {
-    Ok(read_instance(client, named).await?.and_then(|instance| instance.spec.user_info))
-}
-
-async fn read_instance(client: &Client, named: &Named) -> Result<Option<ServiceInstance>, Error> {
-    Ok(Api::namespaced(client.clone(), &named.namespace).get_opt(&named.name).await?)
+    Ok(read::<ServiceInstance>(client, named).await?.and_then(|instance| instance.spec.user_info))
 }
 
 /// The user who requested a binding to this instance that is to be created or read.
@@ -94,7 +95,7 @@ pub async fn of_binding(
             && named.namespace == instance.namespace
             && status.is_some_and(|status| status.binding_id == id || status.successor_id == id)
     };
-    let binding = read_binding(client, named).await?.filter(is_wanted).ok_or_else(|| {
+    let binding = read(client, named).await?.filter(is_wanted).ok_or_else(|| {
         Error::BadRequest(format!(
             "the ServiceBinding {named} does not have this binding ID for this instance"
         ))
@@ -104,22 +105,23 @@ pub async fn of_binding(
 
 /// Checks that a binding may be deleted: the API server has authorised it, or a rotation has replaced the binding.
 pub async fn may_unbind(client: &Client, named: &Named, id: &str) -> Result<(), Error> {
-    let Some(binding) = read_binding(client, named).await? else { return Ok(()) };
-    let status = binding.status.as_ref();
-    let is_orphan = status.is_some_and(|status| status.orphans.iter().any(|orphan| orphan.id == id));
-    let has_id = status.is_some_and(|status| status.binding_id == id);
-    if has_id && !is_orphan && binding.metadata.deletion_timestamp.is_none() {
+    let Some(binding) = read::<ServiceBinding>(client, named).await? else { return Ok(()) };
+    let has_id = |status: &ServiceBindingStatus| status.binding_id == id && !has_orphan(&status.orphans, id);
+    if binding.metadata.deletion_timestamp.is_none() && binding.status.as_ref().is_some_and(has_id) {
         return Err(Error::BadRequest(format!("the ServiceBinding {named} exists and is not being deleted")));
     }
     Ok(())
 }
 
-async fn read_binding(client: &Client, named: &Named) -> Result<Option<ServiceBinding>, Error> {
+async fn read<K>(client: &Client, named: &Named) -> Result<Option<K>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+{
     Ok(Api::namespaced(client.clone(), &named.namespace).get_opt(&named.name).await?)
 }
 
-fn is_orphan(instance: &ServiceInstance, id: &str) -> bool {
-    instance.status.as_ref().is_some_and(|status| status.orphans.iter().any(|orphan| orphan.id == id))
+fn has_orphan(orphans: &[Orphan], id: &str) -> bool {
+    orphans.iter().any(|orphan| orphan.id == id)
 }
 
 /// The user in the object. The header must not name another one: the object may have changed since the platform read it.

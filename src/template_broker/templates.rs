@@ -27,7 +27,7 @@ use crate::template::Images;
 /// After how long without a change the catalog is made, and how long that can be put off by further ones.
 const QUIET: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(5);
-/// How often the catalog is made anew without a change: the cluster may serve other kinds.
+/// How often the catalog is made again without a change: the cluster may serve other kinds.
 const REFRESH: Duration = Duration::from_mins(10);
 /// How long after a failure the next attempt follows.
 const RETRY: Duration = Duration::from_secs(5);

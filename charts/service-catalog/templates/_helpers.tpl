@@ -12,11 +12,44 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "service-catalog.labels" -}}
-{{ include "service-catalog.selector" . }}
+{{- define "service-catalog.releaseLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "service-catalog.labels" -}}
+{{ include "service-catalog.selector" . }}
+{{ include "service-catalog.releaseLabels" . }}
+{{- end -}}
+
+{{/* What the pods of all Deployments have in common, but for their containers. */}}
+{{- define "service-catalog.podSettings" -}}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end -}}
 
 {{/* The operator's user name at the API server. */}}
@@ -146,9 +179,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "service-catalog.templateBroker.labels" -}}
 {{ include "service-catalog.templateBroker.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "service-catalog.releaseLabels" . }}
 {{- end -}}
 
 {{/* The user name of a ServiceAccount of the template broker. The arguments: the root, and the end of its name. */}}

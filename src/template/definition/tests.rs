@@ -43,7 +43,7 @@ fn a_bare_template_has_defaults() {
     assert!(definition.version.starts_with("0.0.7-v"), "{}", definition.version);
 }
 
-/// The generation does not rise with an annotation, and begins anew when a template is deleted and applied again.
+/// An annotation does not change the generation, and a template that is deleted and applied again has generation 1 again.
 #[test]
 fn every_change_of_a_template_is_a_version() {
     let version = |change: &dyn Fn(&mut Value)| {

@@ -74,7 +74,7 @@ fn a_template_of_openshift_becomes_objects_that_kubernetes_accepts() {
     let values = resolve(&definition, json!({}), &Values::new()).unwrap();
     let images: Images =
         [("openshift/redis:7".to_owned(), "quay.io/redis:7".to_owned())].into_iter().collect();
-    let objects = definition.objects(&definition.plans[0], &values, "i-1", Some(&images)).unwrap();
+    let objects = definition.objects(&definition.plans[0], &values, "i-1", &images).unwrap();
     let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["Secret", "Deployment", "Service"]);
     assert_eq!(objects[0]["stringData"]["database-password"], json!(values["REDIS_PASSWORD"]));
@@ -106,7 +106,9 @@ fn its_catalog_entry_describes_it() {
 fn its_live_objects_are_the_credentials() {
     let definition = parse(redis()).unwrap();
     let values = resolve(&definition, json!({"REDIS_PASSWORD": "secret"}), &Values::new()).unwrap();
-    let mut objects = definition.objects(&definition.plans[0], &values, "i-1", None).unwrap();
+    let mut objects = definition
+        .objects(&definition.plans[0], &values, "i-1", &Images::default().beside_image_streams())
+        .unwrap();
     objects[0]["data"] = json!({"database-password": "c2VjcmV0"});
     objects[2]["spec"]["clusterIP"] = json!("10.0.0.7");
     let expected = json!({"password": "secret", "uri": "redis://10.0.0.7:6379"});

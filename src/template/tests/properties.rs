@@ -87,14 +87,14 @@ proptest! {
                 {"name": name, "generate": "expression", "from": from},
             ],
         })).unwrap();
-        let platform = Platform { images: Some(&Images::default()), is_served: &|_, _| true };
+        let platform = Platform { images: &Images::default(), is_served: &|_, _| true };
         if let Ok(definition) = Definition::parse(&template, &platform) {
             let (plan, given) = (&definition.plans[0], json!({"A": given}));
             let (given, stored) = (given.as_object().unwrap(), &Values::new());
             let inputs = Inputs { plan, given, stored, origin: ORIGIN };
             if let Ok(values) = definition.resolve(&inputs, &mut random()) {
                 let _ = definition.objects(plan, &values, "i-1", platform.images);
-                let _ = definition.binding_objects(plan, &values, "i-1", "b-1", None);
+                let _ = definition.binding_objects(plan, &values, "i-1", "b-1", &Images::default());
                 let _ = (definition.message(&values), definition.creation_schema(plan));
             }
         }

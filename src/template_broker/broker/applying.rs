@@ -4,7 +4,7 @@ use serde_json::Value;
 use tracing::warn;
 
 use crate::template::{
-    Definition, Entry, Inventory, Plan, Readiness, State, is_of_instance, pod_problem, pod_selector,
+    Definition, Desired, Entry, Inventory, Plan, Readiness, State, is_of_instance, pod_problem, pod_selector,
     readiness, uid,
 };
 use crate::template_broker::error::Error;
@@ -20,6 +20,13 @@ pub(super) type Located = (Entry, Value);
 /// The entries of objects, for an inventory.
 pub(super) fn entries(located: &[Located]) -> Vec<Entry> {
     located.iter().map(|(entry, _)| entry.clone()).collect()
+}
+
+/// The template of an instance as it was when the instance was ordered.
+pub(super) fn definition_of(desired: &Desired) -> Result<Definition, Error> {
+    Definition::read(&desired.template).map_err(|problems| {
+        Error::BadRequest(format!("the template of the instance is unusable: {problems}"))
+    })
 }
 
 /// The plan with this ID.
@@ -49,13 +56,12 @@ pub(super) async fn try_all(
     }
     let mut refusals = Vec::new();
     for (entry, object) in &located {
-        let (kind, name) = (&entry.kind, &entry.name);
         match try_one(objects, entry, object, instance_id).await {
             Ok(true) => {}
             Ok(false) => {
-                refusals.push(format!("{kind} {name} exists already; choose another name in the parameters"));
+                refusals.push(format!("{entry} exists already; choose another name in the parameters"));
             }
-            Err(Failure::Refused { why, .. }) => refusals.push(format!("{kind} {name}: {why}")),
+            Err(Failure::Refused { why, .. }) => refusals.push(format!("{entry}: {why}")),
             Err(unavailable) => return Err(unavailable.into()),
         }
     }
@@ -96,7 +102,7 @@ pub(super) async fn apply(
         match objects.apply(entry, object, false).await {
             Ok(applied) => inventory.set_uid(entry, uid(&applied)),
             Err(Failure::Refused { why, .. }) => {
-                return Ok(State::Failed(format!("{} {}: {why}", entry.kind, entry.name)));
+                return Ok(State::Failed(format!("{entry}: {why}")));
             }
             Err(Failure::Unavailable(error)) => {
                 warn!(error, "the API server is not available; the next poll continues");
@@ -130,7 +136,7 @@ pub(super) async fn look(objects: &Objects, located: &[Located]) -> Result<Readi
             Ok(Readiness::Ready) => {}
             Ok(other) => return Ok(other),
             Err(Failure::Refused { why, .. }) => {
-                return Ok(Readiness::Failed(format!("{} {}: {why}", entry.kind, entry.name)));
+                return Ok(Readiness::Failed(format!("{entry}: {why}")));
             }
             Err(unavailable) => return Err(unavailable.into()),
         }
@@ -140,14 +146,15 @@ pub(super) async fn look(objects: &Objects, located: &[Located]) -> Result<Readi
 
 async fn look_at(objects: &Objects, entry: &Entry) -> Result<Readiness, Failure> {
     let Some(live) = objects.read(entry).await? else {
-        return Ok(Readiness::Failed(format!("{} {} was deleted", entry.kind, entry.name)));
+        return Ok(Readiness::Failed(format!("{entry} was deleted")));
     };
-    let Readiness::Waiting(why) = readiness(&live) else { return Ok(readiness(&live)) };
-    let problem = problem_of_pods(objects, entry, &live).await;
-    Ok(Readiness::Waiting(match problem {
-        Some(problem) => format!("{why}; {problem}"),
-        None => why,
-    }))
+    Ok(match readiness(&live) {
+        Readiness::Waiting(why) => Readiness::Waiting(match problem_of_pods(objects, entry, &live).await {
+            Some(problem) => format!("{why}; {problem}"),
+            None => why,
+        }),
+        other => other,
+    })
 }
 
 /// What is wrong with a pod of a workload. Not every user may read pods.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::applying::{Located, apply, entries, located, look, plan_of, try_all};
+use super::applying::{Located, apply, definition_of, entries, located, look, plan_of, try_all};
 use super::progress::end_of;
 use super::{Accepted, Broker, Progress};
 use crate::osb::{BindRequest, BindResponse, OperationState, OriginatingIdentity, SecretObject};
@@ -40,9 +40,9 @@ impl Broker {
         let mut stored = self.provisioned(id).await?;
         let instance = &stored.record.instance;
         let user = requester::of_binding(&self.own, &object, binding_id, instance, claimed.as_ref()).await?;
-        let definition = self.offers.read(&stored.record.desired.template)?;
-        let objects =
-            self.objects_of(user.as_ref())?.hiding(definition.secrets(&stored.record.desired.values));
+        let desired = &stored.record.desired;
+        let definition = definition_of(desired)?;
+        let objects = self.objects_with_values(user.as_ref(), &definition, &desired.values)?;
         let accepted = match stored.record.bindings.get(binding_id) {
             Some(known) if known.object != object => {
                 return Err(Error::Conflict("the binding exists for another ServiceBinding".to_owned()));
@@ -117,8 +117,8 @@ impl Broker {
         definition: &Definition,
     ) -> Result<Vec<Value>, Error> {
         let plan = plan_of(definition, &record.desired.plan_id)?;
-        let images = self.offers.images();
-        Ok(definition.binding_objects(plan, &record.desired.values, id, binding_id, Some(&images))?)
+        let images = self.offers.images()?;
+        Ok(definition.binding_objects(plan, &record.desired.values, id, binding_id, &images)?)
     }
 
     /// How far a binding is.
@@ -132,12 +132,10 @@ impl Broker {
         if binding.state.is_in_progress() {
             self.go_on_binding(id, binding_id, &binding, &mut stored).await?;
         }
-        let state = stored.record.bindings.get(binding_id).map(|binding| &binding.state);
-        Ok(match state {
-            Some(State::Succeeded) => Progress::succeeded(String::new()),
-            Some(State::Failed(why)) => Progress::failed(why.clone()),
-            _ => Progress::in_progress("Waiting until the objects of the binding are ready".to_owned()),
-        })
+        let binding = stored.record.bindings.get(binding_id).ok_or(Error::Gone)?;
+        let waiting = "Waiting until the objects of the binding are ready";
+        let waiting = if binding.state.is_in_progress() { waiting } else { "" };
+        Ok(Progress::of(&binding.state, waiting.to_owned()))
     }
 
     async fn go_on_binding(
@@ -149,8 +147,8 @@ impl Broker {
     ) -> Result<(), Error> {
         let Record { desired, instance, .. } = &stored.record;
         let user = requester::of_binding(&self.own, &binding.object, binding_id, instance, None).await?;
-        let definition = self.offers.read(&desired.template)?;
-        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&desired.values));
+        let definition = definition_of(desired)?;
+        let objects = self.objects_with_values(user.as_ref(), &definition, &desired.values)?;
         let made = self.objects_of_binding(id, binding_id, &stored.record, &definition)?;
         let located = located(made, &binding.inventory, &instance.namespace);
         if binding.state == State::Working {
@@ -212,12 +210,11 @@ impl Broker {
         let order: Vec<Entry> = binding.inventory.deletion_order().into_iter().cloned().collect();
         let user = requester::of_objects(&self.own, instance).await?;
         let going = self.remover(id, &instance.namespace, user.as_ref())?.remove_all(&order).await?;
-        if !going.is_empty() {
-            return Ok(Progress::in_progress(format!("Waiting until these are gone: {}", going.join(", "))));
+        if going.is_empty() {
+            stored.record.bindings.remove(binding_id);
+            self.records.replace(stored).await?;
         }
-        stored.record.bindings.remove(binding_id);
-        self.records.replace(stored).await?;
-        Ok(Progress::succeeded(String::new()))
+        Ok(Progress::until_gone(&going))
     }
 
     /// The record of an instance that can be bound.

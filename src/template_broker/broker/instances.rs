@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::applying::{Located, entries, plan_of, try_all};
+use super::applying::{Located, definition_of, entries, plan_of, try_all};
 use super::progress::Applying;
 use super::{Accepted, Broker};
 use crate::osb::{
@@ -84,29 +84,26 @@ impl Broker {
         let origin =
             Origin { instance_id: id, instance_name: &instance.name, namespace: &instance.namespace };
         let values = resolve(definition, &Inputs { plan, given: &given, stored: &Values::new(), origin })?;
-        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&values));
+        let objects = self.objects_with_values(user.as_ref(), definition, &values)?;
         let located = self.prepare(&offer, plan, &values, &origin, &objects).await?;
         let record = Record {
-            instance: instance.clone(),
+            instance,
             inventory: Inventory::default().with(entries(&located)),
-            desired: Desired {
-                service_id: service_id.clone(),
-                plan_id: plan_id.clone(),
-                template: offer.template.clone(),
-                given,
-                values: values.clone(),
-            },
+            desired: Desired { service_id, plan_id, template: offer.template.clone(), given, values },
             operation: Operation::provision(now()),
             bindings: BTreeMap::new(),
         };
         let mut stored = self.records.create(id, record).await?;
         // The platform may have given the attempt up meanwhile, and have asked for its deletion before there was a record.
-        if let Err(gone) = requester::of_instance(&self.own, &instance, id, wanted, None).await {
+        let Record { instance, desired, .. } = &stored.record;
+        let wanted = (desired.service_id.as_str(), Some(desired.plan_id.as_str()));
+        if let Err(gone) = requester::of_instance(&self.own, instance, id, wanted, None).await {
             self.records.remove(&stored).await?;
             return Err(gone);
         }
-        let applying = Applying { user: user.as_ref(), objects: &objects, plan, located: &located };
-        self.apply_all(id, &mut stored, &applying).await
+        let (user, objects) = (user.as_ref(), &objects);
+        let applying = Applying { instance_id: id, user, objects, plan, located: &located };
+        self.apply_all(&mut stored, &applying).await
     }
 
     /// Changes parameters, plan or version of an instance.
@@ -148,16 +145,17 @@ impl Broker {
         let origin =
             Origin { instance_id: id, instance_name: &instance.name, namespace: &instance.namespace };
         let values = resolve(definition, &Inputs { plan, given: &given, stored: &kept, origin })?;
-        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&values));
+        let objects = self.objects_with_values(user.as_ref(), definition, &values)?;
         let located = self.prepare(&offer, plan, &values, &origin, &objects).await?;
         let (service_id, template) = (request.service_id, offer.template.clone());
         let record = &mut stored.record;
         record.inventory = record.inventory.with(entries(&located));
-        record.desired = Desired { service_id, plan_id, template, given, values: values.clone() };
+        record.desired = Desired { service_id, plan_id, template, given, values };
         record.operation = record.operation.next(Task::Update, now());
         self.records.replace(&mut stored).await?;
-        let applying = Applying { user: user.as_ref(), objects: &objects, plan, located: &located };
-        self.apply_all(id, &mut stored, &applying).await
+        let (user, objects) = (user.as_ref(), &objects);
+        let applying = Applying { instance_id: id, user, objects, plan, located: &located };
+        self.apply_all(&mut stored, &applying).await
     }
 
     /// What an instance is.
@@ -169,7 +167,7 @@ impl Broker {
             (Task::Provision, _) => return Err(Error::NotFound("the instance")),
             _ => return Err(Error::Concurrency),
         }
-        let definition = self.offers.read(&desired.template)?;
+        let definition = definition_of(&desired)?;
         let plan = plan_of(&definition, &desired.plan_id)?;
         let parameters = definition.shown_parameters(plan, &desired.values);
         Ok(InstanceResponse {
@@ -186,7 +184,7 @@ impl Broker {
 
     /// The template that an update uses: the one of the instance, unless the user upgrades to the current one.
     fn offer_for(&self, desired: &Desired, wanted: Option<&MaintenanceInfo>) -> Result<Offer, Error> {
-        let definition = self.offers.read(&desired.template)?;
+        let definition = definition_of(desired)?;
         if wanted.is_none_or(|wanted| wanted.version == definition.version) {
             return Ok(Offer { definition, template: desired.template.clone() });
         }
@@ -204,8 +202,9 @@ impl Broker {
         origin: &Origin<'_>,
         objects: &Objects,
     ) -> Result<Vec<Located>, Error> {
-        let made = offer.definition.objects(plan, values, origin.instance_id, Some(&self.offers.images()));
-        try_all(objects, made?, origin.namespace, origin.instance_id).await
+        let images = self.offers.images()?;
+        let made = offer.definition.objects(plan, values, origin.instance_id, &images)?;
+        try_all(objects, made, origin.namespace, origin.instance_id).await
     }
 }
 

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::applying::{Located, apply, located, look, plan_of};
+use super::applying::{Located, apply, definition_of, entries, located, look, plan_of};
 use super::{Accepted, Broker, Progress};
 use crate::crd::reference::UserInfo;
-use crate::template::{Entry, Plan, Readiness, State, Task, is_overdue, readiness};
+use crate::template::{Entry, Plan, Readiness, Record, State, Task, is_overdue, readiness};
 use crate::template_broker::clock::now;
 use crate::template_broker::error::Error;
 use crate::template_broker::objects::Objects;
@@ -14,6 +14,7 @@ use crate::template_broker::requester;
 
 /// What is applied for an instance, and as whom.
 pub(super) struct Applying<'a> {
+    pub(super) instance_id: &'a str,
     pub(super) user: Option<&'a UserInfo>,
     pub(super) objects: &'a Objects,
     pub(super) plan: &'a Plan,
@@ -30,10 +31,9 @@ impl Broker {
             return Err(Error::BadRequest("the instance has had another operation since".to_owned()));
         }
         let task = operation.task;
-        let progress = match (&operation.state, task) {
-            (State::Succeeded, _) => Progress::succeeded(String::new()),
-            (State::Failed(why), _) => Progress::failed(why.clone()),
-            (_, Task::Deprovision) => self.go_on_removing(id, &mut stored).await?,
+        let progress = match &operation.state {
+            over @ (State::Succeeded | State::Failed(_)) => Progress::of(over, String::new()),
+            _ if task == Task::Deprovision => self.go_on_removing(id, &mut stored).await?,
             _ => self.proceed(id, &mut stored).await?,
         };
         Ok(Progress { is_usable: (task == Task::Update).then_some(true), ..progress })
@@ -44,48 +44,43 @@ impl Broker {
         let record = &stored.record;
         let service = (record.desired.service_id.as_str(), None);
         let user = requester::of_instance(&self.own, &record.instance, id, service, None).await?;
-        let definition = self.offers.read(&record.desired.template)?;
-        let objects = self.objects_of(user.as_ref())?.hiding(definition.secrets(&record.desired.values));
+        let definition = definition_of(&record.desired)?;
+        let objects = self.objects_with_values(user.as_ref(), &definition, &record.desired.values)?;
         let plan = plan_of(&definition, &record.desired.plan_id)?;
-        let made = definition.objects(plan, &record.desired.values, id, Some(&self.offers.images()))?;
+        let made = definition.objects(plan, &record.desired.values, id, &*self.offers.images()?)?;
         let located = located(made, &record.inventory, &record.instance.namespace);
+        let applying =
+            Applying { instance_id: id, user: user.as_ref(), objects: &objects, plan, located: &located };
         if record.operation.state == State::Working {
-            self.apply_all(
-                id,
-                stored,
-                &Applying { user: user.as_ref(), objects: &objects, plan, located: &located },
-            )
-            .await?;
+            self.apply_all(stored, &applying).await?;
         }
         let seen = match &stored.record.operation.state {
             State::Applied => look(&objects, &located).await?,
             _ => Readiness::Waiting("Applying the objects".to_owned()),
         };
-        let description = if let Readiness::Waiting(why) = &seen { why.clone() } else { String::new() };
+        let waiting = if let Readiness::Waiting(why) = &seen { why.clone() } else { String::new() };
         if stored.record.operation.state.is_in_progress() {
-            self.conclude(id, stored, user.as_ref(), plan, &located, seen).await?;
+            self.conclude(stored, &applying, seen).await?;
         }
-        Ok(match &stored.record.operation.state {
-            State::Succeeded => Progress::succeeded(definition.message(&stored.record.desired.values)),
-            State::Failed(why) => Progress::failed(why.clone()),
-            State::Working | State::Applied => Progress::in_progress(description),
-        })
+        let state = &stored.record.operation.state;
+        let message = || definition.message(&stored.record.desired.values);
+        Ok(Progress::of(state, if *state == State::Succeeded { message() } else { waiting }))
     }
 
     /// Applies all objects of an instance. If none of them has to become ready, the operation ends at once.
     pub(super) async fn apply_all(
         &self,
-        id: &str,
         stored: &mut Stored,
-        Applying { user, objects, plan, located }: &Applying<'_>,
+        applying: &Applying<'_>,
     ) -> Result<Accepted, Error> {
+        let Applying { objects, located, .. } = applying;
         let mut inventory = stored.record.inventory.clone();
         let state = apply(objects, located, &mut inventory, (&self.records, stored)).await?;
         let is_over =
             state == State::Applied && located.iter().all(|(_, made)| readiness(made) == Readiness::Ready);
         (stored.record.inventory, stored.record.operation.state) = (inventory, state);
         if is_over {
-            self.conclude(id, stored, *user, plan, located, Readiness::Ready).await?;
+            self.conclude(stored, applying, Readiness::Ready).await?;
             return Ok(Accepted::Done);
         }
         self.records.replace(stored).await?;
@@ -95,35 +90,29 @@ impl Broker {
     /// Writes the end of an operation whose objects are ready, have failed, or take too long.
     async fn conclude(
         &self,
-        id: &str,
         stored: &mut Stored,
-        user: Option<&UserInfo>,
-        plan: &Plan,
-        located: &[Located],
+        applying: &Applying<'_>,
         seen: Readiness,
     ) -> Result<(), Error> {
-        let Some(end) = end_of(seen, stored.record.operation.began, plan) else { return Ok(()) };
+        let Some(end) = end_of(seen, stored.record.operation.began, applying.plan) else { return Ok(()) };
         if end == State::Succeeded {
-            self.prune(id, stored, user, located).await?;
+            self.prune(stored, applying).await?;
         }
         stored.record.operation.state = end;
         self.records.replace(stored).await
     }
 
     /// Deletes what the instance has from an earlier version, and does not have any more. Nothing waits until it is gone.
-    async fn prune(
-        &self,
-        id: &str,
-        stored: &mut Stored,
-        user: Option<&UserInfo>,
-        located: &[Located],
-    ) -> Result<(), Error> {
-        let kept: Vec<Entry> = located.iter().map(|(entry, _)| entry.clone()).collect();
-        let pruned: Vec<Entry> = stored.record.inventory.pruned_by(&kept).into_iter().cloned().collect();
-        let namespace = stored.record.instance.namespace.clone();
-        self.remover(id, &namespace, user)?.remove_all(&pruned).await?;
+    async fn prune(&self, stored: &mut Stored, applying: &Applying<'_>) -> Result<(), Error> {
+        let Applying { instance_id, user, located, .. } = applying;
+        let Record { instance, inventory, .. } = &mut stored.record;
+        let pruned: Vec<Entry> = inventory.pruned_by(&entries(located)).into_iter().cloned().collect();
+        if pruned.is_empty() {
+            return Ok(());
+        }
+        self.remover(instance_id, &instance.namespace, *user)?.remove_all(&pruned).await?;
         for entry in &pruned {
-            stored.record.inventory.remove(entry);
+            inventory.remove(entry);
         }
         Ok(())
     }

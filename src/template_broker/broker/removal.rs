@@ -26,29 +26,38 @@ impl Broker {
         }
         let _turn = self.turns.take(id).await;
         let mut stored = self.records.read(id).await?.ok_or(Error::Gone)?;
-        requester::of_deletion(&self.own, &stored.record.instance, id).await?;
+        let user = requester::of_deletion(&self.own, &stored.record.instance, id).await?;
         let operation = &stored.record.operation;
         if operation.task != Task::Deprovision || !operation.state.is_in_progress() {
             stored.record.operation = operation.next(Task::Deprovision, now());
             self.records.replace(&mut stored).await?;
         }
         let key = stored.record.operation.key();
-        self.go_on_removing(id, &mut stored).await?;
+        self.remove_rest(id, &mut stored, user.as_ref()).await?;
         Ok(Accepted::InProgress(key))
     }
 
-    /// Deletes what is left, in the order of deletion.
+    /// Continues a deletion.
     pub(super) async fn go_on_removing(&self, id: &str, stored: &mut Stored) -> Result<Progress, Error> {
         let user = requester::of_deletion(&self.own, &stored.record.instance, id).await?;
-        let remover = self.remover(id, &stored.record.instance.namespace, user.as_ref())?;
+        self.remove_rest(id, stored, user.as_ref()).await
+    }
+
+    /// Deletes what is left, in the order of deletion.
+    async fn remove_rest(
+        &self,
+        id: &str,
+        stored: &mut Stored,
+        user: Option<&UserInfo>,
+    ) -> Result<Progress, Error> {
+        let remover = self.remover(id, &stored.record.instance.namespace, user)?;
         let bound = stored.record.bindings.values().flat_map(|binding| binding.inventory.deletion_order());
         let order: Vec<Entry> = bound.chain(stored.record.inventory.deletion_order()).cloned().collect();
         let going = remover.remove_all(&order).await?;
         if going.is_empty() {
             self.records.remove(stored).await?;
-            return Ok(Progress::succeeded(String::new()));
         }
-        Ok(Progress::in_progress(format!("Waiting until these are gone: {}", going.join(", "))))
+        Ok(Progress::until_gone(&going))
     }
 
     /// Deletes objects of an instance as its user, if there is one, or as the `ServiceAccount` for cleanup.
@@ -84,7 +93,7 @@ impl Remover<'_> {
                 break;
             }
             if self.remove(entry).await? {
-                going.push(format!("{} {}", entry.kind, entry.name));
+                going.push(entry.to_string());
             }
         }
         Ok(going)

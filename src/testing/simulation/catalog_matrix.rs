@@ -118,7 +118,7 @@ impl Played for Scenario {
                 world.broken.extend(published::nothing_is_left(&world.api));
                 world.broken.extend(invariants::nothing_is_left(&world.api));
             }
-            (std::mem::take(&mut world.broken), std::mem::take(&mut world.story))
+            world.end()
         })
     }
 }

@@ -88,7 +88,7 @@ async fn play(mut choices: Choices) -> (Vec<String>, Vec<String>) {
         world.broken.extend(invariants::at_rest(&world.api, &world.broker));
         world.broken.extend(published::at_rest(&world.api, &world.broker));
     }
-    (std::mem::take(&mut world.broken), std::mem::take(&mut world.story))
+    world.end()
 }
 
 async fn act(world: &mut World, choices: &mut Choices) {

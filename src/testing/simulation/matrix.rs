@@ -8,10 +8,10 @@ use super::fault::{FAULTS, Fault, Seen};
 use super::operation::Operation::{
     self, Bind, Deprovision, Mitigate, MitigateBinding, Provision, Repair, Rotate, Unbind, Update,
 };
-use super::operation::{PLANS, ROTATABLE, Setup, until};
+use super::operation::{PLANS, ROTATABLE, Setup, delete_everything, until};
 use super::request::Endpoint;
 use super::world::{Broken, World};
-use super::{invariants, run, users};
+use super::{invariants, run};
 
 /// The calls of each operation: with a synchronous plan, and with an asynchronous one.
 const CALLS: [(Operation, &[Endpoint], &[Endpoint]); 9] = [
@@ -110,14 +110,8 @@ impl Played for Scenario {
                 }
                 world.broken.extend(invariants::at_rest(&world.api, &world.broker));
             }
-            users::clean_up(&mut world.api);
-            world.record("the users delete everything");
-            world.come_to_rest().await;
-            if world.broken.is_empty() {
-                world.broken.extend(invariants::at_rest(&world.api, &world.broker));
-                world.broken.extend(invariants::nothing_is_left(&world.api));
-            }
-            (std::mem::take(&mut world.broken), std::mem::take(&mut world.story))
+            delete_everything(&mut world).await;
+            world.end()
         })
     }
 }

@@ -9,8 +9,8 @@ use super::fault::{Effect, Fault, Seen};
 use super::half::Half;
 use super::operator::Waiting;
 use super::request::Endpoint;
-use super::users;
 use super::world::World;
+use super::{invariants, users};
 
 /// The operation that something goes wrong with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,17 @@ impl Setup {
 
     fn external_id(self) -> &'static str {
         if self.gives_id { "given-id" } else { "" }
+    }
+}
+
+/// Lets the users delete everything. Then nothing may be left.
+pub async fn delete_everything(world: &mut World) {
+    users::clean_up(&mut world.api);
+    world.record("the users delete everything");
+    world.come_to_rest().await;
+    if world.broken.is_empty() {
+        world.broken.extend(invariants::at_rest(&world.api, &world.broker));
+        world.broken.extend(invariants::nothing_is_left(&world.api));
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::matrix::Played;
-use super::operation::{Operation, PLANS, ROTATABLE, Setup};
+use super::operation::{Operation, PLANS, ROTATABLE, Setup, delete_everything};
 use super::operator::Waiting;
 use super::world::{Broken, World};
-use super::{denied, explained, invariants, run, users};
+use super::{denied, explained, invariants, run};
 
 /// The operations: each kind of write occurs in one of them.
 const OPERATIONS: [Operation; 9] = [
@@ -91,14 +91,8 @@ impl Played for Scenario {
             if world.broken.is_empty() {
                 world.broken.extend(invariants::at_rest(&world.api, &world.broker));
             }
-            users::clean_up(&mut world.api);
-            world.record("the users delete everything");
-            world.come_to_rest().await;
-            if world.broken.is_empty() {
-                world.broken.extend(invariants::at_rest(&world.api, &world.broker));
-                world.broken.extend(invariants::nothing_is_left(&world.api));
-            }
-            (std::mem::take(&mut world.broken), std::mem::take(&mut world.story))
+            delete_everything(&mut world).await;
+            world.end()
         })
     }
 }

@@ -329,6 +329,11 @@ impl World {
         }
     }
 
+    /// The broken invariants and the story, at the end of a scenario.
+    pub fn end(&mut self) -> (Vec<Broken>, Vec<String>) {
+        (std::mem::take(&mut self.broken), std::mem::take(&mut self.story))
+    }
+
     /// Continues without faults, at most for this long.
     pub async fn go_on_for(&mut self, duration: Duration) {
         let until = Instant::now() + duration;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::own_templates::notes;
-use super::process::TemplateBroker;
+use super::process::{TemplateBroker, nothing_is_left, until_offered};
 use crate::cluster::{Cluster, NAMESPACE};
 use crate::few_namespaces;
 use crate::killpoint::{Effect, Killpoint};
@@ -43,12 +43,7 @@ impl Stage {
         let broker = Some(TemplateBroker::start_behind(&cluster, &proxy.url, None));
         let shelf = Namespace { name: NAMESPACE.to_owned(), client: cluster.client().await };
         shelf.apply(notes("1.0.0", "more")).await.unwrap();
-        eventually("the template is offered", PATIENCE, async || {
-            let classes = shelf.list("ClusterServiceClass").await;
-            let is_it = |class: &serde_json::Value| class["spec"]["externalName"] == "notes";
-            if classes.iter().any(is_it) { Ok(()) } else { Err(format!("{classes:#?}")) }
-        })
-        .await;
+        until_offered(&shelf, "notes").await;
         Self { cluster, _operator: operator, proxy, killpoint, broker }
     }
 
@@ -91,14 +86,7 @@ impl Stage {
     }
 
     async fn nothing_is_left(&self, env: &Namespace, name: &str) {
-        for kind in ["ConfigMap", "Secret"] {
-            let left = env.list(kind).await;
-            let left: Vec<_> = left
-                .iter()
-                .filter(|it| !it["metadata"]["labels"]["servicecatalog.k8s.io/template-instance"].is_null())
-                .collect();
-            assert!(left.is_empty(), "{name}: {left:#?}");
-        }
+        nothing_is_left(env, name).await;
         let release = Namespace { name: NAMESPACE.to_owned(), client: env.client.clone() };
         let secrets = release.list("Secret").await;
         let is_record =

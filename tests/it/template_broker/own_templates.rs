@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::process::{Desk, desk};
+use super::process::{desk, until_offered};
 use crate::cluster::{NAMESPACE, cluster};
 use crate::few_namespaces;
 use crate::namespace::{Namespace, PATIENCE, eventually};
@@ -38,14 +38,6 @@ pub fn notes(version: &str, second: &str) -> Value {
     })
 }
 
-async fn until_offered(desk: &Desk, name: &str) {
-    eventually(&format!("{name} is offered"), PATIENCE, async || {
-        let classes = desk.classes().await;
-        if classes.contains(&name.to_owned()) { Ok(()) } else { Err(format!("{classes:?}")) }
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_template_is_offered_ordered_bound_and_upgraded() {
     if few_namespaces::is_mode() {
@@ -53,7 +45,7 @@ async fn a_template_is_offered_ordered_bound_and_upgraded() {
     }
     let (desk, shelf) = (desk().await, shelf().await);
     shelf.apply(notes("1.0.0", "old")).await.unwrap();
-    until_offered(&desk, "notes").await;
+    until_offered(&desk.env, "notes").await;
     let class = json!({"clusterServiceClassExternalName": "notes", "parameters": {"TEXT": "first"}});
     desk.order("note", class).await;
     desk.env.until_ready(INSTANCE, "note").await;

@@ -105,11 +105,7 @@ pub async fn desk_of(role: &str) -> Desk {
         give(&env, "jane", role).await;
     }
     let user = env.as_user(user_of(&env, "jane")).await;
-    eventually("the catalog of templates is published", PATIENCE, async || {
-        let classes = classes_of(&env).await;
-        if classes.contains(&"postgresql".to_owned()) { Ok(()) } else { Err(format!("{classes:?}")) }
-    })
-    .await;
+    until_offered(&env, "postgresql").await;
     Desk { env, user }
 }
 
@@ -118,14 +114,28 @@ fn user_of(env: &Namespace, name: &str) -> AuthInfo {
     user(&format!("{name}@{}", env.name))
 }
 
-/// Gives a user a role in the namespace.
+/// Gives a user a cluster role in the namespace.
 pub async fn give(env: &Namespace, name: &str, role: &str) {
+    give_of(env, name, ("ClusterRole", role)).await;
+}
+
+/// Gives a user a role of this kind in the namespace.
+pub async fn give_of(env: &Namespace, name: &str, (kind, role): (&str, &str)) {
     let binding = json!({
         "kind": "RoleBinding", "metadata": {"name": format!("{name}-{role}")},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": format!("{name}@{}", env.name)}],
     });
     env.create(binding).await.unwrap();
+}
+
+/// Waits until a template is offered.
+pub async fn until_offered(namespace: &Namespace, template: &str) {
+    eventually(&format!("{template} is offered"), PATIENCE, async || {
+        let classes = classes_of(namespace).await;
+        if classes.contains(&template.to_owned()) { Ok(()) } else { Err(format!("{classes:?}")) }
+    })
+    .await;
 }
 
 /// The external names of the classes of the template broker.
@@ -200,15 +210,19 @@ impl Desk {
         .await;
     }
 
-    /// Nothing of any instance is left in the namespace, and no record.
+    /// Nothing of any instance is left in the namespace.
     pub async fn nothing_is_left(&self) {
-        for kind in ["Secret", "Service", "Deployment", "PersistentVolumeClaim"] {
-            let left = self.env.list(kind).await;
-            let left: Vec<_> = left
-                .iter()
-                .filter(|it| !it["metadata"]["labels"]["servicecatalog.k8s.io/template-instance"].is_null())
-                .collect();
-            assert!(left.is_empty(), "{left:#?}");
-        }
+        nothing_is_left(&self.env, "at the end").await;
+    }
+}
+
+/// Nothing of any instance is left in a namespace. `when` is for the message.
+pub async fn nothing_is_left(namespace: &Namespace, when: &str) {
+    for kind in ["ConfigMap", "Secret", "Service", "Deployment", "PersistentVolumeClaim"] {
+        let left = namespace.list(kind).await;
+        let is_of_instance =
+            |it: &&Value| !it["metadata"]["labels"]["servicecatalog.k8s.io/template-instance"].is_null();
+        let left: Vec<_> = left.iter().filter(is_of_instance).collect();
+        assert!(left.is_empty(), "{when}: {left:#?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::process::{desk_of, give};
+use super::process::{desk_of, give, give_of};
 use crate::few_namespaces;
 use crate::scripted::INSTANCE;
 
@@ -17,12 +17,7 @@ async fn what_a_user_may_not_is_told_and_nothing_is_created() {
         {"apiGroups": ["servicecatalog.k8s.io"], "resources": ["*"], "verbs": ["*"]},
     ]});
     desk.env.create(role).await.unwrap();
-    let binding = json!({
-        "kind": "RoleBinding", "metadata": {"name": "orders"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "orders"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": format!("jane@{}", desk.env.name)}],
-    });
-    desk.env.create(binding).await.unwrap();
+    give_of(&desk.env, "jane", ("Role", "orders")).await;
     let spec =
         json!({"clusterServiceClassExternalName": "redis", "clusterServicePlanExternalName": "ephemeral"});
     desk.order("db", spec).await;
