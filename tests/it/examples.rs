@@ -8,12 +8,18 @@ use crate::cluster::cluster;
 use crate::namespace::namespace;
 use crate::process::text;
 
+/// Tested in `chart/gitops.rs`.
+fn is_of_gitops_tool(path: &Path) -> bool {
+    ["argo-cd", "flux"].iter().any(|tool| path.parent().is_some_and(|parent| parent.ends_with(tool)))
+}
+
 fn manifests(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    // Values of the chart are no objects.
+    // Values of the chart are no objects, and the control plane has not the kinds of other tools.
     let is_manifest = |path: &PathBuf| {
-        path.extension().is_some_and(|extension| extension == "yaml") && !path.ends_with("demo/values.yaml")
+        let is_foreign = path.ends_with("demo/values.yaml") || is_of_gitops_tool(path);
+        path.extension().is_some_and(|extension| extension == "yaml") && !is_foreign
     };
     let deeper = directories.iter().flat_map(|directory| manifests(directory));
     files.into_iter().filter(is_manifest).chain(deeper).collect()

@@ -1,60 +1,20 @@
-{{/* The name of all objects of the release: the release's name, which should be `service-catalog`. */}}
-{{- define "service-catalog.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{/*
+The name of the operator's ServiceAccount. One that the chart does not create has to be named: the account `default` would
+give the operator's permissions to every pod of the namespace.
+*/}}
+{{- define "service-catalog.serviceAccount" -}}
+{{- with .Values.serviceAccount -}}
+{{- if .create -}}
+{{- .name | default (include "service-catalog.fullname" $) -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- .name | required "set serviceAccount.name: with serviceAccount.create=false, the chart creates none" -}}
 {{- end -}}
 {{- end -}}
-
-{{- define "service-catalog.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
-app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "service-catalog.releaseLabels" -}}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- end -}}
-
-{{- define "service-catalog.labels" -}}
-{{ include "service-catalog.selector" . }}
-{{ include "service-catalog.releaseLabels" . }}
-{{- end -}}
-
-{{/* What the pods of all Deployments have in common, but for their containers. */}}
-{{- define "service-catalog.podSettings" -}}
-{{- with .Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
-{{- with .Values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- end -}}
-
-{{/* The operator's user name at the API server. */}}
+{{/* The operator's user name at the API server, which the policies compare. */}}
 {{- define "service-catalog.username" -}}
-system:serviceaccount:{{ .Release.Namespace }}:{{ include "service-catalog.fullname" . }}
+system:serviceaccount:{{ .Release.Namespace }}:{{ include "service-catalog.serviceAccount" . }}
 {{- end -}}
 
 {{/* The namespaces of the system and of the operator, as a list in JSON. */}}
@@ -62,17 +22,41 @@ system:serviceaccount:{{ .Release.Namespace }}:{{ include "service-catalog.fulln
 {{ list "kube-system" "kube-public" "kube-node-lease" .Release.Namespace | uniq | toJson }}
 {{- end -}}
 
+{{/* Whether the cluster is OpenShift. Tools that render without a cluster may not know: hence the value. */}}
+{{- define "service-catalog.isOpenShift" -}}
+{{- if eq (toString .Values.openshift) "auto" -}}
+{{- if .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}true{{- end -}}
+{{- else if .Values.openshift -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/*
+Whether the cluster serves Templates without the chart's CRD. OpenShift's own API server does, and it serves Projects as
+well: where only Templates are served, the CRD is the chart's, and has to stay.
+*/}}
+{{- define "service-catalog.servesTemplates" -}}
+{{- if eq (toString .Values.openshift) "auto" -}}
+{{- $versions := .Capabilities.APIVersions -}}
+{{- if and ($versions.Has "template.openshift.io/v1") ($versions.Has "project.openshift.io/v1") -}}true{{- end -}}
+{{- else if .Values.openshift -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{/*
 Fails where MutatingAdmissionPolicy is not served: without the policies, objects would get no finalizer and pods no
-credentials. `helm template` does not query a cluster and knows only the APIs given with --api-versions. Fails for a
-second release as well: CRDs and policies are the cluster's, and the policies name one operator.
+credentials. Helm lists kinds only if it has asked a cluster for them; without a cluster, only the version is checked.
+Fails for a second release as well: CRDs and policies are the cluster's, and the policies name one operator.
 */}}
 {{- define "service-catalog.requirements" -}}
 {{- $policies := "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" -}}
-{{- if semverCompare "<1.36.0-0" .Capabilities.KubeVersion.Version -}}
-{{- fail (printf "service-catalog needs Kubernetes 1.36 or later; this cluster has %s" .Capabilities.KubeVersion.Version) -}}
-{{- else if not (.Capabilities.APIVersions.Has $policies) -}}
-{{- fail (printf "service-catalog needs %s, which this cluster does not serve (with `helm template`, add --api-versions %s)" $policies $policies) -}}
+{{- $version := .Values.kubeVersion | default .Capabilities.KubeVersion.Version -}}
+{{- $versions := .Capabilities.APIVersions -}}
+{{- if semverCompare "<1.36.0-0" $version -}}
+{{- fail (printf "service-catalog needs Kubernetes 1.36 or later; this cluster has %s (without a cluster, set kubeVersion)" $version) -}}
+{{- else if and ($versions.Has "v1/Pod") (not ($versions.Has $policies)) -}}
+{{- fail (printf "service-catalog needs %s, which this cluster does not serve" $policies) -}}
 {{- end -}}
 {{- $installed := lookup "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicy" "" "own-secret.servicecatalog.k8s.io" | default dict -}}
 {{- $owner := dig "metadata" "annotations" dict $installed -}}
@@ -172,16 +156,6 @@ does: the id stays the same when the reach changes. Without a cluster, as with `
 {{- printf "%s-template-broker" (include "service-catalog.fullname" . | trunc 47 | trimSuffix "-") -}}
 {{- end -}}
 
-{{- define "service-catalog.templateBroker.selector" -}}
-app.kubernetes.io/name: template-broker
-app.kubernetes.io/instance: {{ .Release.Name }}
-{{- end -}}
-
-{{- define "service-catalog.templateBroker.labels" -}}
-{{ include "service-catalog.templateBroker.selector" . }}
-{{ include "service-catalog.releaseLabels" . }}
-{{- end -}}
-
 {{/* The user name of a ServiceAccount of the template broker. The arguments: the root, and the end of its name. */}}
 {{- define "service-catalog.templateBroker.username" -}}
 {{- $root := first . -}}
@@ -193,15 +167,14 @@ The templates, and the table of images. On OpenShift, where each namespace has i
 templates name none.
 */}}
 {{- define "service-catalog.templateBroker.files" -}}
-{{- $isOpenShift := .Capabilities.APIVersions.Has "security.openshift.io/v1" -}}
+{{- $isOpenShift := include "service-catalog.isOpenShift" . -}}
 {{- $registry := .Values.templateBroker.registry | trimSuffix "/" -}}
 apiVersion: v1
 kind: ConfigMap
 metadata:
   name: {{ include "service-catalog.templateBroker.name" . }}-templates
   namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "service-catalog.templateBroker.labels" . | nindent 4 }}
+  {{- include "service-catalog.templateBroker.metadata" . | nindent 2 }}
 data:
   {{- range $path, $content := .Files.Glob "files/templates/*.yaml" }}
   {{- $name := base $path | trimSuffix ".yaml" }}
@@ -218,8 +191,7 @@ kind: ConfigMap
 metadata:
   name: {{ include "service-catalog.templateBroker.name" . }}-images
   namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "service-catalog.templateBroker.labels" . | nindent 4 }}
+  {{- include "service-catalog.templateBroker.metadata" . | nindent 2 }}
 data:
   images.yaml: |
     {{- range .Files.Get "files/images.yaml" | fromYamlArray }}

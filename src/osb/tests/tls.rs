@@ -116,6 +116,31 @@ async fn any_certificate_is_trusted_if_configured() {
     catalog(Some(CA), true).await.unwrap();
 }
 
+/// What the chart's `trustedCA` relies on. The TLS library reads the variables, so the test runs once more in a process that
+/// has them, with a directory as the kubelet mounts it: the files are links.
+#[tokio::test]
+async fn a_ca_in_ssl_cert_dir_is_trusted_as_well() {
+    const TEST: &str = "osb::tests::tls::a_ca_in_ssl_cert_dir_is_trusted_as_well";
+    const HAS_VARIABLES: &str = "SSL_CERT_DIR_IS_SET";
+    if std::env::var_os(HAS_VARIABLES).is_some() {
+        catalog(None, false).await.unwrap();
+        return;
+    }
+    let mount = std::env::temp_dir().join(format!("trusted-ca-{}", std::process::id()));
+    std::fs::create_dir_all(mount.join("..data")).unwrap();
+    std::fs::write(mount.join("..data/config-map.crt"), CA).unwrap();
+    std::os::unix::fs::symlink("..data/config-map.crt", mount.join("config-map.crt")).unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", TEST])
+        .env(HAS_VARIABLES, "yes")
+        .env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
+        .env("SSL_CERT_DIR", &mount)
+        .output();
+    std::fs::remove_dir_all(&mount).unwrap();
+    let said = String::from_utf8_lossy(&output.unwrap().stdout).into_owned();
+    assert!(said.contains("1 passed"), "{said}");
+}
+
 #[tokio::test]
 async fn an_unknown_certificate_is_not_trusted_and_nothing_is_sent() {
     let error = catalog(None, false).await.unwrap_err();
