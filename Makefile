@@ -24,8 +24,8 @@ fuzz: export FUZZ_SEED ?= $(shell date +%s%N)
 fuzz: requirements ## try random inputs for FUZZ_SECONDS (7200); prints the simplest one that breaks a property
 	RUST_BACKTRACE=0 cargo test --locked --profile simulate --lib fuzz::no_input -- --nocapture
 
-bench: cluster ## time N instances and bindings (default 500), catalogs, pods, and a hostile tenant
-	cargo bench --locked --bench bench -- $(N)
+bench: cluster ## time N instances and bindings (default 500), catalogs, pods, and a hostile tenant; SCALE=10000: growth
+	cargo bench --locked --bench bench -- $(if $(SCALE),--scale $(SCALE),$(N))
 
 # The tests also lint the chart, and check that crds/ is up to date.
 check: requirements

@@ -2,9 +2,9 @@
 //! `room` … `may use` is a rule for the modules that its first column names.
 //!
 //! Rooms of one table are siblings: children of the crate, or of one module (`src/reconcilers/….rs`). A room may have
-//! several modules (`src/run.rs`, `src/main.rs`), which may use each other. The last column names in backticks the
-//! rooms, or single names of rooms (`leader::Fence`), that may be used; its other text is for readers. Every sibling
-//! needs a room. The parent's own code may use all of its rooms, and none of them may use it.
+//! several modules (`src/run.rs`, `src/main.rs`; `src/{run,main}.rs`), which may use each other. The last column names in
+//! backticks the rooms, or single names of rooms (`leader::Fence`), that may be used; its other text is for readers. Every
+//! sibling needs a room. The parent's own code may use all of its rooms, and none of them may use it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,8 @@ impl Layers {
             match cells.as_slice() {
                 ["", "room", .., "may use", ""] => is_in_table = true,
                 ["", first, .., last, ""] if is_in_table => {
-                    let mut modules = quoted(first).into_iter().filter_map(module_of).peekable();
+                    let files = quoted(first).into_iter().flat_map(expand);
+                    let mut modules = files.filter_map(|file| module_of(&file)).peekable();
                     if let Some((_, parent)) = modules.peek().and_then(|path| path.split_last()) {
                         let parent = parent.to_vec();
                         let modules = modules.filter_map(|path| path.last().cloned()).collect();
@@ -68,6 +69,17 @@ impl Layers {
 /// The texts between backticks.
 fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// `src/{a,b}.rs` is short for `src/a.rs` and `src/b.rs`.
+fn expand(files: &str) -> Vec<String> {
+    let list = files.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
+    match list {
+        Some((before, (names, after))) => {
+            names.split(',').map(|name| format!("{before}{name}{after}")).collect()
+        }
+        None => vec![files.to_owned()],
+    }
 }
 
 /// `src/reconcilers/kinds.rs` and `src/reconcilers/kinds/` are the module `reconcilers::kinds`.
@@ -171,7 +183,7 @@ mod tests {
 | room | holds | may use |
 |---|---|---|
 | `src/low.rs`, `src/low/` | types | – |
-| `src/high.rs`, `src/high/`, `src/main.rs` | the rest | `low`, the gate of `side::Gate` (not more) |
+| `src/{high,main}.rs`, `src/high/` | the rest | `low`, the gate of `side::Gate` (not more) |
 | `src/side.rs` | aside | types of `low` |
 | `charts/` | no module | – |
 | `src/testing.rs` | tests only | everything |

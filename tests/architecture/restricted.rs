@@ -4,7 +4,7 @@ use crate::program::{Program, Use};
 
 /// Names that some rooms must not use.
 struct Restriction {
-    /// The modules, with all below them.
+    /// The modules, with everything below each.
     rooms: &'static [&'static str],
     /// Paths, each with everything below it. Those that begin with `…` match at the end of any path.
     names: &'static [&'static str],
@@ -106,8 +106,9 @@ pub fn check_rooms(program: &Program) -> Vec<String> {
         .iter()
         .flat_map(|restriction| {
             let is_restricted = |used: &&Use| {
-                let room = used.from.path.first().map_or("", String::as_str);
-                restriction.rooms.contains(&room) && restriction.names.iter().any(|name| is_named(used, name))
+                let is_in = |room: &&str| is_below(&used.from.path, room);
+                restriction.rooms.iter().any(is_in)
+                    && restriction.names.iter().any(|name| is_named(used, name))
             };
             let finding =
                 |used: &Use| format!("{}: uses {}: {}", used.place(), used.name(), restriction.reason);
@@ -151,15 +152,18 @@ fn check_readers(program: &Program, readers: &[(&str, &str, &str)]) -> Vec<Strin
 
 /// Whether what is used is `name` or below it.
 fn is_named(used: &Use, name: &str) -> bool {
-    let wanted: Vec<&str> = name.trim_start_matches("…::").split("::").collect();
-    let is_here = |path: &[String]| {
-        path.len() >= wanted.len() && path.iter().zip(&wanted).all(|(part, wanted)| part == wanted)
-    };
-    if name.starts_with('…') {
-        (0..used.path.len()).any(|start| used.path.get(start..).is_some_and(is_here))
-    } else {
-        is_here(&used.path)
+    match name.strip_prefix("…::") {
+        Some(end) => {
+            (0..used.path.len()).any(|start| used.path.get(start..).is_some_and(|path| is_below(path, end)))
+        }
+        None => is_below(&used.path, name),
     }
+}
+
+/// Whether a path is `parent`, or below it.
+fn is_below(path: &[String], parent: &str) -> bool {
+    let parent: Vec<&str> = parent.split("::").collect();
+    path.len() >= parent.len() && path.iter().zip(&parent).all(|(part, wanted)| part == wanted)
 }
 
 #[cfg(test)]

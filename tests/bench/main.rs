@@ -1,4 +1,5 @@
-//! How fast is the operator, and how close to the limits of the Kubernetes API? `make bench`, or `make bench N=2000`.
+//! How fast is the operator, and how close to the limits of the Kubernetes API? `make bench`, or `make bench N=2000`;
+//! `make bench SCALE=10000` measures how its work grows with the number of objects instead (`scale.rs`).
 //!
 //! The bench has its own control plane, a broker that answers at once, and the release build of the operator. It
 //! creates N instances, then a binding for each, then deletes all. Then it times instances beside a broker that hangs
@@ -36,6 +37,7 @@ mod operator;
 #[path = "../it/process.rs"]
 mod process;
 mod report;
+mod scale;
 
 use std::io::{IsTerminal as _, stderr};
 use std::time::{Duration, Instant};
@@ -44,6 +46,7 @@ use kube::Client;
 use kube::config::AuthInfo;
 
 use broker::Broker;
+use cluster::Cluster;
 use load::{NAMESPACE, Phase, REQUESTS, Watch, each};
 use operator::Operator;
 use report::{LARGE, Measured, Report, Span};
@@ -67,7 +70,9 @@ struct BenchEnv {
 #[tokio::main]
 async fn main() {
     // Cargo adds `--bench`.
-    let objects = std::env::args().skip(1).find(|argument| argument != "--bench");
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench").peekable();
+    let of_scale = arguments.next_if(|argument| argument == "--scale").is_some();
+    let objects = arguments.next();
     let objects =
         objects.map_or(OBJECTS, |number| number.parse().expect("the argument is the number of instances"));
     let machine = machine();
@@ -80,43 +85,52 @@ async fn main() {
     let user = cluster.client().await;
     let operator = cluster.client_as("operator", AuthInfo::default()).await;
     let env = BenchEnv { watch: Watch::start(&user), broker: Broker::start().await, user, operator };
+    if of_scale {
+        print!("{}\n{machine}\n", scale::scale(&env, cluster, objects).await);
+    } else {
+        print!("{}", report(&env, cluster, objects, machine).await);
+    }
+}
 
+/// Measures everything with `objects` instances and bindings.
+async fn report(env: &BenchEnv, cluster: &Cluster, objects: u32, machine: String) -> Report {
     progress("recording the operator's writes");
-    let recording = floor::record_writes(&env).await;
+    let recording = floor::record_writes(env).await;
     progress("measuring the floor");
-    let before = recording.replay(&env, "before", objects).await;
+    let before = recording.replay(env, "before", objects).await;
     progress("measuring the operator");
     let operator = Operator::start(&cluster.kubeconfig("operator")).await;
     tokio::time::sleep(IDLE).await;
     let mut phases = Vec::new();
     for phase in Phase::ALL {
-        phases.push(measure(&env, &operator, phase, objects).await);
+        phases.push(measure(env, &operator, phase, "ours", objects).await);
     }
     progress("publishing a large catalog");
     let url = env.broker.url(LARGE.0, LARGE.1);
     let publish = spent(&operator, catalog::publish(&env.user, "large", &url)).await;
     let relist = spent(&operator, catalog::relist(&env.user, "large")).await;
     progress("timing instances beside a broker that hangs");
-    let neighbour = neighbour::measure(&env).await;
+    let neighbour = neighbour::measure(env).await;
     drop(operator);
     progress("timing instances beside a hostile tenant");
-    let hostile = hostile::measure(&env, cluster).await;
+    let hostile = hostile::measure(env, cluster).await;
     progress("measuring the floor once more");
-    let after = recording.replay(&env, "after", objects).await;
+    let after = recording.replay(env, "after", objects).await;
     progress("timing pods");
     let admission = admission::measure(&env.user).await;
     progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
-    print!("{}", Report { objects, phases, floor, publish, relist, neighbour, hostile, admission, machine });
+    Report { objects, phases, floor, publish, relist, neighbour, hostile, admission, machine }
 }
 
-async fn measure(env: &BenchEnv, operator: &Operator, phase: Phase, objects: u32) -> Measured {
+/// Measures a phase of objects whose names begin with `name`.
+async fn measure(env: &BenchEnv, operator: &Operator, phase: Phase, name: &str, objects: u32) -> Measured {
     let calls = env.broker.calls();
     let span = spent(operator, async {
         let began = Instant::now();
         let all = each(objects, REQUESTS, async |number| {
-            phase.request(&format!("ours-{number}")).send(&env.user).await;
+            phase.request(&format!("{name}-{number}")).send(&env.user).await;
         });
         tokio::join!(all, env.watch.until(phase, objects));
         began.elapsed()

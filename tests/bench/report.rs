@@ -55,11 +55,13 @@ pub struct Span {
 }
 
 impl Span {
-    fn writes(&self) -> u32 {
+    /// The writes to the API server.
+    pub fn writes(&self) -> u32 {
         self.after.writes - self.before.writes
     }
 
-    fn cpu(&self) -> f64 {
+    /// The operator's CPU time, in seconds.
+    pub fn cpu(&self) -> f64 {
         self.after.cpu - self.before.cpu
     }
 }
