@@ -1,5 +1,5 @@
-//! The command line: `service-catalog run` is the operator, `service-catalog template-broker` the broker for templates, and
-//! `service-catalog crds` prints the CRDs.
+//! The command line: `service-catalog run` is the operator, `service-catalog template-broker` the broker for templates,
+//! `service-catalog console` the web console, and `service-catalog crds` prints the CRDs.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use service_catalog::{crd, run, template_broker};
+use service_catalog::{console, crd, run, template_broker};
 use tokio::runtime::{Builder, Runtime};
 
 /// The Kubernetes service catalog: Open Service Broker services through custom resources.
@@ -24,6 +24,8 @@ enum Command {
     Run(Box<run::Options>),
     /// Run the template broker, which offers templates as services, against the same cluster.
     TemplateBroker(Box<template_broker::Options>),
+    /// Run the web console: for you, with your kubeconfig, or for several users who log in.
+    Console(Box<console::Options>),
     /// Print the custom resource definitions (CRDs) as YAML, or write them to a directory, one file per kind.
     Crds {
         /// Directory to write the files to; it must exist.
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(options) => run_operator(*options),
         Command::TemplateBroker(options) => run_template_broker(*options),
+        Command::Console(options) => run_console(*options),
         Command::Crds { directory } => write_crds(directory.as_deref()),
     };
     match result {
@@ -58,6 +61,10 @@ fn run_operator(options: run::Options) -> Result<(), Box<dyn Error>> {
 
 fn run_template_broker(options: template_broker::Options) -> Result<(), Box<dyn Error>> {
     Ok(Builder::new_current_thread().enable_all().build()?.block_on(template_broker::run(options))?)
+}
+
+fn run_console(options: console::Options) -> Result<(), Box<dyn Error>> {
+    Ok(Builder::new_current_thread().enable_all().build()?.block_on(console::run(options))?)
 }
 
 fn write_crds(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {

@@ -26,7 +26,7 @@ process() { # NAME COMMAND…, with its log beside those of the cluster
 }
 install() {
   run helm install service-catalog charts/service-catalog --namespace service-catalog --create-namespace --hide-notes \
-    --set replicas=0,templateBroker.replicas=0
+    --set replicas=0,templateBroker.replicas=0,console.replicas=0
   show "service-catalog run --listen 127.0.0.1:${ports[2]} &"
   act_as service-catalog
   process service-catalog env KUBECONFIG="$HOME/service-catalog" \
@@ -94,4 +94,5 @@ show_application() {
 
 how_to_enter() {
   echo "  KUBECONFIG=target/demo/cluster/kubeconfig target/cluster/bin/kubectl get serviceinstances,servicebindings"
+  echo "  KUBECONFIG=target/demo/cluster/kubeconfig target/debug/service-catalog console"
 }

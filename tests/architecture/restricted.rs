@@ -12,19 +12,31 @@ struct Restriction {
     reason: &'static str,
 }
 
+/// The rooms of the pure core.
+const PURE: &[&str] = &[
+    "console::form",
+    "console::language",
+    "console::pages",
+    "console::state",
+    "console::views",
+    "crd",
+    "domain",
+    "template",
+];
+
 const RESTRICTIONS: &[Restriction] = &[
     Restriction {
-        rooms: &["domain", "crd", "template"],
+        rooms: PURE,
         names: CLOCKS,
         reason: "the core has no clock: take the time as a parameter, as `now`",
     },
     Restriction {
-        rooms: &["domain", "crd", "template"],
+        rooms: PURE,
         names: &["…::Uuid::new_v4", "…::Uuid::now_v7", "rand", "getrandom", "fastrand", "…::RandomState"],
         reason: "the core has no randomness: derive the value from its input, or take it as a parameter",
     },
     Restriction {
-        rooms: &["domain", "crd", "template"],
+        rooms: PURE,
         names: &[
             "axum",
             "futures",
@@ -81,6 +93,9 @@ const CLOCK_READERS: &[(&str, &str, &str)] = &[
         "Timestamp",
         "when operations begin, and when the certificate has to be renewed",
     ),
+    ("console::access", "Timestamp", "how long the token of a login is valid"),
+    ("console::access::sessions", "Instant", "how long a session has not been used"),
+    ("console::server::gate", "Timestamp", "the one `now` of a request and its page"),
     ("osb::gate", "Instant", "how long a request took, for the log"),
     ("leader", "Instant", "how long the lease was seen unchanged, on this machine's clock"),
     ("leader", "Timestamp", "the times that are written into the Lease"),

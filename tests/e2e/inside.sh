@@ -8,7 +8,7 @@ source tests/e2e/lib.sh
 section "The demo"
 check "the demo succeeds" examples/demo/story.sh pods
 
-[ $# -gt 0 ] || set -- templates walkthrough examples tour rotation crashes reinstallation
+[ $# -gt 0 ] || set -- templates console walkthrough examples tour rotation crashes reinstallation
 for part; do
   # shellcheck source=/dev/null
   source "tests/e2e/$part.sh"

@@ -100,4 +100,5 @@ diagnose() {
   show_all
   operator logs deployment/service-catalog
   operator logs deployment/service-catalog-template-broker
+  operator logs deployment/service-catalog-console
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The end-to-end tests: a whole cluster, the chart, real pods, a real PostgreSQL. Needs root on Debian.
-# run.sh [templates|walkthrough|examples|tour|rotation|crashes|reinstallation]…: runs these parts, by default all.
+# run.sh [templates|console|walkthrough|examples|tour|rotation|crashes|reinstallation]…: runs these parts, by default all.
 set -eu
 cd "$(dirname "$0")/../.."
 examples/demo/prepare.sh pods

@@ -5,12 +5,14 @@
 //! | `values`, `effects` | Does every value of the schema have its effect? |
 //! | `refused` | Which values and clusters does it refuse? |
 //! | `rendering` | Does it render without a cluster, and for OpenShift? Do names and labels reach every object? |
-//! | `pods` | What have the pods of both Deployments? |
+//! | `pods` | What have the pods of all Deployments? |
 //! | `template_broker` | Which templates and images does the template broker get? |
+//! | `console` | What may the console do, and who may reach it? |
 //! | `gitops` | Do the examples for Argo CD and Flux fit? |
 //! | `monitoring` | Do alerts and dashboard name what exists? |
 //! | `uninstall` | What stays when the release goes? |
 
+mod console;
 mod effects;
 mod gitops;
 mod monitoring;
@@ -64,9 +66,10 @@ fn rendered_with(values: &Value) -> Vec<Value> {
     rendered(&["--values", &values_file(values)])
 }
 
-/// The only object of this kind, but for those of the template broker.
+/// The only object of this kind that is neither the template broker's nor the console's.
 fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
-    let mut found = objects.iter().filter(|object| object["kind"] == kind && !is_template_brokers(object));
+    let is_operators = |object: &&Value| !is_template_brokers(object) && !is_consoles(object);
+    let mut found = objects.iter().filter(|object| object["kind"] == kind).filter(is_operators);
     let first = found.next().unwrap_or_else(|| panic!("no {kind}"));
     assert!(found.next().is_none(), "more than one {kind}");
     first
@@ -74,6 +77,10 @@ fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
 
 fn is_template_brokers(object: &Value) -> bool {
     object["metadata"]["labels"]["app.kubernetes.io/name"] == "template-broker"
+}
+
+fn is_consoles(object: &Value) -> bool {
+    object["metadata"]["labels"]["app.kubernetes.io/name"] == "console"
 }
 
 /// The object of the template broker of this kind whose name ends like this.
@@ -86,9 +93,19 @@ fn template_brokers<'a>(objects: &'a [Value], kind: &str, end: &str) -> &'a Valu
     found.next().unwrap_or_else(|| panic!("no {kind} …{end}"))
 }
 
-/// The Deployments of the operator and of the template broker.
-fn deployments(objects: &[Value]) -> [&Value; 2] {
-    [only(objects, "Deployment"), template_brokers(objects, "Deployment", "")]
+/// The object of the console of this kind.
+fn consoles<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| object["kind"] == kind && is_consoles(object));
+    found.next().unwrap_or_else(|| panic!("no {kind}"))
+}
+
+/// The Deployments of the operator, of the template broker and of the console.
+fn deployments(objects: &[Value]) -> [&Value; 3] {
+    [
+        only(objects, "Deployment"),
+        template_brokers(objects, "Deployment", ""),
+        consoles(objects, "Deployment"),
+    ]
 }
 
 fn is_there(objects: &[Value], kind: &str) -> bool {

@@ -197,7 +197,7 @@ impl Cluster {
             NAMESPACE,
             "--create-namespace",
             "--set",
-            "replicas=0,templateBroker.replicas=0",
+            "replicas=0,templateBroker.replicas=0,console.replicas=0",
         ]);
         assert!(output.status.success(), "{}", text(&output));
         let output = self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);

@@ -110,7 +110,8 @@ fn create_foreign_objects(cluster: &Cluster) {
 /// Upgrades the release, so that its operator works only in these namespaces.
 pub fn upgrade(cluster: &Cluster, watched: &[String]) {
     let (restarts, watched) = (restarts_workloads(), watched.join(","));
-    let values = format!("replicas=0,restartWorkloads={restarts},watchNamespaces={{{watched}}}");
+    let values =
+        format!("replicas=0,console.replicas=0,restartWorkloads={restarts},watchNamespaces={{{watched}}}");
     let output =
         cluster.helm(&["upgrade", "service-catalog", CHART, "--namespace", NAMESPACE, "--set", &values]);
     assert!(output.status.success(), "{}", text(&output));

@@ -22,6 +22,7 @@ mod budget;
 mod chart;
 mod chart_files;
 mod cluster;
+mod console;
 mod corrupt_answers;
 mod crash;
 mod docs;

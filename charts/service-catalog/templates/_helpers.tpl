@@ -203,3 +203,20 @@ data:
     {{ $tag }}: {{ $image }}
     {{- end }}
 {{- end -}}
+
+{{- define "service-catalog.console.name" -}}
+{{- printf "%s-console" (include "service-catalog.fullname" . | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
+{{/*
+The number of replicas of the console. With login=token, each session is in the memory of one replica: a second one would
+not know it.
+*/}}
+{{- define "service-catalog.console.replicas" -}}
+{{- with .Values.console -}}
+{{- if and (eq .login "token") (gt (int .replicas) 1) -}}
+{{- fail "set console.replicas to at most 1: with console.login=token, sessions are in the memory of one replica" -}}
+{{- end -}}
+{{- .replicas -}}
+{{- end -}}
+{{- end -}}

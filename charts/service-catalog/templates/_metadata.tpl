@@ -25,6 +25,11 @@ app.kubernetes.io/name: template-broker
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- define "service-catalog.console.selector" -}}
+app.kubernetes.io/name: console
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{/*
 Labels and annotations of every object but the CRDs. The labels come last, so that a template can add others. The schema
 refuses commonLabels that are the chart's own.
@@ -35,6 +40,11 @@ refuses commonLabels that are the chart's own.
 
 {{- define "service-catalog.templateBroker.metadata" -}}
 {{ include "service-catalog.metadataOf" (list . (include "service-catalog.templateBroker.selector" .) dict dict) }}
+{{- end -}}
+
+{{/* The same for an object of the console. The arguments: the root, the object's own annotations. */}}
+{{- define "service-catalog.console.metadata" -}}
+{{ include "service-catalog.metadataOf" (list (first .) (include "service-catalog.console.selector" (first .)) (last .) dict) }}
 {{- end -}}
 
 {{/*

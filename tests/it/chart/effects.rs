@@ -16,7 +16,8 @@ pub(super) const GROUPS: [Group; 3] = [
     Group {
         needs: r#"{
             "clusterID": "c-1", "replicas": 2, "serviceAccount": {"name": "own"},
-            "rbac": {"aggregateClusterRoles": false}, "templateBroker": {"enabled": false}
+            "rbac": {"aggregateClusterRoles": false}, "templateBroker": {"enabled": false},
+            "console": {"ingress": {"enabled": true, "host": "console.example.com"}}
         }"#,
         effects: FEW_NAMESPACES,
     },
@@ -84,6 +85,34 @@ const WHOLE_CLUSTER: &[Effect] = &[
         "+egress: - ports: - port: 4444",
     ),
     ("templateBroker.resources", r#"{"limits": {"memory": "1Gi"}}"#, "+memory: 1Gi"),
+    ("console.replicas", "4", "+replicas: 4"),
+    ("console.login", r#""proxyHeader""#, "+--login=proxy-header"),
+    ("console.clusterName", r#""east: production""#, r#"+"--cluster-name=east: production""#),
+    ("console.namespace", r#""team""#, "+--namespace=team"),
+    (
+        "console.imageOrigins",
+        r#"["https://icons.example.com", "http://10.0.0.1:8080"]"#,
+        "+--image-origins=https://icons.example.com,http://10.0.0.1:8080",
+    ),
+    ("console.service.type", r#""NodePort""#, "+type: NodePort"),
+    ("console.service.port", "8090", "+port: 8090 targetPort: http"),
+    ("console.service.annotations", r#"{"balanced-by": "cloud"}"#, "+balanced-by: cloud"),
+    ("console.ingress.enabled", "true", "+kind: Ingress"),
+    ("console.ingress.className", r#""public""#, "+ingressClassName: public"),
+    ("console.ingress.annotations", r#"{"certified-by": "acme"}"#, "+certified-by: acme"),
+    ("console.ingress.host", r#""console.example.com""#, "+- host: console.example.com"),
+    ("console.ingress.tls.secretName", r#""console-tls""#, "+secretName: console-tls"),
+    ("console.httpRoute.enabled", "true", "+kind: HTTPRoute"),
+    ("console.httpRoute.parentRefs", r#"[{"name": "public"}]"#, "+parentRefs: - name: public"),
+    ("console.httpRoute.hostnames", r#"["console.example.org"]"#, "+hostnames: - console.example.org"),
+    ("console.httpRoute.annotations", r#"{"routed-by": "gateway"}"#, "+routed-by: gateway"),
+    (
+        "console.networkPolicy.ingressFrom",
+        r#"[{"podSelector": {"matchLabels": {"proxies": "me"}}}]"#,
+        "+proxies: me",
+    ),
+    ("console.networkPolicy.egress", r#"[{"ports": [{"port": 4445}]}]"#, "+egress: - ports: - port: 4445"),
+    ("console.resources", r#"{"limits": {"memory": "3Gi"}}"#, "+memory: 3Gi"),
     ("webhookKeys", r#"["example.com/team"]"#, r#"+"example.com/team""#),
     ("prometheusScrape", "true", r#"+prometheus.io/scrape: "true""#),
     ("serviceMonitor.enabled", "true", "+kind: ServiceMonitor"),
@@ -125,10 +154,11 @@ const WHOLE_CLUSTER: &[Effect] = &[
 /// The template broker needs the whole cluster, and only one of the monitors is allowed.
 const FEW_NAMESPACES: &[Effect] = &[
     ("watchNamespaces", r#"["shop"]"#, "+--watch-namespace=shop"),
-    ("serviceAccount.create", "false", "-kind: ServiceAccount metadata:"),
+    ("serviceAccount.create", "false", "-kind: ServiceAccount metadata: name: own"),
     ("restartWorkloads", "false", "+--restart-workloads=false"),
     ("editorsMayAdopt", "true", r#"+rbac.authorization.k8s.io/aggregate-to-edit: "true""#),
     ("podDisruptionBudget.minAvailable", "1", "+minAvailable: 1"),
+    ("console.ingress.tls.enabled", "false", "-tls: - hosts:"),
     ("deploymentStrategy.type", r#""Recreate""#, "+type: Recreate"),
     ("podMonitor.enabled", "true", "+kind: PodMonitor"),
     ("podMonitor.namespace", r#""scraping""#, "+namespace: scraping"),
@@ -145,4 +175,5 @@ const SWITCHED_OFF: &[Effect] = &[
     ("networkPolicy.enabled", "false", "-kind: NetworkPolicy"),
     ("podDisruptionBudget.enabled", "false", "-kind: PodDisruptionBudget"),
     ("templateBroker.enabled", "false", "-name: template-broker image:"),
+    ("console.enabled", "false", "-name: console image:"),
 ];

@@ -1,9 +1,16 @@
-//! What the pods of the operator and of the template broker have: security, placement, network, interruptions.
+//! What the pods of all Deployments have: security, placement, network, interruptions.
 
 use serde_json::{Value, json};
 
-use super::{deployments, is_there, only, rendered, rendered_with, template_brokers, variable};
+use super::{consoles, deployments, is_there, only, rendered, rendered_with, template_brokers, variable};
 use crate::namespace::namespace;
+
+/// Two replicas of each Deployment.
+fn two_of_each() -> Value {
+    json!({
+        "replicas": 2, "templateBroker": {"replicas": 2}, "console": {"replicas": 2, "login": "proxyHeader"},
+    })
+}
 
 #[test]
 fn the_operator_is_called_for_metrics_only_and_drained_one_by_one() {
@@ -13,8 +20,9 @@ fn the_operator_is_called_for_metrics_only_and_drained_one_by_one() {
     assert_eq!(network["ingress"], json!([{"ports": [{"port": "http"}]}]));
     assert_eq!(network["podSelector"], only(&one, "Deployment")["spec"]["selector"]);
     assert!(!is_there(&one, "PodDisruptionBudget"), "one could never be drained");
-    let two = rendered(&["--set", "replicas=2,templateBroker.replicas=2"]);
-    let budgets = [only(&two, "PodDisruptionBudget"), template_brokers(&two, "PodDisruptionBudget", "")];
+    let two = rendered_with(&two_of_each());
+    let kind = "PodDisruptionBudget";
+    let budgets = [only(&two, kind), template_brokers(&two, kind, ""), consoles(&two, kind)];
     for (budget, deployment) in budgets.into_iter().zip(deployments(&two)) {
         assert_eq!(budget["spec"]["maxUnavailable"], 1);
         assert_eq!(budget["spec"]["selector"], deployment["spec"]["selector"]);
@@ -25,9 +33,9 @@ fn the_operator_is_called_for_metrics_only_and_drained_one_by_one() {
     assert!(budget["maxUnavailable"].is_null(), "the API server accepts one of them");
 }
 
-/// Settings of pods count for the template broker, too: a cluster that demands one of them demands it of every pod.
+/// Settings of pods count for all Deployments: a cluster that demands one of them demands it of every pod.
 #[test]
-fn both_deployments_have_the_settings_of_pods() {
+fn all_deployments_have_the_settings_of_pods() {
     let pod = json!({
         "imagePullSecrets": [{"name": "pull"}], "priorityClassName": "high", "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"operator": "Exists"}], "affinity": {"nodeAffinity": {}},
@@ -82,13 +90,12 @@ fn no_user_is_fixed() {
 
 #[test]
 fn replicas_prefer_different_nodes() {
-    let two = rendered_with(&json!({
-        "replicas": 2, "templateBroker": {"replicas": 2},
-        "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
-            {"maxSkew": 1, "topologyKey": "rack", "labelSelector": {"matchLabels": {"team": "platform"}}},
-        ],
-    }));
+    let mut values = two_of_each();
+    values["topologySpreadConstraints"] = json!([
+        {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
+        {"maxSkew": 1, "topologyKey": "rack", "labelSelector": {"matchLabels": {"team": "platform"}}},
+    ]);
+    let two = rendered_with(&values);
     for deployment in deployments(&two) {
         let pod = &deployment["spec"]["template"]["spec"];
         let preferred =
@@ -134,16 +141,18 @@ fn trusted_cas_are_added_to_those_of_the_image() {
 
 /// The Pod Security Standard `restricted`.
 #[tokio::test]
-async fn the_operators_pod_is_restricted() {
+async fn all_pods_are_restricted() {
     let namespace = namespace().await;
     let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
     namespace.patch("Namespace", &namespace.name, labels).await.unwrap();
-    let mut pod = only(&rendered(&[]), "Deployment")["spec"]["template"].clone();
-    pod["kind"] = "Pod".into();
-    pod["metadata"]["name"] = "operator".into();
-    pod["spec"]["serviceAccountName"] = "default".into();
-    namespace.try_create(pod.clone()).await.unwrap();
-    pod["spec"]["securityContext"]["runAsNonRoot"] = false.into();
-    let refused = namespace.try_create(pod).await.unwrap_err();
-    assert!(refused.contains("violates PodSecurity"), "{refused}");
+    for deployment in deployments(&rendered(&[])) {
+        let mut pod = deployment["spec"]["template"].clone();
+        pod["kind"] = "Pod".into();
+        pod["metadata"]["name"] = deployment["metadata"]["name"].clone();
+        pod["spec"]["serviceAccountName"] = "default".into();
+        namespace.try_create(pod.clone()).await.unwrap();
+        pod["spec"]["securityContext"]["runAsNonRoot"] = false.into();
+        let refused = namespace.try_create(pod).await.unwrap_err();
+        assert!(refused.contains("violates PodSecurity"), "{refused}");
+    }
 }

@@ -45,6 +45,14 @@ fn unknown_and_contradictory_values_are_refused() {
         (r"commonLabels.app\.kubernetes\.io/name=x", "invalid propertyName"),
         ("serviceMonitor.enabled=true,podMonitor.enabled=true", "only one of serviceMonitor.enabled and"),
         ("prometheusRule.alerts.ServiceObjectRetry.for=1h", "invalid propertyName"),
+        // The selectors of two Deployments would be the same.
+        ("nameOverride=console", "/nameOverride"),
+        ("console.login=none", "/console/login"),
+        // They become a part of the page's Content-Security-Policy.
+        ("console.imageOrigins={https://example.com/icons}", "/console/imageOrigins/0"),
+        ("console.replicas=2", "with console.login=token, sessions are in the memory of one replica"),
+        ("console.ingress.enabled=true", "set console.ingress.host"),
+        ("console.httpRoute.enabled=true", "set console.httpRoute.parentRefs"),
     ] {
         let output = template(&["--set", value]);
         assert!(!output.status.success(), "{value} was accepted");

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{deployments, helm, is_template_brokers, only, rendered, rendered_with, template_brokers};
+use super::{
+    deployments, helm, is_consoles, is_template_brokers, only, rendered, rendered_with, template_brokers,
+};
 use crate::cluster::{CHART, NAMESPACE};
 use crate::process::text;
 
@@ -55,7 +57,10 @@ fn another_service_account_is_followed_everywhere() {
         assert_eq!(only(&objects, kind)["subjects"], json!([subject]), "{kind}");
     }
     let mut accounts = objects.iter().filter(|object| object["kind"] == "ServiceAccount");
-    assert!(accounts.all(is_template_brokers), "it exists already");
+    assert!(
+        accounts.all(|account| is_template_brokers(account) || is_consoles(account)),
+        "it exists already"
+    );
 }
 
 #[test]
@@ -65,6 +70,10 @@ fn common_labels_and_annotations_are_on_every_object() {
         "commonLabels": {"cost-centre": "4711"}, "commonAnnotations": {"contact": "platform"}, "replicas": 2,
         "prometheusScrape": true, "serviceAccount": {"annotations": {"role": "catalog"}},
         "serviceMonitor": enabled, "prometheusRule": enabled, "grafanaDashboard": enabled,
+        "console": {
+            "ingress": {"enabled": true, "host": "console.example.com"},
+            "httpRoute": {"enabled": true, "parentRefs": [{"name": "gateway"}]},
+        },
     }));
     for object in &objects {
         let metadata = &object["metadata"];

@@ -1,0 +1,41 @@
+//! The fields of a form that a user has sent.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, header};
+use url::form_urlencoded;
+
+use crate::console::answer::failure::Failure;
+
+/// The longest form, in bytes.
+pub const MAX_FORM_BYTES: usize = 1024 * 1024;
+/// The most fields: 2,000 of a plan's schema, and those of the page around it.
+pub const MAX_FORM_FIELDS: usize = 2_100;
+
+/// The fields, in the order of the page. Several may have one name. There is no `Debug`: they may be secrets.
+#[derive(Clone, Default)]
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Reads the body of a request.
+    pub async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Failure::Forged);
+        }
+        let bytes = to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| Failure::TooLarge)?;
+        let fields = form_urlencoded::parse(&bytes).take(MAX_FORM_FIELDS + 1);
+        let fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+        if fields.len() > MAX_FORM_FIELDS { Err(Failure::TooLarge) } else { Ok(Self(fields)) }
+    }
+
+    /// The first value of a field; empty if there is none.
+    pub fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    /// All fields.
+    pub fn fields(&self) -> &[(String, String)] {
+        &self.0
+    }
+}

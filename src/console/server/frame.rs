@@ -1,0 +1,136 @@
+//! The outermost layer: knows the setting of each request, and turns a [`Page`] or a [`Failure`] into HTML.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use url::form_urlencoded;
+
+use super::gate::{NAMESPACE_COOKIE, namespace_of};
+use crate::console::access::site::{Site, comes_from_elsewhere, own_path};
+use crate::console::access::{Stranger, cookie};
+use crate::console::answer::failure::Failure;
+use crate::console::answer::page::Page;
+use crate::console::pages;
+use crate::console::request::setting::Setting;
+use crate::console::request::visit::Visit;
+use crate::console::request::{Console, announce};
+
+/// Marks a response that must not be compressed.
+#[derive(Clone)]
+pub struct Uncompressed;
+
+/// What of a request decides how it is answered when there is no user.
+struct Origin {
+    is_safe: bool,
+    is_document: bool,
+    is_from_elsewhere: bool,
+    came_from: Option<String>,
+}
+
+/// Answers with HTML.
+pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
+    let setting = Setting::of(&request).filter(|setting| console.access.serves(&setting.site));
+    let Some(setting) = setting else {
+        let text = "The console does not answer to this name: open the URL that it printed.\n";
+        return secured(&console, (StatusCode::MISDIRECTED_REQUEST, text).into_response(), false);
+    };
+    let is_encrypted = !setting.site.is_loopback();
+    let origin = Origin::of(request.method(), request.headers(), &setting.site);
+    request.extensions_mut().insert(setting.clone());
+    let mut response = next.run(request).await;
+    let visit = response.extensions_mut().remove::<Arc<Visit>>();
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        response = answer_failure(&console, &setting, visit.as_deref(), &failure, &origin);
+    } else if let Some(page) = response.extensions_mut().remove::<Page>() {
+        response = answer_page(&console, &setting, visit.as_deref(), &page, response);
+    } else if response.status().is_client_error() {
+        // An extractor has refused the request, with a text for programs.
+        response = answer_failure(&console, &setting, visit.as_deref(), &Failure::Malformed, &origin);
+    }
+    add_preferences(&setting, visit.as_deref(), &mut response);
+    secured(&console, response, is_encrypted)
+}
+
+fn secured(console: &Console, mut response: Response, is_encrypted: bool) -> Response {
+    console.headers.add(response.headers_mut(), is_encrypted);
+    response
+}
+
+/// The answer to a page keeps the headers that the handler has set, for example cookies.
+fn answer_page(
+    console: &Console,
+    setting: &Setting,
+    visit: Option<&Visit>,
+    page: &Page,
+    mut response: Response,
+) -> Response {
+    if page.is_secret {
+        response.extensions_mut().insert(Uncompressed);
+    }
+    let html = pages::layout::render(console, setting, visit, page).into_string();
+    let kind = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    *response.body_mut() = Body::from(html);
+    response
+}
+
+fn answer_failure(
+    console: &Console,
+    setting: &Setting,
+    visit: Option<&Visit>,
+    failure: &Failure,
+    origin: &Origin,
+) -> Response {
+    let address = setting.address();
+    let is_stranger = matches!(failure, Failure::Stranger(Stranger::NeedsUrl | Stranger::NeedsLogin));
+    if is_stranger && origin.is_safe && origin.is_from_elsewhere {
+        // `SameSite=Strict`: after a link on another site, browsers send no cookie. From this page, they do.
+        let page = pages::failure::arriving(setting.language, &address);
+        return answer_page(console, setting, None, &page, page.status.into_response());
+    }
+    if *failure == Failure::Stranger(Stranger::NeedsLogin) && origin.is_safe && origin.is_document {
+        let next: String = form_urlencoded::byte_serialize(address.as_bytes()).collect();
+        return Redirect::to(&format!("/login?next={next}")).into_response();
+    }
+    if *failure == Failure::Stranger(Stranger::NeedsUrl) {
+        announce(console);
+    }
+    let came_from = origin.came_from.as_deref().filter(|path| *path != address);
+    let again = Some(address.as_str()).filter(|_| origin.is_safe && failure.may_pass());
+    let way_on = again.or(came_from).unwrap_or("/catalog");
+    let page = pages::failure::page(setting.language, failure, way_on, visit);
+    let mut response = answer_page(console, setting, visit, &page, page.status.into_response());
+    if let Failure::Busy(Some(seconds)) = failure {
+        response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
+    }
+    response
+}
+
+impl Origin {
+    fn of(method: &Method, headers: &HeaderMap, site: &Site) -> Self {
+        let referrer = headers.get(header::REFERER).and_then(|value| value.to_str().ok());
+        let came_from = referrer.and_then(|text| {
+            let after_scheme = text.split_once("://")?.1;
+            let path = after_scheme.strip_prefix(site.as_str())?;
+            own_path(path).map(str::to_owned)
+        });
+        Self {
+            is_safe: method.is_safe(),
+            is_document: headers.get("sec-fetch-dest").is_none_or(|dest| dest == "document"),
+            is_from_elsewhere: comes_from_elsewhere(headers),
+            came_from,
+        }
+    }
+}
+
+fn add_preferences(setting: &Setting, visit: Option<&Visit>, response: &mut Response) {
+    let namespace = visit.and_then(|_| namespace_of(&setting.path));
+    let namespace = namespace.and_then(|name| cookie::set_preference(&setting.site, NAMESPACE_COOKIE, name));
+    for cookie in setting.cookies.iter().cloned().chain(namespace) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}

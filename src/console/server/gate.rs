@@ -1,0 +1,107 @@
+//! The gate in front of everything that needs a user. It lets no request through without one, and no change that a page
+//! of the console did not ask for. Handlers behind it get a [`Visit`], and for changes a [`Form`].
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use crate::console::access::{Mode, Stranger, Subject, Visitor, cookie, form_token};
+use crate::console::answer::failure::Failure;
+use crate::console::kube_api::{Cluster, is_namespace};
+use crate::console::request::Console;
+use crate::console::request::form::Form;
+use crate::console::request::setting::Setting;
+use crate::console::request::visit::Visit;
+
+/// The cookie with the namespace that the user looked at last.
+pub const NAMESPACE_COOKIE: &str = "namespace";
+
+/// Lets a request through if there is a user, and if a change comes from a page of the console.
+pub async fn gate(
+    State(console): State<Arc<Console>>,
+    Extension(setting): Extension<Setting>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let visitor = match console.access.visitor(request.headers(), &setting.site).await {
+        Ok(visitor) => visitor,
+        Err(stranger) => return Failure::Stranger(stranger).into_response(),
+    };
+    let subject = Subject::visitor(&visitor);
+    let mut request = match checked(&console, &setting, &subject, request).await {
+        Ok(request) => request,
+        Err(failure) => return failure.into_response(),
+    };
+    let Ok(form_token) = console.access.form_token(&subject) else {
+        return Failure::Internal.into_response();
+    };
+    let session = visitor.session;
+    let visit = Arc::new(visit(&console, setting, (visitor, subject), request.headers(), form_token));
+    request.extensions_mut().insert(Arc::clone(&visit));
+    let mut response = next.run(request).await;
+    if response.extensions().get() == Some(&Failure::SignedOut)
+        && let (Mode::Token(_), Some(session)) = (console.access.mode(), session)
+    {
+        console.access.end(&session);
+        return Failure::Stranger(Stranger::NeedsLogin).into_response();
+    }
+    response.extensions_mut().insert(visit);
+    response
+}
+
+/// The request, with its form if it is a change.
+async fn checked(
+    console: &Console,
+    setting: &Setting,
+    subject: &Subject,
+    request: Request,
+) -> Result<Request, Failure> {
+    if request.method().is_safe() {
+        return Ok(request);
+    }
+    let (mut parts, body) = request.into_parts();
+    if !setting.site.is_own_request(&parts.headers) {
+        return Err(Failure::Forged);
+    }
+    let form = Form::read(&parts.headers, body).await?;
+    if !console.access.accepts_form(subject, form.value(form_token::FIELD)) {
+        return Err(Failure::Forged);
+    }
+    parts.extensions.insert(form);
+    Ok(Request::from_parts(parts, axum::body::Body::empty()))
+}
+
+fn visit(
+    console: &Arc<Console>,
+    setting: Setting,
+    (visitor, subject): (Visitor, Subject),
+    headers: &HeaderMap,
+    form_token: String,
+) -> Visit {
+    let of_path = namespace_of(&setting.path);
+    let kept = cookie::read(headers, NAMESPACE_COOKIE).filter(|name| is_namespace(name));
+    let own = visitor.user.own_namespace().filter(|name| is_namespace(name));
+    let namespace = of_path.or(kept).or(own).unwrap_or(&console.namespace).to_owned();
+    let Visitor { user, client, .. } = visitor;
+    Visit {
+        setting,
+        user,
+        cluster: Cluster::new(client),
+        namespace,
+        form_token,
+        subject,
+        now: Timestamp::now(),
+        console: Arc::clone(console),
+    }
+}
+
+/// The namespace that an address is about.
+pub fn namespace_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/ns/")?.split('/').next()?;
+    is_namespace(name).then_some(name)
+}

@@ -1,0 +1,129 @@
+//! Do parameters conform to a plan's schema? The operator's own check, so that the two never disagree.
+
+use std::collections::BTreeSet;
+
+use crate::console::form::Problem;
+use crate::crd::raw::RawObject;
+use crate::domain::parameters::merge;
+use crate::domain::schema::{Checked, check};
+use crate::raw_json::RawJson;
+use serde_json::{Map, Value};
+
+/// Parameters as the operator would merge them.
+pub struct Candidate<'a> {
+    /// The defaults of class and plan.
+    pub defaults: [&'a Map<String, Value>; 2],
+    /// Those for `spec.parameters`.
+    pub inline: &'a Map<String, Value>,
+    /// Those for a Secret.
+    pub secrets: &'a Map<String, Value>,
+    /// The names of those that stay, whose values are not known here.
+    pub unknown: &'a BTreeSet<String>,
+}
+
+/// What the operator would object to. It names no value of a secret.
+pub fn problems(candidate: &Candidate, schema: Option<&Value>) -> Vec<Problem> {
+    let secrets = Value::Object(candidate.secrets.clone()).to_string().into_bytes();
+    let from = [("the Secret".to_owned(), secrets)];
+    let inline = RawObject::from(candidate.inline);
+    let parameters = match merge(candidate.defaults.map(Some), Some(&inline), &from) {
+        Ok(parameters) => parameters,
+        Err(error) => return vec![Problem { pointer: String::new(), message: error.to_string() }],
+    };
+    let Some(schema) = schema else { return Vec::new() };
+    match check(&RawJson::from(schema.clone()), &parameters) {
+        Checked::Violates(message) => {
+            let problems = message.split("; ").map(problem);
+            problems.filter(|problem| !is_about_unknown(problem, candidate.unknown)).collect()
+        }
+        Checked::Fits | Checked::NotApplied(_) => Vec::new(),
+    }
+}
+
+/// A violation as the operator words it: the JSON pointer, if it is not about the parameters as a whole, and the rule.
+fn problem(text: &str) -> Problem {
+    match text.split_once(' ').filter(|(pointer, _)| pointer.starts_with('/')) {
+        Some((pointer, rule)) => Problem { pointer: pointer.to_owned(), message: rule.to_owned() },
+        None => Problem { pointer: String::new(), message: text.to_owned() },
+    }
+}
+
+fn is_about_unknown(problem: &Problem, unknown: &BTreeSet<String>) -> bool {
+    let missing = problem.message.strip_prefix("must have ");
+    let missing = missing.map(|name| name.trim_matches('"')).filter(|_| problem.pointer.is_empty());
+    let first = problem.pointer.split('/').nth(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+    missing.is_some_and(|name| unknown.contains(name)) || first.is_some_and(|name| unknown.contains(&name))
+}
+
+/// The schema for a form: what a default sets need not be entered.
+pub fn form_schema(schema: &Value, defaults: [&Map<String, Value>; 2]) -> Value {
+    let mut schema = schema.clone();
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        let is_set = |name: &Value| {
+            name.as_str().is_some_and(|name| defaults.iter().any(|defaults| defaults.contains_key(name)))
+        };
+        required.retain(|name| !is_set(name));
+    }
+    schema
+}
+
+/// The JSON pointer into the parameters that the API server's path of a field stands for; `None` if it is another field.
+pub fn pointer_of(field: &str) -> Option<String> {
+    let rest = field.strip_prefix("spec.parameters")?;
+    (rest.is_empty() || rest.starts_with(['.', '[']))
+        .then(|| rest.replace('[', "/").replace(']', "").replace('.', "/").replace('"', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn map(value: Value) -> Map<String, Value> {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn found(inline: Value, secrets: Value, unknown: &[&str], schema: &Value) -> Vec<(String, String)> {
+        let none = Map::new();
+        let candidate = Candidate {
+            defaults: [&none, &none],
+            inline: &map(inline),
+            secrets: &map(secrets),
+            unknown: &unknown.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        problems(&candidate, Some(schema))
+            .into_iter()
+            .map(|problem| (problem.pointer, problem.message))
+            .collect()
+    }
+
+    #[test]
+    fn the_operators_objections_are_at_their_fields_and_name_no_secret() {
+        let schema = json!({
+            "$schema": "http://json-schema.org/draft-04/schema#", "type": "object", "required": ["zone", "pin"],
+            "properties": {"size": {"type": "integer", "maximum": 5}, "pin": {"type": "string", "maxLength": 3}},
+        });
+        let problems = found(json!({"size": 9}), json!({"pin": "hunter2"}), &[], &schema);
+        assert!(problems.contains(&("/size".to_owned(), "must be at most 5".to_owned())), "{problems:?}");
+        assert!(problems.iter().any(|(pointer, _)| pointer == "/pin"), "{problems:?}");
+        assert!(problems.iter().any(|(pointer, message)| pointer.is_empty() && message.contains("zone")));
+        assert!(!format!("{problems:?}").contains("hunter2"));
+        let problems = found(json!({"zone": "a"}), json!({}), &["pin"], &schema);
+        assert_eq!(problems, []);
+    }
+
+    #[test]
+    fn what_a_default_sets_need_not_be_entered() {
+        let schema = json!({"required": ["a", "b"]});
+        let defaults = map(json!({"a": 1}));
+        assert_eq!(form_schema(&schema, [&defaults, &Map::new()]), json!({"required": ["b"]}));
+    }
+
+    #[test]
+    fn a_field_of_the_api_server_becomes_a_pointer() {
+        assert_eq!(pointer_of("spec.parameters.users[0].name").as_deref(), Some("/users/0/name"));
+        assert_eq!(pointer_of("spec.parameters").as_deref(), Some(""));
+        assert_eq!(pointer_of("spec.parametersFrom[0]"), None);
+    }
+}
