@@ -15,6 +15,12 @@ reduced: cluster ## run the integration tests of instances, bindings and brokers
 e2e: requirements ## end-to-end tests on a whole cluster with pods; needs root on Debian
 	@tests/e2e/run.sh
 
+journeys: ## drive the console at CONSOLE_URL in Chromium; tests/console/prepare.sh prints the other variables
+	cd tests/console && npm ci --ignore-scripts --no-audit --no-fund && node run.mjs
+
+screenshots: ## take the pictures of docs/images with the console at CONSOLE_URL
+	cd tests/console && npm ci --ignore-scripts --no-audit --no-fund && node screenshots.mjs ../../docs/images orders-db
+
 simulate: export SEEDS ?= 100000
 simulate: requirements ## run SEEDS random histories from SEED (0) on; prints the shortest version of one that fails
 	cargo test --locked --profile simulate --lib simulation::in_every -- --nocapture
@@ -47,4 +53,4 @@ cluster: requirements ## build the Kubernetes for tests and demo, once
 requirements:
 	@hack/require.sh cc=build-essential curl openssl pgrep=procps python3 setpriv=util-linux postgres=postgresql
 
-.PHONY: help demo test reduced e2e simulate fuzz bench check deny generate cluster requirements
+.PHONY: help demo test reduced e2e journeys screenshots simulate fuzz bench check deny generate cluster requirements
