@@ -2,7 +2,7 @@
 //!
 //! | room | question |
 //! |---|---|
-//! | `language`, `state`, `form` | the pure core: in which language, what is the state of an object, which form has a schema? |
+//! | `language`, `excerpt`, `state`, `form` | the pure core: in which language, how long, what is the state of an object, which form has a schema? |
 //! | `access` | who is the user, and with which client does the console call the API server for them? |
 //! | `kube_api` | which typed calls are there, each as the user? |
 //! | `answer`, `request` | what do browsers get, and what is known of a request? |
@@ -12,6 +12,7 @@
 
 mod access;
 mod answer;
+mod excerpt;
 mod form;
 mod kube_api;
 mod language;

@@ -66,9 +66,9 @@ pub struct Access {
 pub enum Mode {
     /// For the person who started the console.
     Local(Local),
-    /// For everybody who has a bearer token.
+    /// For users with a bearer token.
     Token(Transport),
-    /// For everybody whom the proxy lets through.
+    /// For users whom the proxy lets through.
     ProxyHeader(Transport),
 }
 
@@ -239,7 +239,7 @@ impl Subject {
     }
 }
 
-/// Why nobody could be logged in.
+/// Why a login failed, other than for its token.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The API server could not be asked.

@@ -70,6 +70,7 @@ use crate::console::language::Language;
 use maud::Markup;
 use serde_json::{Map, Value};
 
+pub use path::pointer_to;
 pub use table::{parameters_table, render_table};
 pub use text::{from_text, to_text};
 
@@ -122,8 +123,8 @@ pub struct Parsed {
     /// The names of existing top-level parameters that stay as and where they are, in Secrets or in `spec.parameters`.
     /// None of them is in `parameters` or `secrets`. An existing one in none of the three is to be removed.
     pub kept: BTreeSet<String>,
-    /// Why this cannot be sent. Parameters of [`kept`](Self::kept) are not among the values: whoever validates adds
-    /// them, or leaves out what a validator says about them.
+    /// Why this cannot be sent. Parameters of [`kept`](Self::kept) are not among the values: a validation has to add
+    /// them, or to leave out what the validator says about them.
     pub problems: Vec<Problem>,
 }
 
@@ -193,6 +194,11 @@ impl FilledForm<'_> {
     pub fn with_problems(mut self, problems: Vec<Problem>) -> Self {
         self.problems.extend(problems);
         self
+    }
+
+    /// Whether there are problems.
+    pub fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
     }
 
     /// The problems as a list of links to the fields, with `role="alert"`. Empty without problems.

@@ -212,7 +212,8 @@ impl Cluster {
     }
 }
 
-fn attempt<K: Known>(verb: &'static str, namespace: Option<&str>, name: Option<&str>) -> Attempt {
+/// What the console tries, or would try, with objects of this kind.
+pub fn attempt<K: Known>(verb: &'static str, namespace: Option<&str>, name: Option<&str>) -> Attempt {
     Attempt {
         verb,
         resource: resource_of::<K>(),

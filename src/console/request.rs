@@ -52,7 +52,7 @@ pub fn announce(console: &Console) {
     }
 }
 
-/// Prints the URL on the terminal. It is no log: whoever reads logs must not get in.
+/// Prints the URL on the terminal. It is no log: a reader of logs must not get in.
 pub fn print_url(url: &SecretString) {
     let text = format!("The console is at {} (this URL works once)\n", url.expose_secret());
     let _ = std::io::stderr().write_all(text.as_bytes());

@@ -38,7 +38,6 @@
 mod action;
 mod condition;
 mod consequence;
-mod excerpt;
 mod line;
 mod sentence;
 mod subject;

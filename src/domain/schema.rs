@@ -8,6 +8,8 @@ mod rule;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
@@ -23,7 +25,7 @@ const SCHEMA_MAX_BYTES: usize = 64 * 1024;
 const PATTERN_MAX_BYTES: usize = 64 * 1024;
 
 /// How many violations a message describes. The others are only counted.
-const SHOWN_VIOLATIONS: usize = 5;
+pub const SHOWN_VIOLATIONS: usize = 5;
 
 /// The request that carries the parameters. It selects one of the schemas of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,27 @@ pub enum Checked {
     NotApplied(String),
 }
 
+/// A rule of a schema that parameters violate. It contains no value of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The name of the parameter; `None` if the rule is about the parameters as a whole.
+    pub parameter: Option<String>,
+    /// The JSON pointer to the place, cut if it is long; empty for the parameters as a whole. Ends with `/…` inside of a
+    /// parameter that comes from a Secret.
+    pub pointer: String,
+    /// The rule as a predicate, like `must be at least 1`.
+    pub rule: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => f.write_str(&self.rule),
+            pointer => write!(f, "{pointer} {}", self.rule),
+        }
+    }
+}
+
 /// Validates parameters against a schema.
 pub fn check(schema: &RawJson, parameters: &Parameters) -> Checked {
     match violations(schema, parameters) {
@@ -67,7 +90,8 @@ pub fn check(schema: &RawJson, parameters: &Parameters) -> Checked {
     }
 }
 
-fn violations(schema: &RawJson, parameters: &Parameters) -> Result<Vec<String>, String> {
+/// All rules of a schema that parameters violate. The error: why the schema is not applied.
+pub fn violations(schema: &RawJson, parameters: &Parameters) -> Result<Vec<Violation>, String> {
     if schema.text().len() > SCHEMA_MAX_BYTES {
         return Err(format!("it has more than {SCHEMA_MAX_BYTES} bytes"));
     }
@@ -101,20 +125,20 @@ fn compile(schema: &Value) -> Result<Validator, String> {
         .map_err(|error| format!("it is not a valid schema: {}", rule::shortened(&error.to_string())))
 }
 
-/// Describes a violation: the JSON pointer, and the rule of the schema. Inside a parameter that comes from a Secret,
-/// neither values nor member names are shown.
-fn violation(error: &ValidationError<'_>, redacted: &Map<String, Value>) -> String {
+/// Describes a violation. Inside a parameter that comes from a Secret, neither values nor member names are shown.
+fn violation(error: &ValidationError<'_>, redacted: &Map<String, Value>) -> Violation {
     let path = error.instance_path().as_str();
     let end = path.get(1..).and_then(|path| path.find('/')).map_or(path.len(), |end| end + 1);
     let (parameter, inside) = path.split_at_checked(end).unwrap_or((path, ""));
-    let is_secret = redacted.get(&unescaped(parameter)).is_some_and(|value| value == REDACTED);
-    let rule = rule::describe(error, is_secret);
-    match (parameter, inside) {
-        ("", _) => rule,
-        (_, "") => format!("{parameter} {rule}"),
-        _ if is_secret => format!("{parameter}/… {rule}"),
-        _ => format!("{} {rule}", rule::shortened(path)),
-    }
+    let name = unescaped(parameter);
+    let is_secret = redacted.get(&name).is_some_and(|value| value == REDACTED);
+    let pointer = match inside {
+        "" => parameter.to_owned(),
+        _ if is_secret => format!("{parameter}/…"),
+        _ => rule::shortened(path),
+    };
+    let parameter = (!parameter.is_empty()).then_some(name);
+    Violation { parameter, pointer, rule: rule::describe(error, is_secret) }
 }
 
 /// The name of a parameter from its JSON pointer.
@@ -122,8 +146,8 @@ fn unescaped(pointer: &str) -> String {
     pointer.strip_prefix('/').unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 
-fn summary(violations: &[String]) -> String {
-    let first: Vec<&str> = violations.iter().take(SHOWN_VIOLATIONS).map(String::as_str).collect();
+fn summary(violations: &[Violation]) -> String {
+    let first: Vec<String> = violations.iter().take(SHOWN_VIOLATIONS).map(Violation::to_string).collect();
     let text = first.join("; ");
     match violations.len().checked_sub(SHOWN_VIOLATIONS) {
         Some(more @ 1..) => format!("{text}; and {more} more"),

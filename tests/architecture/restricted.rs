@@ -14,6 +14,7 @@ struct Restriction {
 
 /// The rooms of the pure core.
 const PURE: &[&str] = &[
+    "console::excerpt",
     "console::form",
     "console::language",
     "console::pages",

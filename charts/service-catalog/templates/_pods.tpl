@@ -110,3 +110,33 @@ spec:
       {{- index . 3 | nindent 6 }}
 {{- end }}
 {{- end -}}
+
+{{/*
+The NetworkPolicy of a Deployment: connections to one port only. The arguments: the root, the name, the metadata, the
+labels by which the pods are selected, the port, from where, and the rules for egress.
+*/}}
+{{- define "service-catalog.networkPolicy" -}}
+{{- $root := first . -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ index . 1 }}
+  namespace: {{ $root.Release.Namespace }}
+  {{- index . 2 | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- index . 3 | nindent 6 }}
+  policyTypes: [Ingress{{ if last . }}, Egress{{ end }}]
+  ingress:
+    - ports:
+        - port: {{ index . 4 }}
+      {{- with index . 5 }}
+      from:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+  {{- with last . }}
+  egress:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}

@@ -52,8 +52,8 @@ impl Session {
 }
 
 impl Sessions {
-    /// Starts a session of at most `lifetime`. Returns the value of its cookie, always a new one: an id that somebody
-    /// else gave to the browser before the login is of no use to them.
+    /// Starts a session of at most `lifetime`. Returns the value of its cookie, always a new one: an id that an attacker
+    /// gave to the browser before the login is of no use.
     pub fn start(&self, login: Login, lifetime: Duration) -> Result<SecretString, Unavailable> {
         let (id, now) = (secret()?, Instant::now());
         let mut sessions = self.lock();

@@ -41,6 +41,13 @@ impl Rejection {
         }
     }
 
+    /// What is wrong, each with the path of the field. The path is empty for the object as a whole.
+    pub fn into_causes(self) -> Vec<(String, String)> {
+        let Self { message, mut causes, .. } = self;
+        causes.retain(|(_, message)| !message.is_empty());
+        if causes.is_empty() { vec![(String::new(), message)] } else { causes }
+    }
+
     /// Whether another object has the name.
     pub fn is_name_taken(&self) -> bool {
         self.reason == "AlreadyExists"

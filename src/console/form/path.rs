@@ -44,9 +44,13 @@ impl Path {
     }
 
     fn child(&self, suffix: &str, name: &str) -> Self {
-        let name = name.replace('~', "~0").replace('/', "~1");
-        Self { id: format!("{}{suffix}", self.id), pointer: format!("{}/{name}", self.pointer) }
+        Self { id: format!("{}{suffix}", self.id), pointer: pointer_to(&self.pointer, name) }
     }
+}
+
+/// The JSON pointer to a member of what `parent` points to.
+pub fn pointer_to(parent: &str, name: &str) -> String {
+    format!("{parent}/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
 fn encoded(name: &str) -> String {

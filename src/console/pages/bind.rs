@@ -152,10 +152,10 @@ fn receivers(page: &BindPage, language: Language) -> Markup {
             "应用的选择器匹配的 Pod(现有和将来的)。无需修改其清单。",
         ),
     };
-    let nobody = language.pick("No pods: only the Secret", "没有 Pod:仅 Secret");
+    let none = language.pick("No pods: only the Secret", "没有 Pod:仅 Secret");
     let ids: Vec<String> = page.applications.iter().map(Application::id).collect();
     let own = ids.iter().map(|id| (id.as_str(), id.clone()));
-    let choices: Vec<(&str, String)> = std::iter::once(("", nobody.to_owned())).chain(own).collect();
+    let choices: Vec<(&str, String)> = std::iter::once(("", none.to_owned())).chain(own).collect();
     html! {
         section class="section" aria-labelledby="receivers-title" {
             h2 id="receivers-title" { (language.pick("Application", "应用")) }

@@ -3,6 +3,10 @@
 use crate::console::language::Language;
 use maud::{Markup, html};
 
+use super::failure::refusal_sentence;
+use super::parts::foreign;
+use crate::console::answer::failure::Attempt;
+
 /// The id of the list of problems.
 const SUMMARY: &str = "problems";
 
@@ -19,6 +23,20 @@ impl Problem {
     pub fn new(field: &'static str, message: impl Into<String>) -> Self {
         let message: String = message.into();
         Self { field, message: html! { (message) } }
+    }
+
+    /// The text in this field is no name of an object.
+    pub fn no_name(field: &'static str, language: Language) -> Self {
+        let english = "A name consists of lower case letters, digits, - and ., and begins and ends with a letter or digit.";
+        Self::new(
+            field,
+            language.pick(english, "名称由小写字母、数字、- 和 . 组成,并以字母或数字开头和结尾。"),
+        )
+    }
+
+    /// The user may not do what the form is for. With the words of the API server.
+    pub fn refused(attempt: &Attempt, said: &str, language: Language) -> Self {
+        Self { field: "", message: html! { (refusal_sentence(attempt, language)) " " (foreign(said)) } }
     }
 }
 

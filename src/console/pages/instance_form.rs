@@ -60,7 +60,7 @@ pub struct FormPage<'a> {
     pub lacks_right: Option<&'a Attempt>,
     /// The form of the parameters.
     pub parameters: &'a FilledForm<'a>,
-    /// Whether the user has chosen another plan, so that the parameters begin anew.
+    /// Whether the user has chosen another plan, so that the form has none of the parameters that were entered.
     pub is_reset: bool,
     /// What is wrong.
     pub problems: &'a Problems,

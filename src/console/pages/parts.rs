@@ -9,7 +9,7 @@ use crate::console::answer::assets;
 use crate::console::views::icon::{Icon, Picture};
 use crate::console::views::link::Link;
 
-/// A text of somebody else, as it is: in English as far as anyone knows, and in the direction of its letters.
+/// A text of a broker, the operator or the API server, as it is: marked as English, in the direction of its letters.
 pub fn foreign(text: &str) -> Markup {
     html! { span class="foreign" lang="en" dir="auto" { (text) } }
 }

@@ -66,11 +66,8 @@ impl Problems {
             Failure::Refused(_, said) => Whole::Said(said),
             Failure::Rejected(_, rejection) => {
                 let mut problems = Self::default();
-                for (field, message) in &rejection.causes {
-                    problems.add(field, message);
-                }
-                if rejection.causes.is_empty() {
-                    problems.whole.push(Whole::Said(rejection.message));
+                for (field, message) in rejection.into_causes() {
+                    problems.add(&field, &message);
                 }
                 return Ok(problems);
             }

@@ -45,7 +45,7 @@ impl Theme {
     }
 }
 
-/// What a page depends on, whoever the user is.
+/// What a page depends on besides its user.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The name by which the browser called the console.

@@ -1,7 +1,7 @@
 //! `GET /ns/{namespace}/instances/{name}/bind` shows the form for a new binding, `POST` previews or creates it.
 
 mod binding;
-pub mod problem;
+mod problem;
 
 use crate::console::form::{Existing, FilledForm, Form as Parameters, Submission};
 use crate::crd::{ServiceBinding, ServiceInstance};
@@ -12,9 +12,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures::try_join;
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::ResourceExt as _;
 
 use super::act::require;
-use super::creation::{Ownership, create, proposed_name};
+use super::creation::{Ownership, proposed_name, try_create};
 use super::instance::class_and_plan;
 use super::permitted::{existing, permitted};
 use crate::console::answer::failure::Failure;
@@ -49,7 +50,7 @@ type Named = Path<(String, String)>;
 pub async fn ask(Extension(visit): Visiting, Path((namespace, name)): Named) -> Result<Page, Failure> {
     let object: ServiceInstance = visit.cluster.get(Some(&namespace), &name).await?;
     require(&visit.cluster, &object, Action::Bind).await?;
-    let context = Context::read(&visit, namespace, name).await?;
+    let context = Context::read(&visit, namespace, &object).await?;
     let is_free = !context.bindings.iter().any(|binding| {
         binding.metadata.name.as_ref() == Some(&context.instance) || binding.secret_name() == context.instance
     });
@@ -66,7 +67,8 @@ pub async fn submit(
     Path((namespace, name)): Named,
     Extension(fields): Extension<Form>,
 ) -> Result<Response, Failure> {
-    let context = Context::read(&visit, namespace, name).await?;
+    let object: ServiceInstance = visit.cluster.get(Some(&namespace), &name).await?;
+    let context = Context::read(&visit, namespace, &object).await?;
     let entered = binding::entered(&fields);
     let form = context.parameters();
     let submission =
@@ -95,7 +97,7 @@ pub async fn submit(
         return Ok(context.refuse(&entered, filled.as_ref(), &problems, &visit));
     }
     let secret = desired.secret.map(|secret| (secret, Ownership::OfObject));
-    match create(&visit.cluster, &desired.binding, secret).await {
+    match try_create(&visit.cluster, &desired.binding, secret).await {
         Ok(_) => {
             let address = binding_view::address(&context.namespace, &entered.name);
             Ok(Redirect::to(&address).into_response())
@@ -109,10 +111,9 @@ pub async fn submit(
 }
 
 impl Context {
-    async fn read(visit: &Visit, namespace: String, instance: String) -> Result<Self, Failure> {
+    async fn read(visit: &Visit, namespace: String, object: &ServiceInstance) -> Result<Self, Failure> {
         let cluster = &visit.cluster;
-        let object: ServiceInstance = cluster.get(Some(&namespace), &instance).await?;
-        let resolved = Instance::of(&object).resolved;
+        let resolved = Instance::of(object).resolved;
         let mut refused = Vec::new();
         let all = Selection::default();
         let (offering, bindings, deployments, stateful_sets, daemon_sets) = try_join!(
@@ -133,7 +134,7 @@ impl Context {
             plan: offering.1,
             bindings: bindings.unwrap_or_default(),
             namespace,
-            instance,
+            instance: object.name_any(),
             refused,
         })
     }

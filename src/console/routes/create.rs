@@ -7,23 +7,23 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::console::form::{FilledForm, Submission};
-use crate::crd::GROUP;
+use crate::console::form::Submission;
+use crate::console::kube_api::attempt;
+use crate::crd::{ClusterServicePlan, GROUP, ServiceInstance};
 use axum::Extension;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::Markup;
 
 use super::class::class_with_plans;
 use super::drafting::{
-    create_form, entered, lacking_right, opened, query_parameter, sealed, secrets_refused,
+    Shown, answer, create_form, entered, lacking_right, opened, query_parameter, sealed, secrets_refused,
 };
 use crate::console::access::suffix;
 use crate::console::answer::failure::{Attempt, Failure};
-use crate::console::answer::page::{Page, Section};
+use crate::console::answer::page::Section;
 use crate::console::pages::class::new_instance_address;
-use crate::console::pages::instance_form::{CHANGE, CONFIRM, DRAFT, FormPage, SHOWN_PLAN, STEP, page};
+use crate::console::pages::instance_form::{CHANGE, CONFIRM, DRAFT, FormPage, SHOWN_PLAN, STEP};
 use crate::console::pages::parts::breadcrumbs;
 use crate::console::pages::problems::Problems;
 use crate::console::request::form::Form;
@@ -42,16 +42,6 @@ struct Creation {
     /// The plans that are offered.
     plans: Vec<Plan>,
     lacks_right: Option<Attempt>,
-}
-
-/// A form as it is shown.
-struct Shown<'a> {
-    draft: &'a Draft,
-    filled: FilledForm<'a>,
-    /// The sealed draft with the secrets that the form does not show.
-    sealed: &'a str,
-    is_reset: bool,
-    problems: Problems,
 }
 
 /// Shows the form.
@@ -99,19 +89,12 @@ impl Creation {
         }
         let (class, plans) = class_with_plans(visit, &scope, name).await?;
         let rights = visit.cluster.rights(&namespace).await;
-        let refusal = |verb, resource: &str| {
-            let attempt = Attempt {
-                verb,
-                resource: format!("{resource}.{GROUP}"),
-                namespace: Some(namespace.clone()),
-                name: None,
-            };
-            Failure::Refused(attempt, String::new())
-        };
+        let refusal = |attempt| Failure::Refused(attempt, String::new());
+        let place = Some(namespace.as_str());
         if !rights.may("create", GROUP, "serviceinstances", "").await {
-            return Err(refusal("create", "serviceinstances"));
+            return Err(refusal(attempt::<ServiceInstance>("create", place, None)));
         }
-        let plans = plans.ok_or_else(|| refusal("list", "clusterserviceplans"))?;
+        let plans = plans.ok_or_else(|| refusal(attempt::<ClusterServicePlan>("list", place, None)))?;
         let is_offered = |plan: &Plan| !plan.is_withdrawn && !class.is_withdrawn;
         let plans = plans.into_iter().filter(is_offered).collect();
         let lacks_right = lacking_right(&rights, &namespace).await;
@@ -217,10 +200,7 @@ impl Creation {
             action: &self.action(&draft.plan),
             back: &self.class.address(),
         };
-        let is_fine = problems.is_empty() && filled.summary(language).0.is_empty();
-        let status = if is_fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-        let page = Page::new(Section::Catalog, title, page(&content, &self.visit));
-        page.with_status(status).into_response()
+        answer(Section::Catalog, &content, &self.visit)
     }
 
     fn breadcrumbs(&self) -> Markup {

@@ -1,5 +1,7 @@
 //! Creating an object together with the Secret that it refers to.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
@@ -14,12 +16,17 @@ use crate::console::kube_api::{Cluster, Known, Mode};
 /// The longest beginning of a proposed name.
 const MAX_BEGINNING: usize = 200;
 
-/// What was not created. Then nothing was.
+/// What was not created.
 #[derive(Debug)]
 pub enum NotCreated {
     /// The object.
-    Object(Failure),
-    /// The Secret.
+    Object {
+        /// Why not.
+        failure: Failure,
+        /// The name of its Secret, if that was created and is still there.
+        left: Option<String>,
+    },
+    /// The Secret, and so nothing.
     Secret(Failure),
 }
 
@@ -32,72 +39,73 @@ pub enum Ownership {
     OfUser,
 }
 
-/// Creates an object after a dry run. Its Secret is created before it, as the operator reads both at once, and removed
-/// if the API server refuses the object.
+/// Creates an object with its Secret, as [`create`] does, if the API server would accept the object.
+pub async fn try_create<K: Known>(
+    cluster: &Cluster,
+    object: &K,
+    secret: Option<(Secret, Ownership)>,
+) -> Result<K, NotCreated> {
+    let refused = |failure| NotCreated::Object { failure, left: None };
+    cluster.create_in(object, Mode::DryRun).await.map_err(refused)?;
+    create(cluster, object, secret).await
+}
+
+/// Creates an object with its Secret. The Secret comes first, as the operator acts as soon as the object is there. It is
+/// deleted again if the API server refuses the object.
 pub async fn create<K: Known>(
     cluster: &Cluster,
     object: &K,
     secret: Option<(Secret, Ownership)>,
 ) -> Result<K, NotCreated> {
-    cluster.create_in(object, Mode::DryRun).await.map_err(NotCreated::Object)?;
     let Some((secret, ownership)) = secret else {
-        return cluster.create(object).await.map_err(NotCreated::Object);
+        let refused = |failure| NotCreated::Object { failure, left: None };
+        return cluster.create(object).await.map_err(refused);
     };
     let secret = cluster.create(&secret).await.map_err(NotCreated::Secret)?;
     match cluster.create(object).await {
         Ok(created) => {
             if ownership == Ownership::OfObject {
-                set_owner(cluster, &secret, &created).await;
+                own(cluster, &created, &secret.name_any()).await;
             }
             Ok(created)
         }
         Err(failure) => {
-            remove(cluster, &secret).await;
-            Err(NotCreated::Object(failure))
+            let left = undo(cluster, &secret, &failure).await;
+            Err(NotCreated::Object { failure, left })
         }
     }
 }
 
-/// The object works without it, so a failure does not undo anything.
-async fn set_owner<K: Known>(cluster: &Cluster, secret: &Secret, owner: &K) {
-    let owner = json!({
-        "apiVersion": K::api_version(&()), "kind": K::kind(&()), "name": owner.name_any(), "uid": owner.uid(),
-    });
-    let change = json!({"metadata": {"ownerReferences": [owner]}});
-    let namespace = secret.namespace();
-    let result = cluster.patch::<Secret>(namespace.as_deref(), &secret.name_any(), &change).await;
-    if result.is_err() {
-        warn!(
-            namespace,
-            name = secret.name_any(),
-            "cannot set the owner of the Secret; it outlives its owner"
-        );
+/// Makes an object the owner of a Secret, which is then deleted with it. The object works without that, so a failure does
+/// not undo anything.
+pub async fn own<K: Known>(cluster: &Cluster, owner: &K, secret: &str) {
+    let change = json!({"metadata": {"ownerReferences": owner.owner_ref(&()).as_slice()}});
+    let namespace = owner.namespace();
+    if cluster.patch::<Secret>(namespace.as_deref(), secret, &change).await.is_err() {
+        warn!(namespace, name = secret, "cannot set the owner of the Secret; it outlives its owner");
     }
 }
 
-async fn remove(cluster: &Cluster, secret: &Secret) {
-    let (namespace, uid) = (secret.namespace(), secret.uid().unwrap_or_default());
-    if cluster.delete::<Secret>(namespace.as_deref(), &secret.name_any(), &uid).await.is_err() {
-        warn!(namespace, name = secret.name_any(), "cannot delete the Secret of an object that was refused");
+/// Deletes the Secret of an object that was refused. If the answer got lost, the object may exist and need it. Returns the
+/// name of a Secret that is still there.
+async fn undo(cluster: &Cluster, secret: &Secret, failure: &Failure) -> Option<String> {
+    let (namespace, name, uid) = (secret.namespace(), secret.name_any(), secret.uid().unwrap_or_default());
+    let is_refused = !matches!(failure, Failure::Unreachable);
+    if is_refused && cluster.delete::<Secret>(namespace.as_deref(), &name, &uid).await.is_ok() {
+        return None;
     }
+    warn!(namespace, name, "the Secret of an object that was not created is still there");
+    Some(name)
 }
 
 /// A Secret with these entries.
-pub fn secret<'a>(
-    namespace: &str,
-    name: &str,
-    entries: impl IntoIterator<Item = (&'a str, Vec<u8>)>,
-) -> Secret {
-    let data = entries.into_iter().map(|(key, value)| (key.to_owned(), ByteString(value))).collect();
-    Secret {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(namespace.to_owned()),
-            ..ObjectMeta::default()
-        },
-        data: Some(data),
-        ..Secret::default()
-    }
+pub fn secret(namespace: &str, name: &str, data: BTreeMap<String, ByteString>) -> Secret {
+    let metadata = ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectMeta::default()
+    };
+    Secret { metadata, type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
 }
 
 /// A name that begins like this and ends with four random letters and digits.

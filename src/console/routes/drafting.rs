@@ -4,23 +4,46 @@
 //! entered as a sealed [`Draft`]: nothing has to be entered twice, the server keeps nothing, and what was reviewed is
 //! what is sent. When a form is shown again after that, the secrets that were entered count as stored.
 
-use crate::crd::ServiceInstance;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use k8s_openapi::api::core::v1::Secret;
 use maud::{Markup, html};
 use url::form_urlencoded;
 
 use crate::console::access::suffix;
 use crate::console::answer::failure::{Attempt, Failure};
-use crate::console::kube_api::{Cluster, Rights};
-use crate::console::pages::instance_form::{ALL_IN_SECRET, DRAFT, NAME, PLAN};
+use crate::console::answer::page::{Page, Section};
+use crate::console::form::FilledForm;
+use crate::console::kube_api::{Rights, attempt};
+use crate::console::pages::instance_form::{ALL_IN_SECRET, DRAFT, FormPage, NAME, PLAN, page};
 use crate::console::pages::problems::Problems;
 use crate::console::request::form::Form;
 use crate::console::request::visit::Visit;
 use crate::console::views::draft::Draft;
 use crate::console::views::offering::Offering;
 use crate::console::views::parameter_check::form_schema;
-use crate::console::views::parameter_secret::ownership;
 use crate::console::views::plan::Plan;
+
+/// A form as it is shown.
+pub struct Shown<'a> {
+    /// What was entered, except the parameters.
+    pub draft: &'a Draft,
+    /// The parameters.
+    pub filled: FilledForm<'a>,
+    /// The sealed draft with the secrets that the form does not show.
+    pub sealed: &'a str,
+    /// Whether another plan was chosen, so that the form has none of the parameters that were entered.
+    pub is_reset: bool,
+    /// What is wrong.
+    pub problems: Problems,
+}
+
+/// The page with a form. Its status says whether something is wrong.
+pub fn answer(section: Section, content: &FormPage, visit: &Visit) -> Response {
+    let is_fine = content.problems.is_empty() && !content.parameters.has_problems();
+    let status = if is_fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Page::new(section, content.title, page(content, visit)).with_status(status).into_response()
+}
 
 /// A parameter of a query.
 pub fn query_parameter(visit: &Visit, name: &str) -> Option<String> {
@@ -63,8 +86,7 @@ pub fn entered(form: &Form) -> Result<Draft, Failure> {
 pub async fn lacking_right(rights: &Rights, namespace: &str) -> Option<Attempt> {
     for verb in ["create", "patch"] {
         if !rights.may(verb, "", "secrets", "").await {
-            let (resource, namespace) = ("secrets".to_owned(), Some(namespace.to_owned()));
-            return Some(Attempt { verb, resource, namespace, name: None });
+            return Some(attempt::<Secret>(verb, Some(namespace), None));
         }
     }
     None
@@ -85,18 +107,6 @@ pub fn secrets_refused(draft: &Draft, lacks_right: Option<&Attempt>) -> Problems
     use crate::console::pages::problems::Whole;
     let refused = lacks_right.filter(|_| !draft.confidential().is_empty());
     Problems { whole: refused.cloned().map(Whole::Refused).into_iter().collect(), ..Problems::default() }
-}
-
-/// Makes an instance the owner of its Secret. If that fails, the Secret stays when the instance is deleted.
-pub async fn own(cluster: &Cluster, instance: &ServiceInstance, secret: &str) {
-    let namespace = instance.metadata.namespace.as_deref();
-    if cluster.patch::<Secret>(namespace, secret, &ownership(instance)).await.is_err() {
-        tracing::warn!(
-            secret,
-            namespace,
-            "the Secret of an instance has no owner: the API server refused the patch"
-        );
-    }
 }
 
 /// A sentence about parameters that go to a Secret.

@@ -11,23 +11,21 @@ mod tests;
 
 use std::sync::Arc;
 
-use crate::console::form::{Existing, FilledForm, Form as ParameterForm, Submission};
+use crate::console::form::{Existing, Form as ParameterForm, Submission, pointer_to};
+use crate::console::kube_api::attempt;
 use crate::crd::{GROUP, ServiceInstance};
 use axum::Extension;
 use axum::extract::Path;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use maud::Markup;
 use serde_json::Map;
 
 use super::class::class_with_plans;
-use super::drafting::{create_form, entered, lacking_right, opened, sealed, secrets_refused};
+use super::drafting::{Shown, answer, create_form, entered, lacking_right, opened, sealed, secrets_refused};
 use super::permitted::existing;
 use crate::console::answer::failure::{Attempt, Failure};
-use crate::console::answer::page::{Page, Section};
-use crate::console::pages::instance_form::{
-    CHANGE, CONFIRM, DRAFT, FormPage, GENERATION, SHOWN_PLAN, STEP, page,
-};
+use crate::console::answer::page::Section;
+use crate::console::pages::instance_form::{CHANGE, CONFIRM, DRAFT, FormPage, GENERATION, SHOWN_PLAN, STEP};
 use crate::console::pages::parts::breadcrumbs;
 use crate::console::pages::problems::Problems;
 use crate::console::request::form::Form;
@@ -54,16 +52,6 @@ struct Editing {
     lacks_right: Option<Attempt>,
 }
 
-/// A form as it is shown.
-struct Shown<'a> {
-    draft: &'a Draft,
-    filled: FilledForm<'a>,
-    /// The sealed draft with the secrets that the form does not show.
-    sealed: &'a str,
-    is_reset: bool,
-    problems: Problems,
-}
-
 /// Shows the form.
 pub async fn show(
     Extension(visit): Visiting,
@@ -75,7 +63,7 @@ pub async fn show(
     let filled = parameters.fill(&edited.existing);
     let draft = Draft {
         plan: editing.current.clone(),
-        // As before: the instance has parameters, but none that everybody may see.
+        // As before: the instance has parameters, but none in its spec.
         keeps_all_in_secret: edited.inline.is_empty() && edited.sources.has_own(),
         generation: edited.generation,
         ..Draft::default()
@@ -103,12 +91,7 @@ impl Editing {
         let object: ServiceInstance = visit.cluster.get(Some(&namespace), &name).await?;
         let rights = visit.cluster.rights(&namespace).await;
         if !rights.may("patch", GROUP, "serviceinstances", &name).await {
-            let attempt = Attempt {
-                verb: "patch",
-                resource: format!("serviceinstances.{GROUP}"),
-                namespace: Some(namespace),
-                name: Some(name),
-            };
+            let attempt = attempt::<ServiceInstance>("patch", Some(&namespace), Some(&name));
             return Err(Failure::Refused(attempt, String::new()));
         }
         let resolved = Instance::of(&object).resolved;
@@ -199,7 +182,7 @@ impl Editing {
         let language = self.visit.language();
         parameters.extend(edited.out_of_reach(draft).into_iter().map(|name| {
             crate::console::form::Problem {
-            pointer: format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            pointer: pointer_to("", &name),
             message: language
                 .pick(
                     "This parameter comes from a Secret that the console did not create. Change it there.",
@@ -251,10 +234,7 @@ impl Editing {
             action: &self.action(),
             back: &self.address(),
         };
-        let is_fine = problems.is_empty() && filled.summary(language).0.is_empty();
-        let status = if is_fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-        let page = Page::new(Section::Instances, title.clone(), page(&content, &self.visit));
-        page.with_status(status).into_response()
+        answer(Section::Instances, &content, &self.visit)
     }
 
     fn breadcrumbs(&self) -> Markup {

@@ -91,7 +91,7 @@ pub async fn submit(
         Ok(None) => return show(&console, &setting, form.value("next"), Some(Problem::Refused)),
         Err(_) => return show(&console, &setting, form.value("next"), Some(Problem::Unreachable)),
     };
-    // Whoever was logged in with this browser is not any more.
+    // This ends the session that the browser had before.
     console.access.log_out(&parts.headers, &setting.site);
     let next = own_path(form.value("next")).unwrap_or("/catalog");
     let cookies = [

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
-use super::creation::{NotCreated, Ownership, create};
+use super::creation::{NotCreated, Ownership, try_create};
 use crate::console::answer::failure::Failure;
 use crate::console::answer::page::{Page, Section};
 use crate::console::kube_api::{Known, is_namespace};
@@ -76,12 +76,12 @@ async fn register<K: Known>(
     }
     // Its user deletes the Secret: the operator needs it until the broker's last instance is gone.
     let secret = secret.map(|secret| (secret, Ownership::OfUser));
-    let refused = match create(&visit.cluster, &object, secret).await {
+    let refused = match try_create(&visit.cluster, &object, secret).await {
         Ok(created) => return Ok(Redirect::to(&address(scope, &created.name_any())).into_response()),
         Err(refused) => refused,
     };
     let is_secret = matches!(refused, NotCreated::Secret(_));
-    let (NotCreated::Object(failure) | NotCreated::Secret(failure)) = refused;
+    let (NotCreated::Object { failure, .. } | NotCreated::Secret(failure)) = refused;
     let problems = broker::refusal(failure, is_secret, entered, language)?;
     Ok(refuse(show(scope, entered, &problems, visit)))
 }

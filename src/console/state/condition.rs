@@ -6,7 +6,7 @@ use crate::console::language::Language;
 use crate::crd::condition::{self, Condition};
 use jiff::Timestamp;
 
-use crate::console::state::excerpt::excerpt;
+use crate::console::excerpt::excerpt;
 use crate::console::state::sentence;
 use crate::console::state::subject::{Kind, Subject};
 use crate::console::state::word::Tone;

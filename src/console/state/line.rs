@@ -17,7 +17,7 @@ use crate::crd::operation::{Orphan, Schedule};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::console::state::excerpt::excerpt;
+use crate::console::excerpt::excerpt;
 use crate::console::state::sentence::{self, Sentences};
 use crate::console::state::subject::{Kind, Subject};
 use crate::console::state::time;

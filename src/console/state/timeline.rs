@@ -6,8 +6,8 @@ use crate::console::language::Language;
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event as ApiEvent;
 
+use crate::console::excerpt::excerpt;
 use crate::console::state::condition::{ConditionLine, conditions_of};
-use crate::console::state::excerpt::excerpt;
 use crate::console::state::sentence;
 use crate::console::state::subject::Subject;
 use crate::console::state::word::Tone;

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{ObjectMeta, Selector};
 
-use super::metadata::cut;
 use super::workloads::workload;
+use crate::console::excerpt::cut;
 
 /// The variable with the directory of all credentials.
 const ROOT: &str = "SERVICE_BINDING_ROOT";

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::Selector;
 
-use super::metadata::cut;
+use crate::console::excerpt::cut;
 
 /// What there is to say about a binding beside its state.
 pub struct Binding {

@@ -3,8 +3,8 @@
 use crate::crd::broker::{CommonServiceBrokerSpec, RelistBehavior};
 use crate::crd::{BrokerStatus, ClusterServiceBroker, ServiceBroker};
 
-use super::metadata::cut;
 use super::offering::Scope;
+use crate::console::excerpt::cut;
 
 /// How the operator logs in at a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]

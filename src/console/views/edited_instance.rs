@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::console::form::{Existing, Form};
+use crate::console::form::{Existing, Form, pointer_to};
 use crate::crd::reference::ParametersFromSource;
 use crate::crd::{ServiceInstance, ServiceInstanceSpec};
 use serde_json::{Map, Value, json};
 
 use super::draft::Draft;
-use super::parameter_secret::{REDACTED, SourceChange, Sources};
+use super::parameter_secret::{SourceChange, Sources};
 use super::plan::Plan;
+use crate::osb::REDACTED;
 
 /// What there is to edit.
 pub struct Edited {
@@ -91,7 +92,7 @@ impl Edited {
             steps.push(json!({"op": "add", "path": format!("/spec/{field}"), "value": name}));
         }
         let after = self.inline_after(draft);
-        let path = |name: &str| format!("/spec/parameters/{}", name.replace('~', "~0").replace('/', "~1"));
+        let path = |name: &str| pointer_to("/spec/parameters", name);
         let set: Vec<_> =
             after.iter().filter(|(name, value)| self.inline.get(*name) != Some(value)).collect();
         if !self.has_inline && !set.is_empty() {

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::icon::{self, Icon};
 use super::link::Link;
-use super::metadata::cut;
 use super::offering::{Scope, class_address};
+use crate::console::excerpt::cut;
 
 /// What there is to say about an instance beside its state.
 pub struct Instance {

@@ -1,6 +1,7 @@
 //! An object as YAML, to read and to copy: what its author wrote, without what the cluster added.
 
 use crate::console::form::to_text;
+use crate::osb::REDACTED;
 use kube::Resource;
 use kube::core::ObjectMeta;
 use serde::Serialize;
@@ -8,8 +9,6 @@ use serde_json::{Map, Value, json};
 
 /// The annotation in which `kubectl apply` repeats the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// What stands for a parameter that looks secret. The operator writes the same in statuses.
-const REDACTED: &str = "<redacted>";
 
 /// The manifest of an object. Parameters with these names are left out, as they look secret.
 pub fn of<K: Resource<DynamicType = ()> + Serialize>(object: &K, secret_parameters: &[String]) -> String {

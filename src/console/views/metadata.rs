@@ -1,6 +1,7 @@
 //! What brokers say about classes and plans for people: `externalMetadata`, as the Open Service Broker profile and
 //! OpenShift define it. Unknown and misshapen members are ignored.
 
+use crate::console::excerpt::cut;
 use crate::raw_json::RawJson;
 use serde_json::Value;
 
@@ -107,14 +108,6 @@ pub struct Cost {
 pub fn line(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| cut(text, MAX_LINE))
-}
-
-/// The text, cut after so many characters.
-pub fn cut(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::icon::{Icon, Icons, Words};
 use super::link::Link;
-use super::metadata::{Metadata, cut, line};
+use super::metadata::{Metadata, line};
+use crate::console::excerpt::cut;
 
 /// The most tags that are shown.
 const MAX_TAGS: usize = 20;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::console::form::Problem;
 use crate::crd::raw::RawObject;
 use crate::domain::parameters::merge;
-use crate::domain::schema::{Checked, check};
+use crate::domain::schema::{SHOWN_VIOLATIONS, Violation, violations};
 use crate::raw_json::RawJson;
 use serde_json::{Map, Value};
 
@@ -31,28 +31,19 @@ pub fn problems(candidate: &Candidate, schema: Option<&Value>) -> Vec<Problem> {
         Err(error) => return vec![Problem { pointer: String::new(), message: error.to_string() }],
     };
     let Some(schema) = schema else { return Vec::new() };
-    match check(&RawJson::from(schema.clone()), &parameters) {
-        Checked::Violates(message) => {
-            let problems = message.split("; ").map(problem);
-            problems.filter(|problem| !is_about_unknown(problem, candidate.unknown)).collect()
-        }
-        Checked::Fits | Checked::NotApplied(_) => Vec::new(),
-    }
+    // A schema that the operator does not apply is not applied here either.
+    let violations = violations(&RawJson::from(schema.clone()), &parameters).unwrap_or_default();
+    let more = violations.len().saturating_sub(SHOWN_VIOLATIONS);
+    let more = (more > 0).then(|| Problem { pointer: String::new(), message: format!("and {more} more") });
+    let shown = violations.into_iter().take(SHOWN_VIOLATIONS);
+    let known = shown.filter(|violation| !is_about_unknown(violation, candidate.unknown));
+    let problem = |Violation { pointer, rule, .. }| Problem { pointer, message: rule };
+    known.map(problem).chain(more).collect()
 }
 
-/// A violation as the operator words it: the JSON pointer, if it is not about the parameters as a whole, and the rule.
-fn problem(text: &str) -> Problem {
-    match text.split_once(' ').filter(|(pointer, _)| pointer.starts_with('/')) {
-        Some((pointer, rule)) => Problem { pointer: pointer.to_owned(), message: rule.to_owned() },
-        None => Problem { pointer: String::new(), message: text.to_owned() },
-    }
-}
-
-fn is_about_unknown(problem: &Problem, unknown: &BTreeSet<String>) -> bool {
-    let missing = problem.message.strip_prefix("must have ");
-    let missing = missing.map(|name| name.trim_matches('"')).filter(|_| problem.pointer.is_empty());
-    let first = problem.pointer.split('/').nth(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
-    missing.is_some_and(|name| unknown.contains(name)) || first.is_some_and(|name| unknown.contains(&name))
+fn is_about_unknown(violation: &Violation, unknown: &BTreeSet<String>) -> bool {
+    let missing = || violation.rule.strip_prefix("must have ").map(|name| name.trim_matches('"'));
+    violation.parameter.as_deref().or_else(missing).is_some_and(|name| unknown.contains(name))
 }
 
 /// The schema for a form: what a default sets need not be entered.

@@ -6,19 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::crd::ServiceInstance;
 use crate::crd::names::hex;
 use crate::crd::reference::{ParametersFromSource, SecretKeyReference};
+use crate::osb::REDACTED;
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Resource as _;
-use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// What stands for a value in a manifest that is shown. The operator writes the same in statuses.
-pub const REDACTED: &str = "<redacted>";
 /// The most entries of `spec.parametersFrom`, as its schema says.
 const MAX_SOURCES: usize = 64;
 /// The longest name of a parameter that is a part of a key as it is, in bytes.
@@ -112,17 +106,7 @@ impl Sources {
     }
 }
 
-/// A Secret with these keys.
-pub fn secret(namespace: &str, name: &str, data: BTreeMap<String, ByteString>) -> Secret {
-    let metadata = ObjectMeta {
-        name: Some(name.to_owned()),
-        namespace: Some(namespace.to_owned()),
-        ..ObjectMeta::default()
-    };
-    Secret { metadata, type_: Some("Opaque".to_owned()), data: Some(data), ..Secret::default() }
-}
-
-/// The same Secret for a page: without values.
+/// The Secret with these keys for a page: without values.
 pub fn redacted(namespace: &str, name: &str, data: &BTreeMap<String, ByteString>) -> Value {
     let data: Map<String, Value> = data.keys().map(|key| (key.clone(), REDACTED.into())).collect();
     json!({
@@ -132,18 +116,6 @@ pub fn redacted(namespace: &str, name: &str, data: &BTreeMap<String, ByteString>
         "type": "Opaque",
         "stringData": data,
     })
-}
-
-/// The merge patch that makes an instance the owner of its Secret: the Secret goes with the instance.
-pub fn ownership(instance: &ServiceInstance) -> Value {
-    let owner = OwnerReference {
-        api_version: ServiceInstance::api_version(&()).into_owned(),
-        kind: ServiceInstance::kind(&()).into_owned(),
-        name: instance.metadata.name.clone().unwrap_or_default(),
-        uid: instance.metadata.uid.clone().unwrap_or_default(),
-        ..OwnerReference::default()
-    };
-    json!({"metadata": {"ownerReferences": [owner]}})
 }
 
 /// The part of a key that stands for the parameter.

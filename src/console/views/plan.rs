@@ -5,8 +5,9 @@ use crate::crd::{ClusterServicePlan, ServicePlan};
 use crate::raw_json::RawJson;
 use serde_json::{Map, Value};
 
-use super::metadata::{Cost, Metadata, cut, line};
+use super::metadata::{Cost, Metadata, line};
 use super::offering::Offering;
+use crate::console::excerpt::cut;
 
 /// A plan of a class.
 #[expect(

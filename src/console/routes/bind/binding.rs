@@ -8,17 +8,18 @@ use crate::crd::binding::{EnvFrom, Injection, Restart};
 use crate::crd::raw::RawObject;
 use crate::crd::reference::{LocalObjectReference, ParametersFromSource, SecretKeyReference};
 use crate::crd::{ServiceBinding, ServiceBindingSpec};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Map, Value};
 
 use super::{Context, bind, problem};
+use crate::console::excerpt::cut;
 use crate::console::kube_api::is_name;
 use crate::console::pages::bind::{Entered, restart_value};
 use crate::console::pages::fields::Problem;
 use crate::console::request::form::Form;
 use crate::console::routes::creation::secret;
 use crate::console::views::application::Application;
-use crate::console::views::metadata::cut;
 use crate::console::views::parameter_check::{self, Candidate};
 
 /// The entry of the Secret with the secret parameters.
@@ -68,10 +69,10 @@ impl Context {
     pub fn desired(&self, entered: &Entered, parsed: Parsed, language: Language) -> (Desired, Vec<Problem>) {
         let mut problems = Vec::new();
         if !is_name(&entered.name) {
-            problems.push(problem::no_name(bind::NAME, language));
+            problems.push(Problem::no_name(bind::NAME, language));
         }
         if !entered.secret.is_empty() && !is_name(&entered.secret) {
-            problems.push(problem::no_name(bind::SECRET, language));
+            problems.push(Problem::no_name(bind::SECRET, language));
         }
         let chosen = self.applications.iter().find(|each| each.id() == entered.application).cloned();
         if chosen.is_none() && !entered.application.is_empty() {
@@ -79,8 +80,8 @@ impl Context {
         }
         let secret_name = format!("{}-parameters", entered.name);
         let secret = (!parsed.secrets.is_empty()).then(|| {
-            let text = Value::Object(parsed.secrets).to_string().into_bytes();
-            secret(&self.namespace, &secret_name, [(PARAMETERS_KEY, text)])
+            let text = ByteString(Value::Object(parsed.secrets).to_string().into_bytes());
+            secret(&self.namespace, &secret_name, [(PARAMETERS_KEY.to_owned(), text)].into())
         });
         let source = ParametersFromSource {
             secret_key_ref: Some(SecretKeyReference { name: secret_name, key: PARAMETERS_KEY.to_owned() }),

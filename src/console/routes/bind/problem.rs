@@ -2,11 +2,9 @@
 
 use crate::console::form::Problem as ParameterProblem;
 use crate::console::language::Language;
-use maud::html;
 
 use super::bind;
-use crate::console::answer::failure::{Attempt, Failure, Rejection};
-use crate::console::pages::failure::refusal_sentence;
+use crate::console::answer::failure::Failure;
 use crate::console::pages::fields::Problem;
 use crate::console::pages::parts::foreign;
 use crate::console::routes::creation::NotCreated;
@@ -15,7 +13,7 @@ use crate::console::views::parameter_check::pointer_of;
 /// The problems of the page, and those of the parameters. A failure that is not about the binding is one of the request.
 pub fn of(refused: NotCreated, language: Language) -> Result<(Vec<Problem>, Vec<ParameterProblem>), Failure> {
     let (failure, is_secret) = match refused {
-        NotCreated::Object(failure) => (failure, false),
+        NotCreated::Object { failure, .. } => (failure, false),
         NotCreated::Secret(failure) => (failure, true),
     };
     match failure {
@@ -24,7 +22,7 @@ pub fn of(refused: NotCreated, language: Language) -> Result<(Vec<Problem>, Vec<
             Ok((vec![problem], Vec::new()))
         }
         Failure::Rejected(_, rejection) => {
-            let causes = causes(*rejection).into_iter();
+            let causes = rejection.into_causes().into_iter();
             let (of_parameters, others): (Vec<_>, Vec<_>) =
                 causes.partition(|(path, _)| pointer_of(path).is_some());
             let of_parameters = of_parameters.into_iter().map(|(path, message)| ParameterProblem {
@@ -33,22 +31,11 @@ pub fn of(refused: NotCreated, language: Language) -> Result<(Vec<Problem>, Vec<
             });
             Ok((others.iter().map(at_field).collect(), of_parameters.collect()))
         }
-        Failure::Refused(attempt, said) => Ok((vec![refusal(&attempt, &said, language)], Vec::new())),
+        Failure::Refused(attempt, said) => {
+            Ok((vec![Problem::refused(&attempt, &said, language)], Vec::new()))
+        }
         failure => Err(failure),
     }
-}
-
-/// What is wrong, each with the path of the field. The path is empty for the object as a whole.
-pub fn causes(rejection: Rejection) -> Vec<(String, String)> {
-    let Rejection { message, mut causes, .. } = rejection;
-    causes.retain(|(_, message)| !message.is_empty());
-    if causes.is_empty() { vec![(String::new(), message)] } else { causes }
-}
-
-/// The user may not create this.
-pub fn refusal(attempt: &Attempt, said: &str, language: Language) -> Problem {
-    let message = html! { (refusal_sentence(attempt, language)) " " (foreign(said)) };
-    Problem { field: "", message }
 }
 
 fn at_field((path, message): &(String, String)) -> Problem {
@@ -85,16 +72,6 @@ pub fn secret_taken(name: &str, language: Language) -> Problem {
     Problem::new(
         bind::SECRET,
         language.pick(english, format!("Secret {name} 已存在,或由其他绑定写入。请选择其他名称。")),
-    )
-}
-
-/// The text is no name of an object.
-pub fn no_name(field: &'static str, language: Language) -> Problem {
-    let english =
-        "A name consists of lower case letters, digits, - and ., and begins and ends with a letter or digit.";
-    Problem::new(
-        field,
-        language.pick(english, "名称由小写字母、数字、- 和 . 组成,并以字母或数字开头和结尾。"),
     )
 }
 

@@ -1,7 +1,6 @@
 //! The objects of a new instance: what would be sent, whether the API server would accept it, and how it is created.
 //!
-//! The Secret comes first, because the operator acts as soon as the instance is there. It is deleted again if the
-//! instance is refused, and gets the instance as its owner otherwise.
+//! `creation` creates them.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +17,14 @@ use crate::console::kube_api::{Mode, Selection};
 use crate::console::pages::parts::foreign;
 use crate::console::pages::problems::Problems;
 use crate::console::pages::review::{ReviewPage, page, price_sentence};
-use crate::console::routes::drafting::{own, sealed, secret_sentence};
+use crate::console::routes::creation::{NotCreated, Ownership, create, secret};
+use crate::console::routes::drafting::{sealed, secret_sentence};
 use crate::console::views::draft::Draft;
 use crate::console::views::instance;
 use crate::console::views::manifest;
 use crate::console::views::new_instance::{Naming, Reference, instance as new_instance};
 use crate::console::views::offering::Scope;
-use crate::console::views::parameter_secret::{Sources, redacted, secret, secret_name};
+use crate::console::views::parameter_secret::{Sources, redacted, secret_name};
 use crate::console::views::plan::Plan;
 
 /// What is sent.
@@ -63,48 +63,29 @@ impl Creation {
             Ok(objects) => objects,
             Err(problems) => return self.show_draft(draft, false, problems),
         };
-        let cluster = &self.visit.cluster;
-        let secret = match &objects.secret {
-            None => None,
-            Some(secret) => match cluster.create(secret).await {
-                Ok(secret) => Some(secret),
-                Err(failure) => {
-                    let problems = self.secret_problems(draft, failure).await?;
-                    return self.show_draft(draft, false, problems);
-                }
-            },
+        let Objects { instance, secret } = objects;
+        let secret = secret.map(|secret| (secret, Ownership::OfObject));
+        let problems = match create(&self.visit.cluster, &instance, secret).await {
+            Ok(_) => {
+                let address = instance::address(&self.namespace, &draft.name);
+                return Ok(Redirect::to(&address).into_response());
+            }
+            Err(NotCreated::Secret(failure)) => self.secret_problems(draft, failure).await?,
+            Err(NotCreated::Object { failure, left }) => {
+                let problems = self.instance_problems(&draft.name, failure)?;
+                problems.and(left.map(|secret| self.left(&secret)).unwrap_or_default())
+            }
         };
-        match cluster.create(&objects.instance).await {
-            Ok(created) => {
-                if secret.is_some() {
-                    own(cluster, &created, &secret_name(&draft.name)).await;
-                }
-                Ok(Redirect::to(&instance::address(&self.namespace, &draft.name)).into_response())
-            }
-            Err(failure) => {
-                let undone = self.undo(secret.as_ref(), &failure).await;
-                let problems = self.instance_problems(&draft.name, failure)?.and(undone);
-                self.show_draft(draft, false, problems)
-            }
-        }
+        self.show_draft(draft, false, problems)
     }
 
-    /// Deletes the Secret of an instance that was refused. If the answer got lost, the instance may exist and need it.
-    async fn undo(&self, secret: Option<&Secret>, failure: &Failure) -> Problems {
-        let Some(secret) = secret else { return Problems::default() };
-        let name = secret.metadata.name.as_deref().unwrap_or_default();
-        let uid = secret.metadata.uid.as_deref().unwrap_or_default();
-        let language = self.visit.language();
-        let is_refused = !matches!(failure, Failure::Unreachable);
-        if is_refused && self.visit.cluster.delete::<Secret>(Some(&self.namespace), name, uid).await.is_ok() {
-            return Problems::default();
-        }
-        Problems::text(language.pick(
+    fn left(&self, secret: &str) -> Problems {
+        Problems::text(self.visit.language().pick(
             format!(
-                "The Secret {name} was created and is still there. Look whether the instance exists: if not, delete \
+                "The Secret {secret} was created and is still there. Look whether the instance exists: if not, delete \
                  the Secret."
             ),
-            format!("Secret {name} 已创建且仍然存在。请检查实例是否存在:如果不存在,请删除该 Secret。"),
+            format!("Secret {secret} 已创建且仍然存在。请检查实例是否存在:如果不存在,请删除该 Secret。"),
         ))
     }
 

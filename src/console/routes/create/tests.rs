@@ -3,7 +3,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::console::testing::{Answer, Api, Browser, Call, Mood, offering};
+use crate::console::testing::{Answer, Api, Browser, Mood, offering};
 
 const ADDRESS: &str = "/ns/team/new?class=cluster/db&plan=small";
 const INSTANCES: &str = "/apis/servicecatalog.k8s.io/v1beta1/namespaces/team/serviceinstances";
@@ -30,11 +30,6 @@ async fn confirm(browser: &mut Browser, review: &Answer) -> Answer {
     post(browser, &[("step", "confirm"), ("draft", &review.field("draft"))]).await
 }
 
-fn writes(api: &Api) -> Vec<Call> {
-    let is_write = |call: &Call| !call.line.starts_with("GET ") && !call.line.contains("selfsubject");
-    api.calls().into_iter().filter(is_write).collect()
-}
-
 #[tokio::test]
 async fn an_instance_is_created_after_a_review_and_only_the_secret_has_the_password() {
     let (api, mut browser) = start().await;
@@ -46,14 +41,14 @@ async fn an_instance_is_created_after_a_review_and_only_the_secret_has_the_passw
         "{}",
         reviewed.body
     );
-    let asked = writes(&api);
+    let asked = api.tried();
     assert!(!asked.is_empty() && asked.iter().all(|call| call.query.contains("dryRun=All")), "{asked:?}");
     let answer = confirm(&mut browser, &reviewed).await;
     assert_eq!(
         (answer.status, answer.header("location")),
         (StatusCode::SEE_OTHER, "/ns/team/instances/my-db")
     );
-    let sent = writes(&api);
+    let sent = api.tried();
     let lines: Vec<&str> = sent.iter().map(|call| call.line.as_str()).collect();
     let owned = format!("PATCH {SECRETS}/my-db-parameters");
     assert_eq!(lines, [format!("POST {SECRETS}").as_str(), &format!("POST {INSTANCES}"), &owned]);
@@ -88,7 +83,7 @@ async fn back_at_the_form_a_password_need_not_be_entered_again() {
     let reviewed = review(&mut browser, &[("parameters.size", "2"), ("draft", &form.field("draft"))]).await;
     api.calls();
     assert_eq!(confirm(&mut browser, &reviewed).await.status, StatusCode::SEE_OTHER);
-    let sent = writes(&api);
+    let sent = api.tried();
     let data = sent[0].body["data"].as_object().unwrap();
     assert!(data.values().any(|value| *value == STANDARD.encode(r#"{"password":"hunter2"}"#)), "{data:?}");
     assert_eq!(sent[1].body["spec"]["parameters"], json!({"size": 2}));
@@ -101,7 +96,7 @@ async fn all_parameters_can_be_kept_in_the_secret() {
     assert!(!reviewed.body.contains("size: 3"));
     api.calls();
     confirm(&mut browser, &reviewed).await;
-    let sent = writes(&api);
+    let sent = api.tried();
     assert_eq!(sent[1].body["spec"]["parameters"], Value::Null);
     assert!(sent[0].body["data"].as_object().unwrap().keys().all(|key| key.starts_with("size.")));
 }
@@ -112,7 +107,7 @@ async fn without_secrets_no_secret_is_created() {
     let reviewed = review(&mut browser, &[]).await;
     api.calls();
     assert_eq!(confirm(&mut browser, &reviewed).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(writes(&api).len(), 1);
+    assert_eq!(api.tried().len(), 1);
 }
 
 #[tokio::test]
@@ -125,7 +120,7 @@ async fn what_the_operator_would_refuse_is_shown_at_the_field() {
         "{}",
         answer.body
     );
-    assert!(writes(&api).is_empty());
+    assert!(api.tried().is_empty());
 }
 
 #[tokio::test]
@@ -168,7 +163,7 @@ async fn a_double_click_creates_one_instance() {
     let second = confirm(&mut browser, &reviewed).await;
     assert_eq!(second.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(second.body.contains("href=\"/ns/team/instances/my-db\""), "{}", second.body);
-    assert!(!writes(&api).iter().any(|call| call.line.starts_with("DELETE ")));
+    assert!(!api.tried().iter().any(|call| call.line.starts_with("DELETE ")));
 }
 
 #[tokio::test]
@@ -179,14 +174,14 @@ async fn the_secret_of_a_refused_instance_is_deleted_and_that_of_another_is_not(
     api.calls();
     let answer = confirm(&mut browser, &reviewed).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let sent = writes(&api);
+    let sent = api.tried();
     let deletion =
         sent.iter().find(|call| call.line == format!("DELETE {SECRETS}/my-db-parameters")).unwrap();
     assert_eq!(deletion.body["preconditions"]["uid"], format!("uid of {SECRETS}/my-db-parameters"));
     // The scripted API server still has the Secret: now it is another's.
     let answer = confirm(&mut browser, &reviewed).await;
     assert!(answer.body.contains("id=\"name-problem\"") && answer.body.contains("my-db-parameters"));
-    assert!(!writes(&api).iter().any(|call| call.line.starts_with("DELETE ")));
+    assert!(!api.tried().iter().any(|call| call.line.starts_with("DELETE ")));
 }
 
 #[tokio::test]

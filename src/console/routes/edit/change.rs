@@ -16,12 +16,13 @@ use crate::console::kube_api::{JsonPatch, Mode};
 use crate::console::pages::parts::foreign;
 use crate::console::pages::problems::Problems;
 use crate::console::pages::review::{ReviewPage, page, price_sentence};
-use crate::console::routes::drafting::{name_list, own, sealed, secret_sentence};
+use crate::console::routes::creation::{own, secret};
+use crate::console::routes::drafting::{name_list, sealed, secret_sentence};
 use crate::console::views::draft::Draft;
 use crate::console::views::edited_instance::{Edited, plan_field};
-use crate::console::views::parameter_secret::{SourceChange, redacted, secret, secret_name};
+use crate::console::views::parameter_secret::{SourceChange, redacted, secret_name};
 
-/// How often a change is sent anew because the operator has written the status meanwhile.
+/// How often a change is sent at most, because the operator has written the status meanwhile.
 pub(super) const MAX_ATTEMPTS: usize = 4;
 
 /// What is sent.

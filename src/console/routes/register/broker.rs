@@ -11,14 +11,13 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use crate::console::answer::failure::Failure;
+use crate::console::excerpt::cut;
 use crate::console::kube_api::{is_name, is_namespace};
 use crate::console::pages::fields::Problem;
 use crate::console::pages::parts::foreign;
 use crate::console::pages::register::{self, Entered, Login};
 use crate::console::request::form::Form;
-use crate::console::routes::bind::problem::{causes, no_name, refusal as not_allowed};
 use crate::console::routes::creation;
-use crate::console::views::metadata::cut;
 use crate::console::views::offering::Scope;
 
 /// The longest text of a line that is shown again, in characters.
@@ -46,7 +45,7 @@ pub fn entered(form: &Form) -> Entered {
 pub fn problems(scope: &Scope, entered: &Entered, form: &Form, language: Language) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !is_name(&entered.name) {
-        problems.push(no_name(register::NAME, language));
+        problems.push(Problem::no_name(register::NAME, language));
     }
     problems.extend(problem_of_url(entered, language));
     let missing = language.pick("Enter a value.", "请输入值。");
@@ -93,14 +92,15 @@ fn problem_of_url(entered: &Entered, language: Language) -> Option<Problem> {
 
 /// The Secret with which the operator logs in, if it does.
 pub fn secret(entered: &Entered, form: &Form, namespace: &str) -> Option<Secret> {
-    let value = |name: &str| form.value(name).as_bytes().to_vec();
+    let entry = |key: &str, value: &str| (key.to_owned(), ByteString(value.as_bytes().to_vec()));
     let entries = match entered.login {
         Login::None => return None,
         Login::Basic => {
-            vec![("username", entered.username.as_bytes().to_vec()), ("password", value(register::PASSWORD))]
+            let password = entry("password", form.value(register::PASSWORD));
+            [entry("username", &entered.username), password].into()
         }
         // A line end at the end of a token was copied with it. No header can carry it.
-        Login::Bearer => vec![("token", form.value(register::TOKEN).trim().as_bytes().to_vec())],
+        Login::Bearer => [entry("token", form.value(register::TOKEN).trim())].into(),
     };
     Some(creation::secret(namespace, &secret_name(entered), entries))
 }
@@ -162,8 +162,8 @@ pub fn refusal(
                 language.pick(english, "同名的服务代理已存在。请选择其他名称。"),
             )])
         }
-        Failure::Rejected(_, rejection) => Ok(causes(*rejection).iter().map(at_field).collect()),
-        Failure::Refused(attempt, said) => Ok(vec![not_allowed(&attempt, &said, language)]),
+        Failure::Rejected(_, rejection) => Ok(rejection.into_causes().iter().map(at_field).collect()),
+        Failure::Refused(attempt, said) => Ok(vec![Problem::refused(&attempt, &said, language)]),
         // The namespace of the Secret, as nothing else is looked up.
         Failure::NotFound if is_secret => {
             let english = "There is no such namespace.";

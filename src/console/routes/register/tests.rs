@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::json;
 
-use crate::console::testing::{Answer, Api, Browser, Call, Mood, samples};
+use crate::console::testing::{Answer, Api, Browser, Mood, lines, samples};
 
 const BROKERS: &str = "/apis/servicecatalog.k8s.io/v1beta1/clusterservicebrokers";
 const OWN_BROKERS: &str = "/apis/servicecatalog.k8s.io/v1beta1/namespaces/team/servicebrokers";
@@ -26,26 +26,13 @@ async fn submit(browser: &mut Browser, fields: &[(&str, &str)]) -> Answer {
     browser.post_from("/brokers/new", "/brokers/new", fields).await
 }
 
-fn writes(api: &Api) -> Vec<Call> {
-    let is_write = |call: &Call| {
-        !call.line.starts_with("GET ")
-            && !call.line.contains("/selfsubject")
-            && !call.query.contains("dryRun")
-    };
-    api.calls().into_iter().filter(is_write).collect()
-}
-
-fn lines(calls: &[Call]) -> Vec<&str> {
-    calls.iter().map(|call| call.line.as_str()).collect()
-}
-
 #[tokio::test]
 async fn the_secret_is_created_before_the_broker() {
     let api = Api::default();
     let mut browser = Browser::logged_in(&api).await;
     let answer = submit(&mut browser, &BASIC).await;
     assert_eq!(answer.header("location"), "/brokers/shop", "{}", answer.body);
-    let calls = writes(&api);
+    let calls = api.writes();
     assert_eq!(lines(&calls), [format!("POST {SECRETS}"), format!("POST {BROKERS}")]);
     let reference = json!({"namespace": "brokers", "name": "shop-credentials"});
     assert_eq!(calls[1].body["spec"]["authInfo"], json!({"basic": {"secretRef": reference}}));
@@ -70,7 +57,7 @@ async fn a_broker_of_a_namespace_has_its_secret_there() {
     ];
     let answer = browser.post_from(page, page, &fields).await;
     assert_eq!(answer.header("location"), "/ns/team/brokers/shop", "{}", answer.body);
-    let calls = writes(&api);
+    let calls = api.writes();
     let expected = ["POST /api/v1/namespaces/team/secrets".to_owned(), format!("POST {OWN_BROKERS}")];
     assert_eq!(lines(&calls), expected);
     let login = json!({"bearer": {"secretRef": {"name": "shop-credentials"}}});
@@ -86,7 +73,7 @@ async fn the_secret_is_removed_if_the_broker_is_refused() {
     let answer = submit(&mut browser, &BASIC).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.body.contains("create clusterservicebrokers.servicecatalog.k8s.io"), "{}", answer.body);
-    assert_eq!(lines(&writes(&api)).last(), Some(&format!("DELETE {SECRETS}/shop-credentials").as_str()));
+    assert_eq!(lines(&api.writes()).last(), Some(&format!("DELETE {SECRETS}/shop-credentials").as_str()));
 }
 
 #[tokio::test]
@@ -101,7 +88,7 @@ async fn no_answer_shows_a_secret_again() {
     assert!(!answer.body.contains(PASSWORD) && !answer.body.contains("<script>alert"));
     // The other fields are.
     assert!(answer.body.contains("value=\"jane\"") && answer.body.contains("BEGIN CERTIFICATE"));
-    assert_eq!(lines(&writes(&api)), Vec::<&str>::new());
+    assert_eq!(lines(&api.writes()), Vec::<&str>::new());
 }
 
 #[tokio::test]
@@ -122,7 +109,7 @@ async fn what_is_wrong_is_said_at_the_field() {
         fields.push((field, value));
         let answer = submit(&mut browser, &fields).await;
         assert!(answer.body.contains(&format!("id=\"{field}-problem\"")), "{field}: {}", answer.body);
-        assert_eq!(lines(&writes(&api)), Vec::<&str>::new(), "{field}");
+        assert_eq!(lines(&api.writes()), Vec::<&str>::new(), "{field}");
     }
 }
 
@@ -133,7 +120,7 @@ async fn http_is_accepted_if_the_user_says_so() {
     let fields = [("broker-name", "shop"), ("url", "http://broker.example"), ("plain", "true")];
     let answer = submit(&mut browser, &fields).await;
     assert_eq!(answer.header("location"), "/brokers/shop", "{}", answer.body);
-    let calls = writes(&api);
+    let calls = api.writes();
     assert_eq!(lines(&calls), [format!("POST {BROKERS}")]);
     assert_eq!(calls[0].body["spec"].get("authInfo"), None);
 }
@@ -148,7 +135,7 @@ async fn what_the_dry_run_objects_to_is_said_at_the_field() {
     for (field, words) in [("relist-duration", "interval-words"), ("login", "login-words")] {
         assert!(answer.body.contains(&format!("id=\"{field}-problem\"")) && answer.body.contains(words));
     }
-    assert_eq!(lines(&writes(&api)), Vec::<&str>::new());
+    assert_eq!(lines(&api.writes()), Vec::<&str>::new());
 }
 
 #[tokio::test]

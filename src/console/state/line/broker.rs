@@ -30,9 +30,8 @@ pub(super) fn state(
     if let Some(rejected) = facts.with(condition::CATALOG_REJECTED, "True") {
         return facts.remark(Remark::EntriesRejected, rejected);
     }
-    let text = facts
-        .condition(condition::READY)
-        .and_then(|ready| crate::console::state::excerpt::excerpt(&ready.message));
+    let text =
+        facts.condition(condition::READY).and_then(|ready| crate::console::excerpt::excerpt(&ready.message));
     State { text, ..facts.ready().at(next_fetch(spec, status)).later_than(facts) }
 }
 
