@@ -16,10 +16,12 @@ e2e: requirements ## end-to-end tests on a whole cluster with pods; needs root o
 	@tests/e2e/run.sh
 
 journeys: ## drive the console at CONSOLE_URL in Chromium; tests/console/prepare.sh prints the other variables
-	cd tests/console && npm ci --ignore-scripts --no-audit --no-fund && node run.mjs
+	tests/console/install.sh
+	node tests/console/run.mjs
 
 screenshots: ## take the pictures of docs/images with the console at CONSOLE_URL
-	cd tests/console && npm ci --ignore-scripts --no-audit --no-fund && node screenshots.mjs ../../docs/images orders-db
+	tests/console/install.sh
+	node tests/console/screenshots.mjs docs/images
 
 simulate: export SEEDS ?= 100000
 simulate: requirements ## run SEEDS random histories from SEED (0) on; prints the shortest version of one that fails

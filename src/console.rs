@@ -15,14 +15,14 @@ mod answer;
 mod excerpt;
 mod form;
 mod kube_api;
-mod language;
+pub(crate) mod language;
 mod options;
 mod pages;
 mod request;
 mod routes;
 mod server;
 mod start;
-mod state;
+pub(crate) mod state;
 #[cfg(test)]
 mod testing;
 mod views;

@@ -62,5 +62,12 @@ show_application() {
 has_logged() { kubectl logs deployment/guestbook | grep -q row; }
 
 how_to_enter() {
+  local name=service-catalog-console
+  kubectl create serviceaccount developer >/dev/null
+  kubectl create rolebinding developer --clusterrole edit --serviceaccount default:developer >/dev/null
+  kubectl create clusterrolebinding developer --clusterrole service-catalog-catalog-reader --serviceaccount default:developer >/dev/null
+  tests/cluster/forward.py to "$(kubectl get service $name --namespace service-catalog --output 'jsonpath={.spec.clusterIP}')" 80 &
+  echo "  The web console: http://localhost:$FORWARDED_PORT; log in with the token of the user developer:"
+  echo "  $(kubectl create token developer --duration 24h)"
   echo "  tests/cluster/sandbox.sh --enter target/demo/cluster kubectl get pods --all-namespaces"
 }

@@ -37,6 +37,15 @@ made() {
     UNION SELECT 'role', rolname FROM pg_roles WHERE rolname ~ '^osb_.*[0-9]' ORDER BY 1, 2"
 }
 
+# take_picture URL: what a browser shows there.
+take_picture() {
+  command -v chromium >/dev/null || { echo "Chromium is not installed, so there is no picture of it."; return; }
+  local flags=(--headless --hide-scrollbars --window-size=1280,900)
+  [ "$(id -u)" != 0 ] || flags+=(--no-sandbox)
+  chromium "${flags[@]}" --user-data-dir="$HOME/chromium" --screenshot="$HOME/console.png" "$1" >"$HOME/log/chromium" 2>&1
+  echo "Chromium has taken a picture of its catalog: ${HOME#"$PWD/"}/console.png"
+}
+
 show_redis() {
   run kubectl get deployments,pods,services,networkpolicies,persistentvolumeclaims --selector app.kubernetes.io/instance=visits
 }
@@ -88,6 +97,14 @@ made
 chapter "The application's pod gets the credentials, because the binding selects its label"
 run kubectl apply -f examples/deployment.yaml
 show_application
+
+chapter "The same in the web console"
+show service-catalog console
+target/debug/service-catalog console --no-browser >"$HOME/log/own-console" 2>&1 &
+own_console=$!
+eventually grep http:// "$HOME/log/own-console"
+take_picture "$(grep --only-matching 'http://[^ ]*' "$HOME/log/own-console")"
+kill $own_console
 
 if [ -n "${KEEP-}" ]; then
   printf '\n%s\n' "${bold}Everything keeps running until Ctrl-C. From another terminal, for example:$plain"

@@ -49,6 +49,7 @@ mod platform;
 mod published;
 mod refusal_matrix;
 mod restart;
+mod shown;
 mod stored;
 mod users;
 mod watches;
@@ -90,7 +91,7 @@ fn play_seeds<F: Future<Output = (Vec<world::Broken>, Vec<String>)>>(
     }
 }
 
-/// I1 to I13 hold whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
+/// I1 to I14 hold whatever users, brokers, networks and machines do. Each was seen to fail, here or in the matrix:
 ///
 /// | invariant | the defect that broke it |
 /// |---|---|
@@ -106,6 +107,7 @@ fn play_seeds<F: Future<Output = (Vec<world::Broken>, Vec<String>)>>(
 /// | I12 | the name of a plan is resolved again at each reconcile |
 /// | I12 | the id in the spec, which a backup holds, is not written again for the attempt after an orphan mitigation |
 /// | I13 | a condition says what has happened, and not what happens next |
+/// | I14 | the console has no words for a reason, or no time for a retry |
 ///
 /// I10 is tested in `tests/it/leaks.rs` too, with everything that the real process writes.
 #[test]
@@ -136,7 +138,7 @@ fn check(seed: u64) {
     );
 }
 
-/// I1 to I13 and the specification's orphan mitigation table, for each operation and each fault.
+/// I1 to I14 and the specification's orphan mitigation table, for each operation and each fault.
 #[test]
 fn every_fault_of_every_operation_ends_well() {
     play(&matrix::all());

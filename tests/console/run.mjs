@@ -5,8 +5,9 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { run } from "node:test";
+import { fileURLToPath } from "node:url";
 
-const directory = join(import.meta.dirname, "journeys");
+const directory = fileURLToPath(new URL("journeys", import.meta.url));
 const named = process.argv.slice(2).map((name) => `${basename(name, ".mjs")}.mjs`);
 const names = named.length > 0 ? named : readdirSync(directory).sort();
 

@@ -35,5 +35,16 @@ check "the user sees the instances of their namespace" sees waits-for-its-class 
 check "… and not those of another namespace" equal 403 page /ns/kube-system/instances
 check "the pod has no token of its own" not says serviceAccountToken \
   operator get pods --selector app.kubernetes.io/name=console --output yaml
-kill $forwarding
 check "the instance is deleted" kubectl delete --timeout=60s serviceinstance/waits-for-its-class
+
+section "The console in Chromium"
+variables=$(PARAMETERS='{"MEMORY_LIMIT": "128Mi"}' tests/console/prepare.sh 2>&1)
+check "users, an application and a bound Redis are there" grep --quiet ^BROKER= <<<"$variables"
+browse() { # JOURNEY
+  (set -a && eval "$variables" && CONSOLE_URL=$url RESULTS=$HOME/log/journeys exec node tests/console/run.mjs "$1")
+}
+for journey in tests/console/journeys/*.mjs; do
+  check "journeys: $(basename "$journey" .mjs)" browse "$journey"
+done
+kill $forwarding
+check "they are deleted with their namespace" kubectl delete --timeout=180s namespace/journeys

@@ -4,4 +4,5 @@
 set -eu
 cd "$(dirname "$0")/../.."
 examples/demo/prepare.sh pods
+case " ${*:-console} " in *" console "*) tests/console/install.sh ;; esac
 IMAGES=target/demo/images exec tests/cluster/sandbox.sh target/e2e tests/e2e/inside.sh "$@"

@@ -117,6 +117,12 @@ impl State {
         }
     }
 
+    /// Whether the operator's reason has words of its own.
+    #[cfg(test)]
+    pub fn is_known(&self) -> bool {
+        matches!(self.cause, Cause::Known(_))
+    }
+
     /// Whether there is nothing to wait for and nothing to do.
     pub fn is_settled(&self) -> bool {
         self.word == Word::Ready

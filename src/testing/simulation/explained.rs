@@ -1,6 +1,9 @@
 //! I13: an object that waits says in its own status why, what happens next, and when.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::api::Api;
 use super::invariants::{condition, is};
@@ -36,6 +39,26 @@ const NEXT_STEPS: [&str; 23] = [
 /// How messages tell of another cause than the failure that the next attempt is about.
 const OTHER_CAUSES: [&str; 5] = ["continue", "choose", "must be removed", "wait until", "automatically"];
 
+/// How long an object may wait without saying so: while the circuit of its broker opens for 1, 2 and 4 s, each time with up to
+/// a second of jitter, nothing is written (`circuit_breaker::SILENT_WAIT`).
+const LONGEST_SILENCE: Duration = Duration::from_secs(15);
+
+/// Since when which object waits without saying so.
+#[derive(Default)]
+pub struct Silence(Option<(Broken, Instant)>);
+
+impl Silence {
+    /// An object that has been silent for too long. Whatever is written to it begins the time again.
+    pub fn too_long(&mut self, api: &Api) -> Option<Broken> {
+        let known = self.0.take();
+        let silent = of_waiting(api)?;
+        let since = known.filter(|(known, _)| *known == silent).map_or_else(Instant::now, |(_, since)| since);
+        let is_too_long = since.elapsed() > LONGEST_SILENCE;
+        self.0 = Some((silent.clone(), since));
+        is_too_long.then_some(silent)
+    }
+}
+
 /// An object that waits, while nothing is on its way, without saying so.
 pub fn of_waiting(api: &Api) -> Option<Broken> {
     let objects = ["serviceinstances", "servicebindings"].into_iter().flat_map(|kind| api.list(kind));
@@ -70,7 +93,7 @@ fn silent(object: &Value, now: &str) -> Option<Broken> {
 
 /// The times of the next attempts that the status has. A deletion that waits for the removal of an orphan has ended the
 /// operation that failed.
-fn times(object: &Value) -> impl Iterator<Item = &str> {
+pub fn times(object: &Value) -> impl Iterator<Item = &str> {
     let status = &object["status"];
     let orphans = status["orphans"].as_array().into_iter().flatten();
     let is_deleted = !object["metadata"]["deletionTimestamp"].is_null();

@@ -1,10 +1,12 @@
 //! The world of a simulation: an API server, a broker, an operator, and their requests, one at a time.
 
+mod rest;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::api::{self, Api, Key};
 use super::broker::Broker;
@@ -14,20 +16,9 @@ use super::former::Former;
 use super::invariants::Finalized;
 use super::operator::{Inbox, Operator, Waiting};
 use super::truth::MARK;
-use super::watches::RESOURCES;
 use super::{NAMESPACE, chosen, explained, invariants, published};
 use crate::reconcilers::clock;
 use crate::reconcilers::kube_api::truncate;
-
-/// The longest time that a request waits for its answer: shorter than every timeout of the operator.
-const MAX_LATENCY: Duration = Duration::from_secs(1);
-/// If nothing happens for this long, nothing will: every delay of the operator is shorter.
-const QUIET: Duration = Duration::from_hours(2);
-/// The longest simulated time of a world.
-const MAX_DURATION: Duration = Duration::from_hours(24 * 30);
-
-/// The most steps of a world.
-const MAX_STEPS: usize = 5_000;
 
 /// A broken invariant: its number or name, a colon, and how it is broken.
 pub type Broken = String;
@@ -52,6 +43,7 @@ pub struct World {
     pub denial: Option<Denial>,
     /// Until when statuses may lack what could not be written.
     pub untold_until: Instant,
+    silence: explained::Silence,
     /// The number of the operator's writes to the API server.
     pub writes: usize,
     /// Whether a user has changed or deleted the Secret of a binding.
@@ -96,6 +88,7 @@ impl World {
             broken: Vec::new(),
             denial: None,
             untold_until: began,
+            silence: explained::Silence::default(),
             writes: 0,
             is_secret_touched: false,
             finalized: Finalized::default(),
@@ -156,21 +149,6 @@ impl World {
         }
         self.waiting.sort_by_cached_key(Waiting::order);
         self.broken.append(&mut self.broker.violations);
-    }
-
-    /// Lets time pass until a request arrives; false if none ever will.
-    pub async fn wait(&mut self) -> bool {
-        let longest = if self.waiting.is_empty() { QUIET } else { MAX_LATENCY };
-        if self.waiting.is_empty() && self.is_informed() && Instant::now() >= self.untold_until {
-            self.broken.extend(explained::of_waiting(&self.api));
-        }
-        let arrived = timeout(longest, self.inbox.arrival()).await.is_ok();
-        if self.began.elapsed() > MAX_DURATION {
-            self.broken.push("I7: it does not come to rest".to_owned());
-            return false;
-        }
-        self.settle().await;
-        arrived || !self.waiting.is_empty()
     }
 
     /// Answers a request without a fault.
@@ -309,73 +287,9 @@ impl World {
         self.inbox.take();
     }
 
-    /// Continues without faults until nothing happens any more.
-    pub async fn come_to_rest(&mut self) {
-        if self.operator.is_none() {
-            self.start();
-        }
-        self.settle().await;
-        while self.broken.is_empty() {
-            if !self.go_on() && !self.wait().await {
-                if !self.former.as_ref().is_some_and(Former::is_suspended) {
-                    // By now it has noticed that it lost leadership, and has exited.
-                    self.former = None;
-                    return;
-                }
-                self.resume();
-            }
-            self.settle().await;
-            self.limit_story();
-        }
-    }
-
     /// The broken invariants and the story, at the end of a scenario.
     pub fn end(&mut self) -> (Vec<Broken>, Vec<String>) {
         (std::mem::take(&mut self.broken), std::mem::take(&mut self.story))
-    }
-
-    /// Continues without faults, at most for this long.
-    pub async fn go_on_for(&mut self, duration: Duration) {
-        let until = Instant::now() + duration;
-        self.settle().await;
-        while self.broken.is_empty() && Instant::now() < until {
-            if !self.go_on() && !self.wait().await {
-                return;
-            }
-            self.settle().await;
-            self.limit_story();
-        }
-    }
-
-    fn limit_story(&mut self) {
-        if self.story.len() > MAX_STEPS {
-            self.broken.push("I7, I8: it does not come to rest".to_owned());
-        }
-    }
-
-    /// The next step without faults; false if only time can pass.
-    pub fn go_on(&mut self) -> bool {
-        if !self.waiting.is_empty() {
-            self.answer(0);
-            return true;
-        }
-        let Some(operator) = &mut self.operator else { return false };
-        let behind = (0..RESOURCES.len()).find(|watch| operator.is_behind(*watch, &self.api));
-        if let Some(resource) = behind {
-            operator.deliver(resource, &self.api);
-            return true;
-        }
-        self.broker.catch_up().is_some_and(|what| {
-            self.record(format!("broker: has done {what}"));
-            true
-        })
-    }
-
-    /// Whether the operator's caches are up to date.
-    fn is_informed(&self) -> bool {
-        let behind =
-            |operator: &Operator| (0..RESOURCES.len()).any(|watch| operator.is_behind(watch, &self.api));
-        self.operator.as_ref().is_some_and(|operator| !behind(operator))
     }
 
     /// I10: secret values occur in Secrets only.

@@ -1,5 +1,7 @@
 // What the journeys are told by the environment. `prepare.sh` creates the objects and prints the values.
 
+import { fileURLToPath } from "node:url";
+
 const required = (name) => {
   const value = process.env[name];
   if (!value) throw new Error(`set ${name}: see prepare.sh`);
@@ -20,7 +22,7 @@ export const settings = {
   /** The browser. */
   chromium: process.env.CHROMIUM ?? "/usr/bin/chromium",
   /** Where a failed journey leaves the picture of its page. */
-  results: process.env.RESULTS ?? "results",
+  results: process.env.RESULTS ?? fileURLToPath(new URL("../results", import.meta.url)),
   /** The longest wait for what the operator or the broker does, in milliseconds. */
   patience: 180_000,
 };
