@@ -44,6 +44,7 @@ pub mod names;
 pub mod operation;
 pub mod plan;
 pub mod raw;
+pub mod readable;
 pub mod reference;
 pub mod role;
 pub mod schema;

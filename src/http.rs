@@ -22,4 +22,4 @@ mod server;
 mod tests;
 
 pub use endpoints::endpoints;
-pub use server::serve;
+pub use server::{MAX_CONNECTIONS, serve};

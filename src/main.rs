@@ -64,7 +64,9 @@ fn run_template_broker(options: template_broker::Options) -> Result<(), Box<dyn 
 }
 
 fn run_console(options: console::Options) -> Result<(), Box<dyn Error>> {
-    Ok(Builder::new_current_thread().enable_all().build()?.block_on(console::run(options))?)
+    // A page that takes long leaves a thread for probes and other users.
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    Ok(runtime.block_on(console::run(options))?)
 }
 
 fn write_crds(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {

@@ -16,7 +16,6 @@
 //! | `collisions` | which pods already define what a binding would inject? |
 //! | `schemas` | do parameters match the schema of their plan? |
 //! | `kube_api`, `caches`, `queue` | how are objects read and written, read from caches, and requeued? |
-//! | `readable` | how are objects read that their users have nested deeply? |
 //! | `request_limit` | how many requests to the Kubernetes API are in flight at once? |
 //! | `reach`, `permissions`, `refused` | where does the operator work, and may it do so? |
 //! | `policies` | are the admission policies of the chart installed? |
@@ -83,7 +82,6 @@ pub mod policies;
 mod postponed;
 pub(crate) mod queue;
 pub(crate) mod reach;
-pub(crate) mod readable;
 mod refused;
 pub(crate) mod request_limit;
 mod rollouts;

@@ -182,9 +182,8 @@ impl Form {
 
     /// Separates parameters into those for `spec.parameters` and those for a Secret.
     pub fn split(&self, parameters: Map<String, Value>) -> (Map<String, Value>, Map<String, Value>) {
-        parameters
-            .into_iter()
-            .partition(|(name, value)| !secret::is_secret_parameter(&self.root, &self.marked, name, value))
+        let search = secret::Search::new(&self.marked);
+        parameters.into_iter().partition(|(name, value)| !search.is_secret_parameter(&self.root, name, value))
     }
 }
 

@@ -26,9 +26,10 @@ pub use kinds::{Known, PlanFacts, PlanSummary, ServicePlanSummary, resource_of};
 pub use rights::Rights;
 
 use crate::console::answer::failure::{Attempt, Failure};
+use crate::crd::readable::Readable;
 
-/// How many objects one request lists.
-const PAGE: u32 = 500;
+/// How many objects one request lists: few enough for the most bytes that are read of an answer (`transport`).
+const PAGE: u32 = 250;
 /// The most objects of a list. What is beyond them is not shown.
 const MAX_OBJECTS: usize = 10_000;
 /// The field manager of the console's writes.
@@ -82,10 +83,12 @@ impl Cluster {
             return Err(Failure::NotFound);
         }
         let attempt = || attempt::<K>("get", namespace, Some(name));
-        self.api::<K>(namespace)?.get(name).await.map_err(|error| Failure::of(&error, attempt()))
+        let Readable(object) =
+            self.api::<K>(namespace)?.get(name).await.map_err(|error| Failure::of(&error, attempt()))?;
+        Ok(object)
     }
 
-    /// Lists objects, in requests of 500.
+    /// Lists objects, in requests of 250.
     pub async fn list<K: Known>(
         &self,
         namespace: Option<&str>,
@@ -109,7 +112,7 @@ impl Cluster {
                     failure => failure,
                 })?;
             let next = list.metadata.continue_.filter(|token| !token.is_empty());
-            objects.extend(list.items);
+            objects.extend(list.items.into_iter().map(|Readable(object)| object));
             match next {
                 Some(token) if objects.len() < MAX_OBJECTS => parameters = parameters.continue_token(&token),
                 _ => return Ok(objects),
@@ -164,6 +167,7 @@ impl Cluster {
         let dry_run = mode == Mode::DryRun;
         let parameters = PatchParams { field_manager, dry_run, ..PatchParams::default() };
         let result = self.api::<K>(namespace)?.patch(name, &parameters, patch).await;
+        let result = result.map(|Readable(object)| object);
         result.map_err(|error| Failure::of(&error, attempt::<K>("patch", namespace, Some(name))))
     }
 
@@ -177,8 +181,9 @@ impl Cluster {
         let namespace = object.namespace();
         let parameters =
             PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), dry_run: mode == Mode::DryRun };
-        let result = self.api::<K>(namespace.as_deref())?.create(&parameters, object).await;
-        result.map_err(|error| {
+        let result =
+            self.api::<K>(namespace.as_deref())?.create(&parameters, &Readable(object.clone())).await;
+        result.map(|Readable(object)| object).map_err(|error| {
             Failure::of(&error, attempt::<K>("create", namespace.as_deref(), object.meta().name.as_deref()))
         })
     }
@@ -204,7 +209,7 @@ impl Cluster {
         Rights::read(&self.client, namespace).await
     }
 
-    fn api<K: Known>(&self, namespace: Option<&str>) -> Result<Api<K>, Failure> {
+    fn api<K: Known>(&self, namespace: Option<&str>) -> Result<Api<Readable<K>>, Failure> {
         match namespace {
             Some(name) if !is_namespace(name) => Err(Failure::NotFound),
             namespace => Ok(K::api(self.client.clone(), namespace)),

@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::console::access::Access;
 use crate::console::answer::headers::SecurityHeaders;
+use crate::fair_limiter::FairLimiter;
 use streams::Streams;
 
 /// What all requests share. Nothing in it was read from the cluster.
@@ -35,13 +36,19 @@ pub struct Console {
     pub headers: SecurityHeaders,
     /// The pages that are kept up to date.
     pub streams: Arc<Streams>,
+    /// The forms that are read at once, so that their bytes are few. Users take turns.
+    pub forms: Arc<FairLimiter>,
 }
+
+/// The most forms that are read at once, and the most of one user.
+const FORMS: (usize, usize) = (8, 2);
 
 impl Console {
     /// A console for these users.
     pub fn new(access: Access, cluster_name: String, namespace: String, image_origins: Vec<String>) -> Self {
         let headers = SecurityHeaders::new(&image_origins);
-        Self { access, cluster_name, namespace, image_origins, headers, streams: Arc::default() }
+        let forms = FairLimiter::with_share(FORMS.0, FORMS.1);
+        Self { access, cluster_name, namespace, image_origins, headers, streams: Arc::default(), forms }
     }
 }
 

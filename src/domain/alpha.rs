@@ -19,7 +19,8 @@
 //! The child is not written by server-side apply, for the same reason as Secrets: apply would take over an object
 //! that another client created under the child's name. Such an object is not changed, and the alpha object reports
 //! `NameTaken`. The validation rules of the alpha kinds refuse what those of the child would refuse. If the API server
-//! refuses the child all the same, for example because of a quota, the alpha object reports `ChildRefused`.
+//! refuses the child all the same, for example because of a quota, the alpha object reports `ChildRefused`; any other write
+//! that it refuses is the condition `WriteRefused`, or an event.
 //!
 //! The operator itself carries out `--cascade=orphan`: the garbage collector takes up to half a minute to discover
 //! new kinds, and would orphan nothing until then. An alpha object whose finalizer was removed by hand is gone at once,
@@ -35,7 +36,7 @@ use kube::{Resource, ResourceExt as _};
 
 use super::bounds::ORPHAN;
 use super::metadata::{annotation, controller, has_finalizer};
-use super::reason;
+use super::{note, reason};
 use crate::crd::alpha::{AlphaStatus, ChildReference};
 use crate::crd::condition::{self, Condition, Status};
 use crate::crd::names::{ANNOTATION_DELETION_POLICY, ANNOTATION_PAUSED, ANNOTATION_ROTATE, LABEL_CHILD};
@@ -121,6 +122,16 @@ pub fn decide<A: Alpha>(
         (Some(_), None) => report_name_taken(alpha, now),
         (Some(_), Some(own)) => sync_child(alpha, own),
     }
+}
+
+/// The status of an alpha object for which the API server refuses another write than that of the child: the child's deletion, or
+/// the removal of the finalizer. The next copy of the child's status withdraws it.
+pub fn write_refused<A: Alpha>(alpha: &A, why: &str, now: &Time) -> AlphaStatus {
+    let mut status = alpha.status().cloned().unwrap_or_default();
+    let (type_, reason) = (condition::WRITE_REFUSED, reason::REFUSED_BY_API_SERVER);
+    condition::set(&mut status.conditions, type_, Status::True, reason, &note::refusal(why), now);
+    status.last_condition_state = condition::summary(&status.conditions);
+    status
 }
 
 /// The status of an alpha object whose child the API server refuses. A working service stays `Ready`.

@@ -39,7 +39,7 @@ pub(super) const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// The largest body of a request; a larger one is answered with 413.
 pub(super) const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// The most connections at once. A further one replaces another: see [`Connections`].
-pub(super) const MAX_CONNECTIONS: usize = 128;
+pub const MAX_CONNECTIONS: usize = 128;
 
 /// Serves `router` over HTTP/1.1 until the future is dropped, which closes all connections; over TLS, if there is a `tls`.
 /// An error ends only its own connection.

@@ -7,12 +7,12 @@ use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::crd::readable::Readable;
 use crate::domain::bounds::Cut;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::kind_table::kind_table;
 use crate::reconcilers::queue::{Queue, Queues};
 use crate::reconcilers::reach::{Part, Reach};
-use crate::reconcilers::readable::Readable;
 
 /// One of the operator's kinds, with access to its collection (whatever its scope), its cache and its queue.
 pub trait Kind:

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use crate::crd::names::FINALIZER;
+use crate::crd::readable::Readable;
 use crate::domain::Note;
 use crate::domain::bounds::MAX_FINALIZERS;
 use crate::reconcilers::by_uid::ByUid;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity;
 use crate::reconcilers::kind::Kind;
-use crate::reconcilers::readable::Readable;
 use crate::reconcilers::refused::Refused;
 
 /// The longest note of an event, in bytes (Kubernetes' limit is 1024).

@@ -21,6 +21,13 @@ pub struct User {
 }
 
 impl User {
+    /// Whom the limits of the console count. Who may create `ServiceAccount`s in a namespace can be any number of users, so all
+    /// of a namespace are one.
+    pub fn principal(&self) -> &str {
+        let of_namespace = self.own_namespace().map(|name| SERVICE_ACCOUNT.len() + name.len());
+        of_namespace.and_then(|length| self.name.get(..length)).unwrap_or(&self.name)
+    }
+
     /// The namespace of a `ServiceAccount`: the one that it probably works in.
     pub fn own_namespace(&self) -> Option<&str> {
         Some(self.name.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?.0)

@@ -3,7 +3,7 @@
 //! They are in memory only, by the digest of their cookie. Each has its own client of the API server; no client and
 //! nothing that was read with one is shared between sessions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,9 +19,9 @@ use super::random::{SecretDigest, Unavailable, digest, secret};
 pub const MAX_IDLE: Duration = Duration::from_mins(30);
 /// Every session ends after this time.
 pub const MAX_AGE: Duration = Duration::from_hours(12);
-/// The most sessions at once. A further one ends the one that was used least recently.
+/// The most sessions at once. A further one ends a session of the user who has most: the one that was used least recently.
 pub const MAX_SESSIONS: usize = 500;
-/// The most sessions of one user, so that a user cannot end the sessions of all others by logging in often.
+/// The most sessions of one user ([`User::principal`]), so that a user cannot end the sessions of others by logging in often.
 pub const MAX_SESSIONS_OF_USER: usize = 20;
 
 /// What a session knows.
@@ -58,12 +58,14 @@ impl Sessions {
         let (id, now) = (secret()?, Instant::now());
         let mut sessions = self.lock();
         sessions.retain(|_, session| !session.is_over(now));
-        let of_user = |session: &Session| session.login.user == login.user;
+        let of = |principal: &str, session: &Session| session.login.user.principal() == principal;
+        let of_user = |session: &Session| of(login.user.principal(), session);
         if sessions.values().filter(|session| of_user(session)).count() >= MAX_SESSIONS_OF_USER {
             end_least_recently_used(&mut sessions, of_user);
         }
         if sessions.len() >= MAX_SESSIONS {
-            end_least_recently_used(&mut sessions, |_| true);
+            let largest = largest_holder(&sessions);
+            end_least_recently_used(&mut sessions, |session| of(&largest, session));
         }
         let (ends, (alive, _)) = (now + lifetime.min(MAX_AGE), watch::channel(()));
         let session = Session { login, last_used: now, ends, alive };
@@ -113,6 +115,16 @@ impl Sessions {
     fn lock(&self) -> MutexGuard<'_, HashMap<SecretDigest, Session>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The user who has most sessions; of several, the first by name.
+fn largest_holder(sessions: &HashMap<SecretDigest, Session>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for session in sessions.values() {
+        *counts.entry(session.login.user.principal()).or_default() += 1;
+    }
+    let largest = counts.iter().rev().max_by_key(|(_, count)| **count);
+    largest.map(|(name, _)| (*name).to_owned()).unwrap_or_default()
 }
 
 fn end_least_recently_used(sessions: &mut HashMap<SecretDigest, Session>, among: impl Fn(&Session) -> bool) {

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::process::{self, kube_client};
-use axum::http::{HeaderValue, Request, Uri, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kube::client::Body;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::core::Status;
 use kube::{Client, Config};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
@@ -15,6 +17,8 @@ use crate::console::options::Options;
 
 /// How long the API server may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The longest answer that is read, in bytes. Only events of watches have no end.
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// How long a connection may be silent. A watch is when nothing changes.
 const READ_TIMEOUT: Duration = Duration::from_mins(6);
 /// How long a connection may take.
@@ -127,6 +131,24 @@ fn context_of(options: &Options) -> KubeConfigOptions {
     KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() }
 }
 
+/// The answer as a whole. One that is too long is replaced by a refusal, so that the user reads why.
+async fn limited(answer: Response<Body>) -> Result<Response<Body>, BoxError> {
+    let (mut head, body) = answer.into_parts();
+    match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
+        Ok(whole) => Ok(Response::from_parts(head, Body::from(whole.to_bytes().to_vec()))),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message = format!(
+                "the answer has more than {} MiB, which the console does not read; kubectl does",
+                MAX_ANSWER_BYTES / (1024 * 1024)
+            );
+            let status = Status::failure(&message, "RequestEntityTooLarge").with_code(413);
+            head.status = StatusCode::PAYLOAD_TOO_LARGE;
+            Ok(Response::from_parts(head, Body::from(serde_json::to_vec(&status)?)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn client(mut config: Config) -> Result<Client, Error> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
@@ -135,9 +157,32 @@ fn client(mut config: Config) -> Result<Client, Error> {
     let send = service_fn(move |request: Request<Body>| {
         let patient = patient.clone();
         async move {
-            let answer = timeout(ANSWER_TIMEOUT, patient.send(request)).await;
-            answer.map_err(BoxError::from)?.map_err(BoxError::from)
+            let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
+            let answer = timeout(ANSWER_TIMEOUT, async {
+                let answer = patient.send(request).await.map_err(BoxError::from)?;
+                if is_watch { Ok(answer) } else { limited(answer).await }
+            });
+            answer.await.map_err(BoxError::from)?
         }
     });
     Ok(Client::new(send, "default"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_long_is_a_refusal_that_says_so() {
+        let answer = |bytes: usize| Response::new(Body::from(vec![b' '; bytes]));
+        let whole = limited(answer(MAX_ANSWER_BYTES)).await.unwrap();
+        assert_eq!(whole.status(), StatusCode::OK);
+        assert_eq!(whole.into_body().collect_bytes().await.unwrap().len(), MAX_ANSWER_BYTES);
+        let refused = limited(answer(MAX_ANSWER_BYTES + 1)).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let status: Status =
+            serde_json::from_slice(&refused.into_body().collect_bytes().await.unwrap()).unwrap();
+        assert_eq!(status.code, 413);
+        assert!(status.message.contains("16 MiB"), "{}", status.message);
+    }
 }

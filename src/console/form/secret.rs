@@ -1,5 +1,6 @@
 //! Which parameters are secret?
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -9,7 +10,7 @@ use crate::console::form::model::{Field, Kind};
 /// The words in a name that make it look secret.
 const SECRET_WORDS: [&str; 4] = ["password", "secret", "token", "key"];
 
-/// How many values of a schema are searched for secret properties.
+/// How many values of a schema, and of parameters, are searched for secret ones.
 const MAX_SEARCHED: usize = 100_000;
 
 /// Whether one of the words of a name says that its value is secret: `adminPassword`, `API_KEY`, `tokens`.
@@ -38,54 +39,80 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// Whether a top-level parameter goes to a Secret. `marked` are the names that the schema marks as secret somewhere:
-/// they count where no field is drawn.
-pub fn is_secret_parameter(root: &Field, marked: &BTreeSet<String>, name: &str, value: &Value) -> bool {
-    match &root.kind {
-        Kind::Group { members, .. } => match members.iter().find(|member| member.field.name == name) {
-            Some(member) => holds_secret(&member.field, marked, value),
-            None => is_secret_member(marked, name, value),
-        },
-        Kind::Variants(variants) => {
-            variants.iter().any(|variant| is_secret_parameter(variant, marked, name, value))
-        }
-        _ => is_secret_member(marked, name, value),
-    }
+/// The search for secret parts in values. It has a budget, because a value is searched for each variant of its schema; what it
+/// cannot search counts as secret.
+pub struct Search<'a> {
+    /// The names that the schema marks as secret somewhere: they count where no field is drawn.
+    marked: &'a BTreeSet<String>,
+    left: Cell<usize>,
 }
 
-/// Whether a value has a secret part, by its fields, and by its names where there are none.
-fn holds_secret(field: &Field, marked: &BTreeSet<String>, value: &Value) -> bool {
-    if field.holds_secret {
-        return true;
+impl<'a> Search<'a> {
+    /// With the names that the schema marks.
+    pub fn new(marked: &'a BTreeSet<String>) -> Self {
+        Self { marked, left: Cell::new(MAX_SEARCHED) }
     }
-    match (&field.kind, value) {
-        (Kind::List(item), Value::Array(items)) => {
-            items.iter().any(|value| holds_secret(item, marked, value))
+
+    /// Whether a top-level parameter goes to a Secret.
+    pub fn is_secret_parameter(&self, root: &Field, name: &str, value: &Value) -> bool {
+        if self.is_exhausted() {
+            return true;
         }
-        (Kind::Group { members, .. }, Value::Object(values)) => values.iter().any(|(name, value)| {
-            match members.iter().find(|member| member.field.name == *name) {
-                Some(member) => holds_secret(&member.field, marked, value),
-                None => is_secret_member(marked, name, value),
+        match &root.kind {
+            Kind::Group { members, .. } => match members.iter().find(|member| member.field.name == name) {
+                Some(member) => self.holds_secret(&member.field, value),
+                None => self.is_secret_member(name, value),
+            },
+            Kind::Variants(variants) => {
+                variants.iter().any(|variant| self.is_secret_parameter(variant, name, value))
             }
-        }),
-        (Kind::Variants(variants), _) => variants.iter().any(|variant| holds_secret(variant, marked, value)),
-        (Kind::Any, _) | (_, Value::Array(_) | Value::Object(_)) => names_secret(marked, value),
-        _ => false,
+            _ => self.is_secret_member(name, value),
+        }
     }
-}
 
-/// Whether a value without a field is secret, or has a secret part.
-fn is_secret_member(marked: &BTreeSet<String>, name: &str, value: &Value) -> bool {
-    let looks_secret =
-        looks_secret(name) && !matches!(value, Value::Null | Value::Bool(_) | Value::Number(_));
-    looks_secret || marked.contains(name) || names_secret(marked, value)
-}
+    /// Whether a value has a secret part, by its fields, and by its names where there are none.
+    fn holds_secret(&self, field: &Field, value: &Value) -> bool {
+        if field.holds_secret || self.is_exhausted() {
+            return true;
+        }
+        match (&field.kind, value) {
+            (Kind::List(item), Value::Array(items)) => {
+                items.iter().any(|value| self.holds_secret(item, value))
+            }
+            (Kind::Group { members, .. }, Value::Object(values)) => values.iter().any(|(name, value)| {
+                match members.iter().find(|member| member.field.name == *name) {
+                    Some(member) => self.holds_secret(&member.field, value),
+                    None => self.is_secret_member(name, value),
+                }
+            }),
+            (Kind::Variants(variants), _) => variants.iter().any(|variant| self.holds_secret(variant, value)),
+            (Kind::Any, _) | (_, Value::Array(_) | Value::Object(_)) => self.names_secret(value),
+            _ => false,
+        }
+    }
 
-fn names_secret(marked: &BTreeSet<String>, value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.iter().any(|item| names_secret(marked, item)),
-        Value::Object(members) => members.iter().any(|(name, value)| is_secret_member(marked, name, value)),
-        _ => false,
+    /// Whether a value without a field is secret, or has a secret part.
+    fn is_secret_member(&self, name: &str, value: &Value) -> bool {
+        let looks_secret =
+            looks_secret(name) && !matches!(value, Value::Null | Value::Bool(_) | Value::Number(_));
+        looks_secret || self.marked.contains(name) || self.names_secret(value)
+    }
+
+    fn names_secret(&self, value: &Value) -> bool {
+        if self.is_exhausted() {
+            return true;
+        }
+        match value {
+            Value::Array(items) => items.iter().any(|item| self.names_secret(item)),
+            Value::Object(members) => members.iter().any(|(name, value)| self.is_secret_member(name, value)),
+            _ => false,
+        }
+    }
+
+    /// Counts a step. Whether there were too many.
+    fn is_exhausted(&self) -> bool {
+        self.left.set(self.left.get().saturating_sub(1));
+        self.left.get() == 0
     }
 }
 

@@ -55,7 +55,7 @@ pub fn render_table(rows: &[ParameterRow], language: Language) -> Markup {
                         tr {
                             th scope="row" {
                                 code { (row.name) }
-                                @if let Some(title) = &row.title { br; span dir="auto" { (title) } }
+                                @if let Some(title) = &row.title { br; span lang="en" dir="auto" { (title) } }
                             }
                             td {
                                 (row.kind)
@@ -66,7 +66,7 @@ pub fn render_table(rows: &[ParameterRow], language: Language) -> Markup {
                                 @else { (language.pick("no", "否")) }
                             }
                             td { @if let Some(default) = &row.default { code { (default) } } }
-                            td dir="auto" { @if let Some(description) = &row.description { (description) } }
+                            td lang="en" dir="auto" { @if let Some(description) = &row.description { (description) } }
                         }
                     }
                 }

@@ -2,7 +2,8 @@
 
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, future};
-use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::api::{ListParams, ObjectList, Request, WatchEvent, WatchParams};
+use serde::de::IgnoredAny;
 
 use super::{Cluster, Known, Selection, attempt};
 use crate::console::answer::failure::Failure;
@@ -23,7 +24,12 @@ impl Cluster {
         let api = self.api::<K>(namespace)?;
         let selector = Some(selection.fields.clone()).filter(|fields| !fields.is_empty());
         let one = ListParams { field_selector: selector.clone(), limit: Some(1), ..ListParams::default() };
-        let list = api.list_metadata(&one).await;
+        let request = Request::new(api.resource_url());
+        let url =
+            |error| Failure::of(&kube::Error::BuildRequest(error), attempt::<K>("watch", namespace, None));
+        // Of the objects nothing is parsed: their metadata may be nested too deeply.
+        let asked = request.list_metadata(&one).map_err(url)?;
+        let list = self.client.request::<ObjectList<IgnoredAny>>(asked).await;
         let list = list.map_err(|error| Failure::of(&error, attempt::<K>("list", namespace, None)))?;
         let version = list.metadata.resource_version.unwrap_or_default();
         let watch = WatchParams {
@@ -32,7 +38,8 @@ impl Cluster {
             bookmarks: true,
             ..WatchParams::default()
         };
-        let events = api.watch_metadata(&watch, &version).await;
+        let asked = request.watch_metadata(&watch, &version).map_err(url)?;
+        let events = self.client.request_events::<IgnoredAny>(asked).await;
         let events = events.map_err(|error| Failure::of(&error, attempt::<K>("watch", namespace, None)))?;
         // After an error, for example that the version is too old, the browser opens another watch.
         let changes = events

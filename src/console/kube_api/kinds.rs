@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 
 use crate::crd::class::CatalogEntryStatus;
+use crate::crd::readable::Readable;
 use crate::crd::reference::LocalObjectReference;
 use crate::crd::{
     ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceBroker,
@@ -20,13 +21,13 @@ use serde::{Deserialize, Serialize};
 /// A kind that the console knows.
 pub trait Known: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize {
     /// The API of the kind in a namespace, or without one in the cluster.
-    fn api(client: Client, namespace: Option<&str>) -> Api<Self>;
+    fn api(client: Client, namespace: Option<&str>) -> Api<Readable<Self>>;
 }
 
 macro_rules! known {
     (namespaced: $($namespaced:ty),+; cluster: $($cluster:ty),+) => {
         $(impl Known for $namespaced {
-            fn api(client: Client, namespace: Option<&str>) -> Api<Self> {
+            fn api(client: Client, namespace: Option<&str>) -> Api<Readable<Self>> {
                 match namespace {
                     Some(namespace) => Api::namespaced(client, namespace),
                     None => Api::all(client),
@@ -34,7 +35,7 @@ macro_rules! known {
             }
         })+
         $(impl Known for $cluster {
-            fn api(client: Client, _: Option<&str>) -> Api<Self> {
+            fn api(client: Client, _: Option<&str>) -> Api<Readable<Self>> {
                 Api::all(client)
             }
         })+

@@ -106,11 +106,11 @@ pub fn form(offered: &Offered, action: Action, visit: &Visit, is_danger: bool) -
     }
 }
 
-/// What brings an object on is more prominent than what holds it back.
+/// What brings an object on is more prominent than what holds it back. An upgrade can wait.
 fn look(action: Action, is_danger: bool) -> &'static str {
     match action {
         _ if is_danger => "danger",
-        Action::Upgrade | Action::TryNow | Action::Resume => "primary",
+        Action::TryNow | Action::Resume => "primary",
         _ => "",
     }
 }

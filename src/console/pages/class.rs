@@ -27,6 +27,9 @@ pub struct ClassPage<'a> {
     pub may_create: bool,
 }
 
+/// The plans whose parameters are described, of each as many as a form has: the others' forms describe theirs.
+const MAX_TABLES: usize = 20;
+
 /// The page.
 pub fn page(page: &ClassPage, now: Timestamp, language: Language) -> Markup {
     let class = page.class;
@@ -53,7 +56,7 @@ pub fn page(page: &ClassPage, now: Timestamp, language: Language) -> Markup {
         }
         (about(class, language))
         (plans(page, language))
-        @for plan in page.plans { (parameters(plan, language)) }
+        @for plan in page.plans.iter().take(MAX_TABLES) { (parameters(plan, language)) }
         (instances(page, now, language))
     }
 }
@@ -174,15 +177,28 @@ pub fn price(plan: &Plan, language: Language) -> Markup {
             @if plan.free { (language.pick("Free", "免费")) }
             @else { (language.pick("Price on request", "价格另询")) }
         }
-        @for cost in &plan.costs { span class="cost" { (amount(cost)) } }
+        @for cost in &plan.costs { span class="cost" { (amount(cost, language)) } }
     }
 }
 
-fn amount(cost: &Cost) -> Markup {
+fn amount(cost: &Cost, language: Language) -> Markup {
     html! {
         strong { (cost.amount) " " (cost.currency) }
-        @if !cost.unit.is_empty() { " / " (foreign(&cost.unit.to_lowercase())) }
+        @if let Some(period) = period(&cost.unit, language) { " / " (period) }
+        @else if !cost.unit.is_empty() { " / " (foreign(&cost.unit.to_lowercase())) }
     }
+}
+
+/// A unit that is a period, which the specification's example calls `MONTHLY`.
+fn period(unit: &str, language: Language) -> Option<&'static str> {
+    Some(match unit.to_lowercase().as_str() {
+        "hour" | "hourly" => language.pick("hour", "小时"),
+        "day" | "daily" => language.pick("day", "天"),
+        "week" | "weekly" => language.pick("week", "周"),
+        "month" | "monthly" => language.pick("month", "月"),
+        "year" | "yearly" | "annually" => language.pick("year", "年"),
+        _ => return None,
+    })
 }
 
 fn instances(page: &ClassPage, now: Timestamp, language: Language) -> Markup {

@@ -25,8 +25,8 @@ pub struct DeletionPage<'a> {
     pub must_type_name: bool,
     /// Whether it was typed wrongly.
     pub is_name_wrong: bool,
-    /// The command that does the same.
-    pub command: &'a str,
+    /// The command lines that do the same, for each choice.
+    pub commands: &'a [String],
 }
 
 /// The value of a policy in the form.
@@ -60,8 +60,17 @@ pub fn page(page: &DeletionPage, visit: &Visit) -> Markup {
                 a class="button" href=(address) { (language.pick("Cancel", "取消")) }
             }
         }
-        (copyable(language.pick("The same with kubectl", "等效的 kubectl 命令"), page.command, language))
+        (copyable(language.pick("The same with kubectl", "等效的 kubectl 命令"), &script(page, language), language))
     }
+}
+
+/// The command lines. If there is a choice, a comment names it.
+fn script(page: &DeletionPage, language: Language) -> String {
+    let named = |(choice, command): (&Consequences, &String)| match page.choices {
+        [_] => command.clone(),
+        _ => format!("# {}\n{command}", policy_name(choice.policy, language)),
+    };
+    page.choices.iter().zip(page.commands).map(named).collect::<Vec<_>>().join("\n\n")
 }
 
 fn option(choice: &Consequences, chosen: DeletionPolicy, language: Language) -> Markup {

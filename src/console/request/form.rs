@@ -1,29 +1,37 @@
 //! The fields of a form that a user has sent.
 
+use std::time::Duration;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, header};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 use crate::console::answer::failure::Failure;
 
-/// The longest form, in bytes.
+/// The longest form of a user, in bytes.
 pub const MAX_FORM_BYTES: usize = 1024 * 1024;
+/// The longest form that needs no session, in bytes: a token is a few thousand.
+pub const MAX_LOGIN_BYTES: usize = 32 * 1024;
 /// The most fields: 2,000 of a plan's schema, and those of the page around it.
 pub const MAX_FORM_FIELDS: usize = 2_100;
+/// How long a browser may take to send a form.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The fields, in the order of the page. Several may have one name. There is no `Debug`: they may be secrets.
 #[derive(Clone, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads the body of a request.
-    pub async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
+    /// Reads the body of a request, of at most this many bytes.
+    pub async fn read(headers: &HeaderMap, body: Body, longest: usize) -> Result<Self, Failure> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(Failure::Forged);
         }
-        let bytes = to_bytes(body, MAX_FORM_BYTES).await.map_err(|_| Failure::TooLarge)?;
+        let bytes = timeout(PATIENCE, to_bytes(body, longest)).await;
+        let bytes = bytes.ok().and_then(Result::ok).ok_or(Failure::TooLarge)?;
         let fields = form_urlencoded::parse(&bytes).take(MAX_FORM_FIELDS + 1);
         let fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         if fields.len() > MAX_FORM_FIELDS { Err(Failure::TooLarge) } else { Ok(Self(fields)) }

@@ -1,8 +1,11 @@
 //! Deletions: `GET …/delete` asks and says what follows, `POST …/delete` does it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
-use crate::console::state::{Action, Change, Consequences, DeletionPolicy, consequences_of};
+use crate::console::state::{Action, Change, Consequences, DeletionPolicy, Subject, consequences_of};
 use crate::crd::{ServiceBinding, ServiceInstance};
 use axum::Extension;
 use axum::extract::Path;
@@ -57,13 +60,9 @@ pub async fn instance(
     if deletion.must_type_name && form.value(NAME) != name {
         return Ok(show(&deletion, chosen, true, &visit).into_response());
     }
-    let action = match chosen {
-        DeletionPolicy::Cascade => Some(Action::Cascade),
-        DeletionPolicy::Retain => Some(Action::Retain),
-        DeletionPolicy::Wait => None,
-    };
-    let action = action.filter(|_| chosen != current);
-    if let Some(Change::Patch(change)) = action.map(|action| action.change(&deletion.object, visit.now)) {
+    if let Change::Patch(change) = chosen.change()
+        && chosen != current
+    {
         visit.cluster.patch::<ServiceInstance>(Some(&namespace), &name, &change).await?;
     }
     delete(&visit.cluster, &deletion.object).await?;
@@ -146,17 +145,25 @@ fn show<K: Acted>(
     visit: &Visit,
 ) -> Page {
     let (subject, address, now) = (deletion.object.subject(), deletion.object.address(), visit.now);
-    let command = Action::Delete.kubectl(subject, now).unwrap_or_default();
+    let commands: Vec<String> =
+        deletion.choices.iter().map(|choice| commands(subject, choice.policy)).collect();
     let content = DeletionPage {
         offered: Offered { subject, address: &address, actions: &[], now },
         choices: &deletion.choices,
         chosen,
         must_type_name: deletion.must_type_name,
         is_name_wrong,
-        command: &command,
+        commands: &commands,
     };
     let language = visit.language();
     Page::new(K::SECTION, language.pick("Delete", "删除"), page(&content, visit))
+}
+
+/// The command lines of a choice.
+fn commands(subject: Subject<'_>, policy: DeletionPolicy) -> String {
+    let is_new = DeletionPolicy::of(subject) != policy;
+    let changes = is_new.then(|| policy.change()).into_iter().chain([Change::Delete]);
+    changes.filter_map(|change| change.kubectl(subject)).collect::<Vec<_>>().join("\n")
 }
 
 async fn delete<K: Acted>(cluster: &Cluster, object: &K) -> Result<(), Failure> {

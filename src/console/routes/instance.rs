@@ -1,6 +1,7 @@
 //! `GET /ns/{namespace}/instances/{name}`
 
 use crate::console::state::{conditions_of, state_of, timeline};
+use crate::crd::instance::ServiceInstanceSpec;
 use crate::crd::{
     ClusterServiceClass, ClusterServicePlan, ServiceBinding, ServiceClass, ServiceInstance, ServicePlan,
 };
@@ -62,9 +63,18 @@ pub async fn show(
         conditions: &conditions_of(&object),
         timeline: &timeline(&object, events.as_deref().unwrap_or_default()),
         may_read_events: events.is_some(),
-        manifest: &manifest::of(&object, &parameters.hidden),
+        manifest: &manifest(&object, &parameters),
     };
     Ok(Page::new(Section::Instances, name, page(&content, &visit)))
+}
+
+/// The manifest, without parameters that are too large to be looked through.
+fn manifest(object: &ServiceInstance, parameters: &Parameters) -> String {
+    if !parameters.is_too_large {
+        return manifest::of(object, &parameters.hidden);
+    }
+    let spec = ServiceInstanceSpec { parameters: None, ..object.spec.clone() };
+    manifest::of(&ServiceInstance { spec, ..object.clone() }, &[])
 }
 
 /// The class and plan of an instance, as far as they exist and the user may read them.

@@ -51,7 +51,8 @@ pub async fn stream(
         return Err(Failure::Forged);
     }
     let live = Live::of(&wanted.view).ok_or(Failure::NotFound)?;
-    let slot = visit.console.streams.take(visit.subject.as_bytes()).ok_or(Failure::Busy(None))?;
+    let slot = visit.console.streams.take(visit.subject.as_bytes(), visit.user.principal());
+    let slot = slot.ok_or(Failure::Busy(None))?;
     let watches = Watches::of(&visit, &live).await?;
     let ended = session_end(visit, headers);
     let events = watches.changes()?.take_until(ended).map(move |()| {

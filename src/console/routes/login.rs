@@ -18,7 +18,7 @@ use crate::console::answer::page::Page;
 use crate::console::pages::login::{self, LoginForm, Problem};
 use crate::console::request::Console;
 use crate::console::request::announce;
-use crate::console::request::form::Form;
+use crate::console::request::form::{Form, MAX_LOGIN_BYTES};
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visiting;
 
@@ -79,9 +79,9 @@ pub async fn submit(
     if !setting.site.is_own_request(&parts.headers) {
         return Err(Failure::Forged);
     }
-    let form = Form::read(&parts.headers, body).await?;
     let browser = cookie::read(&parts.headers, &cookie::secret_name(&setting.site, LOGIN_COOKIE));
     let subject = Subject::login(browser.ok_or(Failure::Forged)?);
+    let form = Form::read(&parts.headers, body, MAX_LOGIN_BYTES).await?;
     if !console.access.accepts_form(&subject, form.value(form_token::FIELD)) {
         return Err(Failure::Forged);
     }

@@ -14,7 +14,7 @@ use crate::console::access::{Mode, Stranger, Subject, Visitor, cookie, form_toke
 use crate::console::answer::failure::Failure;
 use crate::console::kube_api::{Cluster, is_namespace};
 use crate::console::request::Console;
-use crate::console::request::form::Form;
+use crate::console::request::form::{Form, MAX_FORM_BYTES};
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
 
@@ -33,6 +33,12 @@ pub async fn gate(
         Err(stranger) => return Failure::Stranger(stranger).into_response(),
     };
     let subject = Subject::visitor(&visitor);
+    // Until the form has been dealt with.
+    let _permit = if request.method().is_safe() {
+        None
+    } else {
+        Some(console.forms.acquire(visitor.user.principal()).await)
+    };
     let mut request = match checked(&console, &setting, &subject, request).await {
         Ok(request) => request,
         Err(failure) => return failure.into_response(),
@@ -68,7 +74,7 @@ async fn checked(
     if !setting.site.is_own_request(&parts.headers) {
         return Err(Failure::Forged);
     }
-    let form = Form::read(&parts.headers, body).await?;
+    let form = Form::read(&parts.headers, body, MAX_FORM_BYTES).await?;
     if !console.access.accepts_form(subject, form.value(form_token::FIELD)) {
         return Err(Failure::Forged);
     }

@@ -1,6 +1,9 @@
 //! Every route × whatever may be wrong with a request.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
+use scraper::{ElementRef, Selector};
 
 use crate::console::access::{Access, Mode, transport::Transport};
 use crate::console::testing::{Answer, Api, Browser, HOST, Mood, TOKEN, routes, samples};
@@ -237,6 +240,39 @@ async fn no_address_leads_to_another_path_of_the_api_server() {
     assert!(api.calls().is_empty());
 }
 
+/// Users may nest parameters as they like, and the API server describes them, as deeply, in `managedFields`.
+#[tokio::test]
+async fn an_object_of_any_depth_spoils_no_page() {
+    let api = Api::default();
+    let deep = (0..200).fold(serde_json::json!(1), |inner, _| serde_json::json!({"f:a": inner}));
+    let metadata = serde_json::json!({"name": "deep", "namespace": "team", "uid": "1", "resourceVersion": "1",
+        "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:parameters": deep}}}]});
+    let spec = serde_json::json!({"clusterServiceClassExternalName": "db", "clusterServicePlanExternalName": "small",
+        "parameters": {"a": deep}});
+    let path = "/apis/servicecatalog.k8s.io/v1beta1/namespaces/team/serviceinstances/deep";
+    let object = serde_json::json!({"apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance",
+        "metadata": metadata, "spec": spec});
+    api.store(path, object);
+    let mut browser = Browser::logged_in(&api).await;
+    for address in ["/ns/team/instances", "/ns/team/instances/deep", "/ns/team/instances/deep/delete"] {
+        let answer = browser.get(address).await;
+        assert_eq!(answer.status, StatusCode::OK, "{address}");
+        assert!(answer.body.contains("deep"), "{address}");
+    }
+    let (status, _) = browser.stream("/events?view=/ns/team/instances").await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_form_without_a_session_is_small() {
+    let api = Api::default();
+    let mut browser = Browser::with_login(&api);
+    let token = browser.get("/login").await.form_token();
+    let long = "x".repeat(crate::console::request::form::MAX_LOGIN_BYTES);
+    let answer = browser.post("/login", &[("form-token", &token), ("token", &long)]).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
 #[tokio::test]
 async fn a_form_has_a_size() {
     let api = Api::default();
@@ -276,6 +312,31 @@ async fn pages_are_compressed_unless_they_show_a_credential() {
     let answer = browser.post("/ns/team/bindings/evil/reveal", &fields).await;
     assert_eq!((answer.status, answer.header("content-encoding")), (StatusCode::OK, ""));
     assert_headers(&answer, "reveal");
+}
+
+/// With everything that the page needs, which the browser then keeps.
+#[tokio::test]
+async fn the_first_view_of_many_services_is_small() {
+    let api = Api::default();
+    samples::store_many(&api);
+    for path in ["/catalog", "/ns/team/instances"] {
+        let mut browser = Browser::logged_in(&api).await;
+        let page = browser.get(path).await;
+        browser.headers = vec![("accept-encoding", "gzip".to_owned())];
+        let mut size = browser.get(path).await.size;
+        let parts = page.html();
+        let sources = Selector::parse("link[href], script[src], img[src]").unwrap();
+        let of = |part: ElementRef<'_>| part.attr("href").or_else(|| part.attr("src")).unwrap().to_owned();
+        let sources: BTreeSet<String> = parts.select(&sources).map(of).collect();
+        for source in &sources {
+            let part = browser.get(source).await;
+            assert_eq!(part.status, StatusCode::OK, "{source}");
+            size += part.size;
+        }
+        eprintln!("{path}: {size} bytes, {} of them HTML before compression", page.size);
+        assert!(page.size > 100_000, "all are there");
+        assert!(size <= 60_000, "{path} with {sources:?}: {size} bytes");
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,42 @@ pub fn store(api: &Api) {
     );
 }
 
+/// Stores 200 services, and 500 instances in the namespace `team`.
+pub fn store_many(api: &Api) {
+    let store = |plural: &str, place: &str, kind: &str, name: String, spec: Value, status: Value| {
+        let metadata = json!({"name": name, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"});
+        let object = json!({
+            "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": kind, "metadata": metadata, "spec": spec, "status": status,
+        });
+        api.store(&format!("{GROUP}{place}/{plural}/{name}"), object);
+    };
+    for number in 0..200 {
+        let (class, plan) = (format!("class-{number}"), format!("plan-{number}"));
+        let metadata = json!({"displayName": format!("Service {number}"), "providerDisplayName": "Example"});
+        let spec = json!({
+            "externalName": class, "externalID": class, "clusterServiceBrokerName": "example", "bindable": true,
+            "description": format!("What service {number} is for, in a sentence or two, as catalogs have them"),
+            "tags": ["database", format!("tag-{number}")], "externalMetadata": metadata,
+        });
+        store("clusterserviceclasses", "", "ClusterServiceClass", class.clone(), spec, json!({}));
+        let spec = json!({
+            "externalName": "small", "externalID": plan, "clusterServiceBrokerName": "example", "free": true,
+            "description": "Small", "clusterServiceClassRef": {"name": class},
+        });
+        store("clusterserviceplans", "", "ClusterServicePlan", plan, spec, json!({}));
+    }
+    for number in 0..500 {
+        let class = format!("class-{}", number % 200);
+        let spec = json!({"clusterServiceClassExternalName": class, "clusterServicePlanExternalName": "small",
+            "clusterServiceClassRef": {"name": class}});
+        let ready = json!([{"type": "Ready", "status": "True", "reason": "ProvisionedSuccessfully",
+            "message": "The instance was provisioned successfully", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+        let name = format!("instance-{number}");
+        let status = json!({"conditions": ready});
+        store("serviceinstances", "/namespaces/team", "ServiceInstance", name, spec, status);
+    }
+}
+
 fn store_one(api: &Api, plural: &str, namespace: Option<&str>, kind: &str, spec: &Value, status: &Value) {
     let place = namespace.map(|namespace| format!("/namespaces/{namespace}")).unwrap_or_default();
     let object = json!({

@@ -8,8 +8,9 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::crd::alpha::{AlphaStatus, Binding, Broker, Instance};
+use crate::crd::readable::Readable;
 use crate::domain::Note;
-use crate::domain::alpha::{self as domain, Step, decide, refused};
+use crate::domain::alpha::{self as domain, Step, decide, refused, write_refused};
 use crate::domain::binding::cascades_to_bindings;
 use crate::reconcilers::caches::Caches;
 use crate::reconcilers::clock;
@@ -17,7 +18,6 @@ use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::reference;
 use crate::reconcilers::kind::Kind;
-use crate::reconcilers::readable::Readable;
 
 /// The policy that lets the operator create bindings only where alpha Bindings exist.
 const CHILD_POLICY: &str = "'own-child.servicecatalog.k8s.io'";
@@ -64,7 +64,14 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
         ) {
             Step::Wait => Ok(()),
             Step::AddFinalizer => {
-                alpha = context.api.add_finalizer(&alpha).await?;
+                let added = context.api.add_finalizer(&alpha).await;
+                // A status would say that the finalizer was there.
+                if let Err(error) = added.as_ref()
+                    && error.is_refused()
+                {
+                    context.api.record_event(&alpha, Note::refused(&error.refused())).await;
+                }
+                alpha = added?;
                 continue;
             }
             Step::Change(_) | Step::RemoveFinalizer if !is_live => {
@@ -83,11 +90,13 @@ pub async fn reconcile<A: Alpha>(alpha: Arc<A>, context: Arc<Context>) -> Result
                 let changed = context.api.change(child, &wanted, "changing the child object").await;
                 report_refusal(&context, alpha, changed).await
             }
-            Step::Delete(child) => context.api.delete(child.as_ref()).await,
-            Step::Leave => context.api.delete(&alpha).await,
+            Step::Delete(child) => or_tell(&context, &alpha, context.api.delete(child.as_ref()).await).await,
+            Step::Leave => or_tell(&context, &alpha, context.api.delete(&alpha).await).await,
             Step::Copy(status) => write_status(&context, alpha, *status).await,
             Step::Complain(status) => report(&context, alpha, *status).await,
-            Step::RemoveFinalizer => context.api.remove_finalizer(&alpha).await,
+            Step::RemoveFinalizer => {
+                or_tell(&context, &alpha, context.api.remove_finalizer(&alpha).await).await
+            }
         };
         return done.map(|()| Action::await_change());
     }
@@ -113,6 +122,16 @@ async fn report_refusal<A: Alpha>(
         report(context, alpha, status).await?;
     }
     Err(error)
+}
+
+/// Tells in the status why the API server refused another write. The error remains, so that it is retried.
+async fn or_tell<A: Alpha>(context: &Context, alpha: &A, done: Result<(), Error>) -> Result<(), Error> {
+    if let Err(error) = done.as_ref()
+        && error.is_refused()
+    {
+        report(context, alpha.clone(), write_refused(alpha, &error.refused(), &clock::now())).await?;
+    }
+    done
 }
 
 /// Writes a status that does not come from the child, with an event.

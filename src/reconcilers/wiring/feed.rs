@@ -12,9 +12,9 @@ use kube::runtime::watcher::{Config, Event};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
+use crate::crd::readable::Readable;
 use crate::domain::bounds::Cut;
 use crate::reconcilers::reach::{Part, covers_object};
-use crate::reconcilers::readable::Readable;
 use crate::reconcilers::refused::Refused;
 use crate::reconcilers::watch;
 

@@ -14,8 +14,8 @@ use super::corpus::OBJECTS;
 use super::mutation::{Json, document};
 use super::properties::assert_stable;
 use super::target::{Case, Verdict, case};
+use crate::crd::readable::Readable;
 use crate::crd::{self, alpha};
-use crate::reconcilers::readable::Readable;
 
 /// The schema of each kind, as the API server applies it.
 static SCHEMAS: LazyLock<BTreeMap<String, Validator>> = LazyLock::new(|| {

@@ -109,6 +109,21 @@ impl Broker {
 
     /// Executes the request as far as the fault lets it, and answers.
     pub fn answer(&mut self, request: &Request, fault: Option<&Fault>) -> Result<Response, osb::Error> {
+        let answer = self.answer_in_vain(request, fault);
+        let is_whole =
+            fault.is_none() && matches!(&answer, Ok(answer) if answer.head_and_body.status() == 200);
+        if request.endpoint == Endpoint::Catalog && is_whole {
+            self.door_mut(Half::of_request(request)).answered();
+        }
+        answer
+    }
+
+    /// The same for a caller that does not hear the answer: it learns of no catalog.
+    pub fn answer_in_vain(
+        &mut self,
+        request: &Request,
+        fault: Option<&Fault>,
+    ) -> Result<Response, osb::Error> {
         let door = self.door_mut(Half::of_request(request));
         let unreachable = door.is_unreachable(request);
         let refuses = door.refuses(request);
@@ -179,7 +194,7 @@ impl Broker {
 
     fn perform(&mut self, request: &Request) -> (u16, Value) {
         let mut answer = match request.endpoint {
-            Endpoint::Catalog => (200, self.door_mut(Half::of_request(request)).answer()),
+            Endpoint::Catalog => (200, self.door_mut(Half::of_request(request)).catalog.clone()),
             _ => self.truth.answer(request),
         };
         if request.endpoint == Endpoint::Bind

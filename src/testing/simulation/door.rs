@@ -40,12 +40,12 @@ pub struct Door {
     pub catalog: Value,
     /// The password that callers need; `None` without authentication.
     pub password: Option<String>,
-    /// The catalog that should be published: the last non-empty one that it answered.
+    /// The catalog that should be published: the last non-empty one of which its caller has learned.
     pub published: Option<Published>,
-    /// The last catalog that it answered.
+    /// The last catalog of which its caller has learned.
     pub last: Value,
-    /// Whether it answered a catalog that the status of the broker object does not reflect yet.
-    pub answered: bool,
+    /// Whether its caller has learned of a catalog that the status of the broker object does not reflect yet.
+    pub is_answered: bool,
     /// The number of catalog requests.
     pub fetches: u64,
     disturbances: u64,
@@ -148,14 +148,13 @@ impl Door {
         wanted.is_some() && wanted.as_deref() != sent
     }
 
-    /// Answers the catalog.
-    pub fn answer(&mut self) -> Value {
-        self.answered = true;
+    /// Its caller has learned of the catalog.
+    pub fn answered(&mut self) {
+        self.is_answered = true;
         self.last = self.catalog.clone();
         if self.catalog["services"].as_array().is_some_and(|services| !services.is_empty()) {
             self.published =
                 Some(Published { catalog: self.catalog.clone(), restrictions: self.requested_with.clone() });
         }
-        self.catalog.clone()
     }
 }

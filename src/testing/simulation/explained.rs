@@ -69,18 +69,12 @@ fn silent(object: &Value, now: &str) -> Option<Broken> {
     if object["status"].is_null() {
         return None;
     }
-    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
-    let messages: Vec<&str> = conditions
-        .filter_map(|condition| condition["message"].as_str())
-        .filter(|text| !text.is_empty())
-        .collect();
+    let messages = messages(object);
     let say = |what: &str| messages.iter().any(|message| message.contains(what));
     if is(object, "Paused") || is(object, "WriteRefused") {
         return None;
     }
-    let waits_for_another = OTHER_CAUSES.iter().any(|cause| say(cause));
-    // An attempt that is past due waits for something else, which `Ready` has to tell.
-    if let Some(untold) = times(object).find(|time| *time > now && !waits_for_another && !say(time)) {
+    if let Some(untold) = next_attempts(object, now).find(|time| !say(time)) {
         return Some(format!("I13: no condition tells of the attempt at {untold}: {object}"));
     }
     if is(object, "Ready") && object["metadata"]["deletionTimestamp"].is_null() {
@@ -88,12 +82,30 @@ fn silent(object: &Value, now: &str) -> Option<Broken> {
     }
     let ready = condition(object, "Ready").and_then(|ready| ready["message"].as_str()).unwrap_or_default();
     let is_told = NEXT_STEPS.iter().any(|next| ready.contains(next)) || is(object, "OrphanMitigation");
-    (!is_told && !waits_for_another).then(|| format!("I13: Ready does not say what happens next: {object}"))
+    (!is_told && !waits_for_another(object))
+        .then(|| format!("I13: Ready does not say what happens next: {object}"))
+}
+
+/// The times of attempts to come of which the object has to tell. An attempt that is past due waits for something else, which
+/// `Ready` has to tell.
+pub fn next_attempts<'a>(object: &'a Value, now: &str) -> impl Iterator<Item = &'a str> {
+    times(object).filter(move |time| *time > now && !waits_for_another(object))
+}
+
+/// Whether it waits for another cause than its next attempt.
+fn waits_for_another(object: &Value) -> bool {
+    messages(object).iter().any(|message| OTHER_CAUSES.iter().any(|cause| message.contains(cause)))
+}
+
+fn messages(object: &Value) -> Vec<&str> {
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    let messages = conditions.filter_map(|condition| condition["message"].as_str());
+    messages.filter(|text| !text.is_empty()).collect()
 }
 
 /// The times of the next attempts that the status has. A deletion that waits for the removal of an orphan has ended the
 /// operation that failed.
-pub fn times(object: &Value) -> impl Iterator<Item = &str> {
+fn times(object: &Value) -> impl Iterator<Item = &str> {
     let status = &object["status"];
     let orphans = status["orphans"].as_array().into_iter().flatten();
     let is_deleted = !object["metadata"]["deletionTimestamp"].is_null();

@@ -61,7 +61,7 @@ impl World {
                 Waiting::Broker(request, answer) => {
                     self.broker.leave(&request);
                     let lost = osb::Error::NoAnswer { reason: "reset".to_owned() };
-                    let answered = if done { self.broker.answer(&request, None) } else { Err(lost) };
+                    let answered = if done { self.broker.answer_in_vain(&request, None) } else { Err(lost) };
                     InFlight::Broker(answer, answered)
                 }
             });

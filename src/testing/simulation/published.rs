@@ -117,20 +117,20 @@ pub fn of_write(request: &Write, before: Option<&Value>, api: &Api, broker: &mut
         let offered = before.is_some_and(|entry| !is_removed(entry));
         return (stays && offered).then(|| format!("{what}: the broker still offers it"));
     }
-    (!broker.door(half).answered).then(|| format!("{what}: no answered catalog is the reason"))
+    (!broker.door(half).is_answered).then(|| format!("{what}: no answered catalog is the reason"))
 }
 
 fn of_broker(half: Half, before: Option<&Value>, api: &Api, broker: &mut Broker) -> Option<Broken> {
     let door = broker.door_mut(half);
     let Some(object) = api.get(&half.broker()) else {
-        (door.published, door.answered) = (None, false);
+        (door.published, door.is_answered) = (None, false);
         return None;
     };
     let fetched = |object: &Value| object["status"]["lastCatalogRetrievalTime"].clone();
     if before.map(fetched) == Some(fetched(object)) {
         return None;
     }
-    let answered = std::mem::take(&mut door.answered);
+    let answered = std::mem::take(&mut door.is_answered);
     if !answered {
         return Some(format!("the status claims a fetch that did not happen: {object}"));
     }

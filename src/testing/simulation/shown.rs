@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::api::Api;
-use super::explained::times;
+use super::explained::next_attempts;
+use super::invariants::is;
 use super::world::Broken;
 use crate::console::language::Language;
 use crate::console::state::{Subject, state_of};
@@ -28,15 +29,19 @@ where
 {
     let parsed: K = serde_json::from_value(object.clone()).unwrap();
     let state = state_of(&parsed, now);
-    let is_due = |time: &str| time > api.now.as_str();
     let lacks = if !state.is_known() {
         "a reason"
     } else if !state.is_settled() && Language::ALL.iter().any(|language| state.hint(*language).is_empty()) {
         "a next step"
-    } else if !state.is_settled() && state.next.is_none() && times(object).any(is_due) {
+    } else if owes_time(object, &api.now) && state.text.is_some() && state.next.is_none() {
         "the time of the next attempt"
     } else {
         return None;
     };
     Some(format!("I14: {:?} lacks {lacks}: {object}", state.line(now, Language::English)))
+}
+
+/// Whether there will be another attempt. Nothing happens to what is paused.
+fn owes_time(object: &Value, now: &str) -> bool {
+    !is(object, "Paused") && !is(object, "WriteRefused") && next_attempts(object, now).next().is_some()
 }

@@ -278,7 +278,7 @@ impl World {
                 Waiting::Broker(request, _) => {
                     self.broker.leave(&request);
                     if done {
-                        let _ = self.broker.answer(&request, None);
+                        let _ = self.broker.answer_in_vain(&request, None);
                     }
                 }
                 Waiting::Api(..) => {}

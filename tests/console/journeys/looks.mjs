@@ -83,7 +83,7 @@ function brightness() {
   for (const element of document.querySelectorAll("html, header, nav, main, main *")) {
     const [red, green, blue, alpha = 1] = getComputedStyle(element).backgroundColor.match(/[\d.]+/g).map(Number);
     const light = (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255;
-    const isSmall = element.matches(".button, .icon, .icon *, .symbol, .visually-hidden");
+    const isSmall = element.matches(".button, .views button, .icon, .icon *, .symbol, .visually-hidden");
     if (alpha > 0.5 && light > 0.4 && !isSmall) faults.push(`${element.tagName}.${element.className} is bright`);
   }
   return faults.slice(0, 5);

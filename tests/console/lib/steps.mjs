@@ -66,9 +66,9 @@ export async function bind(page, name, hand = pointer) {
   await sees(page, name);
 }
 
-/** From the page of a binding to the value of the first entry of its Secret, and back. Returns the value. */
+/** From the page of a binding to the password in its Secret, and back. Returns it. */
 export async function reveal(page, hand = pointer) {
-  await hand.press(page.getByRole("button", { name: /^Reveal ?: / }).first());
+  await hand.press(page.getByRole("button", { name: /^Reveal ?: password/ }));
   await sees(page, /^Value of /);
   const value = await page.getByRole("region", { name: "Value", exact: true }).innerText();
   assert.notEqual(value.trim(), "");

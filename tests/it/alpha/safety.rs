@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{BINDING, BROKER, INSTANCE, env};
-use crate::namespace::namespace;
+use crate::cluster::cluster;
+use crate::namespace::{PATIENCE, eventually, namespace};
+use crate::process::text;
 use crate::scripted::Endpoint;
 
 #[tokio::test]
@@ -45,6 +47,53 @@ async fn a_refusal_of_the_api_server_is_reported_and_retried() {
     assert!(message.contains("\"db\" is forbidden") && message.contains("quota: limit"), "{message}");
     env.remove("ResourceQuota", "limit").await;
     env.until_ready(INSTANCE, "db").await;
+}
+
+/// A policy of the platform team, for example.
+#[tokio::test]
+async fn a_deletion_that_the_api_server_refuses_is_told_and_retried() {
+    let env = env().await;
+    env.ready_alpha_instance().await;
+    let policy = deny_deletion(&env.name).await;
+    env.delete(INSTANCE, "db").await.unwrap();
+    let message = env.until_says(INSTANCE, "db", "WriteRefused=True RefusedByAPIServer").await;
+    assert!(message.contains("deletion is not allowed") && message.contains("Retried"), "{message}");
+    assert_eq!(env.broker.instances().len(), 1);
+    kubectl(&["delete", "-f", &policy]);
+    env.until_gone(INSTANCE, "db").await;
+    assert!(env.broker.instances().is_empty());
+}
+
+/// Denies the deletion of all instances of the namespace. Returns the manifest.
+async fn deny_deletion(namespace: &str) -> String {
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": namespace},
+        "spec": {
+            "matchConstraints": {"resourceRules": [{"apiGroups": ["servicecatalog.k8s.io"], "apiVersions": ["v1beta1"],
+                "operations": ["DELETE"], "resources": ["serviceinstances"]}]},
+            "validations": [{"expression": "false", "message": "deletion is not allowed"}]}});
+    let only_here = json!({"matchLabels": {"kubernetes.io/metadata.name": namespace}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": namespace},
+        "spec": {"policyName": namespace, "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": only_here}}});
+    let file = std::env::temp_dir().join(format!("{namespace}.json"));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]});
+    std::fs::write(&file, list.to_string()).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    kubectl(&["apply", "-f", &file]);
+    eventually("the policy denies", PATIENCE, async || {
+        let attempt = ["delete", "serviceinstance", "db", "-n", namespace, "--dry-run=server"];
+        let output = cluster().kubectl(&attempt);
+        if output.status.success() { Err(text(&output)) } else { Ok(()) }
+    })
+    .await;
+    file
+}
+
+fn kubectl(arguments: &[&str]) {
+    let output = cluster().kubectl(arguments);
+    assert!(output.status.success(), "{}", text(&output));
 }
 
 #[tokio::test]

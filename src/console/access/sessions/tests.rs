@@ -55,15 +55,32 @@ async fn a_user_who_logs_in_often_ends_only_their_own_sessions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_are_never_more_than_five_hundred_sessions() {
+async fn a_further_session_ends_one_of_the_user_who_has_most() {
     let sessions = Sessions::default();
     let first = start(&sessions, "user-first", MAX_AGE);
-    for user in 0..MAX_SESSIONS {
+    advance(Duration::from_millis(1)).await;
+    let of_joe = [start(&sessions, "joe", MAX_AGE), start(&sessions, "joe", MAX_AGE)];
+    for user in sessions.count()..MAX_SESSIONS {
         advance(Duration::from_millis(1)).await;
         start(&sessions, &format!("user-{user}"), MAX_AGE);
     }
+    start(&sessions, "user-last", MAX_AGE);
     assert_eq!(sessions.count(), MAX_SESSIONS);
-    assert!(sessions.find(&first).is_none());
+    assert!(sessions.find(&first).is_some());
+    assert_eq!(of_joe.iter().filter(|id| sessions.find(id).is_some()).count(), 1);
+}
+
+/// A user who may create a `ServiceAccount` may log in as it.
+#[tokio::test(start_paused = true)]
+async fn the_service_accounts_of_a_namespace_count_as_one_user() {
+    let sessions = Sessions::default();
+    let jane = start(&sessions, "system:serviceaccount:team:jane", MAX_AGE);
+    for number in 0..MAX_SESSIONS {
+        advance(Duration::from_millis(1)).await;
+        start(&sessions, &format!("system:serviceaccount:hostile:{number}"), MAX_AGE);
+    }
+    assert_eq!(sessions.count(), 1 + MAX_SESSIONS_OF_USER);
+    assert!(sessions.find(&jane).is_some());
 }
 
 #[tokio::test]

@@ -89,7 +89,9 @@ impl Renderer<'_> {
                 option value="" { (self.nothing_chosen(shown)) }
                 @for option in options {
                     @let value = option.value.to_string();
-                    option value=(value) selected[entered == value] { (choice_text(option, self.language)) }
+                    option value=(value) selected[entered == value] lang=[language_of(option)] {
+                        (choice_text(option, self.language))
+                    }
                 }
             }
         }
@@ -98,21 +100,22 @@ impl Renderer<'_> {
     pub(super) fn radios(&self, shown: &Shown<'_>, options: &[Choice]) -> Markup {
         let (name, entered) = (&shown.path.id, entered(shown));
         let is_required = must_enter(shown);
-        let radio = |part: &str, value: &str, text: &str| {
+        let radio = |part: &str, value: &str, text: &str, lang: Option<&str>| {
             let id = shown.path.part(part);
             html! {
                 div.option {
                     input type="radio" id=(id) name=(name) value=(value) checked[entered == value]
                         required[is_required];
                     " "
-                    label for=(id) { (text) }
+                    label for=(id) lang=[lang] { (text) }
                 }
             }
         };
         html! {
-            @if !is_required { (radio("none", "", &self.nothing_chosen(shown))) }
+            @if !is_required { (radio("none", "", &self.nothing_chosen(shown), None)) }
             @for (index, option) in options.iter().enumerate() {
-                (radio(&index.to_string(), &option.value.to_string(), &choice_text(option, self.language)))
+                @let text = choice_text(option, self.language);
+                (radio(&index.to_string(), &option.value.to_string(), &text, language_of(option)))
             }
         }
     }
@@ -153,7 +156,7 @@ impl Renderer<'_> {
         html! {
             @if description.is_some() || !notes.is_empty() {
                 div.hint id=(shown.path.part("hint")) {
-                    @if let Some(description) = description { p dir="auto" { (description) } }
+                    @if let Some(description) = description { p lang="en" dir="auto" { (description) } }
                     @for note in notes { p { (note) } }
                 }
             }
@@ -245,6 +248,11 @@ fn placeholder(shown: &Shown<'_>) -> Option<String> {
 pub fn withheld_words(language: Language) -> &'static str {
     let english = "Enter secret values again: the page does not repeat them.";
     language.pick(english, "请重新输入机密值：页面不会回显。")
+}
+
+/// The language of a value to choose, if its text comes from the schema.
+fn language_of(option: &Choice) -> Option<&'static str> {
+    option.title.as_ref().map(|_| "en")
 }
 
 /// How a value to choose is shown.

@@ -104,7 +104,7 @@ impl Renderer<'_> {
         };
         let has_title = shown.field.title.is_some() && shown.label == shown.field.label();
         html! {
-            span dir="auto" { (shown.label) }
+            span dir="auto" lang=[has_title.then_some("en")] { (shown.label) }
             @if has_title && !shown.field.name.is_empty() { " " code { (shown.field.name) } }
             @if let Some(required) = required { " " span.required { "(" (required) ")" } }
         }
@@ -129,7 +129,7 @@ impl Renderer<'_> {
             @for section in sections {
                 @let inner = self.members(shown, section);
                 @match section.first().and_then(|(member, _)| member.section.as_deref()) {
-                    Some(title) => fieldset.section { legend { (title) } (inner) },
+                    Some(title) => fieldset.section { legend lang="en" dir="auto" { (title) } (inner) },
                     None => (inner),
                 }
             }

@@ -63,6 +63,17 @@ fn many_wide_and_deep_schemas_are_bounded() {
     draw(&all["allOf"][0]["oneOf"][0]);
 }
 
+/// A value is searched for each variant of its schema, so the search has an end.
+#[test]
+fn what_is_too_large_to_be_searched_is_secret() {
+    for (names, is_secret) in [(1000, false), (150_000, true)] {
+        let value: Map<_, _> = (0..names).map(|name| (format!("n{name}"), json!(1))).collect();
+        let parameters = Map::from_iter([("a".to_owned(), value.into())]);
+        let (visible, hidden) = form(&json!({"type": "object"})).split(parameters);
+        assert_eq!((visible.is_empty(), hidden.is_empty()), (is_secret, !is_secret), "{names} names");
+    }
+}
+
 #[test]
 fn a_list_with_too_many_items_is_a_box() {
     let form = form(&json!({"properties": {"l": {"items": {"type": "integer"}}, "a": {"type": "string"}}}));

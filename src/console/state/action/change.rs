@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Action, Right};
+use crate::console::state::consequence::DeletionPolicy;
 use crate::console::state::subject::{Kind, Subject};
 use crate::console::state::time::machine_readable;
 
@@ -52,8 +53,8 @@ impl Action {
             Self::Rotate => annotation(ANNOTATION_ROTATE, &json!(machine_readable(now))),
             Self::Pause => annotation(ANNOTATION_PAUSED, &json!("true")),
             Self::Resume => annotation(ANNOTATION_PAUSED, &Value::Null),
-            Self::Cascade => annotation(ANNOTATION_DELETION_POLICY, &json!("Cascade")),
-            Self::Retain => annotation(ANNOTATION_DELETION_POLICY, &json!("Retain")),
+            Self::Cascade => DeletionPolicy::Cascade.change(),
+            Self::Retain => DeletionPolicy::Retain.change(),
             Self::Abandon => without_finalizer(subject),
         }
     }
@@ -76,6 +77,18 @@ impl Action {
             | Self::Retain
             | Self::Abandon => on("patch", kind.resource()),
         }
+    }
+}
+
+impl DeletionPolicy {
+    /// What sets the policy of an instance.
+    pub fn change(self) -> Change {
+        let value = match self {
+            Self::Wait => Value::Null,
+            Self::Cascade => json!("Cascade"),
+            Self::Retain => json!("Retain"),
+        };
+        annotation(ANNOTATION_DELETION_POLICY, &value)
     }
 }
 

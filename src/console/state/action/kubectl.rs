@@ -12,25 +12,32 @@ impl Action {
     /// The command line that does the same, quoted for a POSIX shell; `None` if the action needs a manifest.
     pub fn kubectl<'a>(self, object: impl Into<Subject<'a>>, now: Timestamp) -> Option<String> {
         let subject = object.into();
-        let of_object = |verb: &str, options: &[&str]| {
-            let resource = format!("{}.{GROUP}", subject.kind().resource());
-            command(&[&[verb, &resource, subject.name()], options], subject)
-        };
-        Some(match self.change(subject, now) {
-            Change::Patch(patch) => {
-                let patch = patch.to_string();
-                of_object("patch", &["--type", "merge", "--patch", &patch])
+        match (self, subject) {
+            (Self::Edit, _) => Some(of_object("edit", &[], subject)),
+            (Self::Reveal, Subject::Binding(binding)) => {
+                Some(command(&[&["get", "secret", binding.secret_name()], &["--output", "yaml"]], subject))
             }
-            Change::Delete => of_object("delete", &[]),
-            Change::Page => match (self, subject) {
-                (Self::Edit, _) => of_object("edit", &[]),
-                (Self::Reveal, Subject::Binding(binding)) => {
-                    command(&[&["get", "secret", binding.secret_name()], &["--output", "yaml"]], subject)
-                }
-                _ => return None,
-            },
-        })
+            _ => self.change(subject, now).kubectl(subject),
+        }
     }
+}
+
+impl Change {
+    /// The command line that does the same; `None` if that takes a page.
+    pub fn kubectl(&self, subject: Subject<'_>) -> Option<String> {
+        match self {
+            Self::Patch(patch) => {
+                Some(of_object("patch", &["--type", "merge", "--patch", &patch.to_string()], subject))
+            }
+            Self::Delete => Some(of_object("delete", &[], subject)),
+            Self::Page => None,
+        }
+    }
+}
+
+fn of_object(verb: &str, options: &[&str], subject: Subject<'_>) -> String {
+    let resource = format!("{}.{GROUP}", subject.kind().resource());
+    command(&[&[verb, &resource, subject.name()], options], subject)
 }
 
 /// A command line in the namespace of the object.

@@ -2,8 +2,8 @@
 //!
 //! Users may store parameters of any depth, and the API server then describes them, as deeply, in
 //! `metadata.managedFields`. A JSON parser of limited depth rejects such an object. A watch delivers all objects of its
-//! kind, so that one object would keep the operator from seeing any of them, in all namespaces. Therefore an object is
-//! parsed without its managed fields, which the operator does not need. The parameters themselves are kept as text, of
+//! kind, so that one object would keep the operator from seeing any of them, in all namespaces; a list is as bad. Therefore
+//! an object is parsed without its managed fields, which no process needs. The parameters themselves are kept as text, of
 //! any depth ([`crd::raw`](crate::crd::raw)). `src/testing/fuzz/objects.rs` tests that every object can be read that its
 //! schema admits.
 
