@@ -39,7 +39,7 @@ bench: cluster ## time N instances and bindings (default 500), catalogs, pods, a
 check: requirements
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	! command -v shellcheck >/dev/null || shellcheck .ci/run $$(find examples hack tests -name '*.sh')
+	! command -v shellcheck >/dev/null || shellcheck .ci/run $$(find examples hack tests -name node_modules -prune -o -name '*.sh' -print)
 	! command -v cargo-deny >/dev/null || cargo deny --locked check bans licenses sources
 
 deny: ## check licences, duplicates and known vulnerabilities of the dependencies

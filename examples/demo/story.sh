@@ -40,7 +40,7 @@ made() {
 # take_picture URL: what a browser shows there.
 take_picture() {
   command -v chromium >/dev/null || { echo "Chromium is not installed, so there is no picture of it."; return; }
-  local flags=(--headless --hide-scrollbars --window-size=1280,900)
+  local flags=(--headless --hide-scrollbars "--window-size=1280,900")
   [ "$(id -u)" != 0 ] || flags+=(--no-sandbox)
   chromium "${flags[@]}" --user-data-dir="$HOME/chromium" --screenshot="$HOME/console.png" "$1" >"$HOME/log/chromium" 2>&1
   echo "Chromium has taken a picture of its catalog: ${HOME#"$PWD/"}/console.png"
