@@ -22,6 +22,9 @@ use crate::console::answer::headers::SecurityHeaders;
 use crate::fair_limiter::FairLimiter;
 use streams::Streams;
 
+/// The most forms that are read at once, and the most of one user.
+const FORMS: (usize, usize) = (8, 2);
+
 /// What all requests share. Nothing in it was read from the cluster.
 pub struct Console {
     /// Who the users are.
@@ -35,20 +38,17 @@ pub struct Console {
     /// The headers of all answers.
     pub headers: SecurityHeaders,
     /// The pages that are kept up to date.
-    pub streams: Arc<Streams>,
+    pub streams: Streams,
     /// The forms that are read at once, so that their bytes are few. Users take turns.
     pub forms: Arc<FairLimiter>,
 }
-
-/// The most forms that are read at once, and the most of one user.
-const FORMS: (usize, usize) = (8, 2);
 
 impl Console {
     /// A console for these users.
     pub fn new(access: Access, cluster_name: String, namespace: String, image_origins: Vec<String>) -> Self {
         let headers = SecurityHeaders::new(&image_origins);
         let forms = FairLimiter::with_share(FORMS.0, FORMS.1);
-        Self { access, cluster_name, namespace, image_origins, headers, streams: Arc::default(), forms }
+        Self { access, cluster_name, namespace, image_origins, headers, streams: Streams::default(), forms }
     }
 }
 

@@ -129,8 +129,7 @@ pub fn decide<A: Alpha>(
 pub fn write_refused<A: Alpha>(alpha: &A, why: &str, now: &Time) -> AlphaStatus {
     let mut status = alpha.status().cloned().unwrap_or_default();
     let (type_, reason) = (condition::WRITE_REFUSED, reason::REFUSED_BY_API_SERVER);
-    condition::set(&mut status.conditions, type_, Status::True, reason, &note::refusal(why), now);
-    status.last_condition_state = condition::summary(&status.conditions);
+    set(&mut status, (type_, Status::True), reason, &note::refusal(why), now);
     status
 }
 
@@ -265,6 +264,10 @@ fn report_excess<A: Alpha>(
 }
 
 fn set_false(status: &mut AlphaStatus, type_: &str, reason: &str, message: &str, now: &Time) {
-    condition::set(&mut status.conditions, type_, Status::False, reason, message, now);
+    set(status, (type_, Status::False), reason, message, now);
+}
+
+fn set(status: &mut AlphaStatus, (type_, is): (&str, Status), reason: &str, message: &str, now: &Time) {
+    condition::set(&mut status.conditions, type_, is, reason, message, now);
     status.last_condition_state = condition::summary(&status.conditions);
 }

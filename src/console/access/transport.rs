@@ -135,7 +135,7 @@ fn context_of(options: &Options) -> KubeConfigOptions {
 async fn limited(answer: Response<Body>) -> Result<Response<Body>, BoxError> {
     let (mut head, body) = answer.into_parts();
     match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
-        Ok(whole) => Ok(Response::from_parts(head, Body::from(whole.to_bytes().to_vec()))),
+        Ok(whole) => Ok(Response::from_parts(head, Body::from(whole.to_bytes()))),
         Err(error) if error.is::<LengthLimitError>() => {
             let message = format!(
                 "the answer has more than {} MiB, which the console does not read; kubectl does",

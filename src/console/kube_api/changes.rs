@@ -25,10 +25,10 @@ impl Cluster {
         let selector = Some(selection.fields.clone()).filter(|fields| !fields.is_empty());
         let one = ListParams { field_selector: selector.clone(), limit: Some(1), ..ListParams::default() };
         let request = Request::new(api.resource_url());
-        let url =
+        let unsent =
             |error| Failure::of(&kube::Error::BuildRequest(error), attempt::<K>("watch", namespace, None));
         // Of the objects nothing is parsed: their metadata may be nested too deeply.
-        let asked = request.list_metadata(&one).map_err(url)?;
+        let asked = request.list_metadata(&one).map_err(unsent)?;
         let list = self.client.request::<ObjectList<IgnoredAny>>(asked).await;
         let list = list.map_err(|error| Failure::of(&error, attempt::<K>("list", namespace, None)))?;
         let version = list.metadata.resource_version.unwrap_or_default();
@@ -38,7 +38,7 @@ impl Cluster {
             bookmarks: true,
             ..WatchParams::default()
         };
-        let asked = request.watch_metadata(&watch, &version).map_err(url)?;
+        let asked = request.watch_metadata(&watch, &version).map_err(unsent)?;
         let events = self.client.request_events::<IgnoredAny>(asked).await;
         let events = events.map_err(|error| Failure::of(&error, attempt::<K>("watch", namespace, None)))?;
         // After an error, for example that the version is too old, the browser opens another watch.

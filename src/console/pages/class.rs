@@ -11,6 +11,9 @@ use crate::console::views::metadata::Cost;
 use crate::console::views::offering::Offering;
 use crate::console::views::plan::Plan;
 
+/// The plans whose parameters are described, of each as many as a form has: the others' forms describe theirs.
+const MAX_TABLES: usize = 20;
+
 /// What the page of a class needs.
 pub struct ClassPage<'a> {
     /// The class.
@@ -26,9 +29,6 @@ pub struct ClassPage<'a> {
     /// Whether the user may create instances in the namespace.
     pub may_create: bool,
 }
-
-/// The plans whose parameters are described, of each as many as a form has: the others' forms describe theirs.
-const MAX_TABLES: usize = 20;
 
 /// The page.
 pub fn page(page: &ClassPage, now: Timestamp, language: Language) -> Markup {

@@ -1,9 +1,9 @@
 //! How many pages are kept up to date at once? Each costs a connection of the browser, and one or two watches at the API
 //! server.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use crate::crd::names::hex;
 use crate::fair_limiter::{FairLimiter, Permit};
 use crate::http::MAX_CONNECTIONS;
 
@@ -16,50 +16,26 @@ pub const MAX_STREAMS: usize = MAX_CONNECTIONS / 4 * 3;
 
 /// The open streams.
 pub struct Streams {
-    of_sessions: Mutex<HashMap<Vec<u8>, usize>>,
-    all: Arc<FairLimiter>,
+    of_sessions: Arc<FairLimiter>,
+    of_users: Arc<FairLimiter>,
 }
 
-/// The right to one stream. Dropped with it.
-pub struct Slot {
-    streams: Arc<Streams>,
-    session: Vec<u8>,
-    _permit: Permit,
-}
+/// The right to one stream: of the session, and of the user. Dropped with it.
+pub type Slot = [Permit; 2];
 
 impl Default for Streams {
     fn default() -> Self {
-        Self { of_sessions: Mutex::default(), all: FairLimiter::with_share(MAX_STREAMS, MAX_OF_USER) }
+        Self {
+            of_sessions: FairLimiter::for_each(MAX_OF_SESSION),
+            of_users: FairLimiter::with_share(MAX_STREAMS, MAX_OF_USER),
+        }
     }
 }
 
 impl Streams {
     /// A slot for a stream of this session of a user; `None` if there are too many.
-    pub fn take(self: &Arc<Self>, session: &[u8], user: &str) -> Option<Slot> {
-        let mut open = self.lock();
-        let of_session = open.get(session).copied().unwrap_or_default();
-        if of_session >= MAX_OF_SESSION {
-            return None;
-        }
-        let permit = self.all.try_acquire(user)?;
-        open.insert(session.to_owned(), of_session + 1);
-        Some(Slot { streams: Arc::clone(self), session: session.to_owned(), _permit: permit })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Vec<u8>, usize>> {
-        self.of_sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut open = self.streams.lock();
-        if let Some(count) = open.get_mut(&self.session) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.session);
-            }
-        }
+    pub fn take(&self, session: &[u8], user: &str) -> Option<Slot> {
+        Some([self.of_sessions.try_acquire(&hex(session))?, self.of_users.try_acquire(user)?])
     }
 }
 
@@ -69,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_session_has_few_streams_and_gets_one_back_when_it_closes() {
-        let streams = Arc::new(Streams::default());
+        let streams = Streams::default();
         let take = |session: &[u8]| streams.take(session, "jane");
         let mut slots: Vec<_> = (0..MAX_OF_SESSION).map(|_| take(b"a").unwrap()).collect();
         assert!(take(b"a").is_none());
@@ -80,7 +56,7 @@ mod tests {
 
     #[test]
     fn users_and_all_of_them_together_have_a_limit() {
-        let streams = Arc::new(Streams::default());
+        let streams = Streams::default();
         let take = |number: usize| {
             let (session, user) = (number.to_string(), (number / MAX_OF_USER).to_string());
             streams.take(session.as_bytes(), &user)
@@ -92,6 +68,7 @@ mod tests {
         assert!(streams.take(b"another", "0").is_none());
         assert!(streams.take(b"another", "1").is_some());
         drop(slots);
-        assert!(streams.lock().is_empty());
+        let all: Vec<_> = (0..MAX_STREAMS).map(|number| take(number).unwrap()).collect();
+        assert_eq!(all.len(), MAX_STREAMS, "nothing is left of those that were dropped");
     }
 }

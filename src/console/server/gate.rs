@@ -17,6 +17,7 @@ use crate::console::request::Console;
 use crate::console::request::form::{Form, MAX_FORM_BYTES};
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
+use crate::fair_limiter::Permit;
 
 /// The cookie with the namespace that the user looked at last.
 pub const NAMESPACE_COOKIE: &str = "namespace";
@@ -33,14 +34,9 @@ pub async fn gate(
         Err(stranger) => return Failure::Stranger(stranger).into_response(),
     };
     let subject = Subject::visitor(&visitor);
-    // Until the form has been dealt with.
-    let _permit = if request.method().is_safe() {
-        None
-    } else {
-        Some(console.forms.acquire(visitor.user.principal()).await)
-    };
-    let mut request = match checked(&console, &setting, &subject, request).await {
-        Ok(request) => request,
+    // The permit is held until the form has been dealt with.
+    let (mut request, _permit) = match checked(&console, &setting, (&visitor, &subject), request).await {
+        Ok(checked) => checked,
         Err(failure) => return failure.into_response(),
     };
     let Ok(form_token) = console.access.form_token(&subject) else {
@@ -60,26 +56,27 @@ pub async fn gate(
     response
 }
 
-/// The request, with its form if it is a change.
+/// The request; if it is a change, with its form, and the permit to have it in memory.
 async fn checked(
     console: &Console,
     setting: &Setting,
-    subject: &Subject,
+    (visitor, subject): (&Visitor, &Subject),
     request: Request,
-) -> Result<Request, Failure> {
+) -> Result<(Request, Option<Permit>), Failure> {
     if request.method().is_safe() {
-        return Ok(request);
+        return Ok((request, None));
     }
     let (mut parts, body) = request.into_parts();
     if !setting.site.is_own_request(&parts.headers) {
         return Err(Failure::Forged);
     }
+    let permit = console.forms.acquire(visitor.user.principal()).await;
     let form = Form::read(&parts.headers, body, MAX_FORM_BYTES).await?;
     if !console.access.accepts_form(subject, form.value(form_token::FIELD)) {
         return Err(Failure::Forged);
     }
     parts.extensions.insert(form);
-    Ok(Request::from_parts(parts, axum::body::Body::empty()))
+    Ok((Request::from_parts(parts, axum::body::Body::empty()), Some(permit)))
 }
 
 fn visit(

@@ -15,7 +15,8 @@ use crate::crd::{ClusterServiceBroker, ServiceBinding, ServiceBroker, ServiceIns
 /// An object of which the console would say too little at this time.
 pub fn too_little(api: &Api, now: Timestamp) -> Option<Broken> {
     let each = |kind| api.list(kind).map(|(_, object)| object);
-    None.or_else(|| each("serviceinstances").find_map(|object| fault::<ServiceInstance>(object, api, now)))
+    each("serviceinstances")
+        .find_map(|object| fault::<ServiceInstance>(object, api, now))
         .or_else(|| each("servicebindings").find_map(|object| fault::<ServiceBinding>(object, api, now)))
         .or_else(|| each("servicebrokers").find_map(|object| fault::<ServiceBroker>(object, api, now)))
         .or_else(|| {
