@@ -129,6 +129,8 @@ fn check(seed: u64) {
         return;
     }
     let whole = end.story.len();
+    // Shrinking can take long.
+    eprintln!("seed {seed} ({whole} steps) breaks {:?}; looking for a shorter history", end.broken);
     // Shrinking a history that never ends would never end either.
     let shortest = if whole > MAX_PRINTED_STEPS { end } else { history::shortest(end) };
     let steps: Vec<String> = shortest.story.into_iter().take(MAX_PRINTED_STEPS).collect();

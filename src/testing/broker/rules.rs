@@ -119,12 +119,13 @@ fn of_time(request: &Request, catalog: &Value, truth: &Truth) -> Vec<Rule> {
     }
 }
 
-/// A successor needs a plan with `binding_rotatable`, an existing predecessor, and the predecessor's parameters.
+/// A successor needs a plan with `binding_rotatable`, an existing predecessor, and the predecessor's parameters. A
+/// repeated request says how the binding was made, whatever has become of the plan and the predecessor since.
 fn of_rotation(request: &Request, catalog: &Value, instance: &Instance) -> Vec<Rule> {
     let Some(predecessor) = request.body["predecessor_binding_id"].as_str() else { return Vec::new() };
     let is_repeated = instance.bindings.contains_key(&request.binding);
     vec![
-        (is_rotatable(catalog, instance), "the plan's bindings cannot be rotated"),
+        (is_repeated || is_rotatable(catalog, instance), "the plan's bindings cannot be rotated"),
         (request.body["parameters"].is_null(), "a successor has the parameters of its predecessor"),
         (predecessor != request.binding, "a binding is not its own predecessor"),
         (is_repeated || instance.is_bound(predecessor), "the predecessor does not exist"),
