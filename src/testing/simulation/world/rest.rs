@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::World;
+use super::{World, timestamp};
 use crate::reconcilers::clock;
 use crate::testing::simulation::former::Former;
 use crate::testing::simulation::operator::Operator;
@@ -28,6 +28,7 @@ impl World {
         self.look_for_silence();
         let arrived = timeout(longest, self.inbox.arrival()).await.is_ok();
         if !arrived {
+            self.api.now = timestamp();
             self.look_for_silence();
         }
         if self.began.elapsed() > MAX_DURATION {
