@@ -11,6 +11,7 @@
 //! | file | question |
 //! |---|---|
 //! | `transport` | how is the API server reached? |
+//! | `reading` | how much of its answers is in memory at once? |
 //! | `identity` | who is the user, according to the API server? |
 //! | `sessions`, `token_expiry` | who is logged in, and for how long? |
 //! | `one_time_code` | who may open a local console? |
@@ -23,6 +24,7 @@ pub mod form_token;
 pub mod identity;
 mod one_time_code;
 mod random;
+pub mod reading;
 mod seal;
 pub mod sessions;
 pub mod site;
@@ -32,7 +34,6 @@ pub mod transport;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
-use kube::Client;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
@@ -44,7 +45,7 @@ pub use random::{SecretDigest, Unavailable, secret, suffix};
 use seal::SealKey;
 use sessions::{Login, MAX_AGE, Sessions};
 use site::Site;
-use transport::{Personal, Transport};
+use transport::{Personal, Transport, UserClient};
 
 /// The purpose of the cookie with the session's id.
 pub const SESSION_COOKIE: &str = "session";
@@ -84,7 +85,7 @@ pub struct Visitor {
     /// The user.
     pub user: Arc<User>,
     /// Calls the API server as the user.
-    pub client: Client,
+    pub client: UserClient,
     /// The session; `None` behind a proxy.
     pub session: Option<SecretDigest>,
 }

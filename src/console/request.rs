@@ -18,10 +18,13 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::console::access::Access;
+use crate::console::access::reading::Turns;
 use crate::console::answer::headers::SecurityHeaders;
 use crate::fair_limiter::FairLimiter;
 use streams::Streams;
 
+/// The most requests that are answered at once, and the most of one user. Streams have limits of their own.
+const REQUESTS: (usize, usize) = (32, 8);
 /// The most forms that are read at once, and the most of one user.
 const FORMS: (usize, usize) = (8, 2);
 
@@ -39,16 +42,29 @@ pub struct Console {
     pub headers: SecurityHeaders,
     /// The pages that are kept up to date.
     pub streams: Streams,
+    /// The requests that are answered at once. Users take turns.
+    pub requests: Arc<FairLimiter>,
     /// The forms that are read at once, so that their bytes are few. Users take turns.
     pub forms: Arc<FairLimiter>,
+    /// The requests for which much is read at once.
+    pub turns: Turns,
 }
 
 impl Console {
     /// A console for these users.
     pub fn new(access: Access, cluster_name: String, namespace: String, image_origins: Vec<String>) -> Self {
         let headers = SecurityHeaders::new(&image_origins);
-        let forms = FairLimiter::with_share(FORMS.0, FORMS.1);
-        Self { access, cluster_name, namespace, image_origins, headers, streams: Streams::default(), forms }
+        Self {
+            access,
+            cluster_name,
+            namespace,
+            image_origins,
+            headers,
+            streams: Streams::default(),
+            requests: FairLimiter::with_share(REQUESTS.0, REQUESTS.1),
+            forms: FairLimiter::with_share(FORMS.0, FORMS.1),
+            turns: Turns::default(),
+        }
     }
 }
 

@@ -47,6 +47,9 @@ use axum::routing::{get, post};
 
 use crate::console::request::Console;
 
+/// The address of the streams that keep pages up to date.
+pub const STREAMS: &str = "/events";
+
 /// The routes that need no user.
 pub fn public() -> Router<Arc<Console>> {
     Router::new().route("/login", get(login::form).post(login::submit)).route("/start", get(login::start))
@@ -58,7 +61,7 @@ pub fn private() -> Router<Arc<Console>> {
         .route("/", get(async || Redirect::to("/catalog")))
         .route("/logout", get(login::ask_logout).post(login::logout))
         .route("/about", get(about::show))
-        .route("/events", get(live::stream))
+        .route(STREAMS, get(live::stream))
         .route("/namespaces", get(namespaces::show))
         .route("/namespaces/choose", get(namespaces::choose))
         .route("/catalog", get(catalog::show))

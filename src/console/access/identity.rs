@@ -1,8 +1,11 @@
 //! Who is the user, according to the API server?
 
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::Api;
 use kube::api::PostParams;
-use kube::{Api, Client};
+
+use super::reading::Turns;
+use super::transport::UserClient;
 
 /// The group of users who have not authenticated.
 const UNAUTHENTICATED: &str = "system:unauthenticated";
@@ -36,8 +39,8 @@ impl User {
 
 /// The user as whom this client calls the API server; `None` if that is an anonymous one. The API server may accept
 /// anonymous requests, and a console that took them for a login would have a user whom it did not authenticate.
-pub async fn review(client: &Client) -> Result<Option<User>, kube::Error> {
-    let api = Api::<SelfSubjectReview>::all(client.clone());
+pub async fn review(client: &UserClient) -> Result<Option<User>, kube::Error> {
+    let api = Api::<SelfSubjectReview>::all(client.within(&Turns::default().reading("")));
     let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await?;
     let info = answer.status.and_then(|status| status.user_info).unwrap_or_default();
     let user = User {

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::identity::User;
 use super::random::{SecretDigest, Unavailable, digest, secret};
+use super::transport::UserClient;
 
 /// A session without requests ends after this time.
 pub const MAX_IDLE: Duration = Duration::from_mins(30);
@@ -30,7 +30,7 @@ pub struct Login {
     /// The user.
     pub user: Arc<User>,
     /// Calls the API server as the user.
-    pub client: Client,
+    pub client: UserClient,
 }
 
 /// All sessions.

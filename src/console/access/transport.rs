@@ -1,13 +1,13 @@
 //! The way to the API server: with the identity of the kubeconfig, or with the token of a user.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::reading::Reading;
 use crate::process::{self, kube_client};
-use axum::http::{HeaderValue, Request, Response, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use axum::http::{HeaderValue, Request, Uri, header};
 use kube::client::Body;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use kube::core::Status;
 use kube::{Client, Config};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
@@ -17,8 +17,6 @@ use crate::console::options::Options;
 
 /// How long the API server may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// The longest answer that is read, in bytes. Only events of watches have no end.
-const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// How long a connection may be silent. A watch is when nothing changes.
 const READ_TIMEOUT: Duration = Duration::from_mins(6);
 /// How long a connection may take.
@@ -56,9 +54,9 @@ impl Transport {
         Self { anonymous }
     }
 
-    /// A client that calls the API server with this bearer token. `None` if no header can carry the token, or if it is
+    /// Calls the API server with this bearer token. `None` if no header can carry the token, or if it is
     /// empty: that request would be an anonymous one.
-    pub fn as_bearer(&self, token: &SecretString) -> Option<Client> {
+    pub fn as_bearer(&self, token: &SecretString) -> Option<UserClient> {
         let is_token = |byte: u8| byte.is_ascii_graphic();
         if token.expose_secret().is_empty() || !token.expose_secret().bytes().all(is_token) {
             return None;
@@ -71,14 +69,38 @@ impl Transport {
             let anonymous = anonymous.clone();
             async move { anonymous.send(request).await }
         });
-        Some(Client::new(send, "default"))
+        Some(UserClient(Client::new(send, "default")))
+    }
+}
+
+/// Calls the API server as a user, within the limits of a request.
+#[derive(Clone)]
+pub struct UserClient(Client);
+
+impl UserClient {
+    /// A client whose answers count as what is read for this request. Those of watches do not, which are dropped event by
+    /// event.
+    pub fn within(&self, reading: &Arc<Reading>) -> Client {
+        let (patient, reading) = (self.0.clone(), Arc::clone(reading));
+        let send = service_fn(move |request: Request<Body>| {
+            let (patient, reading) = (patient.clone(), Arc::clone(&reading));
+            async move {
+                let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
+                let answer = timeout(ANSWER_TIMEOUT, async {
+                    let answer = patient.send(request).await?;
+                    if is_watch { Ok(answer) } else { reading.read(answer).await }
+                });
+                answer.await.map_err(BoxError::from)?
+            }
+        });
+        Client::new(send, "default")
     }
 }
 
 /// The kubeconfig of a person: its client and what it is called.
 pub struct Personal {
     /// Calls the API server as the user of the kubeconfig.
-    pub client: Client,
+    pub client: UserClient,
     /// The namespace of the context.
     pub namespace: String,
     /// The name of the cluster in the kubeconfig.
@@ -100,7 +122,7 @@ pub async fn personal(options: &Options) -> Result<Personal, Error> {
         context.map(|context| (context.cluster, context.user.unwrap_or_default())).unwrap_or_default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &context_of(options)).await?;
     let namespace = config.default_namespace.clone();
-    Ok(Personal { client: client(config)?, namespace, cluster_name, user_name })
+    Ok(Personal { client: UserClient(client(config)?), namespace, cluster_name, user_name })
 }
 
 /// The API server of a shared console: that of `--kubeconfig`, or the one of the cluster that the console runs in.
@@ -131,58 +153,9 @@ fn context_of(options: &Options) -> KubeConfigOptions {
     KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() }
 }
 
-/// The answer as a whole. One that is too long is replaced by a refusal, so that the user reads why.
-async fn limited(answer: Response<Body>) -> Result<Response<Body>, BoxError> {
-    let (mut head, body) = answer.into_parts();
-    match Limited::new(body, MAX_ANSWER_BYTES).collect().await {
-        Ok(whole) => Ok(Response::from_parts(head, Body::from(whole.to_bytes()))),
-        Err(error) if error.is::<LengthLimitError>() => {
-            let message = format!(
-                "the answer has more than {} MiB, which the console does not read; kubectl does",
-                MAX_ANSWER_BYTES / (1024 * 1024)
-            );
-            let status = Status::failure(&message, "RequestEntityTooLarge").with_code(413);
-            head.status = StatusCode::PAYLOAD_TOO_LARGE;
-            Ok(Response::from_parts(head, Body::from(serde_json::to_vec(&status)?)))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 fn client(mut config: Config) -> Result<Client, Error> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     config.read_timeout = Some(READ_TIMEOUT);
     config.reset_reader_on_write = true;
-    let patient = kube_client::new(kube_client::without_excluded_proxy(config))?;
-    let send = service_fn(move |request: Request<Body>| {
-        let patient = patient.clone();
-        async move {
-            let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
-            let answer = timeout(ANSWER_TIMEOUT, async {
-                let answer = patient.send(request).await.map_err(BoxError::from)?;
-                if is_watch { Ok(answer) } else { limited(answer).await }
-            });
-            answer.await.map_err(BoxError::from)?
-        }
-    });
-    Ok(Client::new(send, "default"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_answer_that_is_too_long_is_a_refusal_that_says_so() {
-        let answer = |bytes: usize| Response::new(Body::from(vec![b' '; bytes]));
-        let whole = limited(answer(MAX_ANSWER_BYTES)).await.unwrap();
-        assert_eq!(whole.status(), StatusCode::OK);
-        assert_eq!(whole.into_body().collect_bytes().await.unwrap().len(), MAX_ANSWER_BYTES);
-        let refused = limited(answer(MAX_ANSWER_BYTES + 1)).await.unwrap();
-        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let status: Status =
-            serde_json::from_slice(&refused.into_body().collect_bytes().await.unwrap()).unwrap();
-        assert_eq!(status.code, 413);
-        assert!(status.message.contains("16 MiB"), "{}", status.message);
-    }
+    Ok(kube_client::new(kube_client::without_excluded_proxy(config))?)
 }

@@ -126,6 +126,8 @@
     const stale = document.getElementById("stale");
     let source = null;
     let timer = 0;
+    let failures = 0;
+    let reopening = 0;
     let queue = Promise.resolve();
 
     const refresh = async () => {
@@ -160,11 +162,24 @@
     const open = () => {
       source?.close();
       source = null;
+      clearTimeout(reopening);
       if (document.hidden) return;
-      source = new EventSource(`/events?view=${encodeURIComponent(location.pathname)}`);
-      source.addEventListener("changed", () => schedule(250));
-      // What changed while there was no stream is seen, too.
-      source.addEventListener("open", () => schedule(250));
+      const stream = new EventSource(`/events?view=${encodeURIComponent(location.pathname)}`);
+      source = stream;
+      stream.addEventListener("changed", () => schedule(250));
+      stream.addEventListener("open", () => {
+        failures = 0;
+        // What changed while there was no stream is seen, too.
+        schedule(250);
+      });
+      stream.addEventListener("error", () => {
+        failures += 1;
+        const isOver = stream.readyState === EventSource.CLOSED;
+        // Streams end after some minutes. If the next one fails as well, the page says so, or asks for a login.
+        if (isOver || failures > 1) schedule(250);
+        // The browser tries again by itself, but not after an answer that is no stream, such as a failure.
+        if (isOver) reopening = setTimeout(open, Math.min(300, 5 * 2 ** (failures - 1)) * 1000);
+      });
     };
 
     document.addEventListener("visibilitychange", open);

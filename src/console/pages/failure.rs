@@ -9,24 +9,54 @@ use super::parts::{copyable, foreign};
 use crate::console::access::Stranger;
 use crate::console::answer::failure::{Attempt, Failure};
 use crate::console::answer::page::Page;
+use crate::console::request::form::AGAIN;
 use crate::console::request::visit::Visit;
 
-/// The page for a failure. `way_on` is where the user was, or may try again.
-pub fn page(language: Language, failure: &Failure, way_on: &str, visit: Option<&Visit>) -> Page {
+/// What the user can do after a failure.
+#[derive(Clone, Copy, Debug)]
+pub enum WayOn<'a> {
+    /// Go there: where they were, or to the same page.
+    To(&'a str),
+    /// Send the same form again.
+    Send {
+        /// Where to.
+        address: &'a str,
+        /// The fields, sealed.
+        form: &'a str,
+    },
+}
+
+/// The page for a failure.
+pub fn page(language: Language, failure: &Failure, way_on: WayOn<'_>, visit: Option<&Visit>) -> Page {
     let title = title(failure, language);
     let content = html! {
         h1 { (title) }
         (explanation(failure, language, visit))
         @if *failure != Failure::Stranger(Stranger::NeedsUrl) {
-            @let text = if failure.may_pass() {
-                language.pick("Try again", "重试")
-            } else {
-                language.pick("Back", "返回")
-            };
-            p { a class="button" href=(way_on) { (text) } }
+            (go_on(language, failure, way_on, visit))
         }
     };
     Page::outside(title, content).with_status(failure.status())
+}
+
+fn go_on(language: Language, failure: &Failure, way_on: WayOn<'_>, visit: Option<&Visit>) -> Markup {
+    let again = language.pick("Try again", "重试");
+    html! {
+        @match way_on {
+            WayOn::Send { address, form } => {
+                p { (language.pick("What you have entered is kept in this page.", "您输入的内容保存在此页面中。")) }
+                form method="post" action=(address) {
+                    @if let Some(visit) = visit { (visit.token_field()) }
+                    input type="hidden" name=(AGAIN) value=(form);
+                    button class="primary" type="submit" { (again) }
+                }
+            }
+            WayOn::To(address) => {
+                @let text = if failure.may_pass() { again } else { language.pick("Back", "返回") };
+                p { a class="button" href=(address) { (text) } }
+            }
+        }
+    }
 }
 
 /// The page after a link on another site, which goes on by itself.

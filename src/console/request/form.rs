@@ -15,6 +15,8 @@ pub const MAX_FORM_BYTES: usize = 1024 * 1024;
 pub const MAX_LOGIN_BYTES: usize = 32 * 1024;
 /// The most fields: 2,000 of a plan's schema, and those of the page around it.
 pub const MAX_FORM_FIELDS: usize = 2_100;
+/// The field of a form that was sent before, and could not be dealt with. It has all others, sealed.
+pub const AGAIN: &str = "again";
 /// How long a browser may take to send a form.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -31,10 +33,19 @@ impl Form {
             return Err(Failure::Forged);
         }
         let bytes = timeout(PATIENCE, to_bytes(body, longest)).await;
-        let bytes = bytes.ok().and_then(Result::ok).ok_or(Failure::TooLarge)?;
-        let fields = form_urlencoded::parse(&bytes).take(MAX_FORM_FIELDS + 1);
+        Self::parse(&bytes.ok().and_then(Result::ok).ok_or(Failure::TooLarge)?)
+    }
+
+    /// The form with these bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        let fields = form_urlencoded::parse(bytes).take(MAX_FORM_FIELDS + 1);
         let fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
         if fields.len() > MAX_FORM_FIELDS { Err(Failure::TooLarge) } else { Ok(Self(fields)) }
+    }
+
+    /// The bytes of the form.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish().into_bytes()
     }
 
     /// The first value of a field; empty if there is none.

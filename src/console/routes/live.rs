@@ -18,8 +18,10 @@ use futures::{StreamExt as _, future};
 use serde::Deserialize;
 
 use crate::console::access::Mode;
+use crate::console::access::site::Site;
 use crate::console::answer::failure::Failure;
 use crate::console::kube_api::{Changes, Cluster, Known, Selection};
+use crate::console::request::Console;
 use crate::console::request::visit::{Visit, Visiting};
 use crate::console::views::live::Live;
 use crate::console::views::offering::Scope;
@@ -54,7 +56,8 @@ pub async fn stream(
     let slot = visit.console.streams.take(visit.subject.as_bytes(), visit.user.principal());
     let slot = slot.ok_or(Failure::Busy(None))?;
     let watches = Watches::of(&visit, &live).await?;
-    let ended = session_end(visit, headers);
+    // The stream does not keep the visit, nor what was read for it.
+    let ended = session_end(Arc::clone(&visit.console), visit.setting.site.clone(), headers);
     let events = watches.changes()?.take_until(ended).map(move |()| {
         // The slot lives as long as the stream.
         let _ = &slot;
@@ -66,19 +69,19 @@ pub async fn stream(
 }
 
 /// Resolves when the session of a request has ended. A stream does not count as its use.
-async fn session_end(visit: Arc<Visit>, headers: HeaderMap) {
-    let (access, site) = (&visit.console.access, &visit.setting.site);
+async fn session_end(console: Arc<Console>, site: Site, headers: HeaderMap) {
+    let access = &console.access;
     if matches!(access.mode(), Mode::ProxyHeader(_)) {
         // There are no sessions: the stream ends with its watch.
         return future::pending().await;
     }
-    let Some(mut end) = access.session_end(&headers, site) else { return };
+    let Some(mut end) = access.session_end(&headers, &site) else { return };
     loop {
         tokio::select! {
             // The sender is dropped with the session.
             _ = end.changed() => return,
             () = tokio::time::sleep(HEARTBEAT) => {
-                if access.session_end(&headers, site).is_none() {
+                if access.session_end(&headers, &site).is_none() {
                     return;
                 }
             }

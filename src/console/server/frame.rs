@@ -9,12 +9,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use url::form_urlencoded;
 
-use super::gate::{NAMESPACE_COOKIE, namespace_of};
+use super::gate::{NAMESPACE_COOKIE, Sealed, namespace_of};
 use crate::console::access::site::{Site, comes_from_elsewhere, own_path};
 use crate::console::access::{Stranger, cookie};
 use crate::console::answer::failure::Failure;
 use crate::console::answer::page::Page;
 use crate::console::pages;
+use crate::console::pages::failure::WayOn;
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
 use crate::console::request::{Console, announce};
@@ -44,12 +45,13 @@ pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, ne
     let mut response = next.run(request).await;
     let visit = response.extensions_mut().remove::<Arc<Visit>>();
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        response = answer_failure(&console, &setting, visit.as_deref(), &failure, &origin);
+        let sealed = response.extensions_mut().remove::<Sealed>();
+        response = answer_failure(&console, &setting, visit.as_deref(), (&failure, sealed), &origin);
     } else if let Some(page) = response.extensions_mut().remove::<Page>() {
         response = answer_page(&console, &setting, visit.as_deref(), &page, response);
     } else if response.status().is_client_error() {
         // An extractor has refused the request, with a text for programs.
-        response = answer_failure(&console, &setting, visit.as_deref(), &Failure::Malformed, &origin);
+        response = answer_failure(&console, &setting, visit.as_deref(), (&Failure::Malformed, None), &origin);
     }
     add_preferences(&setting, visit.as_deref(), &mut response);
     secured(&console, response, is_encrypted)
@@ -82,7 +84,7 @@ fn answer_failure(
     console: &Console,
     setting: &Setting,
     visit: Option<&Visit>,
-    failure: &Failure,
+    (failure, sealed): (&Failure, Option<Sealed>),
     origin: &Origin,
 ) -> Response {
     let address = setting.address();
@@ -101,7 +103,10 @@ fn answer_failure(
     }
     let came_from = origin.came_from.as_deref().filter(|path| *path != address);
     let again = Some(address.as_str()).filter(|_| origin.is_safe && failure.may_pass());
-    let way_on = again.or(came_from).unwrap_or("/catalog");
+    let way_on = match &sealed {
+        Some(Sealed(form)) => WayOn::Send { address: &address, form },
+        None => WayOn::To(again.or(came_from).unwrap_or("/catalog")),
+    };
     let page = pages::failure::page(setting.language, failure, way_on, visit);
     let mut response = answer_page(console, setting, visit, &page, page.status.into_response());
     if let Failure::Busy(Some(seconds)) = failure {

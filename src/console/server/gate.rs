@@ -2,6 +2,7 @@
 //! of the console did not ask for. Handlers behind it get a [`Visit`], and for changes a [`Form`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -9,18 +10,28 @@ use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::console::access::{Mode, Stranger, Subject, Visitor, cookie, form_token};
 use crate::console::answer::failure::Failure;
 use crate::console::kube_api::{Cluster, is_namespace};
 use crate::console::request::Console;
-use crate::console::request::form::{Form, MAX_FORM_BYTES};
+use crate::console::request::form::{AGAIN, Form, MAX_FORM_BYTES};
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
+use crate::console::routes::STREAMS;
 use crate::fair_limiter::Permit;
 
+/// More than the other fields of a form with a sealed one have, in bytes.
+const SMALL_FIELDS: usize = 1024;
+/// How long a request waits until others have been answered.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The cookie with the namespace that the user looked at last.
 pub const NAMESPACE_COOKIE: &str = "namespace";
+
+/// Goes with a failure: the form that could not be dealt with, sealed.
+#[derive(Clone)]
+pub struct Sealed(pub String);
 
 /// Lets a request through if there is a user, and if a change comes from a page of the console.
 pub async fn gate(
@@ -34,6 +45,10 @@ pub async fn gate(
         Err(stranger) => return Failure::Stranger(stranger).into_response(),
     };
     let subject = Subject::visitor(&visitor);
+    let _answered = match turn(&console, &setting, &visitor).await {
+        Ok(permit) => permit,
+        Err(failure) => return failure.into_response(),
+    };
     // The permit is held until the form has been dealt with.
     let (mut request, _permit) = match checked(&console, &setting, (&visitor, &subject), request).await {
         Ok(checked) => checked,
@@ -43,6 +58,7 @@ pub async fn gate(
         return Failure::Internal.into_response();
     };
     let session = visitor.session;
+    let form = request.extensions().get::<Form>().cloned();
     let visit = Arc::new(visit(&console, setting, (visitor, subject), request.headers(), form_token));
     request.extensions_mut().insert(Arc::clone(&visit));
     let mut response = next.run(request).await;
@@ -52,8 +68,28 @@ pub async fn gate(
         console.access.end(&session);
         return Failure::Stranger(Stranger::NeedsLogin).into_response();
     }
+    let failure = response.extensions().get::<Failure>();
+    if let Some(sealed) =
+        form.filter(|_| failure.is_some_and(Failure::may_pass)).and_then(|form| sealed(&visit, &form))
+    {
+        response.extensions_mut().insert(Sealed(sealed));
+    }
     response.extensions_mut().insert(visit);
     response
+}
+
+/// A form that could not be dealt with, so that the user can send it again. `None` if it is too large for that.
+fn sealed(visit: &Visit, form: &Form) -> Option<String> {
+    visit.seal(&form.to_bytes()).ok().filter(|sealed| sealed.len() < MAX_FORM_BYTES - SMALL_FIELDS)
+}
+
+/// Waits until this request may be answered. A stream is answered for minutes, and is counted elsewhere.
+async fn turn(console: &Console, setting: &Setting, visitor: &Visitor) -> Result<Option<Permit>, Failure> {
+    if setting.path == STREAMS {
+        return Ok(None);
+    }
+    let permit = timeout(PATIENCE, console.requests.acquire(visitor.user.principal())).await;
+    permit.map(Some).map_err(|_| Failure::Busy(None))
 }
 
 /// The request; if it is a change, with its form, and the permit to have it in memory.
@@ -71,9 +107,13 @@ async fn checked(
         return Err(Failure::Forged);
     }
     let permit = console.forms.acquire(visitor.user.principal()).await;
-    let form = Form::read(&parts.headers, body, MAX_FORM_BYTES).await?;
+    let mut form = Form::read(&parts.headers, body, MAX_FORM_BYTES).await?;
     if !console.access.accepts_form(subject, form.value(form_token::FIELD)) {
         return Err(Failure::Forged);
+    }
+    if !form.value(AGAIN).is_empty() {
+        let opened = console.access.open(subject, &setting.path, form.value(AGAIN));
+        form = Form::parse(&opened.ok_or(Failure::Forged)?)?;
     }
     parts.extensions.insert(form);
     Ok((Request::from_parts(parts, axum::body::Body::empty()), Some(permit)))
@@ -91,10 +131,11 @@ fn visit(
     let own = visitor.user.own_namespace().filter(|name| is_namespace(name));
     let namespace = of_path.or(kept).or(own).unwrap_or(&console.namespace).to_owned();
     let Visitor { user, client, .. } = visitor;
+    let reading = console.turns.reading(user.principal());
     Visit {
         setting,
         user,
-        cluster: Cluster::new(client),
+        cluster: Cluster::new(client.within(&reading)),
         namespace,
         form_token,
         subject,

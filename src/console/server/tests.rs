@@ -8,6 +8,7 @@ use scraper::{ElementRef, Selector};
 use crate::console::access::{Access, Mode, transport::Transport};
 use crate::console::testing::{Answer, Api, Browser, HOST, Mood, TOKEN, routes, samples};
 
+mod again;
 mod login;
 mod modes;
 

@@ -1,13 +1,15 @@
 use tokio::time::advance;
 
 use super::*;
+use crate::console::access::transport::Transport;
 
 fn login(name: &str) -> Login {
     let service = tower::service_fn(async |_: http::Request<kube::client::Body>| {
         Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::empty()))
     });
     let user = User { name: name.to_owned(), uid: String::new(), groups: Vec::new() };
-    Login { user: Arc::new(user), client: Client::new(service, "default") }
+    let transport = Transport::from_client(kube::Client::new(service, "default"));
+    Login { user: Arc::new(user), client: transport.as_bearer(&"token".to_owned().into()).unwrap() }
 }
 
 fn start(sessions: &Sessions, name: &str, lifetime: Duration) -> SecretDigest {
