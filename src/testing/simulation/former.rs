@@ -4,7 +4,9 @@
 use tokio::sync::oneshot;
 
 use super::api;
+use super::half::Half;
 use super::operator::{Inbox, Operator, Waiting};
+use super::platform;
 use super::watches::RESOURCES;
 use super::world::World;
 use crate::osb;
@@ -71,19 +73,27 @@ impl World {
         self.start();
     }
 
-    /// The suspended operator resumes: it receives its answers, and its watches relist.
+    /// The suspended operator resumes: it receives its answers, and its watches relist. What it has sent late to a class or
+    /// plan stays until the next relist, because the API server cannot know that it is late.
     pub fn resume(&mut self) {
         let Some(in_flight) = self.former.as_mut().and_then(|former| former.in_flight.take()) else { return };
         self.record("the suspended operator resumes");
+        let mut relisted = Vec::new();
         for request in in_flight {
             match request {
                 InFlight::Api(answer, answered) => drop(answer.send(answered)),
                 InFlight::Broker(answer, answered) => drop(answer.send(answered)),
                 InFlight::Unsent(request, answer) => {
+                    let of_entry = request.path.split('/').find_map(Half::of_resource);
+                    relisted.extend(of_entry.filter(|(_, kind)| *kind != "brokers").map(|(half, _)| half));
                     let answered = self.carry_out_late(&request);
                     let _ = answer.send(Ok(answered));
                 }
             }
+        }
+        for half in relisted {
+            platform::relist(self, half);
+            self.broker.door_mut(half).disturb(2);
         }
         if let Some(former) = &mut self.former {
             (0..RESOURCES.len()).for_each(|watch| former.operator.relist(watch, &self.api));
