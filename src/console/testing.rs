@@ -63,6 +63,8 @@ impl Answer {
 
 /// A browser with one console.
 pub struct Browser {
+    /// What the requests of the console share.
+    pub console: Arc<Console>,
     router: Router,
     cookies: BTreeMap<String, String>,
     /// Headers of every request beside those that browsers send.
@@ -78,8 +80,10 @@ impl Browser {
     pub fn new(access: Access) -> Self {
         let origins = vec!["https://icons.example".to_owned()];
         let console = Console::new(access, "test-cluster".to_owned(), "team".to_owned(), origins);
+        let console = Arc::new(console);
         Self {
-            router: router(Arc::new(console)),
+            router: router(Arc::clone(&console)),
+            console,
             cookies: BTreeMap::new(),
             headers: Vec::new(),
             host: HOST.to_owned(),

@@ -63,7 +63,7 @@ pub enum Checked {
 /// A rule of a schema that parameters violate. It contains no value of a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// The name of the parameter; `None` if the rule is about the parameters as a whole.
+    /// The name of the parameter that violates it, or that is missing; `None` if the rule is about the parameters as a whole.
     pub parameter: Option<String>,
     /// The JSON pointer to the place, cut if it is long; empty for the parameters as a whole. Ends with `/…` inside of a
     /// parameter that comes from a Secret.
@@ -137,7 +137,11 @@ fn violation(error: &ValidationError<'_>, redacted: &Map<String, Value>) -> Viol
         _ if is_secret => format!("{parameter}/…"),
         _ => rule::shortened(path),
     };
-    let parameter = (!parameter.is_empty()).then_some(name);
+    let missing = match error.kind() {
+        ValidationErrorKind::Required { property } => property.as_str().map(str::to_owned),
+        _ => None,
+    };
+    let parameter = if parameter.is_empty() { missing } else { Some(name) };
     Violation { parameter, pointer, rule: rule::describe(error, is_secret) }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# prepare.sh: creates with kubectl, as an administrator, what the journeys start from: a namespace, three users, an
+# prepare.sh: creates with kubectl, as an administrator, what the journeys start from: a namespace, four users, an
 # application, and an instance of CLASS with a binding. Prints the journeys' variables as assignments of the shell.
 set -eu
 NAMESPACE=${NAMESPACE:-journeys}
@@ -19,6 +19,7 @@ user() {
 token() { kubectl create token "$1" --namespace "$NAMESPACE" --duration 2h; }
 
 quietly create namespace "$NAMESPACE"
+user owner admin
 user editor edit
 user viewer view
 user stranger
@@ -53,7 +54,7 @@ quietly wait --namespace "$NAMESPACE" --for=condition=Ready --timeout=120s servi
 instance_of() { kubectl get serviceinstance orders-db --namespace "$NAMESPACE" --output "jsonpath={$1}"; }
 
 printf '%s=%q\n' NAMESPACE "$NAMESPACE" \
-  EDIT_TOKEN "$(token editor)" VIEW_TOKEN "$(token viewer)" NO_RIGHTS_TOKEN "$(token stranger)" \
+  ADMIN_TOKEN "$(token owner)" EDIT_TOKEN "$(token editor)" VIEW_TOKEN "$(token viewer)" NO_RIGHTS_TOKEN "$(token stranger)" \
   CLASS "$(instance_of .spec.clusterServiceClassRef.name)" PLAN "$(instance_of .spec.clusterServicePlanRef.name)" \
   BROKER "$(kubectl get clusterserviceclass "$(instance_of .spec.clusterServiceClassRef.name)" \
     --output 'jsonpath={.spec.clusterServiceBrokerName}')"

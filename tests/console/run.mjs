@@ -11,11 +11,11 @@ const directory = fileURLToPath(new URL("journeys", import.meta.url));
 const named = process.argv.slice(2).map((name) => `${basename(name, ".mjs")}.mjs`);
 const names = named.length > 0 ? named : readdirSync(directory).sort();
 
-const counts = { ok: 0, FAILED: 0 };
+const counts = { ok: 0, FAILED: 0, skipped: 0 };
 function report(file, verdict, { name, details }) {
   counts[verdict] += 1;
   const seconds = (details.duration_ms / 1000).toFixed(1).padStart(6);
-  console.log(`  ${verdict.padEnd(6)} ${basename(file, ".mjs").padEnd(13)} ${seconds} s  ${name}`);
+  console.log(`  ${verdict.padEnd(7)} ${basename(file, ".mjs").padEnd(13)} ${seconds} s  ${name}`);
   const error = details.error?.cause ?? details.error;
   if (error) console.log(String(error.message ?? error).replaceAll(/^/gm, "           "));
 }
@@ -23,10 +23,12 @@ function report(file, verdict, { name, details }) {
 for (const file of names) {
   for await (const { type, data } of run({ files: [join(directory, file)] })) {
     // The report of the file as a whole repeats those of its journeys.
-    if (type === "test:pass" && data.file !== undefined && data.nesting === 0) report(file, "ok", data);
+    if (type === "test:pass" && data.file !== undefined && data.nesting === 0) {
+      report(file, data.skip === undefined ? "ok" : "skipped", data);
+    }
     if (type === "test:fail") report(file, "FAILED", data);
     if (type === "test:stderr") process.stderr.write(data.message);
   }
 }
-console.log(`\n${counts.ok} passed, ${counts.FAILED} failed`);
+console.log(`\n${counts.ok} passed, ${counts.FAILED} failed, ${counts.skipped} skipped`);
 process.exit(counts.FAILED === 0 && counts.ok > 0 ? 0 : 1);

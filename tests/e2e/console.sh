@@ -40,11 +40,19 @@ check "the instance is deleted" kubectl delete --timeout=60s serviceinstance/wai
 section "The console in Chromium"
 variables=$(PARAMETERS='{"MEMORY_LIMIT": "128Mi"}' tests/console/prepare.sh 2>&1)
 check "users, an application and a bound Redis are there" grep --quiet ^BROKER= <<<"$variables"
+# A forwarded port leads through the API server, which one of the journeys kills.
+pod=$(operator get pods --selector app.kubernetes.io/name=console --output 'jsonpath={.items[0].status.podIP}')
+# shellcheck disable=SC2016
+tests/cluster/forward.py listen sh -c 'echo "$FORWARDED_PORT" >"$HOME/way" && exec tests/cluster/forward.py to "$0" 8080' \
+  "$pod" &
+way=$!
+check "there is a way to the pod" eventually test -s "$HOME/way"
 browse() { # JOURNEY
-  (set -a && eval "$variables" && CONSOLE_URL=$url RESULTS=$HOME/log/journeys exec node tests/console/run.mjs "$1")
+  (set -a && eval "$variables" && CONSOLE_URL=http://localhost:$(cat "$HOME/way") KILL_API_SERVER=yes \
+    RESULTS=$HOME/log/journeys exec node tests/console/run.mjs "$1")
 }
 for journey in tests/console/journeys/*.mjs; do
   check "journeys: $(basename "$journey" .mjs)" browse "$journey"
 done
-kill $forwarding
+kill $forwarding $way
 check "they are deleted with their namespace" kubectl delete --timeout=180s namespace/journeys

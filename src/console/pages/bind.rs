@@ -6,6 +6,7 @@ use crate::crd::binding::Restart;
 use maud::{Markup, html};
 
 use super::fields::{Field, Problem, summary};
+use super::instance_form::DRAFT;
 use super::parts::{banner, breadcrumbs, copyable};
 use crate::console::request::visit::Visit;
 use crate::console::views::application::{Application, Delivery, PodPreview, is_system_namespace};
@@ -69,6 +70,8 @@ pub struct BindPage<'a> {
     pub refused: &'a [String],
     /// The parameters, if the plan has a schema for them.
     pub parameters: Option<&'a FilledForm<'a>>,
+    /// The sealed draft with the secrets that the form does not show; may be empty.
+    pub draft: &'a str,
     /// What is wrong.
     pub problems: &'a [Problem],
     /// What would happen, if the user asked for it.
@@ -105,6 +108,7 @@ pub fn page(page: &BindPage, visit: &Visit) -> Markup {
         @if let Some(parameters) = page.parameters { (parameters.summary(language)) }
         form method="post" action={ (of_instance) "/bind" } novalidate {
             (visit.token_field())
+            @if !page.draft.is_empty() { input type="hidden" name=(DRAFT) value=(page.draft); }
             (names(page, language))
             (receivers(page, language))
             @if let Some(parameters) = page.parameters {

@@ -3,7 +3,9 @@
 mod binding;
 mod problem;
 
-use crate::console::form::{Existing, FilledForm, Form as Parameters, Submission};
+use crate::console::form::{
+    Existing, FilledForm, Form as Parameters, Problem as ParameterProblem, Submission,
+};
 use crate::crd::{ServiceBinding, ServiceInstance};
 use axum::Extension;
 use axum::extract::Path;
@@ -16,6 +18,7 @@ use kube::ResourceExt as _;
 
 use super::act::require;
 use super::creation::{Ownership, proposed_name, try_create};
+use super::drafting::{opened, sealed};
 use super::instance::class_and_plan;
 use super::permitted::{existing, permitted};
 use crate::console::answer::failure::Failure;
@@ -23,10 +26,12 @@ use crate::console::answer::page::{Page, Section};
 use crate::console::kube_api::{Known, Selection, resource_of};
 use crate::console::pages::bind::{self, BUTTON, BindPage, Entered, PREVIEW, Preview, page};
 use crate::console::pages::fields::Problem;
+use crate::console::pages::instance_form::DRAFT;
 use crate::console::request::form::Form;
 use crate::console::request::visit::{Visit, Visiting};
 use crate::console::state::Action;
 use crate::console::views::application::{Application, preview};
+use crate::console::views::draft::Draft;
 use crate::console::views::instance::Instance;
 use crate::console::views::plan::Plan;
 use crate::console::views::{binding as binding_view, manifest};
@@ -57,8 +62,8 @@ pub async fn ask(Extension(visit): Visiting, Path((namespace, name)): Named) -> 
     let name = if is_free { context.instance.clone() } else { proposed_name(&context.instance)? };
     let entered = Entered { name, ..Entered::default() };
     let form = context.parameters();
-    let filled = form.as_ref().map(|form| form.fill(&Existing::default()));
-    Ok(context.page(&entered, filled.as_ref(), &[], None, &visit))
+    let form = form.as_ref().map(|form| form.fill(&Existing::default()));
+    Ok(context.page(&entered, &Shown { form, ..Shown::default() }, &[], None, &visit))
 }
 
 /// Previews or creates the binding.
@@ -71,30 +76,21 @@ pub async fn submit(
     let context = Context::read(&visit, namespace, &object).await?;
     let entered = binding::entered(&fields);
     let form = context.parameters();
-    let submission =
-        form.as_ref().map(|form| form.read(fields.fields(), &Existing::default(), visit.language()));
-    let (filled, parsed) = match submission {
-        None => (None, None),
-        Some(Submission::Complete(filled, parsed)) => (Some(filled), Some(parsed)),
-        // The user has pressed one of the parameters' own buttons.
-        Some(Submission::Changed(filled)) => {
-            return Ok(context.page(&entered, Some(&filled), &[], None, &visit).into_response());
+    let (draft, mut parameters) = match context.read_parameters(form.as_ref(), &fields, &visit)? {
+        Read::Complete(draft, parameters) => (draft, parameters),
+        Read::Unfinished(parameters) => {
+            return Ok(context.page(&entered, &parameters, &[], None, &visit).into_response());
         }
     };
-    let parsed = parsed.unwrap_or_default();
-    let is_complete = parsed.problems.is_empty();
-    let unfit = if is_complete { context.unfit(&parsed) } else { Vec::new() };
-    let (desired, mut problems) = context.desired(&entered, parsed, visit.language());
+    let (desired, mut problems) = context.desired(&entered, &draft, visit.language());
     if fields.value(BUTTON) == PREVIEW {
-        return context.show_preview(&desired, &entered, filled.as_ref(), &problems, &visit).await;
+        return context.show_preview(&desired, &entered, &parameters, &problems, &visit).await;
     }
     if problems.is_empty() {
         problems = context.check_names(&desired.binding, &visit).await?;
     }
-    let may_be_sent = is_complete && unfit.is_empty() && problems.is_empty();
-    let filled = filled.map(|filled| filled.with_problems(unfit));
-    if !may_be_sent {
-        return Ok(context.refuse(&entered, filled.as_ref(), &problems, &visit));
+    if parameters.has_problems() || !problems.is_empty() {
+        return Ok(context.refuse(&entered, &parameters, &problems, &visit));
     }
     let secret = desired.secret.map(|secret| (secret, Ownership::OfObject));
     match try_create(&visit.cluster, &desired.binding, secret).await {
@@ -104,10 +100,37 @@ pub async fn submit(
         }
         Err(refused) => {
             let (problems, of_parameters) = problem::of(refused, visit.language())?;
-            let filled = filled.map(|filled| filled.with_problems(of_parameters));
-            Ok(context.refuse(&entered, filled.as_ref(), &problems, &visit))
+            parameters = parameters.with_problems(of_parameters);
+            Ok(context.refuse(&entered, &parameters, &problems, &visit))
         }
     }
+}
+
+/// The parameters as a page shows them.
+#[derive(Default)]
+struct Shown<'a> {
+    /// `None` if the plan has no schema for them.
+    form: Option<FilledForm<'a>>,
+    /// The sealed draft with the secrets that the form does not show.
+    sealed: String,
+}
+
+impl Shown<'_> {
+    fn has_problems(&self) -> bool {
+        self.form.as_ref().is_some_and(FilledForm::has_problems)
+    }
+
+    fn with_problems(self, problems: Vec<ParameterProblem>) -> Self {
+        Self { form: self.form.map(|form| form.with_problems(problems)), ..self }
+    }
+}
+
+/// What was sent of the parameters.
+enum Read<'a> {
+    /// All of it, which may have problems.
+    Complete(Draft, Shown<'a>),
+    /// The user has pressed one of the parameters' own buttons.
+    Unfinished(Shown<'a>),
 }
 
 impl Context {
@@ -145,6 +168,33 @@ impl Context {
         Some(Parameters::of(Some(schema), None))
     }
 
+    /// Reads the parameters. Secrets that were entered before, and that no page shows, come from the draft that it carried.
+    fn read_parameters<'a>(
+        &self,
+        form: Option<&'a Parameters>,
+        fields: &Form,
+        visit: &Visit,
+    ) -> Result<Read<'a>, Failure> {
+        let Some(form) = form else { return Ok(Read::Complete(Draft::default(), Shown::default())) };
+        let earlier = opened(visit, fields).map_err(|_| Failure::Forged)?;
+        let existing = earlier.as_ref().map(Draft::existing).unwrap_or_default();
+        let unchanged = fields.value(DRAFT).to_owned();
+        let (filled, parsed) = match form.read(fields.fields(), &existing, visit.language()) {
+            Submission::Changed(filled) => {
+                return Ok(Read::Unfinished(Shown { form: Some(filled), sealed: unchanged }));
+            }
+            Submission::Complete(filled, parsed) => (filled, parsed),
+        };
+        let is_complete = parsed.problems.is_empty();
+        let draft = Draft::default().with_parameters(parsed, earlier.as_ref());
+        if !is_complete {
+            return Ok(Read::Complete(draft, Shown { form: Some(filled), sealed: unchanged }));
+        }
+        let filled = form.fill(&draft.existing()).with_problems(self.unfit(&draft));
+        let sealed = if draft.secrets.is_empty() { String::new() } else { sealed(visit, &draft)? };
+        Ok(Read::Complete(draft, Shown { form: Some(filled), sealed }))
+    }
+
     /// Whether others have the names. That a Secret has, the operator would say only later.
     async fn check_names(&self, binding: &ServiceBinding, visit: &Visit) -> Result<Vec<Problem>, Failure> {
         let (name, language) = (binding.secret_name(), visit.language());
@@ -161,7 +211,7 @@ impl Context {
         &self,
         desired: &Desired,
         entered: &Entered,
-        filled: Option<&FilledForm<'_>>,
+        parameters: &Shown<'_>,
         problems: &[Problem],
         visit: &Visit,
     ) -> Result<Response, Failure> {
@@ -177,24 +227,24 @@ impl Context {
             selector: &selector,
             manifest: &manifest::of(&desired.binding, &[]),
         };
-        Ok(self.page(entered, filled, problems, Some(shown), visit).into_response())
+        Ok(self.page(entered, parameters, problems, Some(shown), visit).into_response())
     }
 
     fn refuse(
         &self,
         entered: &Entered,
-        filled: Option<&FilledForm<'_>>,
+        parameters: &Shown<'_>,
         problems: &[Problem],
         visit: &Visit,
     ) -> Response {
-        let page = self.page(entered, filled, problems, None, visit);
+        let page = self.page(entered, parameters, problems, None, visit);
         page.with_status(StatusCode::UNPROCESSABLE_ENTITY).into_response()
     }
 
     fn page(
         &self,
         entered: &Entered,
-        filled: Option<&FilledForm<'_>>,
+        parameters: &Shown<'_>,
         problems: &[Problem],
         preview: Option<Preview<'_>>,
         visit: &Visit,
@@ -205,7 +255,8 @@ impl Context {
             entered,
             applications: &self.applications,
             refused: &self.refused,
-            parameters: filled,
+            parameters: parameters.form.as_ref(),
+            draft: &parameters.sealed,
             problems,
             preview,
         };

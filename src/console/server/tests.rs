@@ -11,6 +11,7 @@ use crate::console::testing::{Answer, Api, Browser, HOST, Mood, TOKEN, routes, s
 mod again;
 mod login;
 mod modes;
+mod turns;
 
 /// What every answer carries.
 fn assert_headers(answer: &Answer, what: &str) {

@@ -36,14 +36,10 @@ pub fn problems(candidate: &Candidate, schema: Option<&Value>) -> Vec<Problem> {
     let more = violations.len().saturating_sub(SHOWN_VIOLATIONS);
     let more = (more > 0).then(|| Problem { pointer: String::new(), message: format!("and {more} more") });
     let shown = violations.into_iter().take(SHOWN_VIOLATIONS);
-    let known = shown.filter(|violation| !is_about_unknown(violation, candidate.unknown));
+    let is_unknown = |name: &String| candidate.unknown.contains(name);
+    let known = shown.filter(|violation| !violation.parameter.as_ref().is_some_and(is_unknown));
     let problem = |Violation { pointer, rule, .. }| Problem { pointer, message: rule };
     known.map(problem).chain(more).collect()
-}
-
-fn is_about_unknown(violation: &Violation, unknown: &BTreeSet<String>) -> bool {
-    let missing = || violation.rule.strip_prefix("must have ").map(|name| name.trim_matches('"'));
-    violation.parameter.as_deref().or_else(missing).is_some_and(|name| unknown.contains(name))
 }
 
 /// The schema for a form: what a default sets need not be entered.

@@ -18,25 +18,31 @@ export async function open(options = {}) {
   return { browser, page };
 }
 
-/** A test that `steps(page)` carries out. `title` is a true sentence. */
-export function journey(title, options, steps) {
-  test(title, { timeout: 600_000 }, async () => {
-    const { browser, page } = await open(options);
-    const faults = faultsOf(page);
+/**
+ * A test that `steps(page)` carries out. `title` is a true sentence. With `way`, the page reaches the console through a
+ * relay, which the steps get, too; with `skip`, it is left out for that reason.
+ */
+export function journey(title, { way: openWay, skip = false, ...options }, steps) {
+  test(title, { timeout: 600_000, skip }, async () => {
+    const way = await openWay?.();
+    const origin = way?.url ?? settings.url;
+    const { browser, page } = await open({ baseURL: origin, ...options });
+    const faults = faultsOf(page, origin);
     try {
-      await steps(page);
+      await steps(page, way);
       if (faults.length > 0) throw new Error(faults.join("\n"));
     } catch (error) {
       error.message += `\n${await lookOf(page, title)}`;
       throw error;
     } finally {
       await browser.close();
+      way?.cut();
     }
   });
 }
 
 /** Collects what no page may do. */
-function faultsOf(page) {
+function faultsOf(page, origin) {
   const faults = [];
   page.on("pageerror", (error) => faults.push(`a script has thrown: ${error}`));
   page.on("console", (message) => {
@@ -45,7 +51,7 @@ function faultsOf(page) {
     if (message.type() === "error" && isOurs) faults.push(`the browser says: ${message.text()}`);
   });
   page.on("request", (request) => {
-    const isOwn = request.url().startsWith(`${settings.url}/`) || request.url().startsWith("data:");
+    const isOwn = request.url().startsWith(`${origin}/`) || request.url().startsWith("data:");
     if (!isOwn) faults.push(`loaded from elsewhere: ${request.url()}`);
   });
   return faults;

@@ -13,8 +13,13 @@ export const settings = {
   url: required("CONSOLE_URL").replace(/\/$/, ""),
   /** The namespace with the instance `orders-db`, its binding `orders-web`, and the Deployment `orders`. */
   namespace: required("NAMESPACE"),
-  /** Bearer tokens: of a user with the role `edit`, of one with `view`, and of one without any right. */
-  tokens: { editor: required("EDIT_TOKEN"), viewer: required("VIEW_TOKEN"), stranger: required("NO_RIGHTS_TOKEN") },
+  /** Bearer tokens: of users with the roles `admin`, `edit` and `view`, and of one without any right. */
+  tokens: {
+    owner: required("ADMIN_TOKEN"),
+    editor: required("EDIT_TOKEN"),
+    viewer: required("VIEW_TOKEN"),
+    stranger: required("NO_RIGHTS_TOKEN"),
+  },
   /** Kubernetes names of the cluster-wide class, plan and broker of `orders-db`. */
   class: required("CLASS"),
   plan: required("PLAN"),

@@ -1,7 +1,5 @@
 //! Hostile schemas, hints, values and entries: nothing panics, and everything is bounded.
 
-use std::time::{Duration, Instant};
-
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -20,12 +18,10 @@ fn count(field: &Field) -> usize {
 
 /// Draws a schema, and returns the number of its fields.
 fn draw(schema: &Value) -> usize {
-    let start = Instant::now();
     let form = form(schema);
     let html = form.fill(&Existing::default()).render(ENGLISH).into_string();
     parameters_table(schema, ENGLISH);
     assert!(html.len() < MAX_PAGE_BYTES, "{} bytes", html.len());
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     count(&form.root)
 }
 

@@ -1,8 +1,6 @@
 //! From the fields of the form to a binding, and to the Secret with its secret parameters.
 
-use std::collections::BTreeSet;
-
-use crate::console::form::{Parsed, Problem as ParameterProblem};
+use crate::console::form::Problem as ParameterProblem;
 use crate::console::language::Language;
 use crate::crd::binding::{EnvFrom, Injection, Restart};
 use crate::crd::raw::RawObject;
@@ -10,7 +8,7 @@ use crate::crd::reference::{LocalObjectReference, ParametersFromSource, SecretKe
 use crate::crd::{ServiceBinding, ServiceBindingSpec};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use serde_json::{Map, Value};
+use serde_json::{Map, json};
 
 use super::{Context, bind, problem};
 use crate::console::excerpt::cut;
@@ -20,6 +18,7 @@ use crate::console::pages::fields::Problem;
 use crate::console::request::form::Form;
 use crate::console::routes::creation::secret;
 use crate::console::views::application::Application;
+use crate::console::views::draft::Draft;
 use crate::console::views::parameter_check::{self, Candidate};
 
 /// The entry of the Secret with the secret parameters.
@@ -54,19 +53,19 @@ pub fn entered(fields: &Form) -> Entered {
 
 impl Context {
     /// Why the parameters do not conform to the plan's schema.
-    pub fn unfit(&self, parsed: &Parsed) -> Vec<ParameterProblem> {
-        let (none, nothing) = (Map::new(), BTreeSet::new());
+    pub fn unfit(&self, draft: &Draft) -> Vec<ParameterProblem> {
+        let none = Map::new();
         let candidate = Candidate {
             defaults: [&none, &none],
-            inline: &parsed.parameters,
-            secrets: &parsed.secrets,
-            unknown: &nothing,
+            inline: &draft.parameters,
+            secrets: &draft.secrets,
+            unknown: &draft.kept,
         };
         parameter_check::problems(&candidate, self.plan.as_ref().and_then(|plan| plan.bind_schema.as_ref()))
     }
 
     /// What is to be created, and what is wrong with the fields.
-    pub fn desired(&self, entered: &Entered, parsed: Parsed, language: Language) -> (Desired, Vec<Problem>) {
+    pub fn desired(&self, entered: &Entered, draft: &Draft, language: Language) -> (Desired, Vec<Problem>) {
         let mut problems = Vec::new();
         if !is_name(&entered.name) {
             problems.push(Problem::no_name(bind::NAME, language));
@@ -79,8 +78,8 @@ impl Context {
             problems.push(problem::application_gone(language));
         }
         let secret_name = format!("{}-parameters", entered.name);
-        let secret = (!parsed.secrets.is_empty()).then(|| {
-            let text = ByteString(Value::Object(parsed.secrets).to_string().into_bytes());
+        let secret = (!draft.secrets.is_empty()).then(|| {
+            let text = ByteString(json!(draft.secrets).to_string().into_bytes());
             secret(&self.namespace, &secret_name, [(PARAMETERS_KEY.to_owned(), text)].into())
         });
         let source = ParametersFromSource {
@@ -88,7 +87,7 @@ impl Context {
         };
         let spec = ServiceBindingSpec {
             instance_ref: LocalObjectReference { name: self.instance.clone() },
-            parameters: (!parsed.parameters.is_empty()).then(|| RawObject::from(&parsed.parameters)),
+            parameters: (!draft.parameters.is_empty()).then(|| RawObject::from(&draft.parameters)),
             parameters_from: secret.iter().map(|_| source.clone()).collect(),
             secret_name: entered.secret.clone(),
             pod_selector: chosen.as_ref().map(|application| application.selector.clone()),

@@ -1,6 +1,8 @@
 //! Binds as a browser does, with an API server that answers as scripted.
 
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::console::testing::{Answer, Api, Browser, Mood, lines, samples};
@@ -165,6 +167,31 @@ async fn what_is_wrong_is_said_at_the_field_and_nothing_is_created() {
         assert!(answer.body.contains(&format!("href=\"#{field}\"")), "{fields:?}: {}", answer.body);
         assert_eq!(lines(&api.writes()), Vec::<&str>::new(), "{fields:?}");
     }
+}
+
+#[tokio::test]
+async fn a_secret_parameter_is_entered_once_however_often_the_form_is_shown_again() {
+    let api = Api::default();
+    let mut browser = browser(&api).await;
+    let name = ("binding-name", "db");
+    let mut shown = submit(&mut browser, &[name, ("parameters.password", PASSWORD), ("do", "preview")]).await;
+    // The preview again, a value against the schema, and a name that another binding has.
+    for fields in [
+        vec![name, ("do", "preview")],
+        vec![name, ("parameters.role", "administrator")],
+        vec![("binding-name", "evil")],
+    ] {
+        assert!(!shown.body.contains(PASSWORD));
+        let draft = shown.field("draft");
+        shown = submit(&mut browser, &[fields, vec![("draft", &draft)]].concat()).await;
+        assert_eq!(lines(&api.writes()), Vec::<&str>::new());
+    }
+    let draft = shown.field("draft");
+    let answer = submit(&mut browser, &[name, ("draft", &draft)]).await;
+    assert_eq!(answer.header("location"), "/ns/team/bindings/db", "{}", answer.body);
+    let secret = api.writes().into_iter().find(|call| call.line == format!("POST {SECRETS}")).unwrap();
+    let stored = STANDARD.decode(secret.body["data"]["parameters"].as_str().unwrap()).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&stored).unwrap(), json!({"password": PASSWORD}));
 }
 
 #[tokio::test]
