@@ -195,6 +195,15 @@ impl FilledForm<'_> {
         self
     }
 
+    /// The form with these secret top-level parameters as stored ones: they were entered, and are carried along.
+    #[must_use]
+    pub fn with_stored(mut self, names: impl Iterator<Item = String>) -> Self {
+        let names: BTreeSet<String> = names.collect();
+        self.content.forget(&self.form.root, &names);
+        self.hidden.extend(names);
+        self
+    }
+
     /// Whether there are problems.
     pub fn has_problems(&self) -> bool {
         !self.problems.is_empty()

@@ -28,7 +28,7 @@ pub use rights::Rights;
 use crate::console::answer::failure::{Attempt, Failure};
 use crate::crd::readable::Readable;
 
-/// How many objects one request lists: few enough for the most bytes that are read of an answer (`transport`).
+/// How many objects one request lists: few enough for the most bytes that are read for a page (`access/reading`).
 const PAGE: u32 = 250;
 /// The most objects of a list. What is beyond them is not shown.
 const MAX_OBJECTS: usize = 10_000;

@@ -5,9 +5,10 @@
 //! | `setting` | which language, colours and address? |
 //! | `visit` | who is the user, and what may a page ask the API server? |
 //! | `form` | what did the user submit? |
-//! | `streams` | how many streams of events are open? |
+//! | `requests`, `streams` | how many requests are dealt with at once, and how many streams of events are open? |
 
 pub mod form;
+pub mod requests;
 pub mod setting;
 pub mod streams;
 pub mod visit;
@@ -18,15 +19,16 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::console::access::Access;
-use crate::console::access::reading::Turns;
+use crate::console::access::reading::Readings;
 use crate::console::answer::headers::SecurityHeaders;
 use crate::fair_limiter::FairLimiter;
+use requests::Requests;
 use streams::Streams;
 
-/// The most requests that are answered at once, and the most of one user. Streams have limits of their own.
-const REQUESTS: (usize, usize) = (32, 8);
-/// The most forms that are read at once, and the most of one user.
-const FORMS: (usize, usize) = (8, 2);
+/// The most forms that are read at once.
+const MAX_FORMS: usize = 8;
+/// The most of them of one user.
+const MAX_FORMS_OF_USER: usize = 2;
 
 /// What all requests share. Nothing in it was read from the cluster.
 pub struct Console {
@@ -42,12 +44,12 @@ pub struct Console {
     pub headers: SecurityHeaders,
     /// The pages that are kept up to date.
     pub streams: Streams,
-    /// The requests that are answered at once. Users take turns.
-    pub requests: Arc<FairLimiter>,
+    /// The requests that are dealt with at once. Streams have limits of their own.
+    pub requests: Requests,
     /// The forms that are read at once, so that their bytes are few. Users take turns.
     pub forms: Arc<FairLimiter>,
-    /// The requests for which much is read at once.
-    pub turns: Turns,
+    /// The requests for which much is read.
+    pub readings: Readings,
 }
 
 impl Console {
@@ -61,9 +63,9 @@ impl Console {
             image_origins,
             headers,
             streams: Streams::default(),
-            requests: FairLimiter::with_share(REQUESTS.0, REQUESTS.1),
-            forms: FairLimiter::with_share(FORMS.0, FORMS.1),
-            turns: Turns::default(),
+            requests: Requests::default(),
+            forms: FairLimiter::with_share(MAX_FORMS, MAX_FORMS_OF_USER),
+            readings: Readings::default(),
         }
     }
 }

@@ -2,10 +2,10 @@
 //! `make bench SCALE=10000` measures how its work grows with the number of objects instead (`scale.rs`).
 //!
 //! The bench has its own control plane, a broker that answers at once, and the release build of the operator. It
-//! creates N instances, then a binding for each, then deletes all. Then it times instances beside a broker that hangs
-//! and beside a hostile tenant, and pods with and without bindings. Before and after that, a bare client makes the same
-//! writes without an operator: the better of its times is the floor. All numbers are from one run, so other load on the
-//! machine affects them.
+//! creates N instances, then a binding for each, then deletes all. Meanwhile and afterwards it times pages of the console.
+//! Then it times instances beside a broker that hangs and beside a hostile tenant, and pods with and without bindings.
+//! Before and after that, a bare client makes the same writes without an operator: the better of its times is the floor.
+//! All numbers are from one run, so other load on the machine affects them.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,12 +17,16 @@
 
 mod admission;
 mod broker;
+#[expect(dead_code, reason = "the bench only looks at pages")]
+#[path = "../it/console/browser.rs"]
+mod browser;
 mod catalog;
 #[path = "../it/chart_files.rs"]
 mod chart_files;
 #[expect(dead_code, reason = "the bench does not crash it")]
 #[path = "../it/cluster.rs"]
 mod cluster;
+mod console;
 mod floor;
 #[path = "../it/free_port.rs"]
 mod free_port;
@@ -47,6 +51,7 @@ use kube::config::AuthInfo;
 
 use broker::Broker;
 use cluster::Cluster;
+use console::Console;
 use load::{NAMESPACE, Phase, REQUESTS, Watch, each};
 use operator::Operator;
 use report::{LARGE, Measured, Report, Span};
@@ -102,13 +107,20 @@ async fn report(env: &BenchEnv, cluster: &Cluster, objects: u32, machine: String
     let operator = Operator::start(&cluster.kubeconfig("operator")).await;
     tokio::time::sleep(IDLE).await;
     let mut phases = Vec::new();
-    for phase in Phase::ALL {
+    for phase in [Phase::Provision, Phase::Bind] {
+        phases.push(measure(env, &operator, phase, "ours", objects).await);
+    }
+    let console = Console::start(cluster).await;
+    let instances = console.instances().await;
+    for phase in [Phase::Unbind, Phase::Deprovision] {
         phases.push(measure(env, &operator, phase, "ours", objects).await);
     }
     progress("publishing a large catalog");
     let url = env.broker.url(LARGE.0, LARGE.1);
     let publish = spent(&operator, catalog::publish(&env.user, "large", &url)).await;
     let relist = spent(&operator, catalog::relist(&env.user, "large")).await;
+    progress("timing the console");
+    let console = view(env, instances, console).await;
     progress("timing instances beside a broker that hangs");
     let neighbour = neighbour::measure(env).await;
     drop(operator);
@@ -121,7 +133,14 @@ async fn report(env: &BenchEnv, cluster: &Cluster, objects: u32, machine: String
     progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
-    Report { objects, phases, floor, publish, relist, neighbour, hostile, admission, machine }
+    Report { objects, phases, floor, publish, relist, console, neighbour, hostile, admission, machine }
+}
+
+/// Measures the catalog page of a console that has shown all instances.
+async fn view(env: &BenchEnv, instances: Duration, console: Console) -> console::Measured {
+    catalog::publish(&env.user, "wide", &env.broker.url(console::Measured::CLASSES, 1)).await;
+    let catalog = console.catalog().await;
+    console::Measured { instances, catalog, resident: console.resident() }
 }
 
 /// Measures a phase of objects whose names begin with `name`.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::admission::Admission;
+use crate::console;
 use crate::hostile::Hostile;
 use crate::load::Phase;
 use crate::neighbour::Neighbour;
@@ -24,6 +25,8 @@ pub struct Report {
     pub publish: Span,
     /// A relist of the same catalog.
     pub relist: Span,
+    /// The console.
+    pub console: console::Measured,
     /// A healthy broker beside one that hangs.
     pub neighbour: Neighbour,
     /// A tenant beside a hostile one.
@@ -101,6 +104,7 @@ impl fmt::Display for Report {
             "\nThe floor: a bare client makes the same writes, with the same number of requests in flight.\n"
         )?;
         self.catalog(f)?;
+        self.console(f)?;
         self.neighbour(f)?;
         self.hostile(f)?;
         self.admission(f)?;
@@ -116,6 +120,22 @@ impl Report {
             writeln!(f, "{name:21}  {:7.2}  {:10}", span.time.as_secs_f64(), span.writes())?;
         }
         writeln!(f, "Relisted without a change, the one write is the broker's own status.\n")
+    }
+
+    fn console(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let console = &self.console;
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (objects, classes) = (self.objects, LARGE.0 + console::Measured::CLASSES);
+        writeln!(f, "console                              measured  target")?;
+        for (name, measured, target) in [
+            (format!("page of {objects} instances, ms"), milliseconds(console.instances), 50.0),
+            (format!("catalog of {classes} classes, ms"), milliseconds(console.catalog), 50.0),
+            (format!("memory with {} sessions, MiB", console::Measured::SESSIONS), console.resident, 25.0),
+        ] {
+            let missed = if measured > target { "  missed" } else { "" };
+            writeln!(f, "{name:33}  {measured:10.1}  ≤ {target}{missed}")?;
+        }
+        writeln!(f, "Each session has got both pages; half of them sooner than this.\n")
     }
 
     fn neighbour(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Api;
 use kube::api::PostParams;
 
-use super::reading::Turns;
+use super::reading::Readings;
 use super::transport::UserClient;
 
 /// The group of users who have not authenticated.
@@ -40,7 +40,7 @@ impl User {
 /// The user as whom this client calls the API server; `None` if that is an anonymous one. The API server may accept
 /// anonymous requests, and a console that took them for a login would have a user whom it did not authenticate.
 pub async fn review(client: &UserClient) -> Result<Option<User>, kube::Error> {
-    let api = Api::<SelfSubjectReview>::all(client.within(&Turns::default().reading("")));
+    let api = Api::<SelfSubjectReview>::all(client.within(&Readings::default().begin("")));
     let answer = api.create(&PostParams::default(), &SelfSubjectReview::default()).await?;
     let info = answer.status.and_then(|status| status.user_info).unwrap_or_default();
     let user = User {

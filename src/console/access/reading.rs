@@ -1,83 +1,84 @@
 //! How much of the API server's answers is in memory at once?
 //!
-//! Others decide how large the objects are that a page shows. All answers together that are read for a request of a
-//! browser may have 256 KiB. A request that needs more waits for its turn: the console serves two such requests at once,
-//! and one of each user. It reads at most 16 MiB for one.
+//! Others decide how large the objects are that a page shows. All that is read for a request of a browser may have
+//! 256 KiB. A request that needs more waits for a permit, of which there is one; users take turns. It reads at most 16 MiB.
+//!
+//! That is about reads. The answer to a write always arrives: a write that looks refused, but is carried out, would be undone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::http::{Response, StatusCode};
-use http_body_util::BodyExt as _;
+use axum::http::Response;
+use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
-use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tower::BoxError;
 
 use crate::fair_limiter::{FairLimiter, Permit};
 
-/// The most bytes that are read for a request without a turn.
-const LARGE: usize = 256 * 1024;
+/// The most bytes that are read for a request without a permit.
+const MAX_BYTES_WITHOUT_PERMIT: usize = 256 * 1024;
 /// The most bytes that are read for a request.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// The most requests that have a turn, and the most of one user.
-const TURNS: (usize, usize) = (2, 1);
-/// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// When it may try again.
-const RETRY_AFTER_SECONDS: u32 = 5;
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// The most bytes of an answer to a write: an object has at most 3 MiB.
+const MAX_BYTES_OF_WRITE: usize = 4 * 1024 * 1024;
+/// How many requests that read much are dealt with at once.
+const PERMITS: usize = 1;
+/// How long a request waits for a permit.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The turns of all users.
+/// Why no more is read for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The page needs more than [`MAX_BYTES`].
+    #[error("the page needs too much of the API server")]
+    TooMuch,
+    /// Other pages need much, too.
+    #[error("other pages need much of the API server, too")]
+    Busy,
+}
+
+/// What all requests share.
 #[derive(Clone, Debug)]
-pub struct Turns(Arc<FairLimiter>);
+pub struct Readings(Arc<FairLimiter>);
 
-impl Default for Turns {
+impl Default for Readings {
     fn default() -> Self {
-        Self(FairLimiter::with_share(TURNS.0, TURNS.1))
+        Self(FairLimiter::new(PERMITS))
     }
 }
 
-impl Turns {
+impl Readings {
     /// What is read for a request of this user ([`User::principal`](super::identity::User::principal)).
-    pub fn reading(&self, principal: &str) -> Arc<Reading> {
+    pub fn begin(&self, principal: &str) -> Arc<Reading> {
         Arc::new(Reading {
-            turns: Arc::clone(&self.0),
+            permits: Arc::clone(&self.0),
             principal: principal.to_owned(),
             bytes: AtomicUsize::new(0),
-            turn: OnceCell::new(),
+            permit: OnceCell::new(),
         })
     }
 }
 
-/// What is read for a request. It keeps its turn until it is dropped: what is made of the answers takes memory as well.
+/// What is read for a request. It keeps its permit until it is dropped: what is made of the answers takes memory as well.
 #[derive(Debug)]
 pub struct Reading {
-    turns: Arc<FairLimiter>,
+    permits: Arc<FairLimiter>,
     principal: String,
     bytes: AtomicUsize,
-    turn: OnceCell<Permit>,
-}
-
-/// Why no more is read.
-enum Refusal {
-    TooMuch,
-    NoTurn,
+    permit: OnceCell<Permit>,
 }
 
 impl Reading {
-    /// The answer as a whole. One that is not read is replaced by a refusal, so that the user learns why.
+    /// The whole answer to a read. The error is a [`Refusal`], or one of the connection.
     pub(super) async fn read(&self, answer: Response<Body>) -> Result<Response<Body>, BoxError> {
-        let (mut head, mut body) = answer.into_parts();
+        let (head, mut body) = answer.into_parts();
         let mut whole = Vec::new();
         while let Some(frame) = body.frame().await {
             let Ok(bytes) = frame?.into_data() else { continue };
-            if let Err(refusal) = self.take(bytes.len()).await {
-                let (code, status) = refusal.answer();
-                head.status = code;
-                return Ok(Response::from_parts(head, Body::from(status.to_string().into_bytes())));
-            }
+            self.take(bytes.len()).await?;
             whole.extend_from_slice(&bytes);
         }
         Ok(Response::from_parts(head, Body::from(whole)))
@@ -88,82 +89,48 @@ impl Reading {
         if all > MAX_BYTES {
             return Err(Refusal::TooMuch);
         }
-        if all > LARGE {
-            let turn = self.turn.get_or_init(|| self.turns.acquire(&self.principal));
-            timeout(PATIENCE, turn).await.map_err(|_| Refusal::NoTurn)?;
+        if all > MAX_BYTES_WITHOUT_PERMIT {
+            let permit = self.permit.get_or_init(|| self.permits.acquire(&self.principal));
+            timeout(PERMIT_TIMEOUT, permit).await.map_err(|_| Refusal::Busy)?;
         }
         Ok(())
     }
 }
 
-impl Refusal {
-    /// The code and the `Status` that the API server would answer.
-    fn answer(&self) -> (StatusCode, Value) {
-        let (code, reason, message) = match self {
-            Self::TooMuch => {
-                let limit = MAX_BYTES / (1024 * 1024);
-                let message = format!(
-                    "the page needs more than {limit} MiB, which the console does not read; kubectl does"
-                );
-                (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
-            }
-            Self::NoTurn => {
-                let message = "the console is reading other large answers".to_owned();
-                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
-            }
-        };
-        let status = json!({
-            "kind": "Status",
-            "apiVersion": "v1",
-            "status": "Failure",
-            "code": code.as_u16(),
-            "reason": reason,
-            "message": message,
-            "details": {"retryAfterSeconds": RETRY_AFTER_SECONDS},
-        });
-        (code, status)
-    }
+/// The whole answer to a write.
+pub(super) async fn of_write(answer: Response<Body>) -> Result<Response<Body>, BoxError> {
+    let (head, body) = answer.into_parts();
+    let whole = Limited::new(body, MAX_BYTES_OF_WRITE).collect().await?.to_bytes();
+    Ok(Response::from_parts(head, Body::from(whole)))
 }
 
 #[cfg(test)]
 mod tests {
-    use kube::core::Status;
-
     use super::*;
 
-    async fn read(reading: &Reading, bytes: usize) -> (StatusCode, Vec<u8>) {
-        let answer = reading.read(Response::new(Body::from(vec![b' '; bytes]))).await.unwrap();
-        (answer.status(), answer.into_body().collect_bytes().await.unwrap().to_vec())
+    async fn read(reading: &Reading, bytes: usize) -> Result<usize, Refusal> {
+        let answer = reading.read(Response::new(Body::from(vec![b' '; bytes]))).await;
+        let answer = answer.map_err(|error| *error.downcast::<Refusal>().unwrap())?;
+        Ok(answer.into_body().collect_bytes().await.unwrap().len())
     }
 
     #[tokio::test]
-    async fn a_request_reads_so_much_in_all_and_is_told_of_the_limit() {
-        let reading = Turns::default().reading("jane");
+    async fn a_request_reads_so_much_in_all() {
+        let reading = Readings::default().begin("jane");
         for _ in 0..4 {
-            assert_eq!(read(&reading, MAX_BYTES / 4).await, (StatusCode::OK, vec![b' '; MAX_BYTES / 4]));
+            assert_eq!(read(&reading, MAX_BYTES / 4).await, Ok(MAX_BYTES / 4));
         }
-        let (status, body) = read(&reading, 1).await;
-        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
-        let told: Status = serde_json::from_slice(&body).unwrap();
-        assert_eq!(told.code, 413);
-        assert!(told.message.contains("16 MiB"), "{}", told.message);
+        assert_eq!(read(&reading, 1).await, Err(Refusal::TooMuch));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn large_answers_wait_for_their_turn_and_small_ones_do_not() {
-        let turns = Turns::default();
-        let (large, other) = (turns.reading("jane"), turns.reading("jane"));
-        assert_eq!(read(&large, LARGE + 1).await.0, StatusCode::OK);
-        assert_eq!(read(&other, LARGE).await.0, StatusCode::OK);
-        let (status, body) = read(&other, 1).await;
-        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
-        let told: Status = serde_json::from_slice(&body).unwrap();
-        assert_eq!(told.details.unwrap().retry_after_seconds, RETRY_AFTER_SECONDS);
-        // Another user has a turn of their own, and a third one waits.
-        let joe = turns.reading("joe");
-        assert_eq!(read(&joe, LARGE + 1).await.0, StatusCode::OK);
-        assert_eq!(read(&turns.reading("ann"), LARGE + 1).await.0, StatusCode::TOO_MANY_REQUESTS);
-        drop(large);
-        assert_eq!(read(&other, 1).await.0, StatusCode::OK);
+    async fn who_reads_much_waits_for_the_permit_and_who_reads_little_does_not() {
+        let readings = Readings::default();
+        let (first, second) = (readings.begin("jane"), readings.begin("joe"));
+        assert!(read(&first, MAX_BYTES_WITHOUT_PERMIT + 1).await.is_ok());
+        assert!(read(&second, MAX_BYTES_WITHOUT_PERMIT).await.is_ok());
+        assert_eq!(read(&second, 1).await, Err(Refusal::Busy));
+        drop(first);
+        assert!(read(&second, 1).await.is_ok());
     }
 }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use kube::core::Status;
 use tracing::warn;
 
+use crate::console::access::reading::Refusal;
 use crate::console::access::{Stranger, Unavailable};
 
 /// What the console tried at the API server on the user's behalf.
@@ -84,8 +85,12 @@ pub enum Failure {
     Unreachable,
     /// The request does not come from a page of the console, or from one of another session.
     Forged,
+    /// The console has too much to do.
+    ConsoleBusy,
     /// The form is too large.
     TooLarge,
+    /// The page would be too large.
+    PageTooLarge,
     /// The console itself cannot go on.
     Internal,
 }
@@ -93,6 +98,14 @@ pub enum Failure {
 impl Failure {
     /// What an error of the API server means.
     pub fn of(error: &kube::Error, attempt: Attempt) -> Self {
+        if let kube::Error::Service(error) = error
+            && let Some(refusal) = error.downcast_ref::<Refusal>()
+        {
+            return match refusal {
+                Refusal::TooMuch => Self::PageTooLarge,
+                Refusal::Busy => Self::ConsoleBusy,
+            };
+        }
         let kube::Error::Api(status) = error else {
             // Errors of the transport contain addresses, but neither credentials nor bodies.
             let Attempt { verb, resource, .. } = attempt;
@@ -122,9 +135,9 @@ impl Failure {
             Self::Rejected(..) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Stranger(Stranger::Unreachable) | Self::Unreachable => StatusCode::SERVICE_UNAVAILABLE,
             Self::SignedOut | Self::Stranger(_) => StatusCode::UNAUTHORIZED,
-            Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy(_) | Self::ConsoleBusy => StatusCode::TOO_MANY_REQUESTS,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal | Self::PageTooLarge => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -132,7 +145,12 @@ impl Failure {
     pub fn may_pass(&self) -> bool {
         matches!(
             self,
-            Self::Busy(_) | Self::Unreachable | Self::SignedOut | Self::Stranger(_) | Self::Internal
+            Self::Busy(_)
+                | Self::ConsoleBusy
+                | Self::Unreachable
+                | Self::SignedOut
+                | Self::Stranger(_)
+                | Self::Internal
         )
     }
 

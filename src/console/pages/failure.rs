@@ -15,8 +15,10 @@ use crate::console::request::visit::Visit;
 /// What the user can do after a failure.
 #[derive(Clone, Copy, Debug)]
 pub enum WayOn<'a> {
-    /// Go there: where they were, or to the same page.
-    To(&'a str),
+    /// Go there.
+    Back(&'a str),
+    /// Ask for the same page again.
+    Again(&'a str),
     /// Send the same form again.
     Send {
         /// Where to.
@@ -33,29 +35,26 @@ pub fn page(language: Language, failure: &Failure, way_on: WayOn<'_>, visit: Opt
         h1 { (title) }
         (explanation(failure, language, visit))
         @if *failure != Failure::Stranger(Stranger::NeedsUrl) {
-            (go_on(language, failure, way_on, visit))
+            (go_on(language, way_on, visit))
         }
     };
     Page::outside(title, content).with_status(failure.status())
 }
 
-fn go_on(language: Language, failure: &Failure, way_on: WayOn<'_>, visit: Option<&Visit>) -> Markup {
+fn go_on(language: Language, way_on: WayOn<'_>, visit: Option<&Visit>) -> Markup {
     let again = language.pick("Try again", "重试");
-    html! {
-        @match way_on {
-            WayOn::Send { address, form } => {
-                p { (language.pick("What you have entered is kept in this page.", "您输入的内容保存在此页面中。")) }
-                form method="post" action=(address) {
-                    @if let Some(visit) = visit { (visit.token_field()) }
-                    input type="hidden" name=(AGAIN) value=(form);
-                    button class="primary" type="submit" { (again) }
-                }
+    let link = |address: &str, text: &str| html! { p { a class="button" href=(address) { (text) } } };
+    match way_on {
+        WayOn::Back(address) => link(address, language.pick("Back", "返回")),
+        WayOn::Again(address) => link(address, again),
+        WayOn::Send { address, form } => html! {
+            p { (language.pick("This page keeps your request.", "此页面保留了您的请求。")) }
+            form method="post" action=(address) {
+                @if let Some(visit) = visit { (visit.token_field()) }
+                input type="hidden" name=(AGAIN) value=(form);
+                button class="button primary" { (again) }
             }
-            WayOn::To(address) => {
-                @let text = if failure.may_pass() { again } else { language.pick("Back", "返回") };
-                p { a class="button" href=(address) { (text) } }
-            }
-        }
+        },
     }
 }
 
@@ -95,7 +94,9 @@ fn title(failure: &Failure, language: Language) -> &'static str {
             language.pick("The API server does not answer", "API 服务器无响应")
         }
         Failure::Forged => language.pick("The form is out of date", "表单已失效"),
+        Failure::ConsoleBusy => language.pick("The console is busy", "控制台繁忙"),
         Failure::TooLarge => language.pick("The form is too large", "表单过大"),
+        Failure::PageTooLarge => language.pick("The page would be too large", "页面过大"),
         Failure::Internal => language.pick("The console has a problem", "控制台出现问题"),
     }
 }
@@ -146,6 +147,14 @@ fn advice(failure: &Failure, language: Language) -> &'static str {
         Failure::Stranger(Stranger::NeedsLogin) => {
             language.pick("Nothing was changed. Log in and try again.", "未做任何更改。请登录后重试。")
         }
+        Failure::ConsoleBusy => language.pick(
+            "It answers few requests of a user at once, and one that needs much data. Try again in a moment.",
+            "它同时只处理每个用户的少量请求，且一次只处理一个需要大量数据的请求。请稍后重试。",
+        ),
+        Failure::PageTooLarge => language.pick(
+            "It needs more data than the console reads for a page. Choose less of it, or use kubectl.",
+            "所需数据超出控制台单个页面的读取上限。请缩小范围,或使用 kubectl。",
+        ),
         Failure::Busy(_) | Failure::Unreachable | Failure::Stranger(Stranger::Unreachable) => language.pick(
             "Nothing is lost: services go on running. Try again in a moment.",
             "不会丢失任何内容:服务仍在运行。请稍后重试。",

@@ -1,11 +1,12 @@
 //! The fields of a form that a user has sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
-use url::form_urlencoded;
+use url::form_urlencoded::{self, byte_serialize};
 
 use crate::console::answer::failure::Failure;
 
@@ -21,8 +22,9 @@ pub const AGAIN: &str = "again";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The fields, in the order of the page. Several may have one name. There is no `Debug`: they may be secrets.
+/// Clones share them.
 #[derive(Clone, Default)]
-pub struct Form(Vec<(String, String)>);
+pub struct Form(Arc<[(String, String)]>);
 
 impl Form {
     /// Reads the body of a request, of at most this many bytes.
@@ -40,12 +42,16 @@ impl Form {
     pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         let fields = form_urlencoded::parse(bytes).take(MAX_FORM_FIELDS + 1);
         let fields: Vec<_> = fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-        if fields.len() > MAX_FORM_FIELDS { Err(Failure::TooLarge) } else { Ok(Self(fields)) }
+        if fields.len() > MAX_FORM_FIELDS { Err(Failure::TooLarge) } else { Ok(Self(fields.into())) }
     }
 
-    /// The bytes of the form.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish().into_bytes()
+    /// The bytes of the form; `None` if there are more than that.
+    pub fn to_bytes(&self, longest: usize) -> Option<Vec<u8>> {
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+        let length: usize = self.0.iter().map(|(name, value)| encoded(name) + encoded(value) + 2).sum();
+        (length <= longest).then(|| {
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(self.0.iter()).finish().into_bytes()
+        })
     }
 
     /// The first value of a field; empty if there is none.

@@ -18,7 +18,7 @@ use kube::ResourceExt as _;
 
 use super::act::require;
 use super::creation::{Ownership, proposed_name, try_create};
-use super::drafting::{opened, sealed};
+use super::drafting::{carried, opened, sealed};
 use super::instance::class_and_plan;
 use super::permitted::{existing, permitted};
 use crate::console::answer::failure::Failure;
@@ -185,11 +185,13 @@ impl Context {
             }
             Submission::Complete(filled, parsed) => (filled, parsed),
         };
-        let is_complete = parsed.problems.is_empty();
-        let draft = Draft::default().with_parameters(parsed, earlier.as_ref());
-        if !is_complete {
-            return Ok(Read::Complete(draft, Shown { form: Some(filled), sealed: unchanged }));
+        if !parsed.problems.is_empty() {
+            let sealed = carried(visit, fields, &parsed, earlier.as_ref())?;
+            let form = filled.with_stored(parsed.secrets.keys().cloned());
+            let draft = Draft::default().with_parameters(parsed, earlier.as_ref());
+            return Ok(Read::Complete(draft, Shown { form: Some(form), sealed }));
         }
+        let draft = Draft::default().with_parameters(parsed, earlier.as_ref());
         let filled = form.fill(&draft.existing()).with_problems(self.unfit(&draft));
         let sealed = if draft.secrets.is_empty() { String::new() } else { sealed(visit, &draft)? };
         Ok(Read::Complete(draft, Shown { form: Some(filled), sealed }))

@@ -17,7 +17,8 @@ use maud::Markup;
 
 use super::class::class_with_plans;
 use super::drafting::{
-    Shown, answer, create_form, entered, lacking_right, opened, query_parameter, sealed, secrets_refused,
+    Shown, answer, carried, create_form, entered, lacking_right, opened, query_parameter, sealed,
+    secrets_refused,
 };
 use crate::console::access::suffix;
 use crate::console::answer::failure::{Attempt, Failure};
@@ -131,15 +132,20 @@ impl Creation {
         };
         let parameters = create_form(Some(&self.class), Some(plan));
         let existing = earlier.as_ref().map(Draft::existing).unwrap_or_default();
-        let sealed = if earlier.is_some() { form.value(DRAFT) } else { "" };
-        let (filled, problems) = match parameters.read(form.fields(), &existing, self.visit.language()) {
-            Submission::Changed(filled) => (filled, lost),
-            Submission::Complete(_, parsed) if parsed.problems.is_empty() && lost.is_empty() => {
-                return self.review(&draft.with_parameters(parsed, earlier.as_ref())).await;
-            }
-            Submission::Complete(filled, _) => (filled, lost.and(self.name_problems(&draft.name))),
-        };
-        Ok(self.show_form(Shown { draft: &draft, filled, sealed, is_reset: false, problems }))
+        let unchanged = if earlier.is_some() { form.value(DRAFT).to_owned() } else { String::new() };
+        let (filled, sealed, problems) =
+            match parameters.read(form.fields(), &existing, self.visit.language()) {
+                Submission::Changed(filled) => (filled, unchanged, lost),
+                Submission::Complete(_, parsed) if parsed.problems.is_empty() && lost.is_empty() => {
+                    return self.review(&draft.with_parameters(parsed, earlier.as_ref())).await;
+                }
+                Submission::Complete(filled, parsed) => {
+                    let sealed = carried(&self.visit, form, &parsed, earlier.as_ref())?;
+                    let filled = filled.with_stored(parsed.secrets.into_iter().map(|(name, _)| name));
+                    (filled, sealed, lost.and(self.name_problems(&draft.name)))
+                }
+            };
+        Ok(self.show_form(Shown { draft: &draft, filled, sealed: &sealed, is_reset: false, problems }))
     }
 
     /// What is wrong with a draft, as far as the console can tell.

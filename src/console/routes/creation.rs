@@ -61,7 +61,7 @@ pub async fn create<K: Known>(
         let refused = |failure| NotCreated::Object { failure, left: None };
         return cluster.create(object).await.map_err(refused);
     };
-    let secret = cluster.create(&secret).await.map_err(NotCreated::Secret)?;
+    let (secret, is_new) = create_secret(cluster, secret).await.map_err(NotCreated::Secret)?;
     match cluster.create(object).await {
         Ok(created) => {
             if ownership == Ownership::OfObject {
@@ -70,10 +70,24 @@ pub async fn create<K: Known>(
             Ok(created)
         }
         Err(failure) => {
-            let left = undo(cluster, &secret, &failure).await;
+            let left = if is_new { undo(cluster, &secret, &failure).await } else { None };
             Err(NotCreated::Object { failure, left })
         }
     }
+}
+
+/// Creates a Secret, or finds the same one, which an earlier attempt has left without an owner. Says whether it is new.
+async fn create_secret(cluster: &Cluster, secret: Secret) -> Result<(Secret, bool), Failure> {
+    let refused = match cluster.create(&secret).await {
+        Ok(created) => return Ok((created, true)),
+        Err(failure) => failure,
+    };
+    if !matches!(&refused, Failure::Rejected(_, rejection) if rejection.is_name_taken()) {
+        return Err(refused);
+    }
+    let found = cluster.get::<Secret>(secret.namespace().as_deref(), &secret.name_any()).await;
+    let is_same = |found: &Secret| found.data == secret.data && found.owner_references().is_empty();
+    found.ok().filter(is_same).map(|found| (found, false)).ok_or(refused)
 }
 
 /// Makes an object the owner of a Secret, which is then deleted with it. The object works without that, so a failure does

@@ -1,4 +1,4 @@
-//! What the pages to create and to edit an instance share: drafts, rights, and texts.
+//! What the pages to create and to edit an instance, and to bind it, share: drafts, rights, and texts.
 //!
 //! Between the form and the change is a page for review, and no page may show a secret. So the review carries what was
 //! entered as a sealed [`Draft`]: nothing has to be entered twice, the server keeps nothing, and what was reviewed is
@@ -13,7 +13,7 @@ use url::form_urlencoded;
 use crate::console::access::suffix;
 use crate::console::answer::failure::{Attempt, Failure};
 use crate::console::answer::page::{Page, Section};
-use crate::console::form::FilledForm;
+use crate::console::form::{FilledForm, Parsed};
 use crate::console::kube_api::{Rights, attempt};
 use crate::console::pages::instance_form::{ALL_IN_SECRET, DRAFT, FormPage, NAME, PLAN, page};
 use crate::console::pages::problems::Problems;
@@ -68,6 +68,19 @@ pub fn opened(visit: &Visit, form: &Form) -> Result<Option<Draft>, Problems> {
 pub fn sealed(visit: &Visit, draft: &Draft) -> Result<String, Failure> {
     let text = serde_json::to_vec(draft).map_err(|_| Failure::Internal)?;
     Ok(visit.seal(&text)?)
+}
+
+/// The draft of a form that is shown again because of a problem: with the secrets that were entered now, and before.
+pub fn carried(
+    visit: &Visit,
+    form: &Form,
+    parsed: &Parsed,
+    earlier: Option<&Draft>,
+) -> Result<String, Failure> {
+    if parsed.secrets.is_empty() {
+        return Ok(earlier.map(|_| form.value(DRAFT).to_owned()).unwrap_or_default());
+    }
+    sealed(visit, &Draft::carried(parsed, earlier))
 }
 
 /// The draft with what the form says, except the parameters.

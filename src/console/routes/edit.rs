@@ -21,7 +21,9 @@ use maud::Markup;
 use serde_json::Map;
 
 use super::class::class_with_plans;
-use super::drafting::{Shown, answer, create_form, entered, lacking_right, opened, sealed, secrets_refused};
+use super::drafting::{
+    Shown, answer, carried, create_form, entered, lacking_right, opened, sealed, secrets_refused,
+};
 use super::permitted::existing;
 use crate::console::answer::failure::{Attempt, Failure};
 use crate::console::answer::page::Section;
@@ -156,14 +158,19 @@ impl Editing {
             Err(lost) => (None, lost),
         };
         let existing = Self::existing(&edited, earlier.as_ref());
-        let sealed = if earlier.is_some() { form.value(DRAFT) } else { "" };
-        let (filled, problems) = match parameters.read(form.fields(), &existing, self.visit.language()) {
+        let unchanged = if earlier.is_some() { form.value(DRAFT).to_owned() } else { String::new() };
+        let (filled, sealed) = match parameters.read(form.fields(), &existing, self.visit.language()) {
             Submission::Complete(_, parsed) if parsed.problems.is_empty() && lost.is_empty() => {
                 return self.review(&draft.with_parameters(parsed, earlier.as_ref())).await;
             }
-            Submission::Changed(filled) | Submission::Complete(filled, _) => (filled, lost),
+            Submission::Changed(filled) => (filled, unchanged),
+            Submission::Complete(filled, parsed) => {
+                let sealed = carried(&self.visit, form, &parsed, earlier.as_ref())?;
+                (filled.with_stored(parsed.secrets.into_iter().map(|(name, _)| name)), sealed)
+            }
         };
-        Ok(self.show_form(Shown { draft: &draft, filled, sealed, is_reset: false, problems }))
+        let problems = lost;
+        Ok(self.show_form(Shown { draft: &draft, filled, sealed: &sealed, is_reset: false, problems }))
     }
 
     /// What is wrong with a draft, as far as the console can tell.

@@ -54,7 +54,7 @@ pub async fn stream(
     }
     let live = Live::of(&wanted.view).ok_or(Failure::NotFound)?;
     let slot = visit.console.streams.take(visit.subject.as_bytes(), visit.user.principal());
-    let slot = slot.ok_or(Failure::Busy(None))?;
+    let slot = slot.ok_or(Failure::ConsoleBusy)?;
     let watches = Watches::of(&visit, &live).await?;
     // The stream does not keep the visit, nor what was read for it.
     let ended = session_end(Arc::clone(&visit.console), visit.setting.site.clone(), headers);

@@ -7,9 +7,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use http_body_util::BodyExt as _;
 use url::form_urlencoded;
 
-use super::gate::{NAMESPACE_COOKIE, Sealed, namespace_of};
+use super::gate::{Counted, NAMESPACE_COOKIE, Sealed, namespace_of};
 use crate::console::access::site::{Site, comes_from_elsewhere, own_path};
 use crate::console::access::{Stranger, cookie};
 use crate::console::answer::failure::Failure;
@@ -19,6 +20,11 @@ use crate::console::pages::failure::WayOn;
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
 use crate::console::request::{Console, announce};
+
+/// The type of a page.
+const HTML: &str = "text/html; charset=utf-8";
+/// The longest page, in bytes: it is in memory until the browser has it.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Marks a response that must not be compressed.
 #[derive(Clone)]
@@ -44,6 +50,7 @@ pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, ne
     request.extensions_mut().insert(setting.clone());
     let mut response = next.run(request).await;
     let visit = response.extensions_mut().remove::<Arc<Visit>>();
+    let counted = response.extensions_mut().remove::<Counted>();
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         let sealed = response.extensions_mut().remove::<Sealed>();
         response = answer_failure(&console, &setting, visit.as_deref(), (&failure, sealed), &origin);
@@ -53,8 +60,23 @@ pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, ne
         // An extractor has refused the request, with a text for programs.
         response = answer_failure(&console, &setting, visit.as_deref(), (&Failure::Malformed, None), &origin);
     }
+    if is_page(&response) {
+        response = response.map(|body| held(body, counted));
+    }
     add_preferences(&setting, visit.as_deref(), &mut response);
     secured(&console, response, is_encrypted)
+}
+
+fn is_page(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == HTML)
+}
+
+/// A body that holds something until it is sent, or until the browser is gone.
+fn held(body: Body, something: impl Send + 'static) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        let _ = &something;
+        frame
+    }))
 }
 
 fn secured(console: &Console, mut response: Response, is_encrypted: bool) -> Response {
@@ -74,8 +96,12 @@ fn answer_page(
         response.extensions_mut().insert(Uncompressed);
     }
     let html = pages::layout::render(console, setting, visit, page).into_string();
-    let kind = HeaderValue::from_static("text/html; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    if html.len() > MAX_PAGE_BYTES {
+        let page =
+            pages::failure::page(setting.language, &Failure::PageTooLarge, WayOn::Back("/catalog"), visit);
+        return answer_page(console, setting, visit, &page, page.status.into_response());
+    }
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
     *response.body_mut() = Body::from(html);
     response
 }
@@ -101,11 +127,13 @@ fn answer_failure(
     if *failure == Failure::Stranger(Stranger::NeedsUrl) {
         announce(console);
     }
-    let came_from = origin.came_from.as_deref().filter(|path| *path != address);
-    let again = Some(address.as_str()).filter(|_| origin.is_safe && failure.may_pass());
     let way_on = match &sealed {
         Some(Sealed(form)) => WayOn::Send { address: &address, form },
-        None => WayOn::To(again.or(came_from).unwrap_or("/catalog")),
+        None if origin.is_safe && failure.may_pass() => WayOn::Again(&address),
+        None => {
+            let came_from = origin.came_from.as_deref().filter(|path| !origin.is_safe || *path != address);
+            WayOn::Back(came_from.unwrap_or("/catalog"))
+        }
     };
     let page = pages::failure::page(setting.language, failure, way_on, visit);
     let mut response = answer_page(console, setting, visit, &page, page.status.into_response());

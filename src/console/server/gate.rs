@@ -2,7 +2,6 @@
 //! of the console did not ask for. Handlers behind it get a [`Visit`], and for changes a [`Form`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -10,28 +9,30 @@ use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use tokio::time::timeout;
 
 use crate::console::access::{Mode, Stranger, Subject, Visitor, cookie, form_token};
 use crate::console::answer::failure::Failure;
 use crate::console::kube_api::{Cluster, is_namespace};
 use crate::console::request::Console;
 use crate::console::request::form::{AGAIN, Form, MAX_FORM_BYTES};
+use crate::console::request::requests::Present;
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
 use crate::console::routes::STREAMS;
 use crate::fair_limiter::Permit;
 
-/// More than the other fields of a form with a sealed one have, in bytes.
-const SMALL_FIELDS: usize = 1024;
-/// How long a request waits until others have been answered.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest form that is sealed, in bytes: sealing makes four bytes of three, and a form has other fields as well.
+const MAX_SEALED_BYTES: usize = MAX_FORM_BYTES / 4 * 3 - 1024;
 /// The cookie with the namespace that the user looked at last.
 pub const NAMESPACE_COOKIE: &str = "namespace";
 
 /// Goes with a failure: the form that could not be dealt with, sealed.
 #[derive(Clone)]
 pub struct Sealed(pub String);
+
+/// Counts a request until its page is sent.
+#[derive(Clone)]
+pub struct Counted(#[expect(dead_code, reason = "held until it is dropped")] Arc<(Present, Option<Permit>)>);
 
 /// Lets a request through if there is a user, and if a change comes from a page of the console.
 pub async fn gate(
@@ -44,11 +45,10 @@ pub async fn gate(
         Ok(visitor) => visitor,
         Err(stranger) => return Failure::Stranger(stranger).into_response(),
     };
-    let subject = Subject::visitor(&visitor);
-    let _answered = match turn(&console, &setting, &visitor).await {
-        Ok(permit) => permit,
-        Err(failure) => return failure.into_response(),
+    let Some(present) = console.requests.enter(visitor.user.principal()) else {
+        return Failure::ConsoleBusy.into_response();
     };
+    let subject = Subject::visitor(&visitor);
     // The permit is held until the form has been dealt with.
     let (mut request, _permit) = match checked(&console, &setting, (&visitor, &subject), request).await {
         Ok(checked) => checked,
@@ -61,35 +61,38 @@ pub async fn gate(
     let form = request.extensions().get::<Form>().cloned();
     let visit = Arc::new(visit(&console, setting, (visitor, subject), request.headers(), form_token));
     request.extensions_mut().insert(Arc::clone(&visit));
-    let mut response = next.run(request).await;
+    let (mut response, active) = match begin(&visit).await {
+        Ok(active) => (next.run(request).await, active),
+        Err(failure) => (failure.into_response(), None),
+    };
     if response.extensions().get() == Some(&Failure::SignedOut)
         && let (Mode::Token(_), Some(session)) = (console.access.mode(), session)
     {
         console.access.end(&session);
         return Failure::Stranger(Stranger::NeedsLogin).into_response();
     }
-    let failure = response.extensions().get::<Failure>();
-    if let Some(sealed) =
-        form.filter(|_| failure.is_some_and(Failure::may_pass)).and_then(|form| sealed(&visit, &form))
+    if response.extensions().get().is_some_and(Failure::may_pass)
+        && let Some(sealed) = form.and_then(|form| seal(&visit, &form))
     {
         response.extensions_mut().insert(Sealed(sealed));
     }
     response.extensions_mut().insert(visit);
+    response.extensions_mut().insert(Counted(Arc::new((present, active))));
     response
 }
 
-/// A form that could not be dealt with, so that the user can send it again. `None` if it is too large for that.
-fn sealed(visit: &Visit, form: &Form) -> Option<String> {
-    visit.seal(&form.to_bytes()).ok().filter(|sealed| sealed.len() < MAX_FORM_BYTES - SMALL_FIELDS)
-}
-
-/// Waits until this request may be answered. A stream is answered for minutes, and is counted elsewhere.
-async fn turn(console: &Console, setting: &Setting, visitor: &Visitor) -> Result<Option<Permit>, Failure> {
-    if setting.path == STREAMS {
+/// Waits until the request may be dealt with. Streams, which last for minutes, are counted by themselves.
+async fn begin(visit: &Visit) -> Result<Option<Permit>, Failure> {
+    if visit.setting.path == STREAMS {
         return Ok(None);
     }
-    let permit = timeout(PATIENCE, console.requests.acquire(visitor.user.principal())).await;
-    permit.map(Some).map_err(|_| Failure::Busy(None))
+    let active = visit.console.requests.begin(visit.user.principal()).await;
+    active.map(Some).ok_or(Failure::ConsoleBusy)
+}
+
+/// A form that could not be dealt with, so that the user can send it again. `None` if it is too large for that.
+fn seal(visit: &Visit, form: &Form) -> Option<String> {
+    visit.seal(&form.to_bytes(MAX_SEALED_BYTES)?).ok()
 }
 
 /// The request; if it is a change, with its form, and the permit to have it in memory.
@@ -131,7 +134,7 @@ fn visit(
     let own = visitor.user.own_namespace().filter(|name| is_namespace(name));
     let namespace = of_path.or(kept).or(own).unwrap_or(&console.namespace).to_owned();
     let Visitor { user, client, .. } = visitor;
-    let reading = console.turns.reading(user.principal());
+    let reading = console.readings.begin(user.principal());
     Visit {
         setting,
         user,

@@ -9,9 +9,9 @@ use crate::console::access::{Access, Mode, transport::Transport};
 use crate::console::testing::{Answer, Api, Browser, HOST, Mood, TOKEN, routes, samples};
 
 mod again;
+mod busy;
 mod login;
 mod modes;
-mod turns;
 
 /// What every answer carries.
 fn assert_headers(answer: &Answer, what: &str) {

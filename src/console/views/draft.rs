@@ -1,5 +1,5 @@
-//! What the user wants an instance to be, between the form, the review and the change. A page carries it sealed, so
-//! there is no `Debug`.
+//! What the user wants an instance or a binding to be, between the form, the review and the change. A page carries it
+//! sealed, so there is no `Debug`.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +47,20 @@ impl Draft {
             }
         }
         self
+    }
+
+    /// What a form that is shown again carries along: the values that it does not show. The others are in the form.
+    pub fn carried(parsed: &Parsed, earlier: Option<&Self>) -> Self {
+        let Parsed { secrets, kept, .. } = parsed;
+        let mut carried = Self { secrets: secrets.clone(), ..Self::default() };
+        for name in kept {
+            let value = earlier.and_then(|it| it.secrets.get(name).or_else(|| it.parameters.get(name)));
+            match value {
+                Some(value) => drop(carried.secrets.insert(name.clone(), value.clone())),
+                None => drop(carried.kept.insert(name.clone())),
+            }
+        }
+        carried
     }
 
     /// The parameters for `spec.parameters`.
@@ -97,5 +111,26 @@ mod tests {
         assert_eq!(Value::from(draft.inline()), json!({"size": 1, "zone": "b"}));
         assert_eq!(Value::from(draft.confidential()), json!({"password": "p"}));
         assert_eq!(draft.kept, ["stored".to_owned()].into());
+    }
+
+    #[test]
+    fn a_form_that_is_shown_again_carries_what_it_does_not_show_and_nothing_else() {
+        let earlier = Draft {
+            keeps_all_in_secret: true,
+            parameters: map(json!({"size": 1})),
+            secrets: map(json!({"password": "old", "pin": "1"})),
+            ..Draft::default()
+        };
+        let kept = ["size", "pin", "stored"].map(str::to_owned).into();
+        let parsed = Parsed {
+            kept,
+            parameters: map(json!({"zone": "b"})),
+            secrets: map(json!({"password": "new"})),
+            ..Parsed::default()
+        };
+        let carried = Draft::carried(&parsed, Some(&earlier));
+        assert_eq!(Value::from(carried.secrets.clone()), json!({"password": "new", "pin": "1", "size": 1}));
+        assert!(carried.parameters.is_empty() && !carried.keeps_all_in_secret);
+        assert_eq!(carried.kept, ["stored".to_owned()].into());
     }
 }

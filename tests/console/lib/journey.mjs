@@ -26,31 +26,34 @@ export function journey(title, { way: openWay, skip = false, ...options }, steps
   test(title, { timeout: 600_000, skip }, async () => {
     const way = await openWay?.();
     const origin = way?.url ?? settings.url;
-    const { browser, page } = await open({ baseURL: origin, ...options });
-    const faults = faultsOf(page, origin);
     try {
-      await steps(page, way);
-      if (faults.length > 0) throw new Error(faults.join("\n"));
-    } catch (error) {
-      error.message += `\n${await lookOf(page, title)}`;
-      throw error;
+      const { browser, page } = await open({ baseURL: origin, ...options });
+      const faults = faultsOf(page.context(), origin);
+      try {
+        await steps(page, way);
+        if (faults.length > 0) throw new Error(faults.join("\n"));
+      } catch (error) {
+        error.message += `\n${await lookOf(page, title)}`;
+        throw error;
+      } finally {
+        await browser.close();
+      }
     } finally {
-      await browser.close();
       way?.cut();
     }
   });
 }
 
-/** Collects what no page may do. */
-function faultsOf(page, origin) {
+/** Collects what no page of the browser may do. */
+function faultsOf(context, origin) {
   const faults = [];
-  page.on("pageerror", (error) => faults.push(`a script has thrown: ${error}`));
-  page.on("console", (message) => {
+  context.on("weberror", (error) => faults.push(`a script has thrown: ${error.error()}`));
+  context.on("console", (message) => {
     // Chromium reports the status of a page that is meant to be refused as an error, too.
     const isOurs = !message.text().startsWith("Failed to load resource");
     if (message.type() === "error" && isOurs) faults.push(`the browser says: ${message.text()}`);
   });
-  page.on("request", (request) => {
+  context.on("request", (request) => {
     const isOwn = request.url().startsWith(`${origin}/`) || request.url().startsWith("data:");
     if (!isOwn) faults.push(`loaded from elsewhere: ${request.url()}`);
   });

@@ -2,7 +2,7 @@
 
 import { connect, createServer } from "node:net";
 
-/** Opens a way to `origin`. Its `url` begins with `http://localhost:`, so that the browser keeps the session's cookie. */
+/** Opens a way to `origin`. Its `url` has the name `localhost`, so that the browser keeps the session's cookie. */
 export async function relay(origin) {
   const { hostname: host, port } = new URL(origin);
   const sockets = new Set();

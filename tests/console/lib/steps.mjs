@@ -8,6 +8,7 @@ export const pointer = {
   press: (locator) => locator.click(),
   write: (locator, text) => locator.fill(text),
   choose: (locator, label) => locator.selectOption({ label }),
+  toggle: (locator) => locator.click(),
 };
 
 /** The level-one heading. Fails unless the page comes. */
@@ -82,6 +83,7 @@ export async function remove(page, name, hand = pointer) {
   await hand.press(page.getByRole("link", { name: "Delete…" }));
   await sees(page, `Delete ${name}?`);
   await hand.press(page.getByRole("button", { name: "Delete", exact: true }));
+  await page.getByRole("heading", { level: 1, name: `Delete ${name}?` }).waitFor({ state: "detached" });
 }
 
 /** Waits at the list of instances until this one is gone. */

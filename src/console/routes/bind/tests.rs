@@ -25,6 +25,7 @@ async fn browser(api: &Api) -> Browser {
                 "$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
                 "properties": {
                     "role": {"type": "string", "maxLength": 5},
+                    "size": {"type": "integer"},
                     "password": {"type": "string", "title": samples::HOSTILE},
                 },
             },
@@ -174,7 +175,17 @@ async fn a_secret_parameter_is_entered_once_however_often_the_form_is_shown_agai
     let api = Api::default();
     let mut browser = browser(&api).await;
     let name = ("binding-name", "db");
-    let mut shown = submit(&mut browser, &[name, ("parameters.password", PASSWORD), ("do", "preview")]).await;
+    let mut shown = submit(&mut browser, &[name, ("parameters.password", "first"), ("do", "preview")]).await;
+    // Another one, together with a value that is no number.
+    let fields = [
+        name,
+        ("parameters.password", PASSWORD),
+        ("parameters.size", "abc"),
+        ("draft", &shown.field("draft")),
+    ];
+    shown = submit(&mut browser, &fields).await;
+    assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(shown.body.contains("A value is stored."), "{}", shown.body);
     // The preview again, a value against the schema, and a name that another binding has.
     for fields in [
         vec![name, ("do", "preview")],

@@ -178,7 +178,14 @@ async fn the_secret_of_a_refused_instance_is_deleted_and_that_of_another_is_not(
     let deletion =
         sent.iter().find(|call| call.line == format!("DELETE {SECRETS}/my-db-parameters")).unwrap();
     assert_eq!(deletion.body["preconditions"]["uid"], format!("uid of {SECRETS}/my-db-parameters"));
-    // The scripted API server still has the Secret: now it is another's.
+    // The scripted API server still has the Secret, as if the console had been killed: it is used, and stays.
+    api.calls();
+    let answer = confirm(&mut browser, &reviewed).await;
+    assert!(!answer.body.contains("id=\"name-problem\""));
+    assert!(api.tried().iter().any(|call| call.line == format!("POST {INSTANCES}")));
+    let of_another =
+        json!({"metadata": {"name": "my-db-parameters", "namespace": "team"}, "data": {"a": "Yg=="}});
+    api.store(&format!("{SECRETS}/my-db-parameters"), of_another);
     let answer = confirm(&mut browser, &reviewed).await;
     assert!(answer.body.contains("id=\"name-problem\"") && answer.body.contains("my-db-parameters"));
     assert!(!api.tried().iter().any(|call| call.line.starts_with("DELETE ")));
