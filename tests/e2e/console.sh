@@ -36,6 +36,7 @@ check "… and not those of another namespace" equal 403 page /ns/kube-system/in
 check "the pod has no token of its own" not says serviceAccountToken \
   operator get pods --selector app.kubernetes.io/name=console --output yaml
 check "the instance is deleted" kubectl delete --timeout=60s serviceinstance/waits-for-its-class
+kill $forwarding
 
 section "The console in Chromium"
 variables=$(PARAMETERS='{"MEMORY_LIMIT": "128Mi"}' tests/console/prepare.sh 2>&1)
@@ -54,5 +55,5 @@ browse() { # JOURNEY
 for journey in tests/console/journeys/*.mjs; do
   check "journeys: $(basename "$journey" .mjs)" browse "$journey"
 done
-kill $forwarding $way
+kill $way
 check "they are deleted with their namespace" kubectl delete --timeout=180s namespace/journeys
