@@ -195,12 +195,10 @@ impl FilledForm<'_> {
         self
     }
 
-    /// The form with these secret top-level parameters as stored ones: they were entered, and are carried along.
+    /// The form without these parameters as stored ones, because others were entered since.
     #[must_use]
-    pub fn with_stored(mut self, names: impl Iterator<Item = String>) -> Self {
-        let names: BTreeSet<String> = names.collect();
-        self.content.forget(&self.form.root, &names);
-        self.hidden.extend(names);
+    pub fn without_stored(mut self, entered: &Map<String, Value>) -> Self {
+        self.hidden.retain(|name| !entered.contains_key(name));
         self
     }
 

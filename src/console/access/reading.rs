@@ -1,7 +1,8 @@
 //! How much of the API server's answers is in memory at once?
 //!
 //! Others decide how large the objects are that a page shows. All that is read for a request of a browser may have
-//! 256 KiB. A request that needs more waits for a permit, of which there is one; users take turns. It reads at most 16 MiB.
+//! 256 KiB. A request that needs more waits for a permit, of which there is one; users take turns. It reads at most 8 MiB.
+//! Parsed, an object made of many small parts has up to 14 times as many bytes.
 //!
 //! That is about reads. The answer to a write always arrives: a write that looks refused, but is carried out, would be undone.
 
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::Response;
+use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
 use tokio::sync::OnceCell;
@@ -21,9 +23,13 @@ use crate::fair_limiter::{FairLimiter, Permit};
 /// The most bytes that are read for a request without a permit.
 const MAX_BYTES_WITHOUT_PERMIT: usize = 256 * 1024;
 /// The most bytes that are read for a request.
-pub const MAX_BYTES: usize = 16 * 1024 * 1024;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// The most bytes of an answer to a write: an object has at most 3 MiB.
-const MAX_BYTES_OF_WRITE: usize = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES_OF_WRITE: usize = 4 * 1024 * 1024;
+/// The most bytes of an answer about what a user may do. Others decide about the rules of a user, too.
+pub(super) const MAX_BYTES_OF_REVIEW: usize = 256 * 1024;
+/// The longest event of a watch, in bytes. It is in memory as a whole before it is dropped.
+const MAX_BYTES_OF_EVENT: usize = 256 * 1024;
 /// How many requests that read much are dealt with at once.
 const PERMITS: usize = 1;
 /// How long a request waits for a permit.
@@ -97,11 +103,31 @@ impl Reading {
     }
 }
 
-/// The whole answer to a write.
-pub(super) async fn of_write(answer: Response<Body>) -> Result<Response<Body>, BoxError> {
+/// The whole answer to a write or a review.
+pub(super) async fn whole(answer: Response<Body>, longest: usize) -> Result<Response<Body>, BoxError> {
     let (head, body) = answer.into_parts();
-    let whole = Limited::new(body, MAX_BYTES_OF_WRITE).collect().await?.to_bytes();
+    let whole = Limited::new(body, longest).collect().await?.to_bytes();
     Ok(Response::from_parts(head, Body::from(whole)))
+}
+
+/// The answer to a watch, which ends with an event that is too long.
+pub(super) fn events(answer: Response<Body>) -> Response<axum::body::Body> {
+    answer.map(|body| {
+        let mut length = 0;
+        let parts = body.into_data_stream().map(move |bytes| {
+            let bytes = bytes.map_err(BoxError::from)?;
+            length = match bytes.iter().rposition(|byte| *byte == b'\n') {
+                Some(end) => bytes.len() - end,
+                None => length + bytes.len(),
+            };
+            if length > MAX_BYTES_OF_EVENT {
+                Err("an event of a watch is too long".into())
+            } else {
+                Ok(bytes)
+            }
+        });
+        axum::body::Body::from_stream(parts.map(|bytes: Result<_, BoxError>| bytes))
+    })
 }
 
 #[cfg(test)]
@@ -121,6 +147,15 @@ mod tests {
             assert_eq!(read(&reading, MAX_BYTES / 4).await, Ok(MAX_BYTES / 4));
         }
         assert_eq!(read(&reading, 1).await, Err(Refusal::TooMuch));
+    }
+
+    #[tokio::test]
+    async fn a_watch_ends_with_an_event_that_is_too_long() {
+        let line = |bytes: usize| [vec![b'a'; bytes], vec![b'\n']].concat();
+        let read =
+            async |bytes: Vec<u8>| events(Response::new(Body::from(bytes))).into_body().collect().await;
+        assert!(read([line(200_000), line(200_000)].concat()).await.is_ok());
+        assert!(read(vec![b'a'; MAX_BYTES_OF_EVENT + 1]).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]

@@ -78,7 +78,7 @@ impl Transport {
 pub struct UserClient(Client);
 
 impl UserClient {
-    /// A client whose reads count as what is read for this request. Watches do not: their events are dropped one by one.
+    /// A client whose reads count as what is read for this request. Events of watches do not, which are dropped one by one.
     pub fn within(&self, reading: &Arc<Reading>) -> Client {
         let (patient, reading) = (self.0.clone(), Arc::clone(reading));
         let send = service_fn(move |request: Request<Body>| {
@@ -86,13 +86,16 @@ impl UserClient {
             async move {
                 let is_read = request.method() == Method::GET;
                 let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
+                let is_review = request.uri().path().contains("/selfsubject");
                 let answer = timeout(ANSWER_TIMEOUT, async {
                     let answer = patient.send(request).await?;
-                    match (is_watch, is_read) {
-                        (true, _) => Ok(answer),
-                        (false, true) => reading.read(answer).await,
-                        (false, false) => reading::of_write(answer).await,
-                    }
+                    let whole = match () {
+                        () if is_watch => return Ok(reading::events(answer)),
+                        () if is_read => reading.read(answer).await,
+                        () if is_review => reading::whole(answer, reading::MAX_BYTES_OF_REVIEW).await,
+                        () => reading::whole(answer, reading::MAX_BYTES_OF_WRITE).await,
+                    };
+                    whole.map(|answer| answer.map(axum::body::Body::new))
                 });
                 answer.await.map_err(BoxError::from)?
             }

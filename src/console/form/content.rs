@@ -1,7 +1,5 @@
 //! What is filled in, and how an existing value is filled in: [`fill`].
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::console::form::model::{Field, Kind, Rows};
@@ -97,27 +95,6 @@ impl Content {
                 members.iter().all(Self::is_blank) && rows.iter().all(Row::is_blank)
             }
             Entry::Variant(..) => false,
-        }
-    }
-
-    /// Removes what is entered for these members, and that a secret was.
-    pub fn forget(&mut self, field: &Field, names: &BTreeSet<String>) {
-        match (&field.kind, &mut self.entry) {
-            (Kind::Group { members, .. }, Entry::Members(contents, rows)) => {
-                for (member, content) in members.iter().zip(contents) {
-                    if names.contains(&member.field.name) {
-                        *content = Self::default();
-                    }
-                }
-                rows.retain(|row| !names.contains(&row.key));
-            }
-            (Kind::Variants(variants), Entry::Variant(index, content)) => {
-                if let Some(variant) = variants.get(*index) {
-                    content.forget(variant, names);
-                }
-            }
-            (_, Entry::Yaml(_)) => self.is_withheld &= names.is_empty(),
-            _ => {}
         }
     }
 

@@ -10,21 +10,18 @@ use crate::fair_limiter::{FairLimiter, Permit};
 /// The most requests at once.
 const MAX_REQUESTS: usize = 16;
 /// The most of them of one user ([`User::principal`](crate::console::access::identity::User::principal)).
-const MAX_OF_USER: usize = 4;
+const MAX_OF_USER: usize = 2;
 /// The most requests of one user that wait or are dealt with. A further one is refused, so that those of a user do not take all
 /// connections.
 pub const MAX_PRESENT_OF_USER: usize = 16;
-/// How long a request waits.
-const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a request waits: longer than a page may take to be sent (`http::server`).
+const WAIT_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// The requests that the console has. Users take turns.
 pub struct Requests {
     present: Arc<FairLimiter>,
     active: Arc<FairLimiter>,
 }
-
-/// Counts a request as long as it is there.
-pub struct Present(#[expect(dead_code, reason = "held until it is dropped")] Permit);
 
 impl Default for Requests {
     fn default() -> Self {
@@ -37,8 +34,8 @@ impl Default for Requests {
 
 impl Requests {
     /// Counts a request of this user; `None` if there are too many.
-    pub fn enter(&self, principal: &str) -> Option<Present> {
-        self.present.try_acquire(principal).map(Present)
+    pub fn enter(&self, principal: &str) -> Option<Permit> {
+        self.present.try_acquire(principal)
     }
 
     /// Waits until a request of this user may be dealt with; `None` if that takes too long.

@@ -18,7 +18,7 @@ use kube::ResourceExt as _;
 
 use super::act::require;
 use super::creation::{Ownership, proposed_name, try_create};
-use super::drafting::{carried, opened, sealed};
+use super::drafting::{opened, sealed, unfinished};
 use super::instance::class_and_plan;
 use super::permitted::{existing, permitted};
 use crate::console::answer::failure::Failure;
@@ -186,10 +186,10 @@ impl Context {
             Submission::Complete(filled, parsed) => (filled, parsed),
         };
         if !parsed.problems.is_empty() {
-            let sealed = carried(visit, fields, &parsed, earlier.as_ref())?;
-            let form = filled.with_stored(parsed.secrets.keys().cloned());
+            let sealed = unfinished(visit, earlier.as_ref(), &parsed)?;
+            let form = Some(filled.without_stored(&parsed.secrets));
             let draft = Draft::default().with_parameters(parsed, earlier.as_ref());
-            return Ok(Read::Complete(draft, Shown { form: Some(form), sealed }));
+            return Ok(Read::Complete(draft, Shown { form, sealed }));
         }
         let draft = Draft::default().with_parameters(parsed, earlier.as_ref());
         let filled = form.fill(&draft.existing()).with_problems(self.unfit(&draft));

@@ -17,8 +17,8 @@ use maud::Markup;
 
 use super::class::class_with_plans;
 use super::drafting::{
-    Shown, answer, carried, create_form, entered, lacking_right, opened, query_parameter, sealed,
-    secrets_refused,
+    Shown, answer, create_form, entered, lacking_right, opened, query_parameter, sealed, secrets_refused,
+    unfinished,
 };
 use crate::console::access::suffix;
 use crate::console::answer::failure::{Attempt, Failure};
@@ -117,7 +117,11 @@ impl Creation {
         form: &Form,
         earlier: Result<Option<Draft>, Problems>,
     ) -> Result<Response, Failure> {
-        let draft = entered(form)?;
+        let mut draft = entered(form)?;
+        if let Ok(Some(earlier)) = &earlier {
+            // The same keys of the Secret, which an earlier attempt may have left.
+            draft.suffix.clone_from(&earlier.suffix);
+        }
         let shown = form.value(SHOWN_PLAN);
         let Some(plan) = self.plan(&draft.plan) else {
             let plan = self.plans.first().map(|plan| plan.name.clone()).unwrap_or_default();
@@ -140,9 +144,12 @@ impl Creation {
                     return self.review(&draft.with_parameters(parsed, earlier.as_ref())).await;
                 }
                 Submission::Complete(filled, parsed) => {
-                    let sealed = carried(&self.visit, form, &parsed, earlier.as_ref())?;
-                    let filled = filled.with_stored(parsed.secrets.into_iter().map(|(name, _)| name));
-                    (filled, sealed, lost.and(self.name_problems(&draft.name)))
+                    let sealed = unfinished(&self.visit, earlier.as_ref(), &parsed)?;
+                    (
+                        filled.without_stored(&parsed.secrets),
+                        sealed,
+                        lost.and(self.name_problems(&draft.name)),
+                    )
                 }
             };
         Ok(self.show_form(Shown { draft: &draft, filled, sealed: &sealed, is_reset: false, problems }))

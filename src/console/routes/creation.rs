@@ -70,7 +70,12 @@ pub async fn create<K: Known>(
             Ok(created)
         }
         Err(failure) => {
-            let left = if is_new { undo(cluster, &secret, &failure).await } else { None };
+            // With another attempt of the same user, the object may be there, and need the Secret.
+            let is_taken = matches!(&failure, Failure::Rejected(_, rejection) if rejection.is_name_taken());
+            if is_taken && ownership == Ownership::OfObject {
+                own_by_existing::<K>(cluster, object, &secret.name_any()).await;
+            }
+            let left = if is_new && !is_taken { undo(cluster, &secret, &failure).await } else { None };
             Err(NotCreated::Object { failure, left })
         }
     }
@@ -85,9 +90,17 @@ async fn create_secret(cluster: &Cluster, secret: Secret) -> Result<(Secret, boo
     if !matches!(&refused, Failure::Rejected(_, rejection) if rejection.is_name_taken()) {
         return Err(refused);
     }
+    find_same(cluster, &secret).await.map(|found| (found, false)).ok_or(refused)
+}
+
+/// The same Secret, if an earlier attempt has left it without an owner.
+pub async fn find_same(cluster: &Cluster, secret: &Secret) -> Option<Secret> {
     let found = cluster.get::<Secret>(secret.namespace().as_deref(), &secret.name_any()).await;
-    let is_same = |found: &Secret| found.data == secret.data && found.owner_references().is_empty();
-    found.ok().filter(is_same).map(|found| (found, false)).ok_or(refused)
+    let is_same = |found: &Secret| {
+        let is_there = found.metadata.deletion_timestamp.is_none() && found.owner_references().is_empty();
+        is_there && found.data == secret.data
+    };
+    found.ok().filter(is_same)
 }
 
 /// Makes an object the owner of a Secret, which is then deleted with it. The object works without that, so a failure does
@@ -97,6 +110,19 @@ pub async fn own<K: Known>(cluster: &Cluster, owner: &K, secret: &str) {
     let namespace = owner.namespace();
     if cluster.patch::<Secret>(namespace.as_deref(), secret, &change).await.is_err() {
         warn!(namespace, name = secret, "cannot set the owner of the Secret; it outlives its owner");
+    }
+}
+
+/// Makes the object of this name that is there the owner of a Secret, if it refers to it.
+async fn own_by_existing<K: Known>(cluster: &Cluster, object: &K, secret: &str) {
+    let found = cluster.get::<K>(object.namespace().as_deref(), &object.name_any()).await;
+    let refers = |found: &K| {
+        let sources = serde_json::to_value(found).unwrap_or_default()["spec"]["parametersFrom"].take();
+        let mut sources = sources.as_array().into_iter().flatten();
+        sources.any(|source| source["secretKeyRef"]["name"] == secret)
+    };
+    if let Some(found) = found.ok().filter(refers) {
+        own(cluster, &found, secret).await;
     }
 }
 

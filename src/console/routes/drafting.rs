@@ -70,17 +70,13 @@ pub fn sealed(visit: &Visit, draft: &Draft) -> Result<String, Failure> {
     Ok(visit.seal(&text)?)
 }
 
-/// The draft of a form that is shown again because of a problem: with the secrets that were entered now, and before.
-pub fn carried(
-    visit: &Visit,
-    form: &Form,
-    parsed: &Parsed,
-    earlier: Option<&Draft>,
-) -> Result<String, Failure> {
-    if parsed.secrets.is_empty() {
-        return Ok(earlier.map(|_| form.value(DRAFT).to_owned()).unwrap_or_default());
+/// The draft of a new object whose form is shown again because of a problem. Secrets that were entered now have to be
+/// entered again; those that they replace are not sent instead.
+pub fn unfinished(visit: &Visit, earlier: Option<&Draft>, parsed: &Parsed) -> Result<String, Failure> {
+    match earlier {
+        Some(earlier) => sealed(visit, &earlier.clone().without(&parsed.secrets)),
+        None => Ok(String::new()),
     }
-    sealed(visit, &Draft::carried(parsed, earlier))
 }
 
 /// The draft with what the form says, except the parameters.

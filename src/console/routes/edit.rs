@@ -21,9 +21,7 @@ use maud::Markup;
 use serde_json::Map;
 
 use super::class::class_with_plans;
-use super::drafting::{
-    Shown, answer, carried, create_form, entered, lacking_right, opened, sealed, secrets_refused,
-};
+use super::drafting::{Shown, answer, create_form, entered, lacking_right, opened, sealed, secrets_refused};
 use super::permitted::existing;
 use crate::console::answer::failure::{Attempt, Failure};
 use crate::console::answer::page::Section;
@@ -163,11 +161,7 @@ impl Editing {
             Submission::Complete(_, parsed) if parsed.problems.is_empty() && lost.is_empty() => {
                 return self.review(&draft.with_parameters(parsed, earlier.as_ref())).await;
             }
-            Submission::Changed(filled) => (filled, unchanged),
-            Submission::Complete(filled, parsed) => {
-                let sealed = carried(&self.visit, form, &parsed, earlier.as_ref())?;
-                (filled.with_stored(parsed.secrets.into_iter().map(|(name, _)| name)), sealed)
-            }
+            Submission::Changed(filled) | Submission::Complete(filled, _) => (filled, unchanged),
         };
         let problems = lost;
         Ok(self.show_form(Shown { draft: &draft, filled, sealed: &sealed, is_reset: false, problems }))

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use http_body_util::BodyExt as _;
 use url::form_urlencoded;
 
 use super::gate::{Counted, NAMESPACE_COOKIE, Sealed, namespace_of};
@@ -50,7 +49,6 @@ pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, ne
     request.extensions_mut().insert(setting.clone());
     let mut response = next.run(request).await;
     let visit = response.extensions_mut().remove::<Arc<Visit>>();
-    let counted = response.extensions_mut().remove::<Counted>();
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         let sealed = response.extensions_mut().remove::<Sealed>();
         response = answer_failure(&console, &setting, visit.as_deref(), (&failure, sealed), &origin);
@@ -60,23 +58,20 @@ pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, ne
         // An extractor has refused the request, with a text for programs.
         response = answer_failure(&console, &setting, visit.as_deref(), (&Failure::Malformed, None), &origin);
     }
-    if is_page(&response) {
-        response = response.map(|body| held(body, counted));
-    }
     add_preferences(&setting, visit.as_deref(), &mut response);
     secured(&console, response, is_encrypted)
 }
 
-fn is_page(response: &Response) -> bool {
-    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == HTML)
+/// A page as it is sent. It counts until its last byte is.
+struct Sent {
+    html: String,
+    _counted: Option<Counted>,
 }
 
-/// A body that holds something until it is sent, or until the browser is gone.
-fn held(body: Body, something: impl Send + 'static) -> Body {
-    Body::new(body.map_frame(move |frame| {
-        let _ = &something;
-        frame
-    }))
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        self.html.as_bytes()
+    }
 }
 
 fn secured(console: &Console, mut response: Response, is_encrypted: bool) -> Response {
@@ -102,7 +97,8 @@ fn answer_page(
         return answer_page(console, setting, visit, &page, page.status.into_response());
     }
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
-    *response.body_mut() = Body::from(html);
+    let counted = response.extensions_mut().remove::<Counted>();
+    *response.body_mut() = Body::from(Bytes::from_owner(Sent { html, _counted: counted }));
     response
 }
 

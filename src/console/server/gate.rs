@@ -15,7 +15,6 @@ use crate::console::answer::failure::Failure;
 use crate::console::kube_api::{Cluster, is_namespace};
 use crate::console::request::Console;
 use crate::console::request::form::{AGAIN, Form, MAX_FORM_BYTES};
-use crate::console::request::requests::Present;
 use crate::console::request::setting::Setting;
 use crate::console::request::visit::Visit;
 use crate::console::routes::STREAMS;
@@ -32,7 +31,10 @@ pub struct Sealed(pub String);
 
 /// Counts a request until its page is sent.
 #[derive(Clone)]
-pub struct Counted(#[expect(dead_code, reason = "held until it is dropped")] Arc<(Present, Option<Permit>)>);
+pub struct Counted {
+    _present: Arc<Permit>,
+    _active: Option<Arc<Permit>>,
+}
 
 /// Lets a request through if there is a user, and if a change comes from a page of the console.
 pub async fn gate(
@@ -45,8 +47,9 @@ pub async fn gate(
         Ok(visitor) => visitor,
         Err(stranger) => return Failure::Stranger(stranger).into_response(),
     };
-    let Some(present) = console.requests.enter(visitor.user.principal()) else {
-        return Failure::ConsoleBusy.into_response();
+    let counted = match count(&console, &setting, &visitor).await {
+        Ok(counted) => counted,
+        Err(failure) => return failure.into_response(),
     };
     let subject = Subject::visitor(&visitor);
     // The permit is held until the form has been dealt with.
@@ -61,10 +64,7 @@ pub async fn gate(
     let form = request.extensions().get::<Form>().cloned();
     let visit = Arc::new(visit(&console, setting, (visitor, subject), request.headers(), form_token));
     request.extensions_mut().insert(Arc::clone(&visit));
-    let (mut response, active) = match begin(&visit).await {
-        Ok(active) => (next.run(request).await, active),
-        Err(failure) => (failure.into_response(), None),
-    };
+    let mut response = next.run(request).await;
     if response.extensions().get() == Some(&Failure::SignedOut)
         && let (Mode::Token(_), Some(session)) = (console.access.mode(), session)
     {
@@ -77,17 +77,19 @@ pub async fn gate(
         response.extensions_mut().insert(Sealed(sealed));
     }
     response.extensions_mut().insert(visit);
-    response.extensions_mut().insert(Counted(Arc::new((present, active))));
+    response.extensions_mut().insert(counted);
     response
 }
 
-/// Waits until the request may be dealt with. Streams, which last for minutes, are counted by themselves.
-async fn begin(visit: &Visit) -> Result<Option<Permit>, Failure> {
-    if visit.setting.path == STREAMS {
-        return Ok(None);
-    }
-    let active = visit.console.requests.begin(visit.user.principal()).await;
-    active.map(Some).ok_or(Failure::ConsoleBusy)
+/// Counts a request, and waits until it may be dealt with. Streams, which last for minutes, are counted by themselves.
+async fn count(console: &Console, setting: &Setting, visitor: &Visitor) -> Result<Counted, Failure> {
+    let principal = visitor.user.principal();
+    let present = console.requests.enter(principal).ok_or(Failure::ConsoleBusy)?;
+    let active = match setting.path.as_str() {
+        STREAMS => None,
+        _ => Some(console.requests.begin(principal).await.ok_or(Failure::ConsoleBusy)?),
+    };
+    Ok(Counted { _present: Arc::new(present), _active: active.map(Arc::new) })
 }
 
 /// A form that could not be dealt with, so that the user can send it again. `None` if it is too large for that.

@@ -49,18 +49,11 @@ impl Draft {
         self
     }
 
-    /// What a form that is shown again carries along: the values that it does not show. The others are in the form.
-    pub fn carried(parsed: &Parsed, earlier: Option<&Self>) -> Self {
-        let Parsed { secrets, kept, .. } = parsed;
-        let mut carried = Self { secrets: secrets.clone(), ..Self::default() };
-        for name in kept {
-            let value = earlier.and_then(|it| it.secrets.get(name).or_else(|| it.parameters.get(name)));
-            match value {
-                Some(value) => drop(carried.secrets.insert(name.clone(), value.clone())),
-                None => drop(carried.kept.insert(name.clone())),
-            }
-        }
-        carried
+    /// The draft without these secrets, because others were entered since.
+    #[must_use]
+    pub fn without(mut self, entered: &Map<String, Value>) -> Self {
+        self.secrets.retain(|name, _| !entered.contains_key(name));
+        self
     }
 
     /// The parameters for `spec.parameters`.
@@ -111,26 +104,5 @@ mod tests {
         assert_eq!(Value::from(draft.inline()), json!({"size": 1, "zone": "b"}));
         assert_eq!(Value::from(draft.confidential()), json!({"password": "p"}));
         assert_eq!(draft.kept, ["stored".to_owned()].into());
-    }
-
-    #[test]
-    fn a_form_that_is_shown_again_carries_what_it_does_not_show_and_nothing_else() {
-        let earlier = Draft {
-            keeps_all_in_secret: true,
-            parameters: map(json!({"size": 1})),
-            secrets: map(json!({"password": "old", "pin": "1"})),
-            ..Draft::default()
-        };
-        let kept = ["size", "pin", "stored"].map(str::to_owned).into();
-        let parsed = Parsed {
-            kept,
-            parameters: map(json!({"zone": "b"})),
-            secrets: map(json!({"password": "new"})),
-            ..Parsed::default()
-        };
-        let carried = Draft::carried(&parsed, Some(&earlier));
-        assert_eq!(Value::from(carried.secrets.clone()), json!({"password": "new", "pin": "1", "size": 1}));
-        assert!(carried.parameters.is_empty() && !carried.keeps_all_in_secret);
-        assert_eq!(carried.kept, ["stored".to_owned()].into());
     }
 }

@@ -94,7 +94,11 @@ pub fn next_attempts<'a>(object: &'a Value, now: &str) -> impl Iterator<Item = &
 
 /// Whether it waits for another cause than its next attempt.
 fn waits_for_another(object: &Value) -> bool {
-    messages(object).iter().any(|message| OTHER_CAUSES.iter().any(|cause| message.contains(cause)))
+    let is_of_instance =
+        |message: &str| message.starts_with("The ServiceInstance ") && message.ends_with(" is being deleted");
+    let is_other =
+        |message: &str| is_of_instance(message) || OTHER_CAUSES.iter().any(|cause| message.contains(cause));
+    messages(object).into_iter().any(is_other)
 }
 
 fn messages(object: &Value) -> Vec<&str> {

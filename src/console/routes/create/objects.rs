@@ -17,7 +17,7 @@ use crate::console::kube_api::{Mode, Selection};
 use crate::console::pages::parts::foreign;
 use crate::console::pages::problems::Problems;
 use crate::console::pages::review::{ReviewPage, page, price_sentence};
-use crate::console::routes::creation::{NotCreated, Ownership, create, secret};
+use crate::console::routes::creation::{NotCreated, Ownership, create, find_same, secret};
 use crate::console::routes::drafting::{sealed, secret_sentence};
 use crate::console::views::draft::Draft;
 use crate::console::views::instance;
@@ -140,7 +140,9 @@ impl Creation {
         if let Err(failure) = instance {
             problems = problems.and(self.instance_problems(name, failure)?);
         }
-        if let (Err(failure), true) = (secret, problems.name.is_empty()) {
+        if let (Err(failure), true, Some(secret)) = (secret, problems.name.is_empty(), &objects.secret)
+            && find_same(cluster, secret).await.is_none()
+        {
             problems = problems.and(self.taken_secret(name, failure)?);
         }
         Ok(problems)

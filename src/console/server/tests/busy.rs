@@ -2,20 +2,16 @@ use super::*;
 use crate::console::request::requests::MAX_PRESENT_OF_USER;
 
 #[tokio::test(start_paused = true)]
-async fn too_many_requests_of_a_user_are_refused_and_their_forms_are_kept() {
+async fn too_many_requests_of_a_user_are_refused() {
     let api = Api::default();
     samples::store(&api);
     let mut browser = Browser::logged_in(&api).await;
-    let token = browser.get("/about").await.form_token();
     let console = browser.console.clone();
     let mut active = Vec::new();
     while let Some(permit) = console.requests.begin("jane").await {
         active.push(permit);
     }
     assert_eq!(browser.get("/about").await.status, StatusCode::TOO_MANY_REQUESTS);
-    let busy = browser.post("/ns/team/instances/evil/pause", &[("form-token", &token)]).await;
-    assert_eq!(busy.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_ne!(busy.field("again"), "");
     // Streams are counted by themselves.
     assert_eq!(browser.get("/events?view=%2Fnowhere").await.status, StatusCode::NOT_FOUND);
     drop(active);
@@ -30,7 +26,7 @@ async fn a_request_counts_until_its_page_is_sent() {
     let api = Api::default();
     samples::store(&api);
     let browser = Browser::logged_in(&api).await;
-    let unread: Vec<_> = futures::future::join_all((0..4).map(|_| browser.stream("/about"))).await;
+    let unread: Vec<_> = futures::future::join_all((0..2).map(|_| browser.stream("/about"))).await;
     assert!(browser.console.requests.begin("jane").await.is_none());
     drop(unread);
     assert!(browser.console.requests.begin("jane").await.is_some());
