@@ -6,7 +6,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use kube::core::ObjectMeta;
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing::warn;
 
 use crate::console::access::suffix;
@@ -117,9 +117,10 @@ pub async fn own<K: Known>(cluster: &Cluster, owner: &K, secret: &str) {
 async fn own_by_existing<K: Known>(cluster: &Cluster, object: &K, secret: &str) {
     let found = cluster.get::<K>(object.namespace().as_deref(), &object.name_any()).await;
     let refers = |found: &K| {
-        let sources = serde_json::to_value(found).unwrap_or_default()["spec"]["parametersFrom"].take();
-        let mut sources = sources.as_array().into_iter().flatten();
-        sources.any(|source| source["secretKeyRef"]["name"] == secret)
+        let found = serde_json::to_value(found).unwrap_or_default();
+        let sources = found.pointer("/spec/parametersFrom").and_then(Value::as_array);
+        let is_named = |source: &Value| source.pointer("/secretKeyRef/name") == Some(&json!(secret));
+        sources.is_some_and(|sources| sources.iter().any(is_named))
     };
     if let Some(found) = found.ok().filter(refers) {
         own(cluster, &found, secret).await;
