@@ -43,6 +43,7 @@ variables=$(PARAMETERS='{"MEMORY_LIMIT": "128Mi"}' tests/console/prepare.sh 2>&1
 check "users, an application and a bound Redis are there" grep --quiet ^BROKER= <<<"$variables"
 # A forwarded port leads through the API server, which one of the journeys kills.
 pod=$(operator get pods --selector app.kubernetes.io/name=console --output 'jsonpath={.items[0].status.podIP}')
+rm -f "$HOME/way"
 # shellcheck disable=SC2016
 tests/cluster/forward.py listen sh -c 'echo "$FORWARDED_PORT" >"$HOME/way" && exec tests/cluster/forward.py to "$0" 8080' \
   "$pod" &
