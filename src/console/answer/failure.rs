@@ -158,6 +158,11 @@ impl Failure {
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(..))
     }
+
+    /// Whether another object has the name.
+    pub fn is_name_taken(&self) -> bool {
+        matches!(self, Self::Rejected(_, rejection) if rejection.is_name_taken())
+    }
 }
 
 impl From<Unavailable> for Failure {

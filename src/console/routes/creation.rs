@@ -70,12 +70,10 @@ pub async fn create<K: Known>(
             Ok(created)
         }
         Err(failure) => {
-            // With another attempt of the same user, the object may be there, and need the Secret.
-            let is_taken = matches!(&failure, Failure::Rejected(_, rejection) if rejection.is_name_taken());
-            if is_taken && ownership == Ownership::OfObject {
-                own_by_existing::<K>(cluster, object, &secret.name_any()).await;
-            }
-            let left = if is_new && !is_taken { undo(cluster, &secret, &failure).await } else { None };
+            // After another attempt of the same user, the object is there, and needs the Secret.
+            let is_needed =
+                failure.is_name_taken() && own_by_existing(cluster, object, &secret.name_any()).await;
+            let left = if is_new && !is_needed { undo(cluster, &secret, &failure).await } else { None };
             Err(NotCreated::Object { failure, left })
         }
     }
@@ -87,7 +85,7 @@ async fn create_secret(cluster: &Cluster, secret: Secret) -> Result<(Secret, boo
         Ok(created) => return Ok((created, true)),
         Err(failure) => failure,
     };
-    if !matches!(&refused, Failure::Rejected(_, rejection) if rejection.is_name_taken()) {
+    if !refused.is_name_taken() {
         return Err(refused);
     }
     find_same(cluster, &secret).await.map(|found| (found, false)).ok_or(refused)
@@ -113,8 +111,8 @@ pub async fn own<K: Known>(cluster: &Cluster, owner: &K, secret: &str) {
     }
 }
 
-/// Makes the object of this name that is there the owner of a Secret, if it refers to it.
-async fn own_by_existing<K: Known>(cluster: &Cluster, object: &K, secret: &str) {
+/// Makes the object of this name that is there the owner of a Secret, if it refers to it. Says whether it does.
+async fn own_by_existing<K: Known>(cluster: &Cluster, object: &K, secret: &str) -> bool {
     let found = cluster.get::<K>(object.namespace().as_deref(), &object.name_any()).await;
     let refers = |found: &K| {
         let found = serde_json::to_value(found).unwrap_or_default();
@@ -122,9 +120,9 @@ async fn own_by_existing<K: Known>(cluster: &Cluster, object: &K, secret: &str) 
         let is_named = |source: &Value| source.pointer("/secretKeyRef/name") == Some(&json!(secret));
         sources.is_some_and(|sources| sources.iter().any(is_named))
     };
-    if let Some(found) = found.ok().filter(refers) {
-        own(cluster, &found, secret).await;
-    }
+    let Some(found) = found.ok().filter(refers) else { return false };
+    own(cluster, &found, secret).await;
+    true
 }
 
 /// Deletes the Secret of an object that was refused. If the answer got lost, the object may exist and need it. Returns the

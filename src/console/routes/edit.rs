@@ -156,15 +156,14 @@ impl Editing {
             Err(lost) => (None, lost),
         };
         let existing = Self::existing(&edited, earlier.as_ref());
-        let unchanged = if earlier.is_some() { form.value(DRAFT).to_owned() } else { String::new() };
-        let (filled, sealed) = match parameters.read(form.fields(), &existing, self.visit.language()) {
+        let sealed = if earlier.is_some() { form.value(DRAFT) } else { "" };
+        let (filled, problems) = match parameters.read(form.fields(), &existing, self.visit.language()) {
             Submission::Complete(_, parsed) if parsed.problems.is_empty() && lost.is_empty() => {
                 return self.review(&draft.with_parameters(parsed, earlier.as_ref())).await;
             }
-            Submission::Changed(filled) | Submission::Complete(filled, _) => (filled, unchanged),
+            Submission::Changed(filled) | Submission::Complete(filled, _) => (filled, lost),
         };
-        let problems = lost;
-        Ok(self.show_form(Shown { draft: &draft, filled, sealed: &sealed, is_reset: false, problems }))
+        Ok(self.show_form(Shown { draft: &draft, filled, sealed, is_reset: false, problems }))
     }
 
     /// What is wrong with a draft, as far as the console can tell.

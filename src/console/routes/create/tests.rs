@@ -192,6 +192,20 @@ async fn the_secret_of_a_refused_instance_is_deleted_and_that_of_another_is_not(
 }
 
 #[tokio::test]
+async fn the_secret_is_deleted_if_another_instance_has_the_name() {
+    let (api, mut browser) = start().await;
+    let reviewed = review(&mut browser, &[("parameters.password", "hunter2")]).await;
+    api.store(
+        &format!("{INSTANCES}/my-db"),
+        json!({"metadata": {"name": "my-db", "namespace": "team"}, "spec": {}}),
+    );
+    api.calls();
+    let answer = confirm(&mut browser, &reviewed).await;
+    assert!(answer.body.contains("href=\"/ns/team/instances/my-db\""), "{}", answer.body);
+    assert!(api.tried().iter().any(|call| call.line == format!("DELETE {SECRETS}/my-db-parameters")));
+}
+
+#[tokio::test]
 async fn another_plan_shows_its_own_parameters() {
     let (_, mut browser) = start().await;
     let fields = [
