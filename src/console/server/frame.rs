@@ -49,14 +49,16 @@ pub async fn frame(State(console): State<Arc<Console>>, mut request: Request, ne
     request.extensions_mut().insert(setting.clone());
     let mut response = next.run(request).await;
     let visit = response.extensions_mut().remove::<Arc<Visit>>();
+    let counted = response.extensions_mut().remove::<Counted>();
+    let answer = Answer { console: &console, setting: &setting, visit: visit.as_deref(), counted };
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         let sealed = response.extensions_mut().remove::<Sealed>();
-        response = answer_failure(&console, &setting, visit.as_deref(), (&failure, sealed), &origin);
+        response = answer.failure(&failure, sealed.as_ref(), &origin);
     } else if let Some(page) = response.extensions_mut().remove::<Page>() {
-        response = answer_page(&console, &setting, visit.as_deref(), &page, response);
+        response = answer.page(&page, response);
     } else if response.status().is_client_error() {
         // An extractor has refused the request, with a text for programs.
-        response = answer_failure(&console, &setting, visit.as_deref(), (&Failure::Malformed, None), &origin);
+        response = answer.failure(&Failure::Malformed, None, &origin);
     }
     add_preferences(&setting, visit.as_deref(), &mut response);
     secured(&console, response, is_encrypted)
@@ -79,64 +81,65 @@ fn secured(console: &Console, mut response: Response, is_encrypted: bool) -> Res
     response
 }
 
-/// The answer to a page keeps the headers that the handler has set, for example cookies.
-fn answer_page(
-    console: &Console,
-    setting: &Setting,
-    visit: Option<&Visit>,
-    page: &Page,
-    mut response: Response,
-) -> Response {
-    if page.is_secret {
-        response.extensions_mut().insert(Uncompressed);
-    }
-    let html = pages::layout::render(console, setting, visit, page).into_string();
-    if html.len() > MAX_PAGE_BYTES {
-        let page =
-            pages::failure::page(setting.language, &Failure::PageTooLarge, WayOn::Back("/catalog"), visit);
-        return answer_page(console, setting, visit, &page, page.status.into_response());
-    }
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
-    let counted = response.extensions_mut().remove::<Counted>();
-    *response.body_mut() = Body::from(Bytes::from_owner(Sent { html, _counted: counted }));
-    response
+/// What the answer to a request is made with.
+struct Answer<'a> {
+    console: &'a Console,
+    setting: &'a Setting,
+    visit: Option<&'a Visit>,
+    counted: Option<Counted>,
 }
 
-fn answer_failure(
-    console: &Console,
-    setting: &Setting,
-    visit: Option<&Visit>,
-    (failure, sealed): (&Failure, Option<Sealed>),
-    origin: &Origin,
-) -> Response {
-    let address = setting.address();
-    let is_stranger = matches!(failure, Failure::Stranger(Stranger::NeedsUrl | Stranger::NeedsLogin));
-    if is_stranger && origin.is_safe && origin.is_from_elsewhere {
-        // `SameSite=Strict`: after a link on another site, browsers send no cookie. From this page, they do.
-        let page = pages::failure::arriving(setting.language, &address);
-        return answer_page(console, setting, None, &page, page.status.into_response());
-    }
-    if *failure == Failure::Stranger(Stranger::NeedsLogin) && origin.is_safe && origin.is_document {
-        let next: String = form_urlencoded::byte_serialize(address.as_bytes()).collect();
-        return Redirect::to(&format!("/login?next={next}")).into_response();
-    }
-    if *failure == Failure::Stranger(Stranger::NeedsUrl) {
-        announce(console);
-    }
-    let way_on = match &sealed {
-        Some(Sealed(form)) => WayOn::Send { address: &address, form },
-        None if origin.is_safe && failure.may_pass() => WayOn::Again(&address),
-        None => {
-            let came_from = origin.came_from.as_deref().filter(|path| !origin.is_safe || *path != address);
-            WayOn::Back(came_from.unwrap_or("/catalog"))
+impl Answer<'_> {
+    /// The answer to a page keeps the headers that the handler has set, for example cookies.
+    fn page(&self, page: &Page, mut response: Response) -> Response {
+        let Self { console, setting, visit, counted } = self;
+        if page.is_secret {
+            response.extensions_mut().insert(Uncompressed);
         }
-    };
-    let page = pages::failure::page(setting.language, failure, way_on, visit);
-    let mut response = answer_page(console, setting, visit, &page, page.status.into_response());
-    if let Failure::Busy(Some(seconds)) = failure {
-        response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
+        let html = pages::layout::render(console, setting, *visit, page).into_string();
+        if html.len() > MAX_PAGE_BYTES {
+            return self.failure_page(&Failure::PageTooLarge, WayOn::Back("/catalog"));
+        }
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
+        *response.body_mut() = Body::from(Bytes::from_owner(Sent { html, _counted: counted.clone() }));
+        response
     }
-    response
+
+    fn failure_page(&self, failure: &Failure, way_on: WayOn<'_>) -> Response {
+        let page = pages::failure::page(self.setting.language, failure, way_on, self.visit);
+        self.page(&page, page.status.into_response())
+    }
+
+    fn failure(&self, failure: &Failure, sealed: Option<&Sealed>, origin: &Origin) -> Response {
+        let address = self.setting.address();
+        let is_stranger = matches!(failure, Failure::Stranger(Stranger::NeedsUrl | Stranger::NeedsLogin));
+        if is_stranger && origin.is_safe && origin.is_from_elsewhere {
+            // `SameSite=Strict`: after a link on another site, browsers send no cookie. From this page, they do.
+            let page = pages::failure::arriving(self.setting.language, &address);
+            return self.page(&page, page.status.into_response());
+        }
+        if *failure == Failure::Stranger(Stranger::NeedsLogin) && origin.is_safe && origin.is_document {
+            let next: String = form_urlencoded::byte_serialize(address.as_bytes()).collect();
+            return Redirect::to(&format!("/login?next={next}")).into_response();
+        }
+        if *failure == Failure::Stranger(Stranger::NeedsUrl) {
+            announce(self.console);
+        }
+        let way_on = match sealed {
+            Some(Sealed(form)) => WayOn::Send { address: &address, form },
+            None if origin.is_safe && failure.may_pass() => WayOn::Again(&address),
+            None => {
+                let came_from =
+                    origin.came_from.as_deref().filter(|path| !origin.is_safe || *path != address);
+                WayOn::Back(came_from.unwrap_or("/catalog"))
+            }
+        };
+        let mut response = self.failure_page(failure, way_on);
+        if let Failure::Busy(Some(seconds)) = failure {
+            response.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
+        }
+        response
+    }
 }
 
 impl Origin {

@@ -3,6 +3,10 @@ use crate::console::testing::offering;
 
 const CREATION: &str = "/ns/team/new?class=cluster/db&plan=small";
 
+async fn send_again(browser: &mut Browser, failed: &Answer, path: &str) -> Answer {
+    browser.post(path, &[("form-token", &failed.form_token()), ("again", &failed.field("again"))]).await
+}
+
 #[tokio::test]
 async fn a_form_that_the_api_server_did_not_get_is_sent_again_with_what_was_entered() {
     for mood in [Mood::Away, Mood::Busy] {
@@ -24,18 +28,12 @@ async fn a_form_that_the_api_server_did_not_get_is_sent_again_with_what_was_ente
         for _ in 0..2 {
             assert!(!failed.status.is_success());
             assert!(!failed.body.contains("hunter2"));
-            let again = [("form-token", failed.form_token()), ("again", failed.field("again"))];
-            let again = again.each_ref().map(|(name, value)| (*name, value.as_str()));
-            assert_eq!(
-                browser.post("/ns/team/instances/evil/pause", &again).await.status,
-                StatusCode::FORBIDDEN
-            );
-            failed = browser.post(CREATION, &again).await;
+            let elsewhere = send_again(&mut browser, &failed, "/ns/team/instances/evil/pause").await;
+            assert_eq!(elsewhere.status, StatusCode::FORBIDDEN);
+            failed = send_again(&mut browser, &failed, CREATION).await;
         }
         api.set_mood(Mood::Willing);
-        let again = [("form-token", failed.form_token()), ("again", failed.field("again"))];
-        let again = again.each_ref().map(|(name, value)| (*name, value.as_str()));
-        let reviewed = browser.post(CREATION, &again).await;
+        let reviewed = send_again(&mut browser, &failed, CREATION).await;
         assert_eq!(reviewed.status, StatusCode::OK, "{}", reviewed.body);
         assert!(reviewed.body.contains("my-db") && reviewed.body.contains("&lt;redacted&gt;"));
     }

@@ -26,7 +26,8 @@ async fn a_request_counts_until_its_page_is_sent() {
     let api = Api::default();
     samples::store(&api);
     let browser = Browser::logged_in(&api).await;
-    let unread: Vec<_> = futures::future::join_all((0..2).map(|_| browser.stream("/about"))).await;
+    // A page of a failure as well.
+    let unread = futures::future::join_all(["/about", "/nowhere"].map(|path| browser.stream(path))).await;
     assert!(browser.console.requests.begin("jane").await.is_none());
     drop(unread);
     assert!(browser.console.requests.begin("jane").await.is_some());
