@@ -129,7 +129,7 @@ fn in_every_history_all_is_well_in_the_end() {
     println!("{count} histories from seed {first}");
 }
 
-/// Plays the history of a seed. If it breaks an invariant, prints the shortest history that breaks the same one.
+/// Plays the history of a seed. If it breaks an invariant, prints a shorter history that breaks the same one.
 fn breaks(seed: u64) -> bool {
     let end = history::play(Choices::of_seed(seed));
     if end.broken.is_empty() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::browser::Browser;
 use crate::cluster::Cluster;
 use crate::load;
+use crate::operator::mebibytes;
 use crate::process::{Process, directory, free_address, text, until};
 
 /// How many namespaces have users, and how many sessions those of one have: the console lets one user have 20.
@@ -88,9 +89,7 @@ impl Console {
 
     /// The resident memory, in MiB.
     pub fn resident(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim_end_matches(" kB").trim().parse::<f64>().unwrap() / 1024.0
+        mebibytes(self.process.id(), "VmRSS:")
     }
 }
 

@@ -63,19 +63,14 @@ impl Operator {
         let written = metrics.lines().filter(|line| {
             line.starts_with("servicecatalog_api_write_count_total") && !line.contains("method=\"event\"")
         });
-        let status = self.proc("status");
-        let mebibytes = |field: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-            line.trim_end_matches(" kB").trim().parse::<f64>().unwrap() / 1024.0
-        };
         let stat = self.proc("stat");
         let (_, times) = stat.rsplit_once(')').unwrap();
         // User and system time in ticks of 10 ms.
         let ticks = times.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap());
         Usage {
             cpu: ticks.sum::<f64>() / 100.0,
-            resident: mebibytes("VmRSS:"),
-            peak: mebibytes("VmHWM:"),
+            resident: mebibytes(self.child.id(), "VmRSS:"),
+            peak: mebibytes(self.child.id(), "VmHWM:"),
             writes: written.map(|line| line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()).sum(),
         }
     }
@@ -88,6 +83,13 @@ impl Operator {
     pub async fn get(&self, path: &str) -> reqwest::Result<String> {
         reqwest::get(format!("http://{}/{path}", self.address)).await?.error_for_status()?.text().await
     }
+}
+
+/// A size from the status of a process, in MiB.
+pub fn mebibytes(process: u32, field: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim_end_matches(" kB").trim().parse::<f64>().unwrap() / 1024.0
 }
 
 impl Drop for Operator {

@@ -124,22 +124,24 @@ impl Report {
 
     fn console(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let console = &self.console;
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         let (objects, classes) = (self.objects, LARGE.0 + console::Measured::CLASSES);
         writeln!(f, "console                              measured  target")?;
-        for (name, measured, target) in [
-            (format!("page of {objects} instances, ms"), milliseconds(console.instances), 50.0),
-            (format!("catalog of {classes} classes, ms"), milliseconds(console.catalog), 50.0),
-            (format!("memory with {} sessions, MiB", console::Measured::SESSIONS), console.resident, 25.0),
-        ] {
-            let missed = if measured > target { "  missed" } else { "" };
-            writeln!(f, "{name:33}  {measured:10.1}  ≤ {target}{missed}")?;
-        }
+        with_targets(
+            f,
+            &[
+                (format!("page of {objects} instances, ms"), milliseconds(console.instances), 50.0),
+                (format!("catalog of {classes} classes, ms"), milliseconds(console.catalog), 50.0),
+                (
+                    format!("memory with {} sessions, MiB", console::Measured::SESSIONS),
+                    console.resident,
+                    25.0,
+                ),
+            ],
+        )?;
         writeln!(f, "Each session has got both pages; half of them sooner than this.\n")
     }
 
     fn neighbour(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         let (alone, beside) = (milliseconds(self.neighbour.alone), milliseconds(self.neighbour.beside));
         writeln!(
             f,
@@ -152,20 +154,19 @@ impl Report {
 
     fn hostile(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Hostile { usual, beside, slowest_probe, lease_losses, peak, limit, .. } = self.hostile;
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         let (usual, beside, slowest) =
             (milliseconds(usual), milliseconds(beside), milliseconds(slowest_probe));
         let ratio = beside / usual;
         writeln!(f, "beside a hostile tenant              measured  target")?;
-        for (name, measured, target) in [
-            ("99 of 100 instances Ready, times", ratio, 2.0),
-            ("slowest answer to /livez, ms", slowest, 1000.0),
-            ("lease lost", f64::from(lease_losses), 0.0),
-            ("peak memory, MiB", peak, limit),
-        ] {
-            let missed = if measured > target { "  missed" } else { "" };
-            writeln!(f, "{name:33}  {measured:10.2}  ≤ {target}{missed}")?;
-        }
+        with_targets(
+            f,
+            &[
+                ("99 of 100 instances Ready, times".to_owned(), ratio, 2.0),
+                ("slowest answer to /livez, ms".to_owned(), slowest, 1000.0),
+                ("lease lost".to_owned(), f64::from(lease_losses), 0.0),
+                ("peak memory, MiB".to_owned(), peak, limit),
+            ],
+        )?;
         writeln!(
             f,
             "{} instances, {usual:.1} ms usually, {beside:.1} ms during the attack. The attack:",
@@ -208,4 +209,17 @@ impl Report {
         }
         Ok(())
     }
+}
+
+/// What was measured, in lines with its target, and whether that was missed.
+fn with_targets(f: &mut fmt::Formatter<'_>, lines: &[(String, f64, f64)]) -> fmt::Result {
+    for (name, measured, target) in lines {
+        let missed = if measured > target { "  missed" } else { "" };
+        writeln!(f, "{name:33}  {measured:10.2}  ≤ {target}{missed}")?;
+    }
+    Ok(())
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }

@@ -114,19 +114,18 @@ pub(super) async fn whole(answer: Response<Body>, longest: usize) -> Result<Resp
 pub(super) fn events(answer: Response<Body>) -> Response<axum::body::Body> {
     answer.map(|body| {
         let mut length = 0;
-        let parts = body.into_data_stream().map(move |bytes| {
-            let bytes = bytes.map_err(BoxError::from)?;
+        let parts = body.into_data_stream().map(move |bytes| -> Result<_, BoxError> {
+            let bytes = bytes?;
             length = match bytes.iter().rposition(|byte| *byte == b'\n') {
                 Some(end) => bytes.len() - end,
                 None => length + bytes.len(),
             };
             if length > MAX_BYTES_OF_EVENT {
-                Err("an event of a watch is too long".into())
-            } else {
-                Ok(bytes)
+                return Err("an event of a watch is too long".into());
             }
+            Ok(bytes)
         });
-        axum::body::Body::from_stream(parts.map(|bytes: Result<_, BoxError>| bytes))
+        axum::body::Body::from_stream(parts)
     })
 }
 

@@ -63,32 +63,33 @@ impl Transport {
         }
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).ok()?;
         bearer.set_sensitive(true);
-        let anonymous = self.anonymous.clone();
-        let send = service_fn(move |mut request: Request<Body>| {
-            request.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
-            let anonymous = anonymous.clone();
-            async move { anonymous.send(request).await }
-        });
-        Some(UserClient(Client::new(send, "default")))
+        Some(UserClient { client: self.anonymous.clone(), bearer: Some(bearer) })
     }
 }
 
 /// Calls the API server as a user, within the limits of a request.
 #[derive(Clone)]
-pub struct UserClient(Client);
+pub struct UserClient {
+    client: Client,
+    /// `None` if the client has an identity of its own.
+    bearer: Option<HeaderValue>,
+}
 
 impl UserClient {
     /// A client whose reads count as what is read for this request. Events of watches do not, which are dropped one by one.
     pub fn within(&self, reading: &Arc<Reading>) -> Client {
-        let (patient, reading) = (self.0.clone(), Arc::clone(reading));
-        let send = service_fn(move |request: Request<Body>| {
-            let (patient, reading) = (patient.clone(), Arc::clone(&reading));
+        let (user, reading) = (self.clone(), Arc::clone(reading));
+        let send = service_fn(move |mut request: Request<Body>| {
+            let (Self { client, bearer }, reading) = (user.clone(), Arc::clone(&reading));
+            if let Some(bearer) = bearer {
+                request.headers_mut().insert(header::AUTHORIZATION, bearer);
+            }
             async move {
                 let is_read = request.method() == Method::GET;
                 let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
                 let is_review = request.uri().path().contains("/selfsubject");
                 let answer = timeout(ANSWER_TIMEOUT, async {
-                    let answer = patient.send(request).await?;
+                    let answer = client.send(request).await?;
                     let whole = match () {
                         () if is_watch => return Ok(reading::events(answer)),
                         () if is_read => reading.read(answer).await,
@@ -129,7 +130,8 @@ pub async fn personal(options: &Options) -> Result<Personal, Error> {
         context.map(|context| (context.cluster, context.user.unwrap_or_default())).unwrap_or_default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &context_of(options)).await?;
     let namespace = config.default_namespace.clone();
-    Ok(Personal { client: UserClient(client(config)?), namespace, cluster_name, user_name })
+    let client = UserClient { client: client(config)?, bearer: None };
+    Ok(Personal { client, namespace, cluster_name, user_name })
 }
 
 /// The API server of a shared console: that of `--kubeconfig`, or the one of the cluster that the console runs in.

@@ -6,7 +6,7 @@ use crate::crd::binding::Restart;
 use maud::{Markup, html};
 
 use super::fields::{Field, Problem, summary};
-use super::instance_form::DRAFT;
+use super::instance_form::draft_field;
 use super::parts::{banner, breadcrumbs, copyable};
 use crate::console::request::visit::Visit;
 use crate::console::views::application::{Application, Delivery, PodPreview, is_system_namespace};
@@ -108,7 +108,7 @@ pub fn page(page: &BindPage, visit: &Visit) -> Markup {
         @if let Some(parameters) = page.parameters { (parameters.summary(language)) }
         form method="post" action={ (of_instance) "/bind" } novalidate {
             (visit.token_field())
-            @if !page.draft.is_empty() { input type="hidden" name=(DRAFT) value=(page.draft); }
+            (draft_field(page.draft))
             (names(page, language))
             (receivers(page, language))
             @if let Some(parameters) = page.parameters {

@@ -149,7 +149,7 @@ fn advice(failure: &Failure, language: Language) -> &'static str {
         }
         Failure::ConsoleBusy => language.pick(
             "It answers few requests of a user at once, and one that needs much data. Try again in a moment.",
-            "它同时只处理每个用户的少量请求，且一次只处理一个需要大量数据的请求。请稍后重试。",
+            "它同时只处理每个用户的少量请求,且一次只处理一个需要大量数据的请求。请稍后重试。",
         ),
         Failure::PageTooLarge => language.pick(
             "It needs more data than the console reads for a page. Choose less of it, or use kubectl.",

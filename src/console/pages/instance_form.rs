@@ -72,6 +72,11 @@ pub struct FormPage<'a> {
     pub back: &'a str,
 }
 
+/// The hidden field with a sealed draft; nothing if that is empty.
+pub fn draft_field(draft: &str) -> Markup {
+    html! { @if !draft.is_empty() { input type="hidden" name=(DRAFT) value=(draft); } }
+}
+
 /// The page.
 pub fn page(page: &FormPage, visit: &Visit) -> Markup {
     let language = visit.language();
@@ -94,7 +99,7 @@ pub fn page(page: &FormPage, visit: &Visit) -> Markup {
             button class="visually-hidden" name=(STEP) value=(REVIEW) tabindex="-1" aria-hidden="true" {
                 (language.pick("Review", "检查"))
             }
-            @if !page.draft.is_empty() { input type="hidden" name=(DRAFT) value=(page.draft); }
+            (draft_field(page.draft))
             @if let Some(generation) = page.generation {
                 input type="hidden" name=(GENERATION) value=(generation);
             } @else { (name_section(page, visit)) }

@@ -6,30 +6,17 @@ import { journey } from "../lib/journey.mjs";
 import { reach } from "../lib/keyboard.mjs";
 import { apply, kubectl } from "../lib/kubectl.mjs";
 import { address } from "../lib/settings.mjs";
-import { logIn, pointer, state, unique } from "../lib/steps.mjs";
-
-const instance = (name) => ({
-  apiVersion: "servicecatalog.k8s.io/v1beta1",
-  kind: "ServiceInstance",
-  metadata: { name },
-  spec: { clusterServiceClassExternalName: "unknown", clusterServicePlanExternalName: "unknown" },
-});
+import { logIn, marked, pointer, state, unique, waiting } from "../lib/steps.mjs";
 
 /** The longest time in which a change appears, in milliseconds. */
 const SOON = 10_000;
-
-/** Marks the page, and returns what fails if it is another one. */
-async function marked(page) {
-  await page.evaluate(() => { window.isStillHere = true; });
-  return async () => assert(await page.evaluate(() => window.isStillHere), "the page has been loaded again");
-}
 
 journey("an instance that another user creates appears in the list, and goes", {}, async (page) => {
   const name = unique("live");
   await logIn(page, "editor", address.instances);
   const isSamePage = await marked(page);
   const link = page.getByRole("link", { name, exact: true });
-  const remove = apply(instance(name));
+  const remove = apply(waiting(name));
   try {
     await link.waitFor({ timeout: SOON });
   } finally {
@@ -41,7 +28,7 @@ journey("an instance that another user creates appears in the list, and goes", {
 
 journey("an instance's state changes under the user, and focus and details stay", {}, async (page) => {
   const name = unique("live");
-  const remove = apply(instance(name));
+  const remove = apply(waiting(name));
   try {
     await logIn(page, "editor", address.instance(name));
     await state(page, "Waiting").waitFor({ timeout: SOON });
@@ -67,7 +54,7 @@ journey("an instance's state changes under the user, and focus and details stay"
 
 journey("an instance that is deleted meanwhile is said on its page", {}, async (page) => {
   const name = unique("live");
-  const remove = apply(instance(name));
+  const remove = apply(waiting(name));
   try {
     await logIn(page, "editor", address.instance(name));
     await state(page, "Waiting").waitFor({ timeout: SOON });

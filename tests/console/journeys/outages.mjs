@@ -1,23 +1,15 @@
 // The console or the API server is away: pages say so, nothing that was entered is lost, and all catch up afterwards.
 
-import assert from "node:assert/strict";
 import { kill } from "../lib/api_server.mjs";
 import { journey } from "../lib/journey.mjs";
 import { apply, kubectl } from "../lib/kubectl.mjs";
 import { relay } from "../lib/relay.mjs";
 import { address, settings } from "../lib/settings.mjs";
-import { isGone, logIn, pointer, sees, state, unique } from "../lib/steps.mjs";
+import { isGone, logIn, marked, pointer, sees, state, unique, waiting } from "../lib/steps.mjs";
 
 /** Says that a page may be out of date. */
 const stale = (page) => page.locator("#stale");
 const wait = { timeout: settings.patience };
-
-const instance = (name) => ({
-  apiVersion: "servicecatalog.k8s.io/v1beta1",
-  kind: "ServiceInstance",
-  metadata: { name },
-  spec: { clusterServiceClassExternalName: "unknown", clusterServicePlanExternalName: "unknown" },
-});
 
 /** Waits until the API server accepts what the journeys do: its policies need a moment. */
 async function ready() {
@@ -25,7 +17,7 @@ async function ready() {
   for (;;) {
     try {
       kubectl(["get", "--raw", "/readyz"]);
-      kubectl(["create", "--dry-run=server", "-f", "-"], JSON.stringify(instance("dry-run")));
+      kubectl(["create", "--dry-run=server", "-f", "-"], JSON.stringify(waiting("dry-run")));
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
@@ -36,11 +28,11 @@ async function ready() {
 
 journey("a page that has lost the console says so, and catches up", { way: () => relay(settings.url) }, async (page, way) => {
   const name = unique("cut");
-  const remove = apply(instance(name));
+  const remove = apply(waiting(name));
   try {
     await logIn(page, "editor", address.instance(name));
     await state(page, "Waiting").waitFor(wait);
-    await page.evaluate(() => { window.isStillHere = true; });
+    const isSamePage = await marked(page);
     way.cut();
     await stale(page).waitFor(wait);
     await state(page, "Waiting").waitFor(wait);
@@ -48,7 +40,7 @@ journey("a page that has lost the console says so, and catches up", { way: () =>
     await way.mend();
     await state(page, "Paused").waitFor(wait);
     await stale(page).waitFor({ state: "hidden", ...wait });
-    assert(await page.evaluate(() => window.isStillHere), "the page has been loaded again");
+    await isSamePage();
   } finally {
     kubectl(["annotate", "serviceinstance", name, "servicecatalog.k8s.io/paused-"]);
     remove();

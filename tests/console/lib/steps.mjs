@@ -101,3 +101,17 @@ export async function isGone(page, name) {
 
 /** A name that no other run has. */
 export const unique = (beginning) => `${beginning}-${Date.now().toString(36)}`;
+
+/** An instance that waits for its class. */
+export const waiting = (name) => ({
+  apiVersion: "servicecatalog.k8s.io/v1beta1",
+  kind: "ServiceInstance",
+  metadata: { name },
+  spec: { clusterServiceClassExternalName: "unknown", clusterServicePlanExternalName: "unknown" },
+});
+
+/** Marks the page, and returns what fails if it is another one. */
+export async function marked(page) {
+  await page.evaluate(() => { window.isStillHere = true; });
+  return async () => assert(await page.evaluate(() => window.isStillHere), "the page has been loaded again");
+}
