@@ -29,14 +29,17 @@
 //! deletion removes successor and predecessor first.
 
 mod due;
+mod lost;
 #[cfg(test)]
 mod tests;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub(super) use self::due::requested;
+pub(super) use self::lost::replaces_lost;
 
 use self::due::earliest;
+use self::lost::{report_lost, unready};
 use super::decision::Decision;
 use super::desired::{Blocked, desired, fingerprint, ready_instance};
 use super::ids::successor_number;
@@ -66,7 +69,11 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
     let record = &mut decision.state.record;
     report_expiry(record, now);
     let due = due::due(observed, record);
-    let is_due = is_past(due.as_ref(), now) || replaces_lost(observed, record);
+    let is_lost = replaces_lost(observed, record);
+    let is_due = is_past(due.as_ref(), now) || is_lost;
+    if is_lost {
+        report_lost(record, "; new credentials are requested", now);
+    }
     let urgent = due::urgent(record);
     let is_urgent = is_due && is_past(urgent.as_ref(), now);
     if let Some(orphan) = record.orphans.first().cloned()
@@ -82,12 +89,16 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
             return decision.write();
         }
         if is_due {
-            report_wait_for_retirement(record, &end, now);
+            let message = format!(
+                "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
+                shown(&end)
+            );
+            report_wait(record, is_lost, reason::ROTATION_WAITING, &message, now);
         }
         let until = earliest([if_future(Some(end), now), if_future(urgent, now), expires_at]);
         return decision.wait(until);
     }
-    if is_due { begin(decision) } else { decision.wait(earliest([due, expires_at])) }
+    if is_due { begin(decision, is_lost) } else { decision.wait(earliest([due, expires_at])) }
 }
 
 /// The next step while a successor is being requested: the same request again, or orphan mitigation if the spec asks
@@ -110,33 +121,6 @@ pub(super) fn request(mut decision: Decision<'_>) -> Step {
         Some(next) => decision.wait(Some(next)),
         None => decision.call_broker(Verb::Bind),
     }
-}
-
-/// Whether new credentials are requested for ones that cannot be had again: the broker does not return them and the Secret is
-/// gone, or the user has asked for new ones. `Ready` tells it until the Secret is as it should be; a rotation that has to
-/// wait changes only `Rotated`.
-pub(super) fn replaces_lost(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
-    let is_requested = due::request(observed.binding, record).is_some();
-    match unready(record) {
-        Some(reason::CREDENTIALS_NOT_RETURNED) => observed.secret.is_none() || is_requested,
-        // Unless the rotation has to wait: until then the Secret may be repaired.
-        Some(reason::ERROR_INJECTING_BIND_RESULT) => is_requested && may_begin(observed, record),
-        _ => false,
-    }
-}
-
-/// Whether nothing keeps a rotation from beginning.
-fn may_begin(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
-    let stored = observed.binding.status.as_ref();
-    let confirmed = stored.and_then(|status| status.external_properties.clone()).unwrap_or_default();
-    let is_blocked = successor(observed, &intended(observed, record, &confirmed)).is_err();
-    record.orphans.is_empty() && record.predecessor.is_none() && !is_blocked
-}
-
-/// Why the binding is not ready.
-fn unready(record: &ServiceBindingStatus) -> Option<&str> {
-    let ready = condition::find(&record.conditions, condition::READY)?;
-    (ready.status == Status::False.as_str()).then_some(&ready.reason)
 }
 
 /// Makes orphans of successor and predecessor, as the binding is being deleted; returns whether it had any.
@@ -172,16 +156,16 @@ pub(super) fn has_expired(status: &ServiceBindingStatus, now: &Time) -> bool {
     is_past(status.expires_at.as_ref(), now)
 }
 
-fn report_wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time) {
-    let message = format!(
-        "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
-        shown(end)
-    );
-    status.progress().report(condition::ROTATED, Status::False, reason::ROTATION_WAITING, &message, now);
+/// Reports what a due rotation waits for.
+fn report_wait(status: &mut ServiceBindingStatus, is_lost: bool, reason: &str, message: &str, now: &Time) {
+    if is_lost {
+        report_lost(status, &format!(". {message}"), now);
+    }
+    status.progress().report(condition::ROTATED, Status::False, reason, message, now);
 }
 
 /// Writes the intent to create a successor.
-fn begin(mut decision: Decision<'_>) -> Step {
+fn begin(mut decision: Decision<'_>, is_lost: bool) -> Step {
     let observed = decision.observed;
     let request = due::request(observed.binding, &decision.state.record).map(str::to_owned);
     if request.is_none()
@@ -198,7 +182,7 @@ fn begin(mut decision: Decision<'_>) -> Step {
             return decision.write();
         }
         Err(Blocked { reason, message }) => {
-            decision.report(condition::ROTATED, Status::False, reason, &message);
+            report_wait(&mut decision.state.record, is_lost, reason, &message, &observed.now);
             let until = if_future(decision.state.record.expires_at.clone(), decision.now());
             return decision.wait(until);
         }

@@ -245,7 +245,8 @@ fn is_settled(object: &Value) -> bool {
     is(object, "Ready") && condition(object, "Updated").is_none() && !is(object, "Paused") && !deleting
 }
 
-/// Whether the object's conditions say that it waits for the user or for another object.
+/// Whether the object's conditions say that it waits for the user or for another object. For lost credentials, `Rotated`
+/// says what their replacement waits for.
 fn is_blocked(object: &Value) -> bool {
     let reasons = [
         "DeprovisionBlockedByExistingCredentials",
@@ -255,7 +256,10 @@ fn is_blocked(object: &Value) -> bool {
         // The plan that the user chose is gone: another one of its name is not the user's choice.
         "ReferencesNonexistentServicePlan",
     ];
-    condition(object, "Ready").is_some_and(|ready| reasons.iter().any(|reason| ready["reason"] == *reason))
+    let is_any = |type_: &str, reasons: &[&str]| {
+        condition(object, type_).is_some_and(|found| reasons.iter().any(|reason| found["reason"] == *reason))
+    };
+    is_any("Ready", &reasons) || is_any("Ready", &["CredentialsNotReturned"]) && is_any("Rotated", &reasons)
 }
 
 /// Whether the instance's class or plan is gone because its broker is being deleted.

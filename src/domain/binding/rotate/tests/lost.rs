@@ -25,6 +25,9 @@ fn while_new_ones_have_to_wait_the_broker_is_not_asked_for_the_old_ones() {
     assert_eq!(reason_of(&binding, condition::READY), "CredentialsNotReturned");
     write(&mut binding, &world);
     assert_eq!(reason_of(&binding, condition::ROTATED), "RotationWaiting");
+    assert!(
+        ready_message(&binding).contains("had again. Rotation waits until the previous binding is deleted")
+    );
     assert!(matches!(decide(&observed(&binding, &world)), Step::Wait(Some(_))));
 
     // The instance is not ready.
@@ -34,6 +37,34 @@ fn while_new_ones_have_to_wait_the_broker_is_not_asked_for_the_old_ones() {
     write(&mut binding, &world);
     assert_eq!(reason_of(&binding, condition::ROTATED), "ErrorInstanceNotReady");
     assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
+    assert!(
+        ready_message(&binding).contains("had again. The ServiceInstance"),
+        "{}",
+        ready_message(&binding)
+    );
+}
+
+/// Seen to fail when the message of `Ready` stays: it promises an attempt in the past.
+#[test]
+fn the_next_attempt_of_a_repair_is_not_promised_any_more_when_it_is_not_made() {
+    let mut world = World { retrievable: true, ..settled() };
+    let mut binding = bound(&world);
+    world.secret = Some("changed".into());
+    let fetch = call(&binding, &world);
+    settled_with(&mut binding, &world, &fetch, Outcome::NoCredentials);
+    assert!(ready_message(&binding).contains("next attempt at"), "{}", ready_message(&binding));
+    world.secret = None;
+    write(&mut binding, &world);
+    assert!(
+        ready_message(&binding).ends_with("; new credentials are requested"),
+        "{}",
+        ready_message(&binding)
+    );
+}
+
+fn ready_message(binding: &ServiceBinding) -> &str {
+    let conditions = &binding.status.as_ref().unwrap().conditions;
+    condition::find(conditions, condition::READY).map(|ready| ready.message.as_str()).unwrap_or_default()
 }
 
 fn world_without_secret() -> World {
