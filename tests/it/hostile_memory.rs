@@ -100,9 +100,9 @@ impl Attack {
         (what.to_owned(), peak)
     }
 
-    /// At least a quarter of the limit was always free.
+    /// At least a quarter of the limit was always free, with an eighth for the code in the image.
     fn assert_below_limit(&self) {
-        let most = usize::from(memory_limit()) * MIB * 3 / 4;
+        let most = usize::from(memory_limit()) * MIB * 5 / 8;
         let beyond: Vec<_> = self.peaks.iter().filter(|(_, peak)| *peak > most).collect();
         assert!(beyond.is_empty(), "more than {most} bytes: {beyond:#?}");
     }
