@@ -1,11 +1,13 @@
 //! The change of an instance: what would be sent, whether the API server would accept it, and how it is made.
 //!
 //! New values in the Secret get new keys, so the order is: add the keys; change the instance, which then refers to them;
-//! remove the old keys. If the instance is refused, the added keys are removed, and everything is as it was.
+//! remove the old keys. If the instance is refused, the added keys are removed, or the Secret that was created for them, and
+//! everything is as it was.
 
 use crate::crd::ServiceInstance;
 use axum::response::{IntoResponse, Redirect, Response};
 use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
@@ -68,10 +70,13 @@ impl Editing {
         if draft.generation != changes.edited.generation {
             return self.outdated(draft);
         }
-        if let Err(failure) = self.add_keys(&changes, Mode::Real).await {
-            let problems = Problems::of_failure(failure, self.visit.language())?;
-            return self.show_draft(draft, problems);
-        }
+        let created = match self.add_keys(&changes, Mode::Real).await {
+            Ok(created) => created,
+            Err(failure) => {
+                let problems = Problems::of_failure(failure, self.visit.language())?;
+                return self.show_draft(draft, problems);
+            }
+        };
         let failure = match self.send(&changes, draft.generation).await {
             Ok(changed) => {
                 self.tidy(&changes, &changed).await;
@@ -81,8 +86,7 @@ impl Editing {
         };
         // If the answer got lost, the instance may refer to the keys.
         if !matches!(failure, Failure::Unreachable) {
-            let added: Vec<&String> = changes.secret.added.keys().collect();
-            self.remove_keys(&added).await;
+            self.take_back(&changes, created).await;
         }
         match failure {
             Failure::Rejected(_, rejection) if rejection.is_outdated() => self.outdated(draft),
@@ -122,21 +126,33 @@ impl Editing {
         answer.map_or_else(|failure| Problems::of_failure(failure, language), |_| Ok(Problems::default()))
     }
 
-    /// Adds the new keys to the Secret, or creates it.
-    async fn add_keys(&self, changes: &Changes, mode: Mode) -> Result<(), Failure> {
+    /// Adds the new keys to the Secret, or creates it; returns the one that was created.
+    async fn add_keys(&self, changes: &Changes, mode: Mode) -> Result<Option<Secret>, Failure> {
         let added = &changes.secret.added;
         if added.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let (cluster, name) = (&self.visit.cluster, secret_name(&self.name));
         if changes.edited.sources.has_own() {
             let patch = json!({"data": added});
             let patched = cluster.patch_in::<Secret>(Some(&self.namespace), &name, &patch, mode).await;
             if !matches!(patched, Err(Failure::NotFound)) {
-                return patched.map(drop);
+                return patched.map(|_| None);
             }
         }
-        cluster.create_in(&secret(&self.namespace, &name, added.clone()), mode).await.map(drop)
+        cluster.create_in(&secret(&self.namespace, &name, added.clone()), mode).await.map(Some)
+    }
+
+    /// Undoes [`Self::add_keys`].
+    async fn take_back(&self, changes: &Changes, created: Option<Secret>) {
+        if let Some(secret) = created {
+            let (name, uid) = (secret.name_any(), secret.uid().unwrap_or_default());
+            if self.visit.cluster.delete::<Secret>(Some(&self.namespace), &name, &uid).await.is_ok() {
+                return;
+            }
+        }
+        let added: Vec<&String> = changes.secret.added.keys().collect();
+        self.remove_keys(&added).await;
     }
 
     /// Sends the patch. Another version of the same spec is no reason to refuse: the operator writes the status.

@@ -1,15 +1,15 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::console::testing::{Answer, Api, Browser, offering};
+use crate::console::testing::{Answer, Api, Browser, lines, offering};
 
 const ADDRESS: &str = "/ns/team/instances/my-db/edit";
 const INSTANCE: &str = "/apis/servicecatalog.k8s.io/v1beta1/namespaces/team/serviceinstances/my-db";
 const SECRET: &str = "/api/v1/namespaces/team/secrets/my-db-parameters";
 
-fn store_instance(api: &Api, generation: i64) {
+fn stored_instance(generation: i64) -> Value {
     let source = |name: &str, key: &str| json!({"secretKeyRef": {"name": name, "key": key}});
-    let object = json!({
+    json!({
         "apiVersion": "servicecatalog.k8s.io/v1beta1", "kind": "ServiceInstance",
         "metadata": {"name": "my-db", "namespace": "team", "uid": "1", "resourceVersion": "7", "generation": generation},
         "spec": {
@@ -18,8 +18,11 @@ fn store_instance(api: &Api, generation: i64) {
             "parameters": {"size": 1, "zone": {"a": "1", "b": "2"}, "token": "inline-token"},
             "parametersFrom": [source("my-db-parameters", "password.old1")],
         },
-    });
-    api.store(INSTANCE, object);
+    })
+}
+
+fn store_instance(api: &Api, generation: i64) {
+    api.store(INSTANCE, stored_instance(generation));
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-db-parameters", "uid": "2"}});
     api.store(SECRET, secret);
@@ -113,6 +116,24 @@ async fn a_refused_change_leaves_the_secret_as_it_was() {
     let sent = api.tried();
     let key = sent[0].body["data"].as_object().unwrap().keys().next().unwrap().clone();
     assert_eq!(sent[2].body["data"], json!({key: Value::Null}));
+}
+
+/// Otherwise the next change finds its name taken.
+#[tokio::test]
+async fn a_refused_change_leaves_no_secret_that_it_has_created() {
+    let api = Api::default();
+    offering::store(&api);
+    let mut instance = stored_instance(3);
+    instance["spec"]["parametersFrom"] = json!([]);
+    api.store(INSTANCE, instance);
+    let mut browser = Browser::logged_in(&api).await;
+    let parameters = [UNCHANGED.as_slice(), &[("parameters.password", "hunter2")]].concat();
+    let reviewed = review(&mut browser, "small", &parameters).await;
+    api.refuse(&format!("PATCH {INSTANCE}"), 422, "Invalid", &[]);
+    api.calls();
+    assert_eq!(confirm(&mut browser, &reviewed).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let created = "POST /api/v1/namespaces/team/secrets";
+    assert_eq!(lines(&api.tried()), [created, &format!("PATCH {INSTANCE}"), &format!("DELETE {SECRET}")]);
 }
 
 #[tokio::test]
