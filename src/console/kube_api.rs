@@ -17,6 +17,7 @@ use std::fmt::Debug;
 
 pub use json_patch::Patch as JsonPatch;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{ObjectList, Request};
 use kube::{Api, Client, ResourceExt as _};
 use serde::Serialize;
 use serde_json::Value;
@@ -25,11 +26,14 @@ pub use changes::Changes;
 pub use kinds::{Known, PlanFacts, PlanSummary, ServicePlanSummary, resource_of};
 pub use rights::Rights;
 
+use crate::console::access::reading::Summarised;
 use crate::console::answer::failure::{Attempt, Failure};
 use crate::crd::readable::Readable;
 
 /// How many objects one request lists: few enough for the most bytes that are read for a page (`access/reading`).
 const PAGE: u32 = 250;
+/// The same for summaries, of which the API server sends the whole objects.
+const PAGE_OF_SUMMARIES: u32 = 100;
 /// The most objects of a list. What is beyond them is not shown.
 const MAX_OBJECTS: usize = 10_000;
 /// The field manager of the console's writes.
@@ -88,14 +92,15 @@ impl Cluster {
         Ok(object)
     }
 
-    /// Lists objects, in requests of 250.
+    /// Lists objects, in several requests.
     pub async fn list<K: Known>(
         &self,
         namespace: Option<&str>,
         selection: &Selection,
     ) -> Result<Vec<K>, Failure> {
         let api = self.api::<K>(namespace)?;
-        let mut parameters = ListParams::default().limit(PAGE);
+        let page = if K::IS_SUMMARY { PAGE_OF_SUMMARIES } else { PAGE };
+        let mut parameters = ListParams::default().limit(page);
         if !selection.fields.is_empty() {
             parameters = parameters.fields(&selection.fields);
         }
@@ -104,7 +109,7 @@ impl Cluster {
         }
         let mut objects = Vec::new();
         loop {
-            let list = api.list(&parameters).await;
+            let list = self.list_page::<K>(api.resource_url(), &parameters).await;
             let list =
                 list.map_err(|error| match Failure::of(&error, attempt::<K>("list", namespace, None)) {
                     // A list without objects is empty. It is missing only if the kind is.
@@ -118,6 +123,18 @@ impl Cluster {
                 _ => return Ok(objects),
             }
         }
+    }
+
+    async fn list_page<K: Known>(
+        &self,
+        url: &str,
+        parameters: &ListParams,
+    ) -> Result<ObjectList<Readable<K>>, kube::Error> {
+        let mut request = Request::new(url).list(parameters).map_err(kube::Error::BuildRequest)?;
+        if K::IS_SUMMARY {
+            request.extensions_mut().insert(Summarised);
+        }
+        self.client.request(request).await
     }
 
     /// Changes an object by a JSON merge patch.

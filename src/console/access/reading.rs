@@ -2,7 +2,8 @@
 //!
 //! Others decide how large the objects are that a page shows. All that is read for a request of a browser may have
 //! 256 KiB. A request that needs more waits for a permit, of which there is one; users take turns. It reads at most 8 MiB.
-//! Parsed, an object made of many small parts has up to 14 times as many bytes.
+//! Parsed, an object made of many small parts has up to 14 times as many bytes. Of answers that are only summarised, 64 MiB
+//! are read, one after the other.
 //!
 //! That is about reads. The answer to a write always arrives: a write that looks refused, but is carried out, would be undone.
 
@@ -24,6 +25,8 @@ use crate::fair_limiter::{FairLimiter, Permit};
 const MAX_BYTES_WITHOUT_PERMIT: usize = 256 * 1024;
 /// The most bytes that are read for a request.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The most bytes of answers that are [`Summarised`].
+const MAX_BYTES_OF_SUMMARISED: usize = 64 * 1024 * 1024;
 /// The most bytes of an answer to a write: an object has at most 3 MiB.
 pub(super) const MAX_BYTES_OF_WRITE: usize = 4 * 1024 * 1024;
 /// The most bytes of an answer about what a user may do. Others decide about the rules of a user, too.
@@ -34,6 +37,11 @@ const MAX_BYTES_OF_EVENT: usize = 256 * 1024;
 const PERMITS: usize = 1;
 /// How long a request waits for a permit.
 const PERMIT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An extension of a request to the API server, of whose answer only a small part is kept. So it counts among
+/// the bytes of the browser's request only while it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Summarised;
 
 /// Why no more is read for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +71,7 @@ impl Readings {
             permits: Arc::clone(&self.0),
             principal: principal.to_owned(),
             bytes: AtomicUsize::new(0),
+            summarised: AtomicUsize::new(0),
             permit: OnceCell::new(),
         })
     }
@@ -74,18 +83,26 @@ pub struct Reading {
     permits: Arc<FairLimiter>,
     principal: String,
     bytes: AtomicUsize,
+    summarised: AtomicUsize,
     permit: OnceCell<Permit>,
 }
 
 impl Reading {
     /// The whole answer to a read. The error is a [`Refusal`], or one of the connection.
-    pub(super) async fn read(&self, answer: Response<Body>) -> Result<Response<Body>, BoxError> {
+    pub(super) async fn read(
+        &self,
+        answer: Response<Body>,
+        summarised: Option<Summarised>,
+    ) -> Result<Response<Body>, BoxError> {
         let (head, mut body) = answer.into_parts();
         let mut whole = Vec::new();
         while let Some(frame) = body.frame().await {
             let Ok(bytes) = frame?.into_data() else { continue };
             self.take(bytes.len()).await?;
             whole.extend_from_slice(&bytes);
+        }
+        if summarised.is_some() {
+            self.give_back(whole.len())?;
         }
         Ok(Response::from_parts(head, Body::from(whole)))
     }
@@ -100,6 +117,12 @@ impl Reading {
             timeout(PERMIT_TIMEOUT, permit).await.map_err(|_| Refusal::Busy)?;
         }
         Ok(())
+    }
+
+    fn give_back(&self, bytes: usize) -> Result<(), Refusal> {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let all = self.summarised.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if all > MAX_BYTES_OF_SUMMARISED { Err(Refusal::TooMuch) } else { Ok(()) }
     }
 }
 
@@ -134,7 +157,15 @@ mod tests {
     use super::*;
 
     async fn read(reading: &Reading, bytes: usize) -> Result<usize, Refusal> {
-        let answer = reading.read(Response::new(Body::from(vec![b' '; bytes]))).await;
+        read_for(reading, bytes, None).await
+    }
+
+    async fn read_for(
+        reading: &Reading,
+        bytes: usize,
+        summarised: Option<Summarised>,
+    ) -> Result<usize, Refusal> {
+        let answer = reading.read(Response::new(Body::from(vec![b' '; bytes])), summarised).await;
         let answer = answer.map_err(|error| *error.downcast::<Refusal>().unwrap())?;
         Ok(answer.into_body().collect_bytes().await.unwrap().len())
     }
@@ -146,6 +177,22 @@ mod tests {
             assert_eq!(read(&reading, MAX_BYTES / 4).await, Ok(MAX_BYTES / 4));
         }
         assert_eq!(read(&reading, 1).await, Err(Refusal::TooMuch));
+    }
+
+    #[tokio::test]
+    async fn what_is_summarised_counts_while_it_is_read() {
+        let reading = Readings::default().begin("jane");
+        for _ in 0..MAX_BYTES_OF_SUMMARISED / MAX_BYTES {
+            assert_eq!(read_for(&reading, MAX_BYTES, Some(Summarised)).await, Ok(MAX_BYTES));
+        }
+        assert_eq!(read(&reading, MAX_BYTES).await, Ok(MAX_BYTES));
+        assert_eq!(read_for(&reading, 1, Some(Summarised)).await, Err(Refusal::TooMuch), "at once");
+        drop(reading);
+        let reading = Readings::default().begin("jane");
+        for _ in 0..MAX_BYTES_OF_SUMMARISED / MAX_BYTES {
+            assert_eq!(read_for(&reading, MAX_BYTES, Some(Summarised)).await, Ok(MAX_BYTES));
+        }
+        assert_eq!(read_for(&reading, 1, Some(Summarised)).await, Err(Refusal::TooMuch), "in all");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::reading::{self, Reading};
+use super::reading::{self, Reading, Summarised};
 use crate::process::{self, kube_client};
 use axum::http::{HeaderValue, Method, Request, Uri, header};
 use kube::client::Body;
@@ -87,12 +87,13 @@ impl UserClient {
             async move {
                 let is_read = request.method() == Method::GET;
                 let is_watch = request.uri().query().is_some_and(|query| query.contains("watch="));
+                let summarised = request.extensions().get::<Summarised>().copied();
                 let is_review = request.uri().path().contains("/selfsubject");
                 let answer = timeout(ANSWER_TIMEOUT, async {
                     let answer = client.send(request).await?;
                     let whole = match () {
                         () if is_watch => return Ok(reading::events(answer)),
-                        () if is_read => reading.read(answer).await,
+                        () if is_read => reading.read(answer, summarised).await,
                         () if is_review => reading::whole(answer, reading::MAX_BYTES_OF_REVIEW).await,
                         () => reading::whole(answer, reading::MAX_BYTES_OF_WRITE).await,
                     };

@@ -16,17 +16,22 @@ use k8s_openapi::api::events::v1::Event;
 use kube::core::ObjectMeta;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A kind that the console knows.
 pub trait Known: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Serialize {
+    /// Whether this is a small part of an object.
+    const IS_SUMMARY: bool;
+
     /// The API of the kind in a namespace, or without one in the cluster.
     fn api(client: Client, namespace: Option<&str>) -> Api<Readable<Self>>;
 }
 
 macro_rules! known {
-    (namespaced: $($namespaced:ty),+; cluster: $($cluster:ty),+) => {
+    (summaries: $is_summary:literal; namespaced: $($namespaced:ty),+; cluster: $($cluster:ty),+) => {
         $(impl Known for $namespaced {
+            const IS_SUMMARY: bool = $is_summary;
+
             fn api(client: Client, namespace: Option<&str>) -> Api<Readable<Self>> {
                 match namespace {
                     Some(namespace) => Api::namespaced(client, namespace),
@@ -35,6 +40,8 @@ macro_rules! known {
             }
         })+
         $(impl Known for $cluster {
+            const IS_SUMMARY: bool = $is_summary;
+
             fn api(client: Client, _: Option<&str>) -> Api<Readable<Self>> {
                 Api::all(client)
             }
@@ -43,9 +50,16 @@ macro_rules! known {
 }
 
 known! {
-    namespaced: ServiceBroker, ServiceClass, ServicePlan, ServicePlanSummary, ServiceInstance, ServiceBinding,
-        Secret, Event, Pod, Deployment, StatefulSet, DaemonSet;
-    cluster: ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, PlanSummary, Namespace
+    summaries: false;
+    namespaced: ServiceBroker, ServiceClass, ServicePlan, ServiceInstance, ServiceBinding, Secret, Event, Pod,
+        Deployment, StatefulSet, DaemonSet;
+    cluster: ClusterServiceBroker, ClusterServiceClass, ClusterServicePlan, Namespace
+}
+
+known! {
+    summaries: true;
+    namespaced: ServicePlanSummary;
+    cluster: PlanSummary
 }
 
 /// The resource of a kind as refusals name it, such as `serviceinstances.servicecatalog.k8s.io`.
@@ -78,7 +92,8 @@ macro_rules! summary {
         #[doc = $text]
         #[derive(Clone, Debug, Default, Serialize, Deserialize)]
         pub struct $summary {
-            /// Metadata.
+            /// The name.
+            #[serde(deserialize_with = "name")]
             pub metadata: ObjectMeta,
             /// The facts.
             pub spec: PlanFacts,
@@ -116,6 +131,16 @@ macro_rules! summary {
             }
         }
     };
+}
+
+/// The name alone: nothing else is kept of the metadata of a summary.
+fn name<'de, D: Deserializer<'de>>(metadata: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize)]
+    struct Name {
+        name: Option<String>,
+    }
+    let Name { name } = Name::deserialize(metadata)?;
+    Ok(ObjectMeta { name, ..ObjectMeta::default() })
 }
 
 summary!(PlanSummary of ClusterServicePlan, "A cluster-wide plan without its schemas.");

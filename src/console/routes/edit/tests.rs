@@ -118,7 +118,7 @@ async fn a_refused_change_leaves_the_secret_as_it_was() {
     assert_eq!(sent[2].body["data"], json!({key: Value::Null}));
 }
 
-/// Otherwise the next change finds its name taken.
+/// Otherwise the next change finds that there is a Secret of this name.
 #[tokio::test]
 async fn a_refused_change_leaves_no_secret_that_it_has_created() {
     let api = Api::default();
