@@ -72,6 +72,12 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
     std::fs::write(&file, saved.to_string()).unwrap();
     let file = file.to_str().unwrap();
     let _restored = Restored(&isolated, file);
+    // While the mark is new, the other policy injects as well.
+    eventually("the mark of the namespace is complete", PATIENCE, async || {
+        let namespace = text(&kubectl(&isolated, &["get", "namespace", &env.name, "--output=json"]));
+        if namespace.contains(r#""servicecatalog.k8s.io/injects": "true""#) { Ok(()) } else { Err(namespace) }
+    })
+    .await;
     kubectl(&isolated, &["delete", POLICY]);
     let message = env.until_says(BINDING, "db", "RolledOut=False PolicyMissing").await;
     assert!(message.contains(POLICY) && message.contains("helm upgrade"), "{message}");

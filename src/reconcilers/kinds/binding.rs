@@ -3,7 +3,7 @@
 //! their namespaces.
 
 mod execution;
-mod marking;
+pub mod marking;
 mod offering;
 mod storage;
 

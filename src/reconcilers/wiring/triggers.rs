@@ -27,6 +27,7 @@ use crate::reconcilers::index::Index;
 use crate::reconcilers::indexes::{Indexes, Need, class_of_plan, keys_of_class};
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::alpha::{self, Alpha};
+use crate::reconcilers::kinds::binding::marking;
 use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, plan_of};
@@ -61,7 +62,11 @@ pub fn connect(
         rollouts_of_binding(rollouts),
         collisions_of_binding(context),
     ]);
-    namespaces.add_listeners([bindings_of_terminating_namespace(context), forget_namespace(context)]);
+    namespaces.add_listeners([
+        bindings_of_terminating_namespace(context),
+        forget_namespace(context),
+        complete_mark(context),
+    ]);
 }
 
 /// Ends the connection and the metrics of a broker that is gone, also if a user has removed its finalizer.
@@ -80,6 +85,16 @@ fn forget_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namesp
     Box::new(move |change| {
         if change.is_gone {
             context.brokers.forget_namespace(&change.object.name_any());
+        }
+    })
+}
+
+/// Completes the mark of a namespace whose bindings inject, some time after it is new.
+fn complete_mark(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
+    let context = Arc::clone(context);
+    Box::new(move |change| {
+        if !change.is_gone && marking::has_new_mark(change.before, change.object) {
+            tokio::spawn(marking::complete(Arc::clone(&context), change.object.name_any()));
         }
     })
 }

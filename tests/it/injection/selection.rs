@@ -121,3 +121,25 @@ async fn a_binding_that_is_being_deleted_goes_into_no_new_pod() {
     assert!(!has_volume(&namespace.admitted(&web()).await, &binding));
     namespace.patch("ServiceBinding", "db", json!({"metadata": {"finalizers": null}})).await.unwrap();
 }
+
+/// While the mark is new, two policies inject.
+#[tokio::test]
+async fn a_pod_gets_the_same_whatever_the_mark_of_its_namespace_is() {
+    let namespace = namespace().await;
+    namespace
+        .bind("db", json!({"env": [{"name": "URI", "key": "uri"}, {"name": "HOST", "key": "host"}]}))
+        .await;
+    let mut pod = web();
+    pod["spec"]["automountServiceAccountToken"] = false.into();
+    pod["spec"]["containers"][0]["env"] = json!([{"name": "URI", "value": "own"}]);
+    let mut admitted = Vec::new();
+    for mark in [Value::Null, json!("new"), json!("true")] {
+        let labels = json!({"metadata": {"labels": {"servicecatalog.k8s.io/injects": mark}}});
+        namespace.patch("Namespace", &namespace.name, labels).await.unwrap();
+        let pod = namespace.admitted(&pod).await;
+        let metadata = &pod["metadata"];
+        admitted.push(json!([pod["spec"], metadata["labels"], metadata["annotations"]]));
+    }
+    assert_eq!(admitted[0], admitted[1]);
+    assert_eq!(admitted[1], admitted[2]);
+}

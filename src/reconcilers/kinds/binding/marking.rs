@@ -2,79 +2,98 @@
 //! start without its credentials; in all other namespaces no failure of the policy may keep a pod from starting
 //! (`charts/service-catalog/templates/policies/injection.yaml`).
 
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Patch, PatchParams};
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
+use serde::Serialize;
 use serde_json::json;
+use tokio::time::sleep;
 use tracing::warn;
 
 use crate::crd::ServiceBinding;
-use crate::crd::condition;
 use crate::crd::names::LABEL_INJECTS;
 use crate::domain::binding::injecting::wants_to;
 use crate::reconcilers::context::Context;
 use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::namespace;
 
-/// The value of the label at first. In such a namespace both policies apply: an API server looks at the namespace once for
-/// each of them, so a pod that is created while the label changes from none to [`MARKED`] could meet neither.
+/// The value of the label at first. In such a namespace a pod matches both policies. The API server looks at the namespace
+/// once for each: with one look before the label has its last value and one after, the pod would match neither.
 const NEW: &str = "new";
 
-/// The value of the label from when a binding of the namespace is ready: the API servers have seen [`NEW`] by then.
+/// The last value of the label.
 const MARKED: &str = "true";
 
-/// Adds, completes or removes the mark of the binding's namespace, if it is wrong. A failure does not stop the binding: its
-/// pods get the credentials all the same.
+/// How long the label is [`NEW`]. No API server decides about a pod by a namespace that is so much out of date.
+const NEW_FOR: Duration = Duration::from_secs(10);
+
+/// Adds or removes the mark of the binding's namespace. A failure does not stop the binding: its pods get the credentials
+/// all the same. An operator of a few namespaces may not label them.
 pub(super) async fn correct(context: &Context, binding: &ServiceBinding) {
-    let namespace = namespace(binding);
-    let Some(known) = context.caches.namespaces.get(&ObjectRef::new(namespace)) else { return };
-    if known.metadata.deletion_timestamp.is_some() {
+    if !context.settings.reach.has_cluster_kinds() {
         return;
     }
-    let mark = known.labels().get(LABEL_INJECTS).map(String::as_str);
-    let injects = wants_to(binding) || mark.is_some() && context.bindings.wants_to_inject(namespace);
-    let is_ready = binding
-        .status
-        .as_ref()
-        .is_some_and(|status| condition::is_true(&status.conditions, condition::READY));
-    let wanted = wanted(mark, injects, is_ready);
-    if wanted != mark
-        && let Err(error) = write(context, namespace, wanted).await
-    {
+    let namespace = namespace(binding);
+    let Some(known) = context.caches.namespaces.get(&ObjectRef::new(namespace)) else { return };
+    let is_marked = known.labels().contains_key(LABEL_INJECTS);
+    if known.metadata.deletion_timestamp.is_some() || is_marked == wants_to(binding) {
+        return;
+    }
+    if is_marked && context.bindings.wants_to_inject(namespace) {
+        return;
+    }
+    let mark = (!is_marked).then_some(NEW);
+    let patch = Patch::Merge(json!({"metadata": {"labels": {LABEL_INJECTS: mark}}}));
+    if let Err(error) = write(context, namespace, &patch).await {
         warn!(namespace, %error, "failed to label the namespace of a binding that injects into pods");
     }
 }
 
-/// The mark that a namespace should have, given the one that it has.
-fn wanted(mark: Option<&str>, injects: bool, is_ready: bool) -> Option<&'static str> {
-    match mark {
-        _ if !injects => None,
-        None => Some(NEW),
-        Some(NEW) if !is_ready => Some(NEW),
-        Some(_) => Some(MARKED),
-    }
+/// Whether a change of a namespace is that it has a new mark.
+pub fn has_new_mark(
+    before: Option<&PartialObjectMeta<Namespace>>,
+    now: &PartialObjectMeta<Namespace>,
+) -> bool {
+    let is_new = |namespace: &PartialObjectMeta<Namespace>| {
+        namespace.labels().get(LABEL_INJECTS).is_some_and(|mark| mark == NEW)
+    };
+    is_new(now) && !before.is_some_and(is_new)
 }
 
-async fn write(context: &Context, namespace: &str, mark: Option<&str>) -> Result<(), Error> {
-    let patch = json!({"metadata": {"labels": {LABEL_INJECTS: mark}}});
-    let namespaces = Api::<Namespace>::all(context.api.client.clone());
-    let written = namespaces.patch_metadata(namespace, &PatchParams::default(), &Patch::Merge(patch)).await;
-    written.during("labelling the namespace").map(|_| ())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_namespace_is_marked_in_two_steps() {
-        assert_eq!(wanted(None, true, true), Some(NEW), "also if the binding is ready already");
-        assert_eq!(wanted(Some(NEW), true, false), Some(NEW));
-        assert_eq!(wanted(Some(NEW), true, true), Some(MARKED));
-        assert_eq!(wanted(Some(MARKED), true, false), Some(MARKED));
-        for mark in [None, Some(NEW), Some(MARKED)] {
-            assert_eq!(wanted(mark, false, true), None);
+/// Completes a new mark after a while.
+pub async fn complete(context: Arc<Context>, namespace: String) {
+    let path = format!("/metadata/labels/{}", LABEL_INJECTS.replace('/', "~1"));
+    let steps = json!([
+        {"op": "test", "path": path, "value": NEW},
+        {"op": "replace", "path": path, "value": MARKED},
+    ]);
+    let Ok(steps) = serde_json::from_value(steps) else { return };
+    let patch = Patch::<()>::Json(steps);
+    loop {
+        sleep(NEW_FOR).await;
+        match write(&context, &namespace, &patch).await {
+            Ok(()) => return,
+            // The namespace or its mark is gone meanwhile.
+            Err(error) if error.is_not_found() || error.is_refused() => return,
+            Err(error) => {
+                warn!(namespace, %error, "failed to complete the label of a namespace; tried again")
+            }
         }
     }
+}
+
+async fn write<P: Serialize + Debug>(
+    context: &Context,
+    namespace: &str,
+    patch: &Patch<P>,
+) -> Result<(), Error> {
+    let namespaces = Api::<Namespace>::all(context.api.client.clone());
+    let written = namespaces.patch_metadata(namespace, &PatchParams::default(), patch).await;
+    written.during("labelling the namespace").map(|_| ())
 }
