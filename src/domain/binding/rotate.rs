@@ -8,7 +8,7 @@
 //! progress.
 //!
 //! The entry points are [`rotate`] for a bound binding, [`request`] while a successor is being requested, and
-//! [`abandon`] when the binding is deleted. `due` computes the times.
+//! [`abandon`] when the binding is deleted. `due` computes the times; `lost` is about credentials that cannot be had again.
 //!
 //! The steps, and what is written in each:
 //!
@@ -39,7 +39,7 @@ pub(super) use self::due::requested;
 pub(super) use self::lost::replaces_lost;
 
 use self::due::earliest;
-use self::lost::{report_lost, unready};
+use self::lost::{report_lost, unready_reason};
 use super::decision::Decision;
 use super::desired::{Blocked, desired, fingerprint, ready_instance};
 use super::ids::successor_number;
@@ -67,13 +67,14 @@ const NOT_FROM_PREDECESSOR: &str = "The successor can no longer be created from 
 pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
     let (observed, now) = (decision.observed, decision.now());
     let record = &mut decision.state.record;
-    report_expiry(record, now);
-    let due = due::due(observed, record);
-    let is_lost = replaces_lost(observed, record);
-    let is_due = is_past(due.as_ref(), now) || is_lost;
-    if is_lost {
-        report_lost(record, "; new credentials are requested", now);
+    let replaces_lost = replaces_lost(observed, record);
+    if replaces_lost {
+        report_lost(record, now);
+    } else {
+        report_expiry(record, now);
     }
+    let due = due::due(observed, record);
+    let is_due = is_past(due.as_ref(), now) || replaces_lost;
     let urgent = due::urgent(record);
     let is_urgent = is_due && is_past(urgent.as_ref(), now);
     if let Some(orphan) = record.orphans.first().cloned()
@@ -93,12 +94,18 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
                 "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
                 shown(&end)
             );
-            report_wait(record, is_lost, reason::ROTATION_WAITING, &message, now);
+            record.progress().report(
+                condition::ROTATED,
+                Status::False,
+                reason::ROTATION_WAITING,
+                &message,
+                now,
+            );
         }
         let until = earliest([if_future(Some(end), now), if_future(urgent, now), expires_at]);
         return decision.wait(until);
     }
-    if is_due { begin(decision, is_lost) } else { decision.wait(earliest([due, expires_at])) }
+    if is_due { begin(decision) } else { decision.wait(earliest([due, expires_at])) }
 }
 
 /// The next step while a successor is being requested: the same request again, or orphan mitigation if the spec asks
@@ -156,16 +163,8 @@ pub(super) fn has_expired(status: &ServiceBindingStatus, now: &Time) -> bool {
     is_past(status.expires_at.as_ref(), now)
 }
 
-/// Reports what a due rotation waits for.
-fn report_wait(status: &mut ServiceBindingStatus, is_lost: bool, reason: &str, message: &str, now: &Time) {
-    if is_lost {
-        report_lost(status, &format!(". {message}"), now);
-    }
-    status.progress().report(condition::ROTATED, Status::False, reason, message, now);
-}
-
 /// Writes the intent to create a successor.
-fn begin(mut decision: Decision<'_>, is_lost: bool) -> Step {
+fn begin(mut decision: Decision<'_>) -> Step {
     let observed = decision.observed;
     let request = due::request(observed.binding, &decision.state.record).map(str::to_owned);
     if request.is_none()
@@ -182,7 +181,7 @@ fn begin(mut decision: Decision<'_>, is_lost: bool) -> Step {
             return decision.write();
         }
         Err(Blocked { reason, message }) => {
-            report_wait(&mut decision.state.record, is_lost, reason, &message, &observed.now);
+            decision.report(condition::ROTATED, Status::False, reason, &message);
             let until = if_future(decision.state.record.expires_at.clone(), decision.now());
             return decision.wait(until);
         }
@@ -218,7 +217,7 @@ fn is_rotatable(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool 
     let instance = observed.instance.and_then(|instance| instance.status.as_ref());
     let is_updated = instance.is_some_and(|status| status.current_operation.is_some());
     // The broker may have lost the binding, too.
-    let is_lost = unready(record) == Some(reason::ERROR_INJECTING_BIND_RESULT);
+    let is_lost = unready_reason(record) == Some(reason::ERROR_INJECTING_BIND_RESULT);
     observed.offering.rotatable && !is_updated && !is_lost && !has_expired(record, &observed.now)
 }
 

@@ -9,15 +9,15 @@ use crate::domain::binding::Observed;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
 
-/// Whether new credentials are requested for ones that cannot be had again: the broker does not return them and the Secret is
-/// gone, or the user has asked for new ones. The reason of `Ready` tells it until the Secret is as it should be, so a
-/// rotation that has to wait changes only the message.
+/// Whether new credentials are requested for ones that cannot be had again: the broker does not return them and
+/// the Secret is gone, or the user has asked for new ones. The reason of `Ready` tells it until the Secret is as it
+/// should be, so a rotation that has to wait leaves it.
 pub(in crate::domain::binding) fn replaces_lost(
     observed: &Observed<'_>,
     record: &ServiceBindingStatus,
 ) -> bool {
     let is_requested = due::request(observed.binding, record).is_some();
-    match unready(record) {
+    match unready_reason(record) {
         Some(reason::CREDENTIALS_NOT_RETURNED) => observed.secret.is_none() || is_requested,
         // Unless the rotation has to wait: until then the Secret may be repaired.
         Some(reason::ERROR_INJECTING_BIND_RESULT) => is_requested && may_begin(observed, record),
@@ -34,15 +34,19 @@ fn may_begin(observed: &Observed<'_>, record: &ServiceBindingStatus) -> bool {
 }
 
 /// Why the binding is not ready.
-pub(super) fn unready(record: &ServiceBindingStatus) -> Option<&str> {
+pub(super) fn unready_reason(record: &ServiceBindingStatus) -> Option<&str> {
     let ready = condition::find(&record.conditions, condition::READY)?;
     (ready.status == Status::False.as_str()).then_some(&ready.reason)
 }
 
-/// Says on `Ready` that the credentials are lost, in place of the repair's next attempt, which is not made any more.
-/// `next` completes the message.
-pub(super) fn report_lost(record: &mut ServiceBindingStatus, next: &str, now: &Time) {
-    let Some(reason) = unready(record).map(str::to_owned) else { return };
-    let message = format!("The Secret does not hold the credentials, and they could not be had again{next}");
-    record.progress().report(condition::READY, Status::False, &reason, &message, now);
+/// Says on `Ready` that the binding waits for new credentials, in place of the repair's next attempt, which is not made
+/// any more. `Rotated` says what they wait for.
+pub(super) fn report_lost(record: &mut ServiceBindingStatus, now: &Time) {
+    if unready_reason(record) != Some(reason::CREDENTIALS_NOT_RETURNED) {
+        return;
+    }
+    let message = "The Secret does not hold the credentials, and the broker did not return them when asked again; the \
+                   binding waits for new credentials: see the condition Rotated";
+    let reason = reason::CREDENTIALS_NOT_RETURNED;
+    record.progress().report(condition::READY, Status::False, reason, message, now);
 }
