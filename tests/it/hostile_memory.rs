@@ -100,7 +100,7 @@ impl Attack {
         (what.to_owned(), peak)
     }
 
-    /// At least a quarter of the limit was always free, with an eighth for the code in the image.
+    /// Of the limit, 5/8 are for anonymous memory, 1/8 is for the code of the image, and 1/4 stays free.
     fn assert_below_limit(&self) {
         let most = usize::from(memory_limit()) * MIB * 5 / 8;
         let beyond: Vec<_> = self.peaks.iter().filter(|(_, peak)| *peak > most).collect();

@@ -120,14 +120,14 @@ impl Operator {
         get(self.address, "/livez")
     }
 
-    /// Its resident memory, in bytes, without the pages of files: the code, which is three times as large without
-    /// optimisation as in the image, and which the kernel can drop.
+    /// Its resident memory, in bytes, without the pages of files: the kernel can drop them. Most are the code, which is
+    /// much larger without optimisation than in the image.
     pub fn memory(&self) -> usize {
         self.bytes("RssAnon:")
     }
 
-    /// The peak of [`Self::memory`] since it was started, or since the last [`Self::forget_peak`], less the pages of code
-    /// that were loaded since.
+    /// The peak of [`Self::memory`] since it was started, or since the last [`Self::forget_peak`]. What is loaded of the code
+    /// after the peak is not counted.
     pub fn peak_memory(&self) -> usize {
         self.bytes("VmHWM:") - self.bytes("RssFile:")
     }
