@@ -4,8 +4,11 @@
 //! remove the old keys. If the instance is refused, the added keys are removed, or the Secret that was created for them, and
 //! everything is as it was.
 
+use std::collections::BTreeMap;
+
 use crate::crd::ServiceInstance;
 use axum::response::{IntoResponse, Redirect, Response};
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use maud::{Markup, html};
@@ -133,14 +136,30 @@ impl Editing {
             return Ok(None);
         }
         let (cluster, name) = (&self.visit.cluster, secret_name(&self.name));
+        let patch = json!({"data": added});
+        let patch = async || cluster.patch_in::<Secret>(Some(&self.namespace), &name, &patch, mode).await;
         if changes.edited.sources.has_own() {
-            let patch = json!({"data": added});
-            let patched = cluster.patch_in::<Secret>(Some(&self.namespace), &name, &patch, mode).await;
+            let patched = patch().await;
             if !matches!(patched, Err(Failure::NotFound)) {
                 return patched.map(|_| None);
             }
         }
-        cluster.create_in(&secret(&self.namespace, &name, added.clone()), mode).await.map(Some)
+        match cluster.create_in(&secret(&self.namespace, &name, added.clone()), mode).await {
+            Err(failure) if failure.is_name_taken() && self.is_left_over(&name, added).await => {
+                patch().await.map(|_| None)
+            }
+            created => created.map(Some),
+        }
+    }
+
+    /// Whether a Secret is what [`Self::add_keys`] has left, because [`Self::take_back`] failed.
+    async fn is_left_over(&self, name: &str, added: &BTreeMap<String, ByteString>) -> bool {
+        let found = self.visit.cluster.get::<Secret>(Some(&self.namespace), name).await;
+        found.is_ok_and(|found| {
+            let is_unused =
+                found.metadata.deletion_timestamp.is_none() && found.owner_references().is_empty();
+            is_unused && found.data.is_none_or(|data| data.is_empty() || data == *added)
+        })
     }
 
     /// Undoes [`Self::add_keys`].

@@ -24,7 +24,8 @@ use crate::reconcilers::error::{During as _, Error};
 use crate::reconcilers::identity::namespace;
 
 /// The value of the label at first. In such a namespace a pod matches both policies. The API server looks at the namespace
-/// once for each: with one look before the label has its last value and one after, the pod would match neither.
+/// once for each: with one look before the label has its last value and one after, the pod would match neither. The label goes
+/// in one step: no binding injects then.
 const NEW: &str = "new";
 
 /// The last value of the label.
