@@ -64,6 +64,11 @@ impl Sources {
         self.own_keys().next().is_some()
     }
 
+    /// Whether the instance refers to this key of the Secret that the console writes.
+    pub fn has_key(&self, key: &str) -> bool {
+        self.own_keys().any(|own| own == key)
+    }
+
     /// Whether the parameter is in the Secret that the console writes.
     pub fn holds(&self, parameter: &str) -> bool {
         self.own_keys().any(|key| part_of(key) == encoded(parameter))

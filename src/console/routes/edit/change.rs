@@ -4,11 +4,8 @@
 //! remove the old keys. If the instance is refused, the added keys are removed, or the Secret that was created for them, and
 //! everything is as it was.
 
-use std::collections::BTreeMap;
-
 use crate::crd::ServiceInstance;
 use axum::response::{IntoResponse, Redirect, Response};
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use maud::{Markup, html};
@@ -25,7 +22,7 @@ use crate::console::routes::creation::{own, secret};
 use crate::console::routes::drafting::{name_list, sealed, secret_sentence};
 use crate::console::views::draft::Draft;
 use crate::console::views::edited_instance::{Edited, plan_field};
-use crate::console::views::parameter_secret::{SourceChange, redacted, secret_name};
+use crate::console::views::parameter_secret::{SourceChange, Sources, redacted, secret_name};
 
 /// How often a change is sent at most, because the operator has written the status meanwhile.
 pub(super) const MAX_ATTEMPTS: usize = 4;
@@ -136,37 +133,28 @@ impl Editing {
             return Ok(None);
         }
         let (cluster, name) = (&self.visit.cluster, secret_name(&self.name));
-        let patch = json!({"data": added});
-        let patch = async || cluster.patch_in::<Secret>(Some(&self.namespace), &name, &patch, mode).await;
         if changes.edited.sources.has_own() {
-            let patched = patch().await;
+            let patch = json!({"data": added});
+            let patched = cluster.patch_in::<Secret>(Some(&self.namespace), &name, &patch, mode).await;
             if !matches!(patched, Err(Failure::NotFound)) {
                 return patched.map(|_| None);
             }
         }
-        match cluster.create_in(&secret(&self.namespace, &name, added.clone()), mode).await {
-            Err(failure) if failure.is_name_taken() && self.is_left_over(&name, added).await => {
-                patch().await.map(|_| None)
-            }
-            created => created.map(Some),
-        }
+        cluster.create_in(&secret(&self.namespace, &name, added.clone()), mode).await.map(Some)
     }
 
-    /// Whether a Secret is what [`Self::add_keys`] has left, because [`Self::take_back`] failed.
-    async fn is_left_over(&self, name: &str, added: &BTreeMap<String, ByteString>) -> bool {
-        let found = self.visit.cluster.get::<Secret>(Some(&self.namespace), name).await;
-        found.is_ok_and(|found| {
-            let is_unused =
-                found.metadata.deletion_timestamp.is_none() && found.owner_references().is_empty();
-            is_unused && found.data.is_none_or(|data| data.is_empty() || data == *added)
-        })
-    }
-
-    /// Undoes [`Self::add_keys`].
+    /// Undoes [`Self::add_keys`], unless the instance refers to the keys by now: the same change was sent twice, and the
+    /// other one was made.
     async fn take_back(&self, changes: &Changes, created: Option<Secret>) {
+        let (cluster, namespace) = (&self.visit.cluster, Some(self.namespace.as_str()));
+        let Ok(now) = cluster.get::<ServiceInstance>(namespace, &self.name).await else { return };
+        let sources = Sources::of(&self.name, &now.spec.parameters_from);
+        if changes.secret.added.keys().any(|key| sources.has_key(key)) {
+            return;
+        }
         if let Some(secret) = created {
             let (name, uid) = (secret.name_any(), secret.uid().unwrap_or_default());
-            if self.visit.cluster.delete::<Secret>(Some(&self.namespace), &name, &uid).await.is_ok() {
+            if cluster.delete::<Secret>(namespace, &name, &uid).await.is_ok() {
                 return;
             }
         }
