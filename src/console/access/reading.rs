@@ -46,7 +46,7 @@ pub struct Summarised;
 /// Why no more is read for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The page needs more than [`MAX_BYTES`].
+    /// The page needs more than [`MAX_BYTES`], or [`MAX_BYTES_OF_SUMMARISED`].
     #[error("the page needs too much of the API server")]
     TooMuch,
     /// Other pages need much, too.
@@ -112,7 +112,7 @@ impl Reading {
         if all > MAX_BYTES {
             return Err(Refusal::TooMuch);
         }
-        if all > MAX_BYTES_WITHOUT_PERMIT {
+        if all.saturating_add(self.summarised.load(Ordering::Relaxed)) > MAX_BYTES_WITHOUT_PERMIT {
             let permit = self.permit.get_or_init(|| self.permits.acquire(&self.principal));
             timeout(PERMIT_TIMEOUT, permit).await.map_err(|_| Refusal::Busy)?;
         }
@@ -213,5 +213,9 @@ mod tests {
         assert_eq!(read(&second, 1).await, Err(Refusal::Busy));
         drop(first);
         assert!(read(&second, 1).await.is_ok());
+        let third = readings.begin("jack");
+        let summarised = async || read_for(&third, MAX_BYTES_WITHOUT_PERMIT / 2 + 1, Some(Summarised)).await;
+        assert!(summarised().await.is_ok());
+        assert_eq!(summarised().await, Err(Refusal::Busy), "summaries take memory as well");
     }
 }
