@@ -91,6 +91,12 @@ impl Error {
         matches!(self, Self::Replaced) || self.api_status().is_some_and(Status::is_not_found)
     }
 
+    /// Whether the API server understood the request, but could not carry it out: as it answers if the test in a JSON
+    /// patch fails.
+    pub fn is_unprocessable(&self) -> bool {
+        self.api_status().is_some_and(|status| status.code == 422)
+    }
+
     /// The status that the API server answered with.
     fn api_status(&self) -> Option<&Status> {
         match self {

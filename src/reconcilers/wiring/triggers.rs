@@ -27,7 +27,7 @@ use crate::reconcilers::index::Index;
 use crate::reconcilers::indexes::{Indexes, Need, class_of_plan, keys_of_class};
 use crate::reconcilers::kind::Kind;
 use crate::reconcilers::kinds::alpha::{self, Alpha};
-use crate::reconcilers::kinds::binding::marking;
+use crate::reconcilers::kinds::binding::marking::NewMarks;
 use crate::reconcilers::osb_ids::OsbIds;
 use crate::reconcilers::queue::Queue;
 use crate::reconcilers::scope::{Cluster, Namespaced, Scope, class_of, plan_of};
@@ -91,12 +91,8 @@ fn forget_namespace(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namesp
 
 /// Completes the mark of a namespace whose bindings inject, some time after it is new.
 fn complete_mark(context: &Arc<Context>) -> Listener<PartialObjectMeta<Namespace>> {
-    let context = Arc::clone(context);
-    Box::new(move |change| {
-        if !change.is_gone && marking::has_new_mark(change.before, change.object) {
-            tokio::spawn(marking::complete(Arc::clone(&context), change.object.name_any()));
-        }
-    })
+    let (context, marks) = (Arc::clone(context), NewMarks::default());
+    Box::new(move |change| marks.observe(&context, change.before, change.object, change.is_gone))
 }
 
 /// Connects the watches of the classes and plans of one scope.

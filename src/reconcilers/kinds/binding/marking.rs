@@ -2,8 +2,9 @@
 //! start without its credentials; in all other namespaces no failure of the policy may keep a pod from starting
 //! (`charts/service-catalog/templates/policies/injection.yaml`).
 
+use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -14,6 +15,7 @@ use kube::{Api, ResourceExt as _};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use crate::crd::ServiceBinding;
@@ -31,7 +33,7 @@ const NEW: &str = "new";
 /// The last value of the label.
 const MARKED: &str = "true";
 
-/// How long the label is [`NEW`]. No API server decides about a pod by a namespace that is so much out of date.
+/// How long the label is [`NEW`] at least: so much out of date no API server should be.
 const NEW_FOR: Duration = Duration::from_secs(10);
 
 /// Adds or removes the mark of the binding's namespace. A failure does not stop the binding: its pods get the credentials
@@ -56,19 +58,35 @@ pub(super) async fn correct(context: &Context, binding: &ServiceBinding) {
     }
 }
 
-/// Whether a change of a namespace is that it has a new mark.
-pub fn has_new_mark(
-    before: Option<&PartialObjectMeta<Namespace>>,
-    now: &PartialObjectMeta<Namespace>,
-) -> bool {
-    let is_new = |namespace: &PartialObjectMeta<Namespace>| {
-        namespace.labels().get(LABEL_INJECTS).is_some_and(|mark| mark == NEW)
-    };
-    is_new(now) && !before.is_some_and(is_new)
+/// The namespaces with a new mark, each with the task that completes it.
+#[derive(Default)]
+pub struct NewMarks(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+
+impl NewMarks {
+    /// Notices a change of a namespace.
+    pub fn observe(
+        &self,
+        context: &Arc<Context>,
+        before: Option<&PartialObjectMeta<Namespace>>,
+        now: &PartialObjectMeta<Namespace>,
+        is_gone: bool,
+    ) {
+        let is_new = |namespace: &PartialObjectMeta<Namespace>| {
+            namespace.labels().get(LABEL_INJECTS).is_some_and(|mark| mark == NEW)
+        };
+        let name = now.name_any();
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_gone || !is_new(now) {
+            tasks.remove(&name);
+        } else if !before.is_some_and(is_new) {
+            let task = tokio::spawn(complete(Arc::clone(context), name.clone()));
+            tasks.insert(name, AbortOnDropHandle::new(task));
+        }
+    }
 }
 
 /// Completes a new mark after a while.
-pub async fn complete(context: Arc<Context>, namespace: String) {
+async fn complete(context: Arc<Context>, namespace: String) {
     let path = format!("/metadata/labels/{}", LABEL_INJECTS.replace('/', "~1"));
     let steps = json!([
         {"op": "test", "path": path, "value": NEW},
@@ -78,12 +96,14 @@ pub async fn complete(context: Arc<Context>, namespace: String) {
     let patch = Patch::<()>::Json(steps);
     loop {
         sleep(NEW_FOR).await;
+        // A replica that does not lead must not hold a place among the requests meanwhile.
+        context.fence.wait_open().await;
         match write(&context, &namespace, &patch).await {
             Ok(()) => return,
             // The namespace or its mark is gone meanwhile.
-            Err(error) if error.is_not_found() || error.is_refused() => return,
+            Err(error) if error.is_not_found() || error.is_unprocessable() => return,
             Err(error) => {
-                warn!(namespace, %error, "failed to complete the label of a namespace; tried again")
+                warn!(namespace, %error, "failed to complete the label of a namespace; tried again");
             }
         }
     }
