@@ -39,7 +39,7 @@ pub(super) use self::due::requested;
 pub(super) use self::lost::replaces_lost;
 
 use self::due::earliest;
-use self::lost::{report_lost, unready_reason};
+use self::lost::{report_lost, report_next_attempt, unready_reason};
 use super::decision::Decision;
 use super::desired::{Blocked, desired, fingerprint, ready_instance};
 use super::ids::successor_number;
@@ -90,17 +90,7 @@ pub(super) fn rotate(mut decision: Decision<'_>) -> Step {
             return decision.write();
         }
         if is_due {
-            let message = format!(
-                "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
-                shown(&end)
-            );
-            record.progress().report(
-                condition::ROTATED,
-                Status::False,
-                reason::ROTATION_WAITING,
-                &message,
-                now,
-            );
+            report_wait_for_retirement(record, &end, now);
         }
         let until = earliest([if_future(Some(end), now), if_future(urgent, now), expires_at]);
         return decision.wait(until);
@@ -163,6 +153,14 @@ pub(super) fn has_expired(status: &ServiceBindingStatus, now: &Time) -> bool {
     is_past(status.expires_at.as_ref(), now)
 }
 
+fn report_wait_for_retirement(status: &mut ServiceBindingStatus, end: &Time, now: &Time) {
+    let message = format!(
+        "Rotation waits until the previous binding is deleted: when no pod uses it, at {} at the latest",
+        shown(end)
+    );
+    status.progress().report(condition::ROTATED, Status::False, reason::ROTATION_WAITING, &message, now);
+}
+
 /// Writes the intent to create a successor.
 fn begin(mut decision: Decision<'_>) -> Step {
     let observed = decision.observed;
@@ -170,6 +168,7 @@ fn begin(mut decision: Decision<'_>) -> Step {
     if request.is_none()
         && let Some(next) = decision.next_attempt()
     {
+        report_next_attempt(&mut decision.state.record, &next, &observed.now);
         return decision.wait(Some(next));
     }
     let confirmed = decision.state.phase.confirmed().cloned().unwrap_or_default();

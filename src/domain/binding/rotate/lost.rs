@@ -8,6 +8,7 @@ use crate::crd::condition::{self, Status};
 use crate::domain::binding::Observed;
 use crate::domain::progress::HasProgress as _;
 use crate::domain::reason;
+use crate::domain::schedule::shown;
 
 /// Whether new credentials are requested for ones that cannot be had again: the broker does not return them and
 /// the Secret is gone, or the user has asked for new ones. The reason of `Ready` tells it until the Secret is as it
@@ -49,4 +50,15 @@ pub(super) fn report_lost(record: &mut ServiceBindingStatus, now: &Time) {
                    binding waits for new credentials: see the condition Rotated";
     let reason = reason::CREDENTIALS_NOT_RETURNED;
     record.progress().report(condition::READY, Status::False, reason, message, now);
+}
+
+/// Says on `Rotated` when new credentials are requested for lost ones, if it does not say yet what became of that.
+pub(super) fn report_next_attempt(record: &mut ServiceBindingStatus, next: &Time, now: &Time) {
+    let is_told = condition::is_false(&record.conditions, condition::ROTATED);
+    if is_told || unready_reason(record) != Some(reason::CREDENTIALS_NOT_RETURNED) {
+        return;
+    }
+    let message = format!("New credentials are requested for the lost ones; next attempt at {}", shown(next));
+    let reason = reason::CREDENTIALS_NOT_RETURNED;
+    record.progress().report(condition::ROTATED, Status::False, reason, &message, now);
 }

@@ -66,6 +66,7 @@ fn the_next_attempt_of_a_repair_is_not_promised_any_more_when_it_is_not_made() {
     world.secret = None;
     write(&mut binding, &world);
     assert!(ready_message(&binding).ends_with("see the condition Rotated"), "{}", ready_message(&binding));
+    assert_eq!(reason_of(&binding, condition::ROTATED), "CredentialsNotReturned");
 }
 
 fn ready_message(binding: &ServiceBinding) -> &str {
