@@ -19,6 +19,8 @@ use crate::load::Write;
 const API: &str = "/apis/servicecatalog.k8s.io/v1beta1";
 /// How long an object is there before it is deleted and made anew, at most.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the start of all kinds of attack is awaited: the API server may be too busy with the others.
+const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(120);
 /// The interval in which the tenant looks whether an object has what it waits for.
 const LOOK: Duration = Duration::from_millis(200);
 /// The pause between two rounds of the same kind.
@@ -84,10 +86,15 @@ impl Attack {
         );
     }
 
-    /// Returns once each kind of attack was made.
+    /// Returns once each kind of attack was made, or says which were not.
     pub async fn until_under_way(&self) {
-        while self.counts.iter().any(|count| count.load(Ordering::Relaxed) == 0) {
-            tokio::time::sleep(LOOK).await;
+        let under_way = async {
+            while self.counts.iter().any(|count| count.load(Ordering::Relaxed) == 0) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(UNDER_WAY_TIMEOUT, under_way).await.is_err() {
+            eprintln!("not all kinds of attack are under way: {}", self.summary());
         }
     }
 
