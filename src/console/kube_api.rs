@@ -262,7 +262,47 @@ pub fn is_namespace(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use axum::http::Response;
+    use kube::client::Body;
+    use secrecy::SecretString;
+    use serde_json::json;
+    use tower::service_fn;
+
     use super::*;
+    use crate::console::access::reading::Readings;
+    use crate::console::access::transport::Transport;
+    use crate::crd::ClusterServicePlan;
+
+    /// An API server with four pages of plans, each of 3 MiB.
+    fn with_many_plans() -> Cluster {
+        let send = service_fn(async |request: http::Request<Body>| {
+            let query = request.uri().query().unwrap_or_default();
+            let number =
+                (1..4).find(|number| query.contains(&format!("continue=page-{number}"))).unwrap_or(0);
+            let next = if number < 3 { format!("page-{}", number + 1) } else { String::new() };
+            let spec = json!({
+                "clusterServiceBrokerName": "b", "externalID": "i", "externalName": "n", "description": "d",
+                "clusterServiceClassRef": {"name": "c"},
+                "instanceCreateParameterSchema": {"description": "x".repeat(3 * 1024 * 1024)},
+            });
+            let plan = json!({"metadata": {"name": format!("plan-{number}")}, "spec": spec});
+            let list = json!({"metadata": {"continue": next}, "items": [plan]});
+            Ok::<_, Infallible>(Response::new(Body::from(list.to_string().into_bytes())))
+        });
+        let user = Transport::from_client(Client::new(send, "default")).as_bearer(&SecretString::from("t"));
+        Cluster::new(user.unwrap().within(&Readings::default().begin("jane")))
+    }
+
+    #[tokio::test]
+    async fn plans_are_summarised_beyond_what_a_page_may_read() {
+        let summaries = with_many_plans().list::<PlanSummary>(None, &Selection::default()).await.unwrap();
+        assert_eq!(summaries.len(), 4);
+        assert_eq!(summaries[3].spec.cluster_service_class_ref.name, "c");
+        let whole = with_many_plans().list::<ClusterServicePlan>(None, &Selection::default()).await;
+        assert!(matches!(whole, Err(Failure::PageTooLarge)), "{whole:?}");
+    }
 
     #[test]
     fn a_name_can_lead_to_no_other_path_of_the_api_server() {

@@ -20,7 +20,7 @@ const API: &str = "/apis/servicecatalog.k8s.io/v1beta1";
 /// How long an object is there before it is deleted and made anew, at most.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the start of all kinds of attack is awaited: the API server may be too busy with the others.
-const UNDER_WAY_TIMEOUT: Duration = Duration::from_secs(120);
+const UNDER_WAY_TIMEOUT: Duration = Duration::from_mins(2);
 /// The interval in which the tenant looks whether an object has what it waits for.
 const LOOK: Duration = Duration::from_millis(200);
 /// The pause between two rounds of the same kind.
