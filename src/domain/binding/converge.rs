@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::decision::Decision;
-use super::desired::{desired, fingerprint};
+use super::desired::{desired, fingerprint, require_same};
 use super::ids::{is_given, next_id};
 use super::revision::revise;
 use super::state::Phase;
@@ -103,6 +103,12 @@ fn bind(decision: Decision<'_>) -> Step {
         ControlFlow::Continue(permitted) => permitted,
         ControlFlow::Break(step) => return step,
     };
+    if let (Some(bound), Some(instance)) = (decision.state.phase.confirmed(), &desired.instance)
+        && let Err(blocked) = require_same(decision.observed, bound, instance)
+    {
+        decision.block(blocked.reason, &blocked.message);
+        return decision.wait(None);
+    }
     let is_first = matches!(decision.state.phase, Phase::Binding { .. });
     if decision.state.phase.request().map(fingerprint) != Some(fingerprint(&desired)) {
         if is_first && is_given(decision.observed.binding, &decision.state.record) {

@@ -62,6 +62,24 @@ pub(super) fn ready_instance(observed: &Observed<'_>) -> Result<BoundInstance, B
     Ok(bound)
 }
 
+/// Blocks a binding whose instance was deleted, and left at the broker, when another one has its name: it stays bound to the
+/// instance that the user chose.
+pub(super) fn require_same(
+    observed: &Observed<'_>,
+    bound: &BindingProperties,
+    instance: &BoundInstance,
+) -> Result<(), Blocked> {
+    if bound.instance.as_ref().is_none_or(|bound| bound.id == instance.id) {
+        return Ok(());
+    }
+    let name = &observed.binding.spec.instance_ref.name;
+    let why = format!(
+        "The ServiceInstance {name:?} is not the one that was bound: it was deleted and created again. Delete the \
+         binding and create another"
+    );
+    Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why))
+}
+
 /// Identifies a request by instance and parameters: two requests with the same fingerprint ask the broker for the same.
 pub(super) fn fingerprint(properties: &BindingProperties) -> String {
     let instance = properties.instance.as_ref().map_or("", |instance| &instance.id);

@@ -41,7 +41,7 @@ pub(super) use self::lost::replaces_lost;
 use self::due::earliest;
 use self::lost::{report_lost, report_next_attempt, unready_reason};
 use super::decision::Decision;
-use super::desired::{Blocked, desired, fingerprint, ready_instance};
+use super::desired::{Blocked, desired, fingerprint, ready_instance, require_same};
 use super::ids::successor_number;
 use super::state::{BindingState, Phase, orphan_of};
 use super::{Observed, Step, Verb, orphans, settle};
@@ -234,14 +234,7 @@ fn intended(
 /// Completes the request for a successor, unless something blocks it.
 fn successor(observed: &Observed<'_>, intended: &BindingProperties) -> Result<BindingProperties, Blocked> {
     let instance = ready_instance(observed)?;
-    if intended.instance.as_ref().is_some_and(|bound| bound.id != instance.id) {
-        let name = &observed.binding.spec.instance_ref.name;
-        let why = format!(
-            "The ServiceInstance {name:?} is not the one that was bound: it was deleted and created again. Delete the \
-             binding and create another"
-        );
-        return Err(Blocked::new(reason::ERROR_INSTANCE_NOT_READY, why));
-    }
+    require_same(observed, intended, &instance)?;
     if observed.offering.not_bindable.is_some() {
         // It names no plan, because stored bindings have this message.
         let why = "The class or plan of the instance is not bindable any more";

@@ -177,6 +177,21 @@ fn a_changed_secret_is_repaired_as_the_offering_allows() {
     }
 }
 
+/// Seen to fail: the binding was unbound, and bound to an instance that the user had not chosen.
+#[test]
+fn a_changed_secret_is_not_repaired_with_the_credentials_of_another_instance() {
+    let mut world = world();
+    let mut binding = bound(&world);
+    let Step::Write(status) = decide(&observed(&binding, &world)) else { panic!("no repair") };
+    binding.status = Some(*status);
+    world.instance.status.as_mut().unwrap().instance_id = "another-id".into();
+    let Step::Write(status) = decide(&observed(&binding, &world)) else { panic!("not reported") };
+    assert_eq!(status.last_condition_state, reason::ERROR_INSTANCE_NOT_READY);
+    assert_eq!(status.orphans, [], "what the broker has is left alone");
+    binding.status = Some(*status);
+    assert_eq!(decide(&observed(&binding, &world)), Step::Wait(None));
+}
+
 /// A user restored it, or another replica did and the write of this one's failure comes late.
 #[test]
 fn a_secret_that_was_restored_otherwise_needs_no_repair() {
