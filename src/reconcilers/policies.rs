@@ -48,7 +48,7 @@ pub const MUTATING: [&str; 9] = [
 ];
 
 /// The validating policies that the chart always installs.
-pub const VALIDATING: [&str; 10] = [
+pub const VALIDATING: [&str; 11] = [
     "auth-secret",
     "deleting-instance",
     "external-id",
@@ -57,6 +57,7 @@ pub const VALIDATING: [&str; 10] = [
     "own-object",
     "own-restart",
     "own-secret",
+    "parameters",
     "referenced-secret",
     "system-namespace",
 ];

@@ -7,6 +7,7 @@ mod own_namespace;
 mod own_object;
 mod own_restart;
 mod own_secret;
+mod parameters;
 mod recorded;
 mod referenced_secret;
 mod relist;

@@ -40,7 +40,7 @@ const KINDS: [&str; 6] = [
     "injected pods",
     "hostile catalogs",
     "hostile errors",
-    "instances with 1 MB of parameters",
+    "instances with large parameters",
 ];
 const TEMPLATES: usize = 0;
 const REFERENCES: usize = 1;
@@ -174,12 +174,18 @@ impl Attack {
         .await;
     }
 
+    /// Some are stored, and refused by the operator; others have 1 MB, which the API server refuses.
     async fn parameters(&self) {
-        let zeros = vec![0; 480_000];
+        let (stored, refused) = (vec![0; 43_000], vec![0; 480_000]);
         self.repeat(PARAMETERS, 16, async |number| {
-            let spec = json!({"parameters": {"a": zeros}});
+            let is_refused = number % 2 == 0;
+            let spec = json!({"parameters": {"a": if is_refused { &refused } else { &stored }}});
             let made = instance(&format!("parameters-{number}"), "plain", spec);
-            self.briefly(made, "ErrorWithParameters").await
+            if is_refused {
+                self.send(made).await.is_none()
+            } else {
+                self.briefly(made, "ErrorWithParameters").await
+            }
         })
         .await;
     }

@@ -1,0 +1,48 @@
+//! How large may the parameters be that a user writes?
+
+use serde_json::{Value, json};
+
+use super::{alpha_binding, alpha_instance, binding, expect, instance};
+use crate::namespace::namespace;
+
+const REFUSED: &str = "spec.parameters is too large: the operator accepts 64 KiB with 5000 values. Put large values where the \
+                       service can fetch them";
+
+#[tokio::test]
+async fn what_the_operator_accepts_is_stored_and_what_is_much_larger_is_refused() {
+    let namespace = namespace().await;
+    let deep = (0..90).fold(json!(1), |inner, _| json!({"a": inner}));
+    let keys: Value = (0..4999).map(|index| (format!("key-{index}"), Value::Null)).collect();
+    for (what, parameters, error) in [
+        ("none", json!({}), None),
+        ("null", Value::Null, None),
+        ("text", json!({"a": "x".repeat(65_000)}), None),
+        ("wide characters", json!({"a": "中".repeat(21_000)}), None),
+        ("numbers", json!({"a": vec![0.5; 4_999]}), None),
+        ("keys", keys, None),
+        ("depth", deep, None),
+        ("a long text", json!({"a": "x".repeat(200_000)}), Some(REFUSED)),
+        ("many values", json!({"a": vec![0; 50_000]}), Some(REFUSED)),
+        ("many empty values", json!({"a": vec![json!({}); 50_000]}), Some(REFUSED)),
+    ] {
+        let of_class = json!({"serviceClassName": "c", "parameters": parameters});
+        expect(what, namespace.try_create(instance("x", of_class)).await, error);
+        expect(what, namespace.try_create(binding("x", json!({"parameters": parameters}))).await, error);
+    }
+    let small = json!({"serviceClassName": "c", "parameters": {"a": 1}});
+    namespace.create(instance("x", small)).await.unwrap();
+    let large = json!({"spec": {"parameters": {"a": "x".repeat(200_000)}}});
+    expect("an update", namespace.try_patch("ServiceInstance", "x", large).await, Some(REFUSED));
+    let other = json!({"metadata": {"labels": {"a": "b"}}});
+    expect("another update", namespace.try_patch("ServiceInstance", "x", other).await, None);
+}
+
+#[tokio::test]
+async fn the_alpha_kinds_have_the_same_limit() {
+    let namespace = namespace().await;
+    for mut object in [alpha_instance("x"), alpha_binding("x")] {
+        object["spec"]["parameters"] = json!({"a": "x".repeat(200_000)});
+        let kind = object["kind"].to_string();
+        expect(&kind, namespace.try_create(object).await, Some(REFUSED));
+    }
+}
