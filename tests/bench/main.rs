@@ -3,9 +3,10 @@
 //!
 //! The bench has its own control plane, a broker that answers at once, and the release build of the operator. It
 //! creates N instances, then a binding for each, then deletes all. Meanwhile and afterwards it times pages of the console.
-//! Then it times instances beside a broker that hangs and beside a hostile tenant, and pods with and without bindings.
-//! Before and after that, a bare client makes the same writes without an operator: the better of its times is the floor.
-//! All numbers are from one run, so other load on the machine affects them.
+//! Then it times instances beside a broker that hangs. Before and after that, a bare client makes the same writes without
+//! an operator: the better of its times is the floor. At the end it times instances beside a hostile tenant, and pods with
+//! and without bindings.
+//! All numbers are from one run, so other load on the machine affects them. They are printed as soon as they are known.
 
 #![expect(
     clippy::unwrap_used,
@@ -43,6 +44,7 @@ mod process;
 mod report;
 mod scale;
 
+use std::fmt::Display;
 use std::io::{IsTerminal as _, stderr};
 use std::time::{Duration, Instant};
 
@@ -93,11 +95,15 @@ async fn main() {
     if of_scale {
         print!("{}\n{machine}\n", scale::scale(&env, cluster, objects).await);
     } else {
-        print!("{}", report(&env, cluster, objects, machine).await);
+        show(&report(&env, cluster, objects, machine).await);
+        progress("timing instances beside a hostile tenant");
+        show(&hostile::measure(&env, cluster).await);
+        progress("timing pods");
+        show(&admission::measure(&env.user).await);
     }
 }
 
-/// Measures everything with `objects` instances and bindings.
+/// Measures an operator with `objects` instances and bindings.
 async fn report(env: &BenchEnv, cluster: &Cluster, objects: u32, machine: String) -> Report {
     progress("recording the operator's writes");
     let recording = floor::record_writes(env).await;
@@ -124,16 +130,11 @@ async fn report(env: &BenchEnv, cluster: &Cluster, objects: u32, machine: String
     progress("timing instances beside a broker that hangs");
     let neighbour = neighbour::measure(env).await;
     drop(operator);
-    progress("timing instances beside a hostile tenant");
-    let hostile = hostile::measure(env, cluster).await;
     progress("measuring the floor once more");
     let after = recording.replay(env, "after", objects).await;
-    progress("timing pods");
-    let admission = admission::measure(&env.user).await;
-    progress("");
 
     let floor = before.into_iter().zip(after).map(|(before, after)| before.min(after)).collect();
-    Report { objects, phases, floor, publish, relist, console, neighbour, hostile, admission, machine }
+    Report { objects, phases, floor, publish, relist, console, neighbour, machine }
 }
 
 /// Measures the catalog page of a console that has shown all instances.
@@ -169,6 +170,11 @@ fn machine() -> String {
     let load = load.split(' ').next().unwrap_or_default();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{processors} processors, load {load} before")
+}
+
+fn show(measured: &impl Display) {
+    progress("");
+    print!("{measured}");
 }
 
 fn progress(text: &str) {

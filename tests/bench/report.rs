@@ -13,7 +13,7 @@ use crate::operator::Usage;
 /// The classes of the large catalog, and the plans of each.
 pub const LARGE: (u32, u32) = (40, 100);
 
-/// All measurements.
+/// The measurements of one operator that is not attacked.
 pub struct Report {
     /// The number of instances, which is also that of bindings.
     pub objects: u32,
@@ -29,10 +29,6 @@ pub struct Report {
     pub console: console::Measured,
     /// A healthy broker beside one that hangs.
     pub neighbour: Neighbour,
-    /// A tenant beside a hostile one.
-    pub hostile: Hostile,
-    /// Pods with and without bindings.
-    pub admission: Admission,
     /// The machine's processors, and its load just before.
     pub machine: String,
 }
@@ -106,8 +102,6 @@ impl fmt::Display for Report {
         self.catalog(f)?;
         self.console(f)?;
         self.neighbour(f)?;
-        self.hostile(f)?;
-        self.admission(f)?;
         self.operator(f)
     }
 }
@@ -152,8 +146,25 @@ impl Report {
         writeln!(f, "{timed} instances of a healthy broker; {hanging} instances of the one that hangs.\n")
     }
 
-    fn hostile(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Hostile { usual, beside, slowest_probe, lease_losses, peak, limit, .. } = self.hostile;
+    fn operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [provision, bind, _, deprovision] = self.phases.as_slice() else { return Ok(()) };
+        writeln!(f, "operator                           memory, MiB  CPU so far, s")?;
+        let states = [
+            ("empty", provision.span.before.resident, provision.span.before.cpu),
+            ("with all instances and bindings", bind.span.after.resident, bind.span.after.cpu),
+            ("peak until all were removed", deprovision.span.after.peak, deprovision.span.after.cpu),
+            ("peak with the large catalog", self.relist.after.peak, self.relist.after.cpu),
+        ];
+        for (name, memory, cpu) in states {
+            writeln!(f, "{name:33}  {memory:11.1}  {cpu:13.2}")?;
+        }
+        writeln!(f)
+    }
+}
+
+impl fmt::Display for Hostile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { usual, beside, slowest_probe, lease_losses, peak, limit, .. } = *self;
         let (usual, beside, slowest) =
             (milliseconds(usual), milliseconds(beside), milliseconds(slowest_probe));
         let ratio = beside / usual;
@@ -170,15 +181,17 @@ impl Report {
         writeln!(
             f,
             "{} instances, {usual:.1} ms usually, {beside:.1} ms during the attack. The attack:",
-            Hostile::TIMED
+            Self::TIMED
         )?;
-        writeln!(f, "{}.\n", self.hostile.attacks)
+        writeln!(f, "{}.\n", self.attacks)
     }
+}
 
-    fn admission(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Admission { unbound, beside, injected, most } = self.admission;
-        writeln!(f, "{} pods created in        seconds  times", Admission::PODS)?;
-        let (all, some) = (Admission::BINDINGS, Admission::SELECTING);
+impl fmt::Display for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { unbound, beside, injected, most } = *self;
+        writeln!(f, "{} pods created in        seconds  times", Self::PODS)?;
+        let (all, some) = (Self::BINDINGS, Self::SELECTING);
         for (name, time) in [
             ("a namespace without bindings".to_owned(), unbound),
             (format!("one with {all}, for others"), beside),
@@ -187,27 +200,12 @@ impl Report {
             let (seconds, unbound) = (time.as_secs_f64(), unbound.as_secs_f64());
             writeln!(f, "{name:36}  {seconds:7.2}  {:5.2}", seconds / unbound)?;
         }
-        let each = (injected.as_secs_f64() - beside.as_secs_f64()) * 1e3 / f64::from(Admission::PODS * some);
+        let each = (injected.as_secs_f64() - beside.as_secs_f64()) * 1e3 / f64::from(Self::PODS * some);
         writeln!(
             f,
             "Each binding for a pod adds {each:.1} ms. A pod with ten containers, in a namespace with the most"
         )?;
-        writeln!(f, "that the limits allow, takes {:.0} ms.\n", most.as_secs_f64() * 1e3)
-    }
-
-    fn operator(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [provision, bind, _, deprovision] = self.phases.as_slice() else { return Ok(()) };
-        writeln!(f, "operator                           memory, MiB  CPU so far, s")?;
-        let states = [
-            ("empty", provision.span.before.resident, provision.span.before.cpu),
-            ("with all instances and bindings", bind.span.after.resident, bind.span.after.cpu),
-            ("peak until all were removed", deprovision.span.after.peak, deprovision.span.after.cpu),
-            ("peak with the large catalog", self.relist.after.peak, self.relist.after.cpu),
-        ];
-        for (name, memory, cpu) in states {
-            writeln!(f, "{name:33}  {memory:11.1}  {cpu:13.2}")?;
-        }
-        Ok(())
+        writeln!(f, "that the limits allow, takes {:.0} ms.", most.as_secs_f64() * 1e3)
     }
 }
 
