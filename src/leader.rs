@@ -60,15 +60,16 @@ use election::{Known, Move};
 use lease::Identity;
 
 pub use fence::{Fence, Gatekeeper};
+pub use lease::NAME as LEASE;
 
 /// How long a standby waits for a renewal before it takes the lease over.
-const LEASE_DURATION: Duration = Duration::from_secs(15);
+pub const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How long after the beginning of a successful renewal the leader may act.
 const FENCE_OPEN_FOR: Duration = Duration::from_secs(10);
 /// The interval between two renewals.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
 /// How often a standby reads the lease.
-const STANDBY_POLL: Duration = Duration::from_secs(1);
+pub const STANDBY_POLL: Duration = Duration::from_secs(1);
 /// The delay after a failed request.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// The timeout of a request.

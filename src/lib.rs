@@ -16,10 +16,12 @@
 //! * `template` — templates as services: what one offers, and which objects an instance has. Pure.
 //! * [`template_broker`] — `service-catalog template-broker`: the broker for templates.
 //! * [`console`] — `service-catalog console`: the web console.
+//! * [`check`] — `service-catalog check`: is the installation whole?
 //!
 //! Public is what the command line, brokers written in Rust and the tests of an installation use. The rest is private, so
 //! that the compiler reports dead code.
 
+pub mod check;
 pub mod console;
 pub mod crd;
 mod domain;

@@ -1,5 +1,6 @@
 //! The command line: `service-catalog run` is the operator, `service-catalog template-broker` the broker for templates,
-//! `service-catalog console` the web console, and `service-catalog crds` prints the CRDs.
+//! `service-catalog console` the web console; `service-catalog check` says whether the installation is whole, and
+//! `service-catalog crds` prints the CRDs.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use service_catalog::{console, crd, run, template_broker};
+use service_catalog::{check, console, crd, run, template_broker};
 use tokio::runtime::{Builder, Runtime};
 
 /// The Kubernetes service catalog: Open Service Broker services through custom resources.
@@ -26,6 +27,9 @@ enum Command {
     TemplateBroker(Box<template_broker::Options>),
     /// Run the web console: for you, with your kubeconfig, or for several users who log in.
     Console(Box<console::Options>),
+    /// Check whether the installation is whole, as its administrator: definitions, policies, permissions, a leader. Prints how
+    /// to repair what is not, and fails if something is not.
+    Check(Box<check::Options>),
     /// Print the custom resource definitions (CRDs) as YAML, or write them to a directory, one file per kind.
     Crds {
         /// Directory to write the files to; it must exist.
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run_operator(*options),
         Command::TemplateBroker(options) => run_template_broker(*options),
         Command::Console(options) => run_console(*options),
+        Command::Check(options) => check_installation(*options),
         Command::Crds { directory } => write_crds(directory.as_deref()),
     };
     match result {
@@ -67,6 +72,10 @@ fn run_console(options: console::Options) -> Result<(), Box<dyn Error>> {
     // A page that takes long leaves a thread for probes and other users.
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     Ok(runtime.block_on(console::run(options))?)
+}
+
+fn check_installation(options: check::Options) -> Result<(), Box<dyn Error>> {
+    Ok(Builder::new_current_thread().enable_all().build()?.block_on(check::run(options))?)
 }
 
 fn write_crds(directory: Option<&Path>) -> Result<(), Box<dyn Error>> {

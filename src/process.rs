@@ -1,6 +1,7 @@
-//! What the processes of this binary have in common: logs, signals, the client of the API server.
+//! What the processes of this binary have in common: logs, signals, the client of the API server, its oldest version.
 
 pub mod kube_client;
+pub mod kube_version;
 
 use std::io::IsTerminal as _;
 

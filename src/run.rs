@@ -23,11 +23,9 @@ use crate::http;
 use crate::leader::{Candidate, LeadershipLost};
 use crate::metrics::Metrics;
 use crate::osb::{DEFAULT_MAX_CATALOG_PLANS, install_tls_provider};
-use crate::process::{self, LogFormat, init_logs, kube_client, until_stopped};
+use crate::process::{self, LogFormat, init_logs, kube_client, kube_version, until_stopped};
 use crate::reconcilers::{AllowedAddresses, CallLimits, Operator, Reach, Settings, permissions};
 
-/// The oldest supported Kubernetes: injection without a webhook needs `MutatingAdmissionPolicy` v1 (KEP-3962).
-const MIN_VERSION: (u32, u32) = (1, 36);
 /// The `ConfigMap` in which the archived service-catalog stored the cluster ID.
 const CLUSTER_INFO: &str = "cluster-info";
 /// The options of `service-catalog run`.
@@ -213,10 +211,7 @@ async fn check_version(client: &Client) -> Result<(), Error> {
     let version = client.apiserver_version().await.map_err(|error| {
         Error::Api("cannot read the version of the Kubernetes API server", Box::new(error))
     })?;
-    let number =
-        |text: &str| text.trim_end_matches(|character: char| !character.is_ascii_digit()).parse::<u32>().ok();
-    let known = number(&version.major).zip(number(&version.minor));
-    if known.is_some_and(|version| version < MIN_VERSION) {
+    if !kube_version::is_supported(&version) {
         return Err(Error::TooOld(version.git_version));
     }
     Ok(())

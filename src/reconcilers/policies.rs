@@ -18,7 +18,7 @@ use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicyBinding,
 };
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::{ApiResource, DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{Config, Error, Event, watcher};
@@ -216,20 +216,14 @@ fn installed(client: &Client) -> impl Stream<Item = Installed> + use<> {
     let watches = kinds().map(|kind| watched(client, &kind));
     let mut installed = Installed::new();
     select_all(watches).filter_map(move |(kind, event)| {
-        let name = |object: &Metadata| format!("{}/{}", kind.to_lowercase(), object.name_any());
         match event {
             Event::Init => {
                 unlisted.insert(kind.clone());
                 installed.retain(|name, _| !name.starts_with(&format!("{}/", kind.to_lowercase())));
             }
             Event::InitDone => drop(unlisted.remove(&kind)),
-            Event::Apply(object) | Event::InitApply(object) if object.name_any().ends_with(SUFFIX) => {
-                let created = object.creation_timestamp().map_or(0, |created| created.0.as_second());
-                let version = object.labels().get(LABEL_VERSION).cloned();
-                installed.insert(name(&object), Policy { version, created });
-            }
-            Event::Delete(object) => drop(installed.remove(&name(&object))),
-            Event::Apply(_) | Event::InitApply(_) => {}
+            Event::Apply(object) | Event::InitApply(object) => installed.extend(policy(&kind, &object)),
+            Event::Delete(object) => drop(installed.remove(&name(&kind, &object))),
         }
         std::future::ready(unlisted.is_empty().then(|| installed.clone()))
     })
@@ -245,6 +239,29 @@ fn kinds() -> [ApiResource; 4] {
 }
 
 type Metadata = PartialObjectMeta<DynamicObject>;
+
+/// What is wrong with the policies of the cluster now.
+pub async fn read(client: &Client) -> kube::Result<Problems> {
+    let mut installed = Installed::new();
+    for kind in kinds() {
+        let listed = Api::<DynamicObject>::all_with(client.clone(), &kind);
+        for object in listed.list_metadata(&ListParams::default()).await? {
+            installed.extend(policy(&kind.kind, &object));
+        }
+    }
+    Ok(problems(&installed))
+}
+
+/// A policy of this API group, or a binding of one, under the name that `kubectl` takes.
+fn policy(kind: &str, object: &Metadata) -> Option<(String, Policy)> {
+    let created = object.creation_timestamp().map_or(0, |created| created.0.as_second());
+    let policy = Policy { version: object.labels().get(LABEL_VERSION).cloned(), created };
+    object.name_any().ends_with(SUFFIX).then(|| (name(kind, object), policy))
+}
+
+fn name(kind: &str, object: &Metadata) -> String {
+    format!("{}/{}", kind.to_lowercase(), object.name_any())
+}
 
 fn watched(client: &Client, kind: &ApiResource) -> BoxStream<'static, (String, Event<Metadata>)> {
     let name = kind.kind.clone();
@@ -311,86 +328,4 @@ fn reference(policy: &str) -> ObjectReference {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use futures::FutureExt as _;
-    use futures::channel::mpsc::unbounded;
-    use tokio::time::advance;
-
-    use super::*;
-
-    const BINDING: &str = "mutatingadmissionpolicybinding/injection.servicecatalog.k8s.io";
-
-    fn all() -> Installed {
-        let policy = Policy { version: Some(env!("CARGO_PKG_VERSION").to_owned()), created: 1 };
-        expected().map(|name| (name, policy.clone())).collect()
-    }
-
-    #[test]
-    fn what_is_missing_or_of_another_version_is_told() {
-        assert_eq!(problems(&all()), Problems::new());
-        let mut installed = all();
-        installed.remove(BINDING);
-        let other = "validatingadmissionpolicy/own-secret.servicecatalog.k8s.io";
-        let policy = |version: Option<&str>| Policy { version: version.map(str::to_owned), created: 1 };
-        installed.insert(other.to_owned(), policy(Some("0.0.1")));
-        // Some tools take labels away.
-        installed.insert("mutatingadmissionpolicy/stamps.servicecatalog.k8s.io".to_owned(), policy(None));
-        let found = [(BINDING, Problem::Missing), (other, Problem::OtherVersion)];
-        assert_eq!(problems(&installed), found.map(|(name, problem)| (name.to_owned(), problem)).into());
-        assert_eq!(problems(&Installed::new()).len(), 2 * (MUTATING.len() + VALIDATING.len()));
-    }
-
-    #[test]
-    fn bindings_are_told_only_of_policies_that_inject() {
-        let policies = Policies::default();
-        policies.state.send_replace(State::of(&Installed::new()));
-        let missing = policies.injection().missing;
-        assert_eq!(missing.len(), 4, "{missing:?}");
-        assert!(missing.iter().all(|name| name.contains("/injection")), "{missing:?}");
-    }
-
-    /// Seen to fail without the grace period: `helm uninstall` writes to every binding, and pods are restarted before the API
-    /// server applies the policy.
-    #[tokio::test(start_paused = true)]
-    async fn a_change_counts_after_a_while() {
-        let policies = Policies::default();
-        let told: RefCell<Vec<usize>> = RefCell::default();
-        let (sender, installed) = unbounded();
-        let without = |names: &[&str]| {
-            let mut installed = all();
-            installed.retain(|name, _| !names.contains(&name.as_str()));
-            sender.unbounded_send(installed).unwrap();
-        };
-        let mut applied = pin!(policies.apply(installed, |problems| told.borrow_mut().push(problems.len())));
-        let mut pass = async |time: Duration| {
-            assert!(applied.as_mut().now_or_never().is_none());
-            advance(time).await;
-            assert!(applied.as_mut().now_or_never().is_none());
-            told.borrow().clone()
-        };
-        without(&[]);
-        assert_eq!(policies.injection(), InjectionPolicies::default());
-        assert_eq!(pass(GRACE).await, [0; 0], "no problem");
-        assert_eq!(policies.injection().installed, Some(1));
-        without(&[BINDING]);
-        assert_eq!(pass(GRACE / 2).await, [0; 0]);
-        without(&[]);
-        assert_eq!(pass(GRACE).await, [0; 0], "it was gone for a moment");
-        without(&[BINDING]);
-        pass(GRACE / 2).await;
-        let other = "mutatingadmissionpolicy/stamps.servicecatalog.k8s.io";
-        without(&[BINDING, other]);
-        assert_eq!(pass(GRACE / 2).await, [2], "another change does not delay it");
-        without(&[]);
-        assert_eq!(pass(GRACE / 2).await, [2]);
-        assert_eq!(pass(GRACE / 2).await, [2, 0]);
-        assert_eq!(policies.injection(), InjectionPolicies { missing: BTreeSet::new(), installed: Some(1) });
-        let mut again = all();
-        again.insert(BINDING.to_owned(), Policy { created: 2, ..Policy::default() });
-        sender.unbounded_send(again).unwrap();
-        assert_eq!(pass(GRACE).await.len(), 2, "no problem");
-        assert_eq!(policies.injection().installed, Some(2), "which pods have missed");
-    }
-}
+mod tests;

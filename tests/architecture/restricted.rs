@@ -94,6 +94,7 @@ const CLOCK_READERS: &[(&str, &str, &str)] = &[
         "Timestamp",
         "when operations begin, and when the certificate has to be renewed",
     ),
+    ("check::leader", "Instant", "how long a renewal of the lease is awaited"),
     ("console::access", "Timestamp", "how long the token of a login is valid"),
     ("console::access::sessions", "Instant", "how long a session has not been used"),
     ("console::server::gate", "Timestamp", "the one `now` of a request and its page"),

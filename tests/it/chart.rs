@@ -108,6 +108,31 @@ fn deployments(objects: &[Value]) -> [&Value; 3] {
     ]
 }
 
+/// What a role of the chart grants: API group, resource, name of the object (empty: all), verb.
+pub fn granted(arguments: &[&str], kind: &str, name: &str) -> BTreeSet<[String; 4]> {
+    let objects = rendered(arguments);
+    let role = objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+    let role = role.unwrap_or_else(|| panic!("no {kind} {name}"));
+    let texts = |value: &Value| -> Vec<String> {
+        let all =
+            value.as_array().map(|all| all.iter().map(|text| text.as_str().unwrap().to_owned()).collect());
+        all.unwrap_or_else(|| vec![String::new()])
+    };
+    let mut granted = BTreeSet::new();
+    for rule in role["rules"].as_array().unwrap() {
+        for group in texts(&rule["apiGroups"]) {
+            for resource in texts(&rule["resources"]) {
+                for name in texts(&rule["resourceNames"]) {
+                    for verb in texts(&rule["verbs"]) {
+                        granted.insert([group.clone(), resource.clone(), name.clone(), verb]);
+                    }
+                }
+            }
+        }
+    }
+    granted
+}
+
 fn is_there(objects: &[Value], kind: &str) -> bool {
     objects.iter().any(|object| object["kind"] == kind)
 }

@@ -118,7 +118,7 @@ fn every_value_of_the_chart_and_every_option_is_explained() {
         assert!(output.status.success(), "there is no command {command}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let commands = ["run", "template-broker", "console", "crds"];
+    let commands = ["run", "template-broker", "console", "check", "crds"];
     let help = commands.map(help_of).concat();
     let is_option = |word: &&str| word.starts_with("--") && *word != "--help";
     let options: BTreeSet<&str> = help.split_whitespace().filter(is_option).collect();

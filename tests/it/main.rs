@@ -21,6 +21,7 @@ mod brokers;
 mod budget;
 mod chart;
 mod chart_files;
+mod check;
 mod cluster;
 mod console;
 mod corrupt_answers;
