@@ -60,7 +60,7 @@ use election::{Known, Move};
 use lease::Identity;
 
 pub use fence::{Fence, Gatekeeper};
-pub use lease::NAME as LEASE;
+pub use lease::{NAME as LEASE, holder};
 
 /// How long a standby waits for a renewal before it takes the lease over.
 pub const LEASE_DURATION: Duration = Duration::from_secs(15);
@@ -131,7 +131,7 @@ impl Candidate {
         let Ok(Ok(Some(found))) = timeout(REQUEST_TIMEOUT, self.leases.get_opt(lease::NAME)).await else {
             return;
         };
-        if !lease::holder(&found).is_some_and(|holder| self.identity.is(holder)) {
+        if !holder(&found).is_some_and(|holder| self.identity.is(holder)) {
             return;
         }
         match self.write(&lease::released(&found, Timestamp::now())).await {

@@ -27,8 +27,8 @@ enum Command {
     TemplateBroker(Box<template_broker::Options>),
     /// Run the web console: for you, with your kubeconfig, or for several users who log in.
     Console(Box<console::Options>),
-    /// Check whether the installation is whole, as its administrator: definitions, policies, permissions, a leader. Prints how
-    /// to repair what is not, and fails if something is not.
+    /// Check whether the installation is whole, as an administrator of the cluster: CRDs, policies, permissions, a leader.
+    /// Says how to repair what is not, and exits with 1 if something is not, or could not be checked.
     Check(Box<check::Options>),
     /// Print the custom resource definitions (CRDs) as YAML, or write them to a directory, one file per kind.
     Crds {

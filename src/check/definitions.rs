@@ -3,19 +3,26 @@
 use std::collections::BTreeSet;
 
 use futures::future::join_all;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceDefinitionSpec,
+};
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::{Api, Client, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::deployment::Installation;
+use super::deployment::{HELM_RELEASE, Installation};
 use super::finding::Finding;
 use crate::crd::{self, template};
 
+/// All CRDs, as a part of the installation.
+const ALL: &str = "the custom resource definitions";
+
 /// What is wrong with a CRD.
 #[derive(Debug, PartialEq, Eq)]
-enum Problem {
+enum Fault {
     Missing,
-    /// It differs from that of this version; the first path below `.spec.versions`.
+    Terminating,
+    /// It differs from that of this version; the first path below `.spec`.
     Differs(String),
     Unserved,
 }
@@ -24,57 +31,90 @@ enum Problem {
 pub async fn check(client: &Client, installation: &Installation) -> Vec<Finding> {
     let expected = crd::all();
     let definitions = Api::<CustomResourceDefinition>::all(client.clone());
-    let found = expected.iter().map(async |expected| {
-        let name = expected.name_any();
-        let part = format!("customresourcedefinition/{name}");
-        match definitions.get_opt(&name).await {
-            Ok(None) if expected.spec.group == template::GROUP && serves_templates(client).await => None,
-            Ok(found) => Some(finding(part, &problem(expected, found.as_ref())?, installation)),
-            Err(error) => Some(Finding::unknown(part, &error)),
-        }
-    });
-    let found: Vec<Finding> = join_all(found).await.into_iter().flatten().collect();
-    if found.is_empty() {
-        return vec![Finding::whole(format!("{} custom resource definitions", expected.len()))];
+    let read = expected.iter().map(async |expected| definitions.get_opt(&expected.name_any()).await);
+    let read = join_all(read).await;
+    let are_helms =
+        read.iter().flatten().flatten().any(|found| found.annotations().contains_key(HELM_RELEASE));
+    if let Some(error) = read.iter().find_map(|read| read.as_ref().err()) {
+        return vec![Finding::not_shown(ALL, error)];
     }
-    found
-}
-
-/// Whether the cluster serves `Template`s. It does so without a CRD of ours if it is OpenShift.
-async fn serves_templates(client: &Client) -> bool {
-    let version = format!("{}/{}", template::GROUP, template::VERSION);
-    client.list_api_group_resources(&version).await.is_ok()
-}
-
-fn finding(part: String, problem: &Problem, installation: &Installation) -> Finding {
-    match problem {
-        Problem::Missing => Finding::wrong(part, "is missing", installation.upgrade()),
-        Problem::Differs(path) => {
-            let what = format!("is not that of this version: it differs at .spec.versions{path}");
-            // Helm changes only what differs between two versions of the chart.
-            let repair = "service-catalog crds | kubectl apply --server-side --force-conflicts --filename -";
-            Finding::wrong(part, what, repair)
-        }
-        Problem::Unserved => {
-            let repair = format!("kubectl describe {part} says why");
-            Finding::wrong(part, "is not served: its condition Established is not True", repair)
+    let mut findings = Vec::new();
+    for (expected, found) in expected.iter().zip(read.into_iter().flatten()) {
+        let name = format!("customresourcedefinition/{}", expected.name_any());
+        match fault(expected, found.as_ref()) {
+            None => {}
+            Some(Fault::Missing) if expected.spec.group == template::GROUP => {
+                findings.extend(without_templates(client, name, are_helms, installation).await);
+            }
+            Some(fault) => findings.push(finding(name, &fault, are_helms, installation)),
         }
     }
+    if findings.is_empty() {
+        findings.push(Finding::whole(ALL));
+    }
+    findings
 }
 
-fn problem(expected: &CustomResourceDefinition, found: Option<&CustomResourceDefinition>) -> Option<Problem> {
-    let Some(found) = found else { return Some(Problem::Missing) };
-    let versions = |definition: &CustomResourceDefinition| {
-        serde_json::to_value(&definition.spec.versions).unwrap_or_default()
+/// The CRD of `Template`s is missing. On OpenShift, another API server serves them.
+async fn without_templates(
+    client: &Client,
+    name: String,
+    are_helms: bool,
+    installation: &Installation,
+) -> Option<Finding> {
+    let service = format!("{}.{}", template::VERSION, template::GROUP);
+    match Api::<APIService>::all(client.clone()).get_opt(&service).await {
+        Ok(Some(APIService { spec: Some(spec), .. })) if spec.service.is_some() => None,
+        Ok(_) => Some(finding(name, &Fault::Missing, are_helms, installation)),
+        Err(error) => Some(Finding::not_shown(name, &error)),
+    }
+}
+
+fn finding(name: String, fault: &Fault, are_helms: bool, installation: &Installation) -> Finding {
+    let replace = || {
+        if are_helms {
+            return installation.upgrade();
+        }
+        let apply = installation.commands.kubectl("apply --server-side --force-conflicts --filename -");
+        format!("service-catalog crds | {apply}")
     };
-    if let Some(path) = first_difference(&versions(expected), &versions(found)) {
-        return Some(Problem::Differs(path));
+    match fault {
+        Fault::Missing => Finding::wrong(name, "is missing", replace()),
+        Fault::Terminating => {
+            let what = "is being deleted, with all objects of the kind: none can be created";
+            Finding::wrong(name, what, "read docs/backup.md before you let the deletion go on")
+        }
+        Fault::Differs(path) => {
+            let what = format!("is not that of this version: it differs at .spec{path}");
+            Finding::wrong(name, what, replace())
+        }
+        Fault::Unserved => {
+            let describe = installation.commands.kubectl(&format!("describe {name}"));
+            Finding::wrong(name, "is not served: its condition Established is not True", describe)
+        }
+    }
+}
+
+fn fault(expected: &CustomResourceDefinition, found: Option<&CustomResourceDefinition>) -> Option<Fault> {
+    let Some(found) = found else { return Some(Fault::Missing) };
+    if found.metadata.deletion_timestamp.is_some() {
+        return Some(Fault::Terminating);
+    }
+    if let Some(path) = first_difference(&compared(expected), &compared(found)) {
+        return Some(Fault::Differs(path));
     }
     let conditions = found.status.as_ref().and_then(|status| status.conditions.as_ref());
     let mut conditions = conditions.into_iter().flatten();
     let is_established =
         conditions.any(|condition| condition.type_ == "Established" && condition.status == "True");
-    (!is_established).then_some(Problem::Unserved)
+    (!is_established).then_some(Fault::Unserved)
+}
+
+/// What has to be equal: all that the API server does not complete.
+fn compared(definition: &CustomResourceDefinition) -> Value {
+    let CustomResourceDefinitionSpec { conversion, scope, versions, .. } = &definition.spec;
+    let converted = conversion.as_ref().map(|conversion| conversion.strategy.as_str());
+    json!({"conversion": {"strategy": converted.unwrap_or("None")}, "scope": scope, "versions": versions})
 }
 
 /// Where two values differ first, as the path that `kubectl` would print from there.
@@ -99,8 +139,6 @@ fn first_difference(expected: &Value, found: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// As the API server would store it.
@@ -114,12 +152,17 @@ mod tests {
     fn what_differs_is_named() {
         for expected in crd::all() {
             let found = established(expected.clone());
-            assert_eq!(problem(&expected, Some(&found)), None, "{}", expected.name_any());
-            assert_eq!(problem(&expected, None), Some(Problem::Missing));
-            assert_eq!(problem(&expected, Some(&expected)), Some(Problem::Unserved));
-            let mut older = found;
+            assert_eq!(fault(&expected, Some(&found)), None, "{}", expected.name_any());
+            assert_eq!(fault(&expected, None), Some(Fault::Missing));
+            assert_eq!(fault(&expected, Some(&expected)), Some(Fault::Unserved));
+            let mut older = found.clone();
             older.spec.versions[0].schema = None;
-            assert_eq!(problem(&expected, Some(&older)), Some(Problem::Differs("[0].schema".to_owned())));
+            let path = ".versions[0].schema".to_owned();
+            assert_eq!(fault(&expected, Some(&older)), Some(Fault::Differs(path)));
+            let mut going = found;
+            going.metadata.deletion_timestamp =
+                serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+            assert_eq!(fault(&expected, Some(&going)), Some(Fault::Terminating));
         }
     }
 

@@ -1,12 +1,19 @@
-//! How is the operator installed? Its Deployment says so: the namespaces, the account, the release.
+//! How is the operator installed? Its Deployment says so: the namespaces, the account, the tool.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus};
 use kube::{Api, Client, ResourceExt as _};
 
+use super::commands::Commands;
 use super::finding::Finding;
 
 /// The version of this program, and of what it expects in the cluster.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The annotation that Helm writes into what it installs, and not into what it only renders.
+pub const HELM_RELEASE: &str = "meta.helm.sh/release-name";
+/// The label that Flux adds.
+const FLUX_RELEASE: &str = "helm.toolkit.fluxcd.io/name";
 
 /// How the operator is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,23 +26,26 @@ pub struct Installation {
     pub watched: Vec<String>,
     /// Whether it restarts workloads.
     pub restarts_workloads: bool,
-    /// The release of Helm; none if another tool has installed it.
-    release: Option<String>,
+    /// For the reader.
+    pub commands: Commands,
+    tool: Tool,
+}
+
+/// What has installed the chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Tool {
+    Helm {
+        release: String,
+    },
+    Flux {
+        release: String,
+    },
+    /// For example Argo CD, or `kubectl`.
+    Another,
 }
 
 impl Installation {
-    /// An installation with the chart's defaults.
-    pub fn presumed(namespace: &str, name: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            account: name.to_owned(),
-            watched: Vec::new(),
-            restarts_workloads: true,
-            release: Some(name.to_owned()),
-        }
-    }
-
-    fn of(deployment: &Deployment, namespace: &str) -> Self {
+    fn new(deployment: &Deployment, namespace: &str, commands: Commands) -> Self {
         let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
         let containers = pod.map(|pod| pod.containers.as_slice()).unwrap_or_default();
         let arguments: Vec<&str> = containers
@@ -44,136 +54,194 @@ impl Installation {
             .map(String::as_str)
             .collect();
         let watched = arguments.iter().filter_map(|argument| argument.strip_prefix("--watch-namespace="));
-        let labels = deployment.labels();
-        let is_helms = labels.get("app.kubernetes.io/managed-by").is_some_and(|tool| tool == "Helm");
-        let release = labels.get("app.kubernetes.io/instance").filter(|_| is_helms);
+        let account = pod.and_then(|pod| pod.service_account_name.clone());
         Self {
             namespace: namespace.to_owned(),
-            account: pod
-                .and_then(|pod| pod.service_account_name.clone())
-                .unwrap_or_else(|| "default".to_owned()),
+            account: account.unwrap_or_else(|| "default".to_owned()),
             watched: watched.map(str::to_owned).collect(),
             restarts_workloads: !arguments.contains(&"--restart-workloads=false"),
-            release: release.cloned(),
+            commands,
+            tool: Tool::new(deployment.labels(), deployment.annotations()),
         }
     }
 
-    /// The command that puts the chart's objects back.
+    /// How the chart's objects are put back.
     pub fn upgrade(&self) -> String {
-        match &self.release {
-            Some(release) => format!(
-                "helm upgrade {release} charts/service-catalog --namespace {} --reset-then-reuse-values",
-                self.namespace
-            ),
-            None => "apply the chart again with the tool that installed it".to_owned(),
+        let namespace = &self.namespace;
+        match &self.tool {
+            Tool::Helm { release } => {
+                let upgrade = format!(
+                    "upgrade {release} charts/service-catalog --namespace {namespace} --reset-then-reuse-values \
+                     --server-side=true --force-conflicts"
+                );
+                let upgrade = self.commands.helm(&upgrade);
+                format!("{upgrade}\n(with Helm 3, leave out --server-side=true --force-conflicts)")
+            }
+            Tool::Flux { release } => format!("reconcile the HelmRelease {release} with --force"),
+            Tool::Another => "apply the chart again with the tool that has installed it".to_owned(),
         }
-    }
-
-    /// As [`Self::upgrade`], also for objects that another client has changed.
-    pub fn restore(&self) -> String {
-        let upgrade = self.upgrade();
-        if self.release.is_some() { format!("{upgrade} (Helm 4: and --force-conflicts)") } else { upgrade }
     }
 
     /// The operator's user name at the API server.
     pub fn user(&self) -> String {
         format!("system:serviceaccount:{}:{}", self.namespace, self.account)
     }
+
+    /// The groups of that user.
+    pub fn groups(&self) -> Vec<String> {
+        let of_namespace = format!("system:serviceaccounts:{}", self.namespace);
+        ["system:serviceaccounts", &of_namespace, "system:authenticated"].map(str::to_owned).into()
+    }
 }
 
-/// How the operator is installed, and what was found of its Deployment. If that cannot be read, the rest is checked against
-/// the chart's defaults.
-pub async fn check(client: &Client, namespace: &str, name: &str) -> (Installation, Finding) {
+impl Tool {
+    fn new(labels: &BTreeMap<String, String>, annotations: &BTreeMap<String, String>) -> Self {
+        match (labels.get(FLUX_RELEASE), annotations.get(HELM_RELEASE)) {
+            (Some(release), _) => Self::Flux { release: release.clone() },
+            (None, Some(release)) => Self::Helm { release: release.clone() },
+            (None, None) => Self::Another,
+        }
+    }
+}
+
+/// What was found of the operator's Deployment, and how the operator is installed: unless that is unknown, or it has another
+/// version, so that nothing of this version is expected.
+pub async fn check(
+    client: &Client,
+    (namespace, name): (&str, &str),
+    commands: Commands,
+) -> (Finding, Option<Installation>) {
     let part = format!("deployment/{name} in namespace {namespace}");
-    let presumed = Installation::presumed(namespace, name);
     match Api::<Deployment>::namespaced(client.clone(), namespace).get_opt(name).await {
         Ok(Some(deployment)) => {
-            let installation = Installation::of(&deployment, namespace);
-            let found = state(part, &deployment, &installation);
-            (installation, found)
+            let installation = Installation::new(&deployment, namespace, commands);
+            match other_version(&part, &deployment) {
+                Some(wrong) => (wrong, None),
+                None => (progress(part, &deployment, &installation), Some(installation)),
+            }
         }
         Ok(None) => {
-            let repair = "name the operator's with --namespace and --deployment, or install the chart";
-            (presumed, Finding::wrong(part, "is missing", repair))
+            let list = commands.kubectl(
+                "get deployments --all-namespaces --selector app.kubernetes.io/name=service-catalog",
+            );
+            let repair = format!("name it with --namespace and --deployment, or install the chart\n{list}");
+            (Finding::wrong(part, "is missing", repair), None)
         }
-        Err(error) => (presumed, Finding::unknown(part, &error)),
+        Err(error) => (Finding::not_shown(part, &error), None),
     }
 }
 
-fn state(part: String, deployment: &Deployment, installation: &Installation) -> Finding {
-    let Installation { namespace, .. } = installation;
-    let name = deployment.name_any();
-    if let Some(version) =
-        deployment.labels().get("app.kubernetes.io/version").filter(|other| *other != VERSION)
-    {
-        let what = format!("has version {version}, and this program is {VERSION}");
-        let repair =
-            format!("upgrade the operator ({}), or run the check of its version", installation.upgrade());
-        return Finding::wrong(part, what, repair);
-    }
+fn other_version(part: &str, deployment: &Deployment) -> Option<Finding> {
+    let version = deployment.labels().get("app.kubernetes.io/version").filter(|other| *other != VERSION)?;
+    let what = format!("has version {version}, and this program is {VERSION}, which expects other objects");
+    let repair = format!("run service-catalog check of version {version}, or upgrade the operator");
+    Some(Finding::wrong(part, what, repair))
+}
+
+fn progress(part: String, deployment: &Deployment, installation: &Installation) -> Finding {
+    let Installation { namespace, commands, .. } = installation;
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
-    match (wanted, ready) {
-        (0, _) => {
-            let repair = format!("kubectl scale deployment {name} --namespace {namespace} --replicas 1");
-            Finding::wrong(part, "has no replicas: no broker is called, and deletions wait", repair)
-        }
-        (_, 0) => {
-            let repair = format!("kubectl describe pods --namespace {namespace} says why");
-            Finding::wrong(part, format!("has {wanted} replicas, of which none is ready"), repair)
-        }
-        _ => Finding::whole(format!("{part}: version {VERSION}, {ready} of {wanted} replicas ready")),
+    let DeploymentStatus { observed_generation, ready_replicas, updated_replicas, .. } =
+        deployment.status.clone().unwrap_or_default();
+    let (ready, updated) = (ready_replicas.unwrap_or(0), updated_replicas.unwrap_or(0));
+    if wanted == 0 {
+        let scale =
+            format!("scale deployment {} --namespace {namespace} --replicas 1", deployment.name_any());
+        let what = "has no replicas: no broker is called, and deletions wait";
+        return Finding::wrong(part, what, commands.kubectl(&scale));
     }
+    let describe = commands.kubectl(&format!("describe pods --namespace {namespace}"));
+    if ready == 0 {
+        return Finding::wrong(part, format!("has {wanted} replicas, of which none is ready"), describe);
+    }
+    if observed_generation < deployment.metadata.generation || updated < wanted {
+        let what = format!("is being rolled out: {updated} of {wanted} replicas are up to date");
+        return Finding::wrong(part, what, describe);
+    }
+    Finding::whole(format!("{part}: version {VERSION}, {ready} of {wanted} replicas ready"))
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use serde_json::{Value, json};
 
-    use super::super::finding::Verdict;
+    use super::super::finding::State;
     use super::*;
 
-    fn deployment(labels: &Value, arguments: &Value, replicas: i32, ready: i32) -> Deployment {
+    fn deployment(
+        metadata: &Value,
+        arguments: &Value,
+        (replicas, ready, updated): (i32, i32, i32),
+    ) -> Deployment {
         serde_json::from_value(json!({
-            "metadata": {"name": "hub", "namespace": "catalog", "labels": labels},
+            "metadata": metadata,
             "spec": {"replicas": replicas, "selector": {}, "template": {"spec": {
                 "serviceAccountName": "account", "containers": [{"name": "operator", "args": arguments}],
             }}},
-            "status": {"readyReplicas": ready},
+            "status": {"readyReplicas": ready, "updatedReplicas": updated},
         }))
         .unwrap()
     }
 
+    /// An installation by Helm in the namespace `own`.
+    pub fn installation(watched: &[&str], restarts_workloads: bool) -> Installation {
+        let mut arguments: Vec<String> =
+            watched.iter().map(|namespace| format!("--watch-namespace={namespace}")).collect();
+        arguments.push(format!("--restart-workloads={restarts_workloads}"));
+        let metadata = json!({"name": "hub", "annotations": {"meta.helm.sh/release-name": "release"}});
+        Installation::new(&deployment(&metadata, &arguments.into(), (1, 1, 1)), "own", Commands::default())
+    }
+
     #[test]
     fn the_deployment_says_how_the_operator_is_installed() {
-        let helms = json!({"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/instance": "release"});
-        let arguments =
-            json!(["run", "--watch-namespace=a", "--watch-namespace=b", "--restart-workloads=false"]);
-        let installation = Installation::of(&deployment(&helms, &arguments, 1, 1), "catalog");
-        assert_eq!(installation.user(), "system:serviceaccount:catalog:account");
-        assert_eq!(installation.watched, ["a", "b"]);
-        assert!(!installation.restarts_workloads);
-        assert!(installation.upgrade().starts_with("helm upgrade release "), "{}", installation.upgrade());
-        let others = json!({"app.kubernetes.io/managed-by": "Argo", "app.kubernetes.io/instance": "release"});
-        let installation = Installation::of(&deployment(&others, &json!(["run"]), 1, 1), "catalog");
-        assert_eq!((installation.watched.len(), installation.restarts_workloads), (0, true));
-        assert!(!installation.upgrade().contains("helm"), "{}", installation.upgrade());
+        let few = installation(&["a", "b"], false);
+        assert_eq!(few.user(), "system:serviceaccount:own:account");
+        assert_eq!((few.watched.len(), few.restarts_workloads), (2, false));
+        assert_eq!(
+            (installation(&[], true).watched.len(), installation(&[], true).restarts_workloads),
+            (0, true)
+        );
+        // What only renders the chart sets the label that names Helm, too.
+        let labels = json!({"app.kubernetes.io/managed-by": "Helm"});
+        let flux = json!({"helm.toolkit.fluxcd.io/name": "flux"});
+        for (metadata, begin) in [
+            (
+                json!({"annotations": {"meta.helm.sh/release-name": "release"}}),
+                "helm upgrade release charts/",
+            ),
+            (
+                json!({"annotations": {"meta.helm.sh/release-name": "release"}, "labels": flux}),
+                "reconcile the",
+            ),
+            (json!({"labels": labels}), "apply the chart again"),
+        ] {
+            let deployment = deployment(&metadata, &json!(["run"]), (1, 1, 1));
+            let upgrade = Installation::new(&deployment, "own", Commands::default()).upgrade();
+            assert!(upgrade.starts_with(begin), "{upgrade}");
+        }
     }
 
     #[test]
     fn an_operator_that_does_not_run_or_is_of_another_version_is_wrong() {
-        let found = |version: &str, replicas, ready| {
-            let labels = json!({"app.kubernetes.io/version": version});
-            let deployment = deployment(&labels, &json!(["run"]), replicas, ready);
-            let installation = Installation::of(&deployment, "catalog");
-            match state("it".to_owned(), &deployment, &installation).verdict {
-                Verdict::Wrong { what, .. } => what,
-                verdict => format!("{verdict:?}"),
+        let found = |version: &str, replicas| {
+            let metadata = json!({"name": "hub", "labels": {"app.kubernetes.io/version": version}});
+            let deployment = deployment(&metadata, &json!(["run"]), replicas);
+            let found = other_version("it", &deployment)
+                .unwrap_or_else(|| progress("it".to_owned(), &deployment, &installation(&[], true)));
+            match found.state {
+                State::Wrong { what, .. } => what,
+                state => format!("{state:?}"),
             }
         };
-        assert_eq!(found(VERSION, 2, 1), "Whole");
-        assert!(found("0.0.1", 2, 1).starts_with("has version 0.0.1"));
-        assert!(found(VERSION, 0, 0).starts_with("has no replicas"));
-        assert!(found(VERSION, 2, 0).ends_with("none is ready"));
+        for (version, replicas, what) in [
+            (VERSION, (2, 2, 2), "Whole"),
+            (VERSION, (2, 1, 2), "Whole"),
+            ("0.0.1", (2, 2, 2), "has version 0.0.1"),
+            (VERSION, (0, 0, 0), "has no replicas"),
+            (VERSION, (2, 0, 2), "has 2 replicas, of which none is ready"),
+            (VERSION, (2, 1, 1), "is being rolled out: 1 of 2"),
+        ] {
+            assert!(found(version, replicas).starts_with(what), "{what}: {}", found(version, replicas));
+        }
     }
 }

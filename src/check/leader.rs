@@ -6,41 +6,36 @@ use tokio::time::{Instant, sleep};
 
 use super::deployment::Installation;
 use super::finding::Finding;
-use crate::leader::{LEASE, LEASE_DURATION, STANDBY_POLL};
+use crate::leader::{LEASE, LEASE_DURATION, STANDBY_POLL, holder};
 
-/// What was found of the lease. A leader renews it; the times in it are by the leader's clock, which may differ from this
-/// one's, so this waits for a renewal.
+/// What was found of the lease. Its leader renews it; the times in it are by the leader's clock, which may differ from this
+/// one's, so this waits for a renewal, or for another replica to take it over.
 pub async fn check(client: &Client, installation: &Installation) -> Finding {
-    let namespace = &installation.namespace;
+    let Installation { namespace, commands, .. } = installation;
     let part = format!("lease/{LEASE} in namespace {namespace}");
     let leases = Api::<Lease>::namespaced(client.clone(), namespace);
-    let (deadline, mut first) = (Instant::now() + LEASE_DURATION, None);
+    let deadline = Instant::now() + 2 * LEASE_DURATION;
+    let mut first = None;
     loop {
-        match leases.get_opt(LEASE).await {
-            Err(error) => return Finding::unknown(part, &error),
-            Ok(lease) => {
-                let found =
-                    lease.as_ref().and_then(|lease| Some((holder(lease)?, lease.resource_version()?)));
-                if let (Some((holder, version)), Some(first)) = (&found, &first)
-                    && first != version
-                {
-                    return Finding::whole(format!("{part}: {holder} leads"));
-                }
-                first = first.or(found.map(|(_, version)| version));
+        let read = leases.get_opt(LEASE).await;
+        let found = read.as_ref().ok().and_then(Option::as_ref);
+        let found = found.and_then(|lease| Some((holder(lease)?, lease.resource_version()?)));
+        match (found, &first) {
+            (Some((holder, version)), Some(first)) if *first != version => {
+                return Finding::whole(format!("{part}: {holder} leads"));
             }
+            (Some((_, version)), None) => first = Some(version),
+            _ => {}
         }
         if Instant::now() >= deadline {
             let what = "is not renewed: no replica leads, so no broker is called and deletions wait";
-            return Finding::wrong(
-                part,
-                what,
-                format!("kubectl get pods --namespace {namespace}; see their logs"),
-            );
+            let logs =
+                format!("logs --namespace {namespace} --selector app.kubernetes.io/name=service-catalog");
+            return match read {
+                Ok(_) => Finding::wrong(part, what, commands.kubectl(&logs)),
+                Err(error) => Finding::not_shown(part, &error),
+            };
         }
         sleep(STANDBY_POLL).await;
     }
-}
-
-fn holder(lease: &Lease) -> Option<String> {
-    lease.spec.as_ref()?.holder_identity.clone().filter(|holder| !holder.is_empty())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
+use futures::{StreamExt as _, stream};
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 };
@@ -135,29 +135,44 @@ const fn in_own(
     Permission { place: Place::Own, name, ..in_watched(group, resources, verbs) }
 }
 
+/// How many permissions are asked for at once.
+const CONCURRENT_REVIEWS: usize = 8;
+
 /// What was found of the permissions: those that the operator lacks, for each resource, or one finding of all.
 pub async fn check(client: &Client, installation: &Installation) -> Vec<Finding> {
     let user = installation.user();
+    let part = format!("the permissions of {user}");
     let reviews = requests(installation).into_iter().map(async |request| {
-        let is_allowed = is_allowed(client, &user, request.clone()).await?;
-        Ok::<_, kube::Error>((!is_allowed).then_some(request))
+        let answer = review(client, installation, request.clone()).await;
+        (request, answer)
     });
-    let refused = match try_join_all(reviews).await {
-        Ok(answers) => answers.into_iter().flatten(),
-        Err(error) => return vec![Finding::unknown(format!("the permissions of {user}"), &error)],
-    };
-    let mut verbs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for request in refused {
-        verbs.entry(resource(&request)).or_default().extend(request.verb);
-    }
-    if verbs.is_empty() {
-        return vec![Finding::whole(format!("the permissions of {user}"))];
+    let reviews = stream::iter(reviews).buffer_unordered(CONCURRENT_REVIEWS);
+    let mut reviews = std::pin::pin!(reviews);
+    let mut refused: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut unknown = None;
+    while let Some((request, answer)) = reviews.next().await {
+        match answer {
+            Ok(SubjectAccessReviewStatus { allowed: true, .. }) => {}
+            Ok(SubjectAccessReviewStatus { evaluation_error: Some(error), .. }) => {
+                unknown = Some(Finding::unknown(&part, error));
+            }
+            Ok(_) => refused.entry(resource(&request)).or_default().extend(request.verb),
+            Err(error) => {
+                unknown = Some(Finding::not_shown(&part, &error));
+                break;
+            }
+        }
     }
     let wrong = |(resource, verbs): (String, BTreeSet<String>)| {
         let verbs = verbs.into_iter().collect::<Vec<_>>().join(", ");
-        Finding::wrong(&user, format!("may not {verbs} {resource}"), installation.restore())
+        Finding::wrong(&user, format!("may not {verbs} {resource}"), installation.upgrade())
     };
-    verbs.into_iter().map(wrong).collect()
+    let mut findings: Vec<Finding> = refused.into_iter().map(wrong).collect();
+    findings.extend(unknown);
+    if findings.is_empty() {
+        findings.push(Finding::whole(part));
+    }
+    findings
 }
 
 /// One request for each verb that the operator needs, on each resource, in each place.
@@ -207,18 +222,23 @@ fn request(needed: &Permission, namespace: Option<String>, resource: &str, verb:
     }
 }
 
-async fn is_allowed(client: &Client, user: &str, request: ResourceAttributes) -> kube::Result<bool> {
+async fn review(
+    client: &Client,
+    installation: &Installation,
+    request: ResourceAttributes,
+) -> kube::Result<SubjectAccessReviewStatus> {
     let spec = SubjectAccessReviewSpec {
-        user: Some(user.to_owned()),
+        user: Some(installation.user()),
+        groups: Some(installation.groups()),
         resource_attributes: Some(request),
         ..SubjectAccessReviewSpec::default()
     };
     let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
     let answer = Api::all(client.clone()).create(&PostParams::default(), &review).await?;
-    Ok(answer.status.is_some_and(|status: SubjectAccessReviewStatus| status.allowed))
+    Ok(answer.status.unwrap_or_default())
 }
 
-/// The resource of a request as `kubectl auth can-i` takes it, and where.
+/// The resource of a request, and where.
 fn resource(request: &ResourceAttributes) -> String {
     let text = |part: &Option<String>| part.clone().unwrap_or_default();
     let mut resource = text(&request.resource);
@@ -230,34 +250,32 @@ fn resource(request: &ResourceAttributes) -> String {
     }
     match &request.namespace {
         Some(namespace) => format!("{resource} in namespace {namespace}"),
-        None => format!("{resource} in the whole cluster"),
+        None => format!("{resource} cluster-wide"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::deployment::tests::installation;
 
-    fn asked(watched: &[&str], restarts_workloads: bool) -> BTreeSet<String> {
-        let mut installation = Installation::presumed("own", "hub");
-        installation.watched = watched.iter().map(ToString::to_string).collect();
-        installation.restarts_workloads = restarts_workloads;
-        requests(&installation)
+    fn requested(watched: &[&str], restarts_workloads: bool) -> BTreeSet<String> {
+        requests(&installation(watched, restarts_workloads))
             .iter()
             .map(|request| format!("{} {}", request.verb.as_deref().unwrap(), resource(request)))
             .collect()
     }
 
     #[test]
-    fn what_is_asked_depends_on_where_the_operator_works() {
-        let whole = asked(&[], true);
-        let few = asked(&["a", "b"], false);
+    fn what_is_requested_depends_on_where_the_operator_works() {
+        let whole = requested(&[], true);
+        let few = requested(&["a", "b"], false);
         for (request, in_whole, in_few) in [
-            ("patch serviceinstances.servicecatalog.k8s.io in the whole cluster", true, false),
+            ("patch serviceinstances.servicecatalog.k8s.io cluster-wide", true, false),
             ("patch serviceinstances.servicecatalog.k8s.io in namespace b", false, true),
             ("update servicebindings.servicecatalog.k8s.io/status in namespace a", false, true),
-            ("list clusterservicebrokers.servicecatalog.k8s.io in the whole cluster", true, false),
-            ("patch deployments.apps in the whole cluster", true, false),
+            ("list clusterservicebrokers.servicecatalog.k8s.io cluster-wide", true, false),
+            ("patch deployments.apps cluster-wide", true, false),
             ("patch deployments.apps in namespace a", false, false),
             ("update leases.coordination.k8s.io/service-catalog in namespace own", true, true),
         ] {

@@ -206,7 +206,8 @@ impl State {
     }
 }
 
-fn injects(name: &str) -> bool {
+/// Whether a policy, or a binding of one, injects credentials.
+pub fn injects(name: &str) -> bool {
     INJECTION.iter().any(|policy| name.ends_with(&format!("/{policy}{SUFFIX}")))
 }
 

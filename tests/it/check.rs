@@ -34,23 +34,16 @@ fn kubectl(isolated: &IsolatedEnv, arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", text(&output));
 }
 
-/// Does what is printed as repairs.
-fn repair(cluster: &Cluster, printed: &str) {
-    let apply = "kubectl apply --server-side --force-conflicts --filename -";
-    assert!(printed.contains(&format!("service-catalog crds | {apply}")), "{printed}");
-    let definitions = Command::new(env!("CARGO_BIN_EXE_service-catalog")).arg("crds").output().unwrap();
-    let file = directory().join("definitions.yaml");
-    std::fs::write(&file, definitions.stdout).unwrap();
-    let file = file.to_str().unwrap();
-    let applied = cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", file]);
-    assert!(applied.status.success(), "{}", text(&applied));
-    let upgrade = "helm upgrade service-catalog charts/service-catalog --namespace service-catalog \
-        --reset-then-reuse-values (Helm 4: and --force-conflicts)";
-    assert!(printed.contains(upgrade), "{printed}");
-    let arguments = ["upgrade", "service-catalog", CHART, "--namespace", NAMESPACE];
-    let upgraded =
-        cluster.helm(&[&arguments[..], &["--reset-then-reuse-values", "--force-conflicts"]].concat());
-    assert!(upgraded.status.success(), "{}", text(&upgraded));
+/// Runs the command that is printed as a repair.
+fn repair(isolated: &IsolatedEnv, printed: &str) {
+    let kubeconfig = isolated.cluster().kubeconfig("admin");
+    let begin = format!("> helm --kubeconfig '{}' ", kubeconfig.display());
+    let command = printed.lines().find_map(|line| line.trim().strip_prefix(&begin));
+    let command = command.unwrap_or_else(|| panic!("no command of helm: {printed}"));
+    let arguments =
+        command.split(' ').map(|part| if part == "charts/service-catalog" { CHART } else { part });
+    let repaired = isolated.cluster().helm(&arguments.collect::<Vec<_>>());
+    assert!(repaired.status.success(), "{}", text(&repaired));
 }
 
 #[tokio::test]
@@ -63,7 +56,7 @@ async fn what_is_wrong_is_named_and_repaired_by_what_is_printed() {
     isolated.operator().until_it_leads().await;
     let whole = check(isolated.cluster());
     assert_eq!(wrong(&whole), [""; 0], "{whole}");
-    assert!(!whole.contains("unknown"), "{whole}");
+    assert!(whole.contains("1 WRONG, 0 unknown"), "{whole}");
 
     kubectl(&isolated, &["delete", "validatingadmissionpolicybinding", "own-secret.servicecatalog.k8s.io"]);
     let verbs =
@@ -84,17 +77,41 @@ async fn what_is_wrong_is_named_and_repaired_by_what_is_printed() {
         &*format!("customresourcedefinition/{definition} is not that of this version: it differs at {path}"),
         "customresourcedefinition/templates.template.openshift.io is missing",
         "validatingadmissionpolicybinding/own-secret.servicecatalog.k8s.io is missing",
-        &format!("{user} serviceinstances.servicecatalog.k8s.io in the whole cluster"),
+        &format!("{user} serviceinstances.servicecatalog.k8s.io cluster-wide"),
         "lease/service-catalog in namespace service-catalog is not renewed",
     ] {
         assert!(found.iter().any(|line| line.starts_with(expected)), "{expected}: {found:#?}");
     }
 
-    repair(isolated.cluster(), &printed);
+    repair(&isolated, &printed);
     isolated.cluster().until_policies_are_in_force();
     isolated.start();
     isolated.operator().until_it_leads().await;
     assert_eq!(wrong(&check(isolated.cluster())), [""; 0]);
+}
+
+#[test]
+fn what_may_not_be_read_is_unknown_and_no_success() {
+    let cluster = few_namespaces::shared();
+    let token = cluster.kubectl(&["create", "token", "default"]);
+    cluster.write_kubeconfig("visitor", text(&token).trim(), &cluster.server());
+    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
+    check.args(["check", "--namespace", NAMESPACE, "--kubeconfig"]).arg(cluster.kubeconfig("visitor"));
+    let output = check.output().unwrap();
+    let printed = text(&output);
+    assert!(!output.status.success() && printed.contains("0 WRONG, 2 unknown"), "{printed}");
+    assert!(printed.contains("cannot get resource \"deployments\""), "{printed}");
+}
+
+#[test]
+fn a_deployment_of_another_name_is_asked_for() {
+    let cluster = few_namespaces::shared();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
+    check.args(["check", "--deployment", "other", "--kubeconfig"]).arg(cluster.kubeconfig("admin"));
+    let output = check.output().unwrap();
+    let printed = text(&output);
+    assert!(!output.status.success() && printed.contains("1 WRONG, 1 unknown"), "{printed}");
+    assert!(printed.contains("deployment/other in namespace service-catalog is missing"), "{printed}");
 }
 
 #[test]
@@ -108,7 +125,7 @@ fn a_cluster_that_does_not_answer_is_no_whole_installation() {
     std::fs::write(&kubeconfig, nowhere.to_string()).unwrap();
     let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
     let output = check.args(["check", "--kubeconfig"]).arg(kubeconfig).output().unwrap();
-    assert!(!output.status.success() && text(&output).contains("does not answer"), "{}", text(&output));
+    assert!(!output.status.success() && text(&output).contains("onnection refused"), "{}", text(&output));
 }
 
 /// Each permission that is asked for is granted by the chart, and none is granted that is not asked for.
