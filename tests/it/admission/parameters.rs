@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{alpha_binding, alpha_instance, binding, expect, instance};
-use crate::namespace::namespace;
+use crate::namespace::{PATIENCE, eventually, namespace};
+use crate::process::directory;
+use crate::scripted::isolated;
 
-const REFUSED: &str = "spec.parameters is too large: the operator accepts 64 KiB with 5000 values. Put large values where the \
-                       service can fetch them";
+const REFUSED: &str = "spec.parameters is too large: the operator accepts at most 64 KiB and 5000 JSON values, together with \
+                       spec.parametersFrom. Pass less, or pass a reference that the broker can resolve";
+const POLICY: &str = "validatingadmissionpolicybinding/parameters.servicecatalog.k8s.io";
 
 #[tokio::test]
 async fn what_the_operator_accepts_is_stored_and_what_is_much_larger_is_refused() {
@@ -22,6 +25,8 @@ async fn what_the_operator_accepts_is_stored_and_what_is_much_larger_is_refused(
         ("keys", keys, None),
         ("depth", deep, None),
         ("a long text", json!({"a": "x".repeat(200_000)}), Some(REFUSED)),
+        ("long wide characters", json!({"a": "中".repeat(50_000)}), Some(REFUSED)),
+        ("what is escaped where it is stored", json!({"a": "<".repeat(30_000)}), Some(REFUSED)),
         ("many values", json!({"a": vec![0; 50_000]}), Some(REFUSED)),
         ("many empty values", json!({"a": vec![json!({}); 50_000]}), Some(REFUSED)),
     ] {
@@ -45,4 +50,35 @@ async fn the_alpha_kinds_have_the_same_limit() {
         let kind = object["kind"].to_string();
         expect(&kind, namespace.try_create(object).await, Some(REFUSED));
     }
+}
+
+/// As an earlier version has stored them.
+#[tokio::test]
+async fn objects_with_large_parameters_can_still_be_changed_and_deleted() {
+    let isolated = isolated(&[]).await;
+    let env = isolated.env().await;
+    let saved = isolated.cluster().kubectl(&["get", POLICY, "--output=json"]);
+    let mut saved: Value = serde_json::from_slice(&saved.stdout).unwrap();
+    saved["metadata"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| ["name", "labels", "annotations"].contains(&key.as_str()));
+    let file = directory().join("parameters.json");
+    std::fs::write(&file, saved.to_string()).unwrap();
+    let large = json!({"serviceClassName": "c", "parameters": {"a": "x".repeat(200_000)}});
+    isolated.cluster().kubectl(&["delete", POLICY]);
+    eventually("the policy is not in force", PATIENCE, async || {
+        env.try_create(instance("x", large.clone())).await
+    })
+    .await;
+    env.create(instance("x", large.clone())).await.unwrap();
+    isolated.cluster().kubectl(&["create", "--filename", file.to_str().unwrap()]);
+    eventually("the policy is in force", PATIENCE, async || {
+        env.try_create(instance("y", large.clone())).await.map_or(Ok(()), |object| Err(object.to_string()))
+    })
+    .await;
+    env.until_says("ServiceInstance", "x", "Ready=False ReferencesNonexistentServiceClass").await;
+    env.patch("ServiceInstance", "x", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    env.patch("ServiceInstance", "x", json!({"spec": {"parameters": null}})).await.unwrap();
+    env.remove("ServiceInstance", "x").await;
 }
