@@ -169,6 +169,6 @@ impl Report {
         if wrong + unknown > 0 {
             return Err(Error::NotWhole { wrong, unknown });
         }
-        Ok(writeln!(std::io::stdout(), "The installation is whole.")?)
+        Ok(writeln!(std::io::stdout(), "Nothing of what was checked is wrong.")?)
     }
 }

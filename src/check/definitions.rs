@@ -82,7 +82,11 @@ fn finding(name: String, fault: &Fault, are_helms: bool, installation: &Installa
         Fault::Missing => Finding::wrong(name, "is missing", replace()),
         Fault::Terminating => {
             let what = "is being deleted, with all objects of the kind: none can be created";
-            Finding::wrong(name, what, "read docs/backup.md before you let the deletion go on")
+            let stop = format!("scale deployments --all --namespace {} --replicas 0", installation.namespace);
+            let stop = installation.commands.kubectl(&stop);
+            let why =
+                "(at once, or the operator deprovisions their services; then back them up: docs/backup.md)";
+            Finding::wrong(name, what, format!("{stop}\n{why}"))
         }
         Fault::Differs(path) => {
             let what = format!("is not that of this version: it differs at .spec{path}");
@@ -112,9 +116,16 @@ fn fault(expected: &CustomResourceDefinition, found: Option<&CustomResourceDefin
 
 /// What has to be equal: all that the API server does not complete.
 fn compared(definition: &CustomResourceDefinition) -> Value {
-    let CustomResourceDefinitionSpec { conversion, scope, versions, .. } = &definition.spec;
+    let CustomResourceDefinitionSpec { conversion, names, preserve_unknown_fields, scope, versions, .. } =
+        &definition.spec;
     let converted = conversion.as_ref().map(|conversion| conversion.strategy.as_str());
-    json!({"conversion": {"strategy": converted.unwrap_or("None")}, "scope": scope, "versions": versions})
+    json!({
+        "conversion": {"strategy": converted.unwrap_or("None")},
+        "names": {"kind": names.kind, "categories": names.categories, "shortNames": names.short_names},
+        "preserveUnknownFields": preserve_unknown_fields.unwrap_or_default(),
+        "scope": scope,
+        "versions": versions,
+    })
 }
 
 /// Where two values differ first, as the path that `kubectl` would print from there.
@@ -159,6 +170,10 @@ mod tests {
             older.spec.versions[0].schema = None;
             let path = ".versions[0].schema".to_owned();
             assert_eq!(fault(&expected, Some(&older)), Some(Fault::Differs(path)));
+            let mut lenient = found.clone();
+            lenient.spec.preserve_unknown_fields = Some(true);
+            let path = ".preserveUnknownFields".to_owned();
+            assert_eq!(fault(&expected, Some(&lenient)), Some(Fault::Differs(path)));
             let mut going = found;
             going.metadata.deletion_timestamp =
                 serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();

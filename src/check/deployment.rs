@@ -20,6 +20,8 @@ const FLUX_RELEASE: &str = "helm.toolkit.fluxcd.io/name";
 pub struct Installation {
     /// The namespace that the operator runs in.
     pub namespace: String,
+    /// Its Deployment.
+    pub deployment: String,
     /// Its `ServiceAccount`.
     pub account: String,
     /// The namespaces that it works in; empty if it works in the whole cluster.
@@ -47,16 +49,12 @@ enum Tool {
 impl Installation {
     fn new(deployment: &Deployment, namespace: &str, commands: Commands) -> Self {
         let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-        let containers = pod.map(|pod| pod.containers.as_slice()).unwrap_or_default();
-        let arguments: Vec<&str> = containers
-            .iter()
-            .flat_map(|container| container.args.iter().flatten())
-            .map(String::as_str)
-            .collect();
+        let arguments = arguments(deployment);
         let watched = arguments.iter().filter_map(|argument| argument.strip_prefix("--watch-namespace="));
         let account = pod.and_then(|pod| pod.service_account_name.clone());
         Self {
             namespace: namespace.to_owned(),
+            deployment: deployment.name_any(),
             account: account.unwrap_or_else(|| "default".to_owned()),
             watched: watched.map(str::to_owned).collect(),
             restarts_workloads: !arguments.contains(&"--restart-workloads=false"),
@@ -115,7 +113,7 @@ pub async fn check(
     match Api::<Deployment>::namespaced(client.clone(), namespace).get_opt(name).await {
         Ok(Some(deployment)) => {
             let installation = Installation::new(&deployment, namespace, commands);
-            match other_version(&part, &deployment) {
+            match not_expected(&part, &deployment) {
                 Some(wrong) => (wrong, None),
                 None => (progress(part, &deployment, &installation), Some(installation)),
             }
@@ -131,34 +129,49 @@ pub async fn check(
     }
 }
 
-fn other_version(part: &str, deployment: &Deployment) -> Option<Finding> {
+/// What is wrong with a Deployment that is not that of an operator of this version.
+fn not_expected(part: &str, deployment: &Deployment) -> Option<Finding> {
+    if arguments(deployment).first() != Some(&"run") {
+        return Some(Finding::wrong(part, "is not the operator's", "name the operator's with --deployment"));
+    }
     let version = deployment.labels().get("app.kubernetes.io/version").filter(|other| *other != VERSION)?;
     let what = format!("has version {version}, and this program is {VERSION}, which expects other objects");
     let repair = format!("run service-catalog check of version {version}, or upgrade the operator");
     Some(Finding::wrong(part, what, repair))
 }
 
+fn arguments(deployment: &Deployment) -> Vec<&str> {
+    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let containers = pod.map(|pod| pod.containers.as_slice()).unwrap_or_default();
+    let arguments = containers.iter().flat_map(|container| container.args.iter().flatten());
+    arguments.map(String::as_str).collect()
+}
+
 fn progress(part: String, deployment: &Deployment, installation: &Installation) -> Finding {
     let Installation { namespace, commands, .. } = installation;
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let DeploymentStatus { observed_generation, ready_replicas, updated_replicas, .. } =
-        deployment.status.clone().unwrap_or_default();
-    let (ready, updated) = (ready_replicas.unwrap_or(0), updated_replicas.unwrap_or(0));
     if wanted == 0 {
         let scale =
             format!("scale deployment {} --namespace {namespace} --replicas 1", deployment.name_any());
         let what = "has no replicas: no broker is called, and deletions wait";
-        return Finding::wrong(part, what, commands.kubectl(&scale));
+        let repair = format!(
+            "{}\n(the value replicas of the chart sets it at the next upgrade)",
+            commands.kubectl(&scale)
+        );
+        return Finding::wrong(part, what, repair);
     }
+    let status = deployment.status.clone().unwrap_or_default();
+    let DeploymentStatus { observed_generation, replicas, ready_replicas, updated_replicas, .. } = status;
+    let [all, ready, updated] = [replicas, ready_replicas, updated_replicas].map(|count| count.unwrap_or(0));
     let describe = commands.kubectl(&format!("describe pods --namespace {namespace}"));
-    if ready == 0 {
-        return Finding::wrong(part, format!("has {wanted} replicas, of which none is ready"), describe);
-    }
-    if observed_generation < deployment.metadata.generation || updated < wanted {
-        let what = format!("is being rolled out: {updated} of {wanted} replicas are up to date");
+    if observed_generation < deployment.metadata.generation || updated < wanted || updated < all {
+        let what = format!("is being rolled out: {updated} of {wanted} replicas are new, and {all} exist");
         return Finding::wrong(part, what, describe);
     }
-    Finding::whole(format!("{part}: version {VERSION}, {ready} of {wanted} replicas ready"))
+    if ready < wanted {
+        return Finding::wrong(part, format!("has {wanted} replicas, of which {ready} are ready"), describe);
+    }
+    Finding::whole(format!("{part}: chart of version {VERSION}, {ready} of {wanted} replicas ready"))
 }
 
 #[cfg(test)]
@@ -171,25 +184,25 @@ pub mod tests {
     fn deployment(
         metadata: &Value,
         arguments: &Value,
-        (replicas, ready, updated): (i32, i32, i32),
+        (replicas, all, ready, updated): (i32, i32, i32, i32),
     ) -> Deployment {
         serde_json::from_value(json!({
             "metadata": metadata,
             "spec": {"replicas": replicas, "selector": {}, "template": {"spec": {
                 "serviceAccountName": "account", "containers": [{"name": "operator", "args": arguments}],
             }}},
-            "status": {"readyReplicas": ready, "updatedReplicas": updated},
+            "status": {"replicas": all, "readyReplicas": ready, "updatedReplicas": updated},
         }))
         .unwrap()
     }
 
     /// An installation by Helm in the namespace `own`.
     pub fn installation(watched: &[&str], restarts_workloads: bool) -> Installation {
-        let mut arguments: Vec<String> =
-            watched.iter().map(|namespace| format!("--watch-namespace={namespace}")).collect();
+        let watched = watched.iter().map(|namespace| format!("--watch-namespace={namespace}"));
+        let mut arguments: Vec<String> = std::iter::once("run".to_owned()).chain(watched).collect();
         arguments.push(format!("--restart-workloads={restarts_workloads}"));
         let metadata = json!({"name": "hub", "annotations": {"meta.helm.sh/release-name": "release"}});
-        Installation::new(&deployment(&metadata, &arguments.into(), (1, 1, 1)), "own", Commands::default())
+        Installation::new(&deployment(&metadata, &arguments.into(), (1, 1, 1, 1)), "own", Commands::default())
     }
 
     #[test]
@@ -215,7 +228,7 @@ pub mod tests {
             ),
             (json!({"labels": labels}), "apply the chart again"),
         ] {
-            let deployment = deployment(&metadata, &json!(["run"]), (1, 1, 1));
+            let deployment = deployment(&metadata, &json!(["run"]), (1, 1, 1, 1));
             let upgrade = Installation::new(&deployment, "own", Commands::default()).upgrade();
             assert!(upgrade.starts_with(begin), "{upgrade}");
         }
@@ -226,7 +239,7 @@ pub mod tests {
         let found = |version: &str, replicas| {
             let metadata = json!({"name": "hub", "labels": {"app.kubernetes.io/version": version}});
             let deployment = deployment(&metadata, &json!(["run"]), replicas);
-            let found = other_version("it", &deployment)
+            let found = not_expected("it", &deployment)
                 .unwrap_or_else(|| progress("it".to_owned(), &deployment, &installation(&[], true)));
             match found.state {
                 State::Wrong { what, .. } => what,
@@ -234,12 +247,13 @@ pub mod tests {
             }
         };
         for (version, replicas, what) in [
-            (VERSION, (2, 2, 2), "Whole"),
-            (VERSION, (2, 1, 2), "Whole"),
-            ("0.0.1", (2, 2, 2), "has version 0.0.1"),
-            (VERSION, (0, 0, 0), "has no replicas"),
-            (VERSION, (2, 0, 2), "has 2 replicas, of which none is ready"),
-            (VERSION, (2, 1, 1), "is being rolled out: 1 of 2"),
+            (VERSION, (2, 2, 2, 2), "Whole"),
+            ("0.0.1", (2, 2, 2, 2), "has version 0.0.1"),
+            (VERSION, (0, 0, 0, 0), "has no replicas"),
+            (VERSION, (2, 2, 1, 2), "has 2 replicas, of which 1 are ready"),
+            (VERSION, (2, 2, 1, 1), "is being rolled out: 1 of 2"),
+            // The new pod does not start, and the old one leads.
+            (VERSION, (1, 2, 1, 1), "is being rolled out: 1 of 1 replicas are new, and 2 exist"),
         ] {
             assert!(found(version, replicas).starts_with(what), "{what}: {}", found(version, replicas));
         }

@@ -21,7 +21,7 @@ pub enum State {
     Wrong {
         /// What is wrong; follows the part's name.
         what: String,
-        /// What the reader does: a command, or a sentence.
+        /// What the reader does: commands or sentences, a line each. Hints are in parentheses.
         repair: String,
     },
     /// It could not be checked.
@@ -60,7 +60,10 @@ impl fmt::Display for Finding {
             State::Whole => write!(f, "ok       {part}"),
             State::Wrong { what, repair } => {
                 write!(f, "WRONG    {part} {what}")?;
-                repair.lines().try_for_each(|line| write!(f, "\n         > {line}"))
+                repair.lines().try_for_each(|line| match line.strip_prefix('(') {
+                    None => write!(f, "\n         > {line}"),
+                    Some(hint) => write!(f, "\n           ({hint}"),
+                })
             }
             State::Unknown { why } => write!(f, "unknown  {part}: {why}"),
         }

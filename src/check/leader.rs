@@ -11,13 +11,16 @@ use crate::leader::{LEASE, LEASE_DURATION, STANDBY_POLL, holder};
 /// What was found of the lease. Its leader renews it; the times in it are by the leader's clock, which may differ from this
 /// one's, so this waits for a renewal, or for another replica to take it over.
 pub async fn check(client: &Client, installation: &Installation) -> Finding {
-    let Installation { namespace, commands, .. } = installation;
+    let Installation { namespace, deployment, commands, .. } = installation;
     let part = format!("lease/{LEASE} in namespace {namespace}");
     let leases = Api::<Lease>::namespaced(client.clone(), namespace);
     let deadline = Instant::now() + 2 * LEASE_DURATION;
     let mut first = None;
     loop {
         let read = leases.get_opt(LEASE).await;
+        if let Err(error @ kube::Error::Api(_)) = &read {
+            return Finding::not_shown(part, error);
+        }
         let found = read.as_ref().ok().and_then(Option::as_ref);
         let found = found.and_then(|lease| Some((holder(lease)?, lease.resource_version()?)));
         match (found, &first) {
@@ -29,8 +32,7 @@ pub async fn check(client: &Client, installation: &Installation) -> Finding {
         }
         if Instant::now() >= deadline {
             let what = "is not renewed: no replica leads, so no broker is called and deletions wait";
-            let logs =
-                format!("logs --namespace {namespace} --selector app.kubernetes.io/name=service-catalog");
+            let logs = format!("logs deployment/{deployment} --namespace {namespace} --all-pods --tail 50");
             return match read {
                 Ok(_) => Finding::wrong(part, what, commands.kubectl(&logs)),
                 Err(error) => Finding::not_shown(part, &error),

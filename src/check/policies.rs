@@ -12,7 +12,7 @@ pub async fn check(client: &Client, installation: &Installation) -> Vec<Finding>
     let problems = match policies::read(client).await {
         Ok(problems) => problems,
         Err(kube::Error::Api(status)) if status.code == 404 => {
-            let what = "cannot be: the API server does not serve MutatingAdmissionPolicy v1";
+            let what = "cannot be installed: the API server does not serve MutatingAdmissionPolicy v1";
             return vec![Finding::wrong(
                 ALL,
                 what,
