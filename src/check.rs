@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::{Client, Config};
 
 use crate::osb::install_tls_provider;
@@ -113,10 +113,7 @@ impl Options {
     async fn config(&self) -> Result<Config, Error> {
         let config = if self.kubeconfig.is_some() || self.context.is_some() {
             let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
-            let kubeconfig = match &self.kubeconfig {
-                Some(file) => Kubeconfig::read_from(file)?,
-                None => Kubeconfig::read()?,
-            };
+            let kubeconfig = kube_client::kubeconfig(self.kubeconfig.as_deref())?;
             Config::from_custom_kubeconfig(kubeconfig, &options).await?
         } else {
             Config::infer().await?

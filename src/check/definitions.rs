@@ -33,20 +33,21 @@ pub async fn check(client: &Client, installation: &Installation) -> Vec<Finding>
     let definitions = Api::<CustomResourceDefinition>::all(client.clone());
     let read = expected.iter().map(async |expected| definitions.get_opt(&expected.name_any()).await);
     let read = join_all(read).await;
-    let are_helms =
-        read.iter().flatten().flatten().any(|found| found.annotations().contains_key(HELM_RELEASE));
     if let Some(error) = read.iter().find_map(|read| read.as_ref().err()) {
         return vec![Finding::not_shown(ALL, error)];
     }
+    let are_helms =
+        read.iter().flatten().flatten().any(|found| found.annotations().contains_key(HELM_RELEASE));
+    let replace = if are_helms { installation.upgrade() } else { apply(installation) };
     let mut findings = Vec::new();
     for (expected, found) in expected.iter().zip(read.into_iter().flatten()) {
         let name = format!("customresourcedefinition/{}", expected.name_any());
         match fault(expected, found.as_ref()) {
             None => {}
             Some(Fault::Missing) if expected.spec.group == template::GROUP => {
-                findings.extend(without_templates(client, name, are_helms, installation).await);
+                findings.extend(without_templates(client, name, &replace).await);
             }
-            Some(fault) => findings.push(finding(name, &fault, are_helms, installation)),
+            Some(fault) => findings.push(finding(name, &fault, &replace, installation)),
         }
     }
     if findings.is_empty() {
@@ -56,30 +57,28 @@ pub async fn check(client: &Client, installation: &Installation) -> Vec<Finding>
 }
 
 /// The CRD of `Template`s is missing. On OpenShift, another API server serves them.
-async fn without_templates(
-    client: &Client,
-    name: String,
-    are_helms: bool,
-    installation: &Installation,
-) -> Option<Finding> {
+async fn without_templates(client: &Client, name: String, replace: &str) -> Option<Finding> {
     let service = format!("{}.{}", template::VERSION, template::GROUP);
     match Api::<APIService>::all(client.clone()).get_opt(&service).await {
         Ok(Some(APIService { spec: Some(spec), .. })) if spec.service.is_some() => None,
-        Ok(_) => Some(finding(name, &Fault::Missing, are_helms, installation)),
+        Ok(_) => Some(missing(name, replace)),
         Err(error) => Some(Finding::not_shown(name, &error)),
     }
 }
 
-fn finding(name: String, fault: &Fault, are_helms: bool, installation: &Installation) -> Finding {
-    let replace = || {
-        if are_helms {
-            return installation.upgrade();
-        }
-        let apply = installation.commands.kubectl("apply --server-side --force-conflicts --filename -");
-        format!("service-catalog crds | {apply}")
-    };
+/// How CRDs are replaced that are not part of a release of Helm.
+fn apply(installation: &Installation) -> String {
+    let apply = installation.commands.kubectl("apply --server-side --force-conflicts --filename -");
+    format!("service-catalog crds | {apply}")
+}
+
+fn missing(name: String, replace: &str) -> Finding {
+    Finding::wrong(name, "is missing", replace)
+}
+
+fn finding(name: String, fault: &Fault, replace: &str, installation: &Installation) -> Finding {
     match fault {
-        Fault::Missing => Finding::wrong(name, "is missing", replace()),
+        Fault::Missing => missing(name, replace),
         Fault::Terminating => {
             let what = "is being deleted, with all objects of the kind: none can be created";
             let stop = format!("scale deployments --all --namespace {} --replicas 0", installation.namespace);
@@ -90,7 +89,7 @@ fn finding(name: String, fault: &Fault, are_helms: bool, installation: &Installa
         }
         Fault::Differs(path) => {
             let what = format!("is not that of this version: it differs at .spec{path}");
-            Finding::wrong(name, what, replace())
+            Finding::wrong(name, what, replace)
         }
         Fault::Unserved => {
             let describe = installation.commands.kubectl(&format!("describe {name}"));

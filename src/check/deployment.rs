@@ -7,6 +7,7 @@ use kube::{Api, Client, ResourceExt as _};
 
 use super::commands::Commands;
 use super::finding::Finding;
+use crate::reconcilers::policies::LABEL_VERSION;
 
 /// The version of this program, and of what it expects in the cluster.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -134,7 +135,7 @@ fn not_expected(part: &str, deployment: &Deployment) -> Option<Finding> {
     if arguments(deployment).first() != Some(&"run") {
         return Some(Finding::wrong(part, "is not the operator's", "name the operator's with --deployment"));
     }
-    let version = deployment.labels().get("app.kubernetes.io/version").filter(|other| *other != VERSION)?;
+    let version = deployment.labels().get(LABEL_VERSION).filter(|other| *other != VERSION)?;
     let what = format!("has version {version}, and this program is {VERSION}, which expects other objects");
     let repair = format!("run service-catalog check of version {version}, or upgrade the operator");
     Some(Finding::wrong(part, what, repair))

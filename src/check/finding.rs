@@ -77,11 +77,6 @@ pub fn cause(error: &kube::Error) -> String {
     {
         return status.message.clone();
     }
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+    let causes = std::iter::successors(error.source(), |&cause| cause.source()).map(ToString::to_string);
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }

@@ -1,8 +1,11 @@
 //! How does a process connect to the API server?
 
+use std::path::Path;
+
 use http::header::{HeaderValue, USER_AGENT};
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::client::{Body, ClientBuilder, DynBody};
+use kube::config::{Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::BoxError;
 use tower::util::BoxService;
@@ -20,6 +23,11 @@ pub fn without_excluded_proxy(mut config: Config) -> Config {
         config.proxy_url = None;
     }
     config
+}
+
+/// The kubeconfig in this file, or those that `kubectl` would read.
+pub fn kubeconfig(file: Option<&Path>) -> Result<Kubeconfig, KubeconfigError> {
+    file.map_or_else(Kubeconfig::read, Kubeconfig::read_from)
 }
 
 /// A client that does not retry: the caller decides when to try again.

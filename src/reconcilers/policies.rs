@@ -69,7 +69,7 @@ const INJECTION: [&str; 2] = ["injection", "injection-unmarked"];
 const SUFFIX: &str = ".servicecatalog.k8s.io";
 
 /// The label with the version of the chart's application.
-const LABEL_VERSION: &str = "app.kubernetes.io/version";
+pub const LABEL_VERSION: &str = "app.kubernetes.io/version";
 
 /// How long a change has to last before it counts. `helm uninstall` deletes the policies a moment before the operator, and an
 /// API server applies a new policy a moment after the operator knows it.

@@ -120,10 +120,7 @@ pub struct Personal {
 
 /// Reads the kubeconfig of a person. Credential plugins are run when a token is needed.
 pub async fn personal(options: &Options) -> Result<Personal, Error> {
-    let kubeconfig = match &options.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path)?,
-        None => Kubeconfig::read()?,
-    };
+    let kubeconfig = kube_client::kubeconfig(options.kubeconfig.as_deref())?;
     let current = options.context.as_ref().or(kubeconfig.current_context.as_ref());
     let named = kubeconfig.contexts.iter().find(|context| Some(&context.name) == current);
     let context = named.and_then(|named| named.context.clone());
