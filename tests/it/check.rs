@@ -1,25 +1,32 @@
 //! `service-catalog check` names what is not whole, and what it prints repairs it.
 
+use std::path::Path;
 use std::process::Command;
 
 use service_catalog::check::{NEEDED, Place};
 
 use crate::chart::granted;
-use crate::cluster::{CHART, Cluster, NAMESPACE};
+use crate::cluster::{CHART, Cluster};
 use crate::few_namespaces;
-use crate::process::{directory, text};
+use crate::process::text;
 use crate::scripted::{IsolatedEnv, isolated};
 
 /// The operator of a test runs outside of the cluster.
 const NO_REPLICAS: &str = "deployment/service-catalog in namespace service-catalog has no replicas";
 
+/// What is printed with these arguments and this kubeconfig; it does not succeed.
+fn printed(arguments: &[&str], kubeconfig: &Path) -> String {
+    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
+    let output = check.arg("check").args(arguments).arg("--kubeconfig").arg(kubeconfig).output().unwrap();
+    let printed = text(&output);
+    assert!(!output.status.success(), "{printed}");
+    printed
+}
+
 /// What is printed about an installation that has, at least, no replicas.
 fn check(cluster: &Cluster) -> String {
-    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
-    check.args(["check", "--namespace", NAMESPACE, "--kubeconfig"]).arg(cluster.kubeconfig("admin"));
-    let output = check.output().unwrap();
-    let printed = text(&output);
-    assert!(!output.status.success() && printed.contains(NO_REPLICAS), "{printed}");
+    let printed = printed(&[], &cluster.kubeconfig("admin"));
+    assert!(printed.contains(NO_REPLICAS), "{printed}");
     printed
 }
 
@@ -27,11 +34,6 @@ fn check(cluster: &Cluster) -> String {
 fn wrong(printed: &str) -> Vec<&str> {
     let lines = printed.lines().filter_map(|line| line.strip_prefix("WRONG"));
     lines.map(str::trim).filter(|line| !line.starts_with(NO_REPLICAS)).collect()
-}
-
-fn kubectl(isolated: &IsolatedEnv, arguments: &[&str]) {
-    let output = isolated.cluster().kubectl(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
 }
 
 /// Runs the command that is printed as a repair.
@@ -58,15 +60,37 @@ async fn what_is_wrong_is_named_and_repaired_by_what_is_printed() {
     assert_eq!(wrong(&whole), [""; 0], "{whole}");
     assert!(whole.contains("1 WRONG, 0 unknown"), "{whole}");
 
-    kubectl(&isolated, &["delete", "validatingadmissionpolicybinding", "own-secret.servicecatalog.k8s.io"]);
+    isolated.cluster().must_kubectl(&[
+        "delete",
+        "validatingadmissionpolicybinding",
+        "own-secret.servicecatalog.k8s.io",
+    ]);
     let verbs =
         r#"[{"op": "replace", "path": "/rules/0/verbs", "value": ["get", "list", "watch", "update"]}]"#;
-    kubectl(&isolated, &["patch", "clusterrole", "service-catalog", "--type=json", "--patch", verbs]);
+    isolated.cluster().must_kubectl(&[
+        "patch",
+        "clusterrole",
+        "service-catalog",
+        "--type=json",
+        "--patch",
+        verbs,
+    ]);
     let path = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/secretName/maxLength";
     let schema = format!(r#"[{{"op": "replace", "path": "{path}", "value": 7}}]"#);
     let definition = "servicebindings.servicecatalog.k8s.io";
-    kubectl(&isolated, &["patch", "customresourcedefinition", definition, "--type=json", "--patch", &schema]);
-    kubectl(&isolated, &["delete", "customresourcedefinition", "templates.template.openshift.io"]);
+    isolated.cluster().must_kubectl(&[
+        "patch",
+        "customresourcedefinition",
+        definition,
+        "--type=json",
+        "--patch",
+        &schema,
+    ]);
+    isolated.cluster().must_kubectl(&[
+        "delete",
+        "customresourcedefinition",
+        "templates.template.openshift.io",
+    ]);
     isolated.kill();
 
     let printed = check(isolated.cluster());
@@ -93,39 +117,27 @@ async fn what_is_wrong_is_named_and_repaired_by_what_is_printed() {
 #[test]
 fn what_may_not_be_read_is_unknown_and_no_success() {
     let cluster = few_namespaces::shared();
-    let token = cluster.kubectl(&["create", "token", "default"]);
+    let token = cluster.must_kubectl(&["create", "token", "default"]);
     cluster.write_kubeconfig("visitor", text(&token).trim(), &cluster.server());
-    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
-    check.args(["check", "--namespace", NAMESPACE, "--kubeconfig"]).arg(cluster.kubeconfig("visitor"));
-    let output = check.output().unwrap();
-    let printed = text(&output);
-    assert!(!output.status.success() && printed.contains("0 WRONG, 2 unknown"), "{printed}");
+    let printed = printed(&[], &cluster.kubeconfig("visitor"));
+    assert!(printed.contains("0 WRONG, 2 unknown"), "{printed}");
     assert!(printed.contains("cannot get resource \"deployments\""), "{printed}");
 }
 
 #[test]
 fn a_deployment_of_another_name_is_asked_for() {
     let cluster = few_namespaces::shared();
-    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
-    check.args(["check", "--deployment", "other", "--kubeconfig"]).arg(cluster.kubeconfig("admin"));
-    let output = check.output().unwrap();
-    let printed = text(&output);
-    assert!(!output.status.success() && printed.contains("1 WRONG, 1 unknown"), "{printed}");
+    let printed = printed(&["--deployment", "other"], &cluster.kubeconfig("admin"));
+    assert!(printed.contains("1 WRONG, 1 unknown"), "{printed}");
     assert!(printed.contains("deployment/other in namespace service-catalog is missing"), "{printed}");
 }
 
 #[test]
 fn a_cluster_that_does_not_answer_is_no_whole_installation() {
-    let kubeconfig = directory().join("nowhere.kubeconfig");
-    let nowhere = serde_json::json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "it",
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
-        "clusters": [{"name": "it", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "it", "user": {}}],
-    });
-    std::fs::write(&kubeconfig, nowhere.to_string()).unwrap();
-    let mut check = Command::new(env!("CARGO_BIN_EXE_service-catalog"));
-    let output = check.args(["check", "--kubeconfig"]).arg(kubeconfig).output().unwrap();
-    assert!(!output.status.success() && text(&output).contains("onnection refused"), "{}", text(&output));
+    let cluster = few_namespaces::shared();
+    cluster.write_kubeconfig("nowhere", "token", "https://127.0.0.1:1");
+    let printed = printed(&[], &cluster.kubeconfig("nowhere"));
+    assert!(printed.contains("onnection refused"), "{printed}");
 }
 
 /// Each permission that is asked for is granted by the chart, and none is granted that is not asked for.

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use serde_json::Value;
 
 use crate::process::{Process, directory, free_address, run, text, until};
 
@@ -289,6 +290,23 @@ impl Cluster {
         self.command(binary("kubectl")).args(arguments).output().unwrap()
     }
 
+    /// Runs kubectl as admin, which has to succeed.
+    pub fn must_kubectl(&self, arguments: &[&str]) -> Output {
+        let output = self.kubectl(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        output
+    }
+
+    /// Saves an object as it was created, and returns the file.
+    pub fn save(&self, object: &str) -> String {
+        let saved = self.must_kubectl(&["get", object, "--output=json"]);
+        let mut saved: Value = serde_json::from_slice(&saved.stdout).unwrap();
+        as_created(&mut saved);
+        let file = self.path(&format!("{}.json", object.replace('/', "-")));
+        std::fs::write(&file, saved.to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
     /// Runs helm as admin.
     pub fn helm(&self, arguments: &[&str]) -> Output {
         self.command(binary("helm")).args(arguments).output().unwrap()
@@ -338,6 +356,13 @@ impl Cluster {
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
+}
+
+/// Removes what the API server and controllers have added to an object.
+pub fn as_created(object: &mut Value) {
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    metadata.retain(|key, _| ["name", "labels", "annotations"].contains(&key.as_str()));
+    object.as_object_mut().unwrap().remove("status");
 }
 
 /// The path of a program of the control plane, or of a client.

@@ -1,22 +1,14 @@
 //! A policy that the operator relies on is deleted: bindings say so, nothing is claimed that is not so, and pods that missed
 //! their credentials get them once the policy is back.
 
-use std::process::Output;
-
 use serde_json::{Value, json};
 
 use crate::few_namespaces;
 use crate::namespace::{Namespace, PATIENCE, eventually};
-use crate::process::{directory, text};
+use crate::process::text;
 use crate::scripted::{BINDING, IsolatedEnv, isolated};
 
 const POLICY: &str = "mutatingadmissionpolicybinding/injection.servicecatalog.k8s.io";
-
-fn kubectl(isolated: &IsolatedEnv, arguments: &[&str]) -> Output {
-    let output = isolated.cluster().kubectl(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
-    output
-}
 
 fn web() -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
@@ -65,20 +57,17 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     until_pod(&env, true).await;
 
-    let saved = kubectl(&isolated, &["get", POLICY, "--output=json"]);
-    let mut saved: Value = serde_json::from_slice(&saved.stdout).unwrap();
-    saved["metadata"].as_object_mut().unwrap().retain(|key, _| ["name", "labels"].contains(&key.as_str()));
-    let file = directory().join("policy.json");
-    std::fs::write(&file, saved.to_string()).unwrap();
-    let file = file.to_str().unwrap();
+    let file = isolated.cluster().save(POLICY);
+    let file = file.as_str();
     let _restored = Restored(&isolated, file);
     // While the mark is new, the other policy injects as well.
     eventually("the mark of the namespace is complete", PATIENCE, async || {
-        let namespace = text(&kubectl(&isolated, &["get", "namespace", &env.name, "--output=json"]));
+        let namespace =
+            text(&isolated.cluster().must_kubectl(&["get", "namespace", &env.name, "--output=json"]));
         if namespace.contains(r#""servicecatalog.k8s.io/injects": "true""#) { Ok(()) } else { Err(namespace) }
     })
     .await;
-    kubectl(&isolated, &["delete", POLICY]);
+    isolated.cluster().must_kubectl(&["delete", POLICY]);
     let message = env.until_says(BINDING, "db", "RolledOut=False PolicyMissing").await;
     assert!(message.contains(POLICY) && message.contains("helm upgrade"), "{message}");
     assert_eq!(isolated.count("servicecatalog_policy_problem", "missing"), 1);
@@ -90,27 +79,27 @@ async fn bindings_say_that_a_policy_is_missing_and_pods_are_restarted_once_it_is
     .await;
 
     // The template says already that it was restarted for this revision.
-    kubectl(&isolated, &["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
+    isolated.cluster().must_kubectl(&["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
     let without = until_pod(&env, false).await;
 
-    kubectl(&isolated, &["create", "--filename", file]);
+    isolated.cluster().must_kubectl(&["create", "--filename", file]);
     let with = until_pod(&env, true).await;
     assert_ne!(without["metadata"]["uid"], with["metadata"]["uid"]);
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
     assert_eq!(isolated.count("servicecatalog_policy_problem", ""), 0);
 
     // It may be gone for so short a time that nothing is told.
-    kubectl(&isolated, &["delete", POLICY]);
+    isolated.cluster().must_kubectl(&["delete", POLICY]);
     eventually("a pod misses the policy", PATIENCE, async || {
         let pods = env.list("Pod").await;
         if matches!(&*pods, [pod] if !has_stamp(pod)) {
             return Ok(());
         }
-        kubectl(&isolated, &["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
+        isolated.cluster().must_kubectl(&["delete", "pods", "--all", "--namespace", &env.name, "--now"]);
         Err(format!("{pods:#?}"))
     })
     .await;
-    kubectl(&isolated, &["create", "--filename", file]);
+    isolated.cluster().must_kubectl(&["create", "--filename", file]);
     until_pod(&env, true).await;
     env.until_says(BINDING, "db", "RolledOut=True RolledOut").await;
 }

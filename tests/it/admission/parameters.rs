@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 
 use super::{alpha_binding, alpha_instance, binding, expect, instance};
 use crate::namespace::{PATIENCE, eventually, namespace};
-use crate::process::directory;
 use crate::scripted::isolated;
 
 const REFUSED: &str = "spec.parameters is too large: the operator accepts at most 64 KiB and 5000 JSON values, together with \
@@ -57,22 +56,16 @@ async fn the_alpha_kinds_have_the_same_limit() {
 async fn objects_with_large_parameters_can_still_be_changed_and_deleted() {
     let isolated = isolated(&[]).await;
     let env = isolated.env().await;
-    let saved = isolated.cluster().kubectl(&["get", POLICY, "--output=json"]);
-    let mut saved: Value = serde_json::from_slice(&saved.stdout).unwrap();
-    saved["metadata"]
-        .as_object_mut()
-        .unwrap()
-        .retain(|key, _| ["name", "labels", "annotations"].contains(&key.as_str()));
-    let file = directory().join("parameters.json");
-    std::fs::write(&file, saved.to_string()).unwrap();
+    let cluster = isolated.cluster();
+    let policy = cluster.save(POLICY);
     let large = json!({"serviceClassName": "c", "parameters": {"a": "x".repeat(200_000)}});
-    isolated.cluster().kubectl(&["delete", POLICY]);
+    cluster.must_kubectl(&["delete", POLICY]);
     eventually("the policy is not in force", PATIENCE, async || {
         env.try_create(instance("x", large.clone())).await
     })
     .await;
     env.create(instance("x", large.clone())).await.unwrap();
-    isolated.cluster().kubectl(&["create", "--filename", file.to_str().unwrap()]);
+    cluster.must_kubectl(&["create", "--filename", &policy]);
     eventually("the policy is in force", PATIENCE, async || {
         env.try_create(instance("y", large.clone())).await.map_or(Ok(()), |object| Err(object.to_string()))
     })

@@ -59,7 +59,7 @@ async fn a_deletion_that_the_api_server_refuses_is_told_and_retried() {
     let message = env.until_says(INSTANCE, "db", "WriteRefused=True RefusedByAPIServer").await;
     assert!(message.contains("deletion is not allowed") && message.contains("Retried"), "{message}");
     assert_eq!(env.broker.instances().len(), 1);
-    kubectl(&["delete", "-f", &policy]);
+    cluster().must_kubectl(&["delete", "-f", &policy]);
     env.until_gone(INSTANCE, "db").await;
     assert!(env.broker.instances().is_empty());
 }
@@ -81,7 +81,7 @@ async fn deny_deletion(namespace: &str) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]});
     std::fs::write(&file, list.to_string()).unwrap();
     let file = file.to_str().unwrap().to_owned();
-    kubectl(&["apply", "-f", &file]);
+    cluster().must_kubectl(&["apply", "-f", &file]);
     eventually("the policy denies", PATIENCE, async || {
         let attempt = ["delete", "serviceinstance", "db", "-n", namespace, "--dry-run=server"];
         let output = cluster().kubectl(&attempt);
@@ -89,11 +89,6 @@ async fn deny_deletion(namespace: &str) -> String {
     })
     .await;
     file
-}
-
-fn kubectl(arguments: &[&str]) {
-    let output = cluster().kubectl(arguments);
-    assert!(output.status.success(), "{}", text(&output));
 }
 
 #[tokio::test]

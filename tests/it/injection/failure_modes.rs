@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::web;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, as_created};
 use crate::namespace::{Namespace, eventually, namespace_of};
-use crate::process::{directory, text};
+use crate::process::directory;
 
 /// How long the API server is watched after each start. The errors that it makes of a missing parameter kind begin with
 /// the first request and last for half a minute.
@@ -38,11 +38,6 @@ struct Installation {
 }
 
 impl Installation {
-    fn kubectl(&self, arguments: &[&str]) {
-        let output = self.cluster.kubectl(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
-    }
-
     fn file(part: usize) -> String {
         directory().join(format!("part-{part}.yaml")).to_str().unwrap().to_owned()
     }
@@ -53,9 +48,7 @@ impl Installation {
             serde_json::from_slice(&self.cluster.kubectl(&["get", PARTS[part], "--output=json"]).stdout)
                 .unwrap();
         for object in list["items"].as_array_mut().unwrap() {
-            let metadata = object["metadata"].as_object_mut().unwrap();
-            metadata.retain(|key, _| ["name", "labels", "annotations"].contains(&key.as_str()));
-            object.as_object_mut().unwrap().remove("status");
+            as_created(object);
         }
         assert!(!list["items"].as_array().unwrap().is_empty(), "{}", PARTS[part]);
         std::fs::write(Self::file(part), list.to_string()).unwrap();
@@ -64,9 +57,10 @@ impl Installation {
     async fn set_missing(&self, part: usize, is_missing: bool) {
         let file = Self::file(part);
         if !is_missing {
-            return self.kubectl(&["create", "--filename", &file]);
+            self.cluster.must_kubectl(&["create", "--filename", &file]);
+            return;
         }
-        self.kubectl(&["delete", "--wait=false", "--filename", &file]);
+        self.cluster.must_kubectl(&["delete", "--wait=false", "--filename", &file]);
         // After a restart the API server sometimes forgets to finalize a CRD whose storage was being set up, until the CRD
         // changes.
         let mut touched = 0;
@@ -114,7 +108,7 @@ async fn an_unrelated_pod_starts_whatever_is_missing() {
     let name = namespaces[1].name.clone();
     namespaces[1].patch("Namespace", &name, marked).await.unwrap();
     (0..PARTS.len()).for_each(|part| installation.save(part));
-    installation.kubectl(&["delete", "clusterrole,clusterrolebinding", "service-catalog"]);
+    installation.cluster.must_kubectl(&["delete", "clusterrole,clusterrolebinding", "service-catalog"]);
     let mut missing = [false; 3];
     for set in SETS {
         for part in 0..PARTS.len() {

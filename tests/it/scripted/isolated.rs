@@ -13,7 +13,6 @@ use crate::cluster::{Cluster, NAMESPACE};
 use crate::few_namespaces;
 use crate::namespace::{Namespace, namespace_of};
 use crate::operator::Operator;
-use crate::process::text;
 use crate::proxy::Proxy;
 
 /// The kubeconfig of an operator behind a proxy.
@@ -35,8 +34,7 @@ static ATTACKED: Shared = Mutex::const_new(LazyLock::new(|| {
     let cluster = Cluster::with_chart("attacked");
     // Objects that an earlier version has stored may have large parameters.
     let policy = ["delete", "validatingadmissionpolicybinding", "parameters.servicecatalog.k8s.io"];
-    let deleted = cluster.kubectl(&policy);
-    assert!(deleted.status.success(), "{}", text(&deleted));
+    cluster.must_kubectl(&policy);
     cluster
 }));
 static IN_FEW_NAMESPACES: Shared = Mutex::const_new(LazyLock::new(few_namespaces::isolated));
